@@ -1,0 +1,23 @@
+/**
+ * What a rule is. A filter judges one pair, or one sample, and says keep or drop with a reason; it never changes or
+ * deletes anything. Its name is its path below `filters/`, so the ledger's `image/size:too-small` is an address here.
+ */
+import type { Pair } from '../dataset/pair.ts';
+
+/** Keep, or drop with a reason in kebab-case. A score is stored even when the sample passes, so thresholds can move. */
+export type Verdict =
+  | { readonly keep: true; readonly score?: number }
+  | { readonly keep: false; readonly reason: string; readonly score?: number };
+
+/**
+ * One rule. `judge` is a property and not a method, so that TypeScript refuses a `Filter<Sample>` in a list that runs
+ * before the download (methods are bivariant in their parameters, properties are not).
+ */
+export interface Filter<In extends Pair = Pair> {
+  readonly name: string;
+  readonly judge: (x: In) => Verdict | Promise<Verdict>;
+}
+
+export const keep: Verdict = { keep: true };
+
+export const drop = (reason: string): Verdict => ({ keep: false, reason });
