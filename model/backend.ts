@@ -1,0 +1,46 @@
+/**
+ * The only import of TensorFlow: tfjs on the native addon, started quietly, with a clear word when the addon was never
+ * built. Everything that computes takes `tf` from here. Importing this file loads some 500 MB of library, so whoever may
+ * not need it imports it late.
+ */
+import { createRequire } from 'node:module';
+import util from 'node:util';
+import { UserError } from '../dataset/user-error.ts';
+
+type TensorFlow = typeof import('@tensorflow/tfjs-node-gpu');
+type Addon = import('@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js').TFJSBinding;
+
+export type Tensor = import('@tensorflow/tfjs-node-gpu').Tensor;
+export type Variable = import('@tensorflow/tfjs-node-gpu').Variable;
+export type Scalar = import('@tensorflow/tfjs-node-gpu').Scalar;
+
+/** What tfjs-node's backend offers beyond tfjs's own interface. */
+export interface NativeBackend {
+  binding: Addon;
+  getInputTensorIds(tensors: readonly Tensor[]): number[];
+  executeSingleOutput(op: string, attributes: unknown[], inputs: readonly Tensor[]): Tensor;
+  executeMultipleOutputs(op: string, attributes: unknown[], inputs: readonly Tensor[], outputs: number): Tensor[];
+}
+
+export const tf: TensorFlow = load();
+
+/** The addon behind the active backend, or undefined when tfjs runs on another one (then nothing can be compiled). */
+export function nativeBackend(): NativeBackend | undefined {
+  if (tf.getBackend() !== 'tensorflow') return undefined;
+  return tf.backend() as unknown as NativeBackend;
+}
+
+function load(): TensorFlow {
+  // TensorFlow prints its build, its CPU flags and every CUDA library it misses; LAIT_VERBOSE=1 lets it.
+  if (!process.env.LAIT_VERBOSE) process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  // tfjs-node calls these, which Node 23 removed.
+  const legacy = util as unknown as Record<string, unknown>;
+  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  legacy.isArray ??= Array.isArray;
+  try {
+    return createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as TensorFlow;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new UserError(`Expected TensorFlow's native addon but received "${reason}"; run npm run setup.`, { cause });
+  }
+}
