@@ -63,6 +63,25 @@ const steps: readonly string[] = [
      score REAL NOT NULL,
      PRIMARY KEY (subject, rule)
    ) STRICT, WITHOUT ROWID;`,
+  // The text as the recipe cleaned it (null: as found), whether a recipe's screening ran to its end, triggers that
+  // make a pair unjudged again when what it was judged on has changed: its image's bytes, its page's text, its source; and what corpus rules read.
+  `ALTER TABLE pairs ADD COLUMN cleaned_text TEXT;
+   ALTER TABLE recipes ADD COLUMN finished INTEGER NOT NULL DEFAULT 1;
+   CREATE INDEX pairs_by_page ON pairs (page_id);
+   CREATE TRIGGER image_changed AFTER UPDATE OF status, reason, sha256 ON images
+     WHEN old.status IS NOT new.status OR old.reason IS NOT new.reason OR old.sha256 IS NOT new.sha256
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE image_id = new.id AND judged_by IS NOT NULL; END;
+   CREATE TRIGGER page_changed AFTER UPDATE OF text, title ON pages
+     WHEN old.text IS NOT new.text OR old.title IS NOT new.title
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE page_id = new.id AND judged_by IS NOT NULL; END;
+   CREATE TRIGGER pair_changed AFTER UPDATE OF page_id, source_rank ON pairs
+     WHEN old.page_id IS NOT new.page_id OR old.source_rank IS NOT new.source_rank
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE id = new.id; END;
+   CREATE VIEW survivors AS
+     SELECT p.rowid AS row, p.id, coalesce(p.cleaned_text, p.text) AS text, p.source, p.source_rank, p.page_url,
+       p.image_id, i.url AS image_url, i.sha256, i.phash, i.width, i.height, i.byte_length
+     FROM pairs p JOIN images i ON i.id = p.image_id
+     WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL;`,
 ];
 
 /** Brings a ledger to this version, in one transaction; a file of a newer version is refused. */
