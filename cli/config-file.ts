@@ -1,0 +1,95 @@
+/**
+ * Reads `lait.yaml` and checks it against the schema. A mistake is one line that names the key, the line it stands on,
+ * what was expected and what was received.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { UserError } from '../dataset/user-error.ts';
+import { type Config, configSchema, type SectionName } from './config.ts';
+import { flagOf } from './flags.ts';
+
+export const configFileName = 'lait.yaml';
+
+/** The configuration of a corpus directory: the file's values over the defaults; the defaults when there is no file. */
+export function readConfig(corpusDir: string): Config {
+  const path = join(corpusDir, configFileName);
+  return existsSync(path) ? parseConfig(readFileSync(path, 'utf8'), path) : configSchema.parse({});
+}
+
+/** Parses the text of a `lait.yaml`; `path` is for messages. */
+export function parseConfig(text: string, path: string): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lineOf = (offset: number): number => lines.linePos(offset).line;
+  const broken = document.errors[0];
+  if (broken) throw new UserError(`Expected YAML in ${path} but line ${lineOf(broken.pos[0])} is not: ${broken.message}`);
+  const result = configSchema.safeParse(document.toJS() ?? {}, { reportInput: true });
+  if (result.success) return result.data;
+  const messages = result.error.issues.flatMap((issue) =>
+    explain(issue, (key) => {
+      const offset = keyOffset(document, key);
+      return offset === undefined ? `edit ${path}` : `edit ${path}, line ${lineOf(offset)}`;
+    }),
+  );
+  throw new UserError(messages.join('\n      '));
+}
+
+/** Lays the flags of one command over its section and checks the result. */
+export function withFlags<Name extends SectionName>(
+  config: Config,
+  name: Name,
+  flags: Readonly<Record<string, unknown>>,
+): Config[Name] {
+  const section = configSchema.shape[name].unwrap();
+  const result = section.safeParse({ ...config[name], ...flags }, { reportInput: true });
+  if (result.success) return result.data as Config[Name];
+  const messages = result.error.issues.flatMap((issue) =>
+    explain(issue, (key) => `correct the flag ${flagOf(String(key.at(-1) ?? ''))}`),
+  );
+  throw new UserError(messages.join('\n      '));
+}
+
+type Key = readonly PropertyKey[];
+
+function explain(issue: z.core.$ZodIssue, advice: (key: Key) => string): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      const known = knownKeys(issue.path).join(', ');
+      return `Expected one of the keys ${known} but received ${path.join('.')}; ${advice(path)}.`;
+    });
+  }
+  const received = 'input' in issue && issue.input !== undefined ? JSON.stringify(issue.input) : 'something else';
+  return [`${expectation(issue)} for ${issue.path.join('.')} but received ${received}; ${advice(issue.path)}.`];
+}
+
+/** Zod's message as "Expected …"; what was received is said by the caller. */
+const expectation = (issue: z.core.$ZodIssue): string =>
+  issue.message
+    .replace(/, received .*$/, '')
+    .replace(/^Invalid (input|option): expected (int|number)$/, 'Expected a $2')
+    .replace('Expected a int', 'Expected a whole number')
+    .replace(/^Invalid (input|option): expected/, 'Expected')
+    .replace(/^Too (small|big): expected array to have/, 'Expected a list with')
+    .replace(/^Too (small|big): expected \w+ to (be|have)/, 'Expected a value')
+    .replace(/^Invalid /, 'Expected another ');
+
+function knownKeys(path: Key): string[] {
+  const section = path[0] as SectionName | undefined;
+  return Object.keys(section === undefined ? configSchema.shape : configSchema.shape[section].unwrap().shape);
+}
+
+function keyOffset(document: ReturnType<typeof parseDocument>, path: Key): number | undefined {
+  let node: unknown = document.contents;
+  let offset: number | undefined;
+  for (const part of path) {
+    if (!isMap(node)) return offset;
+    const item = node.items.find(({ key }) => isScalar(key) && key.value === part);
+    if (!item) return offset;
+    if (isScalar(item.key) && item.key.range) offset = item.key.range[0];
+    node = item.value;
+  }
+  return offset;
+}

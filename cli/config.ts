@@ -1,0 +1,90 @@
+/**
+ * Every setting of lait, once: the flags, the keys of `lait.yaml`, their defaults and their help all come from this
+ * schema. Sections are named after the commands that read them.
+ */
+import { z } from 'zod';
+
+const crawl = z.strictObject({
+  seeds: z.array(z.url({ protocol: /^https?$/ })).default([]).meta({ description: 'pages to start from' }),
+  contact: z
+    .string()
+    .optional()
+    .meta({ description: 'URL or e-mail address in the User-Agent; required for anything but loopback' }),
+  scope: z
+    .enum(['host', 'domain', 'any'])
+    .default('host')
+    .meta({ description: 'follow links on the same host, the same registrable domain, or anywhere' }),
+  maxPages: z.int().min(1).default(100_000).meta({ description: 'pages to fetch at most' }),
+  maxDepth: z.int().min(0).default(16).meta({ description: 'links to follow from a seed at most' }),
+  concurrency: z.int().min(1).max(1000).default(20).meta({ description: 'requests in flight, over all hosts' }),
+  minDelayMs: z
+    .int()
+    .min(0)
+    .default(1000)
+    .meta({ description: 'least time between two requests to one host; robots.txt may ask for more' }),
+  render: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .meta({ description: 'load pages in Chromium: when they need scripts, always, or never' }),
+  browserSandbox: z
+    .boolean()
+    .default(true)
+    .meta({ description: "Chromium's sandbox; Chromium run by root needs it off" }),
+  allowPrivate: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'allow requests to loopback and private addresses: tests and intranets' }),
+});
+
+const filter = z.strictObject({
+  languages: z.array(z.string().length(2)).min(1).default(['en']).meta({ description: 'ISO 639-1 codes to keep' }),
+  minSidePx: z.int().min(1).default(301).meta({ description: 'least width and height; LAIT keeps > 300' }),
+  maxAspect: z.number().min(1).default(3).meta({ description: 'longest side over shortest side at most (COYO)' }),
+  minWords: z.int().min(1).default(3).meta({ description: 'words in a text at least (CC12M, COYO)' }),
+  maxWords: z.int().min(1).default(64).meta({ description: 'words in a text at most (ours)' }),
+});
+
+const exportSection = z.strictObject({
+  samplesPerShard: z.int().min(1).default(10_000).meta({ description: 'samples in one tar (img2dataset)' }),
+  validationFraction: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.05)
+    .meta({ description: 'share of the samples held out, chosen by a hash of the id' }),
+});
+
+const regions = z.strictObject({
+  detector: z.enum(['centernet']).default('centernet').meta({ description: 'object detector' }),
+  topK: z.int().min(1).max(100).default(36).meta({ description: 'regions of an image, by confidence' }),
+});
+
+const pretrain = z.strictObject({
+  preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
+  run: z.string().regex(/^[\w.-]+$/).default('pretrain').meta({ description: 'name of the run below runs/' }),
+  steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
+  batchSize: z.int().min(2).default(32).meta({ description: 'pairs in a batch' }),
+  learningRate: z.number().positive().default(1e-4).meta({ description: 'highest learning rate (ImageBERT §4)' }),
+  seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
+});
+
+const evaluate = z.strictObject({
+  run: z.string().regex(/^[\w.-]+$/).default('pretrain').meta({ description: 'name of the run below runs/' }),
+  images: z.int().min(2).default(1000).meta({ description: 'images to rank at most' }),
+});
+
+/** The whole of `lait.yaml`. */
+export const configSchema = z.strictObject({
+  crawl: crawl.prefault({}),
+  filter: filter.prefault({}),
+  export: exportSection.prefault({}),
+  regions: regions.prefault({}),
+  pretrain: pretrain.prefault({}),
+  evaluate: evaluate.prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type SectionName = keyof Config;
+
+/** The schema of one section, for flags and for `lait init`. */
+export const sectionSchema = (name: SectionName): z.ZodObject => configSchema.shape[name].unwrap();

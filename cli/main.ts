@@ -1,0 +1,32 @@
+/**
+ * The `lait` command: its sub-commands, their help, and the one place where errors become exit codes. 0 done, 1 our
+ * fault, 2 the operator's, 130 stopped by Ctrl-C or SIGTERM (what was done is kept; the same command goes on from there).
+ */
+import { Command, CommanderError } from 'commander';
+import { UserError } from '../dataset/user-error.ts';
+import { commands } from './commands.ts';
+
+export class Interrupted extends Error {}
+
+export async function main(args: readonly string[]): Promise<number> {
+  const program = new Command('lait')
+    .description('An open ImageBERT: crawl image-text pairs, filter them, write shards, pretrain on them.')
+    .option('--verbose', "show TensorFlow's own messages and stacks of errors")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false });
+  for (const add of commands) add(program);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof UserError) {
+      console.error(`lait: ${error.message}`);
+      return 2;
+    }
+    console.error(error);
+    console.error('lait: this is a fault of lait itself; what was done so far is kept and the same command goes on from there.');
+    return 1;
+  }
+}

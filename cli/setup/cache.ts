@@ -1,0 +1,26 @@
+/**
+ * Where large downloads live: outside `node_modules`, so that `npm ci` fetches nothing twice. A folder appears there only
+ * when it is complete (built beside it, then renamed), so set-up can be killed at any moment and run again.
+ */
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** `LAIT_CACHE`, else the XDG cache folder, else `~/.cache/lait`. */
+export const cacheDir = (): string =>
+  process.env.LAIT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lait');
+
+/** Fills `target` by way of a temporary neighbour: after it returns, `target` is complete; before, it does not exist. */
+export async function completeFolder(target: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
+  const unfinished = `${target}.unfinished-${process.pid}`;
+  mkdirSync(dirname(target), { recursive: true });
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished);
+  try {
+    await fill(unfinished);
+    rmSync(target, { recursive: true, force: true });
+    renameSync(unfinished, target);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The SQLite addon. Dependency install scripts are off in this project (`.npmrc`): npm 10 would run all of them, among
+ * them a download of a 2022 TensorFlow, and npm 11.19 runs none. So set-up does the two that matter, this one and
+ * TensorFlow's, the same way under every npm, and keeps what it built for the next `npm ci`.
+ */
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cacheDir, completeFolder } from './cache.ts';
+import { nodeHeaders, packageDir, run } from './run.ts';
+
+const addon = 'build/Release/better_sqlite3.node';
+
+const packageVersion = (name: string): string =>
+  (JSON.parse(readFileSync(join(packageDir(name), 'package.json'), 'utf8')) as { version: string }).version;
+
+export const sqliteReady = (): boolean => existsSync(join(packageDir('better-sqlite3'), addon));
+
+/** Takes the addon from the cache, else a prebuilt one from its makers, else compiles it (about a minute on one core). */
+export async function setUpSqlite(say: (line: string) => void): Promise<void> {
+  const home = packageDir('better-sqlite3');
+  const target = join(home, addon);
+  const cached = join(
+    cacheDir(),
+    `better-sqlite3-${packageVersion('better-sqlite3')}-abi${process.versions.modules}-${process.platform}-${process.arch}`,
+  );
+  if (!existsSync(cached)) {
+    try {
+      await run(process.execPath, [join(packageDir('prebuild-install'), 'bin.js')], { cwd: home });
+      say('SQLite: took the prebuilt addon');
+    } catch {
+      say('SQLite: no prebuilt addon to be had, compiling it (about a minute)');
+      await run(process.execPath, [join(packageDir('node-gyp'), 'bin/node-gyp.js'), 'rebuild', '--release'], {
+        cwd: home,
+        env: nodeHeaders(),
+      });
+    }
+    await completeFolder(cached, async (folder) => copyFileSync(target, join(folder, 'better_sqlite3.node')));
+  }
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(join(cached, 'better_sqlite3.node'), target);
+}
