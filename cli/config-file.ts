@@ -24,7 +24,8 @@ export function parseConfig(text: string, path: string): Config {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const lineOf = (offset: number): number => lines.linePos(offset).line;
   const broken = document.errors[0];
-  if (broken) throw new UserError(`Expected YAML in ${path} but line ${lineOf(broken.pos[0])} is not: ${broken.message}`);
+  if (broken)
+    throw new UserError(`Expected YAML in ${path} but line ${lineOf(broken.pos[0])} is not: ${broken.message}`);
   const result = configSchema.safeParse(document.toJS() ?? {}, { reportInput: true });
   if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>

@@ -5,7 +5,10 @@
 import { z } from 'zod';
 
 const crawl = z.strictObject({
-  seeds: z.array(z.url({ protocol: /^https?$/ })).default([]).meta({ description: 'pages to start from' }),
+  seeds: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .default([])
+    .meta({ description: 'pages to start from' }),
   contact: z
     .string()
     .optional()
@@ -26,10 +29,6 @@ const crawl = z.strictObject({
     .enum(['auto', 'always', 'never'])
     .default('auto')
     .meta({ description: 'load pages in Chromium: when they need scripts, always, or never' }),
-  browserSandbox: z
-    .boolean()
-    .default(true)
-    .meta({ description: "Chromium's sandbox; Chromium run by root needs it off" }),
   allowPrivate: z
     .boolean()
     .default(false)
@@ -39,7 +38,7 @@ const crawl = z.strictObject({
 const filter = z.strictObject({
   languages: z.array(z.string().length(2)).min(1).default(['en']).meta({ description: 'ISO 639-1 codes to keep' }),
   minSidePx: z.int().min(1).default(301).meta({ description: 'least width and height; LAIT keeps > 300' }),
-  maxAspect: z.number().min(1).default(3).meta({ description: 'longest side over shortest side at most (COYO)' }),
+  maxAspectRatio: z.number().min(1).default(3).meta({ description: 'longest side over shortest side at most (COYO)' }),
   minWords: z.int().min(1).default(3).meta({ description: 'words in a text at least (CC12M, COYO)' }),
   maxWords: z.int().min(1).default(64).meta({ description: 'words in a text at most (ours)' }),
 });
@@ -61,7 +60,11 @@ const regions = z.strictObject({
 
 const pretrain = z.strictObject({
   preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
-  run: z.string().regex(/^[\w.-]+$/).default('pretrain').meta({ description: 'name of the run below runs/' }),
+  run: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .default('pretrain')
+    .meta({ description: 'name of the run below runs/' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
   batchSize: z.int().min(2).default(32).meta({ description: 'pairs in a batch' }),
   learningRate: z.number().positive().default(1e-4).meta({ description: 'highest learning rate (ImageBERT §4)' }),
@@ -69,7 +72,11 @@ const pretrain = z.strictObject({
 });
 
 const evaluate = z.strictObject({
-  run: z.string().regex(/^[\w.-]+$/).default('pretrain').meta({ description: 'name of the run below runs/' }),
+  run: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .default('pretrain')
+    .meta({ description: 'name of the run below runs/' }),
   images: z.int().min(2).default(1000).meta({ description: 'images to rank at most' }),
 });
 

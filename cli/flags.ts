@@ -23,7 +23,8 @@ export const flagOf = (key: string): string => `--${kebab(key)}`;
 
 const toNumber = (text: string): number => {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError(`Expected a number but received ${text}.`);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError(`Expected a number but received ${text}.`);
   return value;
 };
 

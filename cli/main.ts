@@ -4,10 +4,10 @@
  */
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../dataset/user-error.ts';
+import { Interrupted } from './command.ts';
 import { commands } from './commands.ts';
 
-export class Interrupted extends Error {}
-
+/** Runs one command line and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command('lait')
     .description('An open ImageBERT: crawl image-text pairs, filter them, write shards, pretrain on them.')
@@ -15,18 +15,24 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false });
+  program.hook('preAction', () => {
+    if (program.opts().verbose) process.env.LAIT_VERBOSE = '1';
+  });
   for (const add of commands) add(program);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof Interrupted) return 130;
     if (error instanceof UserError) {
       console.error(`lait: ${error.message}`);
       return 2;
     }
     console.error(error);
-    console.error('lait: this is a fault of lait itself; what was done so far is kept and the same command goes on from there.');
+    console.error(
+      'lait: this is a fault of lait itself; what was done so far is kept and the same command goes on from there.',
+    );
     return 1;
   }
 }

@@ -2,7 +2,7 @@
  * How a person sees that something long is going on: a bar on a terminal, a plain line every few seconds in a pipe. Text
  * that came from the web passes through `printable` first, since a URL may carry terminal escapes.
  */
-import { SingleBar } from 'cli-progress';
+import { Presets, SingleBar } from 'cli-progress';
 
 export interface ProgressState {
   readonly done: number;
@@ -38,7 +38,7 @@ function bar(title: string, out: NodeJS.WriteStream): Progress {
         return text.slice(0, Math.max(20, (out.columns ?? 80) - 1));
       },
     },
-    {},
+    Presets.legacy,
   );
   line.start(1, 0, {});
   return {

@@ -3,12 +3,7 @@
  * when it is complete (built beside it, then renamed), so set-up can be killed at any moment and run again.
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-
-/** `LAIT_CACHE`, else the XDG cache folder, else `~/.cache/lait`. */
-export const cacheDir = (): string =>
-  process.env.LAIT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lait');
+import { dirname } from 'node:path';
 
 /** Fills `target` by way of a temporary neighbour: after it returns, `target` is complete; before, it does not exist. */
 export async function completeFolder(target: string, fill: (unfinished: string) => Promise<void>): Promise<void> {

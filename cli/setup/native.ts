@@ -5,7 +5,8 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { cacheDir, completeFolder } from './cache.ts';
+import { defaultCacheDir } from '../../model/weights.ts';
+import { completeFolder } from './cache.ts';
 import { nodeHeaders, packageDir, run } from './run.ts';
 
 const addon = 'build/Release/better_sqlite3.node';
@@ -20,7 +21,7 @@ export async function setUpSqlite(say: (line: string) => void): Promise<void> {
   const home = packageDir('better-sqlite3');
   const target = join(home, addon);
   const cached = join(
-    cacheDir(),
+    defaultCacheDir(),
     `better-sqlite3-${packageVersion('better-sqlite3')}-abi${process.versions.modules}-${process.platform}-${process.arch}`,
   );
   if (!existsSync(cached)) {

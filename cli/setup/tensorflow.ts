@@ -3,10 +3,21 @@
  * we take the libraries and C headers out of TensorFlow's official wheel, unpack them once into the cache and build the
  * package's addon against them. With an NVIDIA GPU the CUDA wheels come along, so no system CUDA is needed.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
-import { cacheDir, completeFolder } from './cache.ts';
+import { defaultCacheDir } from '../../model/weights.ts';
+import { completeFolder } from './cache.ts';
 import { findOnPath, nodeHeaders, packageDir, run } from './run.ts';
 import { tensorflowVersion, tensorflowWheels, type Wheel, wheelPythonVersion } from './wheels.ts';
 
@@ -20,7 +31,8 @@ const libraryLink = join(home, 'deps/lib');
 export async function wantedVariant(): Promise<Variant> {
   const asked = process.env.LAIT_TENSORFLOW;
   if (asked === 'cpu' || asked === 'gpu') return asked;
-  if (asked) throw new UserError(`Expected cpu or gpu for LAIT_TENSORFLOW but received ${asked}; unset it or correct it.`);
+  if (asked)
+    throw new UserError(`Expected cpu or gpu for LAIT_TENSORFLOW but received ${asked}; unset it or correct it.`);
   const nvidiaSmi = findOnPath('nvidia-smi');
   if (!nvidiaSmi) return 'cpu';
   return run(nvidiaSmi, ['--list-gpus']).then(
@@ -30,7 +42,7 @@ export async function wantedVariant(): Promise<Variant> {
 }
 
 export const runtimeDir = (variant: Variant): string =>
-  join(cacheDir(), `tensorflow-${tensorflowVersion}-${variant}-${process.platform}-${process.arch}`);
+  join(defaultCacheDir(), `tensorflow-${tensorflowVersion}-${variant}-${process.platform}-${process.arch}`);
 
 export const tensorflowReady = (): boolean => existsSync(addon) && existsSync(libraryLink);
 
@@ -53,7 +65,9 @@ async function pythonWithPip(): Promise<string | undefined> {
 }
 
 async function useOwnInstaller(variant: Variant, say: (line: string) => void): Promise<void> {
-  say('TensorFlow: no python3 with pip here, so trying the installer of @tensorflow/tfjs-node-gpu (an older TensorFlow)');
+  say(
+    'TensorFlow: no python3 with pip here, so trying the installer of @tensorflow/tfjs-node-gpu (an older TensorFlow)',
+  );
   await run(process.execPath, ['scripts/install.js', variant, 'download'], {
     cwd: home,
     env: { ...nodeHeaders(), PATH: `${join(packageDir('.bin'))}:${process.env.PATH}` },
@@ -63,7 +77,12 @@ async function useOwnInstaller(variant: Variant, say: (line: string) => void): P
   }
 }
 
-async function fetchRuntime(python: string, variant: Variant, target: string, say: (line: string) => void): Promise<void> {
+async function fetchRuntime(
+  python: string,
+  variant: Variant,
+  target: string,
+  say: (line: string) => void,
+): Promise<void> {
   const platform = `${process.platform}-${process.arch}-${variant}`;
   const wheels = tensorflowWheels[platform];
   if (!wheels) {
@@ -105,7 +124,15 @@ async function unpackWheel(python: string, wheel: Wheel, target: string): Promis
   mkdirSync(downloads);
   const requirements = join(downloads, 'requirements.txt');
   writeFileSync(requirements, `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`);
-  const pip = ['-m', 'pip', 'download', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--only-binary=:all:'];
+  const pip = [
+    '-m',
+    'pip',
+    'download',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--require-hashes',
+    '--only-binary=:all:',
+  ];
   const choice = ['--python-version', wheelPythonVersion, '--dest', downloads, '-r', requirements];
   await run(python, [...pip, ...choice], { show: process.stdout.isTTY === true });
   const file = readdirSync(downloads).find((name) => name.endsWith('.whl'));
@@ -160,5 +187,11 @@ async function buildAddon(runtime: string, say: (line: string) => void): Promise
 /** Bytes that the runtime takes in the cache, for `lait doctor`. */
 export const libraryBytes = (variant: Variant): number =>
   existsSync(runtimeDir(variant))
-    ? statSync(join(runtimeDir(variant), 'tensorflow', process.platform === 'darwin' ? 'libtensorflow.2.dylib' : 'libtensorflow.so')).size
+    ? statSync(
+        join(
+          runtimeDir(variant),
+          'tensorflow',
+          process.platform === 'darwin' ? 'libtensorflow.2.dylib' : 'libtensorflow.so',
+        ),
+      ).size
     : 0;

@@ -1,0 +1,79 @@
+/** What every sub-command shares: the corpus directory, its configuration with the flags laid over it, and a clean stop. */
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { UserError } from '../dataset/user-error.ts';
+import { type Config, type SectionName, sectionSchema } from './config.ts';
+import { configFileName, readConfig, withFlags } from './config-file.ts';
+import { addFlags, givenFlags } from './flags.ts';
+
+/** The operator stopped the work: what was done is kept. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** The corpus that a command works on when none is named: this directory if it is one, else `corpus`. */
+const defaultCorpus = (): string => (existsSync(configFileName) ? '.' : 'corpus');
+
+interface CorpusCommand<Name extends SectionName> {
+  readonly name: string;
+  readonly section: Name;
+  readonly summary: string;
+  /** Shown at the end of `--help`. */
+  readonly example: string;
+  readonly arguments?: string;
+  readonly action: (context: CommandContext<Name>) => Promise<void>;
+}
+
+export interface CommandContext<Name extends SectionName> {
+  readonly corpusDir: string;
+  readonly config: Config;
+  readonly settings: Config[Name];
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** A sub-command whose flags are a section of the configuration. */
+export function corpusCommand<Name extends SectionName>(definition: CorpusCommand<Name>): (program: Command) => void {
+  return (program) => {
+    const command = program.command(definition.name).description(definition.summary);
+    if (definition.arguments) command.argument(definition.arguments);
+    command.option('--corpus <dir>', 'corpus directory', defaultCorpus());
+    addFlags(command, sectionSchema(definition.section));
+    command.addHelpText('after', `\nExample:\n  $ ${definition.example.split('\n').join('\n  $ ')}`);
+    command.action(async () => {
+      const corpusDir = String(command.getOptionValue('corpus'));
+      const config = readConfig(corpusDir);
+      const flags = givenFlags(command, sectionSchema(definition.section));
+      const settings = withFlags(config, definition.section, flags);
+      const args = command.args;
+      await interruptible((signal) => definition.action({ corpusDir, config, settings, args, signal }));
+    });
+  };
+}
+
+/**
+ * Runs work that Ctrl-C or SIGTERM stops in good order: the first signal asks the work to save and end, the second ends
+ * the process at once (nothing is lost then either, the next start repairs).
+ */
+export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    process.stderr.write('\nlait: stopping, saving what is done (once more to stop at once)\n');
+    controller.abort(new Interrupted('stopped by the operator'));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    await work(controller.signal);
+    controller.signal.throwIfAborted();
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+/** Throws unless a file that an earlier command makes is there. */
+export function requirePath(path: string, what: string, advice: string): void {
+  if (!existsSync(path)) throw new UserError(`Expected ${what} at ${path} but there is none; ${advice}.`);
+}

