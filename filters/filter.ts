@@ -2,6 +2,7 @@
  * What a rule is. A filter judges one pair, or one sample, and says keep or drop with a reason; it never changes or
  * deletes anything. Its name is its path below `filters/`, so the ledger's `image/size:too-small` is an address here.
  */
+import type { CorpusRule } from '../dataset/judgements.ts';
 import type { Pair } from '../dataset/pair.ts';
 
 /** Keep, or drop with a reason in kebab-case. A score is stored even when the sample passes, so thresholds can move. */
@@ -9,13 +10,22 @@ export type Verdict =
   | { readonly keep: true; readonly score?: number }
   | { readonly keep: false; readonly reason: string; readonly score?: number };
 
+/** Every threshold of a rule by name: with the rule's name, its identity in the ledger. Plain JSON. */
+export type Settings = Readonly<Record<string, unknown>>;
+
 /**
  * One rule. `judge` is a property and not a method, so that TypeScript refuses a `Filter<Sample>` in a list that runs
  * before the download (methods are bivariant in their parameters, properties are not).
  */
 export interface Filter<In extends Pair = Pair> {
   readonly name: string;
+  readonly settings: Settings;
   readonly judge: (x: In) => Verdict | Promise<Verdict>;
+}
+
+/** A rule over all survivors at once, such as duplicates: reads the ledger and yields the ids to drop. */
+export interface CorpusFilter extends CorpusRule {
+  readonly settings: Settings;
 }
 
 export const keep: Verdict = { keep: true };

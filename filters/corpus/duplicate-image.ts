@@ -1,0 +1,28 @@
+/**
+ * Keeps one of several copies of an image: the same bytes under another address, or nearly the same picture (another
+ * size, another compression) by the distance of perceptual hashes. The copy with the best pair stays. LAIT keeps one
+ * pair an image (§3 step 5) and leaves open what the same image is.
+ */
+import type { CorpusFilter } from '../filter.ts';
+import { nearHashes } from './near-hashes.ts';
+import { bestFirst } from './preferred.ts';
+
+export const duplicateImage = ({ maxDistanceBits = 3, relevance = 'match/relevance' } = {}): CorpusFilter => ({
+  name: 'corpus/duplicate-image',
+  settings: { maxDistanceBits, relevance },
+  *drops(ledger) {
+    const reasons = new Map<number, string | null>(); // by image; null: it stays
+    const bytes = new Set<string>();
+    const pictures = nearHashes(maxDistanceBits);
+    for (const { id, imageId, sha256, phash } of bestFirst(ledger, relevance)) {
+      let reason = reasons.get(imageId);
+      if (reason === undefined) {
+        reason = bytes.has(sha256) ? 'same-bytes' : pictures.has(phash) ? 'near-duplicate' : null;
+        reasons.set(imageId, reason);
+        bytes.add(sha256);
+        if (reason === null) pictures.add(phash);
+      }
+      if (reason !== null) yield { id, reason };
+    }
+  },
+});

@@ -1,0 +1,9 @@
+/** Drops images whose bytes (not whose name) are of a format outside the list: vector drawings, animations, icons. */
+import type { Sample } from '../../dataset/pair.ts';
+import { drop, type Filter, keep } from '../filter.ts';
+
+export const imageFormat = ({ formats = ['jpeg', 'png', 'webp'] as readonly string[] } = {}): Filter<Sample> => ({
+  name: 'image/format',
+  settings: { formats },
+  judge: ({ format }) => (formats.includes(format) ? keep : drop(`is-${format}`)),
+});

@@ -1,0 +1,18 @@
+/**
+ * Drops texts in other languages, also on pages of a wanted one. `pageBonus` is what the page's language counts for, on
+ * ELD's scale of 0 to 1: 0.05 raises the share of three-word English captions called English from 96.4 % to 99.6 %, and
+ * the share of German, French and Czech ones from 0.0 % to 0.2 % (ours, on 1,000 Multi30k captions a language).
+ */
+import { drop, type Filter, keep } from '../filter.ts';
+import { openLanguages } from '../language.ts';
+
+export const textLanguage = ({ languages = ['en'] as readonly string[], pageBonus = 0.05 } = {}): Filter => ({
+  name: 'text/language',
+  settings: { languages, pageBonus },
+  judge: async (pair) => {
+    const { of, ofPage } = await openLanguages();
+    const language = of(pair.text, { language: ofPage(pair), bonus: pageBonus });
+    if (language === '') return drop('no-language');
+    return languages.includes(language) ? keep : drop(`is-${language}`);
+  },
+});

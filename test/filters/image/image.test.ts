@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { StoredSample } from '../../../dataset/judgements.ts';
+import type { Filter } from '../../../filters/filter.ts';
+import { imageAspect } from '../../../filters/image/aspect.ts';
+import { imageFormat } from '../../../filters/image/format.ts';
+import { imageSize } from '../../../filters/image/size.ts';
+import { outcome, sample } from '../sample.ts';
+
+const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
+  [
+    imageSize(),
+    [
+      [{ width: 301, height: 301 }, 'keep'],
+      [{ width: 300, height: 301 }, 'too-small'],
+      [{ width: 301, height: 300 }, 'too-small'],
+    ],
+  ],
+  [
+    imageAspect(),
+    [
+      [{ width: 1200, height: 400 }, 'keep'],
+      [{ width: 1201, height: 400 }, 'too-wide'],
+      [{ width: 400, height: 1200 }, 'keep'],
+      [{ width: 400, height: 1201 }, 'too-tall'],
+    ],
+  ],
+  [
+    imageFormat(),
+    [
+      [{ format: 'jpeg' }, 'keep'],
+      [{ format: 'png' }, 'keep'],
+      [{ format: 'webp' }, 'keep'],
+      [{ format: 'gif' }, 'is-gif'],
+      [{ format: 'svg' }, 'is-svg'],
+    ],
+  ],
+];
+
+for (const [rule, rows] of cases) {
+  describe(rule.name, () => {
+    for (const [changes, expected] of rows) {
+      it(`${JSON.stringify(changes)} → ${expected}`, async () => {
+        assert.equal(await outcome(rule, sample(changes)), expected);
+      });
+    }
+  });
+}
