@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import { UserError } from '../dataset/user-error.ts';
+import { quietly } from './quiet.ts';
 
 type TensorFlow = typeof import('@tensorflow/tfjs-node-gpu');
 type Addon = import('@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js').TFJSBinding;
@@ -38,7 +39,8 @@ function load(): TensorFlow {
   legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
   legacy.isArray ??= Array.isArray;
   try {
-    return createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as TensorFlow;
+    const load = (): TensorFlow => createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu');
+    return process.env.LAIT_VERBOSE ? load() : quietly(load);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new UserError(`Expected TensorFlow's native addon but received "${reason}"; run npm run setup.`, { cause });
