@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig, readConfig, withFlags } from '../../cli/config-file.ts';
+import { commentedConfig } from '../../cli/init.ts';
+import { UserError } from '../../dataset/user-error.ts';
+
+const messageOf = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    return error.message;
+  }
+  assert.fail('expected a UserError');
+};
+
+describe('lait.yaml', () => {
+  it('that lait init writes parses to the defaults', () => {
+    assert.deepEqual(parseConfig(commentedConfig(), 'lait.yaml'), readConfig('/nowhere'));
+  });
+
+  it('may be empty', () => {
+    assert.deepEqual(parseConfig('', 'lait.yaml'), readConfig('/nowhere'));
+  });
+
+  it('keeps what it says and defaults the rest', () => {
+    const config = parseConfig('crawl:\n  maxPages: 7\n  seeds: [https://example.org/a]\n', 'lait.yaml');
+    assert.equal(config.crawl.maxPages, 7);
+    assert.deepEqual(config.crawl.seeds, ['https://example.org/a']);
+    assert.equal(config.crawl.concurrency, 20);
+  });
+
+  const mistakes: [text: string, message: RegExp][] = [
+    [
+      'crawl:\n  maxPage: 3\n',
+      /^Expected one of the keys seeds, .*allowPrivate.* but received crawl\.maxPage; edit lait\.yaml, line 2\.$/,
+    ],
+    [
+      'crawl:\n  maxPages: ten\n',
+      /^Expected a number for crawl\.maxPages but received "ten"; edit lait\.yaml, line 2\.$/,
+    ],
+    [
+      'crawl:\n  maxPages: 1.5\n',
+      /^Expected a whole number for crawl\.maxPages but received 1\.5; edit lait\.yaml, line 2\.$/,
+    ],
+    [
+      'crawl:\n  seeds: []\n  render: sometimes\n',
+      /^Expected one of "auto"\|"always"\|"never" for crawl\.render but received "sometimes"; edit lait\.yaml, line 3\.$/,
+    ],
+    [
+      'wanderings: 1\n',
+      /^Expected one of the keys crawl, filter, .* but received wanderings; edit lait\.yaml, line 1\.$/,
+    ],
+    [
+      'filter:\n  minSidePx: -4\n',
+      /^Expected a value >=1 for filter\.minSidePx but received -4; edit lait\.yaml, line 2\.$/,
+    ],
+    [
+      'filter:\n  languages: []\n',
+      /^Expected a list with >=1 items for filter\.languages but received \[\]; edit lait\.yaml, line 2\.$/,
+    ],
+    ['crawl: [\n', /^Expected YAML in lait\.yaml but line \d+ is not: /],
+  ];
+  for (const [text, message] of mistakes) {
+    it(`answers ${JSON.stringify(text)} with one line`, () => {
+      assert.match(
+        messageOf(() => parseConfig(text, 'lait.yaml')),
+        message,
+      );
+    });
+  }
+});
+
+describe('flags', () => {
+  it('win over the file', () => {
+    const config = parseConfig('crawl:\n  maxPages: 7\n  maxDepth: 2\n', 'lait.yaml');
+    const crawl = withFlags(config, 'crawl', { maxPages: 9 });
+    assert.deepEqual([crawl.maxPages, crawl.maxDepth], [9, 2]);
+  });
+
+  it('of a wrong type are named', () => {
+    assert.equal(
+      messageOf(() => withFlags(readConfig('/nowhere'), 'crawl', { maxPages: 1.5 })),
+      'Expected a whole number for maxPages but received 1.5; correct the flag --max-pages.',
+    );
+  });
+});
