@@ -1,0 +1,76 @@
+/**
+ * Files that are either whole or not there: written under a temporary name in the same folder, flushed to the disk,
+ * then renamed. A kill leaves at most a `.tmp` file, which the next run overwrites.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writevSync } from 'node:fs';
+
+/** What the manifest says of a file. */
+export interface FileDigest {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Writes a whole file. */
+export function writeFileAtomic(path: string, content: string | Uint8Array): FileDigest {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const temporary = `${path}.tmp`;
+  const fd = openSync(temporary, 'w');
+  writeFileSync(fd, bytes);
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(temporary, path);
+  return digestOf(bytes);
+}
+
+export function digestOf(content: string | Uint8Array): FileDigest {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  return { bytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** A file written piece by piece, hashed on the way; it appears at `path` when it is committed. */
+export class AtomicFile {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #sha256 = createHash('sha256');
+  readonly #md5 = createHash('md5');
+  #bytes = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = openSync(`${path}.tmp`, 'w');
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  write(pieces: readonly Uint8Array[]): void {
+    let rest = pieces.filter((piece) => piece.byteLength > 0);
+    for (const piece of rest) {
+      this.#sha256.update(piece);
+      this.#md5.update(piece);
+      this.#bytes += piece.byteLength;
+    }
+    while (rest.length > 0) {
+      let written = writevSync(this.#fd, rest);
+      let whole = 0;
+      while (whole < rest.length && written >= rest[whole]!.byteLength) written -= rest[whole++]!.byteLength;
+      rest = rest.slice(whole);
+      if (written > 0) rest = [rest[0]!.subarray(written), ...rest.slice(1)];
+    }
+  }
+
+  commit(): FileDigest & { readonly md5: string } {
+    fsyncSync(this.#fd);
+    closeSync(this.#fd);
+    renameSync(`${this.#path}.tmp`, this.#path);
+    return { bytes: this.#bytes, sha256: this.#sha256.digest('hex'), md5: this.#md5.digest('hex') };
+  }
+
+  /** Gives the file up. */
+  abandon(): void {
+    closeSync(this.#fd);
+    rmSync(`${this.#path}.tmp`, { force: true });
+  }
+}

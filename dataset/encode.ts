@@ -1,0 +1,81 @@
+/**
+ * What a shard holds of an image: its original bytes, or a JPEG made from them. Whatever is re-encoded is turned the way
+ * its EXIF orientation says, converted to sRGB and laid on white where it was transparent. The resize modes and their
+ * names are img2dataset's.
+ */
+import sharp, { type Metadata } from 'sharp';
+
+export interface EncodeOptions {
+  /**
+   * `auto`: the original bytes where they are an upright sRGB or grey JPEG and need no resize, else a JPEG, so that every
+   * sample has a `.jpg` (Hugging Face's loader wants the same fields in every sample). `original`: always the original
+   * bytes. `jpeg`: always re-encoded.
+   */
+  readonly encode?: 'auto' | 'original' | 'jpeg';
+  /**
+   * With a target of N = `sizePx`: `keep_ratio` makes the smaller side N, `keep_ratio_largest` the larger side N,
+   * `center_crop` cuts the middle to N×N, `border` puts white around to N×N, `no` keeps the size.
+   */
+  readonly resize?: 'no' | 'keep_ratio' | 'keep_ratio_largest' | 'center_crop' | 'border';
+  /** 256 is img2dataset's default. */
+  readonly sizePx?: number;
+  /** Leaves images alone that are smaller than the target. */
+  readonly onlyIfBigger?: boolean;
+  /** 1 to 100; 95 is img2dataset's default. */
+  readonly quality?: number;
+}
+
+export interface EncodedImage {
+  readonly bytes: Buffer;
+  /** The field's name in a shard: `jpg`, or for original bytes `png`, `webp`, `gif`, `avif`. */
+  readonly field: string;
+  readonly width: number;
+  readonly height: number;
+  /** Raw EXIF block of the original, without the `Exif\0\0` mark's meaning changed; null when there is none. */
+  readonly exif: Buffer | null;
+}
+
+/** About 89 megapixels, the limit that Pillow warns at and LAION kept; a header that claims more is not decoded. */
+const maxPixels = 89_478_485;
+
+/** The options with every default written out: what the manifest records. */
+export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> {
+  const { encode = 'auto', resize = 'no', sizePx = 256, onlyIfBigger = false, quality = 95 } = options;
+  return { encode, resize, sizePx, onlyIfBigger, quality };
+}
+
+/** Encodes one image for a shard; rejects when it cannot be decoded. `format` is the ledger's (sharp's) word. */
+export async function encodeImage(bytes: Buffer, format: string, options: EncodeOptions = {}): Promise<EncodedImage> {
+  const { encode, resize, sizePx, onlyIfBigger, quality } = encodeSettings(options);
+  const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' });
+  const meta = await image.metadata();
+  const turned = (meta.orientation ?? 1) >= 5;
+  const width = turned ? meta.height : meta.width;
+  const height = turned ? meta.width : meta.height;
+  const exif = meta.exif ?? null;
+  const isPlain = format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
+  if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
+    return { bytes, field: format === 'jpeg' ? 'jpg' : format, width, height, exif };
+  }
+  let pipeline = image.autoOrient();
+  const largest = Math.max(width, height);
+  const smallest = Math.min(width, height);
+  const isBigger = (resize === 'keep_ratio' || resize === 'center_crop' ? smallest : largest) > sizePx;
+  if (resize !== 'no' && (isBigger || !onlyIfBigger)) {
+    const fit = (
+      { keep_ratio: 'outside', keep_ratio_largest: 'inside', center_crop: 'cover', border: 'contain' } as const
+    )[resize];
+    pipeline = pipeline.resize({ width: sizePx, height: sizePx, fit, background: 'white' });
+  }
+  const { data, info } = await pipeline
+    .flatten({ background: 'white' })
+    .toColourspace('srgb')
+    .jpeg({ quality })
+    .toBuffer({ resolveWithObject: true });
+  return { bytes: data, field: 'jpg', width: info.width, height: info.height, exif };
+}
+
+/** Grey or sRGB: with no colour profile, or one that says it is sRGB. */
+function isStandardColour({ space, icc }: Metadata): boolean {
+  return (space === 'srgb' || space === 'b-w') && (icc === undefined || icc.includes('sRGB'));
+}

@@ -1,0 +1,221 @@
+/**
+ * From the ledger's survivors to shards that other people's tools read: `train/00000.tar` and `validation/00000.tar`,
+ * each with its parquet and stats, an index per split and one manifest over all. A shard whose plan and configuration
+ * have not changed is left as it is, so a killed export goes on where it was, a repeated one writes nothing, and both end with
+ * the same bytes as an undisturbed one.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { digestOf, type FileDigest, writeFileAtomic } from './atomic-file.ts';
+import { type EncodeOptions, encodeSettings } from './encode.ts';
+import { planShards } from './export-plan.ts';
+import { currentRecipe } from './judgements.ts';
+import { Ledger } from './ledger.ts';
+import { manifestName, writeManifest } from './manifest.ts';
+import { openRawStore } from './raw-store.ts';
+import { finishedShard, planHash, type ShardStats, statsJson, writeShard } from './shard-writer.ts';
+import { type Split, splits } from './split.ts';
+import { expected } from './user-error.ts';
+
+export interface ExportOptions extends EncodeOptions {
+  readonly corpusDir: string;
+  /** Default: `shards` in the corpus. */
+  readonly outDir?: string;
+  /** 10,000 is img2dataset's default. */
+  readonly samplesPerShard?: number;
+  /** A shard closes before its original images exceed this; about 1 GB is what Hugging Face advises. */
+  readonly maxShardBytes?: number;
+  /** 5 is img2dataset's width, 8 the one of DataComp's resharder. */
+  readonly shardDigits?: number;
+  /** Share of the images, 0 to 1, that go to `validation`. */
+  readonly validationFraction?: number;
+  /** Only pairs with these ids. */
+  readonly subset?: ReadonlySet<string>;
+}
+
+export interface ExportProgress {
+  readonly split: Split;
+  readonly shard: number;
+  /** Samples done so far, over all splits. */
+  readonly samples: number;
+  readonly bytes: number;
+}
+
+export interface ExportSummary {
+  readonly outDir: string;
+  readonly splits: Readonly<
+    Record<Split, { readonly shards: number; readonly samples: number; readonly bytes: number }>
+  >;
+  /** Pairs that have a row in the tables and no sample, by reason. */
+  readonly failed: Readonly<Record<string, number>>;
+  readonly shardsWritten: number;
+  /** Shards that were there already, made by the same plan. */
+  readonly shardsLeft: number;
+}
+
+/** Part of what a shard's hash covers: raise it when the same plan gives other bytes. */
+const layoutVersion = 1;
+
+/** Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end. */
+export async function exportShards(
+  options: ExportOptions,
+  { onProgress, signal }: { onProgress?: (progress: ExportProgress) => void; signal?: AbortSignal } = {},
+): Promise<ExportSummary> {
+  const {
+    corpusDir,
+    outDir = join(corpusDir, 'shards'),
+    samplesPerShard = 10_000,
+    maxShardBytes = 1_000_000_000,
+    shardDigits = 5,
+    validationFraction = 0.05,
+    subset,
+  } = options;
+  if (!existsSync(join(corpusDir, 'ledger.db'))) {
+    throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'run lait crawl first');
+  }
+  const ledger = Ledger.open(corpusDir);
+  const raw = openRawStore(corpusDir);
+  try {
+    const recipe = currentRecipe(ledger);
+    if (recipe === null || !recipe.finished) {
+      const received = recipe === null ? 'one that was never screened' : 'one whose screening was cut short';
+      throw expected('a screened corpus', corpusDir, received, 'run lait filter first');
+    }
+    const encode = encodeSettings(options);
+    const shardConfiguration = { layoutVersion, shardDigits, samplesPerShard, ...encode };
+    const plans = planShards(ledger, {
+      samplesPerShard,
+      maxShardBytes,
+      validationFraction,
+      ...(subset === undefined ? {} : { subset }),
+    });
+    const done: Record<Split, { name: string; stats: ShardStats }[]> = { train: [], validation: [] };
+    let samples = 0;
+    let bytes = 0;
+    let shardsWritten = 0;
+    for (const plan of plans) {
+      signal?.throwIfAborted();
+      mkdirSync(join(outDir, plan.split), { recursive: true });
+      const name = String(plan.number).padStart(shardDigits, '0');
+      const base = join(outDir, plan.split, name);
+      const hash = planHash(plan, shardConfiguration);
+      let stats = finishedShard(base, hash);
+      if (stats === null) {
+        rmSync(join(outDir, manifestName), { force: true }); // it would speak of other shards than there are
+        rmSync(`${base}_stats.json`, { force: true });
+        stats = await writeShard(base, plan, hash, {
+          raw,
+          encode,
+          shardDigits,
+          samplesPerShard,
+          ...(signal === undefined ? {} : { signal }),
+        });
+        shardsWritten++;
+      }
+      done[plan.split].push({ name, stats });
+      samples += stats.successes;
+      bytes += stats.lait.tar.bytes;
+      onProgress?.({ split: plan.split, shard: plan.number, samples, bytes });
+    }
+    if (samples === 0) {
+      throw expected(
+        'at least one kept pair',
+        corpusDir,
+        'none',
+        'see the funnel of lait filter for what dropped them',
+      );
+    }
+    const configuration = {
+      ...shardConfiguration,
+      maxShardBytes,
+      validationFraction,
+      subset: subset === undefined ? null : subsetHash(subset),
+      rules: recipe.rules,
+    };
+    const files: Record<string, FileDigest> = {};
+    for (const split of splits) Object.assign(files, finishSplit(outDir, split, done[split]));
+    const bySplit = (of: (shards: { stats: ShardStats }[]) => number) =>
+      ({ train: of(done.train), validation: of(done.validation) }) as const;
+    const sampleCounts = bySplit((shards) => shards.reduce((sum, { stats }) => sum + stats.successes, 0));
+    writeManifest(outDir, { configuration, samples: sampleCounts, files });
+    return summary(outDir, done, shardsWritten);
+  } finally {
+    raw.close();
+    ledger.close();
+  }
+}
+
+const subsetHash = (subset: ReadonlySet<string>) =>
+  createHash('sha256')
+    .update([...subset].sort().join('\n'))
+    .digest('hex');
+
+/** Removes what an earlier export left over, writes the split's indexes and returns all its files. */
+function finishSplit(
+  outDir: string,
+  split: Split,
+  shards: readonly { name: string; stats: ShardStats }[],
+): Record<string, FileDigest> {
+  const folder = join(outDir, split);
+  const names = new Set(shards.map(({ name }) => name));
+  for (const file of existsSync(folder) ? readdirSync(folder) : []) {
+    const [, name, temporary] = /^(\d+)(?:\.tar|\.parquet|_stats\.json)(\.tmp)?$/.exec(file) ?? [];
+    if (name !== undefined && (!names.has(name) || temporary !== undefined)) rmSync(join(folder, file));
+  }
+  if (shards.length === 0) {
+    rmSync(folder, { recursive: true, force: true });
+    return {};
+  }
+  const files: Record<string, FileDigest> = {};
+  for (const { name, stats } of shards) {
+    files[`${split}/${name}.tar`] = stats.lait.tar;
+    files[`${split}/${name}.parquet`] = stats.lait.parquet;
+    files[`${split}/${name}_stats.json`] = digestOf(statsJson(stats));
+  }
+  const put = (name: string, content: unknown) => {
+    files[`${split}/${name}`] = writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
+  };
+  put('sizes.json', Object.fromEntries(shards.map(({ name, stats }) => [`${name}.tar`, stats.successes])));
+  put('index.json', widsIndex(shards));
+  return files;
+}
+
+/** The index that `wids` reads for random access. */
+function widsIndex(shards: readonly { name: string; stats: ShardStats }[]): unknown {
+  return {
+    __kind__: 'wids-shard-index-v1',
+    wids_version: 1,
+    shardlist: shards.map(({ name, stats }) => ({
+      url: `${name}.tar`,
+      md5sum: stats.lait.tar.md5,
+      nsamples: stats.successes,
+      filesize: stats.lait.tar.bytes,
+    })),
+  };
+}
+
+function summary(
+  outDir: string,
+  done: Readonly<Record<Split, readonly { stats: ShardStats }[]>>,
+  shardsWritten: number,
+): ExportSummary {
+  const failed: Record<string, number> = {};
+  for (const { stats } of [...done.train, ...done.validation]) {
+    for (const [reason, count] of Object.entries(stats.status_dict)) {
+      if (reason !== 'success') failed[reason] = (failed[reason] ?? 0) + count;
+    }
+  }
+  const of = (split: Split) => ({
+    shards: done[split].length,
+    samples: done[split].reduce((sum, { stats }) => sum + stats.successes, 0),
+    bytes: done[split].reduce((sum, { stats }) => sum + stats.lait.tar.bytes, 0),
+  });
+  return {
+    outDir,
+    splits: { train: of('train'), validation: of('validation') },
+    failed,
+    shardsWritten,
+    shardsLeft: done.train.length + done.validation.length - shardsWritten,
+  };
+}

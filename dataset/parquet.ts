@@ -1,0 +1,93 @@
+/**
+ * The table beside every shard, one row a pair, failed ones too: img2dataset's columns first, then DataComp's `uid` and
+ * `text`, then what the crawl knows. Row groups and encodings are the writer's defaults, so equal rows give equal bytes.
+ */
+import { readFile } from 'node:fs/promises';
+import { parquetReadObjects } from 'hyparquet';
+import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
+
+/** A row of the shard's table. Absent values are null. */
+export interface ShardRow {
+  readonly url: string;
+  readonly caption: string;
+  /** The sample's key in the tar; null for a pair whose image failed. */
+  readonly key: string | null;
+  readonly status: 'success' | 'failed_to_download' | 'failed_to_resize';
+  readonly error_message: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly original_width: number | null;
+  readonly original_height: number | null;
+  /** JSON object of tags. */
+  readonly exif: string | null;
+  /** Of the original bytes. */
+  readonly sha256: string | null;
+  readonly uid: string;
+  readonly text: string;
+  /** The text before cleaning. */
+  readonly found_text: string;
+  /** Where on the page the text was: `alt`, `title`, `caption`, … */
+  readonly source: string;
+  readonly page_url: string;
+  readonly page_title: string;
+  readonly phash: string | null;
+  readonly license_url: string | null;
+  /** JSON object: raw values of the rights signals seen on the page and with the image. */
+  readonly rights: string | null;
+  /** JSON object: score by rule name. */
+  readonly scores: string | null;
+  /** RFC 3339, UTC. */
+  readonly fetched_at: string | null;
+  readonly http_etag: string | null;
+  readonly last_modified: string | null;
+}
+
+export const shardColumns = {
+  url: 'STRING',
+  caption: 'STRING',
+  key: 'STRING',
+  status: 'STRING',
+  error_message: 'STRING',
+  width: 'INT32',
+  height: 'INT32',
+  original_width: 'INT32',
+  original_height: 'INT32',
+  exif: 'STRING',
+  sha256: 'STRING',
+  uid: 'STRING',
+  text: 'STRING',
+  found_text: 'STRING',
+  source: 'STRING',
+  page_url: 'STRING',
+  page_title: 'STRING',
+  phash: 'STRING',
+  license_url: 'STRING',
+  rights: 'STRING',
+  scores: 'STRING',
+  fetched_at: 'STRING',
+  http_etag: 'STRING',
+  last_modified: 'STRING',
+} as const satisfies Record<keyof ShardRow, BasicType>;
+
+/** The bytes of a parquet file with these columns. A row without one of them has null there. */
+export function parquetBytes(
+  columns: Readonly<Record<string, BasicType>>,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): Uint8Array {
+  return new Uint8Array(
+    parquetWriteBuffer({
+      createdBy: 'lait',
+      columnData: Object.entries(columns).map(([name, type]) => ({
+        name,
+        type,
+        data: rows.map((row) => row[name] ?? null),
+      })),
+    }),
+  );
+}
+
+/** All rows of a parquet file. */
+export async function readParquet(path: string): Promise<Record<string, unknown>[]> {
+  const { buffer, byteOffset, byteLength } = await readFile(path);
+  return parquetReadObjects({ file: buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer });
+}

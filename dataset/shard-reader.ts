@@ -1,0 +1,239 @@
+/**
+ * The one reader of shards, for training and for tools. Streams WebDataset archives in constant memory: members with the
+ * same key that lie together are a sample (`KEY.FIELD`, the field being everything after the first dot). What is broken is a
+ * reason told to `onBad`, and reading goes on. Order, shuffle and split depend on the seed, the epoch and the part alone.
+ */
+import { open } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { expandShardPaths, isUrl } from './shard-paths.ts';
+import { bufferShuffled, mixSeeds, randomNumbers, shuffled } from './shuffle.ts';
+import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
+
+/** One sample; `fields` by name in lower case: `jpg`, `txt`, `json`, `boxes.npy`. */
+export interface ShardSample {
+  readonly key: string;
+  /** The shard's path or URL. */
+  readonly shard: string;
+  readonly fields: Readonly<Record<string, Buffer>>;
+}
+
+/** Something left out. `key` is the sample's key or the member's name, '' for a whole shard. */
+export interface BadInput {
+  readonly shard: string;
+  readonly key: string;
+  readonly reason:
+    | TarFault
+    | 'cannot-read'
+    | 'duplicate-field'
+    | 'empty-field'
+    | 'missing-column'
+    | 'missing-field'
+    | 'no-field'
+    | `http-${number}`;
+}
+
+export interface ReadShardsOptions {
+  /** Files, folders, globs, brace ranges, URLs, `-`: see `expandShardPaths`. */
+  readonly paths: string | readonly string[];
+  /** Fields that a sample must have, each as a list of names of which one is enough: `[['jpg', 'png'], ['txt']]`. */
+  readonly require?: readonly (readonly string[])[];
+  /** Shuffles shards, then samples within a buffer. Without it, the order is the one written. */
+  readonly shuffle?: { readonly seed: number; readonly epoch?: number; readonly bufferSamples?: number };
+  /**
+   * This reader's share, `index` of `count` (rank × workers + worker of world × workers). Whole shards while there are as
+   * many as parts, else every `count`-th sample. All parts together read everything once.
+   */
+  readonly part?: { readonly index: number; readonly count: number };
+  /** Leaves out this many samples at the start of this reader's stream: where an interrupted run goes on. */
+  readonly skip?: number;
+  /** Folders of feature shards with the same names, whose fields are joined by key. */
+  readonly columns?: readonly string[];
+  readonly maxMemberBytes?: number;
+  readonly onBad?: (bad: BadInput) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Image fields that this project and open_clip read, most usual first. */
+export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
+
+/** Reads samples. Throws a UserError before the first one when a path does not exist. */
+export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
+  const { shuffle, skip = 0, signal } = options;
+  let samples = partOfShards(options);
+  if (shuffle !== undefined) {
+    const { seed, epoch = 0, bufferSamples = 1000 } = shuffle;
+    const random = randomNumbers(mixSeeds(seed, epoch, options.part?.index ?? 0));
+    samples = bufferShuffled(owned(samples), bufferSamples, random);
+  }
+  let read = 0;
+  for await (const sample of samples) {
+    signal?.throwIfAborted();
+    if (read++ >= skip) yield sample;
+  }
+}
+
+/** The samples of this part's shards, in order. */
+async function* partOfShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
+  const { shuffle, part = { index: 0, count: 1 } } = options;
+  let shards = expandShardPaths(options.paths);
+  if (shuffle !== undefined) shards = shuffled(shards, randomNumbers(mixSeeds(shuffle.seed, shuffle.epoch ?? 0)));
+  if (shards.length >= part.count) {
+    for (const [i, shard] of shards.entries()) if (i % part.count === part.index) yield* readShard(shard, options);
+    return;
+  }
+  let i = 0;
+  for (const shard of shards) {
+    for await (const sample of readShard(shard, options)) if (i++ % part.count === part.index) yield sample;
+  }
+}
+
+/** Copies fields out of the chunk they were read in, so that a shuffle buffer holds its samples and nothing more. */
+async function* owned(samples: AsyncIterable<ShardSample>): AsyncGenerator<ShardSample> {
+  for await (const { key, shard, fields } of samples) {
+    yield {
+      key,
+      shard,
+      fields: Object.fromEntries(Object.entries(fields).map(([field, bytes]) => [field, Buffer.from(bytes)])),
+    };
+  }
+}
+
+type ShardOptions = Pick<ReadShardsOptions, 'columns' | 'require' | 'maxMemberBytes' | 'onBad'>;
+
+/** The good samples of one shard. */
+export async function* readShard(shard: string, options: ShardOptions = {}): AsyncGenerator<ShardSample> {
+  const { columns = [], require = [], onBad = () => {} } = options;
+  const bad = (key: string, reason: BadInput['reason']) => onBad({ shard, key, reason });
+  const joins = await Promise.all(columns.map((column) => openColumn(join(column, basename(shard)), bad)));
+  try {
+    for await (const sample of groupMembers(shard, options, bad)) {
+      const fault = faultOf(sample, require);
+      if (fault !== null) {
+        bad(sample.key, fault);
+        continue;
+      }
+      if (joins.length === 0) {
+        yield sample;
+        continue;
+      }
+      const found = await Promise.all(joins.map((column) => column?.fields(sample.key) ?? null));
+      if (found.includes(null)) bad(sample.key, 'missing-column');
+      else yield { ...sample, fields: Object.assign({}, sample.fields, ...found) };
+    }
+  } finally {
+    for (const column of joins) await column?.close();
+  }
+}
+
+/** Why a sample lacks what is required of it. */
+function faultOf({ fields }: ShardSample, require: readonly (readonly string[])[]): BadInput['reason'] | null {
+  for (const names of require) {
+    const name = names.find((one) => fields[one] !== undefined);
+    if (name === undefined) return 'missing-field';
+    if (fields[name]!.length === 0) return 'empty-field';
+  }
+  return null;
+}
+
+/** webdataset's rule: the key ends at the first dot of the last part of the path. */
+const memberName = /^((?:.*\/)?[^./][^./]*)\.([^/]+)$/;
+
+async function* groupMembers(
+  shard: string,
+  { maxMemberBytes }: ShardOptions,
+  bad: (key: string, reason: BadInput['reason']) => void,
+): AsyncGenerator<ShardSample> {
+  let key: string | null = null;
+  let fields: Record<string, Buffer> = {};
+  for await (const members of readMembers(shard, maxMemberBytes, bad)) {
+    for (const { name, bytes } of members) {
+      const [, nextKey, field] = memberName.exec(name) ?? [];
+      if (nextKey === undefined || field === undefined) {
+        if (!/(^|\/)__[^/]*__$/.test(name)) bad(name, 'no-field'); // webdataset's own notes are named __so__
+        continue;
+      }
+      if (nextKey !== key) {
+        if (key !== null) yield { key, shard, fields };
+        key = nextKey;
+        fields = {};
+      }
+      const lower = field.toLowerCase();
+      if (fields[lower] === undefined) fields[lower] = bytes;
+      else bad(key, 'duplicate-field');
+    }
+  }
+  if (key !== null) yield { key, shard, fields };
+}
+
+async function* readMembers(
+  shard: string,
+  maxMemberBytes: number | undefined,
+  bad: (key: string, reason: BadInput['reason']) => void,
+): AsyncGenerator<TarMember[]> {
+  const options = {
+    onBad: (fault: TarFault, name: string) => bad(name, fault),
+    ...(maxMemberBytes === undefined ? {} : { maxMemberBytes }),
+  };
+  const chunks = await openChunks(shard, bad);
+  if (chunks === null) return;
+  const archive = readTar(chunks, options);
+  try {
+    for (;;) {
+      // Only reading may fail here: what the caller does with the members is outside of this `try`.
+      const next = await archive.next().catch(() => null);
+      if (next === null) bad('', 'cannot-read');
+      if (next === null || next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await archive.return(undefined);
+  }
+}
+
+async function openChunks(
+  shard: string,
+  bad: (key: string, reason: BadInput['reason']) => void,
+): Promise<AsyncIterable<Buffer> | null> {
+  if (shard === '-') return process.stdin;
+  if (!isUrl(shard)) return fileChunks(shard);
+  const response = await fetch(shard).catch(() => null);
+  if (response === null) bad('', 'cannot-read');
+  else if (!response.ok) bad('', `http-${response.status}`);
+  if (!response?.ok) return null;
+  return bodyChunks(response);
+}
+
+async function* bodyChunks(response: Response): AsyncGenerator<Buffer> {
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+}
+
+/** Fields of a feature shard by key, read when asked for: it may lack keys or have them in another order. */
+async function openColumn(path: string, bad: (key: string, reason: BadInput['reason']) => void) {
+  const file = await open(path, 'r').catch(() => null);
+  if (file === null) return null;
+  const places = new Map<string, { field: string; offset: number; byteLength: number }[]>();
+  for (const { name, offset, byteLength } of await tarEntries(file, { onBad: (fault, name) => bad(name, fault) })) {
+    const [, key, field] = memberName.exec(name) ?? [];
+    if (key === undefined || field === undefined || !isSafeName(name)) continue;
+    const known = places.get(key);
+    if (known === undefined) places.set(key, [{ field, offset, byteLength }]);
+    else known.push({ field, offset, byteLength });
+  }
+  return {
+    async fields(key: string): Promise<Record<string, Buffer> | null> {
+      const found = places.get(key);
+      if (found === undefined) return null;
+      const fields: Record<string, Buffer> = {};
+      for (const { field, offset, byteLength } of found) {
+        const bytes = Buffer.allocUnsafeSlow(byteLength);
+        const { bytesRead } = await file.read(bytes, 0, byteLength, offset);
+        if (bytesRead < byteLength) return null;
+        fields[field.toLowerCase()] = bytes;
+      }
+      return fields;
+    },
+    close: () => file.close(),
+  };
+}

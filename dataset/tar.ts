@@ -1,0 +1,337 @@
+/**
+ * Reads tar archives from hostile or half-written files: POSIX ustar and PAX, GNU long names, base-256 sizes. Bytes are
+ * pushed in as they come and whole members come out; what cannot be used (a cut file, a wrong checksum, a sparse file, a
+ * link, a member too large for memory, a name that leads out of its folder) is one reason and reading goes on behind it.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { blockBytes, headerChecksum, paddingBytes } from './tar-header.ts';
+
+/** A regular file of an archive. `offset` is where its body starts, counted from the start of the archive. */
+export interface TarMember {
+  readonly name: string;
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** A regular file of an archive whose body was not read. */
+export type TarEntry = Omit<TarMember, 'bytes'> & { readonly byteLength: number };
+
+/** Why a member or the rest of an archive was left out. */
+export type TarFault =
+  | 'bad-header'
+  | 'bad-size'
+  | 'cut-in-header'
+  | 'cut-in-body'
+  | 'member-too-large'
+  | 'not-a-file'
+  | 'sparse-file'
+  | 'unsafe-name';
+
+export interface TarOptions {
+  /** A larger member is skipped as `member-too-large`. 256 MiB holds any image the crawler stores. */
+  readonly maxMemberBytes?: number;
+  /** Hears of everything that was left out. */
+  readonly onBad?: (fault: TarFault, name: string) => void;
+  /** When given, bodies are not kept: each regular file of any size is told to it as soon as its header is read. */
+  readonly onEntry?: (entry: TarEntry) => void;
+}
+
+/** An extension header (a long name, PAX records) has a few lines; a larger one is not worth its memory. */
+const maxExtensionBytes = 1 << 20;
+
+interface Extension {
+  path?: string;
+  size?: number;
+  sparse?: boolean;
+}
+
+/** What the bytes that come next are. */
+type Next =
+  | { readonly kind: 'header' }
+  | { readonly kind: 'sparse-map'; readonly name: string; readonly size: number }
+  | { readonly kind: 'body' | 'extension'; readonly name: string; readonly type: string; readonly size: number };
+
+export class TarParser {
+  readonly #maxMemberBytes: number;
+  readonly #onBad: (fault: TarFault, name: string) => void;
+  readonly #onEntry: ((entry: TarEntry) => void) | undefined;
+  /** Bytes of a header or body that are waiting for the rest. */
+  #partial: Buffer = Buffer.alloc(0);
+  #partialFill = 0;
+  #skip = 0;
+  /** Of what is being skipped, the name, and how many of the last bytes are padding. */
+  #skipped = '';
+  #skipPadding = 0;
+  #next: Next = { kind: 'header' };
+  #offset = 0;
+  #zeroBlocks = 0;
+  #lost = false;
+  #extension: Extension = {};
+  #global: Extension = {};
+
+  constructor({ maxMemberBytes = 256 << 20, onBad = () => {}, onEntry }: TarOptions = {}) {
+    this.#maxMemberBytes = maxMemberBytes;
+    this.#onBad = onBad;
+    this.#onEntry = onEntry;
+  }
+
+  /** True once two zero blocks have ended the archive: what follows is ignored. */
+  get ended(): boolean {
+    return this.#zeroBlocks >= 2;
+  }
+
+  /**
+   * Takes the archive's next bytes and returns the members they complete. A body that lies whole in `chunk` is a view
+   * of it, so a chunk must not be written to again.
+   */
+  push(chunk: Buffer): TarMember[] {
+    const members: TarMember[] = [];
+    let at = 0;
+    while (at < chunk.length && !this.ended) {
+      if (this.#skip > 0) {
+        const step = Math.min(this.#skip, chunk.length - at);
+        this.#skip -= step;
+        this.#offset += step;
+        at += step;
+        continue;
+      }
+      const want = this.#next.kind === 'header' || this.#next.kind === 'sparse-map' ? blockBytes : this.#next.size;
+      let bytes: Buffer;
+      if (this.#partialFill === 0 && chunk.length - at >= want) {
+        bytes = chunk.subarray(at, at + want);
+        at += want;
+      } else {
+        if (this.#partialFill === 0) this.#partial = Buffer.allocUnsafeSlow(want);
+        const step = Math.min(want - this.#partialFill, chunk.length - at);
+        chunk.copy(this.#partial, this.#partialFill, at, at + step);
+        this.#partialFill += step;
+        at += step;
+        if (this.#partialFill < want) break;
+        bytes = this.#partial;
+        this.#partialFill = 0;
+        this.#partial = Buffer.alloc(0);
+      }
+      const offset = this.#offset;
+      this.#offset += want;
+      this.#take(bytes, offset, members);
+    }
+    return members;
+  }
+
+  /** Passes over bytes that are of no use, at most `available`, and returns how many: the caller may seek behind them. */
+  passOver(available: number): number {
+    const step = Math.min(this.#skip, available);
+    this.#skip -= step;
+    this.#offset += step;
+    return step;
+  }
+
+  /** Says that the archive has no more bytes; a member that was begun is reported as cut. */
+  end(): void {
+    if (this.ended) return;
+    if (this.#next.kind === 'header' && this.#partialFill > 0 && !this.#lost) this.#onBad('cut-in-header', '');
+    else if (this.#next.kind === 'body' || this.#next.kind === 'extension') this.#onBad('cut-in-body', this.#next.name);
+    else if (this.#skip > this.#skipPadding) this.#onBad('cut-in-body', this.#skipped);
+  }
+
+  #take(bytes: Buffer, offset: number, members: TarMember[]): void {
+    const next = this.#next;
+    switch (next.kind) {
+      case 'header':
+        this.#header(bytes, offset, members);
+        return;
+      case 'sparse-map':
+        if (bytes[504] !== 0) return;
+        this.#next = { kind: 'header' };
+        this.#leaveOut('sparse-file', next.name, next.size);
+        return;
+      case 'extension':
+        this.#readExtension(next.type, bytes);
+        break;
+      case 'body':
+        members.push({ name: next.name, offset, bytes });
+    }
+    this.#next = { kind: 'header' };
+    this.#skip = paddingBytes(next.size);
+    this.#skipPadding = this.#skip;
+  }
+
+  #header(block: Buffer, offset: number, members: TarMember[]): void {
+    if (block[0] === 0 && block.equals(zeroBlock)) {
+      this.#zeroBlocks++;
+      return;
+    }
+    this.#zeroBlocks = 0;
+    if (octal(block, 148, 8) !== headerChecksum(block)) {
+      // Nothing says where the next member starts: look for it block by block, and report once.
+      if (!this.#lost) this.#onBad('bad-header', '');
+      this.#lost = true;
+      return;
+    }
+    this.#lost = false;
+    const type = String.fromCharCode(block[156]!);
+    const plainSize = number(block, 124, 12);
+    const isExtension = type === 'x' || type === 'g' || type === 'L' || type === 'K';
+    const { path, size = plainSize, sparse = false } = isExtension ? {} : { ...this.#global, ...this.#extension };
+    if (!isExtension) this.#extension = {};
+    const name = path ?? plainName(block);
+    if (!Number.isSafeInteger(size) || size < 0) {
+      this.#onBad('bad-size', name);
+      this.#lost = true;
+      return;
+    }
+    if (isExtension) {
+      if (size > maxExtensionBytes) this.#leaveOut('member-too-large', name, size);
+      else if (size > 0) this.#next = { kind: 'extension', name, type, size };
+      return;
+    }
+    if (type === '5') {
+      this.#passBy(name, size);
+      return;
+    }
+    if (type === 'S' || sparse) {
+      // More blocks of the map may come before the data.
+      if (type === 'S' && block[482] !== 0) this.#next = { kind: 'sparse-map', name, size };
+      else this.#leaveOut('sparse-file', name, size);
+      return;
+    }
+    if (type !== '0' && type !== '\0' && type !== '7') {
+      const hasBody = type !== '1' && type !== '2' && type !== '3' && type !== '4' && type !== '6';
+      this.#leaveOut('not-a-file', name, hasBody ? size : 0);
+      return;
+    }
+    if (!isSafeName(name)) this.#leaveOut('unsafe-name', name, size);
+    else if (this.#onEntry !== undefined) {
+      this.#onEntry({ name, offset: offset + blockBytes, byteLength: size });
+      this.#passBy(name, size);
+    } else if (size > this.#maxMemberBytes) this.#leaveOut('member-too-large', name, size);
+    else if (size === 0) members.push({ name, offset: offset + blockBytes, bytes: Buffer.alloc(0) });
+    else this.#next = { kind: 'body', name, type, size };
+  }
+
+  #leaveOut(fault: TarFault, name: string, size: number): void {
+    this.#onBad(fault, name);
+    this.#passBy(name, size);
+  }
+
+  #passBy(name: string, size: number): void {
+    this.#skipped = name;
+    this.#skipPadding = paddingBytes(size);
+    this.#skip = size + this.#skipPadding;
+  }
+
+  #readExtension(type: string, bytes: Buffer): void {
+    if (type === 'L') this.#extension.path = untilNul(bytes);
+    else if (type === 'x') Object.assign(this.#extension, paxRecords(bytes));
+    else if (type === 'g') Object.assign(this.#global, paxRecords(bytes));
+  }
+}
+
+const zeroBlock = Buffer.alloc(blockBytes);
+
+function untilNul(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
+}
+
+function plainName(block: Buffer): string {
+  const name = untilNul(block.subarray(0, 100));
+  const isPosix = block.toString('latin1', 257, 263) === 'ustar\0';
+  return isPosix && block[345] !== 0 ? `${untilNul(block.subarray(345, 500))}/${name}` : name;
+}
+
+/** Octal digits up to a space or NUL; NaN when there is something else. */
+function octal(block: Buffer, start: number, width: number): number {
+  let value = 0;
+  let digits = 0;
+  for (let i = start; i < start + width; i++) {
+    const byte = block[i]!;
+    if (byte >= 0x30 && byte <= 0x37) {
+      value = value * 8 + byte - 0x30;
+      digits++;
+    } else if (byte === 0 || byte === 0x20) {
+      if (digits > 0) break;
+    } else return Number.NaN;
+  }
+  return value;
+}
+
+/** A size: octal, or GNU's big-endian base 256 when the first bit is set. */
+function number(block: Buffer, start: number, width: number): number {
+  if ((block[start]! & 0x80) === 0) return octal(block, start, width);
+  let value = block[start]! & 0x7f;
+  for (let i = start + 1; i < start + width; i++) value = value * 256 + block[i]!;
+  return value;
+}
+
+/** The records `LENGTH KEY=VALUE\n` that concern us. */
+function paxRecords(bytes: Buffer): Extension {
+  const extension: Extension = {};
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(0x20, at);
+    const length = space < 0 ? Number.NaN : Number(bytes.toString('latin1', at, space));
+    if (!Number.isInteger(length) || length <= space - at || at + length > bytes.length) break;
+    const equals = bytes.indexOf(0x3d, space);
+    const key = bytes.toString('utf8', space + 1, equals);
+    const value = bytes.toString('utf8', equals + 1, at + length - 1);
+    if (key === 'path') extension.path = value;
+    else if (key === 'size') extension.size = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    else if (key.startsWith('GNU.sparse.')) extension.sparse = true;
+    at += length;
+  }
+  return extension;
+}
+
+/** Relative, without `..`, without NUL or backslash: stays below the folder that it is written to. */
+export function isSafeName(name: string): boolean {
+  return (
+    name !== '' && !name.startsWith('/') && !/[\0\\]|^[a-zA-Z]:/.test(name) && !name.split('/').some((p) => p === '..')
+  );
+}
+
+/**
+ * The members of an archive that comes as chunks, such as a file stream or an HTTP body. Yields, chunk by chunk, the
+ * members that the chunk completes: one `await` per chunk and not per member is most of the speed.
+ */
+export async function* readTar(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  options: TarOptions = {},
+): AsyncGenerator<TarMember[]> {
+  const parser = new TarParser(options);
+  for await (const chunk of chunks) {
+    const members = parser.push(chunk);
+    if (members.length > 0) yield members;
+    if (parser.ended) return;
+  }
+  parser.end();
+}
+
+/** The bytes of a file in fresh chunks, so that views of them stay valid. */
+export async function* fileChunks(path: string, chunkBytes = 1 << 20): AsyncGenerator<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    for (;;) {
+      const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null);
+      if (bytesRead === 0) return;
+      yield bytesRead === chunkBytes ? buffer : buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Every regular file of an archive and where its body lies, in order: reads headers and passes over bodies. */
+export async function tarEntries(file: FileHandle, options: TarOptions = {}): Promise<TarEntry[]> {
+  const entries: TarEntry[] = [];
+  const parser = new TarParser({ ...options, onEntry: (entry) => entries.push(entry) });
+  for (let position = 0; !parser.ended; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(8 << 10), 0, 8 << 10, position);
+    if (bytesRead === 0) break;
+    parser.push(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+    position += parser.passOver((await file.stat()).size - position);
+  }
+  parser.end();
+  return entries;
+}
