@@ -1,5 +1,6 @@
 /** Every sub-command, in the order of the work. */
 import type { Command } from 'commander';
+import { exportCommand } from './export.ts';
 import { filterCommand } from './filter.ts';
 import { init } from './init.ts';
 import { table } from './table.ts';
