@@ -21,7 +21,8 @@ interface CorpusCommand<Name extends SectionName> {
   /** Shown at the end of `--help`. */
   readonly example: string;
   readonly arguments?: string;
-  readonly action: (context: CommandContext<Name>) => Promise<void>;
+  /** Loads the code of the command. */
+  readonly load: () => Promise<(context: CommandContext<Name>) => Promise<void>>;
 }
 
 export interface CommandContext<Name extends SectionName> {
@@ -46,7 +47,8 @@ export function corpusCommand<Name extends SectionName>(definition: CorpusComman
       const flags = givenFlags(command, sectionSchema(definition.section));
       const settings = withFlags(config, definition.section, flags);
       const args = command.args;
-      await interruptible((signal) => definition.action({ corpusDir, config, settings, args, signal }));
+      const run = await definition.load();
+      await interruptible((signal) => run({ corpusDir, config, settings, args, signal }));
     });
   };
 }

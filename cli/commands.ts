@@ -1,20 +1,52 @@
-/** Every sub-command, in the order of the work. */
+/** Every sub-command in the order of the work: its words here, its code loaded only when it runs. */
 import type { Command } from 'commander';
-import { exportCommand } from './export.ts';
-import { filterCommand } from './filter.ts';
-import { init } from './init.ts';
+import { corpusCommand } from './command.ts';
 import { table } from './table.ts';
 
-const initCommand = (program: Command): void => {
+const init = (program: Command): void => {
   program
     .command('init')
     .description('write a commented lait.yaml')
     .argument('[dir]', 'corpus directory', 'corpus')
     .addHelpText('after', '\nExample:\n  $ lait init birds')
-    .action((dir: string) => console.log(`Wrote ${init(dir)}`));
+    .action(async (dir: string) => {
+      const { init: write } = await import('./init.ts');
+      console.log(`Wrote ${write(dir)}`);
+    });
 };
 
-const setupCommand = (program: Command): void => {
+const filter = corpusCommand({
+  name: 'filter',
+  section: 'filter',
+  summary: 'judge every pair by the recipe and print the funnel; a moved threshold needs no new crawl',
+  example: 'lait filter --corpus birds --min-side-px 256',
+  load: async () => (await import('./filter.ts')).filter,
+});
+
+const exportShards = corpusCommand({
+  name: 'export',
+  section: 'export',
+  summary: 'write the kept pairs as WebDataset shards; unchanged shards are left alone',
+  example: 'lait export --corpus birds --samples-per-shard 1000',
+  load: async () => (await import('./export.ts')).exportCorpus,
+});
+
+const doctor = (program: Command): void => {
+  program
+    .command('doctor')
+    .description('say what is there, what is missing and how to get it')
+    .addHelpText('after', '\nExample:\n  $ npx lait doctor')
+    .action(async () => {
+      const { examine } = await import('./setup/doctor.ts');
+      const marks = { ok: '✔', missing: '✘', later: '○' } as const;
+      const findings = await examine();
+      const rows = findings.map(({ name, state, detail }) => [`${marks[state]} ${name}`, detail]);
+      console.log(table(rows, [0, 1]));
+      if (findings.some(({ state }) => state === 'missing')) process.exitCode = 2;
+    });
+};
+
+const setup = (program: Command): void => {
   program
     .command('setup')
     .description('build the native parts and fetch TensorFlow; does nothing when all is there')
@@ -25,28 +57,4 @@ const setupCommand = (program: Command): void => {
     });
 };
 
-const doctorCommand = (program: Command): void => {
-  program
-    .command('doctor')
-    .description('say what is there, what is missing and how to get it')
-    .addHelpText('after', '\nExample:\n  $ npx lait doctor')
-    .action(async () => {
-      const { examine } = await import('./setup/doctor.ts');
-      const marks = { ok: '✔', missing: '✘', later: '○' } as const;
-      const findings = await examine();
-      console.log(
-        table(
-          findings.map(({ name, state, detail }) => [`${marks[state]} ${name}`, detail]),
-          [0, 1],
-        ),
-      );
-      if (findings.some(({ state }) => state === 'missing')) process.exitCode = 2;
-    });
-};
-
-export const commands: readonly ((program: Command) => void)[] = [
-  initCommand,
-  filterCommand,
-  doctorCommand,
-  setupCommand,
-];
+export const commands: readonly ((program: Command) => void)[] = [init, filter, exportShards, doctor, setup];

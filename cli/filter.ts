@@ -4,35 +4,29 @@ import type { Funnel } from '../dataset/judgements.ts';
 import { Ledger } from '../dataset/ledger.ts';
 import { recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
-import { corpusCommand, requirePath } from './command.ts';
+import { type CommandContext, requirePath } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
-export const filterCommand = corpusCommand({
-  name: 'filter',
-  section: 'filter',
-  summary: 'judge every pair by the recipe and print the funnel; a moved threshold needs no new crawl',
-  example: 'lait filter --corpus birds --min-side-px 256',
-  action: async ({ corpusDir, settings, signal }) => {
-    requirePath(join(corpusDir, 'ledger.db'), 'a crawled corpus', 'run `lait crawl` first');
-    const ledger = Ledger.open(corpusDir);
-    const progress = startProgress('Filtering pairs');
-    try {
-      const result = await screen({
-        ledger,
-        recipe: recipe(settings),
-        signal,
-        onProgress: ({ stage, judged, total }) =>
-          progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
-      });
-      progress.stop();
-      console.log(funnelTable(result));
-    } finally {
-      progress.stop();
-      ledger.close();
-    }
-  },
-});
+export async function filter({ corpusDir, settings, signal }: CommandContext<'filter'>): Promise<void> {
+  requirePath(join(corpusDir, 'ledger.db'), 'a crawled corpus', 'run `lait crawl` first');
+  const ledger = Ledger.open(corpusDir);
+  const progress = startProgress('Filtering pairs');
+  try {
+    const result = await screen({
+      ledger,
+      recipe: recipe(settings),
+      signal,
+      onProgress: ({ stage, judged, total }) =>
+        progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
+    });
+    progress.stop();
+    console.log(funnelTable(result));
+  } finally {
+    progress.stop();
+    ledger.close();
+  }
+}
 
 /** The funnel as text: for each rule in order how many came in, how many it dropped, and why. */
 export function funnelTable({ found, kept, rows }: Funnel): string {

@@ -103,10 +103,10 @@ async function fetchRuntime(
 
 /** What of a wheel is kept: shared libraries, C headers, and the tools XLA calls (ptxas, libdevice). */
 const keep = [
-  String.raw`tensorflow/libtensorflow[^/]*`,
-  String.raw`tensorflow/include/(tensorflow/(c|core)|tsl|xla|external)/.*`,
-  String.raw`nvidia/.*/lib/.*`,
-  String.raw`nvidia/cuda_nvcc/(bin|nvvm)/.*`,
+  `tensorflow/libtensorflow[^/]*`,
+  `tensorflow/include/(tensorflow/(c|core)|tsl|xla|external)/.*`,
+  `nvidia/.*/lib/.*`,
+  `nvidia/cuda_nvcc/(bin|nvvm)/.*`,
 ].join('|');
 
 const unzip = `
