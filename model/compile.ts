@@ -1,0 +1,352 @@
+/**
+ * Runs routines as TensorFlow graphs. tfjs on the native addon calls TensorFlow once per op, thousands of times a training
+ * step; here a routine runs that way once per shape of its inputs, while every call at the addon's boundary is written down,
+ * and the notes become nodes of one graph: forward, backward and the optimiser's update of the variables, in one call.
+ * All routines and shapes share one graph, because two graphs cannot share variables; a new shape rebuilds it and carries
+ * the variables over.
+ */
+import { type NativeBackend, nativeBackend, type Tensor, tf, type Variable } from './backend.ts';
+import type { Arrays, NamedArray } from './batch.ts';
+import {
+  type Attribute,
+  dataType,
+  Graph,
+  type Output,
+  type RunningGraph,
+  shape as shapeOf,
+  string,
+  type,
+} from './graph.ts';
+import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
+import { type Program, type ProgramOptions, type Routine, type Values, variableShapes } from './routine.ts';
+
+/** One call of TensorFlow, as it was made. */
+interface Call {
+  readonly op: string;
+  readonly attributes: readonly { readonly name: string; readonly type: number; readonly value: unknown }[];
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+interface Constant {
+  readonly shape: readonly number[];
+  readonly dtype: number;
+  readonly bytes: Buffer;
+}
+
+interface InputNote {
+  readonly id: number;
+  readonly shape: readonly number[];
+  /** int32 rather than float32 */
+  readonly whole: boolean;
+}
+
+/** A routine at one shape, by the numbers that the addon gave its tensors. */
+interface Recording {
+  readonly calls: readonly Call[];
+  readonly constants: ReadonlyMap<number, Constant>;
+  readonly inputs: ReadonlyMap<string, InputNote>;
+  readonly variables: ReadonlyMap<string, number>;
+  readonly outputs: ReadonlyMap<string, number>;
+  readonly gradients: ReadonlyMap<string, number>;
+}
+
+export class CompiledProgram implements Program {
+  readonly compiled = true;
+  private readonly options: ProgramOptions;
+  private readonly shapes: Map<string, readonly number[]>;
+  private readonly recordings = new Map<string, Recording>();
+  private running: RunningGraph | undefined;
+  /** Where the variables are while no graph runs. */
+  private waiting: Values;
+
+  constructor(options: ProgramOptions) {
+    this.options = options;
+    this.shapes = variableShapes(options);
+    this.waiting = new Map([...this.shapes].map(([name, shape]) => [name, new Float32Array(size(shape))]));
+  }
+
+  run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
+    const key = `${routine} ${Object.entries(inputs).map(([name, { shape }]) => `${name}[${shape}]`)}`;
+    let recording = this.recordings.get(key);
+    if (!recording) {
+      const body = this.options.routines[routine];
+      if (!body) throw new Error(`The program has no routine ${routine}.`);
+      recording = record(body, inputs, this.options);
+      this.stop();
+      this.recordings.set(key, recording);
+    }
+    const graph = this.start();
+    const prefix = `f${[...this.recordings.keys()].indexOf(key)}`;
+    const fed: Record<string, NamedArray> = {};
+    for (const name of recording.inputs.keys()) fed[`${prefix}/in/${name}`] = inputs[name] as NamedArray;
+    if (recording.gradients.size > 0) {
+      if (!rates) throw new Error(`The routine ${routine} gives gradients; it needs rates.`);
+      for (const [name, value] of Object.entries(rates)) fed[name] = { shape: [], values: Float32Array.of(value) };
+    }
+    const names = [...recording.outputs.keys()];
+    const results = graph.run(
+      fed,
+      names.map((name) => `${prefix}/out/${name}`),
+    );
+    return Object.fromEntries(names.map((name, index) => [name, (results[index] as NamedArray).values]));
+  }
+
+  values(): Values {
+    if (!this.running) return new Map([...this.waiting].map(([name, values]) => [name, values.slice()]));
+    const names = [...this.shapes.keys()];
+    const read = this.running.run({}, names.map(valueNode));
+    return new Map(names.map((name, index) => [name, (read[index] as NamedArray).values as Float32Array]));
+  }
+
+  load(values: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, array] of values) {
+      const shape = this.shapes.get(name);
+      if (!shape || size(shape) !== array.length)
+        throw new Error(`The program has no variable ${name} [${array.length}].`);
+      if (!this.running) this.waiting.set(name, array.slice());
+    }
+    if (this.running) this.feed(values);
+  }
+
+  dispose(): void {
+    this.running?.dispose();
+    this.running = undefined;
+    this.waiting.clear();
+  }
+
+  private stop(): void {
+    if (!this.running) return;
+    this.waiting = this.values();
+    this.running.dispose();
+    this.running = undefined;
+  }
+
+  private start(): RunningGraph {
+    if (this.running) return this.running;
+    const graph = new Graph();
+    for (const [name, shape] of this.shapes) addVariable(graph, name, shape);
+    const rates = Object.fromEntries(
+      ['learningRate', 'beta1Power', 'beta2Power'].map((name) => [name, graph.placeholder(name, 'float32', [])]),
+    ) as unknown as GraphRates;
+    [...this.recordings.values()].forEach((recording, index) => {
+      addRoutine(graph, `f${index}`, recording, this.options, rates);
+    });
+    this.running = graph.start();
+    this.feed(this.waiting);
+    this.waiting = new Map();
+    return this.running;
+  }
+
+  private feed(values: ReadonlyMap<string, Float32Array>): void {
+    const fed = [...values].map(([name, array]) => [
+      `${variableNode(name)}/next`,
+      { shape: this.shapes.get(name) as readonly number[], values: array },
+    ]);
+    this.running?.run(
+      Object.fromEntries(fed),
+      [...values.keys()].map((name) => `${variableNode(name)}/assigned`),
+    );
+  }
+}
+
+const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
+const variableNode = (name: string) => `v/${name}`;
+const valueNode = (name: string) => `v/${name}/value`;
+
+/** A variable, its value, and a way to set it from outside. */
+function addVariable(graph: Graph, name: string, shape: readonly number[]): void {
+  const node = variableNode(name);
+  const dtype = type('float32');
+  graph.add(node, 'VarHandleOp', [], {
+    dtype,
+    shape: shapeOf(shape),
+    shared_name: string(node),
+    container: string(''),
+  });
+  graph.add(valueNode(name), 'ReadVariableOp', [node], { dtype });
+  graph.placeholder(`${node}/next`, 'float32', shape);
+  graph.add(`${node}/assign`, 'AssignVariableOp', [node, `${node}/next`], { dtype });
+  const one = { dtype: dataType.int32, tensorShape: { dim: [] }, tensorContent: Buffer.from(Int32Array.of(1).buffer) };
+  graph.add(`${node}/assigned`, 'Const', [`^${node}/assign`], { dtype: type('int32'), value: { tensor: one } });
+}
+
+type Mutable<T> = { -readonly [key in keyof T]: T[key] };
+
+/** Runs a routine once, on zeros for variables, and writes down what TensorFlow was asked to do. */
+function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Recording {
+  const backend = nativeBackend() as NativeBackend;
+  const real = backend.binding;
+  const calls: Call[] = [];
+  const types = new Map<number, number>();
+  const constants = new Map<number, Constant>();
+  const noting = Object.fromEntries(
+    Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof typeof real]]),
+  ) as unknown as Mutable<NativeBackend['binding']>;
+  noting.executeOp = (op, attributes, ids, count) => {
+    const outputs = real.executeOp(op, attributes, ids, count);
+    for (const { id, dtype } of outputs) types.set(id, dtype);
+    // The one op that tfjs-node leaves TensorFlow to find the types of.
+    if (op === 'ExpandDims') {
+      const kind = real.TF_ATTR_TYPE;
+      const T = types.get(ids[0] as number) ?? real.TF_FLOAT;
+      attributes = [
+        { name: 'T', type: kind, value: T },
+        { name: 'Tdim', type: kind, value: real.TF_INT32 },
+      ];
+    }
+    calls.push({ op, attributes, inputs: [...ids], outputs: outputs.map(({ id }) => id) });
+    return outputs;
+  };
+  noting.createTensor = (shape, dtype, values) => {
+    const id = real.createTensor(shape, dtype, values);
+    types.set(id, dtype);
+    constants.set(id, { shape: [...shape], dtype, bytes: bytesOf(values, dtype, real) });
+    return id;
+  };
+  const idOf = (tensor: Tensor) => backend.getInputTensorIds([tensor])[0] as number;
+  tf.engine().startScope('record');
+  const variables = new Map(
+    options.parameters.map(({ name, shape }) => [name, tf.variable(tf.zeros([...shape]))] as const),
+  );
+  try {
+    const tensors = new Map(
+      Object.entries(inputs).map(([name, { shape, values }]) => {
+        const dtype = values instanceof Int32Array ? 'int32' : 'float32';
+        return [name, tf.tensor(values, [...shape], dtype)];
+      }),
+    );
+    const inputIds = new Map(
+      Object.entries(inputs).map(([name, { shape, values }]) => [
+        name,
+        { id: idOf(tensors.get(name) as Tensor), shape, whole: values instanceof Int32Array },
+      ]),
+    );
+    const variableIds = new Map([...variables].map(([name, variable]) => [name, idOf(variable)]));
+    backend.binding = noting;
+    const { outputs, gradients = new Map<string, Tensor>() } = routine(
+      Object.fromEntries(tensors),
+      (name) => variables.get(name) as Variable,
+      variables,
+    );
+    return {
+      calls,
+      constants,
+      inputs: inputIds,
+      variables: variableIds,
+      outputs: new Map(Object.entries(outputs).map(([name, tensor]) => [name, idOf(tensor)])),
+      gradients: new Map([...gradients].map(([name, tensor]) => [name, idOf(tensor)])),
+    };
+  } finally {
+    backend.binding = real;
+    for (const variable of variables.values()) variable.dispose();
+    tf.engine().endScope();
+  }
+}
+
+function bytesOf(values: unknown, dtype: number, binding: NativeBackend['binding']): Buffer {
+  let typed = values as Float32Array | Int32Array | Uint8Array;
+  if (!ArrayBuffer.isView(typed)) {
+    const list = values as number[];
+    if (dtype === binding.TF_INT32) typed = Int32Array.from(list);
+    else typed = dtype === binding.TF_BOOL ? Uint8Array.from(list) : Float32Array.from(list);
+  }
+  return Buffer.from(Uint8Array.prototype.slice.call(new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)));
+}
+
+/** Writes a recording as nodes `PREFIX/in/NAME`, `PREFIX/out/NAME` and what lies between them. Outputs are float32. */
+function addRoutine(
+  graph: Graph,
+  prefix: string,
+  { calls, constants, inputs, variables, outputs, gradients }: Recording,
+  { parameters, optimizer, precision }: ProgramOptions,
+  rates: GraphRates,
+): void {
+  const node = new Map<number, Output>();
+  for (const [name, { id, shape, whole }] of inputs) {
+    node.set(id, graph.placeholder(`${prefix}/in/${name}`, whole ? 'int32' : 'float32', shape));
+  }
+  for (const [name, id] of variables) node.set(id, valueNode(name));
+  const nodeOf = (id: number): Output => {
+    const known = node.get(id);
+    if (known) return known;
+    const constant = constants.get(id);
+    if (!constant) throw new Error('A routine uses a tensor from outside itself, which is neither input nor variable.');
+    const { shape, dtype, bytes } = constant;
+    const tensor = { dtype, tensorShape: { dim: shape.map((length) => ({ size: length })) }, tensorContent: bytes };
+    const name = graph.add(`${prefix}/c${id}`, 'Const', [], { dtype: { type: dtype }, value: { tensor } });
+    node.set(id, name);
+    return name;
+  };
+  calls.forEach(({ op, attributes, inputs: ids, outputs: made }, index) => {
+    const name = `${prefix}/${index}`;
+    const attr = Object.fromEntries(attributes.map((one) => [one.name, attributeOf(one)]));
+    const from = ids.map(nodeOf);
+    if (precision === 'bf16' && products.has(op)) addProductInHalf(graph, name, op, from, attr);
+    else graph.add(name, op, from, attr);
+    made.forEach((id, port) => {
+      node.set(id, port === 0 ? name : `${name}:${port}`);
+    });
+  });
+  const done: Output[] = [];
+  if (gradients.size > 0) {
+    if (!optimizer) throw new Error('A routine gives gradients; the program needs an optimiser.');
+    for (const spec of parameters) {
+      const gradient = gradients.get(spec.name);
+      if (gradient === undefined) continue;
+      const { mean, square } = slots(spec.name);
+      const handles = {
+        variable: variableNode(spec.name),
+        mean: variableNode(mean),
+        square: variableNode(square),
+        value: valueNode(spec.name),
+      };
+      done.push(`^${addUpdate(graph, `${prefix}/update`, optimizer, spec, handles, nodeOf(gradient), rates)}`);
+    }
+  }
+  for (const [name, id] of outputs) {
+    const of = nodeOf(id);
+    graph.add(`${prefix}/out/${name}`, 'Identity', [of, ...done], { T: type('float32') });
+  }
+}
+
+const products: ReadonlySet<string> = new Set(['MatMul', 'BatchMatMul', 'BatchMatMulV2']);
+
+/** A matrix product whose operands are rounded to bfloat16; TensorFlow sums in float32. */
+function addProductInHalf(
+  graph: Graph,
+  name: string,
+  op: string,
+  from: Output[],
+  attr: Record<string, Attribute>,
+): void {
+  const [full, half] = [type('float32'), type('bfloat16')];
+  const operands = from.map((input) => {
+    const cast = `${input.replace(':', '/port')}/half`;
+    return graph.has(cast) ? cast : graph.add(cast, 'Cast', [input], { SrcT: full, DstT: half });
+  });
+  graph.add(`${name}/half`, op, operands, { ...attr, T: half });
+  graph.add(name, 'Cast', [`${name}/half`], { SrcT: half, DstT: full });
+}
+
+/** tfjs-node's attribute as tensorflow.AttrValue. */
+function attributeOf({ type: kind, value }: { readonly type: number; readonly value: unknown }): Attribute {
+  const binding = (nativeBackend() as NativeBackend).binding;
+  const list = Array.isArray(value);
+  switch (kind) {
+    case binding.TF_ATTR_INT:
+      return list ? { list: { i: value } } : { i: value };
+    case binding.TF_ATTR_FLOAT:
+      return list ? { list: { f: value } } : { f: value };
+    case binding.TF_ATTR_BOOL:
+      return list ? { list: { b: value } } : { b: value };
+    case binding.TF_ATTR_TYPE:
+      return list ? { list: { type: value } } : { type: value };
+    case binding.TF_ATTR_STRING:
+      return { s: Buffer.from(value as string) };
+    case binding.TF_ATTR_SHAPE:
+      return shapeOf(value as number[]);
+    default:
+      throw new Error(`Attribute kind ${kind} is not known.`);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * ImageBERT (arXiv 2001.07966 §4): one BERT encoder over regions and words, and its objectives in one forward pass. True
+ * pairs come first in the batch; the wrong pairs of ITM reuse their embedded words and regions, so that their masks are the
+ * same and nothing is embedded twice.
+ */
+import { type Scalar, type Tensor, tf } from './backend.ts';
+import type { ModelConfig } from './config.ts';
+import { arrange, embedPieces, embedRegions, type Sequence, type SpecialPieces } from './embeddings.ts';
+import { type Dropout, noDropout, type Weights } from './layers.ts';
+import type { ObjectiveName, ObjectiveWeights, Outcome } from './objective.ts';
+import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
+import { itm, matchingLogits } from './objectives/itm.ts';
+import { mlm } from './objectives/mlm.ts';
+import { moc } from './objectives/moc.ts';
+import { mrfr } from './objectives/mrfr.ts';
+import { encode, firstTokens, pool } from './transformer.ts';
+
+export interface Model {
+  readonly weights: Weights;
+  readonly config: ModelConfig;
+  readonly special: SpecialPieces;
+}
+
+/** A batch as tensors, by the names of `batch.ts`. */
+export type Inputs = Readonly<Record<string, Tensor>>;
+
+const input = (inputs: Inputs, name: string): Tensor => {
+  const tensor = inputs[name];
+  if (!tensor) throw new Error(`The batch lacks ${name}.`);
+  return tensor;
+};
+
+/** Words take positions from 3, after [CLS], regions and [SEP]. */
+const words = (model: Model, inputs: Inputs): Sequence => ({
+  tokens: embedPieces(model.weights, model.config, input(inputs, 'pieces'), { firstPosition: 3, segment: 1 }),
+  mask: input(inputs, 'pieceMask'),
+});
+
+const regions = (model: Model, inputs: Inputs): Sequence => ({
+  tokens: embedRegions(model.weights, model.config, input(inputs, 'features'), input(inputs, 'boxes')),
+  mask: input(inputs, 'regionMask'),
+});
+
+/** Rows of a sequence by index [N]; negative indexes must not occur. */
+const rows = ({ tokens, mask }: Sequence, index: Tensor): Sequence => ({
+  tokens: tf.gather(tokens, index as never),
+  mask: tf.gather(mask, index as never),
+});
+
+const both = (one: Sequence, other: Sequence): Sequence => ({
+  tokens: tf.concat([one.tokens, other.tokens], 0),
+  mask: tf.concat([one.mask, other.mask], 0),
+});
+
+/** All objectives whose weight is not 0, on a batch of N pairs with N wrong pairs made of the same parts. */
+export function objectives(
+  model: Model,
+  wanted: ObjectiveWeights,
+  inputs: Inputs,
+  drop: Dropout,
+): Partial<Record<ObjectiveName, Outcome>> {
+  const { weights, config, special } = model;
+  const said = words(model, inputs);
+  const seen = regions(model, inputs);
+  const N = said.tokens.shape[0] as number;
+  const outcomes: Partial<Record<ObjectiveName, Outcome>> = {};
+  if (wanted.itc > 0) {
+    const images = embedImages(model, seen, drop);
+    const texts = embedTexts(model, said, drop);
+    outcomes.itc = itc(similarities(weights, images, texts), input(inputs, 'sameImage'));
+  }
+  const pairs =
+    wanted.itm > 0
+      ? { regions: both(seen, seen), words: both(said, rows(said, input(inputs, 'partners'))) }
+      : { regions: seen, words: said };
+  if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return outcomes;
+  const B = wanted.itm > 0 ? 2 * N : N;
+  const hidden = encode(weights, config, arrange(weights, config, pairs, special, drop), drop); // [B T, H]
+  const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
+  if (wanted.mlm > 0) {
+    const labels = input(inputs, 'mlmLabels');
+    outcomes.mlm = mlm(weights, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
+  }
+  if (wanted.moc + wanted.mrfr > 0) {
+    const asked = at('regionPlaces'); // [G, H]
+    const counts = input(inputs, 'regionCounts');
+    if (wanted.moc > 0) outcomes.moc = moc(weights, asked, input(inputs, 'regionLabels'), counts);
+    if (wanted.mrfr > 0) outcomes.mrfr = mrfr(weights, asked, input(inputs, 'regionTargets'), counts);
+  }
+  if (wanted.itm > 0) {
+    const logits = matchingLogits(weights, drop(pool(weights, firstTokens(hidden, B))));
+    outcomes.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
+  }
+  return outcomes;
+}
+
+/** Σ weight · loss over the objectives that were computed. */
+export function totalLoss(outcomes: Partial<Record<ObjectiveName, Outcome>>, wanted: ObjectiveWeights): Scalar {
+  const terms = Object.entries(outcomes).map(([name, { loss }]) => tf.mul(loss, wanted[name as ObjectiveName]));
+  return tf.addN(terms) as Scalar;
+}
+
+/** Images alone, `[CLS] regions [SEP]`, to ITC's space: [N, itcSize]. */
+export function embedImages(model: Model, seen: Sequence, drop: Dropout = noDropout): Tensor {
+  return embedAlone(model, 'image', { regions: seen }, drop);
+}
+
+/** Texts alone, `[CLS] words [SEP]`, to ITC's space: [N, itcSize]. */
+export function embedTexts(model: Model, said: Sequence, drop: Dropout = noDropout): Tensor {
+  return embedAlone(model, 'text', { words: said }, drop);
+}
+
+function embedAlone(
+  { weights, config, special }: Model,
+  side: 'image' | 'text',
+  parts: { words?: Sequence; regions?: Sequence },
+  drop: Dropout,
+): Tensor {
+  const sequence = arrange(weights, config, parts, special, drop);
+  const hidden = encode(weights, config, sequence, drop);
+  return itcEmbedding(weights, side, firstTokens(hidden, sequence.tokens.shape[0] as number));
+}
+
+/** Matching logits [B] of B images and B texts, pair by pair; nothing is hidden. */
+export function matchPairs(model: Model, inputs: Inputs): Tensor {
+  const { weights, config, special } = model;
+  const parts = { words: words(model, inputs), regions: regions(model, inputs) };
+  const sequence = arrange(weights, config, parts, special, noDropout);
+  const hidden = encode(weights, config, sequence, noDropout);
+  return matchingLogits(weights, pool(weights, firstTokens(hidden, sequence.tokens.shape[0] as number)));
+}
+
+/** ITC embeddings of a batch's images and texts. */
+export function embedBatch(model: Model, inputs: Inputs): { images: Tensor; texts: Tensor } {
+  return { images: embedImages(model, regions(model, inputs)), texts: embedTexts(model, words(model, inputs)) };
+}

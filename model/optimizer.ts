@@ -1,0 +1,130 @@
+/**
+ * AdamW (arXiv 1711.05101) with a bound on the gradients' global norm. The update exists twice, with the same numbers: as plain
+ * tfjs ops, and as nodes of a graph, where TensorFlow's own kernel updates a variable in place in one pass.
+ */
+import { nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
+import { bool, type Graph, type Output, type } from './graph.ts';
+import type { ParameterSpec } from './parameters.ts';
+
+export interface AdamW {
+  readonly beta1: number;
+  /** 0.98: UNITER's, steadier than 0.999 in short runs */
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly decay: number;
+  /** Largest global norm of the gradients. BERT: 1. */
+  readonly clipNorm: number;
+}
+
+export const adamW: AdamW = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, decay: 0.01, clipNorm: 1 };
+
+/** The two running means of a parameter, kept beside it under these names. */
+export const slots = (name: string) => ({ mean: `${name}/adam_m`, square: `${name}/adam_v` });
+
+/** What changes from step to step. */
+export interface Rates {
+  readonly learningRate: number;
+  /** beta1 and beta2 to the power of the step's number, counted from 1 */
+  readonly beta1Power: number;
+  readonly beta2Power: number;
+}
+
+/** `step` counts from 0. */
+export function ratesAt({ beta1, beta2 }: AdamW, step: number, learningRate: number): Rates {
+  return { learningRate, beta1Power: beta1 ** (step + 1), beta2Power: beta2 ** (step + 1) };
+}
+
+/** Gradients scaled down to the global norm, and what the norm was. */
+export function clip(
+  gradients: ReadonlyMap<string, Tensor>,
+  clipNorm: number,
+): { clipped: Map<string, Tensor>; norm: Scalar } {
+  const norm = tf.sqrt(tf.addN([...gradients.values()].map(sumOfSquares))) as Scalar;
+  const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
+  const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]));
+  return { clipped, norm };
+}
+
+function sumOfSquares(x: Tensor): Tensor {
+  const native = nativeBackend();
+  if (!native) return tf.sum(tf.square(x));
+  const attributes = [{ name: 'T', type: native.binding.TF_ATTR_TYPE, value: native.binding.TF_FLOAT }];
+  return tf.mul(native.executeSingleOutput('L2Loss', attributes, [x]), 2);
+}
+
+/** Updates a variable and its slots in place, op by op. */
+export function updateEagerly(
+  optimizer: AdamW,
+  { decays }: ParameterSpec,
+  [variable, mean, square]: readonly [Variable, Variable, Variable],
+  gradient: Tensor,
+  { learningRate, beta1Power, beta2Power }: Rates,
+): void {
+  const { beta1, beta2, epsilon, decay } = optimizer;
+  const rate = (learningRate * Math.sqrt(1 - beta2Power)) / (1 - beta1Power);
+  tf.tidy(() => {
+    const newMean = tf.add(mean, tf.mul(tf.sub(gradient, mean), 1 - beta1));
+    const newSquare = tf.add(square, tf.mul(tf.sub(tf.square(gradient), square), 1 - beta2));
+    const kept = decays ? tf.sub(variable, tf.mul(variable, learningRate * decay)) : variable;
+    const next = tf.sub(kept, tf.div(tf.mul(newMean, rate), tf.add(tf.sqrt(newSquare), epsilon)));
+    mean.assign(newMean as never);
+    square.assign(newSquare as never);
+    variable.assign(next as never);
+  });
+}
+
+/** Handles in a graph. */
+export interface GraphRates {
+  readonly learningRate: Output;
+  readonly beta1Power: Output;
+  readonly beta2Power: Output;
+}
+
+/** Adds the update of one variable to a graph; gives the node that has run when it is done. */
+export function addUpdate(
+  graph: Graph,
+  prefix: string,
+  optimizer: AdamW,
+  { decays }: ParameterSpec,
+  handles: { readonly variable: Output; readonly mean: Output; readonly square: Output; readonly value: Output },
+  gradient: Output,
+  rates: GraphRates,
+): Output {
+  const T = type('float32');
+  const before: Output[] = [`^${handles.value}`];
+  if (decays) {
+    const share = `${prefix}/decay`;
+    if (!graph.has(share)) {
+      graph.scalar(`${share}/rate`, optimizer.decay);
+      graph.add(share, 'Mul', [rates.learningRate, `${share}/rate`], { T });
+    }
+    const lost = graph.add(`${prefix}/${handles.variable}/lost`, 'Mul', [handles.value, share], { T });
+    const assigned = graph.add(
+      `${prefix}/${handles.variable}/decayed`,
+      'AssignSubVariableOp',
+      [handles.variable, lost, `^${gradient.split(':')[0]}`],
+      { dtype: T },
+    );
+    before.push(`^${assigned}`);
+  }
+  const constant = (name: string, value: number) =>
+    graph.has(`${prefix}/${name}`) ? `${prefix}/${name}` : graph.scalar(`${prefix}/${name}`, value);
+  return graph.add(
+    `${prefix}/${handles.variable}/adam`,
+    'ResourceApplyAdam',
+    [
+      handles.variable,
+      handles.mean,
+      handles.square,
+      rates.beta1Power,
+      rates.beta2Power,
+      rates.learningRate,
+      constant('beta1', optimizer.beta1),
+      constant('beta2', optimizer.beta2),
+      constant('epsilon', optimizer.epsilon),
+      gradient,
+      ...before,
+    ],
+    { T, use_locking: bool(false), use_nesterov: bool(false) },
+  );
+}

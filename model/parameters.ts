@@ -1,0 +1,79 @@
+/**
+ * Every trained tensor: its name, shape and start. The names are Hugging Face's for BERT, so that a public BERT loads and
+ * Python reads ours, with two differences: query, key and value lie in one tensor `…self.qkv` (one product instead of
+ * three; checkpoints store them apart), and the visual and objective heads have names of their own.
+ */
+import type { ModelConfig } from './config.ts';
+
+export interface ParameterSpec {
+  readonly name: string;
+  /** Linear layers are [out, in], as PyTorch stores them. */
+  readonly shape: readonly number[];
+  /** normal: truncated, standard deviation 0.02, as BERT. */
+  readonly start: 'normal' | 'zeros' | 'ones';
+  /** AdamW decays matrices and tables, not biases and LayerNorm, as BERT. */
+  readonly decays: boolean;
+}
+
+/** Which heads a model carries. */
+export interface Heads {
+  /** Projections into the space where image and text embeddings are compared (ITC). */
+  readonly itc: boolean;
+}
+
+/** Width of the space where ITC compares. ALBEF (arXiv 2107.07651): 256. */
+export const itcSize = 256;
+
+export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false }): ParameterSpec[] {
+  const { hiddenSize: H, feedForwardSize: F, vocabularySize: V, featureSize: D, classes: K } = config;
+  const linear = (name: string, out: number, inner: number): ParameterSpec[] => [
+    { name: `${name}.weight`, shape: [out, inner], start: 'normal', decays: true },
+    { name: `${name}.bias`, shape: [out], start: 'zeros', decays: false },
+  ];
+  const norm = (name: string): ParameterSpec[] => [
+    { name: `${name}.weight`, shape: [H], start: 'ones', decays: false },
+    { name: `${name}.bias`, shape: [H], start: 'zeros', decays: false },
+  ];
+  const table = (name: string, rows: number): ParameterSpec => {
+    return { name: `bert.embeddings.${name}.weight`, shape: [rows, H], start: 'normal', decays: true };
+  };
+  const layers = Array.from({ length: config.layers }, (_, index) => {
+    const layer = `bert.encoder.layer.${index}`;
+    return [
+      ...linear(`${layer}.attention.self.qkv`, 3 * H, H),
+      ...linear(`${layer}.attention.output.dense`, H, H),
+      ...norm(`${layer}.attention.output.LayerNorm`),
+      ...linear(`${layer}.intermediate.dense`, F, H),
+      ...linear(`${layer}.output.dense`, H, F),
+      ...norm(`${layer}.output.LayerNorm`),
+    ];
+  });
+  return [
+    table('word_embeddings', V),
+    table('position_embeddings', config.maxPositions),
+    table('token_type_embeddings', 2),
+    ...norm('bert.embeddings.LayerNorm'),
+    ...linear('visual.feature', H, D),
+    ...linear('visual.box', H, 5),
+    ...norm('visual.LayerNorm'),
+    ...layers.flat(),
+    ...linear('bert.pooler.dense', H, H),
+    ...linear('cls.predictions.transform.dense', H, H),
+    ...norm('cls.predictions.transform.LayerNorm'),
+    { name: 'cls.predictions.bias', shape: [V], start: 'zeros', decays: false },
+    ...linear('cls.moc', K, H),
+    ...linear('cls.mrfr', D, H),
+    ...linear('cls.itm', 1, H),
+    ...(heads.itc
+      ? [
+          ...linear('itc.image', itcSize, H),
+          ...linear('itc.text', itcSize, H),
+          { name: 'itc.temperature', shape: [], start: 'zeros', decays: false } as const,
+        ]
+      : []),
+  ];
+}
+
+export function parameterCount(specs: readonly ParameterSpec[]): number {
+  return specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+}
