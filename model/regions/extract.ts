@@ -1,0 +1,284 @@
+/**
+ * `lait regions`: runs a detector over every image of every shard, once, and writes the regions as columns beside the
+ * shards. A column appears whole, by a rename; a killed run continues inside the shard it was in, and a shard that has
+ * changed since its column was made is done again.
+ */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { writeFileAtomic } from '../../dataset/atomic-file.ts';
+import { imageFields, readShard } from '../../dataset/shard-reader.ts';
+import { tarEntries } from '../../dataset/tar.ts';
+import { blockBytes, endOfArchive, paddingBytes, tarHeader } from '../../dataset/tar-header.ts';
+import { expected } from '../../dataset/user-error.ts';
+import { claimColumns, columnFields, regionFields } from './columns.ts';
+import { type Detector, type Regions, topRegions } from './region.ts';
+
+export interface ExtractOptions {
+  /** A folder with shards in it or in folders below. */
+  readonly shards: string;
+  /** Where the columns go, one of the same relative path for each shard. */
+  readonly outDir: string;
+  readonly detector: Detector;
+  /** The most regions an image keeps. 36 as UNITER's and bottom-up attention's fixed set; the paper has 100. */
+  readonly maxRegions?: number;
+  readonly onProgress?: (progress: ExtractProgress) => void;
+  /** Hears of every sample that gets no regions, with the reason. */
+  readonly onBad?: (bad: { readonly shard: string; readonly key: string; readonly reason: string }) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExtractProgress {
+  readonly shard: string;
+  readonly shardsDone: number;
+  readonly shards: number;
+  readonly images: number;
+  readonly bytesDone: number;
+  readonly bytes: number;
+}
+
+export interface ExtractSummary {
+  readonly shards: number;
+  /** Shards whose column was there already. */
+  readonly shardsKept: number;
+  /** Images with regions, those of kept shards included. */
+  readonly images: number;
+  readonly regions: number;
+  /** Samples without an image that decodes, and broken members: they get no regions. */
+  readonly failed: number;
+}
+
+const defaultMaxRegions = 36;
+
+/** Tells whether a shard has changed: export leaves a finished shard's file alone. */
+interface ShardState {
+  readonly byteLength: number;
+  readonly mtimeMs: number;
+}
+
+/** What is known of a finished column: `00000.json` beside `00000.tar`. */
+interface ColumnRecord {
+  readonly shard: ShardState;
+  readonly images: number;
+  readonly regions: number;
+  readonly failed: number;
+}
+
+/**
+ * Extracts what is missing. Throws a UserError when there are no shards or the folder holds another detector's regions;
+ * when aborted, what is finished stays and the next run continues.
+ */
+export async function extractRegions(options: ExtractOptions): Promise<ExtractSummary> {
+  const { shards, outDir, detector, maxRegions = defaultMaxRegions, onProgress, signal } = options;
+  const names = shardNames(shards);
+  if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
+  mkdirSync(outDir, { recursive: true });
+  const { name, labels, featureSize } = detector;
+  claimColumns(outDir, { name, labels, featureSize, maxRegions });
+  const sizes = names.map((shard) => statSync(join(shards, shard)).size);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const summary = { shards: names.length, shardsKept: 0, images: 0, regions: 0, failed: 0 };
+  let bytesDone = 0;
+  for (const [index, shard] of names.entries()) {
+    signal?.throwIfAborted();
+    const column = new ColumnFile(join(shards, shard), join(outDir, shard));
+    const report = (images: number, bytesRead: number) =>
+      onProgress?.({
+        shard,
+        shardsDone: index,
+        shards: names.length,
+        images: summary.images + images,
+        bytesDone: bytesDone + bytesRead,
+        bytes,
+      });
+    let record = column.finished();
+    if (record) summary.shardsKept++;
+    else record = await extractShard(column, options, report);
+    summary.images += record.images;
+    summary.regions += record.regions;
+    summary.failed += record.failed;
+    bytesDone += sizes[index] as number;
+    report(0, 0);
+  }
+  return summary;
+}
+
+/** Paths of the tars below a folder, relative to it, sorted. */
+export function shardNames(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.tar'))
+    .sort();
+}
+
+interface Waiting {
+  readonly keys: readonly string[];
+  readonly found: Promise<(Regions | null)[]>;
+}
+
+async function extractShard(
+  column: ColumnFile,
+  { detector, maxRegions = defaultMaxRegions, onBad, signal }: ExtractOptions,
+  report: (images: number, bytesRead: number) => void,
+): Promise<ColumnRecord> {
+  const { source } = column;
+  const counts = await column.resume();
+  let bytesRead = 0;
+  let batch: { key: string; image: Buffer }[] = [];
+  let running: Waiting | undefined;
+  const fail = (key: string, reason: string) => {
+    counts.failed++;
+    onBad?.({ shard: source, key, reason });
+  };
+  const settle = async () => {
+    if (!running) return;
+    const { keys, found } = running;
+    running = undefined;
+    (await found).forEach((regions, index) => {
+      const key = keys[index] as string;
+      if (regions === null) fail(key, 'cannot-decode');
+      else column.add(key, topRegions(regions, maxRegions, detector.featureSize));
+    });
+    report(counts.images, bytesRead);
+  };
+  // While TensorFlow computes one batch, the next is decoded.
+  const flush = async () => {
+    const next: Waiting = {
+      keys: batch.map(({ key }) => key),
+      found: detector.detect(batch.map(({ image }) => image)),
+    };
+    next.found.catch(() => {}); // it is awaited in `settle`, perhaps after another one has failed
+    batch = [];
+    await settle();
+    running = next;
+  };
+  const samples = readShard(source, { require: [imageFields], onBad: ({ key, reason }) => fail(key, reason) });
+  for await (const { key, fields } of samples) {
+    for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
+    if (column.claim(key)) batch.push({ key, image: fields[imageFields.find((name) => fields[name])!]! });
+    if (batch.length >= detector.batchSize) {
+      signal?.throwIfAborted();
+      await flush();
+    }
+  }
+  if (batch.length > 0) await flush();
+  await settle();
+  return column.finish(counts);
+}
+
+/** A column that grows by whole samples in a `.partial` file. */
+class ColumnFile {
+  readonly source: string;
+  private readonly path: string;
+  private readonly done = new Set<string>();
+  private readonly counts = { images: 0, regions: 0, failed: 0 };
+
+  constructor(source: string, path: string) {
+    this.source = source;
+    this.path = path;
+  }
+
+  private get recordPath(): string {
+    return this.path.replace(/\.tar$/, '.json');
+  }
+
+  private shardState(): ShardState {
+    const { size, mtimeMs } = statSync(this.source);
+    return { byteLength: size, mtimeMs };
+  }
+
+  /** What a finished column holds; null when there is none or its shard has changed. */
+  finished(): ColumnRecord | null {
+    if (!existsSync(this.path) || !existsSync(this.recordPath)) return null;
+    const record = JSON.parse(readFileSync(this.recordPath, 'utf8')) as ColumnRecord;
+    const { byteLength, mtimeMs } = this.shardState();
+    return record.shard.byteLength === byteLength && record.shard.mtimeMs === mtimeMs ? record : null;
+  }
+
+  /** The name tells which state of the shard the file is made from. */
+  private get partialPath(): string {
+    const { byteLength, mtimeMs } = this.shardState();
+    return `${this.path}.${byteLength}-${Math.floor(mtimeMs)}.partial`;
+  }
+
+  /** Takes up what an interrupted run has written; counts go on from there. */
+  async resume() {
+    mkdirSync(dirname(this.path), { recursive: true });
+    const partial = this.partialPath;
+    const others = `${basename(this.path)}.`;
+    for (const name of readdirSync(dirname(this.path))) {
+      const path = join(dirname(this.path), name);
+      if (name.startsWith(others) && name.endsWith('.partial') && path !== partial) rmSync(path);
+    }
+    if (!existsSync(partial)) return this.counts;
+    const file = await open(partial, 'r');
+    try {
+      const size = statSync(partial).size;
+      let whole = 0;
+      const entries = (await tarEntries(file)).filter(({ offset, byteLength }) => offset + byteLength <= size);
+      for (let first = 0; first + columnFields.length <= entries.length; first += columnFields.length) {
+        const [boxes, last] = [entries[first], entries[first + columnFields.length - 1]];
+        if (!boxes || !last) break;
+        const end = last.offset + last.byteLength + paddingBytes(last.byteLength);
+        if (end > size) break;
+        whole = end;
+        this.done.add(boxes.name.slice(0, -`.${columnFields[0]}`.length));
+        this.counts.images++;
+        this.counts.regions += regionCount(boxes.byteLength);
+      }
+      truncateSync(partial, whole);
+    } finally {
+      await file.close();
+    }
+    return this.counts;
+  }
+
+  /** True the first time a key is seen. */
+  claim(key: string): boolean {
+    if (this.done.has(key)) return false;
+    this.done.add(key);
+    return true;
+  }
+
+  add(key: string, regions: Regions): void {
+    const fields = Object.entries(regionFields(regions)).flatMap(([field, bytes]) => [
+      tarHeader(`${key}.${field}`, bytes.length),
+      bytes,
+      Buffer.alloc(paddingBytes(bytes.length)),
+    ]);
+    appendFileSync(this.partialPath, Buffer.concat(fields));
+    this.counts.images++;
+    this.counts.regions += regions.labels.length;
+  }
+
+  finish(counts: Omit<ColumnRecord, 'shard'>): ColumnRecord {
+    const record = { shard: this.shardState(), ...counts };
+    const partial = this.partialPath;
+    appendFileSync(partial, endOfArchive);
+    const handle = openSync(partial, 'r');
+    fsyncSync(handle);
+    closeSync(handle);
+    rmSync(this.recordPath, { force: true });
+    renameSync(partial, this.path);
+    writeFileAtomic(this.recordPath, `${JSON.stringify(record)}\n`);
+    return record;
+  }
+}
+
+/** [R, 4] halves behind a header of 128 bytes. */
+function regionCount(boxesByteLength: number): number {
+  return (boxesByteLength - 128) / 8;
+}
