@@ -31,7 +31,7 @@ export interface EncodedImage {
   readonly field: string;
   readonly width: number;
   readonly height: number;
-  /** Raw EXIF block of the original, without the `Exif\0\0` mark's meaning changed; null when there is none. */
+  /** The original's EXIF block, null when there is none. */
   readonly exif: Buffer | null;
 }
 
@@ -44,8 +44,8 @@ export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> 
   return { encode, resize, sizePx, onlyIfBigger, quality };
 }
 
-/** Encodes one image for a shard; rejects when it cannot be decoded. `format` is the ledger's (sharp's) word. */
-export async function encodeImage(bytes: Buffer, format: string, options: EncodeOptions = {}): Promise<EncodedImage> {
+/** Encodes one image for a shard; rejects when it cannot be decoded. */
+export async function encodeImage(bytes: Buffer, options: EncodeOptions = {}): Promise<EncodedImage> {
   const { encode, resize, sizePx, onlyIfBigger, quality } = encodeSettings(options);
   const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' });
   const meta = await image.metadata();
@@ -53,9 +53,9 @@ export async function encodeImage(bytes: Buffer, format: string, options: Encode
   const width = turned ? meta.height : meta.width;
   const height = turned ? meta.width : meta.height;
   const exif = meta.exif ?? null;
-  const isPlain = format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
+  const isPlain = meta.format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
   if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
-    return { bytes, field: format === 'jpeg' ? 'jpg' : format, width, height, exif };
+    return { bytes, field: fieldOf[meta.format] ?? meta.format, width, height, exif };
   }
   let pipeline = image.autoOrient();
   const largest = Math.max(width, height);
@@ -74,6 +74,9 @@ export async function encodeImage(bytes: Buffer, format: string, options: Encode
     .toBuffer({ resolveWithObject: true });
   return { bytes: data, field: 'jpg', width: info.width, height: info.height, exif };
 }
+
+/** The usual ending of a file in a format that sharp calls otherwise. */
+const fieldOf: Readonly<Record<string, string>> = { jpeg: 'jpg', heif: 'avif' };
 
 /** Grey or sRGB: with no colour profile, or one that says it is sRGB. */
 function isStandardColour({ space, icc }: Metadata): boolean {

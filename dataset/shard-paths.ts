@@ -18,12 +18,41 @@ export const isUrl = (path: string): boolean => /^https?:\/\//.test(path);
 
 /** `a{1..3}b` and `a{x,y}b`, nested and repeated; the width of a range's first number is kept: `{00..10}`. */
 export function expandBraces(pattern: string): string[] {
-  const match = /^(.*?)\{([^{}]*(?:,|\.\.)[^{}]*)\}(.*)$/s.exec(pattern);
-  if (match === null) return [pattern];
-  const [, before, inside, after] = match as unknown as [string, string, string, string];
+  const start = pattern.indexOf('{');
+  const end = start < 0 ? -1 : closingBrace(pattern, start);
+  if (end < 0) return [pattern];
+  const inside = pattern.slice(start + 1, end);
+  const rest = expandBraces(pattern.slice(end + 1));
   const range = /^(\d+)\.\.(\d+)$/.exec(inside);
-  const parts = range === null ? inside.split(',') : numbers(range[1]!, range[2]!);
-  return parts.flatMap((part) => expandBraces(before + part + after));
+  const parts = range === null ? topLevelParts(inside).flatMap(expandBraces) : numbers(range[1]!, range[2]!);
+  const shown = range === null && topLevelParts(inside).length === 1 ? [`{${inside}}`] : parts;
+  return shown.flatMap((part) => rest.map((tail) => pattern.slice(0, start) + part + tail));
+}
+
+/** Where the brace at `start` closes, -1 when it does not. */
+function closingBrace(pattern: string, start: number): number {
+  let depth = 0;
+  for (let i = start; i < pattern.length; i++) {
+    if (pattern[i] === '{') depth++;
+    else if (pattern[i] === '}' && --depth === 0) return i;
+  }
+  return -1;
+}
+
+/** Parts between the commas that lie in no inner brace. */
+function topLevelParts(inside: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let i = 0; i < inside.length; i++) {
+    if (inside[i] === '{') depth++;
+    else if (inside[i] === '}') depth--;
+    else if (inside[i] === ',' && depth === 0) {
+      parts.push(inside.slice(from, i));
+      from = i + 1;
+    }
+  }
+  return [...parts, inside.slice(from)];
 }
 
 function numbers(first: string, last: string): string[] {

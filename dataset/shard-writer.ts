@@ -130,7 +130,7 @@ async function prepare(
   if (createHash('sha256').update(bytes).digest('hex') !== candidate.row.sha256) {
     return failed('failed_to_download', 'raw-changed');
   }
-  const encoded = await encodeImage(bytes, image.format, encode).catch(() => null);
+  const encoded = await encodeImage(bytes, encode).catch(() => null);
   if (encoded === null) return failed('failed_to_resize', 'cannot-encode');
   const { width, height } = encoded;
   const row: ShardRow = {
