@@ -3,9 +3,9 @@
  * `vocab.txt`, or from a vocabulary that `vocabulary.ts` learned. Uncased WordPiece, as public BERT (arXiv 1810.04805).
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { expected } from '../dataset/user-error.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 
 /** WordPiece with BERT's five special pieces. */
 export interface Tokenizer {
@@ -43,13 +43,16 @@ export function readTokenizer(path: string): Tokenizer {
   }
   const text = readFileSync(path, 'utf8');
   if (!path.endsWith('.json')) return tokenizerOf(vocabularyLines(text), path);
-  const json = JSON.parse(text) as { model?: { type?: string; vocab?: Record<string, number> } };
-  if (json.model?.type !== 'WordPiece' || !json.model.vocab) {
-    throw expected('a WordPiece tokenizer', basename(path), json.model?.type ?? 'no model', 'take one of a BERT');
+  try {
+    const json = JSON.parse(text) as { model?: { type?: string; vocab?: Record<string, number> } };
+    if (json.model?.type !== 'WordPiece' || !json.model.vocab) throw new Error(`the model ${json.model?.type}`);
+    const vocabulary: string[] = [];
+    for (const [piece, id] of Object.entries(json.model.vocab)) vocabulary[id] = piece;
+    return wrap(new HuggingFaceTokenizer(json, {}), vocabulary, path);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw expected('a WordPiece tokenizer', path, (error as Error).message, 'take tokenizer.json of a BERT');
   }
-  const vocabulary: string[] = [];
-  for (const [piece, id] of Object.entries(json.model.vocab)) vocabulary[id] = piece;
-  return wrap(new HuggingFaceTokenizer(json, {}), vocabulary, path);
 }
 
 function vocabularyLines(text: string): string[] {
