@@ -1,6 +1,8 @@
 /** Every sub-command in the order of the work: its words here, its code loaded only when it runs. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { corpusCommand } from './command.ts';
+import { toNumber } from './flags.ts';
 import { table } from './table.ts';
 
 const init = (program: Command): void => {
@@ -31,6 +33,28 @@ const exportShards = corpusCommand({
   load: async () => (await import('./export.ts')).exportCorpus,
 });
 
+const regions = corpusCommand({
+  name: 'regions',
+  section: 'regions',
+  summary: 'detect regions in the images of the shards and write their features beside them',
+  example: 'lait regions --corpus birds --top-k 36',
+  load: async () => (await import('./regions.ts')).regions,
+});
+
+const demo = (program: Command): void => {
+  program
+    .command('demo')
+    .description('the whole line on a website of its own: crawl, filter, export, regions, pretrain, evaluate')
+    .option('--corpus <dir>', 'corpus directory', 'demo')
+    .option('--pictures <number>', 'pictures of the website at most (default: all)', toNumber)
+    .option('--steps <number>', 'training steps (default: 1500)', toNumber)
+    .addHelpText('after', '\nExample:\n  $ npx lait demo')
+    .action(async ({ corpus, ...options }: { corpus: string; pictures?: number; steps?: number }) => {
+      const { demo: play } = await import('./demo/demo.ts');
+      process.exitCode = await play({ corpusDir: resolve(corpus), ...options });
+    });
+};
+
 const doctor = (program: Command): void => {
   program
     .command('doctor')
@@ -57,4 +81,12 @@ const setup = (program: Command): void => {
     });
 };
 
-export const commands: readonly ((program: Command) => void)[] = [init, filter, exportShards, doctor, setup];
+export const commands: readonly ((program: Command) => void)[] = [
+  init,
+  filter,
+  exportShards,
+  regions,
+  demo,
+  doctor,
+  setup,
+];

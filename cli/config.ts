@@ -55,7 +55,14 @@ const exportSection = z.strictObject({
 
 const regions = z.strictObject({
   detector: z.enum(['centernet']).default('centernet').meta({ description: 'object detector' }),
-  topK: z.int().min(1).max(100).default(36).meta({ description: 'regions of an image, by confidence' }),
+  topK: z.int().min(1).max(100).default(36).meta({ description: 'regions of an image at most, by confidence' }),
+  inputSidePx: z
+    .int()
+    .multipleOf(32)
+    .min(128)
+    .max(1024)
+    .default(512)
+    .meta({ description: 'side of the square that the detector sees; half the side is four times as fast' }),
 });
 
 const pretrain = z.strictObject({

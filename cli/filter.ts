@@ -36,8 +36,16 @@ export function funnelTable({ found, kept, rows }: Funnel): string {
     count(entered),
     count(dropped),
     count(left),
-    reasons.map(({ reason, count: n }) => `${reason} ${count(n)}`).join(', '),
+    reasonList(reasons),
   ]);
   const share = found === 0 ? '' : ` (${percent(kept / found)})`;
   return `${table([header, ...lines], [0, 4])}\n${count(kept)} of ${count(found)} pairs kept${share}`;
+}
+
+const reasonsShown = 6;
+
+function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
+  const shown = reasons.slice(0, reasonsShown).map(({ reason, count: n }) => `${reason} ${count(n)}`);
+  const rest = reasons.slice(reasonsShown).reduce((sum, { count: n }) => sum + n, 0);
+  return [...shown, ...(rest > 0 ? [`others ${count(rest)}`] : [])].join(', ');
 }

@@ -21,7 +21,8 @@ const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${let
 
 export const flagOf = (key: string): string => `--${kebab(key)}`;
 
-const toNumber = (text: string): number => {
+/** Reads the number of a flag. */
+export const toNumber = (text: string): number => {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value))
     throw new InvalidArgumentError(`Expected a number but received ${text}.`);

@@ -18,9 +18,16 @@ export interface DemoSite {
   close(): Promise<void>;
 }
 
-/** Serves the site on 127.0.0.1; `port` 0 lets the system choose. */
-export async function startDemoSite(port = 0): Promise<DemoSite> {
-  const site = buildSite();
+export interface DemoSiteOptions {
+  /** 0 lets the system choose. */
+  readonly port?: number;
+  /** Shows every n-th picture so that about this many are left. */
+  readonly pictures?: number;
+}
+
+/** Serves the site on 127.0.0.1. */
+export async function startDemoSite({ port = 0, pictures: limit = Infinity }: DemoSiteOptions = {}): Promise<DemoSite> {
+  const site = buildSite(limit);
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     Promise.resolve(site.answer(path)).then(({ status, type, body }) => {
@@ -51,9 +58,11 @@ interface Answer {
 const html = (body: string): Answer => ({ status: 200, type: 'text/html; charset=utf-8', body });
 const plain = (body: string, status = 200): Answer => ({ status, type: 'text/plain; charset=utf-8', body });
 
-function buildSite(): { pictureCount: number; answer(path: string): Answer | Promise<Answer> } {
-  const all = pictures();
-  const extras = extraPictures(extraCount);
+function buildSite(limit: number): { pictureCount: number; answer(path: string): Answer | Promise<Answer> } {
+  const everyone = pictures();
+  const stride = Math.max(1, Math.ceil(everyone.length / limit));
+  const all = everyone.filter((_, index) => index % stride === 0);
+  const extras = extraPictures(Math.ceil(extraCount / stride));
   const byName = new Map([...all, ...extras].map((picture, index) => [mediaName(picture, index), picture]));
   const nameOf = new Map([...byName].map(([name, picture]) => [picture, name]));
   const figure = (picture: Picture, language: Language): string => {
