@@ -53,7 +53,12 @@ test('a vocabulary is read from its file, its folder and tokenizer.json', () => 
     pre_tokenizer: { type: 'BertPreTokenizer' },
     post_processor: null,
     decoder: { type: 'WordPiece' },
-    model: { type: 'WordPiece', unk_token: '[UNK]', vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])) },
+    model: {
+      type: 'WordPiece',
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+    },
   };
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(json));
   assert.deepEqual(readTokenizer(folder).encode('cats'), [6, 7]);
