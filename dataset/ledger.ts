@@ -62,6 +62,7 @@ export interface StoredImage {
 
 export class Ledger {
   readonly db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
 
   private constructor(db: Database.Database) {
     this.db = db;
@@ -83,6 +84,16 @@ export class Ledger {
     this.db.close();
   }
 
+  /** A statement that is compiled once for each SQL text. Not for text that is put together from values. */
+  statement(sql: string): Database.Statement<unknown[]> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
   /**
    * Records a page and the images found on it, in one transaction. A pair that another page gave already keeps the
    * better source, then the page whose URL sorts first, so that the result does not depend on the order of the crawl.
@@ -98,39 +109,37 @@ export class Ledger {
   }
 
   private upsertPage(page: PageRecord): number {
-    const row = this.db
-      .prepare(
-        `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights)
+    const row = this.statement(
+      `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights)
          VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights)
          ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason, title = excluded.title,
            text = excluded.text, fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag,
            last_modified = excluded.last_modified, rendered = excluded.rendered, license_url = excluded.license_url,
            rights = excluded.rights
          RETURNING id`,
-      )
-      .get({
-        url: page.url,
-        status: page.status,
-        reason: page.reason ?? null,
-        title: page.title ?? '',
-        text: page.text ?? '',
-        fetchedAtMs: page.fetchedAtMs,
-        etag: page.etag ?? null,
-        lastModified: page.lastModified ?? null,
-        rendered: page.rendered ? 1 : 0,
-        licenseUrl: page.licenseUrl ?? null,
-        rights: page.rights ? JSON.stringify(page.rights) : null,
-      }) as { id: number };
+    ).get({
+      url: page.url,
+      status: page.status,
+      reason: page.reason ?? null,
+      title: page.title ?? '',
+      text: page.text ?? '',
+      fetchedAtMs: page.fetchedAtMs,
+      etag: page.etag ?? null,
+      lastModified: page.lastModified ?? null,
+      rendered: page.rendered ? 1 : 0,
+      licenseUrl: page.licenseUrl ?? null,
+      rights: page.rights ? JSON.stringify(page.rights) : null,
+    }) as { id: number };
     return row.id;
   }
 
   private imageId(url: string): number {
-    const insert = this.db.prepare(
+    const insert = this.statement(
       `INSERT INTO images (url, status) VALUES (?, 'pending') ON CONFLICT (url) DO NOTHING`,
     );
     const inserted = insert.run(url);
     if (inserted.changes > 0) return Number(inserted.lastInsertRowid);
-    return (this.db.prepare('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
+    return (this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
   }
 
   private upsertPair(
@@ -141,30 +150,33 @@ export class Ledger {
     source: SourcedText['source'],
     text: string,
   ): void {
-    this.db
-      .prepare(
-        `INSERT INTO pairs (id, image_id, page_id, page_url, text, source, source_rank)
+    this.statement(
+      `INSERT INTO pairs (id, image_id, page_id, page_url, text, source, source_rank)
          VALUES (@id, @imageId, @pageId, @pageUrl, @text, @source, @rank)
          ON CONFLICT (id) DO UPDATE SET page_id = excluded.page_id, page_url = excluded.page_url,
            source = excluded.source, source_rank = excluded.source_rank
          WHERE (excluded.source_rank, excluded.page_url) < (pairs.source_rank, pairs.page_url)`,
-      )
-      .run({
-        id: pairId(imageUrl, text),
-        imageId,
-        pageId,
-        pageUrl,
-        text,
-        source,
-        rank: textSources.indexOf(source),
-      });
+    ).run({
+      id: pairId(imageUrl, text),
+      imageId,
+      pageId,
+      pageUrl,
+      text,
+      source,
+      rank: textSources.indexOf(source),
+    });
+  }
+
+  /** Where these bytes lie already, so that the same picture under two URLs is stored once; null when they are new. */
+  storedAt(sha256: string): { readonly segment: number; readonly offset: number } | null {
+    const row = this.statement('SELECT segment, offset FROM images WHERE sha256 = ? AND segment IS NOT NULL LIMIT 1');
+    return (row.get(sha256) as { segment: number; offset: number } | undefined) ?? null;
   }
 
   /** Records what became of an image URL; a success carries its measurements and its place in `raw/`. */
   recordImage(image: ImageRecord): void {
-    this.db
-      .prepare(
-        `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
+    this.statement(
+      `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
            frames, byte_length, sha256, phash, segment, offset)
          VALUES (@url, @status, @reason, @fetchedAtMs, @etag, @lastModified, @rights, @format, @width, @height,
            @frames, @byteLength, @sha256, @phash, @segment, @offset)
@@ -173,17 +185,16 @@ export class Ledger {
            rights = excluded.rights, format = excluded.format, width = excluded.width, height = excluded.height,
            frames = excluded.frames, byte_length = excluded.byte_length, sha256 = excluded.sha256,
            phash = excluded.phash, segment = excluded.segment, offset = excluded.offset`,
-      )
-      .run({
-        url: image.url,
-        status: image.status,
-        reason: image.reason ?? null,
-        fetchedAtMs: image.fetchedAtMs,
-        etag: image.etag ?? null,
-        lastModified: image.lastModified ?? null,
-        rights: image.rights ? JSON.stringify(image.rights) : null,
-        ...(image.stored ?? nothingStored),
-      });
+    ).run({
+      url: image.url,
+      status: image.status,
+      reason: image.reason ?? null,
+      fetchedAtMs: image.fetchedAtMs,
+      etag: image.etag ?? null,
+      lastModified: image.lastModified ?? null,
+      rights: image.rights ? JSON.stringify(image.rights) : null,
+      ...(image.stored ?? nothingStored),
+    });
   }
 }
 
