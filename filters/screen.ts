@@ -73,19 +73,19 @@ export async function screen({ ledger, recipe, onProgress, signal, batchSize }: 
 /** What an earlier recipe's rule of this name and these settings said, where it was asked at all. */
 type Standing = (before: PairToJudge['before'], rule: string) => Verdict | undefined;
 
-async function judge({ pair, sample, missing, before }: PairToJudge, recipe: Recipe, standing: Standing) {
+async function judge({ row, pair, sample, missing, before }: PairToJudge, recipe: Recipe, standing: Standing) {
   const first = async <In extends Pair>(rules: readonly Filter<In>[], x: In): Promise<Judgement | null> => {
     for (const rule of rules) {
       let verdict = standing(before, rule.name) ?? rule.judge(x);
       if (verdict instanceof Promise) verdict = await verdict;
-      if (!verdict.keep) return { id: pair.id, droppedBy: rule.name, reason: verdict.reason };
+      if (!verdict.keep) return { id: pair.id, row, droppedBy: rule.name, reason: verdict.reason };
     }
     return null;
   };
   const dropped = await first(recipe.text, pair);
   if (dropped) return dropped;
-  if (!sample) return { id: pair.id, droppedBy: downloadRule, reason: missing };
-  return (await first(recipe.image, sample)) ?? { id: pair.id, droppedBy: null, reason: null };
+  if (!sample) return { id: pair.id, row, droppedBy: downloadRule, reason: missing };
+  return (await first(recipe.image, sample)) ?? { id: pair.id, row, droppedBy: null, reason: null };
 }
 
 /** Pairs keep the first rule that dropped them: every rule before it, in the old order, let them pass. */
