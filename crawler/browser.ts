@@ -1,0 +1,197 @@
+/**
+ * Pages as a browser shows them: Chromium through Playwright. The page's own HTML, fetched before with all manners, is
+ * handed to it, so that the site sees one request for it and not two; what its scripts ask for goes through the guarded
+ * proxy; images, fonts, media and style sheets are not loaded. Every step has a deadline, contexts are thrown away after
+ * some pages (long-lived ones leak), a browser that died is started again.
+ */
+import type { Browser, BrowserContext, Page } from 'playwright';
+import { chromium } from 'playwright';
+import type { AddressGuard } from './address-guard.ts';
+import { type GuardedProxy, startGuardedProxy } from './guarded-proxy.ts';
+
+export interface Rendering {
+  readonly html: string;
+  /** Where scripts led, if they went elsewhere. */
+  readonly url: string;
+}
+
+export interface Renderer {
+  /** The HTML after scripts ran, or why there is none (`render-timeout`, `render-failed`). */
+  render(page: { readonly url: string; readonly html: string }): Promise<Rendering | { readonly reason: string }>;
+  close(): Promise<void>;
+}
+
+export interface RendererOptions {
+  /** The browser's binary; Playwright's own when left out. */
+  readonly executablePath?: string;
+  /** False starts Chromium without its sandbox, which containers and root need. */
+  readonly sandbox?: boolean;
+  readonly userAgent: string;
+  readonly guard: AddressGuard;
+  /** Hard limit for one page, in ms. */
+  readonly deadlineMs?: number;
+}
+
+/** Ours: contexts that lived for hundreds of pages are where scrapy-playwright's reports of growing memory come from. */
+const pagesPerContext = 50;
+/** No request for so long means that the page has settled, in ms. */
+const quietMs = 300;
+const maxHtmlLength = 20_000_000;
+
+/** Starts nothing yet: browser and proxy start with the first page. */
+export function openRenderer({
+  executablePath,
+  sandbox = true,
+  userAgent,
+  guard,
+  deadlineMs = 15_000,
+}: RendererOptions): Renderer {
+  let proxy: GuardedProxy | undefined;
+  let browser: Browser | undefined;
+  let context: { context: BrowserContext; pages: number; open: number } | undefined;
+  let starting: Promise<BrowserContext> | undefined;
+
+  const launch = async (): Promise<Browser> => {
+    proxy ??= await startGuardedProxy(guard);
+    return chromium.launch({
+      ...(executablePath === undefined ? {} : { executablePath }),
+      chromiumSandbox: sandbox,
+      proxy: { server: proxy.url, bypass: '<-loopback>' },
+      args: [
+        '--disable-gpu',
+        '--disable-dev-shm-usage',
+        '--disable-webrtc',
+        '--force-webrtc-ip-handling-policy=disable_non_proxied_udp',
+      ],
+      timeout: 30_000,
+      handleSIGTERM: false,
+      handleSIGINT: false,
+      handleSIGHUP: false,
+    });
+  };
+
+  const freshContext = async (): Promise<BrowserContext> => {
+    if (!browser?.isConnected()) browser = await launch();
+    const created = await browser.newContext({
+      userAgent,
+      serviceWorkers: 'block',
+      acceptDownloads: false,
+      viewport: { width: 1280, height: 2000 },
+    });
+    context = { context: created, pages: 0, open: 0 };
+    return created;
+  };
+
+  const openPage = async (): Promise<{ page: Page; holder: NonNullable<typeof context> }> => {
+    if (!context || context.pages >= pagesPerContext || !browser?.isConnected()) {
+      const old = context;
+      context = undefined;
+      if (old?.open === 0) void old.context.close().catch(() => {});
+      starting ??= freshContext().finally(() => {
+        starting = undefined;
+      });
+      await starting;
+    }
+    const holder = context!;
+    holder.pages += 1;
+    holder.open += 1;
+    return { page: await holder.context.newPage(), holder };
+  };
+
+  const visit = async (page: Page, url: string, html: string): Promise<Rendering> => {
+    page.on('dialog', (dialog) => void dialog.dismiss().catch(() => {}));
+    let first = true;
+    await page.route('**/*', (route) => {
+      const request = route.request();
+      if (first && request.isNavigationRequest() && request.frame() === page.mainFrame()) {
+        first = false;
+        return route.fulfill({ status: 200, contentType: 'text/html; charset=utf-8', body: html });
+      }
+      const wanted = ['document', 'script', 'xhr', 'fetch'].includes(request.resourceType());
+      // Leaving the page is no part of rendering it.
+      const leaving = request.isNavigationRequest() && request.frame() === page.mainFrame();
+      return wanted && !leaving ? route.continue() : route.abort();
+    });
+    await page.goto(url, { waitUntil: 'domcontentloaded', timeout: deadlineMs });
+    await settle(page, deadlineMs / 2);
+    return { html: (await page.content()).slice(0, maxHtmlLength), url };
+  };
+
+  return {
+    async render({ url, html }) {
+      let opened: Awaited<ReturnType<typeof openPage>> | undefined;
+      let timer: NodeJS.Timeout | undefined;
+      try {
+        opened = await openPage();
+        const deadline = new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
+        });
+        return await Promise.race([visit(opened.page, url, html), deadline]);
+      } catch (error) {
+        const timedOut = error instanceof Error && /render-timeout|Timeout/.test(error.message);
+        return { reason: timedOut ? 'render-timeout' : 'render-failed' };
+      } finally {
+        clearTimeout(timer);
+        if (opened) await closePage(opened);
+      }
+    },
+    async close() {
+      await within(5000, browser?.close());
+      await proxy?.close();
+    },
+  };
+
+  /** A page whose script never yields cannot close itself: then its context goes, and with it the process. */
+  async function closePage({ page, holder }: NonNullable<Awaited<ReturnType<typeof openPage>>>): Promise<void> {
+    holder.open -= 1;
+    const closed = await within(2000, page.close());
+    if (closed && (holder === context || holder.open > 0)) return;
+    if (holder === context) context = undefined;
+    await within(2000, holder.context.close());
+  }
+}
+
+/** Waits until no request has been in flight for a moment, scrolls once for what loads when seen, and waits again. */
+async function settle(page: Page, limitMs: number): Promise<void> {
+  const untilMs = performance.now() + limitMs;
+  await quiet(page, untilMs);
+  await page.evaluate('window.scrollTo(0, document.documentElement.scrollHeight)').catch(() => {});
+  await quiet(page, untilMs);
+}
+
+async function quiet(page: Page, untilMs: number): Promise<void> {
+  let inFlight = 0;
+  let lastMs = performance.now();
+  const started = (): void => {
+    inFlight += 1;
+    lastMs = performance.now();
+  };
+  const ended = (): void => {
+    inFlight = Math.max(0, inFlight - 1);
+    lastMs = performance.now();
+  };
+  page.on('request', started);
+  page.on('requestfinished', ended);
+  page.on('requestfailed', ended);
+  while (performance.now() < untilMs && (inFlight > 0 || performance.now() - lastMs < quietMs)) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  page.off('request', started);
+  page.off('requestfinished', ended);
+  page.off('requestfailed', ended);
+}
+
+/** True when the promise settled in time. */
+async function within(limitMs: number, promise: Promise<unknown> | undefined): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const done = (promise ?? Promise.resolve()).then(
+    () => true,
+    () => true,
+  );
+  const result = await Promise.race([done, late]);
+  clearTimeout(timer);
+  return result;
+}

@@ -1,0 +1,92 @@
+/**
+ * Writes outcomes: image bytes to the raw store, then everything to the ledger in one transaction, then to the frontier in
+ * another. A process that dies in between leaves leases open whose URLs are fetched again, and recording a page or image
+ * twice changes nothing, so nothing is lost and nothing doubles.
+ */
+import type { Ledger, StoredImage } from '../dataset/ledger.ts';
+import type { RawStore } from '../dataset/raw-store.ts';
+import type { Frontier, NewUrl } from './frontier.ts';
+import type { DecodedImage, Outcome } from './outcome.ts';
+import { mostFailures } from './politeness.ts';
+
+/** A host that failed so often in a row rests for an hour, which ends its part in this run. */
+const restMs = 3_600_000;
+const mostRemembered = 100_000;
+
+export interface Stores {
+  readonly ledger: Ledger;
+  readonly raw: RawStore;
+  readonly frontier: Frontier;
+}
+
+/** Returns the function that commits a batch of outcomes. */
+export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readonly Outcome[]) => void {
+  const refuse = ledger.db.prepare(
+    `INSERT INTO images (url, status, reason, fetched_at_ms) VALUES (?, 'refused', ?, ?) ON CONFLICT DO NOTHING`,
+  );
+  const sameBytes = ledger.db.prepare(
+    `SELECT segment, offset FROM images WHERE sha256 = ? AND status = 'success' AND segment IS NOT NULL LIMIT 1`,
+  );
+  // What was written already, so that furniture and navigation found on every page cost nothing.
+  const refusedBefore = new Set<string>();
+  const queuedBefore = new Set<string>();
+
+  const store = ({ bytes, measured }: DecodedImage): StoredImage => {
+    const place =
+      (sameBytes.get(measured.sha256) as { segment: number; offset: number } | undefined) ??
+      raw.append({ sha256: measured.sha256, format: measured.format, bytes });
+    return { ...measured, ...place };
+  };
+
+  const toLedger = ledger.db.transaction((outcomes: readonly Outcome[]) => {
+    for (const { page, redirected, found, refused, image, decoded } of outcomes) {
+      if (redirected) ledger.recordPage(redirected);
+      if (page) ledger.recordPage(page, found);
+      for (const { url, reason } of refused ?? []) {
+        if (refusedBefore.has(url)) continue;
+        refuse.run(url, reason, page?.fetchedAtMs ?? Date.now());
+        remember(refusedBefore, url);
+      }
+      if (image) ledger.recordImage(decoded ? { ...image, stored: store(decoded) } : image);
+    }
+  });
+
+  const toFrontier = (outcomes: readonly Outcome[]): void =>
+    frontier.atomically(() => {
+      const now = Date.now();
+      for (const outcome of outcomes) {
+        const { claim, page, newUrls = [] } = outcome;
+        const fresh: NewUrl[] = [];
+        for (const newUrl of newUrls) {
+          const key = `${newUrl.kind} ${newUrl.url}`;
+          if (queuedBefore.has(key)) continue;
+          remember(queuedBefore, key);
+          fresh.push(newUrl);
+        }
+        if (fresh.length > 0) frontier.add(fresh);
+        if (outcome.redirected && page) frontier.settle({ ...claim, url: page.url });
+        if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
+        if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
+        let nextAtMs = now + outcome.pauseMs;
+        if (outcome.hostFailed !== undefined) {
+          const { failures } = frontier.host(claim.hostId);
+          if (outcome.hostFailed) {
+            frontier.setFailures(claim.hostId, failures + 1);
+            if (failures + 1 >= mostFailures) nextAtMs = now + restMs;
+          } else if (failures > 0) frontier.setFailures(claim.hostId, 0);
+        }
+        if (outcome.end === 'done') frontier.finish(claim, nextAtMs);
+        else frontier.giveBack(claim, nextAtMs, { failed: outcome.end === 'failed' });
+      }
+    });
+
+  return (outcomes) => {
+    toLedger(outcomes);
+    toFrontier(outcomes);
+  };
+}
+
+function remember(set: Set<string>, key: string): void {
+  if (set.size >= mostRemembered) set.clear();
+  set.add(key);
+}

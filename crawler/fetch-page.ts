@@ -1,0 +1,186 @@
+/** One page from claim to outcome: fetched, rendered if need be, its rights read, its images and links found. */
+
+import type { Renderer } from './browser.ts';
+import { decodeText } from './charset.ts';
+import { extractPage, type Page } from './extract.ts';
+import type { Fetched, Fetcher, Headers } from './fetch.ts';
+import type { Claim, Host, NewUrl } from './frontier.ts';
+import { needsBrowser } from './needs-browser.ts';
+import type { OriginRules } from './origin-rules.ts';
+import type { Outcome } from './outcome.ts';
+import { rightsOf } from './rights.ts';
+
+/** Ours: Googlebot reads 15 MB, Nutch 1 MB; HTML of more than 8 MB is no page that a person reads. */
+const maxPageBytes = 8_000_000;
+
+/** Priorities: images at once, so that a crawl yields samples from the start; sitemap files; pages by how rich in images they look. */
+export const priority = { image: 1000, sitemap: 900, sitemapEntry: 100, seed: 500, page: 0 } as const;
+/** Links of a page with many content images come before those of a page with none, up to this much. */
+const mostRichness = 5;
+
+export interface PageContext {
+  readonly fetcher: Fetcher;
+  /** Null when no browser may or can be used. */
+  readonly renderer: Renderer | null;
+  readonly render: 'auto' | 'always' | 'never';
+  readonly rulesOf: (origin: string) => Promise<OriginRules>;
+  readonly inScope: (url: string) => boolean;
+  /** A reason not to queue a link, or null. */
+  readonly trap: (url: string) => string | null;
+  readonly maxDepth: number;
+  readonly takeImages: boolean;
+  readonly signal: AbortSignal;
+}
+
+type PageOutcome = Omit<Outcome, 'claim' | 'pauseMs' | 'end'> & {
+  readonly latencyMs: number;
+  /** Set when the fetch failed in a way that another try may mend. */
+  readonly again?: { readonly reason: string; readonly status: number | null; readonly headers: Headers };
+};
+
+/** Fetches and reads a page that robots.txt allows. */
+export async function fetchPage(
+  claim: Claim,
+  host: Host,
+  rules: Extract<OriginRules, { kind: 'rules' }>,
+  context: PageContext,
+): Promise<PageOutcome> {
+  const response = await context.fetcher.get(claim.url, {
+    maxBytes: maxPageBytes,
+    headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1' },
+    refuse: (status, headers) => (status === 200 && !isHtml(headers) ? 'not-html' : null),
+    refuseRedirect: (url) => refuseRedirect(url, context),
+    signal: context.signal,
+  });
+  const { latencyMs } = response;
+  const fetchedAtMs = Date.now();
+  const failed = (status: 'failed' | 'refused' | 'skipped', reason: string, url = claim.url): PageOutcome => ({
+    latencyMs,
+    page: { url, status, reason, fetchedAtMs },
+  });
+  if (!response.ok) {
+    const outcome = failed(isRefusal(response.reason) ? 'refused' : 'failed', response.reason);
+    return response.temporary ? { ...outcome, again: response } : outcome;
+  }
+  if (response.status !== 200) {
+    const outcome = failed('failed', `http-${response.status}`);
+    const again = { reason: `http-${response.status}`, status: response.status, headers: response.headers };
+    return response.status >= 500 || response.status === 429 || response.status === 408
+      ? { ...outcome, again }
+      : outcome;
+  }
+  return readPage(claim, host, rules, response, context);
+}
+
+async function readPage(
+  claim: Claim,
+  host: Host,
+  rules: Extract<OriginRules, { kind: 'rules' }>,
+  response: Fetched,
+  context: PageContext,
+): Promise<PageOutcome> {
+  const { url, headers, latencyMs } = response;
+  const html = decodeText(response.body, first(headers['content-type']));
+  let page = extractPage(html, url);
+  let rendered: { gained: boolean } | undefined;
+  let unrendered = false;
+  let note: string | null = null;
+  const why =
+    context.render === 'never'
+      ? null
+      : context.render === 'always'
+        ? 'always'
+        : needsBrowser(page.signs, page.images.length, host);
+  if (why !== null && !context.renderer) {
+    unrendered = true;
+    note = 'needs-browser';
+  } else if (why !== null && context.renderer) {
+    const rendering = await context.renderer.render({ url, html });
+    if ('reason' in rendering) note = rendering.reason;
+    else {
+      const seen = extractPage(rendering.html, url);
+      rendered = { gained: gains(page, seen) };
+      page = seen;
+    }
+  }
+
+  const redirected = url !== claim.url;
+  const origin = new URL(url).origin;
+  const finalRules = redirected ? await context.rulesOf(origin) : rules;
+  const rights = rightsOf({
+    headers,
+    meta: page.meta,
+    url,
+    tdmrep: finalRules.kind === 'rules' ? finalRules.tdmrep : [],
+    robotsUsage: finalRules.kind === 'rules' ? finalRules.robots.contentUsage(url) : null,
+  });
+  const found = rights.refused ? [] : page.images;
+  const depth = claim.depth + 1;
+  const newUrls: NewUrl[] = [];
+  if (context.takeImages) {
+    for (const image of found) newUrls.push({ url: image.url, kind: 'image', depth, priority: priority.image });
+  }
+  if (!rights.nofollow && depth <= context.maxDepth) {
+    const richness = Math.min(found.length, mostRichness);
+    for (const link of page.links) {
+      if (link.nofollow || !context.inScope(link.url) || context.trap(link.url) !== null) continue;
+      newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });
+    }
+  }
+  return {
+    latencyMs,
+    byteLength: response.body.length,
+    page: {
+      url,
+      status: rights.refused ? 'refused' : 'fetched',
+      reason: rights.refused ?? note,
+      title: page.title,
+      text: page.text,
+      fetchedAtMs: Date.now(),
+      etag: first(headers.etag) ?? null,
+      lastModified: first(headers['last-modified']) ?? null,
+      rendered: rendered !== undefined,
+      licenseUrl: page.licenseUrl,
+      rights: rights.evidence,
+    },
+    ...(redirected
+      ? { redirected: { url: claim.url, status: 'skipped' as const, reason: 'redirected', fetchedAtMs: Date.now() } }
+      : {}),
+    found,
+    refused: page.refused,
+    newUrls,
+    unrendered,
+    ...(rendered ? { rendered } : {}),
+  };
+}
+
+/** Rendering paid if it showed an image more, or twice the text. */
+const gains = (before: Page, after: Page): boolean =>
+  after.images.length > before.images.length || after.signs.mainTextLength > 2 * before.signs.mainTextLength + 100;
+
+async function refuseRedirect(url: string, context: PageContext): Promise<string | null> {
+  if (!context.inScope(url)) return 'redirect-out-of-scope';
+  const trap = context.trap(url);
+  if (trap !== null) return trap;
+  return refusedByRobots(url, context.rulesOf);
+}
+
+/** The reason why robots.txt of a redirect's target forbids it, or null. */
+export async function refusedByRobots(url: string, rulesOf: PageContext['rulesOf']): Promise<string | null> {
+  const rules = await rulesOf(new URL(url).origin);
+  if (rules.kind === 'disallow') return rules.reason;
+  if (rules.kind === 'defer') return 'robots-deferred';
+  return rules.robots.allows(url) ? null : 'robots';
+}
+
+/** Reasons that say that we may not, as opposed to that it did not work. */
+export const isRefusal = (reason: string): boolean =>
+  /^(?:robots|rights-|private-address|contact-required|redirect-out-of-scope|trap-)/.test(reason);
+
+export const first = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;
+
+function isHtml(headers: Headers): boolean {
+  const type = first(headers['content-type'])?.split(';')[0]?.trim().toLowerCase();
+  return type === undefined || type === '' || type === 'text/html' || type === 'application/xhtml+xml';
+}

@@ -1,0 +1,33 @@
+/** What became of one claimed URL: everything that is to be committed to raw store, ledger and frontier. */
+import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../dataset/ledger.ts';
+import type { RefusedImage } from './extract.ts';
+import type { Claim, NewUrl } from './frontier.ts';
+
+/** An image's measurements before it has a place in the raw store. */
+export interface DecodedImage {
+  readonly bytes: Buffer;
+  readonly measured: Omit<StoredImage, 'segment' | 'offset'>;
+}
+
+export interface Outcome {
+  readonly claim: Claim;
+  /** `done` ends the lease; `failed` counts a try and queues the URL again; `later` queues it again. */
+  readonly end: 'done' | 'failed' | 'later';
+  /** Earliest next request to the host, in ms from now. */
+  readonly pauseMs: number;
+  /** How the host behaved: undefined says nothing about it. */
+  readonly hostFailed?: boolean;
+  readonly page?: PageRecord;
+  /** The claimed URL, when it only led to the page. */
+  readonly redirected?: PageRecord;
+  readonly found?: readonly FoundImage[];
+  readonly refused?: readonly RefusedImage[];
+  readonly newUrls?: readonly NewUrl[];
+  readonly image?: ImageRecord;
+  readonly decoded?: DecodedImage;
+  readonly crawlDelayMs?: number;
+  readonly rendered?: { readonly gained: boolean };
+  /** The page needs a browser and there is none. */
+  readonly unrendered?: boolean;
+  readonly byteLength?: number;
+}

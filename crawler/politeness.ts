@@ -1,0 +1,43 @@
+/**
+ * How long a host is left alone between two requests. The model is Heritrix' (a multiple of the last answer's time,
+ * between bounds) joined with robots.txt's Crawl-delay, and back-off after 429, 503 and failures.
+ */
+
+export interface Manners {
+  /** The shortest pause between two requests to one host, in ms; 0 switches the pause off, for one's own server. */
+  readonly minDelayMs: number;
+  /** Crawl-delay and the adaptive pause count up to this, in ms. */
+  readonly maxDelayMs: number;
+  /** The pause is this many times the last answer's time. 5 is Heritrix' `delayFactor`. */
+  readonly latencyFactor: number;
+}
+
+/** 1 s and 30 s are what StormCrawler keeps to; Nutch waits 5 s, Heritrix 3 s to 30 s. */
+export const defaultManners: Manners = { minDelayMs: 1000, maxDelayMs: 30_000, latencyFactor: 5 };
+
+/** The pause after an answer that took `latencyMs`, in ms. */
+export function delayMs(manners: Manners, crawlDelayMs: number, latencyMs: number): number {
+  const asked = Math.min(crawlDelayMs, manners.maxDelayMs);
+  if (manners.minDelayMs === 0) return asked;
+  const adaptive = Math.min(manners.latencyFactor * latencyMs, manners.maxDelayMs);
+  return Math.round(Math.max(manners.minDelayMs, asked, adaptive));
+}
+
+/**
+ * The pause after the n-th failure in a row (n ≥ 1), in ms: twice the shortest pause, doubling, at most 60 s; with the
+ * default of 1 s that is how Crawlee throttles.
+ */
+export function backOffMs(failures: number, { minDelayMs }: Manners): number {
+  return Math.min(60_000, Math.max(20, 2 * minDelayMs) * 2 ** (failures - 1));
+}
+
+/** After so many failures in a row a host is left for the next run. */
+export const mostFailures = 5;
+
+/** A Retry-After header (seconds or a date) in ms from now, at most a day; null when there is none. */
+export function retryAfterMs(header: string | string[] | undefined, nowMs = Date.now()): number | null {
+  const value = Array.isArray(header) ? header[0] : header;
+  if (value === undefined || value.trim() === '') return null;
+  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), 86_400_000) : null;
+}

@@ -1,0 +1,69 @@
+/**
+ * URLs as the crawl compares them: the WHATWG URL (lower-case host, default port and dot segments gone, percent-encoding
+ * as the standard has it), without fragment and user info, without tracking parameters, the query sorted. And the scope:
+ * which of the URLs found on a page the crawl may follow.
+ */
+import { getDomain } from 'tldts';
+
+/** Parameters that identify a click and not a document: Google, Microsoft, Meta, Mailchimp, HubSpot, Matomo, Yandex, TikTok. */
+const trackingParameter =
+  /^(?:utm_\w+|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|fbclid|igshid|mc_cid|mc_eid|_hs(?:enc|mi)|hsctatracking|pk_\w+|mtm_\w+|yclid|ttclid|twclid|_ga|_gl|phpsessid|jsessionid|sessionid)$/i;
+
+/** Longest URL that is followed: the limit of the sitemap protocol. */
+export const longestUrl = 2048;
+
+/** The URL a link points at, normalised; null when it is no http(s) URL or too long. Sorting the query keeps repeated names in order. */
+export function normaliseUrl(href: string, base?: string): string | null {
+  if (href.length > 4 * longestUrl) return null;
+  const url = URL.parse ? URL.parse(href, base) : parseOrNull(href, base);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') return null;
+  if (url.hash !== '' || href.includes('#')) url.hash = '';
+  if (url.username !== '' || url.password !== '') {
+    url.username = '';
+    url.password = '';
+  }
+  if (url.search.length > 1) url.search = normaliseQuery(url.search);
+  else if (href.includes('?')) url.search = '';
+  return url.href.length <= longestUrl ? url.href : null;
+}
+
+/** Works on the raw text, so that what the site wrote is sent back as it wrote it. */
+function normaliseQuery(search: string): string {
+  const parts = search.slice(1).split('&');
+  const kept = parts.filter((part) => part !== '' && !trackingParameter.test(nameOf(part)));
+  // A query without any "=" is a single value (?12.jpg, ?a&b): its order may mean something.
+  if (kept.some((part) => part.includes('='))) kept.sort((a, b) => compare(nameOf(a), nameOf(b)));
+  return kept.join('&');
+}
+
+const nameOf = (part: string): string => part.split('=', 1)[0] ?? '';
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function parseOrNull(href: string, base?: string): URL | null {
+  try {
+    return new URL(href, base);
+  } catch {
+    return null;
+  }
+}
+
+/** `host` keeps to the hosts of the seeds, `domain` to their registrable domains (public suffix list), `any` to nothing. */
+export type Scope = 'host' | 'domain' | 'any';
+
+/** Says for a normalised URL whether it lies in the scope that the seeds span; deny wins over allow. */
+export function scopeOf(
+  seeds: readonly string[],
+  scope: Scope,
+  { allow = [], deny = [] }: { readonly allow?: readonly RegExp[]; readonly deny?: readonly RegExp[] } = {},
+): (url: string) => boolean {
+  const areaOf = (url: string): string => {
+    const { host, hostname } = new URL(url);
+    // Addresses and single names (localhost) have no registrable domain: they are their own.
+    return scope === 'host' ? host : (getDomain(hostname, { allowPrivateDomains: true }) ?? host);
+  };
+  const areas = new Set(seeds.map(areaOf));
+  return (url) =>
+    (scope === 'any' || areas.has(areaOf(url))) &&
+    !deny.some((pattern) => pattern.test(url)) &&
+    (allow.length === 0 || allow.some((pattern) => pattern.test(url)));
+}
