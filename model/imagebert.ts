@@ -121,16 +121,22 @@ function embedAlone(
   return itcEmbedding(weights, side, firstTokens(hidden, sequence.tokens.shape[0] as number));
 }
 
-/** Matching logits [B] of B images and B texts, pair by pair; nothing is hidden. */
+/**
+ * Matching logits [B] of pairs chosen among images and texts by `imageRows` and `textRows` [B]: each image and text of the
+ * batch is embedded once, however many pairs it is in. Nothing is hidden.
+ */
 export function matchPairs(model: Model, inputs: Inputs): Tensor {
   const { weights, config, special } = model;
-  const parts = { words: words(model, inputs), regions: regions(model, inputs) };
+  const parts = {
+    words: rows(words(model, inputs), input(inputs, 'textRows')),
+    regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
+  };
   const sequence = arrange(weights, config, parts, special, noDropout);
   const hidden = encode(weights, config, sequence, noDropout);
   return matchingLogits(weights, pool(weights, firstTokens(hidden, sequence.tokens.shape[0] as number)));
 }
 
-/** ITC embeddings of a batch's images and texts. */
-export function embedBatch(model: Model, inputs: Inputs): { images: Tensor; texts: Tensor } {
-  return { images: embedImages(model, regions(model, inputs)), texts: embedTexts(model, words(model, inputs)) };
+/** ITC embeddings of the images or the texts of a batch. */
+export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs): Tensor {
+  return side === 'image' ? embedImages(model, regions(model, inputs)) : embedTexts(model, words(model, inputs));
 }

@@ -57,15 +57,15 @@ export const validateRoutine =
     return { outputs };
   };
 
-/** Matching logits [B] of a `plainBatch`. */
+/** Matching logits [B] of the pairs that `imageRows` and `textRows` [B] choose among a batch's images and texts. */
 export const matchRoutine =
   ({ config, special }: Omit<ModelSetup, 'objectives'>): Routine =>
   (inputs, weights) => ({ outputs: { logits: matchPairs({ config, special, weights }, inputs) } });
 
-/** ITC embeddings `images` and `texts` [B, itcSize] of a `plainBatch`. */
+/** ITC embeddings [N, itcSize] of a batch's images or texts. */
 export const embedRoutine =
-  ({ config, special }: Omit<ModelSetup, 'objectives'>): Routine =>
-  (inputs, weights) => ({ outputs: embedBatch({ config, special, weights }, inputs) });
+  (side: 'image' | 'text', { config, special }: Omit<ModelSetup, 'objectives'>): Routine =>
+  (inputs, weights) => ({ outputs: { embeddings: embedBatch({ config, special, weights }, side, inputs) } });
 
 /** Writes `loss`, and NAME and `NAMEAccuracy` for each objective, to `outputs`. */
 function losses(

@@ -1,0 +1,113 @@
+/**
+ * The order in which a run meets its examples. Examples come in windows; a window is shuffled, sorted by length, cut into batches
+ * of similar length (padding costs as much as words), and the batches are shuffled. All of it follows from the seed and the
+ * position, so a resumed run reads the batches that an undisturbed one would.
+ */
+import { UserError } from '../dataset/user-error.ts';
+import { type Example, type ReadExamplesOptions, readExamples } from './example.ts';
+import { type Random, random } from './random.ts';
+
+/** Gives the examples of an epoch, in an order that only the epoch decides. */
+export interface ExampleSource {
+  epoch(epoch: number): AsyncIterable<Example>;
+}
+
+/** Names a batch: the next one of an epoch's window. */
+export interface Position {
+  readonly epoch: number;
+  readonly window: number;
+  readonly batch: number;
+}
+
+export interface PlannedBatch {
+  readonly examples: readonly Example[];
+  /** Word pieces to pad to, one of the buckets. */
+  readonly pieces: number;
+  readonly epoch: number;
+  /** Masks and partners of this batch are drawn from it. */
+  readonly draw: Random;
+  readonly next: Position;
+}
+
+export interface BatchPlan {
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Lengths that texts are padded to, ascending; the last one holds all. */
+  readonly buckets: readonly number[];
+  /** Batches that one window makes; more sort better, fewer mix better. Ours: 16. */
+  readonly windowBatches?: number;
+}
+
+export const start: Position = { epoch: 0, window: 0, batch: 0 };
+
+/** Examples held in memory, shuffled anew each epoch. */
+export function memorySource(examples: readonly Example[], seed: number): ExampleSource {
+  return {
+    async *epoch(epoch) {
+      yield* random(seed, epoch, 0x5eed).shuffle([...examples]);
+    },
+  };
+}
+
+/** Examples read from shards as they are needed, shuffled by shard and within a buffer. */
+export function shardSource(options: Omit<ReadExamplesOptions, 'shuffle'>, seed: number): ExampleSource {
+  return { epoch: (epoch) => readExamples({ ...options, shuffle: { seed, epoch } }) };
+}
+
+/** Lengths to pad texts to: the longest, and its half and quarter where that saves more than a few pieces. */
+export function lengthBuckets(maxPieces: number): number[] {
+  const shorter = [maxPieces / 4, maxPieces / 2].map(Math.ceil).filter((length) => length >= 8);
+  return [...new Set([...shorter, maxPieces])].sort((a, b) => a - b);
+}
+
+/** Batches without end, from a position on. Throws a UserError where an epoch has no two examples of different images. */
+export async function* batches(
+  source: ExampleSource,
+  { batchSize, seed, buckets, windowBatches = 16 }: BatchPlan,
+  from: Position = start,
+): AsyncGenerator<PlannedBatch> {
+  for (let epoch = from.epoch; ; epoch++) {
+    let window = 0;
+    let held: Example[] = [];
+    const first = epoch === from.epoch ? from : { ...start, epoch };
+    for await (const example of source.epoch(epoch)) {
+      held.push(example);
+      if (held.length < batchSize * windowBatches) continue;
+      if (window >= first.window) yield* cut(held, window);
+      window++;
+      held = [];
+    }
+    if (window === 0 && held.length === 0)
+      throw new UserError('Expected examples for training but received none; check shards and regions.');
+    // A rest too small for a batch waits for another epoch's shuffle, unless it is all there is.
+    if (window === 0 && held.length < batchSize) held = fill(held, batchSize);
+    if (held.length >= batchSize && window >= first.window) yield* cut(held, window);
+
+    function* cut(examples: Example[], at: number): Generator<PlannedBatch> {
+      const order = random(seed, epoch, at, 0x0bde7);
+      order.shuffle(examples).length = Math.floor(examples.length / batchSize) * batchSize;
+      const sorted = examples.sort((one, other) => one.pieces.length - other.pieces.length);
+      const planned = Array.from({ length: sorted.length / batchSize }, (_, index) =>
+        sorted.slice(index * batchSize, (index + 1) * batchSize),
+      );
+      order.shuffle(planned);
+      for (let batch = at === first.window ? first.batch : 0; batch < planned.length; batch++) {
+        const chosen = planned[batch] as Example[];
+        const longest = Math.max(...chosen.map((example) => example.pieces.length));
+        const last = batch + 1 === planned.length;
+        yield {
+          examples: chosen,
+          pieces: buckets.find((bucket) => bucket >= longest) ?? (buckets.at(-1) as number),
+          epoch,
+          draw: random(seed, epoch, at, batch),
+          next: last ? { epoch, window: at + 1, batch: 0 } : { epoch, window: at, batch: batch + 1 },
+        };
+      }
+    }
+  }
+}
+
+/** Repeats examples until there are enough for one batch. */
+function fill(examples: readonly Example[], count: number): Example[] {
+  return Array.from({ length: count }, (_, index) => examples[index % examples.length] as Example);
+}

@@ -1,0 +1,290 @@
+/**
+ * Pretraining (ImageBERT §5): the whole life of a run in one loop, from the first weights or the last checkpoint to the last
+ * step. Nothing here prints; `onProgress` hears how it goes, `signal` stops it after a step with everything saved.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../dataset/user-error.ts';
+import { trainingBatch } from './batch.ts';
+import {
+  checkSameModel,
+  fromHuggingFace,
+  latestCheckpoint,
+  type ModelDescription,
+  readCheckpoint,
+  readOptimizer,
+  saveCheckpoint,
+  specialPieces,
+  type TrainingState,
+} from './checkpoint.ts';
+import { checkConfig, type ModelConfig } from './config.ts';
+import { batches, type ExampleSource, lengthBuckets, type PlannedBatch, start } from './data.ts';
+import type { Example } from './example.ts';
+import { type ObjectiveName, type ObjectiveWeights, objectiveNames, paperObjectives } from './objective.ts';
+import { type AdamW, adamW, ratesAt } from './optimizer.ts';
+import { parameterSpecs } from './parameters.ts';
+import { program } from './program.ts';
+import { random } from './random.ts';
+import { type Precision, type Program, startValues } from './routine.ts';
+import { readSafetensors } from './safetensors.ts';
+import { learningRate } from './schedule.ts';
+import { trainRoutine, validateRoutine } from './step.ts';
+
+export interface PretrainOptions {
+  /** Checkpoints go to `runDir/checkpoints`. */
+  readonly runDir: string;
+  readonly source: ExampleSource;
+  /** Held-out examples whose losses are reported at each checkpoint. */
+  readonly validation?: readonly Example[];
+  readonly config: ModelConfig;
+  readonly vocabulary: readonly string[];
+  /** Names the regions; another detector's are refused when a run continues. */
+  readonly detector: string;
+  readonly steps: number;
+  readonly objectives?: ObjectiveWeights;
+  /** Pairs a step learns from. The paper: 48. */
+  readonly batchSize?: number;
+  /** The paper: 1e-4. */
+  readonly learningRate?: number;
+  /** Share of the steps over which the rate rises. ViLT: 0.1. */
+  readonly warmupShare?: number;
+  readonly optimizer?: AdamW;
+  /** Regions that overlap a hidden one by more are hidden too. ViLBERT: 0.4; 1 turns it off. */
+  readonly maxOverlap?: number;
+  readonly seed?: number;
+  /** A safetensors file with Hugging Face's names to start from; what it lacks starts at random. */
+  readonly startFrom?: string;
+  /** Goes on from the run's newest checkpoint, if there is one. */
+  readonly resume?: boolean;
+  readonly checkpointEverySteps?: number;
+  /** Checkpoints kept. */
+  readonly keep?: number;
+  readonly reportEverySteps?: number;
+  /** false runs op by op. */
+  readonly compiled?: boolean;
+  readonly precision?: Precision;
+}
+
+export type Accuracies = Partial<Record<ObjectiveName, number>>;
+
+export interface PretrainProgress {
+  /** Steps done. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epoch: number;
+  /** Weighted sum, and each objective's own; means since the last report. */
+  readonly loss: number;
+  readonly losses: Partial<Record<ObjectiveName, number>>;
+  /** Shares of right answers, 0 to 1; MRFR has none. */
+  readonly accuracies: Accuracies;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly samplesPerSecond: number;
+  /** Words, regions and special pieces that count, of true pairs and wrong ones. */
+  readonly tokensPerSecond: number;
+  /** Share of the time in which the step waited for data, 0 to 1. */
+  readonly waitShare: number;
+  readonly secondsLeft: number;
+  /** On held-out examples; with a checkpoint. */
+  readonly validation?: Measures;
+  /** The checkpoint that was just written. */
+  readonly checkpoint?: string;
+}
+
+export interface Measures {
+  readonly loss: number;
+  readonly losses: Partial<Record<ObjectiveName, number>>;
+  readonly accuracies: Accuracies;
+}
+
+export interface PretrainSummary {
+  readonly steps: number;
+  /** Whether `signal` ended the run before its last step. */
+  readonly stopped: boolean;
+  readonly checkpoint: string;
+  /** Whether the steps ran as one graph each. */
+  readonly compiled: boolean;
+  /** The last report. */
+  readonly last?: PretrainProgress;
+}
+
+export interface Watch<Progress> {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Trains until `steps` and gives the last checkpoint. Throws a UserError where the run cannot start or continue, and where the
+ * loss stops being a number (with the keys of the batch).
+ */
+export async function pretrain(
+  options: PretrainOptions,
+  { onProgress, signal }: Watch<PretrainProgress> = {},
+): Promise<PretrainSummary> {
+  const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
+  const { objectives = paperObjectives, batchSize = 48, optimizer = adamW, maxOverlap = 0.4, seed = 1 } = options;
+  const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32' } = options;
+  const schedule = {
+    peak: options.learningRate ?? 1e-4,
+    warmupSteps: Math.round(steps * (options.warmupShare ?? 0.1)),
+    totalSteps: steps,
+  };
+  checkConfig(config);
+  mkdirSync(runDir, { recursive: true });
+  const description: ModelDescription = { config, vocabulary, detector, objectives };
+  const special = specialPieces(vocabulary);
+  const setup = { config, special, objectives, maxOverlap };
+  const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
+  const model = program({
+    parameters,
+    routines: { train: trainRoutine(setup, optimizer), validate: validateRoutine(setup) },
+    optimizer,
+    precision,
+    ...(options.compiled !== undefined && { compiled: options.compiled }),
+  });
+  try {
+    let state: TrainingState = { step: 0, position: start, seed };
+    const before = options.resume ? latestCheckpoint(runDir) : undefined;
+    if (!options.resume && latestCheckpoint(runDir)) {
+      throw new UserError(
+        `Expected an empty folder for the run but ${runDir} has checkpoints; resume it or choose another.`,
+      );
+    }
+    if (before) {
+      const checkpoint = readCheckpoint(before);
+      checkSameModel(checkpoint, description);
+      model.load(checkpoint.values);
+      model.load(readOptimizer(checkpoint));
+      state = checkpoint.state;
+    } else {
+      model.load(startValues(parameters, seed));
+      if (options.startFrom) model.load(fromHuggingFace(parameters, readSafetensors(options.startFrom).tensors));
+    }
+    const save = () => saveCheckpoint(runDir, description, state, model.values(), { keep });
+
+    const plan = { batchSize, seed: state.seed, buckets: lengthBuckets(config.maxPieces) };
+    const upcoming = batches(source, plan, state.position);
+    let tally = new Tally();
+    let last: PretrainProgress | undefined;
+    while (state.step < steps && !signal?.aborted) {
+      const waited = performance.now();
+      const { value: batch } = (await upcoming.next()) as { value: PlannedBatch };
+      const shape = { pairs: batchSize, pieces: batch.pieces, regions: config.maxRegions };
+      const arrays = trainingBatch(batch.examples, shape, setup, batch.draw);
+      arrays.seed = { shape: [2], values: Int32Array.of(state.seed, state.step * 4096) };
+      const started = performance.now();
+      const rate = learningRate(state.step, schedule);
+      const measured = model.run('train', arrays, ratesAt(optimizer, state.step, rate));
+      tally.add(measured, arrays, { waitedMs: started - waited, ranMs: performance.now() - started });
+      checkFinite(measured, state.step, batch.examples, runDir);
+      state = { ...state, step: state.step + 1, position: batch.next };
+
+      const due = state.step % checkpointEverySteps === 0 || state.step === steps;
+      if (due || state.step % reportEverySteps === 0) {
+        const report = { ...tally.report(state.step, steps, batchSize), epoch: batch.epoch, learningRate: rate };
+        last = due
+          ? {
+              ...report,
+              ...(validation.length > 1 && { validation: validate(model, validation, batchSize, setup) }),
+              checkpoint: save(),
+            }
+          : report;
+        onProgress?.(last);
+        tally = new Tally();
+      }
+      // Lets signals and the reading of data have their turn.
+      await new Promise(setImmediate);
+    }
+    await upcoming.return(undefined);
+    const checkpoint = save();
+    return {
+      steps: state.step,
+      stopped: state.step < steps,
+      checkpoint,
+      compiled: model.compiled,
+      ...(last && { last }),
+    };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Means of the losses and accuracies over held-out examples; masks are drawn from a seed of their own, the same each time. */
+function validate(
+  model: Program,
+  examples: readonly Example[],
+  batchSize: number,
+  setup: Parameters<typeof trainingBatch>[2],
+): Measures {
+  const { config } = setup;
+  const tally = new Tally();
+  const shape = { pairs: batchSize, pieces: config.maxPieces, regions: config.maxRegions };
+  for (let from = 0; from < examples.length; from += batchSize) {
+    // The last batch is filled from the start.
+    const chosen = Array.from(
+      { length: batchSize },
+      (_, index) => examples[(from + index) % examples.length] as Example,
+    );
+    const arrays = trainingBatch(chosen, shape, setup, random(0x7a11da, from));
+    tally.add(model.run('validate', arrays), arrays, { waitedMs: 0, ranMs: 1 });
+  }
+  const { loss, losses, accuracies } = tally.report(1, 1, batchSize);
+  return { loss, losses, accuracies };
+}
+
+type Measured = Readonly<Record<string, Float32Array | Int32Array>>;
+
+/** Sums of what steps measured, and their means. */
+class Tally {
+  private readonly sums = new Map<string, number>();
+  private steps = 0;
+  private waitedMs = 0;
+  private ranMs = 0;
+  private tokens = 0;
+
+  add(measured: Measured, arrays: ReturnType<typeof trainingBatch>, time: { waitedMs: number; ranMs: number }): void {
+    for (const [name, value] of Object.entries(measured)) {
+      this.sums.set(name, (this.sums.get(name) ?? 0) + (value[0] ?? Number.NaN));
+    }
+    this.steps++;
+    this.waitedMs += time.waitedMs;
+    this.ranMs += time.ranMs;
+    const counted = (name: string) => ((arrays[name]?.values ?? []) as Float32Array).reduce((sum, one) => sum + one, 0);
+    const pairs = arrays.pieces?.shape[0] ?? 0;
+    const perPass = counted('pieceMask') + counted('regionMask') + 2 * pairs;
+    this.tokens += arrays.partners ? 2 * perPass : perPass;
+  }
+
+  report(step: number, totalSteps: number, batchSize: number): Omit<PretrainProgress, 'epoch' | 'learningRate'> {
+    const mean = (name: string) => (this.sums.get(name) ?? 0) / this.steps;
+    const present = (suffix: string) =>
+      objectiveNames
+        .filter((name) => this.sums.has(`${name}${suffix}`))
+        .map((name) => [name, mean(`${name}${suffix}`)] as const);
+    const seconds = (this.waitedMs + this.ranMs) / 1000;
+    return {
+      step,
+      totalSteps,
+      loss: mean('loss'),
+      losses: Object.fromEntries(present('')),
+      accuracies: Object.fromEntries(present('Accuracy')),
+      gradientNorm: mean('gradientNorm'),
+      samplesPerSecond: (this.steps * batchSize) / seconds,
+      tokensPerSecond: this.tokens / seconds,
+      waitShare: this.waitedMs / (this.waitedMs + this.ranMs),
+      secondsLeft: ((totalSteps - step) * seconds) / this.steps,
+    };
+  }
+}
+
+/** Throws a UserError with the batch's keys where the loss or the gradients are no numbers any more. */
+function checkFinite(measured: Measured, step: number, examples: readonly Example[], runDir: string): void {
+  const faulty = Object.entries(measured).find(([, value]) => !Number.isFinite(value[0]));
+  if (!faulty) return;
+  const keys = examples.map(({ key }) => key).join(' ');
+  const resumable = latestCheckpoint(runDir) ? `${join(runDir, 'checkpoints')} is whole` : 'there is no checkpoint yet';
+  throw new UserError(
+    `Expected a finite ${faulty[0]} at step ${step} but received ${faulty[1][0]}; ${resumable}; lower the learning rate or look at ` +
+      `the samples of this batch: ${keys}`,
+  );
+}
