@@ -17,6 +17,15 @@ const init = (program: Command): void => {
     });
 };
 
+const crawl = corpusCommand({
+  name: 'crawl',
+  section: 'crawl',
+  summary: 'find pages, images and texts from these URLs on; run it again to go on where it stopped',
+  example: 'lait crawl https://example.org/ --corpus birds --contact you@example.org',
+  arguments: '[urls...]',
+  load: async () => (await import('./crawl.ts')).crawl,
+});
+
 const filter = corpusCommand({
   name: 'filter',
   section: 'filter',
@@ -39,6 +48,22 @@ const regions = corpusCommand({
   summary: 'detect regions in the images of the shards and write their features beside them',
   example: 'lait regions --corpus birds --top-k 36',
   load: async () => (await import('./regions.ts')).regions,
+});
+
+const pretrain = corpusCommand({
+  name: 'pretrain',
+  section: 'pretrain',
+  summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
+  example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
+  load: async () => (await import('./pretrain.ts')).pretrain,
+});
+
+const evaluate = corpusCommand({
+  name: 'evaluate',
+  section: 'evaluate',
+  summary: 'retrieve held-out images by text and texts by image; recall@1, 5 and 10 beside chance',
+  example: 'lait evaluate --corpus birds --run pretrain',
+  load: async () => (await import('./evaluate.ts')).evaluate,
 });
 
 const demo = (program: Command): void => {
@@ -83,9 +108,12 @@ const setup = (program: Command): void => {
 
 export const commands: readonly ((program: Command) => void)[] = [
   init,
+  crawl,
   filter,
   exportShards,
   regions,
+  pretrain,
+  evaluate,
   demo,
   doctor,
   setup,

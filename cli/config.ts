@@ -65,26 +65,42 @@ const regions = z.strictObject({
     .meta({ description: 'side of the square that the detector sees; half the side is four times as fast' }),
 });
 
+const runName = z.string().regex(/^[\w.-]+$/);
+const weight = z.number().min(0);
+
 const pretrain = z.strictObject({
   preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
-  run: z
+  run: runName.default('pretrain').meta({ description: 'name of the run below runs/; one that exists goes on' }),
+  from: z
     .string()
-    .regex(/^[\w.-]+$/)
-    .default('pretrain')
-    .meta({ description: 'name of the run below runs/' }),
+    .default('scratch')
+    .meta({ description: 'weights to start from: scratch, minilm (for mini), or a BERT in safetensors' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
-  batchSize: z.int().min(2).default(32).meta({ description: 'pairs in a batch' }),
+  batchSize: z.int().min(2).default(48).meta({ description: 'pairs in a batch (ImageBERT §4)' }),
   learningRate: z.number().positive().default(1e-4).meta({ description: 'highest learning rate (ImageBERT §4)' }),
+  mlm: weight.default(1).meta({ description: 'weight of masked language modelling; 0 turns it off' }),
+  moc: weight.default(1).meta({ description: 'weight of masked object classification' }),
+  mrfr: weight.default(1).meta({ description: 'weight of masked region feature regression' }),
+  itm: weight.default(1).meta({ description: 'weight of image-text matching' }),
+  itc: weight.default(0).meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
+  vocabularySize: z
+    .int()
+    .min(100)
+    .default(8000)
+    .meta({ description: 'word pieces to learn when starting from scratch' }),
+  precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
+  checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
   seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
 });
 
 const evaluate = z.strictObject({
-  run: z
-    .string()
-    .regex(/^[\w.-]+$/)
-    .default('pretrain')
-    .meta({ description: 'name of the run below runs/' }),
+  run: runName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+  split: z.enum(['train', 'validation']).default('validation').meta({ description: 'which shards to rank' }),
   images: z.int().min(2).default(1000).meta({ description: 'images to rank at most' }),
+  method: z
+    .enum(['itm', 'itc', 'rerank'])
+    .default('itm')
+    .meta({ description: 'score every pair, compare embeddings, or re-rank the best embeddings' }),
 });
 
 /** The whole of `lait.yaml`. */

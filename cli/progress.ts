@@ -13,6 +13,8 @@ export interface ProgressState {
 
 export interface Progress {
   update(state: ProgressState): void;
+  /** Prints a line that stays, above the bar. */
+  line(text: string): void;
   stop(): void;
 }
 
@@ -43,6 +45,10 @@ function bar(title: string, out: NodeJS.WriteStream): Progress {
   line.start(1, 0, {});
   return {
     update: (state) => line.update(0, { state }),
+    line(text) {
+      out.write(`\r\u001b[K${text}\n`);
+      line.render();
+    },
     stop: () => line.stop(),
   };
 }
@@ -61,6 +67,7 @@ function plainLines(title: string, out: NodeJS.WriteStream): Progress {
       lastMs = performance.now();
       print();
     },
+    line: (text) => void out.write(`${text}\n`),
     stop: print,
   };
 }

@@ -32,3 +32,6 @@ export async function setUpBrowser(say: (line: string) => void): Promise<boolean
   }
   return true;
 }
+
+/** False when `LAIT_NO_SANDBOX` is set: Chromium's sandbox does not start for root, and only the operator may give it up. */
+export const sandbox = (): boolean => !process.env.LAIT_NO_SANDBOX;
