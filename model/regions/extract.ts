@@ -167,12 +167,10 @@ async function extractShard(
   };
   const samples = readShard(source, { require: [imageFields], onBad: ({ key, reason }) => fail(key, reason) });
   for await (const { key, fields } of samples) {
+    signal?.throwIfAborted();
     for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
     if (column.claim(key)) batch.push({ key, image: fields[imageFields.find((name) => fields[name])!]! });
-    if (batch.length >= detector.batchSize) {
-      signal?.throwIfAborted();
-      await flush();
-    }
+    if (batch.length >= detector.batchSize) await flush();
   }
   if (batch.length > 0) await flush();
   await settle();
