@@ -5,17 +5,19 @@
  * the same bytes as an undisturbed one.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOf, type FileDigest, writeFileAtomic } from './atomic-file.ts';
+import type { CardOptions } from './card.ts';
 import { type EncodeOptions, encodeSettings } from './encode.ts';
 import { planShards } from './export-plan.ts';
+import { finishExport } from './finish-export.ts';
 import { currentRecipe } from './judgements.ts';
 import { Ledger } from './ledger.ts';
-import { manifestName, writeManifest } from './manifest.ts';
+import { manifestName } from './manifest.ts';
 import { openRawStore } from './raw-store.ts';
-import { finishedShard, planHash, type ShardStats, statsJson, writeShard } from './shard-writer.ts';
-import { type Split, splits } from './split.ts';
+import type { FinishedShard, FinishedShards } from './shard-index.ts';
+import { finishedShard, planHash, writeShard } from './shard-writer.ts';
+import type { Split } from './split.ts';
 import { expected } from './user-error.ts';
 
 export interface ExportOptions extends EncodeOptions {
@@ -32,6 +34,8 @@ export interface ExportOptions extends EncodeOptions {
   readonly validationFraction?: number;
   /** Only pairs with these ids. */
   readonly subset?: ReadonlySet<string>;
+  /** What the dataset card says that the ledger cannot know. */
+  readonly card?: CardOptions;
 }
 
 export interface ExportProgress {
@@ -70,6 +74,7 @@ export async function exportShards(
     shardDigits = 5,
     validationFraction = 0.05,
     subset,
+    card = {},
   } = options;
   if (!existsSync(join(corpusDir, 'ledger.db'))) {
     throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'run lait crawl first');
@@ -90,7 +95,7 @@ export async function exportShards(
       validationFraction,
       ...(subset === undefined ? {} : { subset }),
     });
-    const done: Record<Split, { name: string; stats: ShardStats }[]> = { train: [], validation: [] };
+    const done: Record<Split, FinishedShard[]> = { train: [], validation: [] };
     let samples = 0;
     let bytes = 0;
     let shardsWritten = 0;
@@ -126,19 +131,14 @@ export async function exportShards(
         'see the funnel of lait filter for what dropped them',
       );
     }
-    const configuration = {
+    finishExport(ledger, outDir, done, {
       ...shardConfiguration,
       maxShardBytes,
       validationFraction,
       subset: subset === undefined ? null : subsetHash(subset),
       rules: recipe.rules,
-    };
-    const files: Record<string, FileDigest> = {};
-    for (const split of splits) Object.assign(files, finishSplit(outDir, split, done[split]));
-    const bySplit = (of: (shards: { stats: ShardStats }[]) => number) =>
-      ({ train: of(done.train), validation: of(done.validation) }) as const;
-    const sampleCounts = bySplit((shards) => shards.reduce((sum, { stats }) => sum + stats.successes, 0));
-    writeManifest(outDir, { configuration, samples: sampleCounts, files });
+      card,
+    });
     return summary(outDir, done, shardsWritten);
   } finally {
     raw.close();
@@ -151,55 +151,7 @@ const subsetHash = (subset: ReadonlySet<string>) =>
     .update([...subset].sort().join('\n'))
     .digest('hex');
 
-/** Removes what an earlier export left over, writes the split's indexes and returns all its files. */
-function finishSplit(
-  outDir: string,
-  split: Split,
-  shards: readonly { name: string; stats: ShardStats }[],
-): Record<string, FileDigest> {
-  const folder = join(outDir, split);
-  const names = new Set(shards.map(({ name }) => name));
-  for (const file of existsSync(folder) ? readdirSync(folder) : []) {
-    const [, name, temporary] = /^(\d+)(?:\.tar|\.parquet|_stats\.json)(\.tmp)?$/.exec(file) ?? [];
-    if (name !== undefined && (!names.has(name) || temporary !== undefined)) rmSync(join(folder, file));
-  }
-  if (shards.length === 0) {
-    rmSync(folder, { recursive: true, force: true });
-    return {};
-  }
-  const files: Record<string, FileDigest> = {};
-  for (const { name, stats } of shards) {
-    files[`${split}/${name}.tar`] = stats.lait.tar;
-    files[`${split}/${name}.parquet`] = stats.lait.parquet;
-    files[`${split}/${name}_stats.json`] = digestOf(statsJson(stats));
-  }
-  const put = (name: string, content: unknown) => {
-    files[`${split}/${name}`] = writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
-  };
-  put('sizes.json', Object.fromEntries(shards.map(({ name, stats }) => [`${name}.tar`, stats.successes])));
-  put('index.json', widsIndex(shards));
-  return files;
-}
-
-/** The index that `wids` reads for random access. */
-function widsIndex(shards: readonly { name: string; stats: ShardStats }[]): unknown {
-  return {
-    __kind__: 'wids-shard-index-v1',
-    wids_version: 1,
-    shardlist: shards.map(({ name, stats }) => ({
-      url: `${name}.tar`,
-      md5sum: stats.lait.tar.md5,
-      nsamples: stats.successes,
-      filesize: stats.lait.tar.bytes,
-    })),
-  };
-}
-
-function summary(
-  outDir: string,
-  done: Readonly<Record<Split, readonly { stats: ShardStats }[]>>,
-  shardsWritten: number,
-): ExportSummary {
+function summary(outDir: string, done: FinishedShards, shardsWritten: number): ExportSummary {
   const failed: Record<string, number> = {};
   for (const { stats } of [...done.train, ...done.validation]) {
     for (const [reason, count] of Object.entries(stats.status_dict)) {

@@ -97,11 +97,14 @@ export class Ledger {
   /**
    * Records a page and the images found on it, in one transaction. A pair that another page gave already keeps the
    * better source, then the page whose URL sorts first, so that the result does not depend on the order of the crawl.
+   * What was taken down does not come back: neither an image by its URL or host nor anything from such a page.
    */
   recordPage(page: PageRecord, images: readonly FoundImage[] = []): void {
     this.db.transaction(() => {
       const pageId = this.upsertPage(page);
+      const isTakenDown = this.isTakenDown({ url: page.url });
       for (const image of images) {
+        if (isTakenDown || this.isTakenDown({ url: image.url })) continue;
         const imageId = this.imageId(image.url);
         for (const { source, text } of image.texts) this.upsertPair(image.url, imageId, pageId, page.url, source, text);
       }
@@ -167,14 +170,36 @@ export class Ledger {
     });
   }
 
+  /** Whether `takedown` has removed this, by URL, by host, or by the bytes' hash: then it is not fetched nor stored again. */
+  isTakenDown({ url, sha256 }: { readonly url?: string; readonly sha256?: string }): boolean {
+    const host = url !== undefined && URL.canParse(url) ? new URL(url).hostname : null;
+    const found = this.statement(
+      `SELECT 1 FROM tombstones
+       WHERE (kind, value) IN (VALUES ('url', ?), ('host', ?), ('sha256', ?)) LIMIT 1`,
+    );
+    return found.get(url ?? null, host, sha256 ?? null) !== undefined;
+  }
+
   /** Where these bytes lie already, so that the same picture under two URLs is stored once; null when they are new. */
   storedAt(sha256: string): { readonly segment: number; readonly offset: number } | null {
     const row = this.statement('SELECT segment, offset FROM images WHERE sha256 = ? AND segment IS NOT NULL LIMIT 1');
     return (row.get(sha256) as { segment: number; offset: number } | undefined) ?? null;
   }
 
-  /** Records what became of an image URL; a success carries its measurements and its place in `raw/`. */
+  /**
+   * Records what became of an image URL; a success carries its measurements and its place in `raw/`. An image that was
+   * taken down is recorded as refused.
+   */
   recordImage(image: ImageRecord): void {
+    const sha256 = image.stored?.sha256;
+    if (
+      image.stored !== undefined &&
+      this.isTakenDown({ url: image.url, ...(sha256 === undefined ? {} : { sha256 }) })
+    ) {
+      const { stored: _, ...rest } = image;
+      this.recordImage({ ...rest, status: 'refused', reason: 'taken-down' });
+      return;
+    }
     this.statement(
       `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
            frames, byte_length, sha256, phash, segment, offset)

@@ -82,6 +82,16 @@ const steps: readonly string[] = [
        p.image_id, i.url AS image_url, i.sha256, i.phash, i.width, i.height, i.byte_length
      FROM pairs p JOIN images i ON i.id = p.image_id
      WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL;`,
+  // What was asked to be removed, so that a later crawl does not bring it back; and the end of the raw store, which is
+  // asked for at every start.
+  `CREATE TABLE tombstones (
+     kind TEXT NOT NULL CHECK (kind IN ('url', 'host', 'sha256')),
+     value TEXT NOT NULL,
+     note TEXT NOT NULL,
+     taken_down_at_ms INTEGER NOT NULL,
+     PRIMARY KEY (kind, value)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX images_by_place ON images (segment, offset) WHERE segment IS NOT NULL;`,
 ];
 
 /** Brings a ledger to this version, in one transaction; a file of a newer version is refused. */

@@ -62,8 +62,8 @@ export interface RawStoreOptions {
 export function committedRawEnd(ledger: Ledger): RawEnd {
   const row = ledger.db
     .prepare<[], RawEnd>(
-      `SELECT segment, MAX(offset + byte_length) AS end FROM images
-       WHERE segment = (SELECT MAX(segment) FROM images) GROUP BY segment`,
+      `SELECT segment, offset + byte_length AS end FROM images WHERE segment IS NOT NULL
+       ORDER BY segment DESC, offset DESC LIMIT 1`,
     )
     .get();
   return row ?? { segment: 0, end: 0 };

@@ -1,0 +1,30 @@
+/** Looks pairs up in an export's tables, without opening the archives. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readParquet } from './parquet.ts';
+import { type Split, splits } from './split.ts';
+
+/** A shard and those of its rows that were asked for. */
+export interface FoundInShard {
+  readonly split: Split;
+  /** `00000`. */
+  readonly name: string;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** All shards of an export with rows that match, in order. */
+export async function findInShards(
+  shardsDir: string,
+  matches: (row: Readonly<Record<string, unknown>>) => boolean,
+): Promise<FoundInShard[]> {
+  const found: FoundInShard[] = [];
+  for (const split of splits) {
+    const folder = join(shardsDir, split);
+    const tables = existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+\.parquet$/.test(name)) : [];
+    for (const table of tables.sort()) {
+      const rows = (await readParquet(join(folder, table))).filter(matches);
+      if (rows.length > 0) found.push({ split, name: table.slice(0, -'.parquet'.length), rows });
+    }
+  }
+  return found;
+}
