@@ -1,10 +1,11 @@
 /**
  * `croissant.json`: the export described as Croissant 1.1 JSON-LD (MLCommons), so that loaders and search engines can read
- * it without reading the card: every archive with its hash, a record set of key, image and caption, and the properties of
+ * it without reading the card: every archive with its hash, record sets of images and of texts, and the properties of
  * the responsible-AI vocabulary that the ledger can answer.
  */
 import type { FileDigest } from './atomic-file.ts';
 import { type CardInput, cardLanguages, thresholdSource } from './card.ts';
+import { type Split, splits } from './split.ts';
 
 const context = {
   '@language': 'en',
@@ -19,6 +20,7 @@ const context = {
   dataType: { '@id': 'cr:dataType', '@type': '@vocab' },
   dct: 'http://purl.org/dc/terms/',
   examples: { '@id': 'cr:examples', '@type': '@json' },
+  equivalentProperty: 'cr:equivalentProperty',
   extract: 'cr:extract',
   field: 'cr:field',
   fileProperty: 'cr:fileProperty',
@@ -58,21 +60,38 @@ export function croissant(input: CardInput, files: Readonly<Record<string, FileD
     );
     return values.length === 0 ? rule : `${rule}: ${values.join(', ')}`;
   });
-  const fileSet = (id: string, description: string, includes: string, encodingFormat: string) => ({
+  const fileSet = (split: Split, id: string, description: string, includes: string, encodingFormat: string) => ({
     '@type': 'cr:FileSet',
     '@id': id,
     name: id,
     description,
-    containedIn: archives.map(([path]) => ({ '@id': path })),
+    containedIn: archives.filter(([path]) => path.startsWith(`${split}/`)).map(([path]) => ({ '@id': path })),
     encodingFormat,
     includes,
   });
-  const sourceOf = (set: string, extract: object, transform?: object) => ({
-    fileSet: { '@id': set },
-    extract,
-    ...(transform === undefined ? {} : { transform }),
+  const field = (id: string, dataType: string, source: object) => ({
+    '@type': 'cr:Field',
+    '@id': id,
+    name: id.slice(id.indexOf('/') + 1),
+    dataType,
+    source,
   });
-  const keyOf = (set: string) => sourceOf(set, { fileProperty: 'filename' }, { regex: '^([^.]*)\\..*$' });
+  // An image and its text have the same key. No `references` between them: mlcroissant 1.1 cannot join two file sets.
+  const keyOf = (set: string) => ({
+    fileSet: { '@id': set },
+    extract: { fileProperty: 'filename' },
+    transform: { regex: '^([^.]*)\\..*$' },
+  });
+  const contentOf = (set: string) => ({ fileSet: { '@id': set }, extract: { fileProperty: 'content' } });
+  const recordSet = (id: string, description: string, fields: readonly object[]) => ({
+    '@type': 'cr:RecordSet',
+    '@id': id,
+    name: id,
+    description,
+    key: { '@id': `${id}/key` },
+    field: fields,
+  });
+  const usedSplits = splits.filter((split) => samples[split] > 0);
   return {
     '@context': context,
     '@type': 'sc:Dataset',
@@ -82,6 +101,7 @@ export function croissant(input: CardInput, files: Readonly<Record<string, FileD
     license: card.license ?? 'other',
     ...(facts.collected === null ? {} : { datePublished: facts.collected.to }),
     version: '1.0.0',
+    citeAs: `${name}, made with lait`,
     inLanguage: cardLanguages(input),
     isLiveDataset: false,
     'rai:dataCollection':
@@ -104,42 +124,20 @@ export function croissant(input: CardInput, files: Readonly<Record<string, FileD
         encodingFormat: 'application/x-tar',
         sha256,
       })),
-      fileSet('images', `Images of ${samples.train + samples.validation} samples.`, '*.jpg', 'image/jpeg'),
-      fileSet('texts', 'The text of each image.', '*.txt', 'text/plain'),
+      ...usedSplits.flatMap((split) => [
+        fileSet(split, `${split}-image-files`, `Images of ${split}.`, '*.jpg', 'image/jpeg'),
+        fileSet(split, `${split}-text-files`, `Texts of ${split}.`, '*.txt', 'text/plain'),
+      ]),
     ],
-    recordSet: [
-      {
-        '@type': 'cr:RecordSet',
-        '@id': 'samples',
-        name: 'samples',
-        description: 'An image and its text.',
-        key: { '@id': 'samples/key' },
-        field: [
-          {
-            '@type': 'cr:Field',
-            '@id': 'samples/key',
-            name: 'key',
-            description: 'Name of the sample, unique within its split.',
-            dataType: 'sc:Text',
-            source: keyOf('images'),
-            references: keyOf('texts'),
-          },
-          {
-            '@type': 'cr:Field',
-            '@id': 'samples/image',
-            name: 'image',
-            dataType: 'sc:ImageObject',
-            source: sourceOf('images', { fileProperty: 'content' }),
-          },
-          {
-            '@type': 'cr:Field',
-            '@id': 'samples/caption',
-            name: 'caption',
-            dataType: 'sc:Text',
-            source: sourceOf('texts', { fileProperty: 'content' }),
-          },
-        ],
-      },
-    ],
+    recordSet: usedSplits.flatMap((split) => [
+      recordSet(`${split}-texts`, `The ${samples[split]} texts of ${split}.`, [
+        field(`${split}-texts/key`, 'sc:Text', keyOf(`${split}-text-files`)),
+        field(`${split}-texts/caption`, 'sc:Text', contentOf(`${split}-text-files`)),
+      ]),
+      recordSet(`${split}-images`, `The ${samples[split]} images of ${split}.`, [
+        field(`${split}-images/key`, 'sc:Text', keyOf(`${split}-image-files`)),
+        field(`${split}-images/image`, 'sc:ImageObject', contentOf(`${split}-image-files`)),
+      ]),
+    ]),
   };
 }
