@@ -12,7 +12,8 @@ import type { Pair, Sample, TextSource } from './pair.ts';
 export interface RuleRecord {
   /** `image/size`; unique within a recipe. */
   readonly name: string;
-  readonly stage: 'text' | 'image' | 'corpus';
+  /** The order of judging: the download lies between text and image, `match` looks at both. */
+  readonly stage: 'text' | 'image' | 'match' | 'corpus';
   /** Every threshold of the rule: what, when changed, makes it another rule. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -289,10 +290,10 @@ export function funnel(ledger: Ledger): Funnel {
   return { found, unjudged, kept: entered, rows };
 }
 
-/** The rules as they act: text rules, the download, image rules, corpus rules. */
+/** The rules as they act: text rules, the download, image rules, rules on both, corpus rules. */
 function inOrder(rules: readonly RuleRecord[]): { name: string; stage: FunnelRow['stage'] }[] {
   const of = (stage: RuleRecord['stage']) => rules.filter((rule) => rule.stage === stage);
-  return [...of('text'), { name: downloadRule, stage: 'download' }, ...of('image'), ...of('corpus')];
+  return [...of('text'), { name: downloadRule, stage: 'download' }, ...of('image'), ...of('match'), ...of('corpus')];
 }
 
 /**

@@ -2,8 +2,9 @@
  * What a rule is. A filter judges one pair, or one sample, and says keep or drop with a reason; it never changes or
  * deletes anything. Its name is its path below `filters/`, so the ledger's `image/size:too-small` is an address here.
  */
-import type { CorpusRule } from '../dataset/judgements.ts';
+import type { CorpusRule, StoredSample } from '../dataset/judgements.ts';
 import type { Pair } from '../dataset/pair.ts';
+import type { Pixels } from './image/pixels.ts';
 
 /** Keep, or drop with a reason in kebab-case. A score is stored even when the sample passes, so thresholds can move. */
 export type Verdict =
@@ -21,6 +22,29 @@ export interface Filter<In extends Pair = Pair> {
   readonly name: string;
   readonly settings: Settings;
   readonly judge: (x: In) => Verdict | Promise<Verdict>;
+}
+
+/** A sample with its original bytes, decoded on demand. */
+export interface ImageSample extends StoredSample {
+  readonly bytes: Buffer;
+  /** A small grey picture of it, decoded once for all rules; null when the bytes cannot be decoded. */
+  readonly pixels: () => Promise<Pixels | null>;
+}
+
+/**
+ * A rule by a number that is dear to get: from pixels, or from a model. The score is stored in the ledger under
+ * `scoreName`, whatever the verdict, and the rule judges the score alone: a moved threshold opens no image. A null score
+ * says that there is none, and drops the sample as `undecodable`.
+ */
+export interface ScoredFilter {
+  readonly name: string;
+  readonly settings: Settings;
+  /** The rule's name and what made the score, as a score belongs to one model: `match/relevance@MODEL`. */
+  readonly scoreName: string;
+  /** What the score is about: the image alone (stored once for all its pairs), or the image and the text. */
+  readonly subject: 'image' | 'pair';
+  readonly score: (samples: readonly ImageSample[]) => Promise<readonly (number | null)[]>;
+  readonly judge: (score: number) => Verdict;
 }
 
 /** A rule over all survivors at once, such as duplicates: reads the ledger and yields the ids to drop. */

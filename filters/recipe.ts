@@ -1,63 +1,224 @@
 /**
- * Every rule in the order of judging, every threshold with its source: read this first. The order is by cost (a verdict
- * does not depend on it): rules on the page and the text need no image, rules on the image need it downloaded, rules on
- * the corpus need all survivors. LAIT §3 publishes its steps and one number (300 px); where it is silent the number is
- * another pipeline's, named here, or ours.
+ * Every rule in the order of judging, every threshold with its source: read this first. The order is by cost (which
+ * pairs survive does not depend on it): rules on the page, the text and the addresses need no image, rules on the image
+ * need it downloaded, scored rules need it decoded or shown to a model, rules on the corpus need all survivors. LAIT §3
+ * publishes its steps and one number, 300 px; where it is silent the number is another pipeline's, or ours.
  */
 import type { RuleRecord, StoredSample } from '../dataset/judgements.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { bestText } from './corpus/best-text.ts';
+import { commonText } from './corpus/common-text.ts';
 import { duplicateImage } from './corpus/duplicate-image.ts';
-import type { CorpusFilter, Filter } from './filter.ts';
+import { hostCap } from './corpus/host-cap.ts';
+import { relevanceShare } from './corpus/relevance-share.ts';
+import type { CorpusFilter, Filter, ScoredFilter } from './filter.ts';
+import { imageAnimation } from './image/animation.ts';
+import { imageArea } from './image/area.ts';
 import { imageAspect } from './image/aspect.ts';
+import { imageBlur } from './image/blur.ts';
+import { imageBytes } from './image/bytes.ts';
+import { imageFlat } from './image/flat.ts';
 import { imageFormat } from './image/format.ts';
+import { imagePhoto } from './image/photo.ts';
 import { imageSize } from './image/size.ts';
+import { imageUnsafe } from './image/unsafe.ts';
+import { imageUrlWords } from './image/url-words.ts';
+import { matchRelevance, relevanceScore } from './match/relevance.ts';
+import { pageHost } from './page/host.ts';
 import { pageLanguage } from './page/language.ts';
+import type { ImageScorer, RelevanceScorer } from './scorer.ts';
+import { textBoilerplate } from './text/boilerplate.ts';
+import { type Cleaner, textClean } from './text/clean.ts';
+import { textFileName } from './text/file-name.ts';
+import { textGrammar } from './text/grammar.ts';
 import { textLanguage } from './text/language.ts';
 import { textLength } from './text/length.ts';
+import { textPersonal } from './text/personal.ts';
+import { type KnownWords, textRareWords } from './text/rare-words.ts';
+import { textRepetition } from './text/repetition.ts';
+import { textSymbols } from './text/symbols.ts';
+import { textUnsafeWords } from './text/unsafe-words.ts';
 
 /** The rules by stage. The stage is in the type: a rule that needs the image cannot be listed under `text`. */
 export interface Recipe {
+  readonly clean?: Cleaner;
   readonly text: readonly Filter<Pair>[];
   readonly image: readonly Filter<StoredSample>[];
+  readonly scored?: readonly ScoredFilter[];
   readonly corpus: readonly CorpusFilter[];
 }
 
-/** What an operator sets. */
-export interface RecipeOptions {
-  /** ISO 639-1 codes of the languages to keep, for pages and for texts. */
-  readonly languages?: readonly string[];
-  readonly minSidePx?: number;
-  readonly maxAspectRatio?: number;
-  readonly formats?: readonly string[];
-  readonly minWords?: number;
-  readonly maxWords?: number;
-  readonly maxDuplicateBits?: number;
+/** LAIT's steps with their numbers. `null` leaves a rule out. */
+const lait = {
+  languages: ['en'] as readonly string[], //   LAIT: every non-English page discarded
+  allowHosts: [] as readonly string[], //      any
+  denyHosts: [] as readonly string[],
+  minWords: 3, //                              COYO, CC12M
+  maxWords: 64, //                             ours: what a sequence of 144 holds (LAIT: "normal length", 13 on average)
+  minChars: 6, //                              COYO, DataComp: more than 5
+  maxChars: 1000, //                           COYO
+  maxSymbolShare: 0.3 as number | null, //     OBELICS
+  maxRepetition: 0.2 as number | null, //      CC12M
+  maxRareShare: 0.3 as number | null, //       ours (LAIT: "high out-of-vocabulary ratio"); judged when words are given
+  webPhrases: true, //                         CC3M: boilerplate, file names; OBELICS: words in addresses
+  unsafeWords: true, //                        LAIT: spam and porn words
+  personalData: true, //                       CC12M, RedCaps; here the pair is dropped, not masked
+  nounAndDeterminer: false, //                 CC12M asks for both; LAIT does not
+  formats: ['jpeg', 'png', 'webp'] as readonly string[], // LAION, OBELICS
+  minSidePx: 301, //                           LAIT: width and height > 300 px
+  maxAspectRatio: 3 as number | null, //       COYO, DataComp
+  minBytes: 5000, //                           LAION, COYO
+  maxPx: 89_478_484, //                        LAION
+  minEntropyBits: 3 as number | null, //       ours, see image/flat.ts
+  minSharpness: 60 as number | null, //        ours, see image/blur.ts
+  maxUnsafe: 0.5, //                           COYO, LAION; judged when a model is given
+  minPhoto: 0.5, //                            ours (LAIT: a binary classifier); judged when a model is given
+  minRelevance: null as number | null, //      a number of the model's own; judged when a model is given
+  relevanceShare: null as number | null, //    DataComp: 0.3
+  maxDuplicateBits: 3 as number | null, //     ours, see corpus/duplicate-image.ts
+  onePairPerImage: true, //                    LAIT: the best-scored pair of an image
+  maxImagesPerText: 10 as number | null, //    COYO, ALIGN (LAIT: "too many")
+  maxPairsPerHost: null as number | null, //   ours
+};
+
+/** What an operator may set; what is left out is the preset's. */
+export type RecipeNumbers = Readonly<typeof lait>;
+
+/** Other pipelines' published numbers, as far as they differ from `lait`'s. */
+export const presets = {
+  lait: {},
+  cc12m: {
+    formats: ['jpeg'],
+    minSidePx: 401, //         CC12M: > 400 px
+    maxAspectRatio: 2.5,
+    maxWords: 256,
+    maxChars: 2000,
+    nounAndDeterminer: true,
+    minEntropyBits: null,
+    minSharpness: null,
+    maxDuplicateBits: 0,
+  },
+  laion: {
+    minWords: 1,
+    minChars: 5, //            LAION: at least 5 characters
+    maxWords: 2000,
+    maxChars: 2000,
+    minSidePx: 1,
+    maxAspectRatio: null,
+    maxSymbolShare: null,
+    maxRepetition: null,
+    maxRareShare: null,
+    webPhrases: false,
+    unsafeWords: false,
+    personalData: false,
+    minEntropyBits: null,
+    minSharpness: null,
+    minPhoto: 0,
+    maxDuplicateBits: null, // LAION: addresses with texts only
+    onePairPerImage: false,
+    maxImagesPerText: null,
+  },
+  datacomp: {
+    minWords: 3, //            DataComp "basic": more than 2 words, more than 5 characters
+    maxWords: 2000,
+    maxChars: 2000,
+    minSidePx: 200,
+    maxAspectRatio: 3,
+    minBytes: 0,
+    maxSymbolShare: null,
+    maxRepetition: null,
+    maxRareShare: null,
+    webPhrases: false,
+    unsafeWords: false,
+    personalData: false,
+    minEntropyBits: null,
+    minSharpness: null,
+    minPhoto: 0,
+    maxDuplicateBits: null,
+    onePairPerImage: false,
+    maxImagesPerText: null,
+  },
+} satisfies Record<string, Partial<RecipeNumbers>>;
+
+export type Preset = keyof typeof presets;
+
+export interface RecipeOptions extends Partial<RecipeNumbers> {
+  readonly preset?: Preset;
+  /** Words for the rare-words rule, see `corpusWords`. */
+  readonly knownWords?: KnownWords;
+  /** Models, made by the command line from `model/`. */
+  readonly unsafe?: ImageScorer;
+  readonly photo?: ImageScorer;
+  readonly relevance?: RelevanceScorer;
 }
 
 export function recipe({
-  languages = ['en'], //                       LAIT: every non-English page discarded
-  minSidePx = 301, //                          LAIT: width and height > 300 px
-  maxAspectRatio = 3, //                       COYO, DataComp: at most 3
-  formats = ['jpeg', 'png', 'webp'], //        LAION, OBELICS
-  minWords = 3, //                             COYO, CC12M: at least 3
-  maxWords = 64, //                            ours: what a sequence of 144 holds (LAIT: "normal length", 13 on average)
-  maxDuplicateBits = 3, //                     ours
+  preset = 'lait',
+  knownWords,
+  unsafe,
+  photo,
+  relevance,
+  ...changes
 }: RecipeOptions = {}): Recipe {
+  const set: RecipeNumbers = { ...lait, ...presets[preset], ...changes };
+  const { languages, minWords, maxWords, minChars, maxChars } = set;
+  const score = relevance ? { relevance: relevanceScore(relevance) } : {};
   return {
+    clean: textClean(),
     text: [
-      textLength({ minWords, maxWords, minChars: 6 /* COYO: more than 5 */, maxChars: 1000 /* COYO */ }),
+      pageHost({ allow: set.allowHosts, deny: set.denyHosts }),
+      textLength({ minWords, maxWords, minChars, maxChars }),
+      ...(set.webPhrases ? [textFileName(), textBoilerplate(), imageUrlWords()] : []),
+      ...given(set.maxSymbolShare, (maxShare) => textSymbols({ maxShare })),
+      ...given(set.maxRepetition, (maxShare) => textRepetition({ maxShare })),
+      ...(set.unsafeWords ? [textUnsafeWords({ languages })] : []),
+      ...(set.personalData ? [textPersonal()] : []),
+      ...given(knownWords && set.maxRareShare, (maxShare) => textRareWords(knownWords!, { maxShare })),
       pageLanguage({ languages }),
       textLanguage({ languages }),
+      ...(set.nounAndDeterminer ? [textGrammar()] : []),
     ],
-    image: [imageFormat({ formats }), imageSize({ minSidePx }), imageAspect({ maxRatio: maxAspectRatio })],
-    corpus: [duplicateImage({ maxDistanceBits: maxDuplicateBits }), bestText()],
+    image: [
+      imageFormat({ formats: set.formats }),
+      imageAnimation(),
+      imageSize({ minSidePx: set.minSidePx }),
+      ...given(set.maxAspectRatio, (maxRatio) => imageAspect({ maxRatio })),
+      imageBytes({ minBytes: set.minBytes }),
+      imageArea({ maxPx: set.maxPx }),
+    ],
+    scored: [
+      ...given(set.minEntropyBits, (minBits) => imageFlat({ minBits })),
+      ...given(set.minSharpness, (minVariance) => imageBlur({ minVariance })),
+      ...given(unsafe, (model) => imageUnsafe(model, { maxSafe: set.maxUnsafe })),
+      ...given(photo, (model) => imagePhoto(model, { minProbability: set.minPhoto })),
+      ...given(relevance, (model) =>
+        matchRelevance(model, set.minRelevance === null ? {} : { minScore: set.minRelevance }),
+      ),
+    ],
+    corpus: [
+      ...given(relevance && set.relevanceShare, (share) =>
+        relevanceShare({ share, relevance: relevanceScore(relevance!) }),
+      ),
+      ...given(set.maxImagesPerText, (maxImages) => commonText({ maxImages })),
+      ...given(set.maxDuplicateBits, (maxDistanceBits) => duplicateImage({ maxDistanceBits, ...score })),
+      ...(set.onePairPerImage ? [bestText(score)] : []),
+      ...given(set.maxPairsPerHost, (maxPairs) => hostCap({ maxPairs, ...score })),
+    ],
   };
 }
 
+/** One rule where there is a value for it, none where there is not. */
+const given = <Value, Rule>(value: Value | null | undefined, rule: (value: Value) => Rule): Rule[] =>
+  value === null || value === undefined ? [] : [rule(value)];
+
 /** The rules as the ledger remembers them, in order. */
-export function ruleRecords({ text, image, corpus }: Recipe): RuleRecord[] {
+export function ruleRecords({ clean, text, image, scored = [], corpus }: Recipe): RuleRecord[] {
   const of = (stage: RuleRecord['stage'], rules: readonly { name: string; settings: RuleRecord['settings'] }[]) =>
     rules.map(({ name, settings }) => ({ name, stage, settings }));
-  return [...of('text', text), ...of('image', image), ...of('corpus', corpus)];
+  return [
+    ...of('text', [...(clean ? [clean] : []), ...text]),
+    ...of('image', image),
+    ...scored.flatMap((rule) => of(rule.subject === 'image' ? 'image' : 'match', [rule])),
+    ...of('corpus', corpus),
+  ];
 }

@@ -6,6 +6,7 @@ import type { Ledger } from '../../dataset/ledger.ts';
 
 export interface Survivor {
   readonly id: string;
+  readonly pageUrl: string;
   readonly imageId: number;
   readonly sha256: string;
   readonly phash: string;
@@ -15,7 +16,7 @@ export interface Survivor {
 export function bestFirst(ledger: Ledger, relevance: string): Iterable<Survivor> {
   return ledger.db
     .prepare(
-      `SELECT s.id, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
+      `SELECT s.id, s.page_url AS pageUrl, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
        LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
        ORDER BY r.score DESC NULLS LAST, s.source_rank, s.width * s.height DESC, s.page_url, s.id`,
     )

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StoredSample } from '../../../dataset/judgements.ts';
 import type { Filter } from '../../../filters/filter.ts';
+import { imageAnimation } from '../../../filters/image/animation.ts';
+import { imageArea } from '../../../filters/image/area.ts';
 import { imageAspect } from '../../../filters/image/aspect.ts';
+import { imageBytes } from '../../../filters/image/bytes.ts';
 import { imageFormat } from '../../../filters/image/format.ts';
 import { imageSize } from '../../../filters/image/size.ts';
 import { outcome, sample } from '../sample.ts';
@@ -33,6 +36,27 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
       [{ format: 'webp' }, 'keep'],
       [{ format: 'gif' }, 'is-gif'],
       [{ format: 'svg' }, 'is-svg'],
+    ],
+  ],
+  [
+    imageAnimation(),
+    [
+      [{ frames: 1 }, 'keep'],
+      [{ frames: 2 }, 'animated'],
+    ],
+  ],
+  [
+    imageBytes(),
+    [
+      [{ byteLength: 5000 }, 'keep'],
+      [{ byteLength: 4999 }, 'too-few-bytes'],
+    ],
+  ],
+  [
+    imageArea(),
+    [
+      [{ width: 9459, height: 9459 }, 'keep'],
+      [{ width: 9460, height: 9460 }, 'too-large'],
     ],
   ],
 ];

@@ -2,9 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pair } from '../../../dataset/pair.ts';
 import type { Filter } from '../../../filters/filter.ts';
+import { imageUrlWords } from '../../../filters/image/url-words.ts';
+import { pageHost } from '../../../filters/page/host.ts';
 import { pageLanguage } from '../../../filters/page/language.ts';
+import { textBoilerplate } from '../../../filters/text/boilerplate.ts';
+import { textFileName } from '../../../filters/text/file-name.ts';
+import { textGrammar } from '../../../filters/text/grammar.ts';
 import { textLanguage } from '../../../filters/text/language.ts';
 import { textLength } from '../../../filters/text/length.ts';
+import { textPersonal } from '../../../filters/text/personal.ts';
+import { textRareWords } from '../../../filters/text/rare-words.ts';
+import { textRepetition } from '../../../filters/text/repetition.ts';
+import { textSymbols } from '../../../filters/text/symbols.ts';
+import { textUnsafeWords } from '../../../filters/text/unsafe-words.ts';
 import { words } from '../../../filters/text/words.ts';
 import { outcome, pair } from '../sample.ts';
 
@@ -12,7 +22,122 @@ const spanish =
   'La química es el estudio de la composición, las propiedades y las interacciones de la materia que nos rodea.';
 const some = (count: number, word = 'boat') => Array(count).fill(word).join(' ');
 
+const known = new Set('a red boat on the beach'.split(' '));
+
 const cases: [Filter, [Partial<Pair>, string][]][] = [
+  [pageHost(), [[{}, 'keep']]],
+  [
+    pageHost({ deny: ['ads.test'] }),
+    [
+      [{ pageUrl: 'http://ads.test/' }, 'denied-host'],
+      [{ pageUrl: 'http://cdn.ads.test/x' }, 'denied-host'],
+      [{ pageUrl: 'http://loads.test/' }, 'keep'],
+    ],
+  ],
+  [
+    pageHost({ allow: ['site.test'], deny: ['old.site.test'] }),
+    [
+      [{ pageUrl: 'http://site.test/' }, 'keep'],
+      [{ pageUrl: 'http://www.site.test/' }, 'keep'],
+      [{ pageUrl: 'http://old.site.test/' }, 'denied-host'],
+      [{ pageUrl: 'http://other.test/' }, 'host-not-allowed'],
+    ],
+  ],
+  [
+    imageUrlWords(),
+    [
+      [{}, 'keep'],
+      [{ imageUrl: 'http://site.test/iconic/essex.jpg' }, 'keep'],
+      [{ imageUrl: 'http://logo.test/boat.jpg' }, 'keep'],
+      [{ imageUrl: 'http://site.test/icons/boat.jpg' }, 'says-icon'],
+      [{ imageUrl: 'http://site.test/site_logo2.png' }, 'says-logo'],
+      [{ imageUrl: 'http://site.test/a%20Button.png' }, 'says-button'],
+      [{ imageUrl: 'http://site.test/%ff-widget.png' }, 'says-widget'],
+    ],
+  ],
+  [
+    textFileName(),
+    [
+      [{}, 'keep'],
+      [{ text: 'the red boat.jpg' }, 'file-extension'],
+      [{ text: 'IMG 1234 (copy)' }, 'camera-number'],
+      [{ text: 'IMG_20190405_123456' }, 'camera-number'],
+      [{ text: 'DSC 0012' }, 'camera-number'],
+      [{ text: 'Screenshot 2020-03-04 at 12.00.01' }, 'camera-number'],
+      [{ text: 'Image of 2 boats' }, 'keep'],
+      [{ text: 'red_boat_on_beach' }, 'joined-words'],
+      [{ text: 'red-boat-on-beach' }, 'joined-words'],
+      [{ text: 'a jack-in-the-box on a table' }, 'keep'],
+    ],
+  ],
+  [
+    textBoilerplate(),
+    [
+      [{}, 'keep'],
+      [{ text: 'Embedded image permalink' }, 'site-phrase'],
+      [{ text: 'Profile photo of a member' }, 'site-phrase'],
+      [{ text: 'Image may contain: boat, sky' }, 'site-phrase'],
+      [{ text: 'Rice University Logo' }, 'site-mark'],
+      [{ text: 'A wall with the logo of a brewery' }, 'keep'],
+      [{ text: 'An advertisements column in Berlin' }, 'keep'],
+    ],
+  ],
+  [
+    textSymbols(),
+    [
+      [{ text: 'abcdefg 1!' }, 'keep'],
+      [{ text: 'abcdefg1!2!' }, 'symbols'],
+      [{ text: 'abcdef 12!' }, 'keep'],
+      [{ text: 'abcdef1234' }, 'digits'],
+      [{ text: '★★★ boat ★★★' }, 'symbols'],
+    ],
+  ],
+  [
+    textRepetition(),
+    [
+      [{ text: 'a man and a woman' }, 'keep'],
+      [{ text: 'a man and a dog, a cat' }, 'repeated-word'],
+      [{ text: 'Boats boats BOATS for sale' }, 'repeated-word'],
+    ],
+  ],
+  [
+    textUnsafeWords(),
+    [
+      [{}, 'keep'],
+      [{ text: 'Free PORN here' }, 'unsafe-word'],
+      [{ text: 'A girl on a big black horse' }, 'keep'],
+    ],
+  ],
+  [
+    textPersonal(),
+    [
+      [{}, 'keep'],
+      [{ text: 'Write to ann.smith@mail.example.org for prints' }, 'e-mail'],
+      [{ text: 'Call +44 20 7946 0958 for boats' }, 'telephone'],
+      [{ text: 'Call (555) 010-9999 for boats' }, 'telephone'],
+      [{ text: 'Photo by @ann_smith in May' }, 'user-handle'],
+      [{ text: 'The boats of 1880 1881 and 1882' }, 'keep'],
+      [{ text: 'Lunch @ the beach' }, 'keep'],
+    ],
+  ],
+  [
+    textRareWords({ source: 'six words', knows: (word: string) => known.has(word) }),
+    [
+      [{ text: 'A red boat on the beach' }, 'keep'],
+      [{ text: 'A red boat on the beach, Xyzzy plugh' }, 'keep'],
+      [{ text: 'A red boat on the beach, Xyzzy plugh foo' }, 'rare-words'],
+      [{ text: 'the red-boat, beach' }, 'keep'],
+    ],
+  ],
+  [
+    textGrammar(),
+    [
+      [{ text: 'A red boat on the beach' }, 'keep'],
+      [{ text: 'Two boats and three children' }, 'keep'],
+      [{ text: 'Running quickly and jumping' }, 'no-noun'],
+      [{ text: 'Boats in Norway' }, 'no-determiner'],
+    ],
+  ],
   [
     textLength(),
     [

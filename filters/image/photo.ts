@@ -1,0 +1,15 @@
+/**
+ * Drops pictures that are no photographs: drawings, screenshots, slides of text, diagrams. LAIT drops "unnatural,
+ * non-realistic, non-learnable" images because the tasks it trains for show the natural world (§3 step 2).
+ */
+import { drop, keep, type ScoredFilter } from '../filter.ts';
+import type { ImageScorer } from '../scorer.ts';
+
+export const imagePhoto = (scorer: ImageScorer, { minProbability = 0.5 } = {}): ScoredFilter => ({
+  name: 'image/photo',
+  settings: { model: scorer.model, minProbability },
+  scoreName: `image/photo@${scorer.model}`,
+  subject: 'image',
+  score: (samples) => scorer.score(samples.map(({ bytes }) => bytes)),
+  judge: (probability) => (probability >= minProbability ? keep : drop('not-a-photo')),
+});

@@ -1,0 +1,19 @@
+/**
+ * Drops pornographic and racy pictures by a model's probability of being unsafe: LAIT's three outcomes normal,
+ * pornographic, racy (§3 step 2). Above 0.5 COYO and LAION drop; above 0.8 the reason says pornographic (Open NSFW's own
+ * advice: below 0.2 safe, above 0.8 unsafe).
+ */
+import { drop, keep, type ScoredFilter } from '../filter.ts';
+import type { ImageScorer } from '../scorer.ts';
+
+export const imageUnsafe = (scorer: ImageScorer, { maxSafe = 0.5, minPornographic = 0.8 } = {}): ScoredFilter => ({
+  name: 'image/unsafe',
+  settings: { model: scorer.model, maxSafe, minPornographic },
+  scoreName: `image/unsafe@${scorer.model}`,
+  subject: 'image',
+  score: (samples) => scorer.score(samples.map(({ bytes }) => bytes)),
+  judge: (probability) => {
+    if (probability <= maxSafe) return keep;
+    return drop(probability >= minPornographic ? 'pornographic' : 'racy');
+  },
+});

@@ -1,0 +1,28 @@
+/** Drops images whose path says that they are furniture or unsafe. The words are OBELICS' (logo … sex), any part of a path. */
+import type { Pair } from '../../dataset/pair.ts';
+import { drop, type Filter, keep } from '../filter.ts';
+
+const obelics = ['logo', 'button', 'icon', 'plugin', 'widget', 'porn', 'xxx', 'sex'] as const;
+
+export const imageUrlWords = ({ words = obelics as readonly string[] } = {}): Filter<Pair> => ({
+  name: 'image/url-words',
+  settings: { words },
+  judge: ({ imageUrl }) => {
+    // Between letters only: "iconic" and "Essex" are not meant, "icons", "logo2" and "site_logo" are.
+    const parts = decoded(imageUrl)
+      .toLowerCase()
+      .split(/[^a-z]+/);
+    const found = words.find((word) => parts.some((part) => part === word || part === `${word}s`));
+    return found === undefined ? keep : drop(`says-${found}`);
+  },
+});
+
+/** The path and query, percent-decoded where that is valid. */
+function decoded(url: string): string {
+  const { pathname, search } = new URL(url);
+  try {
+    return decodeURIComponent(pathname + search);
+  } catch {
+    return pathname + search;
+  }
+}

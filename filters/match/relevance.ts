@@ -1,0 +1,23 @@
+/**
+ * Scores how well the text describes the image and drops pairs below a threshold (LAIT §3 step 4: a weak model of
+ * semantic relevance, no number). An absolute threshold belongs to one model; without one every pair keeps its score and
+ * `corpus/relevance-share` keeps the best share of them.
+ */
+
+import { drop, keep, type ScoredFilter } from '../filter.ts';
+import type { RelevanceScorer } from '../scorer.ts';
+
+export const matchRelevance = (
+  scorer: RelevanceScorer,
+  { minScore = Number.NEGATIVE_INFINITY } = {},
+): ScoredFilter => ({
+  name: 'match/relevance',
+  settings: { model: scorer.model, minScore: minScore === Number.NEGATIVE_INFINITY ? null : minScore },
+  scoreName: relevanceScore(scorer),
+  subject: 'pair',
+  score: (samples) => scorer.score(samples.map(({ bytes, sha256, text }) => ({ image: bytes, sha256, text }))),
+  judge: (score) => (score >= minScore ? keep : drop('irrelevant')),
+});
+
+/** The name that a scorer's relevance is stored under. */
+export const relevanceScore = ({ model }: RelevanceScorer): string => `match/relevance@${model}`;

@@ -1,0 +1,105 @@
+/**
+ * Runs scored rules over candidates, some at a time: each image is read once, decoded at most once, and shown to a model
+ * only when the ledger has no score of that model for it.
+ */
+import { type Judgement, type PairToJudge, type Score, type StoredSample, scoresOf } from '../dataset/judgements.ts';
+import type { Ledger } from '../dataset/ledger.ts';
+import type { RawStore } from '../dataset/raw-store.ts';
+import { drop, type ImageSample, type ScoredFilter, type Verdict } from './filter.ts';
+import { decodePixels } from './image/pixels.ts';
+import type { Standing } from './standing.ts';
+
+/** A pair that the text and image rules let through. Its sample's text is the cleaned one. */
+export interface Candidate {
+  readonly known: Pick<Judgement, 'id' | 'row' | 'cleanedText'>;
+  readonly before: PairToJudge['before'];
+  readonly sample: StoredSample;
+}
+
+/** Images in memory at once: 32 photographs of 10 MB are 320 MB, and a model's batch. */
+const candidatesAtOnce = 32;
+
+/** Yields the judgements of each group of candidates, survivors and dropped. */
+export async function* scoreCandidates(
+  ledger: Ledger,
+  rules: readonly ScoredFilter[],
+  candidates: readonly Candidate[],
+  standing: Standing,
+  raw: Pick<RawStore, 'read'>,
+): AsyncGenerator<Judgement[]> {
+  for (let at = 0; at < candidates.length; at += candidatesAtOnce) {
+    yield await scoreGroup(ledger, rules, candidates.slice(at, at + candidatesAtOnce), standing, raw);
+  }
+}
+
+async function scoreGroup(
+  ledger: Ledger,
+  rules: readonly ScoredFilter[],
+  group: readonly Candidate[],
+  standing: Standing,
+  raw: Pick<RawStore, 'read'>,
+): Promise<Judgement[]> {
+  const judgements: Judgement[] = [];
+  const images = new Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>();
+  const stored = new Map<string, Readonly<Record<string, number>>>();
+  let rest = group.map((candidate) => ({ ...candidate, scores: [] as Score[] }));
+
+  for (const rule of rules) {
+    const subject = ({ sample }: Candidate) => (rule.subject === 'image' ? sample.sha256 : sample.id);
+    const verdicts = new Map<string, Verdict>();
+    const unscored = new Map<string, ImageSample>();
+    for (const candidate of rest) {
+      const key = subject(candidate);
+      const stands = standing(candidate.before, rule.name);
+      if (stands) verdicts.set(candidate.known.id, stands);
+      else if (!unscored.has(key)) {
+        if (!stored.has(key)) stored.set(key, scoresOf(ledger, key));
+        const score = stored.get(key)![rule.scoreName];
+        if (score === undefined) unscored.set(key, { ...candidate.sample, ...imageOf(images, raw, candidate.sample) });
+        else verdicts.set(key, rule.judge(score));
+      }
+    }
+    const fresh = new Map<string, number>();
+    const values = unscored.size > 0 ? await rule.score([...unscored.values()]) : [];
+    [...unscored.keys()].forEach((key, at) => {
+      const value = values[at] ?? null;
+      verdicts.set(key, value === null ? drop('undecodable') : rule.judge(value));
+      if (value !== null) fresh.set(key, value);
+    });
+    rest = rest.filter((candidate) => {
+      const key = subject(candidate);
+      const score = fresh.get(key);
+      if (score !== undefined) {
+        candidate.scores.push({ subject: key, rule: rule.scoreName, score });
+        fresh.delete(key);
+      }
+      const verdict = verdicts.get(candidate.known.id) ?? verdicts.get(key)!;
+      if (verdict.keep) return true;
+      judgements.push({ ...candidate.known, droppedBy: rule.name, reason: verdict.reason, scores: candidate.scores });
+      return false;
+    });
+  }
+  for (const { known, scores } of rest) judgements.push({ ...known, droppedBy: null, reason: null, scores });
+  return judgements;
+}
+
+/** The image's bytes and its picture, read once a group however many pairs show it. */
+function imageOf(
+  images: Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>,
+  raw: Pick<RawStore, 'read'>,
+  sample: StoredSample,
+): Pick<ImageSample, 'bytes' | 'pixels'> {
+  const known = images.get(sample.sha256);
+  if (known) return known;
+  const bytes = raw.read(sample);
+  let decoded: ReturnType<typeof decodePixels> | undefined;
+  const image = {
+    bytes,
+    pixels: () => {
+      decoded ??= decodePixels(bytes);
+      return decoded;
+    },
+  };
+  images.set(sample.sha256, image);
+  return image;
+}

@@ -1,0 +1,48 @@
+/**
+ * Verdicts that need not be asked again. A pair keeps the first rule that dropped it, so every rule before that one, in
+ * the order of the recipe that judged it, let it pass; where the rule's settings are the same today, it would again.
+ */
+import { downloadRule, type PairToJudge, type RuleRecord, recipeRules } from '../dataset/judgements.ts';
+import type { Ledger } from '../dataset/ledger.ts';
+import { drop, keep, type Verdict } from './filter.ts';
+
+/** What an earlier recipe's rule of this name and these settings said, where it was asked at all. */
+export type Standing = (before: PairToJudge['before'], rule: string) => Verdict | undefined;
+
+const stages: Readonly<Record<RuleRecord['stage'], number>> = { text: 0, image: 2, match: 3, corpus: 4 };
+const cleaner = 'text/clean';
+
+export function standingVerdicts(ledger: Ledger, rules: readonly RuleRecord[]): Standing {
+  const recipes = new Map<number, Map<string, { readonly place: number; readonly same: boolean }>>();
+
+  const placesOf = (recipe: number) => {
+    const known = recipes.get(recipe);
+    if (known) return known;
+    const old = recipeRules(ledger, recipe).toSorted((a, b) => stages[a.stage] - stages[b.stage]);
+    const now = new Map(rules.map((rule) => [rule.name, identity(rule)]));
+    const was = new Map(old.map((rule) => [rule.name, identity(rule)]));
+    // Another cleaning gives the rules another text.
+    const sameText = was.get(cleaner) === now.get(cleaner);
+    const places = new Map(
+      old.map((rule, place) => {
+        const readsText = rule.stage === 'text' || rule.stage === 'match';
+        return [rule.name, { place, same: now.get(rule.name) === was.get(rule.name) && (sameText || !readsText) }];
+      }),
+    );
+    places.set(downloadRule, { place: old.filter(({ stage }) => stage === 'text').length - 0.5, same: false });
+    recipes.set(recipe, places);
+    return places;
+  };
+
+  return (before, name) => {
+    if (!before) return undefined;
+    const places = placesOf(before.recipe);
+    const rule = places.get(name);
+    if (!rule?.same) return undefined;
+    if (before.droppedBy === null) return keep;
+    if (before.droppedBy === name) return drop(before.reason ?? '');
+    return rule.place < (places.get(before.droppedBy)?.place ?? -1) ? keep : undefined;
+  };
+}
+
+const identity = ({ stage, settings }: RuleRecord): string => `${stage} ${JSON.stringify(settings)}`;

@@ -1,0 +1,17 @@
+/**
+ * Drops texts with a word of the list that Shutterstock published and C4 and OBELICS use ("LDNOOBW", 28 languages). Only
+ * its single words: phrases such as "girl on" or "big black" fall on ordinary captions.
+ */
+import naughty from 'naughty-words';
+import { drop, type Filter, keep } from '../filter.ts';
+import { words } from './words.ts';
+
+export const textUnsafeWords = ({ languages = ['en'] as readonly string[] } = {}): Filter => {
+  const lists = naughty as Readonly<Record<string, readonly string[]>>;
+  const unsafe = new Set(languages.flatMap((language) => lists[language] ?? []).filter((word) => !word.includes(' ')));
+  return {
+    name: 'text/unsafe-words',
+    settings: { languages },
+    judge: ({ text }) => (words(text.toLowerCase()).some((word) => unsafe.has(word)) ? drop('unsafe-word') : keep),
+  };
+};
