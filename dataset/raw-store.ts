@@ -41,7 +41,7 @@ export interface RawStore {
   append(image: { readonly sha256: string; readonly format: string; readonly bytes: Uint8Array }): RawPlace;
   /** The image's bytes; throws when the segment is missing or ends before. */
   read(place: RawPlace & { readonly byteLength: number }): Buffer;
-  /** Overwrites an image with zeros and its name with `removed`, so that all other places stay true. */
+  /** Overwrites an image with zeros and its name with `removed`, so that all other places stay true. A missing segment is fine. */
   erase(place: RawPlace & { readonly byteLength: number }): void;
   /** Waits until the bytes appended so far are on the disk; call it before the ledger's commit to survive power loss. */
   sync(): void;
@@ -145,6 +145,7 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
       return bytes;
     },
     erase({ segment, offset, byteLength }) {
+      if (!existsSync(path(segment))) return;
       const fd = openSync(path(segment), 'r+');
       writeAll(fd, [tarHeader('removed', byteLength), Buffer.alloc(byteLength)], offset - blockBytes);
       fsyncSync(fd);

@@ -172,13 +172,18 @@ function memberJson(row: ShardRow): string {
   return JSON.stringify(member);
 }
 
-function statsOf(rows: readonly ShardRow[], plan: ShardPlan, lait: ShardStats['lait']): ShardStats {
-  const byStatus = (status: ShardRow['status']) => rows.filter((row) => row.status === status).length;
-  const messages = new Map<string, number>();
+/** How often each status or reason of failure is there, sorted by name. */
+export function statusCounts(rows: readonly Pick<ShardRow, 'status' | 'error_message'>[]): Record<string, number> {
+  const counts = new Map<string, number>();
   for (const { status, error_message } of rows) {
     const word = error_message ?? status;
-    messages.set(word, (messages.get(word) ?? 0) + 1);
+    counts.set(word, (counts.get(word) ?? 0) + 1);
   }
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function statsOf(rows: readonly ShardRow[], plan: ShardPlan, lait: ShardStats['lait']): ShardStats {
+  const byStatus = (status: ShardRow['status']) => rows.filter((row) => row.status === status).length;
   const times = plan.candidates.flatMap(({ fetchedAtMs }) => (fetchedAtMs === null ? [] : [fetchedAtMs / 1000]));
   const start = times.reduce((a, b) => Math.min(a, b), times[0] ?? 0);
   const end = times.reduce((a, b) => Math.max(a, b), start);
@@ -190,7 +195,7 @@ function statsOf(rows: readonly ShardRow[], plan: ShardPlan, lait: ShardStats['l
     duration: end - start,
     start_time: start,
     end_time: end,
-    status_dict: Object.fromEntries([...messages].sort(([a], [b]) => (a < b ? -1 : 1))),
+    status_dict: statusCounts(rows),
     lait,
   };
 }

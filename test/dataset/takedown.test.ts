@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { explain } from '../../dataset/explain.ts';
+import { exportShards } from '../../dataset/export.ts';
+import { Ledger } from '../../dataset/ledger.ts';
+import { pairId } from '../../dataset/pair.ts';
+import { readShards } from '../../dataset/shard-reader.ts';
+import { takedown } from '../../dataset/takedown.ts';
+import { UserError } from '../../dataset/user-error.ts';
+import { verify } from '../../dataset/verify.ts';
+import { writeSmallCorpus } from './small-corpus.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'lait-takedown-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+const original = join(root, 'original');
+let ids: string[];
+before(async () => {
+  ids = await writeSmallCorpus(original, { images: 30, failed: 2 });
+  await exportShards({ corpusDir: original, samplesPerShard: 10, validationFraction: 0.2 });
+});
+
+let copies = 0;
+function copy(): string {
+  const corpus = join(root, `copy-${copies++}`);
+  cpSync(original, corpus, { recursive: true });
+  return corpus;
+}
+
+async function uids(corpus: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { fields } of readShards({
+    paths: [join(corpus, 'shards/train'), join(corpus, 'shards/validation')],
+  })) {
+    found.push(JSON.parse(fields.json!.toString()).uid);
+  }
+  return found.sort();
+}
+
+const url = (i: number) => `https://site.example/${i}.jpg`;
+const id = (i: number) => pairId(url(i), `A square of colour number ${i}`);
+
+test('one image leaves its shard, raw and the ledger, and nothing else changes', async () => {
+  const corpus = copy();
+  const ledger = Ledger.open(corpus);
+  const { sha256 } = ledger.db.prepare('SELECT sha256 FROM images WHERE url = ?').get(url(7)) as { sha256: string };
+  const summary = await takedown({ corpusDir: corpus, urls: [url(7)], note: 'asked by mail' });
+  assert.deepEqual(
+    { ...summary, bytes: summary.bytes > 0, shardsRewritten: summary.shardsRewritten.length },
+    { tombstones: 1, images: 1, bytes: true, pairs: 1, samples: 1, shardsRewritten: 1 },
+  );
+  assert.deepEqual(
+    await uids(corpus),
+    ids.filter((one) => one !== id(7)),
+  );
+  assert.deepEqual((await verify({ shardsDir: join(corpus, 'shards') })).faults, []);
+  assert.deepEqual(ledger.db.prepare('SELECT status, reason, sha256 FROM images WHERE url = ?').get(url(7)), {
+    status: 'refused',
+    reason: 'taken-down',
+    sha256: null,
+  });
+  const raw = readFileSync(join(corpus, 'raw/000000.tar')).toString('latin1');
+  assert.equal(raw.includes(sha256), false);
+  assert.equal(raw.includes('removed'), true);
+  assert.equal(ledger.isTakenDown({ url: url(7) }), true);
+  assert.equal(ledger.isTakenDown({ sha256 }), true);
+  assert.equal(ledger.isTakenDown({ url: url(8) }), false);
+  ledger.close();
+  const { pairs, takenDown } = await explain({ corpusDir: corpus, what: url(7) });
+  assert.equal(pairs.length, 0);
+  assert.deepEqual(
+    takenDown.map(({ kind, note }) => [kind, note]),
+    [['url', 'asked by mail']],
+  );
+});
+
+test('a later crawl does not bring it back, neither by its URL nor by its bytes', async () => {
+  const corpus = copy();
+  const ledger = Ledger.open(corpus);
+  const stored = ledger.db
+    .prepare(
+      `SELECT format, width, height, frames, byte_length AS byteLength, sha256, phash, segment, offset FROM images
+       WHERE url = ?`,
+    )
+    .get(url(3)) as Parameters<Ledger['recordImage']>[0]['stored'];
+  await takedown({ corpusDir: corpus, urls: [url(3)] });
+  const page = { url: 'https://other.example/', status: 'fetched' as const, fetchedAtMs: 1 };
+  const text = { source: 'alt' as const, text: 'Here it is again' };
+  ledger.recordPage(page, [
+    { url: url(3), texts: [text] },
+    { url: 'https://other.example/copy.jpg', texts: [text] },
+  ]);
+  ledger.recordImage({ url: 'https://other.example/copy.jpg', status: 'success', fetchedAtMs: 1, stored: stored! });
+  const found = ledger.db.prepare(
+    'SELECT i.url, i.status, i.reason, i.segment FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.page_url = ?',
+  );
+  assert.deepEqual(found.all(page.url), [
+    { url: 'https://other.example/copy.jpg', status: 'refused', reason: 'taken-down', segment: null },
+  ]);
+  ledger.close();
+});
+
+test('a host takes everything found there with it', async () => {
+  const corpus = copy();
+  const summary = await takedown({ corpusDir: corpus, hosts: ['SITE.example'] });
+  assert.equal(summary.images, 30);
+  assert.equal(summary.pairs, 32);
+  assert.deepEqual(await uids(corpus), []);
+});
+
+test('running it again after any step gives the same end', async () => {
+  const once = copy();
+  await takedown({ corpusDir: once, urls: [url(1), url(2)] });
+  const twice = copy();
+  await takedown({ corpusDir: twice, urls: [url(1)] });
+  // As if it was killed after the archive and before the table: the table still names the sample.
+  const table = (corpus: string) => join(corpus, 'shards/train/00000.parquet');
+  const before = readFileSync(table(original));
+  if (!readFileSync(table(twice)).equals(before)) writeFileSync(table(twice), before);
+  await takedown({ corpusDir: twice, urls: [url(1), url(2)] });
+  for (const name of ['manifest.json', 'README.md', 'train/sizes.json']) {
+    assert.equal(
+      readFileSync(join(twice, 'shards', name), 'utf8'),
+      readFileSync(join(once, 'shards', name), 'utf8'),
+      name,
+    );
+  }
+});
+
+test('naming nothing, or no hash, is the operator’s mistake', async () => {
+  await assert.rejects(takedown({ corpusDir: original }), UserError);
+  await assert.rejects(takedown({ corpusDir: original, sha256s: ['abc'] }), UserError);
+  await assert.rejects(takedown({ corpusDir: join(root, 'nothing'), urls: ['https://a.example/'] }), UserError);
+});
+
+test('explain tells the whole story of a pair', async () => {
+  const { pairs } = await explain({ corpusDir: original, what: id(5) });
+  const [story] = pairs;
+  assert.equal(pairs.length, 1);
+  assert.equal(story!.verdict, 'kept');
+  assert.deepEqual(story!.rules, [
+    { rule: 'text/any', said: 'kept', reason: null, score: 5 / 30 },
+    { rule: 'download', said: 'kept', reason: null, score: null },
+  ]);
+  assert.deepEqual(story!.rights, { page: { 'robots.txt': 'allowed' }, image: {} });
+  assert.match(story!.shards[0]!.shard, /^(train|validation)\/0000\d\.tar$/);
+  assert.equal((await explain({ corpusDir: original, what: id(5).slice(0, 8) })).pairs[0]!.id, id(5));
+  assert.equal((await explain({ corpusDir: original, what: url(5) })).pairs[0]!.id, id(5));
+  assert.equal((await explain({ corpusDir: original, what: 'https://site.example/page.html' })).pairs.length, 32);
+  const failed = (await explain({ corpusDir: original, what: url(30) })).pairs[0]!;
+  assert.deepEqual([failed.verdict, failed.droppedBy, failed.reason], ['dropped', 'download', 'http-404']);
+  assert.deepEqual(
+    failed.shards.map(({ key, status }) => [key, status]),
+    [[null, 'failed_to_download']],
+  );
+  await assert.rejects(explain({ corpusDir: original, what: 'https://unknown.example/' }), UserError);
+});
+
+test('verify finds every broken file, and repairs to the same bytes', async () => {
+  const corpus = copy();
+  const shardsDir = join(corpus, 'shards');
+  truncateSync(join(shardsDir, 'train/00000.tar'), 700);
+  rmSync(join(shardsDir, 'validation/00000.parquet'));
+  writeFileSync(join(shardsDir, 'train/sizes.json'), '{}');
+  writeFileSync(join(shardsDir, 'train/notes.txt'), 'mine');
+  const found = await verify({ shardsDir });
+  assert.deepEqual(
+    found.faults.map(({ path, reason }) => `${path} ${reason}`),
+    [
+      'train/00000.tar changed',
+      'train/sizes.json changed',
+      'validation/00000.parquet missing',
+      'train/notes.txt unknown-file',
+    ],
+  );
+  const repaired = await verify({ shardsDir, corpusDir: corpus, repair: true });
+  assert.deepEqual(
+    repaired.faults.map(({ repaired: is }) => is),
+    [true, true, true, false],
+  );
+  assert.deepEqual(
+    (await verify({ shardsDir })).faults.map(({ path }) => path),
+    ['train/notes.txt'],
+  );
+  await assert.rejects(verify({ shardsDir, repair: true }), UserError);
+  await assert.rejects(verify({ shardsDir: root }), UserError);
+});
+
+test('verify does not repair to other bytes than the manifest names', async () => {
+  const corpus = copy();
+  const shardsDir = join(corpus, 'shards');
+  truncateSync(join(shardsDir, 'train/00000.tar'), 700);
+  const ledger = Ledger.open(corpus);
+  ledger.db.exec(`UPDATE pairs SET dropped_by = 'text/any', drop_reason = 'moved' WHERE rowid <= 20`);
+  ledger.close();
+  const { faults } = await verify({ shardsDir, corpusDir: corpus, repair: true });
+  assert.deepEqual(faults, [
+    { path: 'train/00000.tar', reason: 'changed', repaired: false, because: 'ledger-changed' },
+  ]);
+});
