@@ -4,8 +4,8 @@
  * proxy; images, fonts, media and style sheets are not loaded. Every step has a deadline, contexts are thrown away after
  * some pages (long-lived ones leak), a browser that died is started again.
  */
+import { existsSync } from 'node:fs';
 import type { Browser, BrowserContext, Page } from 'playwright';
-import { chromium } from 'playwright';
 import type { AddressGuard } from './address-guard.ts';
 import { type GuardedProxy, startGuardedProxy } from './guarded-proxy.ts';
 
@@ -38,6 +38,13 @@ const pagesPerContext = 50;
 const quietMs = 300;
 const maxHtmlLength = 20_000_000;
 
+/** Says whether the browser is there: the given one, else Playwright's own. */
+export async function hasBrowser(executablePath: string | undefined): Promise<boolean> {
+  if (executablePath !== undefined) return existsSync(executablePath);
+  const { chromium } = await import('playwright');
+  return existsSync(chromium.executablePath());
+}
+
 /** Starts nothing yet: browser and proxy start with the first page. */
 export function openRenderer({
   executablePath,
@@ -53,6 +60,7 @@ export function openRenderer({
 
   const launch = async (): Promise<Browser> => {
     proxy ??= await startGuardedProxy(guard);
+    const { chromium } = await import('playwright'); // half a second that most crawls never need
     return chromium.launch({
       ...(executablePath === undefined ? {} : { executablePath }),
       chromiumSandbox: sandbox,

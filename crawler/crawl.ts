@@ -5,15 +5,13 @@
  * started again, it goes on where it was and ends with the same pairs.
  */
 import { setMaxListeners } from 'node:events';
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
-import { chromium } from 'playwright';
 import type { Ledger } from '../dataset/ledger.ts';
 import type { RawStore } from '../dataset/raw-store.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { addressGuard, isLoopbackHost, isPublicAddress } from './address-guard.ts';
-import { openRenderer, type Renderer } from './browser.ts';
+import { hasBrowser, openRenderer } from './browser.ts';
 import { openCommit } from './commit.ts';
 import { openFetcher } from './fetch.ts';
 import { fetchImage } from './fetch-image.ts';
@@ -105,6 +103,8 @@ export async function crawl(
     maxDepth = Number.POSITIVE_INFINITY,
     concurrency = 16,
     render = 'auto',
+    browserPath,
+    browserSandbox = true,
     allowPrivate = false,
     images = true,
   } = options;
@@ -118,12 +118,21 @@ export async function crawl(
   // Without a pause a host is one's own: then it may have all connections at once.
   const perHost = manners.minDelayMs === 0 ? concurrency : 1;
 
+  const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
+  const renderer =
+    render !== 'never' && (await hasBrowser(browserPath))
+      ? openRenderer({
+          ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+          sandbox: browserSandbox,
+          userAgent,
+          guard,
+        })
+      : null;
+
   const startMs = performance.now();
   const unlock = lockCorpus(corpusDir);
   const frontier = Frontier.open(corpusDir);
-  const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
   const fetcher = openFetcher(guard, userAgent, { connectionsPerOrigin: Math.max(2, perHost) });
-  const renderer = openBrowser(render, options, { userAgent, guard });
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
   const onSignal = (): void => stop.abort();
@@ -311,20 +320,6 @@ function checkSeeds({ seeds, contact, allowPrivate }: CrawlOptions): string[] {
 
 function patterns({ allow, deny }: CrawlOptions) {
   return { ...(allow ? { allow } : {}), ...(deny ? { deny } : {}) };
-}
-
-function openBrowser(
-  render: 'auto' | 'always' | 'never',
-  { browserPath, browserSandbox = true }: CrawlOptions,
-  { userAgent, guard }: { readonly userAgent: string; readonly guard: ReturnType<typeof addressGuard> },
-): Renderer | null {
-  if (render === 'never' || !existsSync(browserPath ?? chromium.executablePath())) return null;
-  return openRenderer({
-    ...(browserPath === undefined ? {} : { executablePath: browserPath }),
-    sandbox: browserSandbox,
-    userAgent,
-    guard,
-  });
 }
 
 interface Counts {

@@ -148,7 +148,7 @@ function oneHop(
     const refusedHost = guard.refuseHost(hostname);
     const abort = (reason: string): void => {
       if (controller) controller.abort(new Refused(reason));
-      fail(reason, reason === 'timeout-whole');
+      fail(reason, true);
     };
     const timer = setTimeout(() => abort('timeout-whole'), Math.max(1, deadlineMs - startMs));
     const onAbort = (): void => abort('stopped');
