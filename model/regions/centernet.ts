@@ -15,8 +15,9 @@ export interface CenterNetOptions {
   readonly path: string;
   /** Side of the square the image is scaled to, a multiple of 32. The network was trained at 512. */
   readonly inputSidePx?: number;
-  /** Detections below are left out. 0.2 as UNITER's features (arXiv 1909.11740). */
+  /** Detections below are left out once an image has `minRegions`. Both as UNITER's features (arXiv 1909.11740): 0.2, 10. */
   readonly minConfidence?: number;
+  readonly minRegions?: number;
   /** The most boxes an image gets, the whole image not counted. */
   readonly topK?: number;
   readonly batchSize?: number;
@@ -38,7 +39,8 @@ const i32 = type('int32');
 
 /** Loads the network. */
 export function centerNet(options: CenterNetOptions): Detector {
-  const { path, inputSidePx = 512, minConfidence = 0.2, topK = 36, batchSize = 8 } = options;
+  const { path, inputSidePx = 512, minConfidence = 0.2, minRegions = 10, topK = 36, batchSize = 8 } = options;
+  const confident: Confident = { minConfidence, minRegions };
   const running = build(path, inputSidePx, topK);
   return {
     name: `centernet-${inputSidePx}`,
@@ -48,7 +50,7 @@ export function centerNet(options: CenterNetOptions): Detector {
     async detect(images) {
       const pixels = await Promise.all(images.map((image) => decodePixels(image, inputSidePx)));
       const decoded = pixels.filter((one) => one !== null);
-      const found = decoded.length > 0 ? detect(running, decoded, inputSidePx, topK, minConfidence) : [];
+      const found = decoded.length > 0 ? detect(running, decoded, inputSidePx, topK, confident) : [];
       return pixels.map((one) => (one === null ? null : (found.shift() as Regions)));
     },
     dispose: () => running.dispose(),
@@ -198,12 +200,14 @@ function toFloat(graph: Graph, name: string, from: Output): Output {
   return graph.add(name, 'Cast', [from], { SrcT: i32, DstT: f32 });
 }
 
+type Confident = Required<Pick<CenterNetOptions, 'minConfidence' | 'minRegions'>>;
+
 function detect(
   running: RunningGraph,
   images: readonly Float32Array[],
   side: number,
   topK: number,
-  minConfidence: number,
+  { minConfidence, minRegions }: Confident,
 ): Regions[] {
   const count = images.length;
   const batch = new Float32Array(count * side * side * 3);
@@ -223,9 +227,8 @@ function detect(
     .map(({ values }) => values) as [Float32Array, Int32Array, Float32Array, Float32Array];
   return images.map((_, image) => {
     const first = image * topK;
-    let confident = 0;
-    while (confident < topK && (scores[first + confident] as number) >= minConfidence) confident++;
-    const kept = suppressOverlaps(boxes.subarray(first * 4, (first + confident) * 4), maxOverlap);
+    const apart = suppressOverlaps(boxes.subarray(first * 4, (first + topK) * 4), maxOverlap);
+    const kept = apart.filter((rank, n) => n < minRegions || (scores[first + rank] as number) >= minConfidence);
     const regions: Regions = {
       boxes: new Float32Array((kept.length + 1) * 4),
       labels: new Int32Array(kept.length + 1),

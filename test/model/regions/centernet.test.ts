@@ -3,10 +3,9 @@ import { test } from 'node:test';
 import sharp from 'sharp';
 import { centerNet } from '../../../model/regions/centernet.ts';
 import { cocoLabels } from '../../../model/regions/coco.ts';
-import { weightsStatus } from '../../../model/weights.ts';
+import { ensureWeights } from '../../../model/weights.ts';
 
-const weights = weightsStatus().find(({ name }) => name === 'centernet');
-const skip = weights?.cached ? false : 'the weights are not in the cache';
+const path = await ensureWeights('centernet');
 
 /** A stop sign on a grey wall, drawn. */
 const stopSign = await sharp(
@@ -22,8 +21,8 @@ const blank = await sharp({ create: { width: 64, height: 64, channels: 3, backgr
   .png()
   .toBuffer();
 
-test('CenterNet finds a stop sign where it is; nothing found is one region', { skip }, async () => {
-  const detector = centerNet({ path: weights!.path, inputSidePx: 256, topK: 8 });
+test('CenterNet finds a stop sign where it is; unsure boxes only fill up an image', async () => {
+  const detector = centerNet({ path, inputSidePx: 256, topK: 8, minRegions: 10 });
   const [found, broken, nothing] = await detector.detect([stopSign, Buffer.from('no image'), blank]);
   assert.equal(broken, null);
   assert.equal(detector.labels[found!.labels[0]!], 'whole image');
@@ -35,12 +34,21 @@ test('CenterNet finds a stop sign where it is; nothing found is one region', { s
     assert.equal(Math.abs(found!.boxes[4 + side]! - value) < 0.05, true, `${found!.boxes.subarray(4, 8)}`);
   }
   assert.equal(found!.features.length, found!.labels.length * detector.featureSize);
-  assert.equal(nothing!.labels.length, 1);
+  assert.equal(nothing!.labels.length, 1 + 8);
+  assert.equal(nothing!.confidences[1]! < 0.2, true);
   detector.dispose();
+  const sure = centerNet({ path, inputSidePx: 256, topK: 8, minRegions: 0 });
+  const [sign, none] = await sure.detect([stopSign, blank]);
+  assert.equal(none!.labels.length, 1);
+  assert.equal(
+    sign!.confidences.every((confidence) => confidence >= 0.2),
+    true,
+  );
+  sure.dispose();
 });
 
-test('an image gives the same regions alone and in a batch', { skip }, async () => {
-  const detector = centerNet({ path: weights!.path, inputSidePx: 128, topK: 4, minConfidence: 0 });
+test('an image gives the same regions alone and in a batch', async () => {
+  const detector = centerNet({ path, inputSidePx: 128, topK: 4, minConfidence: 0 });
   const [alone] = await detector.detect([stopSign]);
   const [, together] = await detector.detect([blank, stopSign]);
   assert.deepEqual(together!.labels, alone!.labels);
