@@ -58,67 +58,87 @@ export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
 
 /** Reads samples. Throws a UserError before the first one when a path does not exist. */
 export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
-  const { shuffle, skip = 0, signal } = options;
-  let samples = partOfShards(options);
-  if (shuffle !== undefined) {
-    const { seed, epoch = 0, bufferSamples = 1000 } = shuffle;
-    const random = randomNumbers(mixSeeds(seed, epoch, options.part?.index ?? 0));
-    samples = bufferShuffled(owned(samples), bufferSamples, random);
-  }
-  let read = 0;
-  for await (const sample of samples) {
-    signal?.throwIfAborted();
-    if (read++ >= skip) yield sample;
+  let left = options.skip ?? 0;
+  for await (const batch of shuffledBatches(options)) {
+    for (const sample of batch) {
+      if (left > 0) left--;
+      else yield sample;
+    }
+    options.signal?.throwIfAborted();
   }
 }
 
+/** The good samples of one shard. */
+export async function* readShard(shard: string, options: ShardOptions = {}): AsyncGenerator<ShardSample> {
+  for await (const batch of shardBatches(shard, options)) for (const sample of batch) yield sample;
+}
+
+// Inside, samples go in batches, as many as a chunk of the file has: a promise for each sample at each step would cost
+// more than reading it.
+type Batches = AsyncGenerator<readonly ShardSample[]>;
+
+function shuffledBatches(options: ReadShardsOptions): Batches {
+  const { shuffle, part } = options;
+  if (shuffle === undefined) return partOfShards(options);
+  const { seed, epoch = 0, bufferSamples = 1000 } = shuffle;
+  return bufferShuffled(
+    owned(partOfShards(options)),
+    bufferSamples,
+    randomNumbers(mixSeeds(seed, epoch, part?.index ?? 0)),
+  );
+}
+
 /** The samples of this part's shards, in order. */
-async function* partOfShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
+async function* partOfShards(options: ReadShardsOptions): Batches {
   const { shuffle, part = { index: 0, count: 1 } } = options;
   let shards = expandShardPaths(options.paths);
   if (shuffle !== undefined) shards = shuffled(shards, randomNumbers(mixSeeds(shuffle.seed, shuffle.epoch ?? 0)));
-  if (shards.length >= part.count) {
-    for (const [i, shard] of shards.entries()) if (i % part.count === part.index) yield* readShard(shard, options);
-    return;
-  }
+  const byShard = shards.length >= part.count;
+  if (byShard) shards = shards.filter((_, i) => i % part.count === part.index);
   let i = 0;
   for (const shard of shards) {
-    for await (const sample of readShard(shard, options)) if (i++ % part.count === part.index) yield sample;
+    for await (const batch of shardBatches(shard, options)) {
+      yield byShard ? batch : batch.filter(() => i++ % part.count === part.index);
+    }
   }
 }
 
 /** Copies fields out of the chunk they were read in, so that a shuffle buffer holds its samples and nothing more. */
-async function* owned(samples: AsyncIterable<ShardSample>): AsyncGenerator<ShardSample> {
-  for await (const { key, shard, fields } of samples) {
-    yield {
+async function* owned(batches: Batches): Batches {
+  for await (const batch of batches) {
+    yield batch.map(({ key, shard, fields }) => ({
       key,
       shard,
       fields: Object.fromEntries(Object.entries(fields).map(([field, bytes]) => [field, Buffer.from(bytes)])),
-    };
+    }));
   }
 }
 
 type ShardOptions = Pick<ReadShardsOptions, 'columns' | 'require' | 'maxMemberBytes' | 'onBad'>;
 
-/** The good samples of one shard. */
-export async function* readShard(shard: string, options: ShardOptions = {}): AsyncGenerator<ShardSample> {
+async function* shardBatches(shard: string, options: ShardOptions): Batches {
   const { columns = [], require = [], onBad = () => {} } = options;
   const bad = (key: string, reason: BadInput['reason']) => onBad({ shard, key, reason });
   const joins = await Promise.all(columns.map((column) => openColumn(join(column, basename(shard)), bad)));
+  const isGood = (sample: ShardSample) => {
+    const fault = faultOf(sample, require);
+    if (fault !== null) bad(sample.key, fault);
+    return fault === null;
+  };
   try {
-    for await (const sample of groupMembers(shard, options, bad)) {
-      const fault = faultOf(sample, require);
-      if (fault !== null) {
-        bad(sample.key, fault);
-        continue;
-      }
+    for await (const batch of groupMembers(shard, options, bad)) {
+      const good = require.length === 0 ? batch : batch.filter(isGood);
       if (joins.length === 0) {
-        yield sample;
+        yield good;
         continue;
       }
-      const found = await Promise.all(joins.map((column) => column?.fields(sample.key) ?? null));
-      if (found.includes(null)) bad(sample.key, 'missing-column');
-      else yield { ...sample, fields: Object.assign({}, sample.fields, ...found) };
+      const joined: ShardSample[] = [];
+      for (const sample of good) {
+        const found = await Promise.all(joins.map((column) => column?.fields(sample.key) ?? null));
+        if (found.includes(null)) bad(sample.key, 'missing-column');
+        else joined.push({ ...sample, fields: Object.assign({}, sample.fields, ...found) });
+      }
+      yield joined;
     }
   } finally {
     for (const column of joins) await column?.close();
@@ -142,10 +162,11 @@ async function* groupMembers(
   shard: string,
   { maxMemberBytes }: ShardOptions,
   bad: (key: string, reason: BadInput['reason']) => void,
-): AsyncGenerator<ShardSample> {
+): Batches {
   let key: string | null = null;
   let fields: Record<string, Buffer> = {};
   for await (const members of readMembers(shard, maxMemberBytes, bad)) {
+    const batch: ShardSample[] = [];
     for (const { name, bytes } of members) {
       const [, nextKey, field] = memberName.exec(name) ?? [];
       if (nextKey === undefined || field === undefined) {
@@ -153,7 +174,7 @@ async function* groupMembers(
         continue;
       }
       if (nextKey !== key) {
-        if (key !== null) yield { key, shard, fields };
+        if (key !== null) batch.push({ key, shard, fields });
         key = nextKey;
         fields = {};
       }
@@ -161,8 +182,9 @@ async function* groupMembers(
       if (fields[lower] === undefined) fields[lower] = bytes;
       else bad(key, 'duplicate-field');
     }
+    yield batch;
   }
-  if (key !== null) yield { key, shard, fields };
+  if (key !== null) yield [{ key, shard, fields }];
 }
 
 async function* readMembers(

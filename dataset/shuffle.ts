@@ -30,21 +30,25 @@ export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return copy;
 }
 
-/** A stream shuffled within a buffer: each new item takes the place of a random one, which goes out. */
+/** A stream of batches shuffled within a buffer: each new item takes the place of a random one, which goes out. */
 export async function* bufferShuffled<T>(
-  items: AsyncIterable<T>,
+  batches: AsyncIterable<readonly T[]>,
   bufferSize: number,
   random: () => number,
-): AsyncGenerator<T> {
+): AsyncGenerator<T[]> {
   const buffer: T[] = [];
-  for await (const item of items) {
-    if (buffer.length < bufferSize) {
-      buffer.push(item);
-      continue;
+  for await (const batch of batches) {
+    const out: T[] = [];
+    for (const item of batch) {
+      if (buffer.length < bufferSize) {
+        buffer.push(item);
+        continue;
+      }
+      const i = Math.floor(random() * buffer.length);
+      out.push(buffer[i]!);
+      buffer[i] = item;
     }
-    const i = Math.floor(random() * buffer.length);
-    yield buffer[i]!;
-    buffer[i] = item;
+    if (out.length > 0) yield out;
   }
-  yield* shuffled(buffer, random);
+  yield shuffled(buffer, random);
 }
