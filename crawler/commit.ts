@@ -6,8 +6,10 @@
 import type { Ledger, StoredImage } from '../dataset/ledger.ts';
 import type { RawStore } from '../dataset/raw-store.ts';
 import type { Frontier, NewUrl } from './frontier.ts';
+import { knownPage } from './known-page.ts';
 import type { DecodedImage, Outcome } from './outcome.ts';
 import { mostFailures } from './politeness.ts';
+import type { SitemapTexts } from './sitemap.ts';
 
 /** A host that failed so often in a row rests for an hour, which ends its part in this run. */
 const restMs = 3_600_000;
@@ -24,22 +26,18 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
   const refuse = ledger.db.prepare(
     `INSERT INTO images (url, status, reason, fetched_at_ms) VALUES (?, 'refused', ?, ?) ON CONFLICT DO NOTHING`,
   );
-  const sameBytes = ledger.db.prepare(
-    `SELECT segment, offset FROM images WHERE sha256 = ? AND status = 'success' AND segment IS NOT NULL LIMIT 1`,
-  );
   // What was written already, so that furniture and navigation found on every page cost nothing.
   const refusedBefore = new Set<string>();
   const queuedBefore = new Set<string>();
 
   const store = ({ bytes, measured }: DecodedImage): StoredImage => {
     const place =
-      (sameBytes.get(measured.sha256) as { segment: number; offset: number } | undefined) ??
-      raw.append({ sha256: measured.sha256, format: measured.format, bytes });
+      ledger.storedAt(measured.sha256) ?? raw.append({ sha256: measured.sha256, format: measured.format, bytes });
     return { ...measured, ...place };
   };
 
   const toLedger = ledger.db.transaction((outcomes: readonly Outcome[]) => {
-    for (const { page, redirected, found, refused, image, decoded } of outcomes) {
+    for (const { page, redirected, found, refused, sitemapTexts, image, decoded } of outcomes) {
       if (redirected) ledger.recordPage(redirected);
       if (page) ledger.recordPage(page, found);
       for (const { url, reason } of refused ?? []) {
@@ -47,7 +45,12 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         refuse.run(url, reason, page?.fetchedAtMs ?? Date.now());
         remember(refusedBefore, url);
       }
-      if (image) ledger.recordImage(decoded ? { ...image, stored: store(decoded) } : image);
+      for (const text of sitemapTexts ?? []) addToKnownPage(ledger, text);
+      if (!image) continue;
+      if (!decoded) ledger.recordImage(image);
+      else if (ledger.isTakenDown({ sha256: decoded.measured.sha256 })) {
+        ledger.recordImage({ ...image, status: 'refused', reason: 'taken-down' });
+      } else ledger.recordImage({ ...image, stored: store(decoded) });
     }
   });
 
@@ -64,6 +67,13 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
           fresh.push(newUrl);
         }
         if (fresh.length > 0) frontier.add(fresh);
+        if (outcome.found && outcome.found.length > 0) {
+          frontier.countSightings(
+            claim.hostId,
+            outcome.found.map(({ url }) => url),
+          );
+        }
+        if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
         if (outcome.redirected && page) frontier.settle({ ...claim, url: page.url });
         if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
@@ -84,6 +94,12 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     toLedger(outcomes);
     toFrontier(outcomes);
   };
+}
+
+/** A page that was read before its sitemap gets the sitemap's texts now. */
+function addToKnownPage(ledger: Ledger, { pageUrl, imageUrl, text }: SitemapTexts): void {
+  const page = knownPage(ledger, pageUrl);
+  if (page?.status === 'fetched') ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
 }
 
 function remember(set: Set<string>, key: string): void {

@@ -16,7 +16,9 @@ import { openCommit } from './commit.ts';
 import { openFetcher } from './fetch.ts';
 import { fetchImage } from './fetch-image.ts';
 import { fetchPage, type PageContext, priority } from './fetch-page.ts';
+import { fetchSitemap } from './fetch-sitemap.ts';
 import { type Claim, Frontier, parkedMs } from './frontier.ts';
+import { removeFurniture } from './furniture.ts';
 import { type OriginRules, openOriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
 import { backOffMs, defaultManners, delayMs, type Manners, retryAfterMs } from './politeness.ts';
@@ -152,7 +154,14 @@ export async function crawl(
   try {
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
     const inScope = scopeOf(frontier.seeds(), scope, patterns(options));
-    const rulesOf = openOriginRules(frontier, fetcher, { signal: stop.signal });
+    const rulesOf = openOriginRules(frontier, fetcher, {
+      signal: stop.signal,
+      onNew: (origin, { sitemaps }) => {
+        if (!inScope(`${origin}/`)) return;
+        const urls = sitemaps.map((url) => normaliseUrl(url, origin)).filter((url) => url !== null);
+        frontier.add(urls.map((url) => ({ url, kind: 'sitemap', depth: 1, priority: priority.sitemap })));
+      },
+    });
     const context: PageContext = {
       fetcher,
       renderer,
@@ -160,12 +169,14 @@ export async function crawl(
       rulesOf,
       inScope,
       trap: trapReason,
+      sitemapTexts: (pageUrl) => frontier.sitemapTexts(pageUrl),
       maxDepth,
       takeImages: images,
       signal: stop.signal,
     };
     const whenFree = <T>(work: () => Promise<T>): Promise<T> => decodes.add(work);
-    const process = (claim: Claim): Promise<Outcome> => fetchClaim(claim, { frontier, context, whenFree, manners });
+    const process = (claim: Claim): Promise<Outcome> =>
+      fetchClaim(claim, { ledger, frontier, context, whenFree, manners });
 
     for (;;) {
       if (crash !== undefined) throw crash;
@@ -216,6 +227,7 @@ export async function crawl(
       });
       wake = () => {};
     }
+    removeFurniture(ledger, frontier);
     const queued = frontier.queued();
     return {
       ...counts,
@@ -245,17 +257,20 @@ export async function crawl(
 async function fetchClaim(
   claim: Claim,
   {
+    ledger,
     frontier,
     context,
     whenFree,
     manners,
   }: {
+    readonly ledger: Ledger;
     readonly frontier: Frontier;
     readonly context: PageContext;
     readonly whenFree: <T>(work: () => Promise<T>) => Promise<T>;
     readonly manners: Manners;
   },
 ): Promise<Outcome> {
+  if (ledger.isTakenDown({ url: claim.url })) return refusedOutcome(claim, 'taken-down', 0);
   const host = frontier.host(claim.hostId);
   const rules = await context.rulesOf(new URL(claim.url).origin);
   const pauseMs = (latencyMs: number): number => delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs);
@@ -271,7 +286,9 @@ async function fetchClaim(
   const result =
     claim.kind === 'page'
       ? await fetchPage(claim, host, rules, context)
-      : await fetchImage(claim, rules, { ...context, whenFree });
+      : claim.kind === 'sitemap'
+        ? await fetchSitemap(claim, context)
+        : await fetchImage(claim, rules, { ...context, whenFree });
   const { latencyMs, again, ...rest } = result;
   const crawlDelayMs = rules.robots.crawlDelayMs;
   if (again?.reason === 'stopped' || (again && context.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
@@ -291,7 +308,8 @@ const crawlDelayOf = (rules: OriginRules, knownMs: number): number =>
 function refusedOutcome(claim: Claim, reason: string, pauseMs: number): Outcome {
   const fetchedAtMs = Date.now();
   const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs };
-  return { claim, end: 'done', pauseMs, ...(claim.kind === 'image' ? { image: row } : { page: row }) };
+  const { kind } = claim;
+  return { claim, end: 'done', pauseMs, ...(kind === 'image' ? { image: row } : kind === 'page' ? { page: row } : {}) };
 }
 
 /** The seeds, normalised; a seed that cannot be crawled is the operator's mistake. */

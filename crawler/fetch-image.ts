@@ -4,6 +4,7 @@ import { decodeImage } from './decode.ts';
 import type { Fetcher, Headers } from './fetch.ts';
 import { first, isRefusal, refusedByRobots } from './fetch-page.ts';
 import type { Claim } from './frontier.ts';
+import { iconFileReason, iconFileSidePx } from './furniture.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { DecodedImage } from './outcome.ts';
 import { type Rights, rightsOf } from './rights.ts';
@@ -78,6 +79,7 @@ export async function fetchImage(
   if (bytes.length === 0) return row('failed_to_download', 'empty-body');
   const decoded = await context.whenFree(() => decodeImage(bytes));
   if ('reason' in decoded) return row('failed_to_decode', decoded.reason);
+  if (Math.min(decoded.width, decoded.height) < iconFileSidePx) return row('refused', iconFileReason);
   return {
     latencyMs,
     byteLength: bytes.length,

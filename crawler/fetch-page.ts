@@ -1,5 +1,6 @@
 /** One page from claim to outcome: fetched, rendered if need be, its rights read, its images and links found. */
 
+import type { FoundImage } from '../dataset/ledger.ts';
 import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
 import { extractPage, type Page } from './extract.ts';
@@ -9,6 +10,7 @@ import { needsBrowser } from './needs-browser.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
 import { rightsOf } from './rights.ts';
+import type { SitemapTexts } from './sitemap.ts';
 
 /** Ours: Googlebot reads 15 MB, Nutch 1 MB; HTML of more than 8 MB is no page that a person reads. */
 const maxPageBytes = 8_000_000;
@@ -27,6 +29,8 @@ export interface PageContext {
   readonly inScope: (url: string) => boolean;
   /** A reason not to queue a link, or null. */
   readonly trap: (url: string) => string | null;
+  /** What sitemaps say about the images of a page. */
+  readonly sitemapTexts: (pageUrl: string) => readonly SitemapTexts[];
   readonly maxDepth: number;
   readonly takeImages: boolean;
   readonly signal: AbortSignal;
@@ -114,7 +118,7 @@ async function readPage(
     tdmrep: finalRules.kind === 'rules' ? finalRules.tdmrep : [],
     robotsUsage: finalRules.kind === 'rules' ? finalRules.robots.contentUsage(url) : null,
   });
-  const found = rights.refused ? [] : page.images;
+  const found = rights.refused ? [] : withSitemapTexts(page.images, context.sitemapTexts(url));
   const depth = claim.depth + 1;
   const newUrls: NewUrl[] = [];
   if (context.takeImages) {
@@ -152,6 +156,18 @@ async function readPage(
     unrendered,
     ...(rendered ? { rendered } : {}),
   };
+}
+
+/** A sitemap that describes an image says that it is content, and how a page is built does not matter then. */
+function withSitemapTexts(images: readonly FoundImage[], texts: readonly SitemapTexts[]): readonly FoundImage[] {
+  if (texts.length === 0) return images;
+  const byUrl = new Map(images.map((image) => [image.url, [...image.texts]]));
+  for (const { imageUrl, text } of texts) {
+    const known = byUrl.get(imageUrl) ?? [];
+    if (!known.some((other) => other.text === text)) known.push({ source: 'sitemap', text });
+    byUrl.set(imageUrl, known);
+  }
+  return [...byUrl].map(([url, merged]) => ({ url, texts: merged }));
 }
 
 /** Rendering paid if it showed an image more, or twice the text. */

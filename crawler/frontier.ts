@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../dataset/user-error.ts';
+import type { SitemapTexts } from './sitemap.ts';
 
 export type UrlKind = 'page' | 'image' | 'sitemap';
 
@@ -74,6 +75,18 @@ const schema = `
   CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
   CREATE INDEX urls_claimed ON urls (id) WHERE state = 1;
   CREATE TABLE seeds (url TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE sightings (
+    host_id INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    pages INTEGER NOT NULL,
+    PRIMARY KEY (host_id, url)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE sitemap_texts (
+    page_url TEXT NOT NULL,
+    image_url TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (page_url, image_url, text)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE origins (
     origin TEXT PRIMARY KEY,
     rules TEXT NOT NULL,
@@ -254,6 +267,25 @@ export class Frontier {
     this.sql.countRender.run(gained ? 1 : 0, hostId);
   }
 
+  /** Counts one more page of a host that shows these images as content. */
+  countSightings(hostId: number, urls: readonly string[]): void {
+    for (const url of urls) this.sql.countSighting.run(hostId, url);
+  }
+
+  /** Images that at least so many pages and such a share of the pages of one host show. */
+  repeatedImages(fewestPages: number, share: number): string[] {
+    return this.sql.repeatedImages.all(fewestPages, share) as string[];
+  }
+
+  addSitemapTexts(texts: readonly SitemapTexts[]): void {
+    for (const { pageUrl, imageUrl, text } of texts) this.sql.addSitemapText.run(pageUrl, imageUrl, text);
+  }
+
+  /** What sitemaps say about the images of a page. */
+  sitemapTexts(pageUrl: string): SitemapTexts[] {
+    return this.sql.sitemapTexts.all(pageUrl) as SitemapTexts[];
+  }
+
   /** What is known of an origin (robots.txt, TDMRep) and until when it may be believed; undefined when never asked. */
   origin(origin: string): { readonly rules: string; readonly untilMs: number } | undefined {
     return this.sql.origin.get(origin) as { rules: string; untilMs: number } | undefined;
@@ -312,6 +344,22 @@ function statements(db: Database.Database) {
     setCrawlDelay: db.prepare('UPDATE hosts SET crawl_delay_ms = ? WHERE id = ?'),
     countRender: db.prepare(
       'UPDATE hosts SET render_tries = render_tries + 1, render_gains = render_gains + ? WHERE id = ?',
+    ),
+    countSighting: db.prepare(
+      `INSERT INTO sightings (host_id, url, pages) VALUES (?, ?, 1)
+       ON CONFLICT DO UPDATE SET pages = pages + 1`,
+    ),
+    repeatedImages: db
+      .prepare(
+        `SELECT url FROM sightings s JOIN hosts h ON h.id = s.host_id
+         WHERE s.pages >= ? AND s.pages >= ? * h.pages ORDER BY url`,
+      )
+      .pluck(),
+    addSitemapText: db.prepare(
+      'INSERT INTO sitemap_texts (page_url, image_url, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    ),
+    sitemapTexts: db.prepare(
+      'SELECT page_url AS pageUrl, image_url AS imageUrl, text FROM sitemap_texts WHERE page_url = ?',
     ),
     origin: db.prepare('SELECT rules, until_ms AS untilMs FROM origins WHERE origin = ?'),
     setOrigin: db.prepare(

@@ -70,9 +70,9 @@ export function openOriginRules(
     const file = await fetcher.get(`${origin}/.well-known/tdmrep.json`, { maxBytes: maxTdmrepBytes, signal });
     const tdmrep = file.ok && file.status === 200 ? parseTdmrep(file.body.toString('utf8')) : [];
     const untilMs = Date.now() + believeRulesMs;
-    frontier.setOrigin(origin, JSON.stringify({ robots, tdmrep }), untilMs);
     const rules = remember(origin, { robots, tdmrep }, untilMs);
     if (rules.kind === 'rules') onNew?.(origin, rules.robots);
+    frontier.setOrigin(origin, JSON.stringify({ robots, tdmrep }), untilMs);
     return { ...rules, asked: true };
   };
 

@@ -2,6 +2,7 @@
 import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../dataset/ledger.ts';
 import type { RefusedImage } from './extract.ts';
 import type { Claim, NewUrl } from './frontier.ts';
+import type { SitemapTexts } from './sitemap.ts';
 
 /** An image's measurements before it has a place in the raw store. */
 export interface DecodedImage {
@@ -23,6 +24,7 @@ export interface Outcome {
   readonly found?: readonly FoundImage[];
   readonly refused?: readonly RefusedImage[];
   readonly newUrls?: readonly NewUrl[];
+  readonly sitemapTexts?: readonly SitemapTexts[];
   readonly image?: ImageRecord;
   readonly decoded?: DecodedImage;
   readonly crawlDelayMs?: number;
