@@ -9,8 +9,8 @@ export interface ParameterSpec {
   readonly name: string;
   /** Linear layers are [out, in], as PyTorch stores them. */
   readonly shape: readonly number[];
-  /** normal: truncated, standard deviation 0.02, as BERT. */
-  readonly start: 'normal' | 'zeros' | 'ones';
+  /** A number: normal with this standard deviation, truncated at two of them, as BERT. */
+  readonly start: number | 'zeros' | 'ones';
   /** AdamW decays matrices and tables, not biases and LayerNorm, as BERT. */
   readonly decays: boolean;
 }
@@ -26,8 +26,11 @@ export const itcSize = 256;
 
 export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false }): ParameterSpec[] {
   const { hiddenSize: H, feedForwardSize: F, vocabularySize: V, featureSize: D, classes: K } = config;
+  // BERT's 0.02 is for H = 768. A narrower layer needs larger weights for outputs of the same size; with 0.02, H = 128 learns
+  // no matching in 600 steps (docs/LOG.md).
+  const deviation = 0.02 * Math.sqrt(768 / H);
   const linear = (name: string, out: number, inner: number): ParameterSpec[] => [
-    { name: `${name}.weight`, shape: [out, inner], start: 'normal', decays: true },
+    { name: `${name}.weight`, shape: [out, inner], start: deviation, decays: true },
     { name: `${name}.bias`, shape: [out], start: 'zeros', decays: false },
   ];
   const norm = (name: string): ParameterSpec[] => [
@@ -35,7 +38,7 @@ export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false 
     { name: `${name}.bias`, shape: [H], start: 'zeros', decays: false },
   ];
   const table = (name: string, rows: number): ParameterSpec => {
-    return { name: `bert.embeddings.${name}.weight`, shape: [rows, H], start: 'normal', decays: true };
+    return { name: `bert.embeddings.${name}.weight`, shape: [rows, H], start: deviation, decays: true };
   };
   const layers = Array.from({ length: config.layers }, (_, index) => {
     const layer = `bert.encoder.layer.${index}`;

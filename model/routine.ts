@@ -54,11 +54,11 @@ export function startValues(parameters: readonly ParameterSpec[], seed: number):
     parameters.map(({ name, shape, start }) => {
       const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
       if (start === 'ones') values.fill(1);
-      if (start === 'normal') {
+      if (typeof start === 'number') {
         for (let index = 0; index < values.length; index++) {
           let drawn = draw.normal();
           while (Math.abs(drawn) > 2) drawn = draw.normal();
-          values[index] = 0.02 * drawn;
+          values[index] = start * drawn;
         }
       }
       return [name, values];
