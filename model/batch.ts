@@ -10,6 +10,7 @@ import { samePair, wrongPartners } from './objectives/itm.ts';
 import { hidePieces, mlmChance } from './objectives/mlm.ts';
 import { hideRegions, mocChance } from './objectives/moc.ts';
 import type { Random } from './random.ts';
+import { type Standard, standardizeInto } from './standardize.ts';
 
 /** N pairs of at most W word pieces and R regions. */
 export interface BatchShape {
@@ -29,6 +30,7 @@ export interface BatchSetup {
   readonly config: ModelConfig;
   readonly special: SpecialPieces;
   readonly objectives: ObjectiveWeights;
+  readonly standard: Standard;
   /** Regions that overlap a hidden one by more are hidden too. ViLBERT's: 0.4; 1 turns it off. */
   readonly maxOverlap: number;
 }
@@ -40,13 +42,13 @@ const room = (length: number, chance: number) => Math.max(2, Math.ceil(length * 
 export function trainingBatch(
   examples: readonly Example[],
   shape: BatchShape,
-  { config, special, objectives, maxOverlap }: BatchSetup,
+  { config, special, objectives, standard, maxOverlap }: BatchSetup,
   draw: Random,
 ): Arrays {
   const N = examples.length;
   const { pieces: W, regions: R } = shape;
   const T = 1 + R + 1 + W + 1;
-  const arrays = plainBatch(examples, shape, config, special);
+  const arrays = plainBatch(examples, shape, { special, standard });
   if (objectives.mlm > 0) {
     const pieces = (arrays.pieces as NamedArray).values as Int32Array;
     const perText = room(W, mlmChance);
@@ -76,7 +78,7 @@ export function trainingBatch(
       for (const index of asked) {
         const place = places.add(n * T + 1 + index);
         labels[place] = regions.labels[index] ?? 0;
-        targets.set(regions.features.subarray(index * D, (index + 1) * D), place * D);
+        standardizeInto(targets, place * D, regions.features.subarray(index * D, (index + 1) * D), standard);
       }
       for (const index of zeroed) features.fill(0, (n * R + index) * D, (n * R + index + 1) * D);
     });
@@ -110,8 +112,7 @@ export function trainingBatch(
 export function plainBatch(
   examples: readonly Example[],
   shape: BatchShape,
-  config: ModelConfig,
-  special: SpecialPieces,
+  { special, standard }: Pick<BatchSetup, 'special' | 'standard'>,
 ): Arrays {
   return {
     ...textArrays(
@@ -122,7 +123,7 @@ export function plainBatch(
     ...imageArrays(
       examples.map((example) => example.regions),
       shape.regions,
-      config.featureSize,
+      standard,
     ),
   };
 }
@@ -142,15 +143,16 @@ export function textArrays(texts: readonly (readonly number[])[], W: number, { p
   return { pieces: { shape, values: pieces }, pieceMask: { shape, values: mask } };
 }
 
-/** `features` [N, R, D], `boxes` [N, R, 5] with the area last, `regionMask` [N, R]. */
-export function imageArrays(images: readonly Example['regions'][], R: number, D: number): Arrays {
+/** `features` [N, R, D] on the standard scale, `boxes` [N, R, 5] with the area last, `regionMask` [N, R]. */
+export function imageArrays(images: readonly Example['regions'][], R: number, standard: Standard): Arrays {
+  const D = standard.mean.length;
   const N = images.length;
   const features = new Float32Array(N * R * D);
   const boxes = new Float32Array(N * R * 5);
   const mask = new Float32Array(N * R);
   images.forEach((image, n) => {
     const count = Math.min(image.labels.length, R);
-    features.set(image.features.subarray(0, count * D), n * R * D);
+    standardizeInto(features, n * R * D, image.features.subarray(0, count * D), standard);
     mask.fill(1, n * R, n * R + count);
     for (let index = 0; index < count; index++) {
       const box = image.boxes.subarray(index * 4, index * 4 + 4);

@@ -15,6 +15,7 @@ import { slots } from './optimizer.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import type { Values } from './routine.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
+import type { Standard } from './standardize.ts';
 
 /** What a model is, apart from its weights. */
 export interface ModelDescription {
@@ -26,6 +27,11 @@ export interface ModelDescription {
   readonly objectives: ObjectiveWeights;
 }
 
+/** A description and the scale of the features, which is measured when the run starts. */
+export interface MeasuredModel extends ModelDescription {
+  readonly standard: Standard;
+}
+
 /** Where a run stands: the next step and the batch that it will learn from. */
 export interface TrainingState {
   readonly step: number;
@@ -33,7 +39,7 @@ export interface TrainingState {
   readonly seed: number;
 }
 
-export interface Checkpoint extends ModelDescription {
+export interface Checkpoint extends MeasuredModel {
   readonly dir: string;
   readonly state: TrainingState;
   /** Parameters by name. */
@@ -67,7 +73,7 @@ export function checkpoints(runDir: string): string[] {
 /** Saves a checkpoint and removes all but the newest `keep`. Throws a UserError where the disk is full; older ones stay. */
 export function saveCheckpoint(
   runDir: string,
-  description: ModelDescription,
+  description: MeasuredModel,
   state: TrainingState,
   values: Values,
   { keep = 3 }: { readonly keep?: number } = {},
@@ -79,7 +85,11 @@ export function saveCheckpoint(
   try {
     mkdirSync(partial, { recursive: true });
     const parameters = parameterSpecs(description.config, { itc: description.objectives.itc > 0 });
-    writeSafetensors(join(partial, 'model.safetensors'), toHuggingFace(parameters, values), { format: 'pt' });
+    const weights = toHuggingFace(parameters, values);
+    const { mean, scale } = description.standard;
+    weights.set(standardNames.mean, { shape: [mean.length], values: mean });
+    weights.set(standardNames.scale, { shape: [scale.length], values: scale });
+    writeSafetensors(join(partial, 'model.safetensors'), weights, { format: 'pt' });
     writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values));
     writeFileSync(join(partial, 'vocab.txt'), `${description.vocabulary.join('\n')}\n`);
     writeFileSync(join(partial, 'config.json'), `${JSON.stringify(configJson(description), null, 2)}\n`);
@@ -111,9 +121,12 @@ export function readCheckpoint(path: string): Checkpoint {
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = readSafetensors(join(dir, 'model.safetensors'));
   const values = fromHuggingFace(parameters, tensors);
-  for (const { name } of parameters) {
-    if (!values.has(name))
-      throw expected(`the tensor ${name}`, join(dir, 'model.safetensors'), 'none', 'save it again');
+  const mean = tensors.get(standardNames.mean)?.values;
+  const scale = tensors.get(standardNames.scale)?.values;
+  const missing = parameters.find(({ name }) => !values.has(name))?.name;
+  if (missing || !mean || !scale) {
+    const name = missing ?? standardNames.mean;
+    throw expected(`the tensor ${name}`, join(dir, 'model.safetensors'), 'none', 'take another checkpoint');
   }
   return {
     dir,
@@ -121,6 +134,7 @@ export function readCheckpoint(path: string): Checkpoint {
     vocabulary,
     detector,
     objectives,
+    standard: { mean, scale },
     values,
     state: readJson<TrainingState>(join(dir, 'training.json')),
   };
@@ -148,6 +162,9 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
   }
   differ('the weight of ITC (on or off)', checkpoint.objectives.itc > 0, wanted.objectives.itc > 0);
 }
+
+/** Where the scale of the features lies among the weights. */
+const standardNames = { mean: 'visual.mean', scale: 'visual.scale' };
 
 interface ConfigJson {
   readonly lait?: Omit<ModelDescription, 'vocabulary'>;

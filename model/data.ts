@@ -23,6 +23,8 @@ export interface PlannedBatch {
   readonly examples: readonly Example[];
   /** Word pieces to pad to, one of the buckets. */
   readonly pieces: number;
+  /** Regions to pad to, one of the buckets. */
+  readonly regions: number;
   readonly epoch: number;
   /** Masks and partners of this batch are drawn from it. */
   readonly draw: Random;
@@ -32,8 +34,8 @@ export interface PlannedBatch {
 export interface BatchPlan {
   readonly batchSize: number;
   readonly seed: number;
-  /** Lengths that texts are padded to, ascending; the last one holds all. */
-  readonly buckets: readonly number[];
+  /** Lengths that texts and images are padded to, ascending; the last one holds all. */
+  readonly buckets: Buckets;
   /** Batches that one window makes; more sort better, fewer mix better. Ours: 16. */
   readonly windowBatches?: number;
 }
@@ -54,11 +56,29 @@ export function shardSource(options: Omit<ReadExamplesOptions, 'shuffle'>, seed:
   return { epoch: (epoch) => readExamples({ ...options, shuffle: { seed, epoch } }) };
 }
 
-/** Lengths to pad texts to: the longest, and its half and quarter where that saves more than a few pieces. */
-export function lengthBuckets(maxPieces: number): number[] {
-  const shorter = [maxPieces / 4, maxPieces / 2].map(Math.ceil).filter((length) => length >= 8);
-  return [...new Set([...shorter, maxPieces])].sort((a, b) => a - b);
+export interface Buckets {
+  readonly pieces: readonly number[];
+  readonly regions: readonly number[];
 }
+
+/** Lengths to pad to: the longest, its half and its quarter, but none too short to be worth a graph of its own. */
+export function lengthBuckets({
+  maxPieces,
+  maxRegions,
+}: {
+  readonly maxPieces: number;
+  readonly maxRegions: number;
+}): Buckets {
+  const upTo = (longest: number, least: number) => {
+    const shorter = [longest / 4, longest / 2].map(Math.ceil).filter((length) => length >= least);
+    return [...new Set([...shorter, longest])].sort((a, b) => a - b);
+  };
+  return { pieces: upTo(maxPieces, 8), regions: upTo(maxRegions, 2) };
+}
+
+/** The first bucket that holds a length; the last one for what is cut to it. */
+export const bucketFor = (buckets: readonly number[], length: number): number =>
+  buckets.find((bucket) => bucket >= length) ?? (buckets.at(-1) as number);
 
 /** Batches without end, from a position on. Throws a UserError where an epoch has no two examples of different images. */
 export async function* batches(
@@ -86,7 +106,10 @@ export async function* batches(
     function* cut(examples: Example[], at: number): Generator<PlannedBatch> {
       const order = random(seed, epoch, at, 0x0bde7);
       order.shuffle(examples).length = Math.floor(examples.length / batchSize) * batchSize;
-      const sorted = examples.sort((one, other) => one.pieces.length - other.pieces.length);
+      const regionsOf = ({ regions }: Example) => bucketFor(buckets.regions, regions.labels.length);
+      const sorted = examples.sort(
+        (one, other) => regionsOf(one) - regionsOf(other) || one.pieces.length - other.pieces.length,
+      );
       const planned = Array.from({ length: sorted.length / batchSize }, (_, index) =>
         sorted.slice(index * batchSize, (index + 1) * batchSize),
       );
@@ -97,7 +120,8 @@ export async function* batches(
         const last = batch + 1 === planned.length;
         yield {
           examples: chosen,
-          pieces: buckets.find((bucket) => bucket >= longest) ?? (buckets.at(-1) as number),
+          pieces: bucketFor(buckets.pieces, longest),
+          regions: Math.max(...chosen.map(regionsOf)),
           epoch,
           draw: random(seed, epoch, at, batch),
           next: last ? { epoch, window: at + 1, batch: 0 } : { epoch, window: at, batch: batch + 1 },

@@ -4,7 +4,7 @@
  */
 import { imageArrays, textArrays } from './batch.ts';
 import { type Checkpoint, specialPieces } from './checkpoint.ts';
-import { lengthBuckets } from './data.ts';
+import { bucketFor, lengthBuckets } from './data.ts';
 import { itcSize, parameterSpecs } from './parameters.ts';
 import { program } from './program.ts';
 import type { Regions } from './regions/region.ts';
@@ -31,7 +31,7 @@ export interface Scorer {
 }
 
 export function scorer(
-  { config, vocabulary, objectives, values }: Checkpoint,
+  { config, vocabulary, objectives, standard, values }: Checkpoint,
   { batchPairs = 128, ...running }: ScorerOptions = {},
 ): Scorer {
   const special = specialPieces(vocabulary);
@@ -46,11 +46,11 @@ export function scorer(
     ...running,
   });
   model.load(values);
-  const buckets = lengthBuckets(config.maxPieces);
-  const bucketOf = (texts: readonly (readonly number[])[]) => {
-    const longest = Math.min(config.maxPieces, Math.max(...texts.map((text) => text.length)));
-    return buckets.find((bucket) => bucket >= longest) ?? config.maxPieces;
-  };
+  const buckets = lengthBuckets(config);
+  const piecesFor = (texts: readonly (readonly number[])[]) =>
+    bucketFor(buckets.pieces, Math.max(...texts.map((text) => text.length)));
+  const regionsFor = (images: readonly Regions[]) =>
+    bucketFor(buckets.regions, Math.max(...images.map(({ labels }) => labels.length)));
 
   /** Rows of a batch by the index of what they hold; batches have one size, so short ones repeat their first. */
   const distinct = (indexes: readonly number[]): { rows: number[]; order: Map<number, number> } => {
@@ -70,14 +70,11 @@ export function scorer(
     const filled = Array.from({ length: batchPairs }, (_, index) => pairs[index] ?? (pairs[0] as PairIndex));
     const seen = distinct(filled.map(([image]) => image));
     const said = distinct(filled.map(([, text]) => text));
+    const shown = seen.rows.map((index) => images[index] as Regions);
     const chosen = said.rows.map((index) => texts[index] as readonly number[]);
     const { logits } = model.run('match', {
-      ...imageArrays(
-        seen.rows.map((index) => images[index] as Regions),
-        config.maxRegions,
-        config.featureSize,
-      ),
-      ...textArrays(chosen, bucketOf(chosen), special),
+      ...imageArrays(shown, regionsFor(shown), standard),
+      ...textArrays(chosen, piecesFor(chosen), special),
       imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => seen.order.get(image) as number) },
       textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => said.order.get(text) as number) },
     });
@@ -104,12 +101,11 @@ export function scorer(
     },
     embedImages: (images) =>
       embed(images, (batch) => {
-        const arrays = imageArrays(batch, config.maxRegions, config.featureSize);
-        return model.run('image', arrays).embeddings as Float32Array;
+        return model.run('image', imageArrays(batch, regionsFor(batch), standard)).embeddings as Float32Array;
       }),
     embedTexts: (texts) =>
       embed(texts, (batch) => {
-        return model.run('text', textArrays(batch, bucketOf(batch), special)).embeddings as Float32Array;
+        return model.run('text', textArrays(batch, piecesFor(batch), special)).embeddings as Float32Array;
       }),
     dispose: () => model.dispose(),
   };

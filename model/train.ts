@@ -28,6 +28,7 @@ import { random } from './random.ts';
 import { type Precision, type Program, startValues } from './routine.ts';
 import { readSafetensors } from './safetensors.ts';
 import { learningRate } from './schedule.ts';
+import { measureStandard, type Standard } from './standardize.ts';
 import { trainRoutine, validateRoutine } from './step.ts';
 
 export interface PretrainOptions {
@@ -133,17 +134,18 @@ export async function pretrain(
   mkdirSync(runDir, { recursive: true });
   const description: ModelDescription = { config, vocabulary, detector, objectives };
   const special = specialPieces(vocabulary);
-  const setup = { config, special, objectives, maxOverlap };
+  const learned = { config, special, objectives };
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
-  const model = program({
+  const running = program({
     parameters,
-    routines: { train: trainRoutine(setup, optimizer), validate: validateRoutine(setup) },
+    routines: { train: trainRoutine(learned, optimizer), validate: validateRoutine(learned) },
     optimizer,
     precision,
     ...(options.compiled !== undefined && { compiled: options.compiled }),
   });
   try {
     let state: TrainingState = { step: 0, position: start, seed };
+    let standard: Standard;
     const before = options.resume ? latestCheckpoint(runDir) : undefined;
     if (!options.resume && latestCheckpoint(runDir)) {
       throw new UserError(
@@ -153,28 +155,31 @@ export async function pretrain(
     if (before) {
       const checkpoint = readCheckpoint(before);
       checkSameModel(checkpoint, description);
-      model.load(checkpoint.values);
-      model.load(readOptimizer(checkpoint));
+      running.load(checkpoint.values);
+      running.load(readOptimizer(checkpoint));
       state = checkpoint.state;
+      standard = checkpoint.standard;
     } else {
-      model.load(startValues(parameters, seed));
-      if (options.startFrom) model.load(fromHuggingFace(parameters, readSafetensors(options.startFrom).tensors));
+      standard = await measureStandard(source.epoch(0), config.featureSize);
+      running.load(startValues(parameters, seed));
+      if (options.startFrom) running.load(fromHuggingFace(parameters, readSafetensors(options.startFrom).tensors));
     }
-    const save = () => saveCheckpoint(runDir, description, state, model.values(), { keep });
+    const setup = { ...learned, standard, maxOverlap };
+    const save = () => saveCheckpoint(runDir, { ...description, standard }, state, running.values(), { keep });
 
-    const plan = { batchSize, seed: state.seed, buckets: lengthBuckets(config.maxPieces) };
+    const plan = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
     const upcoming = batches(source, plan, state.position);
     let tally = new Tally();
     let last: PretrainProgress | undefined;
     while (state.step < steps && !signal?.aborted) {
       const waited = performance.now();
       const { value: batch } = (await upcoming.next()) as { value: PlannedBatch };
-      const shape = { pairs: batchSize, pieces: batch.pieces, regions: config.maxRegions };
+      const shape = { pairs: batchSize, pieces: batch.pieces, regions: batch.regions };
       const arrays = trainingBatch(batch.examples, shape, setup, batch.draw);
       arrays.seed = { shape: [2], values: Int32Array.of(state.seed, state.step * 4096) };
       const started = performance.now();
       const rate = learningRate(state.step, schedule);
-      const measured = model.run('train', arrays, ratesAt(optimizer, state.step, rate));
+      const measured = running.run('train', arrays, ratesAt(optimizer, state.step, rate));
       tally.add(measured, arrays, { waitedMs: started - waited, ranMs: performance.now() - started });
       checkFinite(measured, state.step, batch.examples, runDir);
       state = { ...state, step: state.step + 1, position: batch.next };
@@ -185,7 +190,7 @@ export async function pretrain(
         last = due
           ? {
               ...report,
-              ...(validation.length > 1 && { validation: validate(model, validation, batchSize, setup) }),
+              ...(validation.length > 1 && { validation: validate(running, validation, batchSize, setup) }),
               checkpoint: save(),
             }
           : report;
@@ -201,11 +206,11 @@ export async function pretrain(
       steps: state.step,
       stopped: state.step < steps,
       checkpoint,
-      compiled: model.compiled,
+      compiled: running.compiled,
       ...(last && { last }),
     };
   } finally {
-    model.dispose();
+    running.dispose();
   }
 }
 

@@ -1,0 +1,65 @@
+/**
+ * Region features on one scale: each of the D numbers minus its mean, over its standard deviation. Detectors' features share a
+ * large constant part, in which what tells images apart drowns: on 1,046 drawings with CenterNet's features ImageBERT learned
+ * nothing of them in 1,200 steps without this. The numbers are measured once, when a run starts, and belong to the model.
+ */
+import type { Example } from './example.ts';
+
+export interface Standard {
+  /** [D] */
+  readonly mean: Float32Array;
+  /** [D] one over the standard deviation */
+  readonly scale: Float32Array;
+}
+
+/** Leaves features as they are. */
+export const unchanged = (featureSize: number): Standard => ({
+  mean: new Float32Array(featureSize),
+  scale: new Float32Array(featureSize).fill(1),
+});
+
+/** A number of which the features hardly vary is not blown up: the deviation counts as a hundredth of the average one. */
+const leastShare = 0.01;
+
+/** Measures the features of up to `most` examples. */
+export async function measureStandard(
+  examples: AsyncIterable<Example>,
+  featureSize: number,
+  most = 4096,
+): Promise<Standard> {
+  const sum = new Float64Array(featureSize);
+  const squares = new Float64Array(featureSize);
+  let regions = 0;
+  let read = 0;
+  for await (const { regions: own } of examples) {
+    for (let at = 0; at < own.features.length; at++) {
+      const value = own.features[at] as number;
+      sum[at % featureSize] = (sum[at % featureSize] as number) + value;
+      squares[at % featureSize] = (squares[at % featureSize] as number) + value * value;
+    }
+    regions += own.labels.length;
+    if (++read >= most) break;
+  }
+  if (regions === 0) return unchanged(featureSize);
+  const mean = Float32Array.from(sum, (one) => one / regions);
+  const deviation = Float32Array.from(squares, (one, at) =>
+    Math.sqrt(Math.max(0, one / regions - ((sum[at] as number) / regions) ** 2)),
+  );
+  const average = deviation.reduce((total, one) => total + one, 0) / featureSize;
+  const least = average > 0 ? average * leastShare : 1;
+  return { mean, scale: deviation.map((one) => 1 / Math.max(one, least)) };
+}
+
+/** Writes a region's features, on the standard scale, to `target` from `at`. */
+export function standardizeInto(
+  target: Float32Array,
+  at: number,
+  features: Float32Array,
+  { mean, scale }: Standard,
+): void {
+  const D = mean.length;
+  for (let index = 0; index < features.length; index++) {
+    const place = index % D;
+    target[at + index] = ((features[index] as number) - (mean[place] as number)) * (scale[place] as number);
+  }
+}
