@@ -64,18 +64,18 @@ const lait = {
   unsafeWords: true, //                        LAIT: spam and porn words
   personalData: true, //                       CC12M, RedCaps; here the pair is dropped, not masked
   nounAndDeterminer: false, //                 CC12M asks for both; LAIT does not
-  formats: ['jpeg', 'png', 'webp'] as readonly string[], // LAION, OBELICS
+  formats: ['jpg', 'png', 'webp'] as readonly string[], // LAION, OBELICS
   minSidePx: 301, //                           LAIT: width and height > 300 px
   maxAspectRatio: 3 as number | null, //       COYO, DataComp
   minBytes: 5000, //                           LAION, COYO
   maxPx: 89_478_484, //                        LAION
-  minEntropyBits: 3 as number | null, //       ours, see image/flat.ts
+  minEntropyBits: 2.5 as number | null, //       ours, see image/flat.ts
   minSharpness: 60 as number | null, //        ours, see image/blur.ts
   maxUnsafe: 0.5, //                           COYO, LAION; judged when a model is given
   minPhoto: 0.5, //                            ours (LAIT: a binary classifier); judged when a model is given
   minRelevance: null as number | null, //      a number of the model's own; judged when a model is given
   relevanceShare: null as number | null, //    DataComp: 0.3
-  maxDuplicateBits: 3 as number | null, //     ours, see corpus/duplicate-image.ts
+  maxDuplicateBits: 4 as number | null, //     ours, see corpus/duplicate-image.ts
   onePairPerImage: true, //                    LAIT: the best-scored pair of an image
   maxImagesPerText: 10 as number | null, //    COYO, ALIGN (LAIT: "too many")
   maxPairsPerHost: null as number | null, //   ours
@@ -88,7 +88,7 @@ export type RecipeNumbers = Readonly<typeof lait>;
 export const presets = {
   lait: {},
   cc12m: {
-    formats: ['jpeg'],
+    formats: ['jpg'],
     minSidePx: 401, //         CC12M: > 400 px
     maxAspectRatio: 2.5,
     maxWords: 256,

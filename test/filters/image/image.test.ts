@@ -31,6 +31,7 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
   [
     imageFormat(),
     [
+      [{ format: 'jpg' }, 'keep'],
       [{ format: 'jpeg' }, 'keep'],
       [{ format: 'png' }, 'keep'],
       [{ format: 'webp' }, 'keep'],
