@@ -49,7 +49,7 @@ export interface PairStory {
   readonly reason: string | null;
   /** In the recipe's order; empty when the pair was not judged by the current recipe. */
   readonly rules: readonly RuleStory[];
-  /** `train/00000.tar` and the sample's key; empty when it was not exported. */
+  /** `train/00000` and the sample's key; empty when it was not exported. */
   readonly shards: readonly { readonly shard: string; readonly key: string | null; readonly status: string }[];
 }
 
@@ -156,7 +156,7 @@ export async function explain(options: {
         matches
           .filter(({ uid }) => uid === id)
           .map(({ key, status }) => ({
-            shard: `${split}/${name}.tar`,
+            shard: `${split}/${name}`,
             key: (key as string | undefined) ?? null,
             status: status as string,
           })),

@@ -4,14 +4,16 @@
  * already a shuffle. A shard closes when it has enough images, or enough bytes of them; pairs whose image failed go
  * along with the shard that is open, and take no place in it.
  */
+import { createHash } from 'node:crypto';
 import { type KeptSample, keptSamples } from './judgements.ts';
 import type { Ledger } from './ledger.ts';
-import type { ShardRow } from './parquet.ts';
+import type { RawStore } from './raw-store.ts';
+import type { ShardItem } from './shard-writer.ts';
 import { type Split, splitOf } from './split.ts';
 
 /** One pair of the plan: everything about it that does not need the image's bytes. */
 export interface Candidate {
-  readonly row: Omit<ShardRow, 'key' | 'status' | 'error_message' | 'width' | 'height' | 'exif'>;
+  readonly row: ShardItem['row'];
   /** Where the image lies; null when the download or the decoding failed, and then `failure` says how. */
   readonly image: {
     readonly segment: number;
@@ -19,7 +21,7 @@ export interface Candidate {
     readonly byteLength: number;
     readonly format: string;
   } | null;
-  readonly failure: { readonly status: 'failed_to_download' | 'failed_to_resize'; readonly reason: string } | null;
+  readonly failure: ShardItem['failure'];
   readonly fetchedAtMs: number | null;
 }
 
@@ -62,6 +64,29 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
   for (const split of ['train', 'validation'] as const) {
     const { number, candidates: rest } = open[split];
     if (rest.length > 0) yield { split, number, candidates: rest };
+  }
+}
+
+/** The hash that a finished shard carries: another plan or configuration gives another one. */
+export function planHash(plan: ShardPlan, configuration: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify(configuration));
+  for (const candidate of plan.candidates) hash.update(JSON.stringify(candidate));
+  return hash.digest('hex');
+}
+
+/** The plan's pairs with a way to their images. */
+export function* planItems({ candidates: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
+  for (const { row, image, failure, fetchedAtMs } of all) {
+    yield { row, image: image === null ? null : () => readRaw(raw, image), failure, fetchedAtMs };
+  }
+}
+
+/** The image's bytes, null when its segment is gone or cut. */
+function readRaw(raw: RawStore, image: NonNullable<Candidate['image']>): Buffer | null {
+  try {
+    return raw.read(image);
+  } catch {
+    return null;
   }
 }
 

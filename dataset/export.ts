@@ -9,14 +9,16 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CardOptions } from './card.ts';
 import { type EncodeOptions, encodeSettings } from './encode.ts';
-import { planShards } from './export-plan.ts';
+import { planHash, planItems, planShards } from './export-plan.ts';
 import { finishExport } from './finish-export.ts';
 import { currentRecipe } from './judgements.ts';
 import { Ledger } from './ledger.ts';
 import { manifestName } from './manifest.ts';
+import { shardColumns } from './parquet.ts';
 import { openRawStore } from './raw-store.ts';
-import type { FinishedShard, FinishedShards } from './shard-index.ts';
-import { finishedShard, planHash, writeShard } from './shard-writer.ts';
+import type { ExportFormat } from './shard-container.ts';
+import type { FinishedShard } from './shard-index.ts';
+import { finishedShard, shardBytes, writeShard } from './shard-writer.ts';
 import type { Split } from './split.ts';
 import { expected } from './user-error.ts';
 
@@ -34,6 +36,7 @@ export interface ExportOptions extends EncodeOptions {
   readonly validationFraction?: number;
   /** Only pairs with these ids. */
   readonly subset?: ReadonlySet<string>;
+  readonly format?: ExportFormat;
   /** What the dataset card says that the ledger cannot know. */
   readonly card?: CardOptions;
 }
@@ -75,6 +78,7 @@ export async function exportShards(
     validationFraction = 0.05,
     subset,
     card = {},
+    format = 'webdataset',
   } = options;
   if (!existsSync(join(corpusDir, 'ledger.db'))) {
     throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'run lait crawl first');
@@ -88,7 +92,7 @@ export async function exportShards(
       throw expected('a screened corpus', corpusDir, received, 'run lait filter first');
     }
     const encode = encodeSettings(options);
-    const shardConfiguration = { layoutVersion, shardDigits, samplesPerShard, ...encode };
+    const shardConfiguration = { layoutVersion, format, shardDigits, samplesPerShard, ...encode };
     const plans = planShards(ledger, {
       samplesPerShard,
       maxShardBytes,
@@ -109,9 +113,10 @@ export async function exportShards(
       if (stats === null) {
         rmSync(join(outDir, manifestName), { force: true }); // it would speak of other shards than there are
         rmSync(`${base}_stats.json`, { force: true });
-        stats = await writeShard(base, plan, hash, {
-          raw,
+        stats = await writeShard(base, plan.number, planItems(plan, raw), hash, {
           encode,
+          format,
+          columns: shardColumns,
           shardDigits,
           samplesPerShard,
           ...(signal === undefined ? {} : { signal }),
@@ -120,7 +125,7 @@ export async function exportShards(
       }
       done[plan.split].push({ name, stats });
       samples += stats.successes;
-      bytes += stats.lait.tar.bytes;
+      bytes += shardBytes(stats);
       onProgress?.({ split: plan.split, shard: plan.number, samples, bytes });
     }
     if (samples === 0) {
@@ -151,7 +156,11 @@ const subsetHash = (subset: ReadonlySet<string>) =>
     .update([...subset].sort().join('\n'))
     .digest('hex');
 
-function summary(outDir: string, done: FinishedShards, shardsWritten: number): ExportSummary {
+function summary(
+  outDir: string,
+  done: Readonly<Record<Split, readonly FinishedShard[]>>,
+  shardsWritten: number,
+): ExportSummary {
   const failed: Record<string, number> = {};
   for (const { stats } of [...done.train, ...done.validation]) {
     for (const [reason, count] of Object.entries(stats.status_dict)) {
@@ -161,7 +170,7 @@ function summary(outDir: string, done: FinishedShards, shardsWritten: number): E
   const of = (split: Split) => ({
     shards: done[split].length,
     samples: done[split].reduce((sum, { stats }) => sum + stats.successes, 0),
-    bytes: done[split].reduce((sum, { stats }) => sum + stats.lait.tar.bytes, 0),
+    bytes: done[split].reduce((sum, { stats }) => sum + shardBytes(stats), 0),
   });
   return {
     outDir,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readParquet } from './parquet.ts';
 import { type Split, splits } from './split.ts';
 
-/** A shard and those of its rows that were asked for. */
+/** A shard and those of its rows that were asked for: their `uid`, `url`, `sha256`, `key` and `status`. */
 export interface FoundInShard {
   readonly split: Split;
   /** `00000`. */
@@ -22,7 +22,7 @@ export async function findInShards(
     const folder = join(shardsDir, split);
     const tables = existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+\.parquet$/.test(name)) : [];
     for (const table of tables.sort()) {
-      const rows = (await readParquet(join(folder, table))).filter(matches);
+      const rows = (await readParquet(join(folder, table), ['uid', 'url', 'sha256', 'key', 'status'])).filter(matches);
       if (rows.length > 0) found.push({ split, name: table.slice(0, -'.parquet'.length), rows });
     }
   }

@@ -1,4 +1,5 @@
 /** The last step of every change to an export: indexes, dataset card, Croissant file, and the manifest over all of them. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from './atomic-file.ts';
 import { type CardInput, type CardOptions, cardReadme, funnelSvg } from './card.ts';
@@ -7,13 +8,16 @@ import { croissant } from './croissant.ts';
 import type { RuleRecord } from './judgements.ts';
 import type { Ledger } from './ledger.ts';
 import { writeManifest } from './manifest.ts';
+import type { ExportFormat } from './shard-container.ts';
 import { type FinishedShards, writeIndexes } from './shard-index.ts';
+import { shardBytes } from './shard-writer.ts';
 import type { Split } from './split.ts';
 
 /** What the manifest records of how an export was made. */
 export interface ExportConfiguration extends Readonly<Record<string, unknown>> {
   readonly rules: readonly RuleRecord[];
   readonly card: CardOptions;
+  readonly format: ExportFormat;
 }
 
 /** Writes everything that speaks of the export as a whole. Needs no image and may be repeated. */
@@ -23,25 +27,28 @@ export function finishExport(
   shards: FinishedShards,
   configuration: ExportConfiguration,
 ): void {
-  const files = writeIndexes(outDir, shards);
+  const { format } = configuration;
+  const files = writeIndexes(outDir, shards, format);
   const bySplit = <T>(of: (split: Split) => T): Record<Split, T> => ({
     train: of('train'),
     validation: of('validation'),
   });
-  const all = [...shards.train, ...shards.validation];
+  const shardsOf = (split: Split) => shards[split] ?? [];
+  const all = Object.values(shards).flat();
   const input: CardInput = {
     card: configuration.card,
     facts: corpusFacts(ledger),
     rules: configuration.rules,
-    samples: bySplit((split) => shards[split].reduce((sum, { stats }) => sum + stats.successes, 0)),
-    shards: bySplit((split) => shards[split].length),
-    bytes: all.reduce((sum, { stats }) => sum + stats.lait.tar.bytes, 0),
-    format: 'webdataset',
+    samples: bySplit((split) => shardsOf(split).reduce((sum, { stats }) => sum + stats.successes, 0)),
+    shards: bySplit((split) => shardsOf(split).length),
+    bytes: all.reduce((sum, { stats }) => sum + shardBytes(stats), 0),
+    format,
   };
   const put = (name: string, text: string) => {
     files[name] = writeFileAtomic(join(outDir, name), text);
   };
-  put('croissant.json', `${JSON.stringify(croissant(input, files), null, 2)}\n`);
+  if (format === 'webdataset') put('croissant.json', `${JSON.stringify(croissant(input, files), null, 2)}\n`);
+  else rmSync(join(outDir, 'croissant.json'), { force: true });
   put('funnel.svg', funnelSvg(input.facts.funnel.rows, input.facts.funnel.found));
   put('README.md', cardReadme(input));
   writeManifest(outDir, { configuration, samples: input.samples, files });

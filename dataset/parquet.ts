@@ -2,8 +2,7 @@
  * The table beside every shard, one row a pair, failed ones too: img2dataset's columns first, then DataComp's `uid` and
  * `text`, then what the crawl knows. Row groups and encodings are the writer's defaults, so equal rows give equal bytes.
  */
-import { readFile } from 'node:fs/promises';
-import { parquetReadObjects } from 'hyparquet';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
 
 /** A row of the shard's table. Absent values are null. */
@@ -86,8 +85,8 @@ export function parquetBytes(
   );
 }
 
-/** All rows of a parquet file. */
-export async function readParquet(path: string): Promise<Record<string, unknown>[]> {
-  const { buffer, byteOffset, byteLength } = await readFile(path);
-  return parquetReadObjects({ file: buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer });
+/** All rows of a parquet file, or only some of their columns. */
+export async function readParquet(path: string, columns?: readonly string[]): Promise<Record<string, unknown>[]> {
+  const file = await asyncBufferFromFile(path);
+  return parquetReadObjects({ file, ...(columns === undefined ? {} : { columns: [...columns] }) });
 }

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, type FileDigest, writeFileAtomic } from './atomic-file.ts';
+import { type ExportFormat, leftOvers } from './shard-container.ts';
 import { type ShardStats, statsJson } from './shard-writer.ts';
-import { type Split, splits } from './split.ts';
 
 /** A finished shard: `00000` and its stats. */
 export interface FinishedShard {
@@ -11,11 +11,12 @@ export interface FinishedShard {
   readonly stats: ShardStats;
 }
 
-export type FinishedShards = Readonly<Record<Split, readonly FinishedShard[]>>;
+/** By split. */
+export type FinishedShards = Readonly<Record<string, readonly FinishedShard[]>>;
 
 /** The shards that an export folder has, from their stats. */
-export function finishedShards(outDir: string): FinishedShards {
-  const of = (split: Split): FinishedShard[] => {
+export function finishedShards(outDir: string, splits: readonly string[]): FinishedShards {
+  const of = (split: string): FinishedShard[] => {
     const folder = join(outDir, split);
     if (!existsSync(folder)) return [];
     return readdirSync(folder)
@@ -26,38 +27,36 @@ export function finishedShards(outDir: string): FinishedShards {
         stats: JSON.parse(readFileSync(join(folder, name), 'utf8')),
       }));
   };
-  return { train: of('train'), validation: of('validation') };
+  return Object.fromEntries(splits.map((split) => [split, of(split)]));
 }
 
 /** Removes what an earlier export left over, writes every split's indexes and returns all files with their digests. */
-export function writeIndexes(outDir: string, shards: FinishedShards): Record<string, FileDigest> {
+export function writeIndexes(outDir: string, shards: FinishedShards, format: ExportFormat): Record<string, FileDigest> {
   const files: Record<string, FileDigest> = {};
-  for (const split of splits) {
+  for (const [split, ofSplit] of Object.entries(shards)) {
     const folder = join(outDir, split);
-    removeLeftOvers(folder, new Set(shards[split].map(({ name }) => name)));
-    if (shards[split].length === 0) {
+    if (!existsSync(folder)) continue;
+    const names = new Set(ofSplit.map(({ name }) => name));
+    for (const file of leftOvers(folder, names, format)) rmSync(join(folder, file), { recursive: true });
+    if (ofSplit.length === 0) {
       rmSync(folder, { recursive: true, force: true });
       continue;
     }
-    for (const { name, stats } of shards[split]) {
-      files[`${split}/${name}.tar`] = stats.lait.tar;
-      files[`${split}/${name}.parquet`] = stats.lait.parquet;
+    for (const { name, stats } of ofSplit) {
+      for (const [ending, digest] of Object.entries(stats.lait.files)) files[`${split}/${name}${ending}`] = digest;
       files[`${split}/${name}_stats.json`] = digestOf(statsJson(stats));
     }
     const put = (name: string, content: unknown) => {
       files[`${split}/${name}`] = writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
     };
-    put('sizes.json', Object.fromEntries(shards[split].map(({ name, stats }) => [`${name}.tar`, stats.successes])));
-    put('index.json', widsIndex(shards[split]));
+    if (format !== 'webdataset') {
+      for (const index of ['sizes.json', 'index.json']) rmSync(join(folder, index), { force: true });
+      continue;
+    }
+    put('sizes.json', Object.fromEntries(ofSplit.map(({ name, stats }) => [`${name}.tar`, stats.successes])));
+    put('index.json', widsIndex(ofSplit));
   }
   return files;
-}
-
-function removeLeftOvers(folder: string, names: ReadonlySet<string>): void {
-  for (const file of existsSync(folder) ? readdirSync(folder) : []) {
-    const [, name, temporary] = /^(\d+)(?:\.tar|\.parquet|_stats\.json)(\.tmp)?$/.exec(file) ?? [];
-    if (name !== undefined && (!names.has(name) || temporary !== undefined)) rmSync(join(folder, file));
-  }
 }
 
 const widsIndex = (shards: readonly FinishedShard[]) => ({
@@ -65,8 +64,8 @@ const widsIndex = (shards: readonly FinishedShard[]) => ({
   wids_version: 1,
   shardlist: shards.map(({ name, stats }) => ({
     url: `${name}.tar`,
-    md5sum: stats.lait.tar.md5,
+    md5sum: stats.lait.files['.tar']!.md5,
     nsamples: stats.successes,
-    filesize: stats.lait.tar.bytes,
+    filesize: stats.lait.files['.tar']!.bytes,
   })),
 });

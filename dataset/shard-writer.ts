@@ -4,14 +4,23 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import type { BasicType } from 'hyparquet-writer';
 import { type FileDigest, writeFileAtomic } from './atomic-file.ts';
 import { type EncodeOptions, encodeImage } from './encode.ts';
 import { exifJson } from './exif.ts';
-import type { Candidate, ShardPlan } from './export-plan.ts';
-import { jsonSha256 } from './manifest.ts';
-import { parquetBytes, type ShardRow, shardColumns } from './parquet.ts';
-import type { RawStore } from './raw-store.ts';
-import { TarWriter } from './tar-writer.ts';
+import { parquetBytes, type ShardRow } from './parquet.ts';
+import { type ContainedSample, type ExportFormat, openContainer } from './shard-container.ts';
+
+/** A pair on its way into a shard: everything about it that does not need its image decoded. */
+export interface ShardItem {
+  readonly row: Omit<ShardRow, 'key' | 'status' | 'error_message' | 'width' | 'height' | 'exif'>;
+  /** Gives the original bytes, null when they are gone; null itself when there was no image, and `failure` says why. */
+  readonly image: (() => Buffer | null) | null;
+  readonly failure: { readonly status: 'failed_to_download' | 'failed_to_resize'; readonly reason: string } | null;
+  readonly fetchedAtMs: number | null;
+  /** Further columns and members, such as `texts` of an imported sample. */
+  readonly more?: Readonly<Record<string, unknown>>;
+}
 
 /** img2dataset's words, and under `lait` what a later run needs to know. */
 export interface ShardStats {
@@ -28,14 +37,15 @@ export interface ShardStats {
   readonly lait: {
     /** Hash of the shard's plan and of the configuration. */
     readonly plan: string;
-    readonly tar: FileDigest & { readonly md5: string };
-    readonly parquet: FileDigest;
+    /** By what follows the shard's name: `.tar`, `.parquet`. */
+    readonly files: Readonly<Record<string, FileDigest & { readonly md5?: string }>>;
   };
 }
 
 export interface ShardWriterOptions {
-  readonly raw: RawStore;
   readonly encode: EncodeOptions;
+  readonly format: ExportFormat;
+  readonly columns: Readonly<Record<string, BasicType>>;
   /** Digits of a shard's number; a key has these and enough for the place in the shard. */
   readonly shardDigits: number;
   readonly samplesPerShard: number;
@@ -45,96 +55,98 @@ export interface ShardWriterOptions {
 /** How many images are being read and encoded at the same time; the order of writing does not depend on it. */
 const inFlight = 4;
 
-/** The hash that a finished shard carries: another plan or configuration gives another one. */
-export function planHash(plan: ShardPlan, configuration: unknown): string {
-  const hash = createHash('sha256').update(jsonSha256(configuration));
-  for (const candidate of plan.candidates) hash.update(JSON.stringify(candidate));
-  return hash.digest('hex');
-}
-
 /** The stats of a shard that is there, whole, and made by this plan; else null. `base` is its path without `.tar`. */
 export function finishedShard(base: string, plan: string): ShardStats | null {
   if (!existsSync(`${base}_stats.json`)) return null;
   const stats = JSON.parse(readFileSync(`${base}_stats.json`, 'utf8')) as ShardStats;
-  const has = (path: string, bytes: number) => existsSync(path) && statSync(path).size === bytes;
-  const isWhole = has(`${base}.tar`, stats.lait.tar.bytes) && has(`${base}.parquet`, stats.lait.parquet.bytes);
-  return stats.lait.plan === plan && isWhole ? stats : null;
+  const isThere = ([ending, { bytes }]: [string, FileDigest]) =>
+    existsSync(base + ending) && statSync(base + ending).size === bytes;
+  return stats.lait.plan === plan && Object.entries(stats.lait.files).every(isThere) ? stats : null;
+}
+
+/** Bytes of all files of a shard. */
+export function shardBytes({ lait: { files } }: ShardStats): number {
+  return Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** The stats file's bytes: img2dataset indents by four. */
 export const statsJson = (stats: ShardStats) => `${JSON.stringify(stats, null, 4)}\n`;
 
-/** Writes the shard `base` + `.tar`, `.parquet`, `_stats.json`. An image that cannot be read or encoded is a failed row. */
+/** Writes shard `number` at the path `base`. An image that cannot be read or encoded is a failed row. */
 export async function writeShard(
   base: string,
-  plan: ShardPlan,
-  hash: string,
+  number: number,
+  items: Iterable<ShardItem> | AsyncIterable<ShardItem>,
+  plan: string,
   options: ShardWriterOptions,
 ): Promise<ShardStats> {
-  const { raw, encode, shardDigits, samplesPerShard, signal } = options;
-  const shardName = String(plan.number).padStart(shardDigits, '0');
+  const { encode, format, columns, shardDigits, samplesPerShard, signal } = options;
+  const shardName = String(number).padStart(shardDigits, '0');
   const keyDigits = Math.max(1, Math.ceil(Math.log10(samplesPerShard)));
-  let images = 0;
-  const jobs = plan.candidates.map((candidate) => ({
-    candidate,
-    key: candidate.image === null ? null : shardName + String(images++).padStart(keyDigits, '0'),
-  }));
   const rows: ShardRow[] = [];
-  const tar = new TarWriter(`${base}.tar`);
+  const times: number[] = [];
+  let images = 0;
+  const container = openContainer(format, base, columns);
+  const settle = ({ row, sample }: Prepared) => {
+    rows.push(row);
+    if (sample !== null) container.add(sample);
+  };
   try {
-    const prepared: ReturnType<typeof prepare>[] = [];
-    for (let next = 0, done = 0; done < jobs.length; done++) {
+    const underWay: Promise<Prepared>[] = [];
+    for await (const item of items) {
       signal?.throwIfAborted();
-      while (next < jobs.length && next < done + inFlight) {
-        const { candidate, key } = jobs[next++]!;
-        const promise = prepare(candidate, key, raw, encode);
-        promise.catch(() => {}); // it is awaited below, perhaps after another one has failed
-        prepared.push(promise);
-      }
-      const { row, fields } = await prepared[done]!;
-      delete prepared[done];
-      rows.push(row);
-      if (fields !== null) tar.add(row.key!, fields);
+      if (item.fetchedAtMs !== null) times.push(item.fetchedAtMs / 1000);
+      const key = item.image === null ? null : shardName + String(images++).padStart(keyDigits, '0');
+      const prepared = prepare(item, key, encode);
+      prepared.catch(() => {}); // it is awaited below, perhaps after another one has failed
+      underWay.push(prepared);
+      if (underWay.length === inFlight) settle(await underWay.shift()!);
     }
+    for (const prepared of underWay) settle(await prepared);
   } catch (error) {
-    tar.abandon();
+    container.abandon();
     throw error;
   }
-  const parquet = writeFileAtomic(
-    `${base}.parquet`,
-    parquetBytes(
-      shardColumns,
-      rows.map((row) => ({ ...row })),
-    ),
-  );
-  const stats = statsOf(rows, plan, { plan: hash, tar: tar.commit(), parquet });
+  const table =
+    format === 'parquet'
+      ? {}
+      : {
+          '.parquet': writeFileAtomic(
+            `${base}.parquet`,
+            parquetBytes(
+              columns,
+              rows.map((row) => ({ ...row })),
+            ),
+          ),
+        };
+  const stats = statsOf(rows, times, { plan, files: { ...container.commit(), ...table } });
   writeFileAtomic(`${base}_stats.json`, statsJson(stats));
   return stats;
 }
 
-/** A candidate's row, and its fields for the tar unless it failed. */
-async function prepare(
-  candidate: Candidate,
-  key: string | null,
-  raw: RawStore,
-  encode: EncodeOptions,
-): Promise<{ row: ShardRow; fields: Record<string, Buffer> | null }> {
-  const failed = (status: 'failed_to_download' | 'failed_to_resize', reason: string) => ({
-    row: { ...candidate.row, key: null, status, error_message: reason, width: null, height: null, exif: null },
-    fields: null,
+interface Prepared {
+  readonly row: ShardRow;
+  /** Null when it failed. */
+  readonly sample: ContainedSample | null;
+}
+
+async function prepare(item: ShardItem, key: string | null, encode: EncodeOptions): Promise<Prepared> {
+  const known = { ...item.row, ...item.more };
+  const failed = (status: 'failed_to_download' | 'failed_to_resize', reason: string): Prepared => ({
+    row: { ...known, key: null, status, error_message: reason, width: null, height: null, exif: null },
+    sample: null,
   });
-  const { image, failure } = candidate;
-  if (image === null) return failed(failure!.status, failure!.reason);
-  const bytes = readRaw(raw, image);
+  if (item.image === null || key === null) return failed(item.failure!.status, item.failure!.reason);
+  const bytes = item.image();
   if (bytes === null) return failed('failed_to_download', 'raw-missing');
-  if (createHash('sha256').update(bytes).digest('hex') !== candidate.row.sha256) {
+  if (createHash('sha256').update(bytes).digest('hex') !== item.row.sha256) {
     return failed('failed_to_download', 'raw-changed');
   }
   const encoded = await encodeImage(bytes, encode).catch(() => null);
   if (encoded === null) return failed('failed_to_resize', 'cannot-encode');
-  const { width, height } = encoded;
+  const { width, height, field: imageField } = encoded;
   const row: ShardRow = {
-    ...candidate.row,
+    ...known,
     key,
     status: 'success',
     error_message: null,
@@ -144,21 +156,8 @@ async function prepare(
   };
   return {
     row,
-    fields: {
-      [encoded.field]: encoded.bytes,
-      json: Buffer.from(memberJson(row)),
-      txt: Buffer.from(row.caption),
-    },
+    sample: { key, imageField, image: encoded.bytes, text: row.caption, row: { ...row }, json: memberJson(row) },
   };
-}
-
-/** The image's bytes, null when its segment is gone or cut. */
-function readRaw(raw: RawStore, image: NonNullable<Candidate['image']>): Buffer | null {
-  try {
-    return raw.read(image);
-  } catch {
-    return null;
-  }
 }
 
 /**
@@ -182,9 +181,8 @@ export function statusCounts(rows: readonly Pick<ShardRow, 'status' | 'error_mes
   return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function statsOf(rows: readonly ShardRow[], plan: ShardPlan, lait: ShardStats['lait']): ShardStats {
+function statsOf(rows: readonly ShardRow[], times: readonly number[], lait: ShardStats['lait']): ShardStats {
   const byStatus = (status: ShardRow['status']) => rows.filter((row) => row.status === status).length;
-  const times = plan.candidates.flatMap(({ fetchedAtMs }) => (fetchedAtMs === null ? [] : [fetchedAtMs / 1000]));
   const start = times.reduce((a, b) => Math.min(a, b), times[0] ?? 0);
   const end = times.reduce((a, b) => Math.max(a, b), start);
   return {

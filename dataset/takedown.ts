@@ -16,6 +16,7 @@ import { openRawStore } from './raw-store.ts';
 import { finishedShards } from './shard-index.ts';
 import { readShard } from './shard-reader.ts';
 import { type ShardStats, statsJson, statusCounts } from './shard-writer.ts';
+import { splits } from './split.ts';
 import { TarWriter } from './tar-writer.ts';
 import { expected } from './user-error.ts';
 
@@ -42,6 +43,8 @@ export interface TakedownSummary {
   readonly samples: number;
   /** `train/00000.tar`, … */
   readonly shardsRewritten: readonly string[];
+  /** Shards in another form than webdataset, which were deleted whole: export again to have the rest of them. */
+  readonly shardsRemoved: readonly string[];
 }
 
 /** Removes everything that the options name. Throws a UserError when they name nothing. */
@@ -72,8 +75,16 @@ export async function takedown(
       condemned.pairs.has(row.uid as string);
     const found = existsSync(shardsDir) ? await findInShards(shardsDir, isCondemned) : [];
     const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
+    const isRewritable = configuration === null || configuration.format === 'webdataset';
+    const shardsRemoved: string[] = [];
     for (const { split, name, rows } of found) {
       signal?.throwIfAborted();
+      if (!isRewritable) {
+        removeShard(shardsDir, split, name);
+        shardsRemoved.push(`${split}/${name}`);
+        onProgress?.(`${split}/${name}`);
+        continue;
+      }
       const keys = new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
       await rewriteShard(join(shardsDir, split, name), keys, isCondemned);
       removeColumns(corpusDir, `${split}/${name}`);
@@ -83,10 +94,11 @@ export async function takedown(
     }
     const bytes = eraseRaw(ledger, corpusDir, condemned.sha256s);
     const pairs = removeRows(ledger, condemned);
-    if (configuration !== null) {
-      finishExport(ledger, shardsDir, finishedShards(shardsDir), configuration as ExportConfiguration);
+    if (shardsRemoved.length > 0) rmSync(join(shardsDir, manifestName), { force: true });
+    else if (configuration !== null) {
+      finishExport(ledger, shardsDir, finishedShards(shardsDir, splits), configuration as ExportConfiguration);
     }
-    return { tombstones, images: condemned.sha256s.size, bytes, pairs, samples, shardsRewritten };
+    return { tombstones, images: condemned.sha256s.size, bytes, pairs, samples, shardsRewritten, shardsRemoved };
   } finally {
     ledger.close();
   }
@@ -194,10 +206,16 @@ async function rewriteShard(
     failed_to_download: count('failed_to_download'),
     failed_to_resize: count('failed_to_resize'),
     status_dict: statusCounts(rows as unknown as ShardRow[]),
-    lait: { plan: 'taken-down', tar: archive, parquet: digestOf(table) },
+    lait: { plan: 'taken-down', files: { '.tar': archive, '.parquet': digestOf(table) } },
   };
   writeFileAtomic(`${base}_stats.json`, statsJson(stats));
   writeFileAtomic(`${base}.parquet`, table);
+}
+
+function removeShard(shardsDir: string, split: string, name: string): void {
+  rmSync(join(shardsDir, split, name), { recursive: true, force: true });
+  for (const ending of ['.jsonl', '_stats.json', '.parquet'])
+    rmSync(join(shardsDir, split, name + ending), { force: true });
 }
 
 /** Regions that were found in a rewritten shard's images are of no use any more, and some of them are of what was removed. */

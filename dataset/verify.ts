@@ -3,17 +3,20 @@
  * A shard is repaired only to the very bytes that the manifest names: when the ledger has moved on since, it says so.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type EncodeOptions, encodeSettings } from './encode.ts';
-import { planShards } from './export-plan.ts';
+import { planHash, planItems, planShards } from './export-plan.ts';
 import { type ExportConfiguration, finishExport } from './finish-export.ts';
 import { Ledger } from './ledger.ts';
 import { type Manifest, manifestName, readManifest } from './manifest.ts';
+import { shardColumns } from './parquet.ts';
 import { openRawStore } from './raw-store.ts';
+import type { ExportFormat } from './shard-container.ts';
 import { finishedShards } from './shard-index.ts';
-import { planHash, writeShard } from './shard-writer.ts';
+import { writeShard } from './shard-writer.ts';
+import { splits } from './split.ts';
 import { expected } from './user-error.ts';
 
 export interface VerifyOptions {
@@ -42,6 +45,7 @@ export interface VerifySummary {
 /** What the manifest's configuration says that `planShards` and `writeShard` need. */
 interface ShardSettings extends Required<EncodeOptions> {
   readonly layoutVersion: number;
+  readonly format: ExportFormat;
   readonly shardDigits: number;
   readonly samplesPerShard: number;
   readonly maxShardBytes: number;
@@ -111,9 +115,9 @@ async function mend(
   const outcome = new Map<string, true | NonNullable<FileFault['because']>>();
   if (broken.length === 0) return outcome;
   const settings = manifest.configuration as unknown as ShardSettings;
-  const { layoutVersion, shardDigits, samplesPerShard, maxShardBytes, validationFraction } = settings;
+  const { layoutVersion, format, shardDigits, samplesPerShard, maxShardBytes, validationFraction } = settings;
   const encode = encodeSettings(settings);
-  const shardOf = (path: string) => /^((?:train|validation)\/\d+)(\.tar|\.parquet|_stats\.json)$/.exec(path)?.[1];
+  const shardOf = (path: string) => /^((?:train|validation)\/\d+)[./_]/.exec(path)?.[1];
   const wanted = new Set(broken.flatMap((path) => shardOf(path) ?? []));
   const ledger = Ledger.open(corpusDir);
   const raw = openRawStore(corpusDir);
@@ -126,13 +130,18 @@ async function mend(
     for (const plan of plans) {
       const shard = `${plan.split}/${String(plan.number).padStart(shardDigits, '0')}`;
       if (!wanted.has(shard)) continue;
-      const base = join(workshop, 'shard');
-      const hash = planHash(plan, { layoutVersion, shardDigits, samplesPerShard, ...encode });
-      await writeShard(base, plan, hash, { raw, encode, shardDigits, samplesPerShard });
-      const endings = ['.tar', '.parquet', '_stats.json'];
+      const base = join(workshop, basename(shard));
+      const hash = planHash(plan, { layoutVersion, format, shardDigits, samplesPerShard, ...encode });
+      const options = { encode, format, columns: shardColumns, shardDigits, samplesPerShard };
+      const stats = await writeShard(base, plan.number, planItems(plan, raw), hash, options);
+      const endings = [...Object.keys(stats.lait.files), '_stats.json'];
       const digests = await Promise.all(endings.map((ending) => sha256Of(base + ending)));
       const isSame = endings.every((ending, i) => manifest.files[shard + ending]?.sha256 === digests[i]);
-      if (isSame) for (const ending of endings) renameSync(base + ending, join(shardsDir, shard + ending));
+      for (const ending of isSame ? endings : []) {
+        const path = join(shardsDir, shard + ending);
+        mkdirSync(dirname(path), { recursive: true });
+        renameSync(base + ending, path);
+      }
       remade.set(shard, isSame);
     }
     for (const path of broken) {
@@ -143,7 +152,7 @@ async function mend(
     }
     const isWhole = [...wanted].every((shard) => remade.get(shard) === true);
     if (isWhole && broken.some((path) => shardOf(path) === undefined && manifest.files[path] !== undefined)) {
-      finishExport(ledger, shardsDir, finishedShards(shardsDir), manifest.configuration as ExportConfiguration);
+      finishExport(ledger, shardsDir, finishedShards(shardsDir, splits), manifest.configuration as ExportConfiguration);
     }
   } finally {
     rmSync(workshop, { recursive: true, force: true });

@@ -5,12 +5,14 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parquetMetadata } from 'hyparquet';
 import { exportShards } from '../../dataset/export.ts';
 import { Ledger } from '../../dataset/ledger.ts';
 import { readManifest } from '../../dataset/manifest.ts';
 import { readParquet } from '../../dataset/parquet.ts';
 import { readShards } from '../../dataset/shard-reader.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import { verify } from '../../dataset/verify.ts';
 import { writeSmallCorpus } from './small-corpus.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-export-'));
@@ -124,6 +126,46 @@ test('a subset of ids has those samples and no others', async () => {
   const subset = new Set(ids.slice(0, 7));
   const summary = await exportShards({ ...settings, outDir, subset });
   assert.equal(summary.splits.train.samples + summary.splits.validation.samples, 7);
+});
+
+test('as parquet, the image is a column that Hugging Face knows', async () => {
+  const outDir = join(root, 'parquet');
+  await exportShards({ ...settings, outDir, format: 'parquet' });
+  const path = join(outDir, 'train/00000.parquet');
+  const rows = (await readParquet(path)) as {
+    image: { bytes: Uint8Array; path: string };
+    key: string;
+    caption: string;
+  }[];
+  assert.equal(rows.length, 10);
+  assert.deepEqual(
+    rows.map(({ image }) => image.path),
+    rows.map(({ key }) => `${key}.jpg`),
+  );
+  const metadata = parquetMetadata(readFileSync(path).buffer as ArrayBuffer);
+  const { features } = JSON.parse(metadata.key_value_metadata![0]!.value!).info;
+  assert.deepEqual([features.image, features.caption], [{ _type: 'Image' }, { dtype: 'string', _type: 'Value' }]);
+  const again = await exportShards({ ...settings, outDir, format: 'parquet' });
+  assert.equal(again.shardsWritten, 0);
+  assert.deepEqual((await verify({ shardsDir: outDir })).faults, []);
+});
+
+test('as jsonl, each line names its image file, and nothing of the other form stays', async () => {
+  const outDir = join(root, 'jsonl');
+  await exportShards({ ...settings, outDir });
+  await exportShards({ ...settings, outDir, format: 'jsonl' });
+  assert.deepEqual(
+    readdirSync(join(outDir, 'train')).filter((name) => name.startsWith('00000')),
+    ['00000', '00000.jsonl', '00000.parquet', '00000_stats.json'],
+  );
+  const lines = readFileSync(join(outDir, 'train/00000.jsonl'), 'utf8').trim().split('\n');
+  assert.equal(lines.length, 10);
+  for (const line of lines) {
+    const { file_name, sha256 } = JSON.parse(line);
+    const bytes = readFileSync(join(outDir, 'train', file_name));
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), sha256);
+  }
+  assert.deepEqual((await verify({ shardsDir: outDir })).faults, []);
 });
 
 test('a corpus that was not screened to its end is refused', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -49,7 +49,7 @@ test('one image leaves its shard, raw and the ledger, and nothing else changes',
   const summary = await takedown({ corpusDir: corpus, urls: [url(7)], note: 'asked by mail' });
   assert.deepEqual(
     { ...summary, bytes: summary.bytes > 0, shardsRewritten: summary.shardsRewritten.length },
-    { tombstones: 1, images: 1, bytes: true, pairs: 1, samples: 1, shardsRewritten: 1 },
+    { tombstones: 1, images: 1, bytes: true, pairs: 1, samples: 1, shardsRewritten: 1, shardsRemoved: [] },
   );
   assert.deepEqual(
     await uids(corpus),
@@ -129,6 +129,24 @@ test('running it again after any step gives the same end', async () => {
   }
 });
 
+test('shards in another form are deleted whole, and the next export has the rest', async () => {
+  const corpus = copy();
+  const options = {
+    corpusDir: corpus,
+    outDir: join(corpus, 'shards'),
+    samplesPerShard: 10,
+    format: 'parquet',
+  } as const;
+  rmSync(options.outDir, { recursive: true });
+  const { splits } = await exportShards(options);
+  assert.equal(splits.train.samples + splits.validation.samples, 30);
+  const { shardsRemoved } = await takedown({ corpusDir: corpus, urls: [url(4)] });
+  assert.equal(shardsRemoved.length, 1);
+  assert.equal(existsSync(join(options.outDir, `${shardsRemoved[0]}.parquet`)), false);
+  const again = await exportShards(options);
+  assert.equal(again.splits.train.samples + again.splits.validation.samples, 29);
+});
+
 test('naming nothing, or no hash, is the operator’s mistake', async () => {
   await assert.rejects(takedown({ corpusDir: original }), UserError);
   await assert.rejects(takedown({ corpusDir: original, sha256s: ['abc'] }), UserError);
@@ -145,7 +163,7 @@ test('explain tells the whole story of a pair', async () => {
     { rule: 'download', said: 'kept', reason: null, score: null },
   ]);
   assert.deepEqual(story!.rights, { page: { 'robots.txt': 'allowed' }, image: {} });
-  assert.match(story!.shards[0]!.shard, /^(train|validation)\/0000\d\.tar$/);
+  assert.match(story!.shards[0]!.shard, /^(train|validation)\/0000\d$/);
   assert.equal((await explain({ corpusDir: original, what: id(5).slice(0, 8) })).pairs[0]!.id, id(5));
   assert.equal((await explain({ corpusDir: original, what: url(5) })).pairs[0]!.id, id(5));
   assert.equal((await explain({ corpusDir: original, what: 'https://site.example/page.html' })).pairs.length, 32);
