@@ -43,6 +43,9 @@ export interface CrawlOptions extends Partial<Manners> {
   readonly maxDepth?: number;
   /** Requests in flight, over all hosts. */
   readonly concurrency?: number;
+  /** Longest wait for the first byte, and for a whole answer with its redirects, in ms. */
+  readonly firstByteTimeoutMs?: number;
+  readonly timeoutMs?: number;
   readonly render?: 'auto' | 'always' | 'never';
   /** Chromium's binary; Playwright's own when left out. */
   readonly browserPath?: string;
@@ -104,6 +107,8 @@ export async function crawl(
     maxPages = Number.POSITIVE_INFINITY,
     maxDepth = Number.POSITIVE_INFINITY,
     concurrency = 16,
+    firstByteTimeoutMs = 15_000,
+    timeoutMs = 30_000,
     render = 'auto',
     browserPath,
     browserSandbox = true,
@@ -134,7 +139,11 @@ export async function crawl(
   const startMs = performance.now();
   const unlock = lockCorpus(corpusDir);
   const frontier = Frontier.open(corpusDir);
-  const fetcher = openFetcher(guard, userAgent, { connectionsPerOrigin: Math.max(2, perHost) });
+  const fetcher = openFetcher(guard, userAgent, {
+    connectionsPerOrigin: Math.max(2, perHost),
+    firstByteMs: firstByteTimeoutMs,
+    wholeMs: timeoutMs,
+  });
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
   const onSignal = (): void => stop.abort();
@@ -294,12 +303,21 @@ async function fetchClaim(
   if (again?.reason === 'stopped' || (again && context.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
   if (!again) return { claim, end: 'done', pauseMs: pauseMs(latencyMs), hostFailed: false, crawlDelayMs, ...rest };
   const overloaded = again.status === 429 || again.status === 503;
-  const hostFailed = overloaded || again.status === null;
+  // A page that hangs or breaks off says little about its host; a host that cannot be reached or is busy is left alone.
+  const hostFailed = overloaded || unreachable.has(again.reason);
   const backOff = backOffMs(host.failures + 1, manners);
   const restMs = hostFailed ? Math.max(retryAfterMs(again.headers['retry-after']) ?? 0, backOff) : pauseMs(latencyMs);
   if (claim.tries + 1 < mostTries) return { claim, end: 'failed', pauseMs: restMs, hostFailed };
   return { claim, end: 'done', pauseMs: restMs, hostFailed, ...rest };
 }
+
+const unreachable = new Set([
+  'connection-refused',
+  'connection-failed',
+  'timeout-connect',
+  'dns-failed',
+  'unreachable',
+]);
 
 const crawlDelayOf = (rules: OriginRules, knownMs: number): number =>
   rules.kind === 'rules' ? rules.robots.crawlDelayMs : knownMs;

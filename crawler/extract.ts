@@ -9,6 +9,7 @@ import type { AnyNode, Element } from 'domhandler';
 import type { FoundImage } from '../dataset/ledger.ts';
 import type { SourcedText, TextSource } from '../dataset/pair.ts';
 import { type ImageFeatures, judgeImage, type Region } from './dominant.ts';
+import { limitDepth } from './html-depth.ts';
 import {
   backgroundUrl,
   bestImageUrl,
@@ -66,6 +67,8 @@ export interface ScriptSigns {
   readonly asksForScript: boolean;
 }
 
+/** Ours: the largest gallery pages show some hundred. */
+const mostCandidates = 5000;
 const pageTextLength = 2000;
 /** Of the text around an image this much may still be about it; LAION drops texts above 2,000 characters. */
 const longestNearby = 2000;
@@ -100,7 +103,7 @@ const paragraphNames = new Set(['p', 'li', 'dd', 'blockquote', 'td']);
 
 /** Everything the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects. */
 export function extractPage(html: string, pageUrl: string): Page {
-  const $ = load(html, { xml: { xmlMode: false, decodeEntities: true } });
+  const $ = load(limitDepth(html), { xml: { xmlMode: false, decodeEntities: true } });
   const document = $.root()[0]!;
 
   let base = pageUrl;
@@ -136,7 +139,7 @@ export function extractPage(html: string, pageUrl: string): Page {
   };
 
   const addCandidate = (url: string | null, element: Element): void => {
-    if (url === null) return;
+    if (url === null || candidates.length >= mostCandidates) return;
     const candidate: Candidate = { url, element, around, heading, before: paragraph, after: null };
     candidates.push(candidate);
     waiting.push(candidate);
@@ -273,6 +276,7 @@ export function extractPage(html: string, pageUrl: string): Page {
   };
 
   const captions = new Map<Element, string>();
+  const texts = textCache();
   for (const candidate of candidates) {
     const { element, around: place } = candidate;
     const { attribs } = element;
@@ -295,7 +299,7 @@ export function extractPage(html: string, pageUrl: string): Page {
       isShared: shared.has(candidate.url) || shared.has(url),
     };
     const { content, reason } = judgeImage(features);
-    merge(url, content ? textsOf(candidate, caption, describedBy) : [], content, reason);
+    merge(url, content ? textsOf(candidate, caption, describedBy, texts) : [], content, reason);
   }
   for (const { url, element, around: place } of linkedImages) {
     // A link around an image was handled with that image.
@@ -387,13 +391,31 @@ function enterSurroundings(element: Element, outer: Surroundings): Surroundings 
   };
 }
 
-function textsOf(candidate: Candidate, caption: string, ids: ReadonlyMap<string, string>): SourcedText[] {
+/** Many images may share a heading or a paragraph: its text is gathered once. */
+function textCache(): (element: Element) => string {
+  const known = new Map<Element, string>();
+  return (element) => {
+    let text = known.get(element);
+    if (text === undefined) {
+      text = textOf(element, longestNearby);
+      known.set(element, text);
+    }
+    return text;
+  };
+}
+
+function textsOf(
+  candidate: Candidate,
+  caption: string,
+  ids: ReadonlyMap<string, string>,
+  text: (element: Element) => string,
+): SourcedText[] {
   const { element, around, heading, before, after } = candidate;
   const { attribs } = element;
   const texts: SourcedText[] = [];
-  const add = (source: TextSource, text: string | undefined): void => {
-    if (text === undefined) return;
-    const clean = cleanText(text);
+  const add = (source: TextSource, raw: string | undefined): void => {
+    if (raw === undefined) return;
+    const clean = cleanText(raw);
     if (clean !== '') texts.push({ source, text: clean });
   };
   add('alt', attribs.alt);
@@ -412,18 +434,18 @@ function textsOf(candidate: Candidate, caption: string, ids: ReadonlyMap<string,
   }
   add('title', attribs.title);
   add('title', around.link?.attribs.title);
-  if (heading) add('heading', textOf(heading));
-  const nearby =
-    surrounding(element) || (before && textOf(before, longestNearby)) || (after && textOf(after, longestNearby)) || '';
+  if (heading) add('heading', text(heading));
+  const own = paragraphOf(element);
+  const nearby = (own && text(own)) || (before && text(before)) || (after && text(after)) || '';
   if (nearby !== caption) add('nearby', nearby);
   return texts;
 }
 
-/** The text of the paragraph that an image stands in. */
-function surrounding(element: Element): string {
+/** The paragraph that an image stands in. */
+function paragraphOf(element: Element): Element | null {
   let node = element.parent as Element | null;
   while (node && isElement(node) && isInline(node.name)) node = node.parent as Element | null;
-  return node && isElement(node) && paragraphNames.has(node.name) ? textOf(node, longestNearby) : '';
+  return node && isElement(node) && paragraphNames.has(node.name) ? node : null;
 }
 
 function uniqueTexts(texts: readonly SourcedText[]): SourcedText[] {

@@ -287,7 +287,7 @@ function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [reason: st
     case 'UND_ERR_ABORTED':
       return ['stopped', true];
   }
-  if (code.startsWith('HPE_')) return ['broken-http', false];
+  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return ['broken-http', false];
   if (/^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code)) return ['tls', false];
   return ['connection-failed', true];
 }

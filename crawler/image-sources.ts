@@ -28,6 +28,8 @@ const lazySources = [
   'data-hi-res-src',
   'src2',
 ];
+/** Ours: image services offer up to some twenty. */
+const mostCandidates = 100;
 const lazySourceSets = ['data-srcset', 'data-lazy-srcset', 'data-original-set'];
 
 /** Wider files cost traffic and are scaled down again before a model sees them. Ours: four times a 640-pixel detector input. */
@@ -84,7 +86,11 @@ function fromSets(sets: readonly (string | undefined)[], base: string): { url: s
 export function parseSrcset(set: string): { address: string; width: number | null; density: number }[] {
   const candidates: { address: string; width: number | null; density: number }[] = [];
   const pattern = /[\s,]*([^\s]+?)(,+(?=\s|$)|\s+([^,(]*(?:\([^)]*\)[^,(]*)*)(?:,|$)|$)/gy;
-  for (let match = pattern.exec(set); match && match[0] !== ''; match = pattern.exec(set)) {
+  for (
+    let match = pattern.exec(set);
+    match && match[0] !== '' && candidates.length < mostCandidates;
+    match = pattern.exec(set)
+  ) {
     const descriptor = (match[3] ?? '').trim();
     const width = /^(\d+)w/.exec(descriptor)?.[1];
     const density = /^(\d+(?:\.\d+)?)x/.exec(descriptor)?.[1];
