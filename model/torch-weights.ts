@@ -83,8 +83,7 @@ class TorchTensor {
 function valuesOf({ offset, shape, strides }: TorchTensor, storage: Float32Array): Float32Array | null {
   const count = shape.reduce((product, size) => product * size, 1);
   const last = shape.reduce((place, size, axis) => place + (size - 1) * (strides[axis] ?? 0), offset);
-  const isInside = offset >= 0 && strides.every((stride) => stride >= 0) && last < storage.length;
-  if (count > 0 && (!isInside || count > storage.length)) return null;
+  if (count > 0 && (last >= storage.length || count > storage.length)) return null;
   const values = new Float32Array(count);
   const at = shape.map(() => 0);
   let place = offset;
@@ -272,9 +271,16 @@ class Unpickler {
     if (what === 'OrderedDict') return new Map();
     if (what === '_rebuild_tensor_v2' && Array.isArray(given)) {
       const [storage, offset, shape, strides] = given as unknown[];
-      const sizes = (value: unknown): value is number[] => Array.isArray(value) && value.every(Number.isSafeInteger);
-      if (storage instanceof Storage && Number.isSafeInteger(offset) && sizes(shape) && sizes(strides)) {
-        return new TorchTensor(storage, offset as number, shape, strides);
+      const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+      const sizes = (value: unknown): value is number[] => Array.isArray(value) && value.every(isCount);
+      if (
+        storage instanceof Storage &&
+        isCount(offset) &&
+        sizes(shape) &&
+        sizes(strides) &&
+        shape.length === strides.length
+      ) {
+        return new TorchTensor(storage, offset, shape, strides);
       }
     }
     throw this.fault('its pickle is broken');
@@ -284,7 +290,7 @@ class Unpickler {
   private storage(id: unknown): Storage {
     const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
     const known = type as Callable;
-    if (kind !== 'storage' || typeof known !== 'object' || !Number.isSafeInteger(count) || view !== null) {
+    if (kind !== 'storage' || typeof known !== 'object' || !Number.isSafeInteger(count) || count < 0 || view !== null) {
       throw this.fault('its pickle is broken');
     }
     const storage = this.storages.get(String(key)) ?? new Storage(known.storage, count);
