@@ -35,12 +35,28 @@ const crawl = z.strictObject({
     .meta({ description: 'allow requests to loopback and private addresses: tests and intranets' }),
 });
 
+/** What is left out here is the preset's; its numbers and their sources are in filters/recipe.ts. */
 const filter = z.strictObject({
-  languages: z.array(z.string().length(2)).min(1).default(['en']).meta({ description: 'ISO 639-1 codes to keep' }),
-  minSidePx: z.int().min(1).default(301).meta({ description: 'least width and height; LAIT keeps > 300' }),
-  maxAspectRatio: z.number().min(1).default(3).meta({ description: 'longest side over shortest side at most (COYO)' }),
-  minWords: z.int().min(1).default(3).meta({ description: 'words in a text at least (CC12M, COYO)' }),
-  maxWords: z.int().min(1).default(64).meta({ description: 'words in a text at most (ours)' }),
+  preset: z
+    .enum(['lait', 'cc12m', 'laion', 'datacomp'])
+    .default('lait')
+    .meta({ description: 'whose rules and thresholds; each key below replaces one of them' }),
+  languages: z.array(z.string().length(2)).min(1).optional().meta({ description: 'ISO 639-1 codes (lait: en)' }),
+  minSidePx: z.int().min(1).optional().meta({ description: 'least width and height (lait: 301)' }),
+  maxAspectRatio: z.number().min(1).optional().meta({ description: 'longest over shortest side at most (lait: 3)' }),
+  minBytes: z.int().min(0).optional().meta({ description: 'bytes of an image file at least (lait: 5000)' }),
+  minEntropyBits: z.number().min(0).optional().meta({ description: 'of the grey values, at least (lait: 2.5)' }),
+  minSharpness: z.number().min(0).optional().meta({ description: 'variance of the Laplacian, at least (lait: 60)' }),
+  minWords: z.int().min(1).optional().meta({ description: 'words in a text at least (lait: 3)' }),
+  maxWords: z.int().min(1).optional().meta({ description: 'words in a text at most (lait: 64)' }),
+  maxImagesPerText: z.int().min(1).optional().meta({ description: 'a text on more images drops them all (lait: 10)' }),
+  maxDuplicateBits: z
+    .int()
+    .min(0)
+    .max(16)
+    .optional()
+    .meta({ description: 'perceptual hashes that differ in so many of 64 bits are one image (lait: 4)' }),
+  maxPairsPerHost: z.int().min(1).optional().meta({ description: 'pairs kept of one host (lait: no limit)' }),
 });
 
 const exportSection = z.strictObject({

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Funnel } from '../dataset/judgements.ts';
 import { Ledger } from '../dataset/ledger.ts';
-import { recipe } from '../filters/recipe.ts';
+import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { startProgress } from './progress.ts';
@@ -15,7 +15,7 @@ export async function filter({ corpusDir, settings, signal }: CommandContext<'fi
   try {
     const result = await screen({
       ledger,
-      recipe: recipe(settings),
+      recipe: recipe(given(settings)),
       signal,
       onProgress: ({ stage, judged, total }) =>
         progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
@@ -49,3 +49,7 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
   const rest = reasons.slice(reasonsShown).reduce((sum, { count: n }) => sum + n, 0);
   return [...shown, ...(rest > 0 ? [`others ${count(rest)}`] : [])].join(', ');
 }
+
+/** Without the keys that have no value: those are the preset's. */
+const given = (settings: CommandContext<'filter'>['settings']): RecipeOptions =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));

@@ -57,7 +57,11 @@ const stepsOf = (url: string, steps: number): string[][] => [
   ['Keep what a model can learn from: English, large enough, no copies', 'filter', '--min-words', '2'],
   ['Write shards, one image in seven held out', 'export', '--validation-fraction', '0.15'],
   ['Look at the pictures with an object detector', 'regions', '--input-side-px', '256'],
-  ['Train a tiny ImageBERT', 'pretrain', '--run', run, '--steps', String(steps)],
+  [
+    'Train a tiny ImageBERT on its four objectives, and image-text contrast',
+    'pretrain',
+    ...['--run', run, '--steps', String(steps), '--learning-rate', '1e-3', '--itc', '1'],
+  ],
   ['Find held-out pictures by their text, and texts by their picture', 'evaluate', '--run', run],
 ];
 

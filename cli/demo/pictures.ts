@@ -15,7 +15,9 @@ export interface Picture {
   readonly hexcode: string;
   readonly group: string;
   readonly svgPath: string;
-  /** The name and the search words, by language; a language that lacks the picture has no entry. */
+  /** The name, by language; a language that lacks the picture has no entry. */
+  readonly names: Readonly<Partial<Record<Language, string>>>;
+  /** The name and the search words. */
   readonly texts: Readonly<Partial<Record<Language, string>>>;
 }
 
@@ -47,9 +49,11 @@ const groups: Readonly<Record<number, string>> = {
 
 const json = <Content>(...path: string[]): Content => JSON.parse(readFileSync(join(packageDir(''), ...path), 'utf8'));
 
+/** The name, and the search words that say more than it does. */
 const describe = (label: string, words: readonly string[]): string => {
-  const others = words.filter((word) => word !== label).slice(0, 6);
-  return others.length === 0 ? label : `${label}: ${others.join(', ')}`;
+  const name = label.toLowerCase();
+  const others = words.filter((word) => !name.includes(word.toLowerCase()) && !word.toLowerCase().includes(name));
+  return others.length === 0 ? label : `${label}: ${others.slice(0, 6).join(', ')}`;
 };
 
 function svgPath(hexcode: string): string | undefined {
@@ -71,13 +75,16 @@ export function pictures(): Picture[] {
     const group = groups[groupNumber ?? -1];
     const path = svgPath(hexcode);
     if (group === undefined || path === undefined) continue;
-    const texts = Object.fromEntries(
-      byLanguage.flatMap(([language, entries]) => {
-        const entry = entries.get(hexcode);
-        return entry ? [[language, describe(entry.label, entry.tags ?? [])]] : [];
-      }),
-    );
-    found.push({ hexcode, group, svgPath: path, texts });
+    const inLanguages = <Value>(value: (entry: EmojibaseEntry) => Value): Partial<Record<Language, Value>> =>
+      Object.fromEntries(
+        byLanguage.flatMap(([language, entries]) => {
+          const entry = entries.get(hexcode);
+          return entry ? [[language, value(entry)]] : [];
+        }),
+      );
+    const names = inLanguages(({ label }) => label);
+    const texts = inLanguages(({ label, tags = [] }) => describe(label, tags));
+    found.push({ hexcode, group, svgPath: path, names, texts });
   }
   return found;
 }
@@ -90,6 +97,6 @@ export function extraPictures(count: number): Picture[] {
     .flatMap(({ hexcode, annotation, openmoji_tags }) => {
       const path = svgPath(hexcode);
       const texts = { en: describe(annotation, openmoji_tags.split(/,\s*/)) };
-      return path ? [{ hexcode, group: 'extras', svgPath: path, texts }] : [];
+      return path ? [{ hexcode, group: 'extras', svgPath: path, names: { en: annotation }, texts }] : [];
     });
 }

@@ -69,7 +69,8 @@ function buildSite(limit: number): { pictureCount: number; answer(path: string):
     const text = picture.texts[language];
     if (text === undefined) return '';
     const media = nameOf.get(picture);
-    return `<figure><img src="/media/${media}" width="360" height="360" alt="${escaped(text)}"></figure>`;
+    const caption = escaped(picture.names[language] ?? '');
+    return `<figure><img src="/media/${media}" width="360" height="360" alt="${escaped(text)}"><figcaption>${caption}</figcaption></figure>`;
   };
   const pages = new Map<string, string>([['/', page('en', 'Picture book', home())]]);
   for (const language of languages) {
@@ -113,15 +114,33 @@ function mediaName(picture: Picture, index: number): string {
   return `${picture.hexcode.toLowerCase()}${shape}.${extension}`;
 }
 
-const backgrounds = ['#ffffff', '#f4ecd8', '#dcecf7', '#e3f4df', '#f7dfe3', '#2b2d42'] as const;
+const papers = [
+  ['#fdfcf9', '#d9d4c7'],
+  ['#f4ecd8', '#cdb98a'],
+  ['#dcecf7', '#8fb4d3'],
+  ['#e3f4df', '#97bf8d'],
+  ['#f7dfe3', '#cf98a3'],
+  ['#3d405b', '#1c1d2b'],
+] as const;
+
+/** A sheet lit from one corner, so that the file is no plain surface: a photograph is none either. */
+function paper(picture: Picture, width: number, height: number): Buffer {
+  const [light, shade] = papers[Number.parseInt(picture.hexcode.slice(-2), 16) % papers.length] ?? papers[0];
+  return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><defs>
+    <radialGradient id="g" cx="0.25" cy="0.2" r="1.1"><stop offset="0" stop-color="${light}"/><stop offset="1" stop-color="${shade}"/></radialGradient>
+    </defs><rect width="100%" height="100%" fill="url(#g)"/></svg>`);
+}
 
 async function draw(picture: Picture, name: string): Promise<Answer> {
   const sidePx = name.includes('-small') ? 96 : 360;
-  const background = backgrounds[Number.parseInt(picture.hexcode.slice(-2), 16) % backgrounds.length] ?? '#ffffff';
-  const svg = sharp(readFileSync(picture.svgPath), { density: 360 }).resize(sidePx, sidePx).flatten({ background });
-  const image = name.includes('-wide') ? svg.extend({ left: 900, right: 0, background }) : svg;
-  const format = name.endsWith('.webp') ? 'webp' : name.endsWith('.png') ? 'png' : 'jpeg';
-  return { status: 200, type: `image/${format}`, body: await image.toFormat(format).toBuffer() };
+  const width = name.includes('-wide') ? sidePx + 900 : sidePx;
+  const drawing = await sharp(readFileSync(picture.svgPath), { density: 360 }).resize(sidePx, sidePx).png().toBuffer();
+  const image = sharp(paper(picture, width, sidePx))
+    .composite([{ input: drawing, gravity: 'east' }])
+    .flatten();
+  const type = name.endsWith('.webp') ? 'webp' : name.endsWith('.png') ? 'png' : 'jpeg';
+  const body = await (type === 'png' ? image.png() : image.toFormat(type, { quality: 90 })).toBuffer();
+  return { status: 200, type: `image/${type}`, body };
 }
 
 function odd(path: string): Answer | undefined {
