@@ -77,6 +77,7 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         if (outcome.redirected && page) frontier.settle({ ...claim, url: page.url });
         if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
+        if (outcome.revisit) frontier.setRevisit(claim.id, outcome.revisit, now);
         let nextAtMs = now + outcome.pauseMs;
         if (outcome.hostFailed !== undefined) {
           const { failures } = frontier.host(claim.hostId);
@@ -99,7 +100,8 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
 /** A page that was read before its sitemap gets the sitemap's texts now. */
 function addToKnownPage(ledger: Ledger, { pageUrl, imageUrl, text }: SitemapTexts): void {
   const page = knownPage(ledger, pageUrl);
-  if (page?.status === 'fetched') ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
+  if (page?.status === 'fetched' || page?.status === 'unchanged')
+    ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
 }
 
 function remember(set: Set<string>, key: string): void {

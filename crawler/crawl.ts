@@ -19,11 +19,13 @@ import { fetchPage, type PageContext, priority } from './fetch-page.ts';
 import { fetchSitemap } from './fetch-sitemap.ts';
 import { type Claim, Frontier, parkedMs } from './frontier.ts';
 import { removeFurniture } from './furniture.ts';
+import { knownPage } from './known-page.ts';
 import { type OriginRules, openOriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
 import { backOffMs, defaultManners, delayMs, type Manners, retryAfterMs } from './politeness.ts';
 import { productToken } from './robots.ts';
 import { lockCorpus } from './run-lock.ts';
+import { logRun } from './run-log.ts';
 import { trapReason } from './traps.ts';
 import { normaliseUrl, type Scope, scopeOf } from './url.ts';
 
@@ -52,6 +54,8 @@ export interface CrawlOptions extends Partial<Manners> {
   readonly browserSandbox?: boolean;
   /** Allows private and loopback addresses, for tests and intranets. */
   readonly allowPrivate?: boolean;
+  /** Visits pages again: those whose time has come, or all. Unchanged ones cost one conditional request. */
+  readonly recrawl?: 'due' | 'all';
   /** False records pairs without downloading images. */
   readonly images?: boolean;
 }
@@ -114,6 +118,7 @@ export async function crawl(
     browserSandbox = true,
     allowPrivate = false,
     images = true,
+    recrawl,
   } = options;
   const manners: Manners = {
     minDelayMs: options.minDelayMs ?? defaultManners.minDelayMs,
@@ -137,6 +142,7 @@ export async function crawl(
       : null;
 
   const startMs = performance.now();
+  const startedAt = new Date();
   const unlock = lockCorpus(corpusDir);
   const frontier = Frontier.open(corpusDir);
   const fetcher = openFetcher(guard, userAgent, {
@@ -162,6 +168,7 @@ export async function crawl(
 
   try {
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
+    if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
     const inScope = scopeOf(frontier.seeds(), scope, patterns(options));
     const rulesOf = openOriginRules(frontier, fetcher, {
       signal: stop.signal,
@@ -178,6 +185,12 @@ export async function crawl(
       rulesOf,
       inScope,
       trap: trapReason,
+      before: ({ id, url }) => {
+        const revisit = frontier.revisit(id);
+        const page = revisit ? knownPage(ledger, url) : null;
+        // A row of a redirect says nothing about the page that it led to.
+        return revisit && page && page.status !== 'skipped' ? { revisit, page } : null;
+      },
       sitemapTexts: (pageUrl) => frontier.sitemapTexts(pageUrl),
       maxDepth,
       takeImages: images,
@@ -238,7 +251,7 @@ export async function crawl(
     }
     removeFurniture(ledger, frontier);
     const queued = frontier.queued();
-    return {
+    const summary: CrawlSummary = {
       ...counts,
       pairs: ledger.db.prepare('SELECT count(*) FROM pairs').pluck().get() as number,
       queued,
@@ -251,6 +264,8 @@ export async function crawl(
             ? 'waiting-hosts'
             : 'finished',
     };
+    logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds, ...summary });
+    return summary;
   } finally {
     stop.abort();
     signal?.removeEventListener('abort', onSignal);

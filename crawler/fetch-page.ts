@@ -1,6 +1,6 @@
 /** One page from claim to outcome: fetched, rendered if need be, its rights read, its images and links found. */
 
-import type { FoundImage } from '../dataset/ledger.ts';
+import type { FoundImage, PageRecord } from '../dataset/ledger.ts';
 import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
 import { extractPage, type Page } from './extract.ts';
@@ -9,6 +9,7 @@ import type { Claim, Host, NewUrl } from './frontier.ts';
 import { needsBrowser } from './needs-browser.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
+import { bodyHash, nextIntervalMs, type Revisit } from './revisit.ts';
 import { rightsOf } from './rights.ts';
 import type { SitemapTexts } from './sitemap.ts';
 
@@ -31,6 +32,8 @@ export interface PageContext {
   readonly trap: (url: string) => string | null;
   /** What sitemaps say about the images of a page. */
   readonly sitemapTexts: (pageUrl: string) => readonly SitemapTexts[];
+  /** What was seen at an earlier visit: null for a page that is new. */
+  readonly before: (claim: Claim) => { readonly page: PageRecord; readonly revisit: Revisit } | null;
   readonly maxDepth: number;
   readonly takeImages: boolean;
   readonly signal: AbortSignal;
@@ -49,9 +52,10 @@ export async function fetchPage(
   rules: Extract<OriginRules, { kind: 'rules' }>,
   context: PageContext,
 ): Promise<PageOutcome> {
+  const before = context.before(claim);
   const response = await context.fetcher.get(claim.url, {
     maxBytes: maxPageBytes,
-    headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1' },
+    headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1', ...conditions(before?.page) },
     refuse: (status, headers) => (status === 200 && !isHtml(headers) ? 'not-html' : null),
     refuseRedirect: (url) => refuseRedirect(url, context),
     signal: context.signal,
@@ -60,11 +64,24 @@ export async function fetchPage(
   const fetchedAtMs = Date.now();
   const failed = (status: 'failed' | 'refused' | 'skipped', reason: string, url = claim.url): PageOutcome => ({
     latencyMs,
-    page: { url, status, reason, fetchedAtMs },
+    // What was read at an earlier visit stays, so that its pairs can still be judged; the reason marks them.
+    page: { ...before?.page, url, status, reason, fetchedAtMs },
+    ...(before ? { revisit: before.revisit } : {}),
   });
   if (!response.ok) {
     const outcome = failed(isRefusal(response.reason) ? 'refused' : 'failed', response.reason);
     return response.temporary ? { ...outcome, again: response } : outcome;
+  }
+  if (before && (response.status === 304 || isSame(response, before))) {
+    const intervalMs = nextIntervalMs(before.revisit.intervalMs, false);
+    return {
+      latencyMs,
+      page: { ...before.page, status: 'unchanged', reason: null, fetchedAtMs },
+      revisit: { intervalMs, hash: before.revisit.hash },
+    };
+  }
+  if (before && (response.status === 404 || response.status === 410)) {
+    return failed('failed', 'gone');
   }
   if (response.status !== 200) {
     const outcome = failed('failed', `http-${response.status}`);
@@ -73,8 +90,20 @@ export async function fetchPage(
       ? { ...outcome, again }
       : outcome;
   }
-  return readPage(claim, host, rules, response, context);
+  return readPage(claim, host, rules, response, context, before);
 }
+
+/** Asks for a page only if it changed. One that scripts fill in may change while its HTML does not. */
+function conditions(page: PageRecord | undefined): Record<string, string> {
+  if (!page || page.rendered) return {};
+  return {
+    ...(page.etag ? { 'if-none-match': page.etag } : {}),
+    ...(page.lastModified ? { 'if-modified-since': page.lastModified } : {}),
+  };
+}
+
+const isSame = ({ status, body }: Fetched, { page, revisit }: { page: PageRecord; revisit: Revisit }): boolean =>
+  status === 200 && !page.rendered && page.reason !== 'needs-browser' && revisit.hash === bodyHash(body);
 
 async function readPage(
   claim: Claim,
@@ -82,6 +111,7 @@ async function readPage(
   rules: Extract<OriginRules, { kind: 'rules' }>,
   response: Fetched,
   context: PageContext,
+  before: ReturnType<PageContext['before']>,
 ): Promise<PageOutcome> {
   const { url, headers, latencyMs } = response;
   const html = decodeText(response.body, first(headers['content-type']));
@@ -150,6 +180,7 @@ async function readPage(
     ...(redirected
       ? { redirected: { url: claim.url, status: 'skipped' as const, reason: 'redirected', fetchedAtMs: Date.now() } }
       : {}),
+    revisit: { intervalMs: nextIntervalMs(before?.revisit.intervalMs ?? null, true), hash: bodyHash(response.body) },
     found,
     refused: page.refused,
     newUrls,

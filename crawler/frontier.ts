@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../dataset/user-error.ts';
+import type { Revisit } from './revisit.ts';
 import type { SitemapTexts } from './sitemap.ts';
 
 export type UrlKind = 'page' | 'image' | 'sitemap';
@@ -87,6 +88,13 @@ const schema = `
     text TEXT NOT NULL,
     PRIMARY KEY (page_url, image_url, text)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE revisits (
+    url_id INTEGER PRIMARY KEY,
+    due_at_ms INTEGER NOT NULL,
+    interval_ms INTEGER NOT NULL,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX revisits_due ON revisits (due_at_ms);
   CREATE TABLE origins (
     origin TEXT PRIMARY KEY,
     rules TEXT NOT NULL,
@@ -181,9 +189,45 @@ export class Frontier {
   }
 
   /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
-  requeue(url: string, kind: UrlKind): void {
+  requeue(url: string, kind: UrlKind): boolean {
     const row = this.sql.requeue.get(url, kinds.indexOf(kind)) as { hostId: number } | undefined;
     if (row) this.sql.hostQueued.run(row.hostId);
+    return row !== undefined;
+  }
+
+  /** Lets every host be asked at once, and robots.txt files that could not be fetched be asked for again. */
+  forgetFailures(): void {
+    this.db.exec(`
+      UPDATE hosts SET next_at_ms = 0, failures = 0 WHERE failures > 0;
+      DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'disallow';`);
+  }
+
+  /** When a page was last changed and is to be seen again; undefined for one that was never read. */
+  revisit(id: number): Revisit | undefined {
+    return this.sql.revisit.get(id) as Revisit | undefined;
+  }
+
+  setRevisit(id: number, { intervalMs, hash }: Revisit, nowMs: number): void {
+    this.sql.setRevisit.run(id, nowMs + intervalMs, intervalMs, hash);
+  }
+
+  /** Queues pages that are due for another visit (all that were ever read, with `Infinity`), in steps, and says how many. */
+  queueDue(nowMs: number): number {
+    const untilMs = Math.min(nowMs, parkedMs - 1);
+    let queued = 0;
+    for (;;) {
+      const step = this.atomically(() => {
+        const due = this.sql.due.all(untilMs, 10_000) as number[];
+        for (const id of due) {
+          const row = this.sql.requeueById.get(id) as { hostId: number } | undefined;
+          if (row) this.sql.hostQueued.run(row.hostId);
+          this.sql.revisitQueued.run(id);
+        }
+        return due.length;
+      });
+      queued += step;
+      if (step < 10_000) return queued;
+    }
   }
 
   /** Marks a URL that was fetched under another name as finished, whether it was known or not; a lease on it stays. */
@@ -317,6 +361,16 @@ function statements(db: Database.Database) {
     ),
     finishQueued: db.prepare('UPDATE urls SET state = 2 WHERE url = ? AND kind = ? AND state = 0'),
     hostUnqueued: db.prepare('UPDATE hosts SET queued = queued - 1 WHERE id = ?'),
+    revisit: db.prepare('SELECT interval_ms AS intervalMs, hash FROM revisits WHERE url_id = ?'),
+    setRevisit: db.prepare(
+      `INSERT INTO revisits (url_id, due_at_ms, interval_ms, hash) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms, interval_ms = excluded.interval_ms, hash = excluded.hash`,
+    ),
+    due: db.prepare('SELECT url_id FROM revisits WHERE due_at_ms <= ? LIMIT ?').pluck(),
+    requeueById: db.prepare(
+      'UPDATE urls SET state = 0, tries = 0 WHERE id = ? AND state = 2 RETURNING host_id AS hostId',
+    ),
+    revisitQueued: db.prepare(`UPDATE revisits SET due_at_ms = ${parkedMs} WHERE url_id = ?`),
     insertHost: db.prepare('INSERT INTO hosts (name) VALUES (?) ON CONFLICT DO NOTHING'),
     selectHostId: db.prepare('SELECT id FROM hosts WHERE name = ?').pluck(),
     hostQueued: db.prepare('UPDATE hosts SET queued = queued + 1 WHERE id = ?'),

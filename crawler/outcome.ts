@@ -2,6 +2,7 @@
 import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../dataset/ledger.ts';
 import type { RefusedImage } from './extract.ts';
 import type { Claim, NewUrl } from './frontier.ts';
+import type { Revisit } from './revisit.ts';
 import type { SitemapTexts } from './sitemap.ts';
 
 /** An image's measurements before it has a place in the raw store. */
@@ -27,6 +28,8 @@ export interface Outcome {
   readonly sitemapTexts?: readonly SitemapTexts[];
   readonly image?: ImageRecord;
   readonly decoded?: DecodedImage;
+  /** When to look at the page again, from now. */
+  readonly revisit?: Revisit;
   readonly crawlDelayMs?: number;
   readonly rendered?: { readonly gained: boolean };
   /** The page needs a browser and there is none. */

@@ -1,0 +1,29 @@
+/**
+ * When a page is looked at again: sooner when it had changed, later when it had not (Nutch's AdaptiveFetchSchedule), and
+ * what tells that it has not: the server's 304, or the same bytes as before.
+ */
+import { createHash } from 'node:crypto';
+
+const hourMs = 3_600_000;
+/** Ours: a day, between StormCrawler's (24 h) and Nutch's (30 days) first interval, nearer to the former. */
+export const firstIntervalMs = 24 * hourMs;
+/** StormCrawler's shortest and Nutch's longest interval. */
+const shortestMs = hourMs;
+const longestMs = 90 * 24 * hourMs;
+/** Nutch's rates: 0.4 longer when unchanged, 0.2 shorter when changed. */
+const longer = 1.4;
+const shorter = 0.8;
+
+export interface Revisit {
+  readonly intervalMs: number;
+  /** SHA-1 of the body, hexadecimal; empty when it is not known. */
+  readonly hash: string;
+}
+
+/** The next interval after a visit that found the page changed or not; a first visit has no interval before it. */
+export function nextIntervalMs(before: number | null, changed: boolean): number {
+  if (before === null) return firstIntervalMs;
+  return Math.round(Math.min(longestMs, Math.max(shortestMs, before * (changed ? shorter : longer))));
+}
+
+export const bodyHash = (body: Buffer): string => createHash('sha1').update(body).digest('hex');
