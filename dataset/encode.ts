@@ -31,6 +31,9 @@ export interface EncodedImage {
   readonly field: string;
   readonly width: number;
   readonly height: number;
+  /** Of the original as shown, after EXIF rotation. */
+  readonly originalWidth: number;
+  readonly originalHeight: number;
   /** The original's EXIF block, null when there is none. */
   readonly exif: Buffer | null;
 }
@@ -52,10 +55,10 @@ export async function encodeImage(bytes: Buffer, options: EncodeOptions = {}): P
   const turned = (meta.orientation ?? 1) >= 5;
   const width = turned ? meta.height : meta.width;
   const height = turned ? meta.width : meta.height;
-  const exif = meta.exif ?? null;
+  const original = { originalWidth: width, originalHeight: height, exif: meta.exif ?? null };
   const isPlain = meta.format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
   if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
-    return { bytes, field: fieldOf[meta.format] ?? meta.format, width, height, exif };
+    return { bytes, field: fieldOf[meta.format] ?? meta.format, width, height, ...original };
   }
   let pipeline = image.autoOrient();
   const largest = Math.max(width, height);
@@ -72,7 +75,7 @@ export async function encodeImage(bytes: Buffer, options: EncodeOptions = {}): P
     .toColourspace('srgb')
     .jpeg({ quality })
     .toBuffer({ resolveWithObject: true });
-  return { bytes: data, field: 'jpg', width: info.width, height: info.height, exif };
+  return { bytes: data, field: 'jpg', width: info.width, height: info.height, ...original };
 }
 
 /** The usual ending of a file in a format that sharp calls otherwise. */

@@ -68,7 +68,7 @@ export const shardColumns = {
   last_modified: 'STRING',
 } as const satisfies Record<keyof ShardRow, BasicType>;
 
-/** The bytes of a parquet file with these columns. A row without one of them has null there. */
+/** The bytes of a parquet file with these columns. A row without one of them has null there, a list is JSON. */
 export function parquetBytes(
   columns: Readonly<Record<string, BasicType>>,
   rows: readonly Readonly<Record<string, unknown>>[],
@@ -79,11 +79,14 @@ export function parquetBytes(
       columnData: Object.entries(columns).map(([name, type]) => ({
         name,
         type,
-        data: rows.map((row) => row[name] ?? null),
+        data: rows.map((row) => cell(row[name])),
       })),
     }),
   );
 }
+
+/** A list is written as JSON: a column of lists is read differently by every tool. */
+const cell = (value: unknown): unknown => (Array.isArray(value) ? JSON.stringify(value) : (value ?? null));
 
 /** All rows of a parquet file, or only some of their columns. */
 export async function readParquet(path: string, columns?: readonly string[]): Promise<Record<string, unknown>[]> {

@@ -18,7 +18,7 @@ export interface ShardItem {
   readonly image: (() => Buffer | null) | null;
   readonly failure: { readonly status: 'failed_to_download' | 'failed_to_resize'; readonly reason: string } | null;
   readonly fetchedAtMs: number | null;
-  /** Further columns and members, such as `texts` of an imported sample. */
+  /** Further columns and members, such as `texts` of an imported sample; a list is JSON in the table. */
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
@@ -147,6 +147,8 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
   const { width, height, field: imageField } = encoded;
   const row: ShardRow = {
     ...known,
+    original_width: known.original_width ?? encoded.originalWidth,
+    original_height: known.original_height ?? encoded.originalHeight,
     key,
     status: 'success',
     error_message: null,

@@ -1,0 +1,164 @@
+/** What every import yields, and how it becomes shards: the same files as an export, with a `texts` column for all captions. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type EncodeOptions, encodeSettings } from '../encode.ts';
+import { jsonSha256, manifestName, writeManifest } from '../manifest.ts';
+import { pairId } from '../pair.ts';
+import { shardColumns } from '../parquet.ts';
+import { type FinishedShard, writeIndexes } from '../shard-index.ts';
+import { type ShardItem, shardBytes, writeShard } from '../shard-writer.ts';
+import { expected } from '../user-error.ts';
+
+/** One image with its captions, in the order of its source. */
+export interface ImportedSample {
+  /** Its name in the source: a file, a key. */
+  readonly name: string;
+  readonly url: string;
+  /** The bytes, null when the image is not there. */
+  readonly image: Buffer | null;
+  /** Several captions of one image are one sample; `KEY.txt` has the first. */
+  readonly texts: readonly string[];
+  /** DataComp's id, where the source has one. */
+  readonly uid?: string;
+  readonly pageUrl?: string;
+  readonly licenseUrl?: string;
+}
+
+/** A source's samples by split, each read once and in order. */
+export type ImportedSplits = ReadonlyMap<string, AsyncIterable<ImportedSample> | Iterable<ImportedSample>>;
+
+export interface ImportWriteOptions extends EncodeOptions {
+  readonly outDir: string;
+  readonly samplesPerShard?: number;
+  readonly shardDigits?: number;
+  /** Only samples with one of these ids. */
+  readonly subset?: ReadonlySet<string>;
+}
+
+export interface ImportProgress {
+  readonly split: string;
+  readonly samples: number;
+}
+
+export interface ImportSummary {
+  readonly outDir: string;
+  readonly splits: Readonly<
+    Record<string, { readonly shards: number; readonly samples: number; readonly bytes: number }>
+  >;
+  /** Samples of the source that have no place in the shards, by reason. */
+  readonly failed: Readonly<Record<string, number>>;
+}
+
+/** Writes all splits. The same source and options give the same bytes; a killed import starts again from its first shard. */
+export async function writeImported(
+  splits: ImportedSplits,
+  options: ImportWriteOptions,
+  { onProgress, signal }: { onProgress?: (progress: ImportProgress) => void; signal?: AbortSignal } = {},
+): Promise<ImportSummary> {
+  const { outDir, samplesPerShard = 10_000, shardDigits = 5, subset } = options;
+  const encode = encodeSettings(options);
+  const configuration = { source: 'import', format: 'webdataset', samplesPerShard, shardDigits, ...encode };
+  const plan = jsonSha256(configuration);
+  const failed: Record<string, number> = {};
+  const fail = (reason: string, count = 1) => {
+    failed[reason] = (failed[reason] ?? 0) + count;
+  };
+  const done: Record<string, FinishedShard[]> = {};
+  mkdirSync(outDir, { recursive: true });
+  rmSync(join(outDir, manifestName), { force: true });
+  for (const [split, samples] of splits) {
+    const shards: FinishedShard[] = [];
+    done[split] = shards;
+    mkdirSync(join(outDir, split), { recursive: true });
+    let count = 0;
+    const items = wellFormed(samples, subset, fail)[Symbol.asyncIterator]();
+    for (let next = await items.next(); !next.done; ) {
+      async function* shardful(): AsyncGenerator<ShardItem> {
+        for (let images = 0; !next.done && images < samplesPerShard; next = await items.next()) {
+          if (next.value.image !== null) images++;
+          onProgress?.({ split, samples: ++count });
+          yield next.value;
+        }
+      }
+      const name = String(shards.length).padStart(shardDigits, '0');
+      const stats = await writeShard(join(outDir, split, name), shards.length, shardful(), plan, {
+        encode,
+        format: 'webdataset',
+        columns: importColumns,
+        shardDigits,
+        samplesPerShard,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      for (const [reason, times] of Object.entries(stats.status_dict)) if (reason !== 'success') fail(reason, times);
+      shards.push({ name, stats });
+    }
+  }
+  const summaries = Object.fromEntries(
+    Object.entries(done).map(([split, shards]) => [
+      split,
+      {
+        shards: shards.length,
+        samples: shards.reduce((sum, { stats }) => sum + stats.successes, 0),
+        bytes: shards.reduce((sum, { stats }) => sum + shardBytes(stats), 0),
+      },
+    ]),
+  );
+  const samples = Object.fromEntries(Object.entries(summaries).map(([split, { samples: one }]) => [split, one]));
+  if (Object.values(samples).every((one) => one === 0)) {
+    const reasons = Object.entries(failed).map(([reason, times]) => `${reason} ${times}`);
+    throw expected('at least one image with a text', 'import', reasons.join(', ') || 'none', 'check the paths');
+  }
+  writeManifest(outDir, { configuration, samples, files: writeIndexes(outDir, done, 'webdataset') });
+  return { outDir, splits: summaries, failed };
+}
+
+/** The columns of an import: those of an export and `texts`, a JSON array. */
+export const importColumns = { ...shardColumns, texts: 'STRING' } as const;
+
+/** Samples as the shard writer takes them; without a text, or outside of the subset, they are left out with a reason. */
+async function* wellFormed(
+  samples: AsyncIterable<ImportedSample> | Iterable<ImportedSample>,
+  subset: ReadonlySet<string> | undefined,
+  fail: (reason: string) => void,
+): AsyncGenerator<ShardItem> {
+  for await (const { name, url, image, texts: found, uid, pageUrl, licenseUrl } of samples) {
+    const texts = found.map((text) => text.replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
+    const caption = texts[0];
+    if (caption === undefined) {
+      fail('no-text');
+      continue;
+    }
+    const id = uid ?? pairId(url || name, caption);
+    if (subset !== undefined && !subset.has(id)) {
+      fail('not-in-subset');
+      continue;
+    }
+    yield {
+      row: {
+        url,
+        caption,
+        original_width: null,
+        original_height: null,
+        sha256: image === null ? null : createHash('sha256').update(image).digest('hex'),
+        uid: id,
+        text: caption,
+        found_text: caption,
+        source: 'list',
+        page_url: pageUrl ?? '',
+        page_title: '',
+        phash: null,
+        license_url: licenseUrl ?? null,
+        rights: null,
+        scores: null,
+        fetched_at: null,
+        http_etag: null,
+        last_modified: null,
+      },
+      image: image === null ? null : () => image,
+      failure: image === null ? { status: 'failed_to_download', reason: 'missing-image' } : null,
+      fetchedAtMs: null,
+      more: { texts },
+    };
+  }
+}
