@@ -1,0 +1,83 @@
+"""What other people's tools make of an export. Arguments: the webdataset export, the parquet export, the jsonl export, and
+a folder to write foreign shards into. Prints one line for each check; any exception ends it with status 1."""
+
+import glob
+import io
+import json
+import sys
+
+import datasets
+import mlcroissant
+import pyarrow.parquet
+import webdataset
+from PIL import Image
+
+try:
+    import wids
+except ModuleNotFoundError:  # wids imports torch, which is gigabytes: with it the index is checked, without it the rest
+    wids = None
+
+tars, parquet, jsonl, foreign = sys.argv[1:5]
+manifest = json.load(open(f"{tars}/manifest.json"))
+train, validation = manifest["samples"]["train"], manifest["samples"]["validation"]
+datasets.disable_progress_bars()
+
+
+def check(name, got, wanted):
+    if got != wanted:
+        raise SystemExit(f"not ok  {name}: expected {wanted}, got {got}")
+    print(f"ok  {name}: {got}")
+
+
+def shards(split):
+    return sorted(glob.glob(f"{tars}/{split}/*.tar"))
+
+
+samples = list(webdataset.WebDataset(shards("train"), shardshuffle=False).decode("pil").to_tuple("jpg", "txt", "json"))
+check("webdataset iterates and decodes", len(samples), train)
+check("webdataset: text and JSON agree", all(text == about["caption"] for _, text, about in samples), True)
+check("webdataset: sizes are as the JSON says", all(i.size == (a["width"], a["height"]) for i, _, a in samples), True)
+braces = f"{tars}/train/{{00000..{len(shards('train')) - 1:05d}}}.tar"
+check("webdataset takes the brace range", sum(1 for _ in webdataset.WebDataset(braces, shardshuffle=False)), train)
+
+if wids is None:
+    print("--  wids was not tried: install torch into the environment")
+else:
+    indexed = wids.ShardListDataset(f"{tars}/train/index.json", cache_dir=f"{foreign}/wids", keep=True)
+    check("wids has the length", len(indexed), train)
+    check("wids reads at random", indexed[train - 1][".txt"], samples[-1][1])
+
+loaded = datasets.load_dataset("webdataset", data_files={"train": shards("train"), "validation": shards("validation")})
+check("datasets loads webdataset", (loaded["train"].num_rows, loaded["validation"].num_rows), (train, validation))
+check("datasets: image and text", (loaded["train"][0]["jpg"].size, loaded["train"][0]["txt"]), (samples[0][0].size, samples[0][1]))
+check("datasets streams webdataset", sum(1 for _ in datasets.load_dataset("webdataset", data_files=shards("train"), split="train", streaming=True)), train)
+
+by_card = datasets.load_dataset(tars)
+check("datasets reads the card's splits", (by_card["train"].num_rows, by_card["validation"].num_rows), (train, validation))
+
+rows = datasets.load_dataset("parquet", data_files=sorted(glob.glob(f"{parquet}/train/*.parquet")), split="train")
+check("datasets loads parquet", rows.num_rows, train)
+check("datasets: parquet has images", type(rows.features["image"]).__name__, "Image")
+check("datasets: parquet's image opens", rows[0]["image"].size, samples[0][0].size)
+
+lines = datasets.load_dataset("json", data_files=sorted(glob.glob(f"{jsonl}/train/*.jsonl")), split="train")
+check("datasets loads jsonl", lines.num_rows, train)
+check("jsonl names files that open", Image.open(f"{jsonl}/train/{lines[0]['file_name']}").size, samples[0][0].size)
+
+table = pyarrow.parquet.read_table(f"{tars}/train/00000.parquet")
+wanted = ["url", "caption", "key", "status", "error_message", "width", "height", "original_width", "original_height", "exif", "sha256"]
+check("pyarrow reads the table: img2dataset's columns first", table.column_names[: len(wanted)], wanted)
+check("pyarrow: integers are int32", {str(table.schema.field(n).type) for n in ("width", "height")}, {"int32"})
+
+croissant = mlcroissant.Dataset(f"{tars}/croissant.json")
+check("mlcroissant validates", list(croissant.metadata.ctx.issues.errors), [])
+check("mlcroissant reads texts", sum(1 for _ in croissant.records("train-texts")), train)
+check("mlcroissant reads images", sum(1 for _ in croissant.records("validation-images")), validation)
+
+with webdataset.ShardWriter(f"{foreign}/%05d.tar", maxcount=4, verbose=0) as sink:
+    for i, (image, text, _) in enumerate(samples[:10]):
+        pixels = io.BytesIO()
+        image.save(pixels, "PNG" if i % 2 else "JPEG")
+        sink.write({"__key__": f"a/sample{i}", "png" if i % 2 else "jpg": pixels.getvalue(), "txt": text, "json": {"n": i}})
+rows.select(range(10)).to_parquet(f"{foreign}/train-00000-of-00001.parquet")
+print("ok  foreign shards and parquet written: 10 samples each")

@@ -1,0 +1,63 @@
+/**
+ * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
+ * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
+ * wids, datasets, pyarrow and mlcroissant, and reads what webdataset and datasets wrote. Not part of `npm test`.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportShards } from '../../dataset/export.ts';
+import { importDataset } from '../../dataset/import.ts';
+import { readShards } from '../../dataset/shard-reader.ts';
+import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+
+const here = new URL('.', import.meta.url).pathname;
+const cache = process.env.LAIT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lait');
+const venv = process.env.LAIT_INTEROP_VENV ?? join(cache, 'interop');
+const python = join(venv, 'bin/python');
+
+function run(command: string, args: readonly string[]): void {
+  const { status, error } = spawnSync(command, args, {
+    stdio: 'inherit',
+    env: { ...process.env, HF_HUB_OFFLINE: '1', HF_DATASETS_CACHE: join(root, 'hf'), HF_HOME: join(root, 'hf') },
+  });
+  if (error !== undefined) throw error;
+  assert.equal(status, 0, `${command} ${args[0]} ended with ${status}`);
+}
+
+const root = mkdtempSync(join(tmpdir(), 'lait-interop-'));
+try {
+  if (!existsSync(join(venv, 'ready'))) {
+    mkdirSync(cache, { recursive: true });
+    run('python3', ['-m', 'venv', venv]);
+    run(python, ['-m', 'pip', 'install', '--quiet', '-r', join(here, 'requirements.txt')]);
+    writeFileSync(join(venv, 'ready'), '');
+  }
+  const corpusDir = join(root, 'corpus');
+  await writeSmallCorpus(corpusDir, { images: 60, failed: 5 });
+  const outs = ['webdataset', 'parquet', 'jsonl'] as const;
+  for (const format of outs) {
+    await exportShards({ corpusDir, outDir: join(root, format), format, samplesPerShard: 20, validationFraction: 0.2 });
+  }
+  const foreign = join(root, 'foreign');
+  mkdirSync(foreign);
+  run(python, [join(here, 'check.py'), ...outs.map((format) => join(root, format)), foreign]);
+
+  const bad: string[] = [];
+  const onBad = ({ reason }: { reason: string }) => bad.push(reason);
+  const texts: string[] = [];
+  for await (const { fields } of readShards({ paths: foreign, onBad })) texts.push(fields.txt!.toString());
+  assert.deepEqual([texts.length, bad], [10, []]);
+  console.log('ok  our reader iterates shards of Python webdataset:', texts.length);
+  const shards = await importDataset({ from: 'webdataset', paths: foreign }, { outDir: join(root, 'imported') });
+  assert.deepEqual([shards.splits.train!.samples, shards.failed], [10, {}]);
+  console.log('ok  our import takes shards of Python webdataset:', shards.splits.train!.samples);
+  const paths = [join(foreign, 'train-00000-of-00001.parquet')];
+  const table = await importDataset({ from: 'parquet', paths }, { outDir: join(root, 'imported-parquet') });
+  assert.deepEqual([table.splits.train!.samples, table.failed], [10, {}]);
+  console.log('ok  our import takes parquet of Hugging Face datasets:', table.splits.train!.samples);
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
