@@ -124,8 +124,14 @@ export function shardNames(folder: string): string[] {
     .sort();
 }
 
+/** An image and the samples that show it: several captions of an image lie together. */
+interface Job {
+  readonly image: Buffer;
+  readonly keys: string[];
+}
+
 interface Waiting {
-  readonly keys: readonly string[];
+  readonly jobs: readonly Job[];
   readonly found: Promise<(Regions | null)[]>;
 }
 
@@ -137,7 +143,7 @@ async function extractShard(
   const { source } = column;
   const counts = await column.resume();
   let bytesRead = 0;
-  let batch: { key: string; image: Buffer }[] = [];
+  let batch: Job[] = [];
   let running: Waiting | undefined;
   const fail = (key: string, reason: string) => {
     counts.failed++;
@@ -145,21 +151,19 @@ async function extractShard(
   };
   const settle = async () => {
     if (!running) return;
-    const { keys, found } = running;
+    const { jobs, found } = running;
     running = undefined;
-    (await found).forEach((regions, index) => {
-      const key = keys[index] as string;
-      if (regions === null) fail(key, 'cannot-decode');
-      else column.add(key, topRegions(regions, maxRegions, detector.featureSize));
-    });
+    for (const [index, regions] of (await found).entries()) {
+      for (const key of jobs[index]?.keys ?? []) {
+        if (regions === null) fail(key, 'cannot-decode');
+        else column.add(key, topRegions(regions, maxRegions, detector.featureSize));
+      }
+    }
     report(counts.images, bytesRead);
   };
   // While TensorFlow computes one batch, the next is decoded.
   const flush = async () => {
-    const next: Waiting = {
-      keys: batch.map(({ key }) => key),
-      found: detector.detect(batch.map(({ image }) => image)),
-    };
+    const next: Waiting = { jobs: batch, found: detector.detect(batch.map(({ image }) => image)) };
     next.found.catch(() => {}); // it is awaited in `settle`, perhaps after another one has failed
     batch = [];
     await settle();
@@ -169,8 +173,15 @@ async function extractShard(
   for await (const { key, fields } of samples) {
     signal?.throwIfAborted();
     for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
-    if (column.claim(key)) batch.push({ key, image: fields[imageFields.find((name) => fields[name])!]! });
+    if (!column.claim(key)) continue;
+    const image = fields[imageFields.find((name) => fields[name])!]!;
+    const last = batch.at(-1);
+    if (last?.image.equals(image)) {
+      last.keys.push(key);
+      continue;
+    }
     if (batch.length >= detector.batchSize) await flush();
+    batch.push({ image, keys: [key] });
   }
   if (batch.length > 0) await flush();
   await settle();

@@ -102,9 +102,12 @@ test('a run that was stopped goes on to the same bytes', async () => {
   const outDir = join(folder, 'stopped');
   const stop = new AbortController();
   const onProgress = ({ images }: { images: number }) => images >= 2 && stop.abort();
-  await assert.rejects(extractRegions({ shards, outDir, detector, signal: stop.signal, onProgress }), {
-    name: 'AbortError',
-  });
+  await assert.rejects(
+    extractRegions({ shards, outDir, detector: { ...detector, batchSize: 1 }, signal: stop.signal, onProgress }),
+    {
+      name: 'AbortError',
+    },
+  );
   assert.equal(Object.keys(files(outDir)).filter((name) => name.endsWith('.partial')).length, 1);
   await extractRegions({ shards, outDir, detector });
   assert.deepEqual(files(outDir), undisturbed);
@@ -141,6 +144,26 @@ test('a shard that has changed is done again', async () => {
   utimesSync(join(own, '00000.tar'), 1, 1);
   assert.equal((await extractRegions({ shards: own, outDir, detector })).shardsKept, 0);
   assert.notDeepEqual(readFileSync(join(outDir, '00000.tar')), first);
+});
+
+test('an image with several texts is detected once', async () => {
+  const own = join(folder, 'captions');
+  mkdirSync(own);
+  const tar = new TarWriter(join(own, '00000.tar'));
+  const [red, black] = [await image(255), await image(0)];
+  for (const [index, png] of [red, red, red, black, black].entries()) tar.add(`k${index}`, { png });
+  tar.commit();
+  const seen: number[] = [];
+  const counting = {
+    ...detector,
+    batchSize: 2,
+    detect: (images: readonly Buffer[]) => {
+      seen.push(images.length);
+      return detector.detect(images);
+    },
+  };
+  const summary = await extractRegions({ shards: own, outDir: join(folder, 'captioned'), detector: counting });
+  assert.deepEqual([summary.images, seen], [5, [2]]);
 });
 
 test('what the operator got wrong is one line', async () => {
