@@ -14,7 +14,7 @@ import { rightsOf } from './rights.ts';
 import type { SitemapTexts } from './sitemap.ts';
 
 /** Ours: Googlebot reads 15 MB, Nutch 1 MB; HTML of more than 8 MB is no page that a person reads. */
-const maxPageBytes = 8_000_000;
+export const maxPageBytes = 8_000_000;
 
 /** Priorities: images at once, so that a crawl yields samples from the start; sitemap files; pages by how rich in images they look. */
 export const priority = { image: 1000, sitemap: 900, sitemapEntry: 100, seed: 500, page: 0 } as const;

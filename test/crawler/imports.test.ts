@@ -1,0 +1,161 @@
+/** Pairs that do not come from a crawl of pages: lists of URLs and web archives. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { parquetWriteFile } from 'hyparquet-writer';
+import { WARCRecord, WARCSerializer } from 'warcio';
+import { crawl } from '../../crawler/crawl.ts';
+import { importUrlList } from '../../crawler/url-list.ts';
+import { importWarc } from '../../crawler/warc.ts';
+import { UserError } from '../../dataset/user-error.ts';
+import { temporaryCorpus } from '../helpers/corpus.ts';
+import { picture } from '../helpers/picture.ts';
+import { type Site, startSite } from '../helpers/site.ts';
+
+const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
+let site: Site;
+const folder = mkdtempSync(join(tmpdir(), 'lait-lists-'));
+before(async () => {
+  site = await startSite({ routes: { '/a.jpg': await picture(1), '/b.jpg': await picture(2) } });
+});
+after(async () => {
+  await site.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('lists of URLs', () => {
+  const rows = () => [
+    { url: `${site.url}/a.jpg`, caption: 'A first, "quoted" picture' },
+    { url: `${site.url}/b.jpg`, caption: 'A second picture' },
+    { url: `${site.url}/c.jpg`, caption: 'A missing picture' },
+    { url: 'no url at all', caption: 'A row of no use' },
+  ];
+  const csv = () =>
+    `url,caption\n${rows()
+      .map(({ url, caption }) => `${url},"${caption.replaceAll('"', '""')}"`)
+      .join('\n')}\n`;
+  const files: { name: string; write: (path: string) => void; captions?: boolean }[] = [
+    { name: 'list.csv', write: (path) => writeFileSync(path, csv()) },
+    { name: 'list.csv.gz', write: (path) => writeFileSync(path, gzipSync(csv())) },
+    {
+      name: 'list.tsv',
+      write: (path) =>
+        writeFileSync(
+          path,
+          `url\tcaption\n${rows()
+            .map((row) => `${row.url}\t${row.caption}`)
+            .join('\n')}`,
+        ),
+    },
+    {
+      name: 'list.jsonl',
+      write: (path) =>
+        writeFileSync(
+          path,
+          rows()
+            .map((row) => JSON.stringify(row))
+            .join('\n'),
+        ),
+    },
+    {
+      name: 'list.txt',
+      write: (path) =>
+        writeFileSync(
+          path,
+          rows()
+            .map((row) => `${row.url}\t${row.caption}`)
+            .join('\r\n'),
+        ),
+    },
+    {
+      name: 'list.parquet',
+      write: (filename) =>
+        parquetWriteFile({
+          filename,
+          columnData: [
+            { name: 'url', data: rows().map(({ url }) => url), type: 'STRING' },
+            { name: 'caption', data: rows().map(({ caption }) => caption), type: 'STRING' },
+          ],
+        }),
+    },
+  ];
+  for (const { name, write } of files) {
+    test(name, async (t) => {
+      const corpus = temporaryCorpus();
+      t.after(() => corpus.remove());
+      const file = join(folder, name);
+      write(file);
+      const summary = await importUrlList({ corpusDir: corpus.dir, file }, corpus);
+      assert.deepEqual(summary, { rows: 4, unusable: 1, queued: 3 });
+      assert.deepEqual(await importUrlList({ corpusDir: corpus.dir, file }, corpus), {
+        rows: 4,
+        unusable: 1,
+        queued: 0,
+      });
+      await crawl({ ...own, seeds: [], corpusDir: corpus.dir }, corpus);
+      assert.deepEqual(corpus.images(), { '/a.jpg': 'success', '/b.jpg': 'success', '/c.jpg': 'http-404' });
+      assert.deepEqual(corpus.ledger.db.prepare('SELECT text FROM pairs ORDER BY text').pluck().all(), [
+        'A first, "quoted" picture',
+        'A missing picture',
+        'A second picture',
+      ]);
+    });
+  }
+
+  for (const { name, content } of [
+    { name: 'missing.csv', content: null },
+    { name: 'other.csv', content: 'link,text\nhttps://a.example/x.jpg,hello\n' },
+    { name: 'list.xlsx', content: 'x' },
+  ]) {
+    test(`${name} is a user error`, async (t) => {
+      const corpus = temporaryCorpus();
+      t.after(() => corpus.remove());
+      if (content !== null) writeFileSync(join(folder, name), content);
+      await assert.rejects(importUrlList({ corpusDir: corpus.dir, file: join(folder, name) }, corpus), UserError);
+    });
+  }
+});
+
+test('a WARC file goes through the same extraction', async (t) => {
+  const corpus = temporaryCorpus();
+  t.after(() => corpus.remove());
+  const html = (n: number, extra = ''): string =>
+    `${extra}<title>Page ${n}</title><main><h1>Archive</h1><p><img src="/${n === 1 ? 'a' : 'b'}.jpg" alt="An archived picture ${n}"></p></main>`;
+  const record = (url: string, type: string, body: string, headers: Record<string, string> = {}) =>
+    WARCRecord.create(
+      {
+        url,
+        date: '2024-01-02T03:04:05Z',
+        type: 'response',
+        warcVersion: 'WARC/1.0',
+        statusline: 'HTTP/1.1 200 OK',
+        httpHeaders: { 'Content-Type': type, ...headers },
+      },
+      (async function* () {
+        yield Buffer.from(body);
+      })(),
+    );
+  const records = [
+    record(`${site.url}/1.html`, 'text/html; charset=utf-8', html(1)),
+    record(`${site.url}/2.html`, 'text/html', html(2), { 'X-Robots-Tag': 'noai' }),
+    record(`${site.url}/3.css`, 'text/css', 'p {}'),
+  ];
+  const parts = await Promise.all(records.map((one) => WARCSerializer.serialize(one, { gzip: true })));
+  const file = join(folder, 'x.warc.gz');
+  writeFileSync(file, Buffer.concat(parts));
+  assert.deepEqual(await importWarc({ corpusDir: corpus.dir, file }, corpus), {
+    records: 3,
+    pages: 2,
+    refused: 1,
+    images: 1,
+  });
+  await crawl({ ...own, seeds: [], corpusDir: corpus.dir }, corpus);
+  assert.deepEqual(corpus.pages(), { '/1.html': 'fetched', '/2.html': 'rights-noai' });
+  assert.deepEqual(corpus.pairs(), [
+    '/a.jpg | alt | An archived picture 1 | /1.html',
+    '/a.jpg | heading | Archive | /1.html',
+  ]);
+});
