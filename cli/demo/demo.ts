@@ -54,7 +54,7 @@ const stepsOf = (url: string, steps: number): string[][] => [
     '--allow-private',
     ...['--min-delay-ms', '0'],
   ],
-  ['Keep what a model can learn from: English, large enough, no copies', 'filter', '--min-words', '2'],
+  ['Keep what a model can learn from: English, large enough, no copies', 'filter'],
   ['Write shards, one image in seven held out', 'export', '--validation-fraction', '0.15'],
   ['Look at the pictures with an object detector', 'regions', '--input-side-px', '256'],
   [
