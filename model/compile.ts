@@ -66,16 +66,20 @@ export class CompiledProgram implements Program {
     this.waiting = new Map([...this.shapes].map(([name, shape]) => [name, new Float32Array(size(shape))]));
   }
 
+  prepare(routine: string, inputs: Arrays): void {
+    const key = keyOf(routine, inputs);
+    if (this.recordings.has(key)) return;
+    const body = this.options.routines[routine];
+    if (!body) throw new Error(`The program has no routine ${routine}.`);
+    const recording = record(body, inputs, this.options);
+    this.stop();
+    this.recordings.set(key, recording);
+  }
+
   run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
-    const key = `${routine} ${Object.entries(inputs).map(([name, { shape }]) => `${name}[${shape}]`)}`;
-    let recording = this.recordings.get(key);
-    if (!recording) {
-      const body = this.options.routines[routine];
-      if (!body) throw new Error(`The program has no routine ${routine}.`);
-      recording = record(body, inputs, this.options);
-      this.stop();
-      this.recordings.set(key, recording);
-    }
+    this.prepare(routine, inputs);
+    const key = keyOf(routine, inputs);
+    const recording = this.recordings.get(key) as Recording;
     const graph = this.start();
     const prefix = `f${[...this.recordings.keys()].indexOf(key)}`;
     const fed: Record<string, NamedArray> = {};
@@ -149,6 +153,9 @@ export class CompiledProgram implements Program {
     );
   }
 }
+
+const keyOf = (routine: string, inputs: Arrays) =>
+  `${routine} ${Object.entries(inputs).map(([name, { shape }]) => `${name}[${shape}]`)}`;
 
 const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 const variableNode = (name: string) => `v/${name}`;

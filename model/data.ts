@@ -36,9 +36,12 @@ export interface BatchPlan {
   readonly seed: number;
   /** Lengths that texts and images are padded to, ascending; the last one holds all. */
   readonly buckets: Buckets;
-  /** Batches that one window makes; more sort better, fewer mix better. Ours: 16. */
+  /** Batches that one window makes; more sort better, fewer mix better. */
   readonly windowBatches?: number;
 }
+
+/** Ours. */
+export const defaultWindowBatches = 16;
 
 export const start: Position = { epoch: 0, window: 0, batch: 0 };
 
@@ -61,7 +64,7 @@ export interface Buckets {
   readonly regions: readonly number[];
 }
 
-/** Lengths to pad to: the longest, its half and its quarter, but none too short to be worth a graph of its own. */
+/** Lengths to pad to: the longest and its half, unless that is too short to be worth a graph of its own. */
 export function lengthBuckets({
   maxPieces,
   maxRegions,
@@ -70,10 +73,10 @@ export function lengthBuckets({
   readonly maxRegions: number;
 }): Buckets {
   const upTo = (longest: number, least: number) => {
-    const shorter = [longest / 4, longest / 2].map(Math.ceil).filter((length) => length >= least);
-    return [...new Set([...shorter, longest])].sort((a, b) => a - b);
+    const half = Math.ceil(longest / 2);
+    return half >= least ? [half, longest] : [longest];
   };
-  return { pieces: upTo(maxPieces, 8), regions: upTo(maxRegions, 2) };
+  return { pieces: upTo(maxPieces, 8), regions: upTo(maxRegions, 5) };
 }
 
 /** The first bucket that holds a length; the last one for what is cut to it. */
@@ -83,7 +86,7 @@ export const bucketFor = (buckets: readonly number[], length: number): number =>
 /** Batches without end, from a position on. Throws a UserError where an epoch has no two examples of different images. */
 export async function* batches(
   source: ExampleSource,
-  { batchSize, seed, buckets, windowBatches = 16 }: BatchPlan,
+  { batchSize, seed, buckets, windowBatches = defaultWindowBatches }: BatchPlan,
   from: Position = start,
 ): AsyncGenerator<PlannedBatch> {
   for (let epoch = from.epoch; ; epoch++) {

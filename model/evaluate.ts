@@ -81,20 +81,19 @@ export async function evaluateRetrieval(
       );
     }
   }
-  const total = sets.reduce(
-    (sum, { images, texts }) => sum + pairCount(images.length, texts.length, method, candidates),
-    0,
-  );
+  // What ITC chooses for reranking is known only when it has; until then the most that it can be.
+  const left = sets.map(({ images, texts }) => mostPairs(images.length, texts.length, method, candidates));
   const started = performance.now();
   let done = 0;
   const speed = () => done / Math.max(1e-3, (performance.now() - started) / 1000);
   const score = scorer(checkpoint, options);
   try {
     const results: { found: ByDirection; chance: ByDirection }[] = [];
-    for (const set of sets) {
-      const table = await scoreTable(set, score, { method, candidates }, async (count) => {
-        done += count;
-        onProgress?.({ done, total, pairsPerSecond: speed() });
+    for (const [fold, set] of sets.entries()) {
+      const table = await scoreTable(set, score, { method, candidates }, async (scored, remaining) => {
+        done += scored;
+        left[fold] = remaining;
+        onProgress?.({ done, total: done + left.reduce((sum, pairs) => sum + pairs, 0), pairsPerSecond: speed() });
         await setImmediate();
         signal?.throwIfAborted();
       });
@@ -155,7 +154,7 @@ interface Method {
   readonly candidates: number;
 }
 
-function pairCount(images: number, texts: number, method: Method['method'], candidates: number): number {
+function mostPairs(images: number, texts: number, method: Method['method'], candidates: number): number {
   if (method === 'itm') return images * texts;
   if (method === 'itc') return 0;
   return images * Math.min(candidates, texts) + texts * Math.min(candidates, images);
@@ -171,29 +170,32 @@ async function scoreTable(
   { images, texts }: RetrievalSet,
   score: Scorer,
   { method, candidates }: Method,
-  tick: (pairs: number) => Promise<void>,
+  tick: (scored: number, remaining: number) => Promise<void>,
 ): Promise<Float32Array> {
   const table = new Float32Array(images.length * texts.length);
-  const fill = async (pairs: readonly PairIndex[], above: number) => {
+  const fill = async (pairs: readonly PairIndex[], later = 0) => {
     const step = 2048;
     for (let from = 0; from < pairs.length; from += step) {
       const chosen = pairs.slice(from, from + step);
       const logits = score.match(images, texts, chosen);
       chosen.forEach(([image, text], index) => {
-        table[image * texts.length + text] = above + (logits[index] as number);
+        table[image * texts.length + text] = logits[index] as number;
       });
-      await tick(chosen.length);
+      await tick(chosen.length, pairs.length - from - chosen.length + later);
     }
   };
   if (method === 'itm') {
     // Texts of similar length together, and blocks that share images and texts, so that little is padded or embedded twice.
     const byLength = texts.map((_, index) => index).sort((a, b) => (texts[a]?.length ?? 0) - (texts[b]?.length ?? 0));
     const block = 16;
+    let left = texts.length * images.length;
     for (let text = 0; text < texts.length; text += block) {
       const some = byLength.slice(text, text + block);
-      const pairs: PairIndex[] = [];
-      for (let image = 0; image < images.length; image++) for (const one of some) pairs.push([image, one]);
-      await fill(pairs, 0);
+      left -= some.length * images.length;
+      await fill(
+        images.flatMap((_, image) => some.map((one) => [image, one] as const)),
+        left,
+      );
     }
     return table;
   }
@@ -206,12 +208,18 @@ async function scoreTable(
       table[image * texts.length + text] = sum;
     }
   }
-  if (method === 'rerank') await fill(likeliest(table, images.length, texts.length, candidates), aboveAll);
+  if (method === 'rerank') {
+    const chosen = likeliest(table, images.length, texts.length, candidates);
+    table.forEach((similarity, index) => {
+      table[index] = similarity - belowAll;
+    });
+    await fill(chosen);
+  }
   return table;
 }
 
-/** Lifts every reranked score above every similarity, which is at most 1. */
-const aboveAll = 1e4;
+/** Puts what was not reranked below every logit, in the order of its similarity. */
+const belowAll = 1e3;
 
 /** For each row and each column of a table its highest places. */
 function likeliest(table: Float32Array, images: number, texts: number, candidates: number): PairIndex[] {

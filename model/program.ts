@@ -27,6 +27,8 @@ class EagerProgram implements Program {
     );
   }
 
+  prepare(): void {}
+
   run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
     const { parameters, routines, optimizer } = this.options;
     const variable = (name: string) => this.variables.get(name) as Variable;

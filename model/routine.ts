@@ -38,6 +38,8 @@ export type Values = Map<string, Float32Array>;
 
 export interface Program {
   readonly compiled: boolean;
+  /** Gets ready for a routine at a shape. What is made ready together is compiled once instead of each time again. */
+  prepare(routine: string, inputs: Arrays): void;
   /** Runs a routine, and the optimiser where it gives gradients; then `rates` is needed. */
   run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array>;
   /** A copy of every variable. */

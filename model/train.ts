@@ -18,7 +18,7 @@ import {
   type TrainingState,
 } from './checkpoint.ts';
 import { checkConfig, type ModelConfig } from './config.ts';
-import { batches, type ExampleSource, lengthBuckets, type PlannedBatch, start } from './data.ts';
+import { batches, defaultWindowBatches, type ExampleSource, lengthBuckets, type PlannedBatch, start } from './data.ts';
 import type { Example } from './example.ts';
 import { type ObjectiveName, type ObjectiveWeights, objectiveNames, paperObjectives } from './objective.ts';
 import { type AdamW, adamW, ratesAt } from './optimizer.ts';
@@ -168,6 +168,10 @@ export async function pretrain(
     const save = () => saveCheckpoint(runDir, { ...description, standard }, state, running.values(), { keep });
 
     const plan = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
+    await prepare(running, batches(source, plan, state.position), setup, {
+      batchSize,
+      validates: validation.length > 1,
+    });
     const upcoming = batches(source, plan, state.position);
     let tally = new Tally();
     let last: PretrainProgress | undefined;
@@ -211,6 +215,26 @@ export async function pretrain(
     };
   } finally {
     running.dispose();
+  }
+}
+
+/** Compiles the shapes of the first batches, and validation's, together. */
+async function prepare(
+  running: Program,
+  upcoming: AsyncGenerator<PlannedBatch>,
+  setup: Parameters<typeof trainingBatch>[2],
+  { batchSize, validates }: { readonly batchSize: number; readonly validates: boolean },
+): Promise<void> {
+  let left = defaultWindowBatches;
+  for await (const { examples, pieces, regions } of upcoming) {
+    const arrays = trainingBatch(examples, { pairs: batchSize, pieces, regions }, setup, random(0));
+    running.prepare('train', { ...arrays, seed: { shape: [2], values: Int32Array.of(0, 0) } });
+    if (validates && left === defaultWindowBatches) {
+      const { maxPieces, maxRegions } = setup.config;
+      const shape = { pairs: batchSize, pieces: maxPieces, regions: maxRegions };
+      running.prepare('validate', trainingBatch(examples, shape, setup, random(0)));
+    }
+    if (--left === 0) break;
   }
 }
 

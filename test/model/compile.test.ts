@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tf } from '../../model/backend.ts';
+import { trainingBatch } from '../../model/batch.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { adamW, ratesAt } from '../../model/optimizer.ts';
+import { parameterSpecs } from '../../model/parameters.ts';
+import { program } from '../../model/program.ts';
+import { random } from '../../model/random.ts';
+import { type Precision, type Program, startValues } from '../../model/routine.ts';
+import { trainRoutine, validateRoutine } from '../../model/step.ts';
+import { batchSetup, config, smallExamples } from './small-model.ts';
+
+const examples = smallExamples(8);
+const parameters = parameterSpecs({ ...config, layers: 2 }, { itc: true });
+
+function make({ dropout, ...running }: { compiled: boolean; dropout: number; precision?: Precision }): Program {
+  const own: ModelConfig = { ...config, layers: 2, dropout };
+  const setup = { ...batchSetup, config: own };
+  const routines = { train: trainRoutine(setup, adamW), validate: validateRoutine(setup) };
+  const made = program({ parameters, routines, optimizer: adamW, ...running });
+  made.load(startValues(parameters, 3));
+  return made;
+}
+
+function batch(step: number, pieces = config.maxPieces) {
+  const shape = { pairs: examples.length, pieces, regions: config.maxRegions };
+  const arrays = trainingBatch(examples, shape, batchSetup, random(9, step));
+  return { ...arrays, seed: { shape: [2], values: Int32Array.of(1, step * 1000) } };
+}
+
+function losses(running: Program, steps: number): number[] {
+  return Array.from({ length: steps }, (_, step) => {
+    return running.run('train', batch(step), ratesAt(adamW, step, 2e-3)).loss?.[0] as number;
+  });
+}
+
+function furthest(one: readonly number[], other: readonly number[]): number {
+  return Math.max(...one.map((loss, step) => Math.abs(loss - (other[step] as number)) / Math.abs(loss)));
+}
+
+for (const dropout of [0, 0.1]) {
+  test(`20 compiled steps equal 20 eager ones, dropout ${dropout}`, () => {
+    const [eager, compiled] = [make({ compiled: false, dropout }), make({ compiled: true, dropout })];
+    const [wanted, got] = [losses(eager, 20), losses(compiled, 20)];
+    assert.ok(furthest(wanted, got) < 1e-4, `${furthest(wanted, got)}`);
+    assert.ok((wanted.at(-1) as number) < (wanted[0] as number), 'the loss falls');
+    const weights = compiled.values();
+    for (const [name, values] of eager.values()) {
+      const own = weights.get(name) as Float32Array;
+      const apart = Math.max(...values.map((value, index) => Math.abs(value - (own[index] as number))));
+      assert.ok(apart < 1e-3, `${name} differs by ${apart}`);
+    }
+    eager.dispose();
+    compiled.dispose();
+  });
+}
+
+test('the same seed gives the same run, bit for bit, dropout on', () => {
+  const [one, other] = [make({ compiled: true, dropout: 0.1 }), make({ compiled: true, dropout: 0.1 })];
+  assert.deepEqual(losses(one, 10), losses(other, 10));
+  one.dispose();
+  other.dispose();
+});
+
+test('another shape and another routine read the variables that the first one trained', () => {
+  const [eager, compiled] = [make({ compiled: false, dropout: 0 }), make({ compiled: true, dropout: 0 })];
+  for (const running of [eager, compiled]) {
+    losses(running, 3);
+    running.run('train', batch(3, 6), ratesAt(adamW, 3, 2e-3));
+  }
+  const { seed: _, ...plain } = batch(4);
+  const loss = (running: Program) => running.run('validate', plain).loss?.[0] as number;
+  assert.ok(Math.abs(loss(eager) - loss(compiled)) < 1e-4);
+  eager.dispose();
+  compiled.dispose();
+});
+
+test('bfloat16 products stay near float32', () => {
+  const [full, half] = [make({ compiled: true, dropout: 0 }), make({ compiled: true, dropout: 0, precision: 'bf16' })];
+  const apart = furthest(losses(full, 10), losses(half, 10));
+  assert.ok(apart > 0 && apart < 0.02, `${apart}`);
+  full.dispose();
+  half.dispose();
+});
+
+test('steps leave no tensor behind', () => {
+  for (const compiled of [true, false]) {
+    const running = make({ compiled, dropout: 0.1 });
+    losses(running, 2);
+    const before = tf.memory().numTensors;
+    losses(running, 5);
+    assert.equal(tf.memory().numTensors, before);
+    running.dispose();
+  }
+});
