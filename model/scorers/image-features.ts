@@ -1,0 +1,58 @@
+/**
+ * One vector an image: EfficientNet-Lite2's last map averaged over the picture, and its logits for ImageNet's classes. Of
+ * the backbones that packages ship its features tell captions apart best.
+ */
+import { bool, Graph, type } from '../graph.ts';
+import { addEfficientNet, addImageNetClasses, efficientNetSize } from '../regions/efficientnet.ts';
+import { decodePixels } from '../regions/pixels.ts';
+import { readTorchWeights } from '../torch-weights.ts';
+
+export interface ImageFeatures {
+  /** What made them: features of another name do not compare. */
+  readonly name: string;
+  /** D */
+  readonly size: number;
+  /** [D] for each image, null where the bytes do not decode. */
+  readonly of: (images: readonly Buffer[]) => Promise<readonly (Float32Array | null)[]>;
+  readonly dispose: () => void;
+}
+
+/** The network was trained at 260; its strides ask for a multiple of 32. */
+const sidePx = 256;
+
+/** `path` is the state dict `efficientnet-lite2`, see model/weights.ts. */
+export function efficientNetFeatures(path: string): ImageFeatures {
+  const graph = new Graph();
+  const pixels = graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3]);
+  const state = readTorchWeights(path);
+  const map = addEfficientNet(graph, state, pixels); // [B, 8, 8, 1280]
+  addImageNetClasses(graph, state, map);
+  graph.add('mean', 'Mean', [map, graph.integers('axes', [1, 2])], {
+    T: type('float32'),
+    Tidx: type('int32'),
+    keep_dims: bool(false),
+  }); // [B, 1280]
+  const running = graph.start();
+  return {
+    name: `efficientnet-lite2-${sidePx}`,
+    size: efficientNetSize,
+    of: async (images) => {
+      const decoded = await Promise.all(images.map((image) => decodePixels(image, sidePx)));
+      const whole = decoded.filter((one) => one !== null);
+      if (whole.length === 0) return decoded.map(() => null);
+      const batch = new Float32Array(whole.length * sidePx * sidePx * 3);
+      whole.forEach((one, at) => {
+        batch.set(one, at * sidePx * sidePx * 3);
+      });
+      const [features] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values: batch } }, ['mean']);
+      const values = features!.values as Float32Array;
+      let next = 0;
+      return decoded.map((one) => {
+        if (one === null) return null;
+        const from = next++ * efficientNetSize;
+        return values.slice(from, from + efficientNetSize);
+      });
+    },
+    dispose: () => running.dispose(),
+  };
+}

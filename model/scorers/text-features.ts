@@ -1,0 +1,161 @@
+/**
+ * One vector a text: MiniLM (a BERT of 6 layers trained on pairs of sentences, arXiv 1908.10084, 2002.10957), the mean
+ * over its word pieces, as a graph run in one call.
+ */
+import { dirname, join } from 'node:path';
+import { type Attribute, bool, Graph, int, type Output, type } from '../graph.ts';
+import { readSafetensors } from '../safetensors.ts';
+import { readTokenizer } from '../tokenizer.ts';
+
+export interface TextFeatures {
+  readonly name: string;
+  /** D */
+  readonly size: number;
+  /** [D] for each text, of length 1. */
+  readonly of: (texts: readonly string[]) => readonly Float32Array[];
+  readonly dispose: () => void;
+}
+
+const layers = 6;
+const heads = 12;
+const hidden = 384;
+/** T at most, with [CLS] and [SEP]: what the model was trained with is 128; captions are shorter. */
+const maxPieces = 64;
+const epsilon = 1e-12;
+
+const f32 = type('float32');
+const i32 = type('int32');
+
+/** `path` is `model.safetensors` of `minilm`, with `vocab.txt` beside it, see model/weights.ts. */
+export function miniLmFeatures(path: string): TextFeatures {
+  const tokenizer = readTokenizer(join(dirname(path), 'vocab.txt'));
+  const running = build(path);
+  return {
+    name: 'minilm-l6',
+    size: hidden,
+    of: (texts) => {
+      const pieces = texts.map((text) => [tokenizer.clsId, ...tokenizer.encode(text, maxPieces - 2), tokenizer.sepId]);
+      const length = Math.max(...pieces.map((one) => one.length)); // T
+      const ids = new Int32Array(texts.length * length).fill(tokenizer.padId);
+      const mask = new Float32Array(texts.length * length);
+      pieces.forEach((one, at) => {
+        ids.set(one, at * length);
+        mask.fill(1, at * length, at * length + one.length);
+      });
+      const positions = Int32Array.from({ length }, (_, at) => at);
+      const [means] = running.run(
+        {
+          ids: { shape: [texts.length, length], values: ids },
+          mask: { shape: [texts.length, length], values: mask },
+          positions: { shape: [length], values: positions },
+        },
+        ['mean'],
+      );
+      const values = means!.values as Float32Array;
+      return texts.map((_, at) => normalized(values.slice(at * hidden, (at + 1) * hidden)));
+    },
+    dispose: () => running.dispose(),
+  };
+}
+
+/** The vector at length 1. */
+export function normalized(vector: Float32Array): Float32Array {
+  let squares = 0;
+  for (const value of vector) squares += value * value;
+  const scale = squares === 0 ? 0 : 1 / Math.sqrt(squares);
+  return vector.map((value) => value * scale);
+}
+
+function build(path: string) {
+  const { tensors } = readSafetensors(path);
+  const graph = new Graph();
+  let count = 0;
+  const name = (word: string) => `${word}${count++}`;
+  const constant = (key: string): Output => {
+    const { shape, values } = tensors.get(key)!;
+    return graph.constant(name('w'), values, shape);
+  };
+  const op = (kind: string, inputs: readonly Output[], attributes: Readonly<Record<string, Attribute>> = {}): Output =>
+    graph.add(name(kind), kind, inputs, { T: f32, ...attributes });
+  const mean = (x: Output, axes: readonly number[], keep: boolean): Output =>
+    op('Mean', [x, graph.integers(name('axes'), axes)], { Tidx: i32, keep_dims: bool(keep) });
+  const sum = (x: Output, axes: readonly number[], keep: boolean): Output =>
+    op('Sum', [x, graph.integers(name('axes'), axes)], { Tidx: i32, keep_dims: bool(keep) });
+  const reshape = (x: Output, size: readonly number[]): Output =>
+    op('Reshape', [x, graph.integers(name('size'), size)], { Tshape: i32 });
+  const transpose = (x: Output, order: readonly number[]): Output =>
+    op('Transpose', [x, graph.integers(name('order'), order)], { Tperm: i32 });
+  const gather = (table: Output, at: Output): Output =>
+    graph.add(name('Gather'), 'GatherV2', [table, at, graph.integer(name('axis'), 0)], {
+      Tparams: f32,
+      Tindices: i32,
+      Taxis: i32,
+    });
+  const norm = (x: Output, key: string): Output => {
+    const centred = op('Sub', [x, mean(x, [2], true)]);
+    const variance = mean(op('Mul', [centred, centred]), [2], true);
+    const scale = op('Rsqrt', [op('AddV2', [variance, graph.scalar(name('epsilon'), epsilon)])]);
+    const unit = op('Mul', [centred, scale]);
+    return op('AddV2', [op('Mul', [unit, constant(`${key}.weight`)]), constant(`${key}.bias`)]);
+  };
+  /** [B*T, in] to [B*T, out]; PyTorch keeps weights as [out, in]. */
+  const linear = (x: Output, key: string): Output => {
+    const product = op('MatMul', [x, constant(`${key}.weight`)], { transpose_a: bool(false), transpose_b: bool(true) });
+    return op('AddV2', [product, constant(`${key}.bias`)]);
+  };
+
+  const ids = graph.placeholder('ids', 'int32', [-1, -1]); // [B, T]
+  const mask = graph.placeholder('mask', 'float32', [-1, -1]); // [B, T]
+  const positions = graph.placeholder('positions', 'int32', [-1]); // [T]
+  const size = graph.add('size', 'Shape', [ids], { T: i32, out_type: i32 }); // B, T
+  const sized = (...parts: (number | 'B' | 'T')[]): Output => {
+    const part = (p: number | 'B' | 'T') =>
+      typeof p === 'number'
+        ? graph.integer(name('n'), p)
+        : graph.add(
+            name('part'),
+            'GatherV2',
+            [size, graph.integer(name('at'), p === 'B' ? 0 : 1), graph.integer(name('axis'), 0)],
+            { Tparams: i32, Tindices: i32, Taxis: i32 },
+          );
+    return graph.add(name('Pack'), 'Pack', parts.map(part), { N: int(parts.length), T: i32, axis: int(0) });
+  };
+  const reshapeTo = (x: Output, ...parts: (number | 'B' | 'T')[]): Output =>
+    op('Reshape', [x, sized(...parts)], { Tshape: i32 });
+
+  const words = gather(constant('embeddings.word_embeddings.weight'), ids); // [B, T, D]
+  const places = gather(constant('embeddings.position_embeddings.weight'), positions); // [T, D]
+  const segment = gather(constant('embeddings.token_type_embeddings.weight'), graph.integer(name('zero'), 0)); // [D]
+  let x = norm(op('AddV2', [op('AddV2', [words, places]), segment]), 'embeddings.LayerNorm'); // [B, T, D]
+  // Nothing attends to padding: -10,000 added before the softmax, as BERT does.
+  const hiddenPlaces = op('Mul', [
+    op('Sub', [reshapeTo(mask, 'B', 1, 1, 'T'), graph.scalar(name('one'), 1)]),
+    graph.scalar(name('far'), 10_000),
+  ]);
+  for (let layer = 0; layer < layers; layer++) {
+    const key = `encoder.layer.${layer}`;
+    const flat = reshape(x, [-1, hidden]);
+    const split = (part: string) =>
+      transpose(
+        reshapeTo(linear(flat, `${key}.attention.self.${part}`), 'B', 'T', heads, hidden / heads),
+        [0, 2, 1, 3],
+      ); // [B, A, T, D/A]
+    const products = op('BatchMatMulV2', [split('query'), split('key')], { adj_x: bool(false), adj_y: bool(true) });
+    const scaled = op('Mul', [products, graph.scalar(name('scale'), 1 / Math.sqrt(hidden / heads))]);
+    const attention = op('Softmax', [op('AddV2', [scaled, hiddenPlaces])]); // [B, A, T, T]
+    const mixed = op('BatchMatMulV2', [attention, split('value')], { adj_x: bool(false), adj_y: bool(false) });
+    const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [-1, hidden]);
+    const attended = reshapeTo(linear(joined, `${key}.attention.output.dense`), 'B', 'T', hidden);
+    const middle = norm(op('AddV2', [x, attended]), `${key}.attention.output.LayerNorm`);
+    const wide = linear(reshape(middle, [-1, hidden]), `${key}.intermediate.dense`);
+    const erf = op('Erf', [op('Mul', [wide, graph.scalar(name('root'), Math.SQRT1_2)])]);
+    const half = op('Mul', [wide, graph.scalar(name('half'), 0.5)]);
+    const gelu = op('Mul', [half, op('AddV2', [erf, graph.scalar(name('one'), 1)])]);
+    const narrow = reshapeTo(linear(gelu, `${key}.output.dense`), 'B', 'T', hidden);
+    x = norm(op('AddV2', [middle, narrow]), `${key}.output.LayerNorm`);
+  }
+  const shown = reshapeTo(mask, 'B', 'T', 1);
+  const total = sum(op('Mul', [x, shown]), [1], false); // [B, D]
+  graph.add('mean', 'RealDiv', [total, sum(shown, [1], false)], { T: f32 });
+  return graph.start();
+}
