@@ -87,7 +87,7 @@ function buildSite(limit: number): { pictureCount: number; answer(path: string):
     }
     pages.set(`/${language}/`, page(language, language, `<ul>${links.join('')}</ul>`));
   }
-  pages.set('/en/odds-and-ends', page('en', 'Odds and ends', oddsAndEnds([...byName.keys()])));
+  pages.set('/en/odds-and-ends', page('en', 'Odds and ends', oddsAndEnds([...byName])));
   pages.set('/en/gallery', gallery(extras.map((picture) => ({ media: nameOf.get(picture), text: picture.texts.en }))));
   pages.set(
     '/private/',

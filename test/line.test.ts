@@ -1,0 +1,147 @@
+/**
+ * The whole line as a user types it: crawl, filter, export, regions, pretrain, evaluate, each a process of its own, on a small
+ * edition of the demo's website. Crawl, export and pretrain are killed half-way once and started again.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type DemoSite, startDemoSite } from '../cli/demo/site.ts';
+import { findBrowser } from '../cli/setup/browser.ts';
+import { Ledger } from '../dataset/ledger.ts';
+
+const root = join(import.meta.dirname, '..');
+// Chromium does not start its sandbox for root; the only pages it sees here are ours.
+const env = { ...process.env, ...(process.getuid?.() === 0 ? { LAIT_NO_SANDBOX: '1' } : {}) };
+
+interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs a command; `killWhen` ends it with SIGKILL as soon as its output or the folder says so. */
+function lait(args: readonly string[], killWhen?: (output: string) => boolean): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(root, 'cli/lait.mjs'), ...args], { env });
+    let output = '';
+    const look = (): void => {
+      if (killWhen?.(output)) child.kill('SIGKILL');
+    };
+    const timer = setInterval(look, 20);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        output += data;
+        look();
+      });
+    }
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearInterval(timer);
+      resolve({ code, output });
+    });
+  });
+}
+
+describe('the whole line', () => {
+  let corpus = '';
+  let site: DemoSite;
+  before(async () => {
+    corpus = await mkdtemp(join(tmpdir(), 'lait-line-'));
+    site = await startDemoSite({ pictures: 150 });
+  });
+  after(async () => {
+    await site.close();
+    await rm(corpus, { recursive: true });
+  });
+
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, output } = await lait([...args, '--corpus', corpus]);
+    assert.equal(code, 0, output);
+    return output;
+  };
+  const killed = async (args: readonly string[], when: (output: string) => boolean): Promise<void> => {
+    const { code } = await lait([...args, '--corpus', corpus], when);
+    assert.equal(code, null, 'it was to be killed before its end');
+  };
+
+  it('crawls, killed once', async () => {
+    const crawl = ['crawl', site.url, '--allow-private', '--min-delay-ms', '0'];
+    await killed(crawl, () => existsSync(join(corpus, 'raw/000000.tar')));
+    const output = await run(...crawl);
+    assert.match(output, /pairs +[\d,]+ in the corpus/);
+    const ledger = Ledger.open(corpus);
+    const one = (sql: string): unknown => ledger.db.prepare(sql).pluck().get();
+    assert.equal(
+      one(`SELECT count(*) FROM images WHERE status = 'success' AND url LIKE '%/media/%'`),
+      site.pictureCount,
+    );
+    assert.equal(one(`SELECT reason FROM images WHERE url LIKE '%/media/gone.jpg'`), 'http-404');
+    assert.equal(one(`SELECT status FROM images WHERE url LIKE '%/media/not-a-picture.png'`), 'failed_to_decode');
+    assert.equal(one(`SELECT count(*) FROM pages WHERE url LIKE '%/private/%' AND status = 'fetched'`), 0);
+    assert.equal(one(`SELECT reason FROM pages WHERE url LIKE '%/private/%'`), 'robots');
+    assert.equal(one(`SELECT count(*) FROM pairs WHERE text LIKE '%posters%'`), 0);
+    const gallery = one(
+      `SELECT count(DISTINCT image_id) FROM pairs WHERE page_url LIKE '%/en/gallery' AND source = 'alt'`,
+    ) as number;
+    assert.equal(gallery > 0, (await findBrowser()) !== undefined);
+    ledger.close();
+  });
+
+  it('filters and shows the funnel', async () => {
+    const output = await run('filter');
+    for (const reason of ['is-fr', 'is-ru', 'too-small', 'too-wide', 'same-bytes', 'http-404']) {
+      assert.match(output, new RegExp(`${reason} \\d+`), reason);
+    }
+    const kept = /([\d,]+) of ([\d,]+) pairs kept/.exec(output);
+    assert.ok(kept, output);
+    assert.ok(Number(kept[1]?.replace(',', '')) >= 60, output);
+    assert.equal(
+      await run('filter').then((again) => again.slice(again.indexOf('rule'))),
+      output.slice(output.indexOf('rule')),
+    );
+  });
+
+  const exportArgs = ['export', '--validation-fraction', '0.3', '--samples-per-shard', '20'];
+
+  it('exports the same bytes after a kill as without', async () => {
+    await run(...exportArgs);
+    const undisturbed = await filesOf(join(corpus, 'shards'));
+    await rm(join(corpus, 'shards'), { recursive: true });
+    await killed(exportArgs, () => existsSync(join(corpus, 'shards/train/00000_stats.json')));
+    await run(...exportArgs);
+    assert.deepEqual(await filesOf(join(corpus, 'shards')), undisturbed);
+    assert.match(await run(...exportArgs), /: 0 shards written, /);
+  });
+
+  it('detects regions', async () => {
+    assert.match(await run('regions', '--input-side-px', '128'), /[\d,]+ regions of \d+ images/);
+  });
+
+  const pretrain = ['pretrain', '--steps', '30', '--batch-size', '16', '--checkpoint-every-steps', '10'];
+
+  it('pretrains, killed once, to the weights of an undisturbed run', async () => {
+    const output = await run(...pretrain, '--run', 'undisturbed');
+    for (const objective of ['mlm', 'moc', 'mrfr', 'itm']) assert.match(output, new RegExp(`${objective} \\d+\\.\\d+`));
+    const checkpoints = join(corpus, 'runs/killed/checkpoints');
+    await killed([...pretrain, '--run', 'killed'], () => existsSync(join(checkpoints, 'step-00000010')));
+    await run(...pretrain, '--run', 'killed');
+    const weights = (name: string): Promise<Buffer> =>
+      readFile(join(corpus, 'runs', name, 'checkpoints/step-00000030/model.safetensors'));
+    assert.ok((await weights('killed')).equals(await weights('undisturbed')));
+  });
+
+  it('evaluates beside chance', async () => {
+    const output = await run('evaluate', '--run', 'killed');
+    assert.match(output, /image for a text +\d+\.\d % +\d+\.\d % +\d+\.\d %\n +chance/);
+  });
+});
+
+/** Every file below a folder with its contents. */
+async function filesOf(folder: string): Promise<Map<string, string>> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(await Promise.all(files.sort().map(async (path) => [path, await readFile(path, 'latin1')] as const)));
+}
