@@ -43,16 +43,18 @@ export function readSafetensors(path: string, wanted: (name: string) => boolean 
     if (headerSize > largestHeader || 8 + headerSize > size) throw fault('it ends early');
     const header = parseHeader(new TextDecoder().decode(read(8, headerSize)), fault);
     const tensors = new Map<string, StoredTensor>();
-    for (const [name, { dtype, shape, data_offsets: range }] of Object.entries(header.tensors)) {
+    for (const [name, entry] of Object.entries(header.tensors)) {
+      if (!isEntry(entry)) throw fault(`${name} is not described`);
+      const { dtype, shape, data_offsets: range } = entry;
       const [from, to] = range;
       if (8 + headerSize + to > size) throw fault(`${name} lies beyond its end`);
-      if (!wanted(name)) continue;
-      const values = decode(dtype, () => read(8 + headerSize + from, to - from));
-      if (!values) continue;
-      if (values.length !== shape.reduce((product, length) => product * length, 1)) {
-        throw fault(`${name} has ${values.length} values for shape [${shape}]`);
+      const decode = decoders[dtype];
+      if (!decode || !wanted(name)) continue;
+      const bytes = to - from;
+      if (bytes !== decode.width * shape.reduce((product, length) => product * length, 1)) {
+        throw fault(`${name} has ${bytes / decode.width} values for shape [${shape}]`);
       }
-      tensors.set(name, { shape, values });
+      tensors.set(name, { shape, values: decode.read(read(8 + headerSize + from, bytes).buffer) });
     }
     return { metadata: header.metadata, tensors };
   } finally {
@@ -66,35 +68,40 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
+function isEntry(entry: unknown): entry is Entry {
+  const { dtype, shape, data_offsets: range } = (entry ?? {}) as Partial<Entry>;
+  const counts = (value: unknown) =>
+    Array.isArray(value) && value.every((one) => Number.isSafeInteger(one) && one >= 0);
+  return typeof dtype === 'string' && counts(shape) && counts(range) && range?.length === 2 && range[0] <= range[1];
+}
+
 function parseHeader(text: string, fault: (what: string) => Error) {
-  let json: Record<string, unknown>;
+  let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
     throw fault('its header is not JSON');
   }
-  const { __metadata__: metadata = {}, ...tensors } = json;
-  return { metadata: metadata as Record<string, string>, tensors: tensors as Record<string, Entry> };
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw fault('its header is no object');
+  const { __metadata__: metadata = {}, ...tensors } = json as Record<string, unknown>;
+  return { metadata: metadata as Record<string, string>, tensors };
 }
 
-function decode(dtype: string, read: () => Uint8Array<ArrayBuffer>): Float32Array | undefined {
-  switch (dtype) {
-    case 'F32':
-      return new Float32Array(read().buffer);
-    case 'F16':
-      return floatsFromHalves(new Uint16Array(read().buffer));
-    case 'BF16': {
-      const halves = new Uint16Array(read().buffer);
+const decoders: Readonly<Record<string, { width: number; read: (bytes: ArrayBuffer) => Float32Array }>> = {
+  F32: { width: 4, read: (bytes) => new Float32Array(bytes) },
+  F16: { width: 2, read: (bytes) => floatsFromHalves(new Uint16Array(bytes)) },
+  BF16: {
+    width: 2,
+    read: (bytes) => {
+      const halves = new Uint16Array(bytes);
       const words = new Uint32Array(halves.length);
       halves.forEach((half, index) => {
         words[index] = half << 16;
       });
       return new Float32Array(words.buffer);
-    }
-    default:
-      return undefined;
-  }
-}
+    },
+  },
+};
 
 /** Writes F32 tensors in the order given and waits until they are on the disk. */
 export function writeSafetensors(
