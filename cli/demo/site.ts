@@ -186,10 +186,10 @@ function home(): string {
   return `<p>A picture book in ${languages.length} languages.</p><ul>${links.map((path) => `<li><a href="${path}">${path}</a></li>`).join('')}</ul>`;
 }
 
-function oddsAndEnds(media: readonly string[]): string {
-  const copies = media
-    .slice(40, 60)
-    .map((name) => `<img src="/copies/${name}" alt="one more copy of an earlier picture">`);
+function oddsAndEnds(named: readonly (readonly [name: string, picture: Picture])[]): string {
+  const copies = named
+    .slice(20, 40)
+    .map(([name, { texts }]) => `<img src="/copies/${name}" alt="${escaped(texts.en ?? '')}">`);
   return `<p>Copies of pictures shown elsewhere, and files that are broken or gone.</p>${copies.join('\n')}
 <img src="/media/not-a-picture.png" alt="a page that calls itself a picture">
 <img src="/media/cut-off.png" alt="a picture whose file was cut off">
