@@ -306,17 +306,24 @@ export async function* readTar(
   parser.end();
 }
 
-/** The bytes of a file in fresh chunks, so that views of them stay valid. */
+/** The bytes of a file in fresh chunks, so that views of them stay valid; the next one is read while one is in use. */
 export async function* fileChunks(path: string, chunkBytes = 1 << 20): AsyncGenerator<Buffer> {
   const file = await open(path, 'r');
+  const readNext = () => {
+    const read = file.read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, null);
+    read.catch(() => {}); // it is awaited below, perhaps after the reader has gone
+    return read;
+  };
+  let next = readNext();
   try {
     for (;;) {
-      const buffer = Buffer.allocUnsafeSlow(chunkBytes);
-      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null);
+      const { buffer, bytesRead } = await next;
       if (bytesRead === 0) return;
-      yield bytesRead === chunkBytes ? buffer : buffer.subarray(0, bytesRead);
+      next = readNext();
+      yield buffer.subarray(0, bytesRead);
     }
   } finally {
+    await next.catch(() => {});
     await file.close();
   }
 }
