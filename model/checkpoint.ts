@@ -121,10 +121,9 @@ export function readCheckpoint(path: string): Checkpoint {
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = readSafetensors(join(dir, 'model.safetensors'));
   const values = fromHuggingFace(parameters, tensors);
-  const mean = tensors.get(standardNames.mean)?.values;
-  const scale = tensors.get(standardNames.scale)?.values;
+  const standard = standardOf(tensors);
   const missing = parameters.find(({ name }) => !values.has(name))?.name;
-  if (missing || !mean || !scale) {
+  if (missing || !standard) {
     const name = missing ?? standardNames.mean;
     throw expected(`the tensor ${name}`, join(dir, 'model.safetensors'), 'none', 'take another checkpoint');
   }
@@ -134,7 +133,7 @@ export function readCheckpoint(path: string): Checkpoint {
     vocabulary,
     detector,
     objectives,
-    standard: { mean, scale },
+    standard,
     values,
     state: readJson<TrainingState>(join(dir, 'training.json')),
   };
@@ -165,6 +164,12 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
 
 /** Where the scale of the features lies among the weights. */
 const standardNames = { mean: 'visual.mean', scale: 'visual.scale' };
+
+/** The scale of the features that a model of ours was saved with. */
+export function standardOf(tensors: ReadonlyMap<string, StoredTensor>): Standard | undefined {
+  const [mean, scale] = [tensors.get(standardNames.mean)?.values, tensors.get(standardNames.scale)?.values];
+  return mean && scale ? { mean, scale } : undefined;
+}
 
 interface ConfigJson {
   readonly lait?: Omit<ModelDescription, 'vocabulary'>;

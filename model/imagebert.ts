@@ -125,15 +125,15 @@ function embedAlone(
  * Matching logits [B] of pairs chosen among images and texts by `imageRows` and `textRows` [B]: each image and text of the
  * batch is embedded once, however many pairs it is in. Nothing is hidden.
  */
-export function matchPairs(model: Model, inputs: Inputs): Tensor {
+export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropout): Tensor {
   const { weights, config, special } = model;
   const parts = {
     words: rows(words(model, inputs), input(inputs, 'textRows')),
     regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
   };
-  const sequence = arrange(weights, config, parts, special, noDropout);
-  const hidden = encode(weights, config, sequence, noDropout);
-  return matchingLogits(weights, pool(weights, firstTokens(hidden, sequence.tokens.shape[0] as number)));
+  const sequence = arrange(weights, config, parts, special, drop);
+  const hidden = encode(weights, config, sequence, drop);
+  return matchingLogits(weights, drop(pool(weights, firstTokens(hidden, sequence.tokens.shape[0] as number))));
 }
 
 /** ITC embeddings of the images or the texts of a batch. */

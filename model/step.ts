@@ -8,6 +8,7 @@ import type { SpecialPieces } from './embeddings.ts';
 import { embedBatch, type Inputs, matchPairs, objectives, totalLoss } from './imagebert.ts';
 import { type Dropout, dropout, noDropout } from './layers.ts';
 import type { ObjectiveWeights } from './objective.ts';
+import { type Ranking, rank } from './objectives/ranking.ts';
 import { type AdamW, clip } from './optimizer.ts';
 import type { Routine } from './routine.ts';
 
@@ -17,15 +18,25 @@ export interface ModelSetup {
   readonly objectives: ObjectiveWeights;
 }
 
+/** What a routine minimises: gives the loss and writes what is to be reported to `outputs`. */
+type Minimised = (
+  inputs: Inputs,
+  weights: (name: string) => Tensor,
+  drop: Dropout,
+  outputs: Record<string, Tensor>,
+) => Scalar;
+
 /** Losses, accuracies and the gradients' norm of a `trainingBatch`, with gradients; reads `seed` [2] int32 for dropout. */
-export const trainRoutine =
-  (setup: ModelSetup, optimizer: AdamW): Routine =>
+export const trainRoutine = (setup: ModelSetup, optimizer: AdamW): Routine =>
+  learn(setup.config, optimizer, (inputs, weights, drop, outputs) => losses(setup, inputs, weights, drop, outputs));
+
+const learn =
+  (config: ModelConfig, optimizer: AdamW, minimised: Minimised): Routine =>
   (inputs, weights, variables) => {
     const outputs: Record<string, Tensor> = {};
     const { grads } = tf.variableGrads(
       () => {
-        const drop = dropout(setup.config.dropout, inputs.seed as Tensor);
-        const total = losses(setup, inputs, weights, drop, outputs);
+        const total = minimised(inputs, weights, dropout(config.dropout, inputs.seed as Tensor), outputs);
         // variableGrads frees what its function does not return.
         for (const tensor of Object.values(outputs)) tf.keep(tensor);
         return total;
@@ -47,6 +58,46 @@ export const trainRoutine =
     const { clipped, norm } = clip(gradients, optimizer.clipNorm);
     return { outputs: { ...named, gradientNorm: norm }, gradients: clipped };
   };
+
+/** Fine-tuning's loss (see objectives/ranking.ts) and how often the true pair scores best; learns from it. */
+export const rankRoutine = (setup: RankingSetup, optimizer: AdamW): Routine =>
+  learn(setup.config, optimizer, (inputs, weights, drop, outputs) =>
+    rankingLoss(setup, inputs, weights, drop, outputs),
+  );
+
+/** The same without dropout and without learning. */
+export const validateRankRoutine =
+  (setup: RankingSetup): Routine =>
+  (inputs, weights) => {
+    const outputs: Record<string, Tensor> = {};
+    rankingLoss(setup, inputs, weights, noDropout, outputs);
+    return { outputs };
+  };
+
+export interface RankingSetup {
+  readonly config: ModelConfig;
+  readonly special: SpecialPieces;
+  readonly ranking: Ranking;
+}
+
+function rankingLoss(
+  { config, special, ranking }: RankingSetup,
+  inputs: Inputs,
+  weights: (name: string) => Tensor,
+  drop: Dropout,
+  outputs: Record<string, Tensor>,
+): Scalar {
+  const logits = matchPairs({ weights, config, special }, inputs, drop);
+  const { loss, accuracy } = rank(
+    tf.reshape(logits, inputs.rankCounts?.shape as number[]),
+    inputs.rankCounts as Tensor,
+    ranking,
+  );
+  outputs.loss = loss;
+  outputs.itm = loss;
+  if (accuracy) outputs.itmAccuracy = accuracy;
+  return loss;
+}
 
 /** The losses and accuracies of a `trainingBatch`, without dropout and without learning. */
 export const validateRoutine =

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../dataset/user-error.ts';
-import { trainingBatch } from './batch.ts';
+import { type Arrays, type BatchShape, trainingBatch } from './batch.ts';
 import {
   checkSameModel,
   fromHuggingFace,
@@ -15,6 +15,7 @@ import {
   readOptimizer,
   saveCheckpoint,
   specialPieces,
+  standardOf,
   type TrainingState,
 } from './checkpoint.ts';
 import { checkConfig, type ModelConfig } from './config.ts';
@@ -24,14 +25,15 @@ import { type ObjectiveName, type ObjectiveWeights, objectiveNames, paperObjecti
 import { type AdamW, adamW, ratesAt } from './optimizer.ts';
 import { parameterSpecs } from './parameters.ts';
 import { program } from './program.ts';
-import { random } from './random.ts';
-import { type Precision, type Program, startValues } from './routine.ts';
+import { type Random, random } from './random.ts';
+import { type Precision, type Program, type Routine, startValues } from './routine.ts';
 import { readSafetensors } from './safetensors.ts';
 import { learningRate } from './schedule.ts';
 import { measureStandard, type Standard } from './standardize.ts';
 import { trainRoutine, validateRoutine } from './step.ts';
 
-export interface PretrainOptions {
+/** What a run of any kind needs. */
+export interface TrainOptions {
   /** Checkpoints go to `runDir/checkpoints`. */
   readonly runDir: string;
   readonly source: ExampleSource;
@@ -42,7 +44,6 @@ export interface PretrainOptions {
   /** Names the regions; another detector's are refused when a run continues. */
   readonly detector: string;
   readonly steps: number;
-  readonly objectives?: ObjectiveWeights;
   /** Pairs a step learns from. The paper: 48. */
   readonly batchSize?: number;
   /** The paper: 1e-4. */
@@ -50,10 +51,11 @@ export interface PretrainOptions {
   /** Share of the steps over which the rate rises. ViLT: 0.1. */
   readonly warmupShare?: number;
   readonly optimizer?: AdamW;
-  /** Regions that overlap a hidden one by more are hidden too. ViLBERT: 0.4; 1 turns it off. */
-  readonly maxOverlap?: number;
   readonly seed?: number;
-  /** A safetensors file with Hugging Face's names to start from; what it lacks starts at random. */
+  /**
+   * A safetensors file to start from, of a Hugging Face BERT or of ours (then with its scale of the features); what it lacks starts
+   * at random.
+   */
   readonly startFrom?: string;
   /** Goes on from the run's newest checkpoint, if there is one. */
   readonly resume?: boolean;
@@ -64,6 +66,21 @@ export interface PretrainOptions {
   /** false runs op by op. */
   readonly compiled?: boolean;
   readonly precision?: Precision;
+}
+
+export interface PretrainOptions extends TrainOptions {
+  readonly objectives?: ObjectiveWeights;
+  /** Regions that overlap a hidden one by more are hidden too. ViLBERT: 0.4; 1 turns it off. */
+  readonly maxOverlap?: number;
+}
+
+/** What a run learns: which batches it makes of examples, and what it does with one. */
+export interface Task {
+  /** Which heads the model has, and what its checkpoints say that it learned. */
+  readonly objectives: ObjectiveWeights;
+  readonly train: Routine;
+  readonly validate: Routine;
+  batch(examples: readonly Example[], shape: BatchShape, standard: Standard, draw: Random): Arrays;
 }
 
 export type Accuracies = Partial<Record<ObjectiveName, number>>;
@@ -114,16 +131,35 @@ export interface Watch<Progress> {
   readonly signal?: AbortSignal;
 }
 
+/** Trains on the objectives whose weight is not 0; see `train`. */
+export async function pretrain(
+  options: PretrainOptions,
+  watch: Watch<PretrainProgress> = {},
+): Promise<PretrainSummary> {
+  const { config, vocabulary, objectives = paperObjectives, maxOverlap = 0.4, optimizer = adamW } = options;
+  const setup = { config, special: specialPieces(vocabulary), objectives };
+  const task: Task = {
+    objectives,
+    train: trainRoutine(setup, optimizer),
+    validate: validateRoutine(setup),
+    batch: (examples, shape, standard, draw) =>
+      trainingBatch(examples, shape, { ...setup, standard, maxOverlap }, draw),
+  };
+  return train(options, task, watch);
+}
+
 /**
  * Trains until `steps` and gives the last checkpoint. Throws a UserError where the run cannot start or continue, and where the
  * loss stops being a number (with the keys of the batch).
  */
-export async function pretrain(
-  options: PretrainOptions,
+export async function train(
+  options: TrainOptions,
+  task: Task,
   { onProgress, signal }: Watch<PretrainProgress> = {},
 ): Promise<PretrainSummary> {
   const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
-  const { objectives = paperObjectives, batchSize = 48, optimizer = adamW, maxOverlap = 0.4, seed = 1 } = options;
+  const { batchSize = 48, optimizer = adamW, seed = 1 } = options;
+  const { objectives } = task;
   const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32' } = options;
   const schedule = {
     peak: options.learningRate ?? 1e-4,
@@ -133,12 +169,10 @@ export async function pretrain(
   checkConfig(config);
   mkdirSync(runDir, { recursive: true });
   const description: ModelDescription = { config, vocabulary, detector, objectives };
-  const special = specialPieces(vocabulary);
-  const learned = { config, special, objectives };
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const running = program({
     parameters,
-    routines: { train: trainRoutine(learned, optimizer), validate: validateRoutine(learned) },
+    routines: { train: task.train, validate: task.validate },
     optimizer,
     precision,
     ...(options.compiled !== undefined && { compiled: options.compiled }),
@@ -160,26 +194,27 @@ export async function pretrain(
       state = checkpoint.state;
       standard = checkpoint.standard;
     } else {
-      standard = await measureStandard(source.epoch(0), config.featureSize);
+      const { tensors } = options.startFrom ? readSafetensors(options.startFrom) : { tensors: new Map() };
+      standard = standardOf(tensors) ?? (await measureStandard(source.epoch(0), config.featureSize));
       running.load(startValues(parameters, seed));
-      if (options.startFrom) running.load(fromHuggingFace(parameters, readSafetensors(options.startFrom).tensors));
+      running.load(fromHuggingFace(parameters, tensors));
     }
-    const setup = { ...learned, standard, maxOverlap };
+    const arraysOf = (batch: Pick<PlannedBatch, 'examples' | 'pieces' | 'regions' | 'draw'>): Arrays => {
+      const { pieces, regions } = batch;
+      return task.batch(batch.examples, { pairs: batchSize, pieces, regions }, standard, batch.draw);
+    };
     const save = () => saveCheckpoint(runDir, { ...description, standard }, state, running.values(), { keep });
 
     const plan = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
-    await prepare(running, batches(source, plan, state.position), setup, {
-      batchSize,
-      validates: validation.length > 1,
-    });
+    const held = validation.length > 1 ? heldOut(validation, batchSize, config) : [];
+    await prepare(running, batches(source, plan, state.position), held, arraysOf);
     const upcoming = batches(source, plan, state.position);
     let tally = new Tally();
     let last: PretrainProgress | undefined;
     while (state.step < steps && !signal?.aborted) {
       const waited = performance.now();
       const { value: batch } = (await upcoming.next()) as { value: PlannedBatch };
-      const shape = { pairs: batchSize, pieces: batch.pieces, regions: batch.regions };
-      const arrays = trainingBatch(batch.examples, shape, setup, batch.draw);
+      const arrays = arraysOf(batch);
       arrays.seed = { shape: [2], values: Int32Array.of(state.seed, state.step * 4096) };
       const started = performance.now();
       const rate = learningRate(state.step, schedule);
@@ -194,7 +229,7 @@ export async function pretrain(
         last = due
           ? {
               ...report,
-              ...(validation.length > 1 && { validation: validate(running, validation, batchSize, setup) }),
+              ...(held.length > 0 && { validation: validate(running, held.map(arraysOf), batchSize) }),
               checkpoint: save(),
             }
           : report;
@@ -222,41 +257,42 @@ export async function pretrain(
 async function prepare(
   running: Program,
   upcoming: AsyncGenerator<PlannedBatch>,
-  setup: Parameters<typeof trainingBatch>[2],
-  { batchSize, validates }: { readonly batchSize: number; readonly validates: boolean },
+  held: readonly HeldBatch[],
+  arraysOf: (batch: HeldBatch) => Arrays,
 ): Promise<void> {
   let left = defaultWindowBatches;
-  for await (const { examples, pieces, regions } of upcoming) {
-    const arrays = trainingBatch(examples, { pairs: batchSize, pieces, regions }, setup, random(0));
-    running.prepare('train', { ...arrays, seed: { shape: [2], values: Int32Array.of(0, 0) } });
-    if (validates && left === defaultWindowBatches) {
-      const { maxPieces, maxRegions } = setup.config;
-      const shape = { pairs: batchSize, pieces: maxPieces, regions: maxRegions };
-      running.prepare('validate', trainingBatch(examples, shape, setup, random(0)));
-    }
+  for await (const batch of upcoming) {
+    running.prepare('train', { ...arraysOf(batch), seed: { shape: [2], values: Int32Array.of(0, 0) } });
     if (--left === 0) break;
   }
+  if (held[0]) running.prepare('validate', arraysOf(held[0]));
 }
 
-/** Means of the losses and accuracies over held-out examples; masks are drawn from a seed of their own, the same each time. */
-function validate(
-  model: Program,
+type HeldBatch = Pick<PlannedBatch, 'examples' | 'pieces' | 'regions' | 'draw'>;
+
+/** Held-out batches of the largest shape; the last one is filled from the start. Their masks are the same each time. */
+function heldOut(
   examples: readonly Example[],
   batchSize: number,
-  setup: Parameters<typeof trainingBatch>[2],
-): Measures {
-  const { config } = setup;
-  const tally = new Tally();
-  const shape = { pairs: batchSize, pieces: config.maxPieces, regions: config.maxRegions };
-  for (let from = 0; from < examples.length; from += batchSize) {
-    // The last batch is filled from the start.
-    const chosen = Array.from(
+  { maxPieces, maxRegions }: ModelConfig,
+): readonly HeldBatch[] {
+  return Array.from({ length: Math.ceil(examples.length / batchSize) }, (_, batch) => ({
+    examples: Array.from(
       { length: batchSize },
-      (_, index) => examples[(from + index) % examples.length] as Example,
-    );
-    const arrays = trainingBatch(chosen, shape, setup, random(0x7a11da, from));
-    tally.add(model.run('validate', arrays), arrays, { waitedMs: 0, ranMs: 1 });
-  }
+      (_, index) => examples[(batch * batchSize + index) % examples.length] as Example,
+    ),
+    pieces: maxPieces,
+    regions: maxRegions,
+    get draw() {
+      return random(0x7a11da, batch);
+    },
+  }));
+}
+
+/** Means of the losses and accuracies over held-out batches. */
+function validate(running: Program, batches: readonly Arrays[], batchSize: number): Measures {
+  const tally = new Tally();
+  for (const arrays of batches) tally.add(running.run('validate', arrays), arrays, { waitedMs: 0, ranMs: 1 });
   const { loss, losses, accuracies } = tally.report(1, 1, batchSize);
   return { loss, losses, accuracies };
 }
@@ -271,7 +307,7 @@ class Tally {
   private ranMs = 0;
   private tokens = 0;
 
-  add(measured: Measured, arrays: ReturnType<typeof trainingBatch>, time: { waitedMs: number; ranMs: number }): void {
+  add(measured: Measured, arrays: Arrays, time: { waitedMs: number; ranMs: number }): void {
     for (const [name, value] of Object.entries(measured)) {
       this.sums.set(name, (this.sums.get(name) ?? 0) + (value[0] ?? Number.NaN));
     }
