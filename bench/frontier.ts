@@ -10,10 +10,15 @@ import { Frontier, type NewUrl } from '../crawler/frontier.ts';
 
 const [urls, hosts] = [Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 10_000)];
 const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+const cpuSeconds = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
 const megabytes = (): number => Math.round(process.memoryUsage().rss / 1e6);
 const rows: [string, string][] = [];
 
 let startMs = performance.now();
+let startCpu = cpuSeconds();
 let frontier = Frontier.open(dir);
 for (let n = 0; n < urls; n += 10_000) {
   const batch: NewUrl[] = [];
@@ -29,6 +34,7 @@ for (let n = 0; n < urls; n += 10_000) {
   frontier.atomically(() => frontier.add(batch));
 }
 rows.push(['URLs added a second', String(Math.round(urls / ((performance.now() - startMs) / 1000)))]);
+rows.push(['  the same a CPU second', String(Math.round(urls / (cpuSeconds() - startCpu)))]);
 rows.push(['resident after adding, MB', String(megabytes())]);
 frontier.close();
 
@@ -46,19 +52,20 @@ const seen = new Set<number>();
 let claimed = 0;
 let allSeenAfter = 0;
 startMs = performance.now();
+startCpu = cpuSeconds();
 for (;;) {
   const claims = frontier.claim(64, Date.now());
   if (claims.length === 0) break;
   frontier.atomically(() => {
-    for (const claim of claims) frontier.finish(claim, 0);
+    for (const claim of claims) frontier.finish(claim, Date.now());
   });
   claimed += claims.length;
-  if (seen.size < hosts) {
-    for (const { hostId } of claims) seen.add(hostId);
-    allSeenAfter = claimed;
-  }
+  const before = seen.size;
+  for (const { hostId } of claims) seen.add(hostId);
+  if (seen.size > before) allSeenAfter = claimed;
 }
 rows.push(['claim + finish pairs a second', String(Math.round(claimed / ((performance.now() - startMs) / 1000)))]);
+rows.push(['  the same a CPU second', String(Math.round(claimed / (cpuSeconds() - startCpu)))]);
 rows.push(['resident at the end, MB', String(megabytes())]);
 rows.push([`claims until all ${seen.size} hosts had a turn`, String(allSeenAfter)]);
 rows.push(['URLs claimed', String(claimed)]);

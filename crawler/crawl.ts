@@ -11,7 +11,7 @@ import type { Ledger } from '../dataset/ledger.ts';
 import type { RawStore } from '../dataset/raw-store.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { addressGuard, isLoopbackHost, isPublicAddress } from './address-guard.ts';
-import { hasBrowser, openRenderer } from './browser.ts';
+import { hasBrowser, openRenderer, type Renderer } from './browser.ts';
 import { openCommit } from './commit.ts';
 import { openFetcher } from './fetch.ts';
 import { fetchImage } from './fetch-image.ts';
@@ -98,7 +98,10 @@ export interface CrawlSummary {
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const longestWaitMs = 120_000;
 const mostTries = 3;
-const commitEvery = 32;
+/** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
+const commitEvery = 64;
+const commitAfterMs = 50;
+const progressEveryMs = 200;
 
 /** Crawls until nothing is left to fetch, a limit is reached or the signal stops it. Throws UserErrors before any request. */
 export async function crawl(
@@ -128,43 +131,54 @@ export async function crawl(
   const seeds = checkSeeds(options);
   const userAgent = `${productToken}/0.1${options.contact ? ` (+${options.contact})` : ''}`;
   // Without a pause a host is one's own: then it may have all connections at once.
-  const perHost = manners.minDelayMs === 0 ? concurrency : 1;
+  const perHost = manners.minDelayMs === 0 ? 3 * concurrency : 1;
 
   const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
-  const renderer =
-    render !== 'never' && (await hasBrowser(browserPath))
-      ? openRenderer({
-          ...(browserPath === undefined ? {} : { executablePath: browserPath }),
-          sandbox: browserSandbox,
-          userAgent,
-          guard,
-        })
-      : null;
+  let opening: Promise<Renderer | null> | undefined;
+  const renderer = (): Promise<Renderer | null> => {
+    opening ??= hasBrowser(browserPath).then((found) =>
+      found
+        ? openRenderer({
+            ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+            sandbox: browserSandbox,
+            userAgent,
+            guard,
+          })
+        : null,
+    );
+    return opening;
+  };
 
   const startMs = performance.now();
   const startedAt = new Date();
   const unlock = lockCorpus(corpusDir);
   const frontier = Frontier.open(corpusDir);
   const fetcher = openFetcher(guard, userAgent, {
-    connectionsPerOrigin: Math.max(2, perHost),
+    connectionsPerOrigin: perHost === 1 ? 2 : concurrency,
     firstByteMs: firstByteTimeoutMs,
     wholeMs: timeoutMs,
   });
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
-  const onSignal = (): void => stop.abort();
-  if (signal?.aborted) stop.abort();
-  signal?.addEventListener('abort', onSignal);
-
   const outcomes: Outcome[] = [];
   const counts = newCounts();
   const commit = openCommit({ ledger, raw, frontier });
   const requests = new PQueue({ concurrency });
   const decodes = new PQueue({ concurrency: availableParallelism() });
   let inFlight = 0; // claimed and not committed
+  let firstOutcomeMs = 0;
+  let claimAtMs = 0;
+  let progressMs = 0;
   let pagesStarted = 0;
   let wake = (): void => {};
   let crash: unknown;
+
+  const onSignal = (): void => {
+    stop.abort();
+    wake();
+  };
+  if (signal?.aborted) stop.abort();
+  signal?.addEventListener('abort', onSignal);
 
   try {
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
@@ -207,8 +221,10 @@ export async function crawl(
       const room =
         stop.signal.aborted || (limited && inFlight > 0 && frontier.hasPagesInFlight())
           ? 0
-          : 2 * concurrency - inFlight;
-      const claims = room > 0 ? frontier.claim(room, Date.now(), perHost) : [];
+          : 3 * concurrency - inFlight;
+      const claims = room > 0 && Date.now() >= claimAtMs ? frontier.claim(room, Date.now(), perHost) : [];
+      // What is not ready now will be at a known time, or after a commit.
+      if (room > 0 && claims.length < room) claimAtMs = readyAtMs(frontier);
       for (const claim of claims) {
         if (claim.kind === 'page' && pagesStarted >= maxPages) {
           frontier.giveBack(claim, limited ? parkedMs : 0);
@@ -218,30 +234,37 @@ export async function crawl(
         inFlight += 1;
         void requests
           .add(() => process(claim))
-          .then((outcome) => outcomes.push(outcome))
+          .then((outcome) => {
+            if (outcomes.length === 0) firstOutcomeMs = performance.now();
+            outcomes.push(outcome);
+          })
           .catch((error: unknown) => {
             crash ??= error;
           })
           .finally(() => wake());
       }
+      const ageMs = outcomes.length > 0 ? performance.now() - firstOutcomeMs : 0;
       if (
         outcomes.length > 0 &&
-        (outcomes.length >= commitEvery || outcomes.length === inFlight || claims.length === 0)
+        (outcomes.length >= commitEvery || outcomes.length === inFlight || ageMs >= commitAfterMs)
       ) {
         const batch = outcomes.splice(0);
         commit(batch);
         inFlight -= batch.length;
+        claimAtMs = 0;
         for (const outcome of batch) count(counts, outcome);
-        onProgress?.(progressOf(counts, frontier.queued()));
+        if (performance.now() - progressMs > progressEveryMs) {
+          progressMs = performance.now();
+          onProgress?.(progressOf(counts, frontier.queued()));
+        }
         continue;
       }
       if (claims.length > 0) continue;
-      if (inFlight === 0 && stop.signal.aborted) break;
-      const readyMs = stop.signal.aborted ? null : frontier.nextReadyMs();
-      const waitMs = readyMs === null || readyMs >= parkedMs ? Number.POSITIVE_INFINITY : readyMs - Date.now();
+      const waitMs = stop.signal.aborted ? Number.POSITIVE_INFINITY : claimAtMs - Date.now();
       if (inFlight === 0 && waitMs > longestWaitMs) break;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.max(1, Math.min(waitMs, inFlight > 0 ? 1000 : longestWaitMs)));
+        const commitMs = outcomes.length > 0 ? commitAfterMs - ageMs : longestWaitMs;
+        const timer = setTimeout(resolve, Math.max(1, Math.min(room > 0 ? waitMs : longestWaitMs, commitMs)));
         wake = () => {
           clearTimeout(timer);
           resolve();
@@ -251,6 +274,7 @@ export async function crawl(
     }
     removeFurniture(ledger, frontier);
     const queued = frontier.queued();
+    onProgress?.(progressOf(counts, queued));
     const summary: CrawlSummary = {
       ...counts,
       pairs: ledger.db.prepare('SELECT count(*) FROM pairs').pluck().get() as number,
@@ -270,11 +294,17 @@ export async function crawl(
     stop.abort();
     signal?.removeEventListener('abort', onSignal);
     await requests.onIdle();
-    await renderer?.close();
+    await (await opening)?.close();
     await fetcher.close();
     frontier.close();
     unlock();
   }
+}
+
+/** When the next host is ready, in ms since 1970; infinite when none is queued or all are put off to the next run. */
+function readyAtMs(frontier: Frontier): number {
+  const readyMs = frontier.nextReadyMs();
+  return readyMs === null || readyMs >= parkedMs ? Number.POSITIVE_INFINITY : readyMs;
 }
 
 /** One claimed URL from robots.txt to outcome; web faults are values, so what is thrown is ours. */

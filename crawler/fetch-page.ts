@@ -23,8 +23,8 @@ const mostRichness = 5;
 
 export interface PageContext {
   readonly fetcher: Fetcher;
-  /** Null when no browser may or can be used. */
-  readonly renderer: Renderer | null;
+  /** Null when there is no browser; it starts when it is first asked for. */
+  readonly renderer: () => Promise<Renderer | null>;
   readonly render: 'auto' | 'always' | 'never';
   readonly rulesOf: (origin: string) => Promise<OriginRules>;
   readonly inScope: (url: string) => boolean;
@@ -125,11 +125,12 @@ async function readPage(
       : context.render === 'always'
         ? 'always'
         : needsBrowser(page.signs, page.images.length, host);
-  if (why !== null && !context.renderer) {
+  const renderer = why === null ? null : await context.renderer();
+  if (why !== null && !renderer) {
     unrendered = true;
     note = 'needs-browser';
-  } else if (why !== null && context.renderer) {
-    const rendering = await context.renderer.render({ url, html });
+  } else if (renderer) {
+    const rendering = await renderer.render({ url, html });
     if ('reason' in rendering) note = rendering.reason;
     else {
       const seen = extractPage(rendering.html, url);
