@@ -60,6 +60,7 @@ export function centerNet(options: CenterNetOptions): Detector {
     labels: [...cocoLabels, wholeImage],
     featureSize: network.D,
     batchSize,
+    settings: { topK, minConfidence, minRegions, maxOverlap },
     async detect(images) {
       const decoded = await Promise.all(images.map((image) => decodePixels(image, side)));
       const good = decoded.filter((one) => one !== null);

@@ -17,6 +17,8 @@ export interface ColumnsManifest {
   readonly featureSize: number;
   /** The most regions a sample has. */
   readonly maxRegions: number;
+  /** The detector's. */
+  readonly settings?: Readonly<Record<string, number | string>>;
 }
 
 export const columnsManifestName = 'detector.json';
@@ -37,14 +39,10 @@ export function claimColumns(folder: string, manifest: ColumnsManifest): void {
     return;
   }
   const there = readColumnsManifest(folder);
-  for (const key of ['name', 'featureSize', 'maxRegions'] as const) {
-    if (there[key] !== manifest[key]) {
-      throw expected(
-        `${key} ${there[key]}`,
-        folder,
-        manifest[key],
-        'give the regions of another detector another folder',
-      );
+  for (const key of ['name', 'featureSize', 'maxRegions', 'settings'] as const) {
+    const [was, is] = [there[key], manifest[key]].map((value) => JSON.stringify(value) ?? 'none');
+    if (was !== is) {
+      throw expected(`${key} ${was}`, folder, is, 'give the regions of another detector another folder');
     }
   }
 }

@@ -86,8 +86,8 @@ export async function extractRegions(options: ExtractOptions): Promise<ExtractSu
   const names = shardNames(shards);
   if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
   mkdirSync(outDir, { recursive: true });
-  const { name, labels, featureSize } = detector;
-  claimColumns(outDir, { name, labels, featureSize, maxRegions });
+  const { name, labels, featureSize, settings } = detector;
+  claimColumns(outDir, { name, labels, featureSize, maxRegions, ...(settings && { settings }) });
   const sizes = names.map((shard) => statSync(join(shards, shard)).size);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   const summary = { shards: names.length, shardsKept: 0, images: 0, regions: 0, failed: 0 };

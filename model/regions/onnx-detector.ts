@@ -72,6 +72,7 @@ export async function onnxDetector(options: OnnxDetectorOptions, ensure: EnsureO
     labels,
     featureSize,
     batchSize: 1,
+    settings: { options: JSON.stringify({ ...options, labels: undefined, path: undefined }) },
     async detect(images) {
       const all: (Regions | null)[] = [];
       for (const image of images) {

@@ -28,6 +28,8 @@ export interface Detector {
   readonly batchSize: number;
   /** One result an image, in order; null for an image that does not decode. */
   detect(images: readonly Buffer[]): Promise<(Regions | null)[]>;
+  /** What else decides its regions: features made with other settings are not mixed with these. */
+  readonly settings?: Readonly<Record<string, number | string>>;
   /** Frees the network. */
   dispose(): void;
 }

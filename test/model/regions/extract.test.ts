@@ -177,8 +177,12 @@ test('what the operator got wrong is one line', async () => {
     ],
     [{ shards: join(folder, 'none'), outDir: folder, detector }, /^Expected shards/],
     [
+      { shards, outDir: join(folder, 'undisturbed'), detector: { ...detector, settings: { threshold: 0.5 } } },
+      /^Expected settings none for .*undisturbed but received \{"threshold":0.5\}; /,
+    ],
+    [
       { shards, outDir: join(folder, 'undisturbed'), detector: other },
-      /^Expected name patches-4-8 for .*undisturbed but received patches-2-8; give the regions of another detector another folder\.$/,
+      /^Expected name "patches-4-8" for .*undisturbed but received "patches-2-8"; give the regions of another detector another folder\.$/,
     ],
   ];
   for (const [options, message] of table) {
