@@ -21,36 +21,64 @@ interface CorpusCommand<Name extends SectionName> {
   /** Shown at the end of `--help`. */
   readonly example: string;
   readonly arguments?: string;
+  /** Adds what is no setting of the corpus: the input of this one call. */
+  readonly extra?: (command: Command) => void;
   /** Loads the code of the command. */
   readonly load: () => Promise<(context: CommandContext<Name>) => Promise<void>>;
 }
 
-export interface CommandContext<Name extends SectionName> {
+export interface CommandContext<Name extends SectionName = SectionName> {
   readonly corpusDir: string;
   readonly config: Config;
   readonly settings: Config[Name];
   readonly args: readonly string[];
+  /** Every option of the command line, those of `extra` among them. */
+  readonly options: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
 }
 
-/** A sub-command whose flags are a section of the configuration. */
+/** A sub-command on a corpus directory whose flags are a section of the configuration. */
 export function corpusCommand<Name extends SectionName>(definition: CorpusCommand<Name>): (program: Command) => void {
   return (program) => {
-    const command = program.command(definition.name).description(definition.summary);
-    if (definition.arguments) command.argument(definition.arguments);
-    command.option('--corpus <dir>', 'corpus directory', defaultCorpus());
-    addFlags(command, sectionSchema(definition.section));
-    command.addHelpText('after', `\nExample:\n  $ ${definition.example.split('\n').join('\n  $ ')}`);
+    const schema = sectionSchema(definition.section);
+    const command = plainCommand(program, definition);
+    addFlags(command, schema);
     command.action(async () => {
       const corpusDir = String(command.getOptionValue('corpus'));
       const config = readConfig(corpusDir);
-      const flags = givenFlags(command, sectionSchema(definition.section));
-      const settings = withFlags(config, definition.section, flags);
-      const args = command.args;
+      const settings = withFlags(config, definition.section, givenFlags(command, schema));
       const run = await definition.load();
-      await interruptible((signal) => run({ corpusDir, config, settings, args, signal }));
+      await interruptible((signal) =>
+        run({ corpusDir, config, settings, args: command.args, options: command.opts(), signal }),
+      );
     });
   };
+}
+
+interface ToolCommand extends Omit<CorpusCommand<SectionName>, 'section' | 'load'> {
+  readonly load: () => Promise<(context: ToolContext) => Promise<void>>;
+}
+
+export type ToolContext = Omit<CommandContext, 'config' | 'settings'>;
+
+/** A sub-command on a corpus directory that has no settings. */
+export function toolCommand(definition: ToolCommand): (program: Command) => void {
+  return (program) => {
+    const command = plainCommand(program, definition);
+    command.action(async () => {
+      const corpusDir = String(command.getOptionValue('corpus'));
+      const run = await definition.load();
+      await interruptible((signal) => run({ corpusDir, args: command.args, options: command.opts(), signal }));
+    });
+  };
+}
+
+function plainCommand(program: Command, definition: Omit<ToolCommand, 'load'>): Command {
+  const command = program.command(definition.name).description(definition.summary);
+  if (definition.arguments) command.arguments(definition.arguments);
+  command.option('--corpus <dir>', 'corpus directory', defaultCorpus());
+  definition.extra?.(command);
+  return command.addHelpText('after', `\nExample:\n  $ ${definition.example.split('\n').join('\n  $ ')}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Every sub-command in the order of the work: its words here, its code loaded only when it runs. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { corpusCommand } from './command.ts';
+import { corpusCommand, toolCommand } from './command.ts';
 import { toNumber } from './flags.ts';
 import { table } from './table.ts';
 
@@ -17,13 +17,94 @@ const init = (program: Command): void => {
     });
 };
 
+const addLists = (command: Command): void => {
+  command.option(
+    '--urls <file...>',
+    'lists of image URLs with captions instead of pages: txt, csv, tsv, jsonl, parquet',
+  );
+  command.option('--url-column <name>', 'of the lists (default: url)');
+  command.option('--caption-column <name>', 'of the lists (default: caption)');
+  command.option('--warc <file...>', 'archives of pages, as Common Crawl has them, instead of fetching pages');
+};
+
 const crawl = corpusCommand({
   name: 'crawl',
   section: 'crawl',
   summary: 'find pages, images and texts from these URLs on; run it again to go on where it stopped',
   example: 'lait crawl https://example.org/ --corpus birds --contact you@example.org',
   arguments: '[urls...]',
+  extra: addLists,
   load: async () => (await import('./crawl.ts')).crawl,
+});
+
+const schedule = corpusCommand({
+  name: 'schedule',
+  section: 'crawl',
+  summary: 'crawl by a cron pattern, visiting pages again when their time has come',
+  example: 'lait schedule https://example.org/ --corpus birds --cron "0 3 * * *" --contact you@example.org',
+  arguments: '[urls...]',
+  extra: (command) => {
+    command.option('--cron <pattern>', 'five or six fields: "0 3 * * *" is every night at three');
+    command.option('--timezone <name>', 'IANA name (default: the system’s)');
+  },
+  load: async () => (await import('./schedule.ts')).schedule,
+});
+
+const retry = toolCommand({
+  name: 'retry',
+  summary: 'queue again what failed for a reason; refusals stay refused',
+  example: 'lait retry --corpus birds --reason http-503',
+  extra: (command) => command.requiredOption('--reason <reason...>', 'as the ledger has them'),
+  load: async () => (await import('./retry.ts')).retry,
+});
+
+const explain = toolCommand({
+  name: 'explain',
+  summary: 'the whole story of a pair: where found, what each rule said, which shard it is in',
+  example: 'lait ledger explain 06843ab490b8 --corpus birds',
+  arguments: '<id|url|sha256>',
+  extra: (command) => command.option('--json', 'everything, for machines'),
+  load: async () => (await import('./explain.ts')).explain,
+});
+
+const ledger = (program: Command): void => explain(program.command('ledger').description('look into the ledger'));
+
+const takedown = toolCommand({
+  name: 'takedown',
+  summary: 'remove pictures from ledger, raw images and shards for good',
+  example: 'lait takedown --corpus birds --url https://example.org/photo.jpg --note "owner asked"',
+  extra: (command) => {
+    command.option('--url <url...>', 'of images, or of pages for all that was found on them');
+    command.option('--host <name...>', 'everything of these hosts');
+    command.option('--sha256 <hash...>', 'of original images');
+    command.option('--note <text>', 'who asked, or why');
+  },
+  load: async () => (await import('./takedown.ts')).takedown,
+});
+
+const verify = toolCommand({
+  name: 'verify',
+  summary: 'check every file of the export against its manifest',
+  example: 'lait verify --corpus birds --repair',
+  extra: (command) => command.option('--repair', 'write faulty shards again from the raw images'),
+  load: async () => (await import('./verify.ts')).verify,
+});
+
+const importSet = corpusCommand({
+  name: 'import',
+  section: 'export',
+  summary: 'bring COCO, Flickr, WebDataset or parquet sets, or lists of URLs, into a corpus',
+  example:
+    'lait import coco captions_val2017.json val2017/ --corpus coco\n' +
+    'lait import flickr Flickr8k.token.txt images/ --split-file train=Flickr_8k.trainImages.txt --corpus flickr8k\n' +
+    'lait import webdataset "shards/{00000..00099}.tar" --corpus laion\n' +
+    'lait import urls Train_GCC-training.tsv --corpus cc3m',
+  arguments: '<form> <paths...>',
+  extra: (command) => {
+    command.option('--split <name>', 'that all samples belong to (default: train, or what the file says)');
+    command.option('--split-file <split=file...>', 'flickr: the official list of each split');
+  },
+  load: async () => (await import('./import.ts')).importSet,
 });
 
 const filter = corpusCommand({
@@ -39,6 +120,10 @@ const exportShards = corpusCommand({
   section: 'export',
   summary: 'write the kept pairs as WebDataset shards; unchanged shards are left alone',
   example: 'lait export --corpus birds --samples-per-shard 1000',
+  extra: (command) => {
+    command.option('--out <dir>', 'where to (default: shards in the corpus)');
+    command.option('--subset <file>', 'only these ids: npy (DataComp), parquet or text');
+  },
   load: async () => (await import('./export.ts')).exportCorpus,
 });
 
@@ -109,8 +194,14 @@ const setup = (program: Command): void => {
 export const commands: readonly ((program: Command) => void)[] = [
   init,
   crawl,
+  schedule,
+  retry,
   filter,
+  ledger,
   exportShards,
+  importSet,
+  verify,
+  takedown,
   regions,
   pretrain,
   evaluate,

@@ -4,6 +4,17 @@
  */
 import { z } from 'zod';
 
+const pattern = z.string().refine(isExpression, { error: 'Expected a regular expression' });
+
+function isExpression(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const crawl = z.strictObject({
   seeds: z
     .array(z.url({ protocol: /^https?$/ }))
@@ -29,6 +40,12 @@ const crawl = z.strictObject({
     .enum(['auto', 'always', 'never'])
     .default('auto')
     .meta({ description: 'load pages in Chromium: when they need scripts, always, or never' }),
+  recrawl: z
+    .enum(['never', 'due', 'all'])
+    .default('never')
+    .meta({ description: 'visit pages again: those whose time has come, or all; unchanged ones cost one request' }),
+  allow: z.array(pattern).default([]).meta({ description: 'follow only URLs that match one of these expressions' }),
+  deny: z.array(pattern).default([]).meta({ description: 'never follow URLs that match one of these' }),
   allowPrivate: z
     .boolean()
     .default(false)
@@ -60,13 +77,34 @@ const filter = z.strictObject({
 });
 
 const exportSection = z.strictObject({
-  samplesPerShard: z.int().min(1).default(10_000).meta({ description: 'samples in one tar (img2dataset)' }),
+  format: z
+    .enum(['webdataset', 'parquet', 'jsonl'])
+    .default('webdataset')
+    .meta({ description: 'tar shards, parquet with image columns, or JSON lines beside image files' }),
+  samplesPerShard: z.int().min(1).default(10_000).meta({ description: 'samples in one shard (img2dataset)' }),
+  shardDigits: z.int().min(1).max(12).default(5).meta({ description: 'width of a shard number (img2dataset)' }),
   validationFraction: z
     .number()
     .min(0)
     .max(0.5)
     .default(0.05)
     .meta({ description: 'share of the samples held out, chosen by a hash of the id' }),
+  encode: z
+    .enum(['auto', 'original', 'jpeg'])
+    .default('auto')
+    .meta({ description: 'original bytes where they are upright JPEG, original bytes always, or JPEG always' }),
+  resize: z
+    .enum(['no', 'keep_ratio', 'keep_ratio_largest', 'center_crop', 'border'])
+    .default('no')
+    .meta({ description: "img2dataset's ways to bring images to sizePx" }),
+  sizePx: z.int().min(16).default(256).meta({ description: 'the size that resize aims at (img2dataset)' }),
+  onlyIfBigger: z.boolean().default(false).meta({ description: 'leave smaller images as they are' }),
+  quality: z.int().min(1).max(100).default(95).meta({ description: 'of re-encoded JPEG (img2dataset)' }),
+  name: z.string().optional().meta({ description: 'title of the dataset card' }),
+  license: z
+    .string()
+    .optional()
+    .meta({ description: "of the collection, in Hugging Face's words; pictures keep theirs" }),
 });
 
 const regions = z.strictObject({

@@ -1,71 +1,103 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
-import { crawl as walk } from '../crawler/crawl.ts';
+import { type CrawlSummary, crawl as walk } from '../crawler/crawl.ts';
+import { importUrlList } from '../crawler/url-list.ts';
+import { importWarc } from '../crawler/warc.ts';
 import { Ledger } from '../dataset/ledger.ts';
 import { openRawStore } from '../dataset/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, sandbox } from './setup/browser.ts';
-import { count, table } from './table.ts';
+import { count, megabytes, table } from './table.ts';
 
-export async function crawl({ corpusDir, settings, args, signal }: CommandContext<'crawl'>): Promise<void> {
-  const { contact, ...rest } = settings;
-  const seeds = args.length > 0 ? args : settings.seeds;
-  const browserPath = settings.render === 'never' ? undefined : await findBrowser();
-  if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
+export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
+  const { corpusDir, options, signal } = context;
   const ledger = Ledger.open(corpusDir);
   const raw = openRawStore(corpusDir);
   const progress = startProgress('Crawling');
   try {
-    const summary = await walk(
-      {
-        ...rest,
-        seeds,
-        corpusDir,
-        browserSandbox: sandbox(),
-        ...(contact === undefined ? {} : { contact }),
-        ...(browserPath === undefined ? {} : { browserPath }),
-      },
-      {
-        ledger,
-        raw,
-        signal,
-        onProgress: ({ pages, images, refused, failed, queued, bytes }) =>
-          progress.update({
-            done: pages,
-            detail: `pages, ${count(images)} images, ${count(queued)} queued, ${count(refused)} refused, ${count(failed)} failed, ${megabytes(bytes)}`,
-          }),
-      },
-    );
-    progress.stop();
-    const list = (counts: Readonly<Record<string, number>>): string =>
-      Object.entries(counts)
-        .sort(([, a], [, b]) => b - a)
-        .map(([word, n]) => `${word} ${count(n)}`)
-        .join(', ');
-    const rows = [
-      ['pages', list(summary.pages)],
-      ['images', list(summary.images)],
-      ['reasons', list(summary.reasons)],
-      ['rendered', `${count(summary.rendered)} pages in Chromium`],
-      ['pairs', `${count(summary.pairs)} in the corpus`],
-    ];
-    console.log(
-      table(
-        rows.filter(([, cell]) => cell !== ''),
-        [0, 1],
-      ),
-    );
-    if (summary.unrendered > 0) {
-      console.log(`${count(summary.unrendered)} pages need scripts and were read without: ${browserAdvice}`);
+    for (const file of texts(options.urls)) {
+      const list = await importUrlList(
+        { corpusDir, file, ...columns(options) },
+        { ledger, signal, onProgress: (rows) => progress.update({ done: rows, detail: `rows of ${file}` }) },
+      );
+      progress.line(
+        `${file}: ${count(list.queued)} of ${count(list.rows)} rows queued, ${count(list.unusable)} unusable`,
+      );
     }
-    if (summary.queued > 0)
-      console.log(`${count(summary.queued)} URLs are still queued (${whyStopped[summary.stoppedBy]})`);
+    for (const file of texts(options.warc)) {
+      const onProgress = ({ records }: { records: number }): void =>
+        progress.update({ done: records, detail: `records of ${file}` });
+      const archive = await importWarc({ corpusDir, file }, { ledger, signal, onProgress });
+      progress.line(
+        `${file}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
+      );
+    }
+    const summary = await walk(await crawlOptions(context), {
+      ledger,
+      raw,
+      signal,
+      onProgress: ({ pages, images, refused, failed, queued, bytes }) =>
+        progress.update({
+          done: pages,
+          detail: `pages, ${count(images)} images, ${count(queued)} queued, ${count(refused)} refused, ${count(failed)} failed, ${megabytes(bytes)}`,
+        }),
+    });
+    progress.stop();
+    console.log(summaryTable(summary));
   } finally {
     progress.stop();
     raw.close();
     ledger.close();
   }
+}
+
+async function crawlOptions({ corpusDir, settings, args, options }: CommandContext<'crawl'>) {
+  const { contact, recrawl, allow, deny, ...rest } = settings;
+  const browserPath = settings.render === 'never' ? undefined : await findBrowser();
+  if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
+  const otherSource = texts(options.urls).length + texts(options.warc).length > 0;
+  const expressions = (patterns: readonly string[]): RegExp[] => patterns.map((pattern) => new RegExp(pattern));
+  return {
+    ...rest,
+    seeds: args.length > 0 ? args : otherSource ? [] : settings.seeds,
+    corpusDir,
+    browserSandbox: sandbox(),
+    ...(contact === undefined ? {} : { contact }),
+    ...(browserPath === undefined ? {} : { browserPath }),
+    ...(recrawl === 'never' ? {} : { recrawl }),
+    ...(allow.length === 0 ? {} : { allow: expressions(allow) }),
+    ...(deny.length === 0 ? {} : { deny: expressions(deny) }),
+  };
+}
+
+const texts = (option: unknown): string[] => (Array.isArray(option) ? option.map(String) : []);
+
+const columns = ({ urlColumn, captionColumn }: CommandContext['options']) => ({
+  ...(typeof urlColumn === 'string' ? { urlColumn } : {}),
+  ...(typeof captionColumn === 'string' ? { captionColumn } : {}),
+});
+
+/** What a run did, for a person. */
+function summaryTable(summary: CrawlSummary): string {
+  const list = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .sort(([, a], [, b]) => b - a)
+      .map(([word, n]) => `${word} ${count(n)}`)
+      .join(', ');
+  const rows = [
+    ['pages', list(summary.pages)],
+    ['images', list(summary.images)],
+    ['reasons', list(summary.reasons)],
+    ['rendered', summary.rendered > 0 ? `${count(summary.rendered)} pages in Chromium` : ''],
+    ['pairs', `${count(summary.pairs)} in the corpus`],
+    ['not rendered', summary.unrendered > 0 ? `${count(summary.unrendered)} pages: ${browserAdvice}` : ''],
+    ['still queued', summary.queued > 0 ? `${count(summary.queued)} URLs: ${whyStopped[summary.stoppedBy]}` : ''],
+  ];
+  return table(
+    rows.filter(([, cell]) => cell !== ''),
+    [0, 1],
+  );
 }
 
 const whyStopped = {
@@ -74,5 +106,3 @@ const whyStopped = {
   signal: 'stopped; run the command again to go on',
   'waiting-hosts': 'their hosts asked for a longer pause; run the command again later',
 } as const;
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

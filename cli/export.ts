@@ -1,14 +1,23 @@
 /** `lait export`: writes the kept pairs as WebDataset shards, train and validation. */
 import { exportShards } from '../dataset/export.ts';
+import { readSubset } from '../dataset/subset.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
-import { count, table } from './table.ts';
+import { count, megabytes, table } from './table.ts';
 
-export async function exportCorpus({ corpusDir, settings, signal }: CommandContext<'export'>): Promise<void> {
+export async function exportCorpus(context: CommandContext<'export'>): Promise<void> {
+  const { corpusDir, settings, options, signal } = context;
+  const { name, license, ...shards } = settings;
   const progress = startProgress('Writing samples');
   try {
     const summary = await exportShards(
-      { corpusDir, ...settings },
+      {
+        corpusDir,
+        ...shards,
+        card: { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) },
+        ...(typeof options.out === 'string' ? { outDir: options.out } : {}),
+        ...(typeof options.subset === 'string' ? { subset: await readSubset(options.subset) } : {}),
+      },
       {
         signal,
         onProgress: ({ split, shard, samples, bytes }) =>
@@ -30,5 +39,3 @@ export async function exportCorpus({ corpusDir, settings, signal }: CommandConte
     progress.stop();
   }
 }
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

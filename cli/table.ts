@@ -14,3 +14,6 @@ export const count = (n: number): string => n.toLocaleString('en-US');
 
 /** 0.1234 as "12.3 %". */
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** 1234567 bytes as "1.2 MB". */
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

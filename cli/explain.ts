@@ -1,0 +1,48 @@
+/** `lait explain`: the whole story of a pair, an image or a page. */
+import { type PairStory, explain as tell } from '../dataset/explain.ts';
+import type { ToolContext } from './command.ts';
+import { printable } from './progress.ts';
+import { table } from './table.ts';
+
+export async function explain({ corpusDir, args, options }: ToolContext): Promise<void> {
+  const story = await tell({ corpusDir, what: args[0] ?? '' });
+  if (options.json === true) return console.log(JSON.stringify(story, null, 2));
+  for (const { kind, value, note, at } of story.takenDown) {
+    console.log(printable(`taken down at ${at} by ${kind} ${value}${note ? `: ${note}` : ''}`));
+  }
+  for (const { kind, url, status, reason } of story.without) {
+    console.log(printable(`${kind} ${url}: ${status}${reason ? `, ${reason}` : ''}`));
+  }
+  for (const pair of story.pairs) console.log(`${pairText(pair)}\n`);
+}
+
+function pairText(pair: PairStory): string {
+  const { image } = pair;
+  const rights = { ...pair.rights.page, ...pair.rights.image };
+  const rows = [
+    ['pair', pair.id],
+    ['text', `${pair.text} (${pair.source})`],
+    ['cleaned', pair.cleanedText !== null && pair.cleanedText !== pair.text ? pair.cleanedText : ''],
+    [
+      'page',
+      `${pair.pageUrl} ${pair.pageTitle ? `"${pair.pageTitle}"` : ''}, ${pair.pageStatus} at ${pair.pageFetchedAt}`,
+    ],
+    ['image', `${pair.imageUrl}, ${pair.imageStatus}${pair.imageReason ? `: ${pair.imageReason}` : ''}`],
+    [
+      '',
+      image ? `${image.format} ${image.width}×${image.height}, ${image.byteLength} bytes, sha256 ${image.sha256}` : '',
+    ],
+    ['licence', pair.licenseUrl ?? ''],
+    ...Object.entries(rights).map(([signal, value]) => ['rights', `${signal}: ${value}`]),
+    ['verdict', `${pair.verdict}${pair.droppedBy ? ` by ${pair.droppedBy}: ${pair.reason}` : ''}`],
+    ...pair.rules
+      .filter(({ said, score }) => said === 'dropped' || score !== null)
+      .map(({ rule, said, score }) => [
+        '',
+        `${rule} ${said}${score === null ? '' : `, score ${score.toPrecision(4)}`}`,
+      ]),
+    ...pair.shards.map(({ shard, key, status }) => ['shard', `${shard}${key ? `, key ${key}` : ''}, ${status}`]),
+  ];
+  const shown = rows.filter(([, cell]) => cell !== '').map(([name = '', cell = '']) => [name, printable(cell)]);
+  return table(shown, [0, 1]);
+}

@@ -1,0 +1,82 @@
+/** `lait import`: COCO, Flickr, WebDataset and parquet sets become shards of a corpus. */
+import { join } from 'node:path';
+import { importUrlList } from '../dataset/import/url-list.ts';
+import { type ImportSource, importDataset } from '../dataset/import.ts';
+import { UserError } from '../dataset/user-error.ts';
+import type { CommandContext } from './command.ts';
+import { startProgress } from './progress.ts';
+import { count, megabytes, table } from './table.ts';
+
+export async function importSet({
+  corpusDir,
+  settings,
+  args,
+  options,
+  signal,
+}: CommandContext<'export'>): Promise<void> {
+  const [form = '', ...paths] = args;
+  const progress = startProgress('Importing samples');
+  try {
+    if (form === 'urls') {
+      const outFile = join(corpusDir, 'urls.jsonl');
+      const { rows, badRows } = await importUrlList(
+        { list: paths[0] ?? '', outFile },
+        { signal, onProgress: (done) => progress.update({ done }) },
+      );
+      progress.stop();
+      console.log(`${count(rows)} rows (${count(badRows)} unusable); \`lait crawl --urls ${outFile}\` downloads them`);
+      return;
+    }
+    const { samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality } = settings;
+    const outDir = join(corpusDir, 'shards');
+    const summary = await importDataset(
+      sourceOf(form, paths, options),
+      { outDir, samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality },
+      { signal, onProgress: ({ split, samples }) => progress.update({ done: samples, detail: split }) },
+    );
+    progress.stop();
+    const rows = Object.entries(summary.splits).map(([split, { shards, samples, bytes }]) => [
+      split,
+      count(samples),
+      count(shards),
+      megabytes(bytes),
+    ]);
+    console.log(table([['split', 'samples', 'shards', 'size'], ...rows]));
+    const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
+    if (failed.length > 0) console.log(`Left out: ${failed.join(', ')}`);
+  } finally {
+    progress.stop();
+  }
+}
+
+function sourceOf(form: string, paths: readonly string[], options: CommandContext['options']): ImportSource {
+  const [first = '', images = ''] = paths;
+  const split = typeof options.split === 'string' ? { split: options.split } : {};
+  const need = (n: number, what: string): void => {
+    if (paths.length < n)
+      throw new UserError(`Expected ${what} after ${form} but received ${paths.length} paths; see --help.`);
+  };
+  switch (form) {
+    case 'coco':
+      need(2, 'a captions file and an image folder');
+      return { from: 'coco', captions: first, images, ...split };
+    case 'flickr': {
+      need(2, 'a token file and an image folder');
+      const lists = (options.splitFile as string[] | undefined) ?? [];
+      const splitFiles = Object.fromEntries(
+        lists.map((pair) => [pair.split('=')[0], pair.slice(pair.indexOf('=') + 1)]),
+      );
+      return { from: 'flickr', tokens: first, images, ...(lists.length > 0 ? { splitFiles } : {}) };
+    }
+    case 'webdataset':
+      need(1, 'shards');
+      return { from: 'webdataset', paths, ...split };
+    case 'parquet':
+      need(1, 'parquet files');
+      return { from: 'parquet', paths, ...split };
+    default:
+      throw new UserError(
+        `Expected coco, flickr, webdataset, parquet or urls but received ${form || 'nothing'}; see --help.`,
+      );
+  }
+}
