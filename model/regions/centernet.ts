@@ -1,6 +1,6 @@
 /**
- * The embedded detector: CenterNet's boxes and labels, with features pooled from a network trained to tell a thousand classes
- * apart (EfficientNet-Lite2) or, without its weights, from CenterNet's own maps. One graph, one call for a batch of images.
+ * The embedded detector: CenterNet's boxes and labels, with features pooled from its own maps and, beside them, from a network
+ * that was trained to tell a thousand classes apart (EfficientNet-Lite2). One graph, one call for a batch of images.
  */
 import { Graph, type RunningGraph } from '../graph.ts';
 import { readTorchWeights } from '../torch-weights.ts';
@@ -17,7 +17,7 @@ import { suppressOverlaps } from './suppress.ts';
 export interface CenterNetOptions {
   /** Path of `centernet.json`, with `centernet.bin` beside it. */
   readonly path: string;
-  /** Path of EfficientNet-Lite2's state dict; without it the features are CenterNet's own. */
+  /** Path of EfficientNet-Lite2's state dict, whose features come before CenterNet's own; without it these are all. */
   readonly backbone?: string;
   /** Side of the square the image is scaled to, a multiple of 32. CenterNet was trained at 512. */
   readonly inputSidePx?: number;
@@ -46,7 +46,7 @@ export function centerNet(options: CenterNetOptions): Detector {
   const { minConfidence = 0.2, minRegions = 10 } = options;
   const graph = new Graph();
   const detections = addCenterNet(graph, readGraphModel(path), side, topK);
-  const maps = backbone ? [addBackbone(graph, backbone, side, backboneSidePx)] : detections.maps;
+  const maps = [...(backbone ? [addBackbone(graph, backbone, side, backboneSidePx)] : []), ...detections.maps];
   const features = addRoiPool(graph, detections.boxes, topK, maps);
   const network: Network = {
     running: graph.start(),

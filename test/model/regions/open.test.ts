@@ -13,7 +13,7 @@ test('patches need nothing', async () => {
 
 test('the embedded detector takes the better features unless told otherwise', { skip }, async () => {
   const table = [
-    [{}, 'centernet-64-efficientnet-32', 1280],
+    [{}, 'centernet-64-efficientnet-32', 1888],
     [{ features: 'centernet' }, 'centernet-64', 608],
   ] as const;
   for (const [options, name, featureSize] of table) {
