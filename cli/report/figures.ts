@@ -1,0 +1,92 @@
+/** What the report shows, asked of the ledger. */
+import type { StoredSample } from '../../dataset/judgements.ts';
+import type { Ledger } from '../../dataset/ledger.ts';
+
+/** A pair for the picture grids; `place` is null where no image was stored. */
+export interface Example {
+  readonly text: string;
+  readonly source: string;
+  readonly pageUrl: string;
+  readonly imageUrl: string;
+  readonly reason: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly place: Pick<StoredSample, 'segment' | 'offset' | 'byteLength'> | null;
+}
+
+/** Some pairs that a rule dropped, or that survive (`null`): in the order of their ids, which are hashes, so any will do. */
+export function examples(ledger: Ledger, droppedBy: string | null, count: number): Example[] {
+  const rows = ledger.db
+    .prepare(
+      `SELECT coalesce(p.cleaned_text, p.text) AS text, p.source, p.page_url AS pageUrl, i.url AS imageUrl,
+         p.drop_reason AS reason, i.width, i.height, i.segment, i.offset, i.byte_length AS byteLength
+       FROM pairs p JOIN images i ON i.id = p.image_id
+       WHERE p.judged_by IS NOT NULL AND p.dropped_by IS ? ORDER BY p.id LIMIT ?`,
+    )
+    .all(droppedBy, count) as (Omit<Example, 'place'> & {
+    segment: number | null;
+    offset: number;
+    byteLength: number;
+  })[];
+  return rows.map(({ segment, offset, byteLength, ...row }) => ({
+    ...row,
+    place: segment === null ? null : { segment, offset, byteLength },
+  }));
+}
+
+/** All stored scores by name; of more than `most` an even sample. */
+export function scores(ledger: Ledger, most = 200_000): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  const counts = ledger.db.prepare('SELECT rule, count(*) FROM scores GROUP BY rule ORDER BY rule').raw().all();
+  for (const [rule, count] of counts as [string, number][]) {
+    const step = Math.ceil(count / most);
+    const values = ledger.db
+      .prepare('SELECT score FROM (SELECT score, row_number() OVER () AS n FROM scores WHERE rule = ?) WHERE n % ? = 0')
+      .pluck()
+      .all(rule, step) as number[];
+    found.set(rule, values);
+  }
+  return found;
+}
+
+/** The shorter side of every stored image, in pixels. */
+export const shorterSides = (ledger: Ledger): number[] =>
+  ledger.db.prepare('SELECT min(width, height) FROM images WHERE width IS NOT NULL').pluck().all() as number[];
+
+/** Pairs found and kept by host, most found first. */
+export function hosts(
+  ledger: Ledger,
+  most = 20,
+): { readonly host: string; readonly found: number; readonly kept: number }[] {
+  const counts = new Map<string, { host: string; found: number; kept: number }>();
+  const pages = ledger.db
+    .prepare(
+      `SELECT page_url, count(*), sum(judged_by IS NOT NULL AND dropped_by IS NULL) FROM pairs GROUP BY page_url`,
+    )
+    .raw()
+    .iterate() as IterableIterator<[string, number, number]>;
+  for (const [url, found, kept] of pages) {
+    const host = new URL(url).host;
+    const count = counts.get(host) ?? { host, found: 0, kept: 0 };
+    count.found += found;
+    count.kept += kept;
+    counts.set(host, count);
+  }
+  return [...counts.values()].sort((a, b) => b.found - a.found || (a.host < b.host ? -1 : 1)).slice(0, most);
+}
+
+/** How many pairs each fetched page gave in the end: pages by 0, 1, 2, … kept pairs, the last class open. */
+export function yields(ledger: Ledger, classes = 10): number[] {
+  const rows = ledger.db
+    .prepare(
+      `SELECT min(kept, ?), count(*) FROM (
+         SELECT g.id, count(p.id) FILTER (WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL) AS kept
+         FROM pages g LEFT JOIN pairs p ON p.page_id = g.id WHERE g.status IN ('fetched', 'unchanged') GROUP BY g.id)
+       GROUP BY 1`,
+    )
+    .raw()
+    .all(classes) as [number, number][];
+  const counts = new Array<number>(classes + 1).fill(0);
+  for (const [kept, pages] of rows) counts[kept] = pages;
+  return counts;
+}
