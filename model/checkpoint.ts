@@ -37,6 +37,8 @@ export interface TrainingState {
   readonly step: number;
   readonly position: Position;
   readonly seed: number;
+  /** The checkpoint with the lowest loss on held-out pairs so far. */
+  readonly best?: { readonly step: number; readonly loss: number };
 }
 
 export interface Checkpoint extends MeasuredModel {
@@ -70,7 +72,16 @@ export function checkpoints(runDir: string): string[] {
   return names.sort().map((name) => join(dir, name));
 }
 
-/** Saves a checkpoint and removes all but the newest `keep`. Throws a UserError where the disk is full; older ones stay. */
+/** The checkpoint of a run with the lowest loss on held-out pairs, or undefined where none was measured. */
+export function bestCheckpoint(runDir: string): string | undefined {
+  const latest = latestCheckpoint(runDir);
+  const best = latest && readJson<TrainingState>(join(latest, 'training.json')).best;
+  return best ? checkpoints(runDir).find((dir) => dir.endsWith(folderOf(best.step))) : undefined;
+}
+
+const folderOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
+
+/** Saves a checkpoint and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
 export function saveCheckpoint(
   runDir: string,
   description: MeasuredModel,
@@ -78,7 +89,7 @@ export function saveCheckpoint(
   values: Values,
   { keep = 3 }: { readonly keep?: number } = {},
 ): string {
-  const dir = join(runDir, 'checkpoints', `step-${String(state.step).padStart(8, '0')}`);
+  const dir = join(runDir, 'checkpoints', folderOf(state.step));
   if (existsSync(dir)) return dir;
   const partial = `${dir}.partial`;
   rmSync(partial, { recursive: true, force: true });
@@ -106,7 +117,9 @@ export function saveCheckpoint(
     }
     throw cause;
   }
-  for (const old of checkpoints(runDir).slice(0, -keep)) rmSync(old, { recursive: true, force: true });
+  for (const old of checkpoints(runDir).slice(0, -keep)) {
+    if (!state.best || !old.endsWith(folderOf(state.best.step))) rmSync(old, { recursive: true, force: true });
+  }
   return dir;
 }
 

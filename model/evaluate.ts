@@ -1,16 +1,16 @@
 /**
  * Image-text retrieval as the paper reports it (ImageBERT §5.2): for each sentence the rank of its image among all images, for
  * each image the best rank of its sentences among all sentences; recall at 1, 5 and 10, beside what chance gives. Every pair
- * is scored by ITM; or, much faster, ITC finds the likeliest candidates and ITM orders those (ALBEF §3).
+ * is scored by ITM; or, much faster, ITC finds the likeliest candidates and ITM helps to order those (ALBEF §3).
  */
 import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import type { Example } from './example.ts';
 import { itcSize } from './parameters.ts';
+import type { Watch } from './progress.ts';
 import type { Regions } from './regions/region.ts';
 import { type PairIndex, type Scorer, type ScorerOptions, scorer } from './score.ts';
-import type { Watch } from './train.ts';
 
 export interface EvaluateOptions extends ScorerOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
@@ -21,7 +21,10 @@ export interface EvaluateOptions extends ScorerOptions {
   readonly detector?: string;
   /** Retrieval within each of so many equal parts, averaged. COCO's 1k protocol: 5 parts of 1,000 images. */
   readonly folds?: number;
-  /** itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by ITM. */
+  /**
+   * itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by the sum of both logits (ours: on 172
+   * drawings R@1 5 % for the sum, 3 % for either alone).
+   */
   readonly method?: 'itm' | 'itc' | 'rerank';
   /** Of each query, for rerank. ALBEF: 128 on Flickr30k. */
   readonly candidates?: number;
@@ -210,10 +213,15 @@ async function scoreTable(
   }
   if (method === 'rerank') {
     const chosen = likeliest(table, images.length, texts.length, candidates);
-    table.forEach((similarity, index) => {
-      table[index] = similarity - belowAll;
+    const similar = Float32Array.from(table, (one) => one * score.similarityScale);
+    table.forEach((_, index) => {
+      table[index] = (similar[index] as number) - belowAll;
     });
     await fill(chosen);
+    for (const [image, text] of chosen) {
+      const place = image * texts.length + text;
+      table[place] = (table[place] as number) + (similar[place] as number);
+    }
   }
   return table;
 }

@@ -4,8 +4,9 @@ import { plainBatch } from './batch.ts';
 import { readCheckpoint, specialPieces } from './checkpoint.ts';
 import { type Ranking, rankingArrays } from './objectives/ranking.ts';
 import { adamW } from './optimizer.ts';
+import type { PretrainProgress, Watch } from './progress.ts';
 import { rankRoutine, validateRankRoutine } from './step.ts';
-import { type PretrainProgress, type PretrainSummary, type TrainOptions, train, type Watch } from './train.ts';
+import { type PretrainSummary, type TrainOptions, train } from './train.ts';
 
 export interface FinetuneOptions
   extends Omit<TrainOptions, 'config' | 'vocabulary' | 'detector' | 'startFrom'>,

@@ -5,6 +5,7 @@
 import { imageArrays, textArrays } from './batch.ts';
 import { type Checkpoint, specialPieces } from './checkpoint.ts';
 import { bucketFor, lengthBuckets } from './data.ts';
+import { similarityScale } from './objectives/itc.ts';
 import { itcSize, parameterSpecs } from './parameters.ts';
 import { program } from './program.ts';
 import type { Regions } from './regions/region.ts';
@@ -27,6 +28,8 @@ export interface Scorer {
   /** ITC embeddings [N, itcSize] of length 1. The model must have learned ITC. */
   embedImages(images: readonly Regions[]): Float32Array;
   embedTexts(texts: readonly (readonly number[])[]): Float32Array;
+  /** What ITC multiplies similarities with: one over its learned temperature. */
+  readonly similarityScale: number;
   dispose(): void;
 }
 
@@ -107,6 +110,7 @@ export function scorer(
       embed(texts, (batch) => {
         return model.run('text', textArrays(batch, piecesFor(batch), special)).embeddings as Float32Array;
       }),
+    similarityScale: similarityScale(values.get('itc.temperature')?.[0] ?? 0),
     dispose: () => model.dispose(),
   };
 }

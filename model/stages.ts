@@ -7,8 +7,9 @@ import { UserError } from '../dataset/user-error.ts';
 import { latestCheckpoint, readCheckpoint } from './checkpoint.ts';
 import type { ExampleSource } from './data.ts';
 import type { Example } from './example.ts';
+import type { PretrainProgress, Watch } from './progress.ts';
 import { random } from './random.ts';
-import { type PretrainOptions, type PretrainProgress, type PretrainSummary, pretrain, type Watch } from './train.ts';
+import { type PretrainOptions, type PretrainSummary, pretrain } from './train.ts';
 
 /** What a stage has of its own; everything else is the same in all. Its run is `runDir/NAME`. */
 export interface Stage

@@ -21,16 +21,20 @@ import {
 import { checkConfig, type ModelConfig } from './config.ts';
 import { batches, defaultWindowBatches, type ExampleSource, lengthBuckets, type PlannedBatch, start } from './data.ts';
 import type { Example } from './example.ts';
-import { type ObjectiveName, type ObjectiveWeights, objectiveNames, paperObjectives } from './objective.ts';
+import { type ObjectiveWeights, objectiveNames, paperObjectives } from './objective.ts';
 import { type AdamW, adamW, ratesAt } from './optimizer.ts';
 import { parameterSpecs } from './parameters.ts';
 import { program } from './program.ts';
+import type { Measures, PretrainProgress, Watch } from './progress.ts';
 import { type Random, random } from './random.ts';
 import { type Precision, type Program, type Routine, startValues } from './routine.ts';
 import { readSafetensors } from './safetensors.ts';
 import { learningRate } from './schedule.ts';
 import { measureStandard, type Standard } from './standardize.ts';
 import { trainRoutine, validateRoutine } from './step.ts';
+import { tensorboardWriter } from './tensorboard.ts';
+
+export type { PretrainProgress, Watch } from './progress.ts';
 
 /** What a run of any kind needs. */
 export interface TrainOptions {
@@ -60,9 +64,11 @@ export interface TrainOptions {
   /** Goes on from the run's newest checkpoint, if there is one. */
   readonly resume?: boolean;
   readonly checkpointEverySteps?: number;
-  /** Checkpoints kept. */
+  /** Newest checkpoints kept; the one with the lowest held-out loss stays as well. */
   readonly keep?: number;
   readonly reportEverySteps?: number;
+  /** false writes no TensorBoard scalars to `runDir/tensorboard`. */
+  readonly tensorboard?: boolean;
   /** false runs op by op. */
   readonly compiled?: boolean;
   readonly precision?: Precision;
@@ -83,38 +89,6 @@ export interface Task {
   batch(examples: readonly Example[], shape: BatchShape, standard: Standard, draw: Random): Arrays;
 }
 
-export type Accuracies = Partial<Record<ObjectiveName, number>>;
-
-export interface PretrainProgress {
-  /** Steps done. */
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly epoch: number;
-  /** Weighted sum, and each objective's own; means since the last report. */
-  readonly loss: number;
-  readonly losses: Partial<Record<ObjectiveName, number>>;
-  /** Shares of right answers, 0 to 1; MRFR has none. */
-  readonly accuracies: Accuracies;
-  readonly gradientNorm: number;
-  readonly learningRate: number;
-  readonly samplesPerSecond: number;
-  /** Words, regions and special pieces that count, of true pairs and wrong ones. */
-  readonly tokensPerSecond: number;
-  /** Share of the time in which the step waited for data, 0 to 1. */
-  readonly waitShare: number;
-  readonly secondsLeft: number;
-  /** On held-out examples; with a checkpoint. */
-  readonly validation?: Measures;
-  /** The checkpoint that was just written. */
-  readonly checkpoint?: string;
-}
-
-export interface Measures {
-  readonly loss: number;
-  readonly losses: Partial<Record<ObjectiveName, number>>;
-  readonly accuracies: Accuracies;
-}
-
 export interface PretrainSummary {
   readonly steps: number;
   /** Whether `signal` ended the run before its last step. */
@@ -124,11 +98,6 @@ export interface PretrainSummary {
   readonly compiled: boolean;
   /** The last report. */
   readonly last?: PretrainProgress;
-}
-
-export interface Watch<Progress> {
-  readonly onProgress?: (progress: Progress) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** Trains on the objectives whose weight is not 0; see `train`. */
@@ -209,6 +178,7 @@ export async function train(
     const held = validation.length > 1 ? heldOut(validation, batchSize, config) : [];
     await prepare(running, batches(source, plan, state.position), held, arraysOf);
     const upcoming = batches(source, plan, state.position);
+    const board = options.tensorboard === false ? undefined : tensorboardWriter(runDir);
     let tally = new Tally();
     let last: PretrainProgress | undefined;
     while (state.step < steps && !signal?.aborted) {
@@ -226,14 +196,13 @@ export async function train(
       const due = state.step % checkpointEverySteps === 0 || state.step === steps;
       if (due || state.step % reportEverySteps === 0) {
         const report = { ...tally.report(state.step, steps, batchSize), epoch: batch.epoch, learningRate: rate };
-        last = due
-          ? {
-              ...report,
-              ...(held.length > 0 && { validation: validate(running, held.map(arraysOf), batchSize) }),
-              checkpoint: save(),
-            }
-          : report;
+        const checked = due && held.length > 0 ? validate(running, held.map(arraysOf), batchSize) : undefined;
+        if (checked && checked.loss < (state.best?.loss ?? Infinity)) {
+          state = { ...state, best: { step: state.step, loss: checked.loss } };
+        }
+        last = { ...report, ...(checked && { validation: checked }), ...(due && { checkpoint: save() }) };
         onProgress?.(last);
+        board?.(last);
         tally = new Tally();
       }
       // Lets signals and the reading of data have their turn.

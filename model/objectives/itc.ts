@@ -10,6 +10,9 @@ import type { Outcome } from '../objective.ts';
 /** CLIP's and ALBEF's start: 0.07. The parameter is what is learned on top of it, as a power of e. */
 const startTemperature = 0.07;
 
+/** What similarities are multiplied with, from the learned parameter. */
+export const similarityScale = (learned: number): number => Math.min(100, Math.exp(learned) / startTemperature);
+
 /** [CLS] states [N, H] to vectors of length 1, [N, itcSize]. */
 export function itcEmbedding(weights: Weights, side: 'image' | 'text', first: Tensor): Tensor {
   const projected = linear(weights, `itc.${side}`, first);

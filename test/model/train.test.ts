@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
-import { checkpoints, readCheckpoint } from '../../model/checkpoint.ts';
+import { bestCheckpoint, checkpoints, readCheckpoint } from '../../model/checkpoint.ts';
 import { memorySource } from '../../model/data.ts';
 import { type PretrainOptions, type PretrainProgress, pretrain } from '../../model/train.ts';
 import { allObjectives, config, smallExamples, vocabulary } from './small-model.ts';
@@ -102,10 +102,29 @@ test('a signal saves, then stops; the run goes on from there', async () => {
   assert.deepEqual([rest.stopped, steps], [false, [5, 6, 7, 8, 9, 10]]);
 });
 
-test('the newest checkpoints are kept, whole', async () => {
-  const own = options({ steps: 12, checkpointEverySteps: 3, keep: 2 });
+test('the newest checkpoints are kept, whole, and the one with the lowest held-out loss', async () => {
+  const own = options({
+    steps: 12,
+    checkpointEverySteps: 3,
+    keep: 1,
+    learningRate: 0.3,
+    validation: smallExamples(8, 2),
+  });
+  const seen: [step: number, loss: number][] = [];
+  await pretrain(own, { onProgress: ({ step, validation }) => validation && seen.push([step, validation.loss]) });
+  const [best] = seen.toSorted(([, one], [, other]) => one - other)[0] as [number, number];
+  const name = (step: number) => `step-${String(step).padStart(8, '0')}`;
+  assert.deepEqual(readdirSync(join(own.runDir, 'checkpoints')), [...new Set([name(best), name(12)])].sort());
+  assert.equal(bestCheckpoint(own.runDir), join(own.runDir, 'checkpoints', name(best)));
+});
+
+test('scalars are written for TensorBoard', async () => {
+  const own = options({ steps: 2 });
   await pretrain(own);
-  assert.deepEqual(readdirSync(join(own.runDir, 'checkpoints')), ['step-00000009', 'step-00000012']);
+  const [file = ''] = readdirSync(join(own.runDir, 'tensorboard'));
+  assert.match(file, /tfevents/);
+  const text = readFileSync(join(own.runDir, 'tensorboard', file), 'latin1');
+  for (const tag of ['loss/mlm', 'accuracy/itm', 'learningRate']) assert.ok(text.includes(tag), tag);
 });
 
 test('a loss that is no number stops the run with the keys of the batch', async () => {

@@ -1,0 +1,49 @@
+/** What a model costs before it is trained: parameters, and floating-point operations of a training sample. */
+import type { ModelConfig } from './config.ts';
+import type { ObjectiveWeights } from './objective.ts';
+import { mlmChance } from './objectives/mlm.ts';
+import { mocChance } from './objectives/moc.ts';
+import { parameterCount, parameterSpecs } from './parameters.ts';
+
+export interface ModelCost {
+  readonly parameters: number;
+  /** Of those, in the encoder's layers; the rest are tables, embeddings and heads. */
+  readonly encoderParameters: number;
+  /** Tokens of one sequence: [CLS], regions, [SEP], word pieces, [SEP]. */
+  readonly tokens: number;
+  /** Sequences that one pair of a training batch makes: itself, and a wrong pair where ITM is on; ITC's two halves count as one. */
+  readonly sequences: number;
+  /** Forward pass of one full sequence, without objectives. */
+  readonly forwardFlops: number;
+  /** Forward, backward (twice the forward) and objectives, for one pair of a batch. */
+  readonly trainingFlops: number;
+  /** Parameters, gradients and the optimiser's two means in float32; activations come on top. */
+  readonly stateBytes: number;
+}
+
+/** A product of [n, k] and [k, m] counts 2 n k m; everything else is small beside the products and not counted. */
+export function modelCost(config: ModelConfig, objectives: ObjectiveWeights): ModelCost {
+  const { hiddenSize: H, feedForwardSize: F, layers, maxRegions: R, maxPieces: W, featureSize: D } = config;
+  const specs = parameterSpecs(config, { itc: objectives.itc > 0 });
+  const T = 1 + R + 1 + W + 1;
+  const encoder = layers * (2 * T * (4 * H * H + 2 * H * F) + 4 * T * T * H);
+  const forwardFlops = encoder + 2 * R * H * (D + 5);
+  const hiddenPieces = mlmChance * W;
+  const hiddenRegions = mocChance * R;
+  const heads =
+    (objectives.mlm > 0 ? 2 * hiddenPieces * H * (H + config.vocabularySize) : 0) +
+    (objectives.moc > 0 ? 2 * hiddenRegions * H * config.classes : 0) +
+    (objectives.mrfr > 0 ? 2 * hiddenRegions * H * D : 0);
+  const paired = objectives.mlm + objectives.moc + objectives.mrfr + objectives.itm > 0 ? 1 : 0;
+  const sequences = paired + (objectives.itm > 0 ? 1 : 0) + (objectives.itc > 0 ? 1 : 0);
+  const parameters = parameterCount(specs);
+  return {
+    parameters,
+    encoderParameters: parameterCount(specs.filter(({ name }) => name.startsWith('bert.encoder.'))),
+    tokens: T,
+    sequences,
+    forwardFlops,
+    trainingFlops: 3 * (sequences * encoder + 2 * R * H * (D + 5) + heads),
+    stateBytes: 16 * parameters,
+  };
+}
