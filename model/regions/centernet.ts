@@ -23,6 +23,8 @@ export interface CenterNetOptions {
   readonly inputSidePx?: number;
   /** Side of the square that the backbone sees, a multiple of 32. It was trained at 260. */
   readonly backboneSidePx?: number;
+  /** `bf16`: the backbone computes in bfloat16, twice as fast on processors that have it. */
+  readonly precision?: 'f32' | 'bf16';
   /** Detections below are left out once an image has `minRegions`. Both as UNITER's features (arXiv 1909.11740): 0.2, 10. */
   readonly minConfidence?: number;
   readonly minRegions?: number;
@@ -43,10 +45,13 @@ const maxOverlap = 0.5;
 /** Loads the networks. */
 export function centerNet(options: CenterNetOptions): Detector {
   const { path, backbone, inputSidePx: side = 512, backboneSidePx = 256, topK = 36, batchSize = 8 } = options;
-  const { minConfidence = 0.2, minRegions = 10 } = options;
+  const { minConfidence = 0.2, minRegions = 10, precision = 'f32' } = options;
   const graph = new Graph();
   const detections = addCenterNet(graph, readGraphModel(path), side, topK);
-  const maps = [...(backbone ? [addBackbone(graph, backbone, side, backboneSidePx)] : []), ...detections.maps];
+  const maps = [
+    ...(backbone ? [addBackbone(graph, backbone, side, backboneSidePx, precision)] : []),
+    ...detections.maps,
+  ];
   const features = addRoiPool(graph, detections.boxes, topK, maps);
   const network: Network = {
     running: graph.start(),
@@ -60,7 +65,7 @@ export function centerNet(options: CenterNetOptions): Detector {
     labels: [...cocoLabels, wholeImage],
     featureSize: network.D,
     batchSize,
-    settings: { topK, minConfidence, minRegions, maxOverlap },
+    settings: { topK, minConfidence, minRegions, maxOverlap, precision },
     async detect(images) {
       const decoded = await Promise.all(images.map((image) => decodePixels(image, side)));
       const good = decoded.filter((one) => one !== null);
@@ -71,14 +76,24 @@ export function centerNet(options: CenterNetOptions): Detector {
   };
 }
 
-function addBackbone(graph: Graph, path: string, side: number, backboneSide: number): FeatureMap {
+function addBackbone(
+  graph: Graph,
+  path: string,
+  side: number,
+  backboneSide: number,
+  precision: 'f32' | 'bf16',
+): FeatureMap {
   const state = readTorchWeights(path);
   let seen = pixels;
   if (side !== backboneSide) {
     const size = graph.integers('backbone/size', [backboneSide, backboneSide]);
     seen = graph.add('backbone/pixels', 'ResizeBilinear', [pixels, size], { T: f32, half_pixel_centers: { b: true } });
   }
-  return { output: addEfficientNet(graph, state, seen), side: backboneSide / 32, channels: efficientNetSize };
+  return {
+    output: addEfficientNet(graph, state, seen, { precision }),
+    side: backboneSide / 32,
+    channels: efficientNetSize,
+  };
 }
 
 interface Network {

@@ -21,13 +21,24 @@ test('a stop sign is a street sign', { skip }, async () => {
     fill="none"/></svg>`;
   const image = await decodePixels(await sharp(Buffer.from(svg)).png().toBuffer(), 256);
   const state = readTorchWeights(weights!.path);
-  const graph = new Graph();
-  const map = addEfficientNet(graph, state, graph.placeholder('pixels', 'float32', [-1, 256, 256, 3]));
-  const classes = addImageNetClasses(graph, state, map);
-  const running = graph.start();
-  const [features, logits] = running.run({ pixels: { shape: [1, 256, 256, 3], values: image! } }, [map, classes]);
-  running.dispose();
+  const run = (precision: 'f32' | 'bf16') => {
+    const graph = new Graph();
+    const pixels = graph.placeholder('pixels', 'float32', [-1, 256, 256, 3]);
+    const map = addEfficientNet(graph, state, pixels, { precision });
+    const classes = addImageNetClasses(graph, state, map);
+    const running = graph.start();
+    const results = running.run({ pixels: { shape: [1, 256, 256, 3], values: image! } }, [map, classes]);
+    running.dispose();
+    return results;
+  };
+  const [features, logits] = run('f32');
   assert.deepEqual(features?.shape, [1, 8, 8, 1280]);
+  assert.equal(cosine(features!.values, run('bf16')[0]!.values) > 0.98, true);
   const best = [...logits!.values.keys()].sort((a, b) => logits!.values[b]! - logits!.values[a]!);
   assert.equal(best.slice(0, 3).includes(streetSign), true, `${best.slice(0, 5)}`);
 });
+
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const dot = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.from(x).reduce((sum, v, i) => sum + v * y[i]!, 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
