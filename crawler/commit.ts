@@ -92,8 +92,16 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     });
 
   return (outcomes) => {
-    toLedger(outcomes);
-    toFrontier(outcomes);
+    try {
+      toLedger(outcomes);
+      toFrontier(outcomes);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code !== 'ENOSPC' && code !== 'SQLITE_FULL') throw error;
+      throw new Error('The disk is full: the crawl stopped, nothing is lost; make room and start it again.', {
+        cause: error,
+      });
+    }
   };
 }
 

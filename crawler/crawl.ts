@@ -175,6 +175,8 @@ export async function crawl(
 
   const onSignal = (): void => {
     stop.abort();
+    // A page that is being rendered must not hold up the end.
+    void opening?.then((open) => open?.close());
     wake();
   };
   if (signal?.aborted) stop.abort();

@@ -100,6 +100,12 @@ const loadingText =
   /^(?:loading|please wait|lade[nt]?|wird geladen|chargement|cargando|caricamento|carregando|laden|загрузка|読み込み中|加载中|로딩)\W*$/i;
 const headingName = /^h[1-6]$/;
 const paragraphNames = new Set(['p', 'li', 'dd', 'blockquote', 'td']);
+const paragraphClass = /^(?:para|paragraph|simpara|text)$/;
+/** Wrappers within wrappers that are looked at for a caption. */
+const mostFigures = 3;
+
+const isParagraph = ({ name, attribs }: Element): boolean =>
+  paragraphNames.has(name) || (name === 'div' && attribs.class !== undefined && paragraphClass.test(attribs.class));
 
 /** Everything the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects. */
 export function extractPage(html: string, pageUrl: string): Page {
@@ -214,7 +220,7 @@ export function extractPage(html: string, pageUrl: string): Page {
       heading = element;
       paragraph = null;
       waiting = [];
-    } else if (paragraphNames.has(name)) {
+    } else if (around.figure === null && isParagraph(element)) {
       paragraph = element;
       for (const candidate of waiting) candidate.after = element;
       waiting = [];
@@ -280,7 +286,7 @@ export function extractPage(html: string, pageUrl: string): Page {
   for (const candidate of candidates) {
     const { element, around: place } = candidate;
     const { attribs } = element;
-    const caption = place.figure ? captionOf(place.figure, captions) : '';
+    const caption = captionAround(place, captions);
     const target = place.link?.attribs.href === undefined ? null : normaliseUrl(place.link.attribs.href, base);
     const full = imageLink(target, candidate.url, attribs);
     const url = full ?? candidate.url;
@@ -435,17 +441,32 @@ function textsOf(
   add('title', attribs.title);
   add('title', around.link?.attribs.title);
   if (heading) add('heading', text(heading));
-  const own = paragraphOf(element);
-  const nearby = (own && text(own)) || (before && text(before)) || (after && text(after)) || '';
-  if (nearby !== caption) add('nearby', nearby);
+  for (const paragraph of [paragraphOf(element), before, after]) {
+    const nearby = paragraph ? text(paragraph) : '';
+    if (nearby === '' || nearby === caption) continue;
+    add('nearby', nearby);
+    break;
+  }
   return texts;
+}
+
+/** The caption of the closest figure that has one: wrappers of the image alone lie inside those with a caption. */
+function captionAround(around: Surroundings, known: Map<Element, string>): string {
+  let figures = 0;
+  for (let place: Surroundings | null = around; place?.figure && figures < mostFigures; place = place.outer) {
+    if (place.node !== place.figure) continue;
+    figures += 1;
+    const caption = captionOf(place.figure, known);
+    if (caption !== '') return caption;
+  }
+  return '';
 }
 
 /** The paragraph that an image stands in. */
 function paragraphOf(element: Element): Element | null {
   let node = element.parent as Element | null;
   while (node && isElement(node) && isInline(node.name)) node = node.parent as Element | null;
-  return node && isElement(node) && paragraphNames.has(node.name) ? node : null;
+  return node && isElement(node) && isParagraph(node) ? node : null;
 }
 
 function uniqueTexts(texts: readonly SourcedText[]): SourcedText[] {

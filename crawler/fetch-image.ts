@@ -79,7 +79,7 @@ export async function fetchImage(
   if (bytes.length === 0) return row('failed_to_download', 'empty-body');
   const decoded = await context.whenFree(() => decodeImage(bytes));
   if ('reason' in decoded) return row('failed_to_decode', decoded.reason);
-  if (Math.min(decoded.width, decoded.height) < iconFileSidePx) return row('refused', iconFileReason);
+  if (Math.min(decoded.width, decoded.height) <= iconFileSidePx) return row('refused', iconFileReason);
   return {
     latencyMs,
     byteLength: bytes.length,

@@ -131,6 +131,9 @@ async function readPage(
     note = 'needs-browser';
   } else if (renderer) {
     const rendering = await renderer.render({ url, html });
+    if ('reason' in rendering && context.signal.aborted) {
+      return { latencyMs, again: { reason: 'stopped', status: null, headers: {} } };
+    }
     if ('reason' in rendering) note = rendering.reason;
     else {
       const seen = extractPage(rendering.html, url);

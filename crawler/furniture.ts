@@ -12,7 +12,7 @@ const fewestPages = 8;
 const shareOfPages = 0.25;
 
 /** An icon by its file, in pixels on the shorter side. Larger icons exist; the filters drop small pictures anyway. */
-export const iconFileSidePx = 32;
+export const iconFileSidePx = 48;
 
 export const repeatedReason = 'decoration-repeated';
 export const iconFileReason = 'decoration-icon-file';

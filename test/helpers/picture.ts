@@ -4,8 +4,8 @@ import sharp from 'sharp';
 export async function picture(
   seed: number,
   {
-    width = 64,
-    height = 48,
+    width = 80,
+    height = 60,
     format = 'jpeg',
   }: {
     readonly width?: number;
