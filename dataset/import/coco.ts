@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isSafeName } from '../tar.ts';
-import { UserError } from '../user-error.ts';
+import { expected, UserError } from '../user-error.ts';
 import type { ImportedSample, ImportedSplits } from './imported.ts';
 
 const cocoFile = z.object({
@@ -34,6 +34,15 @@ const karpathyFile = z.object({
   ),
 });
 
+/** The file's JSON; throws a UserError when it is none. */
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw expected('JSON', path, (error as Error).message, 'name the captions file');
+  }
+}
+
 /** The split that a file's name speaks of; `train` when it says nothing. */
 export function splitOfName(name: string): string {
   if (/val|dev/i.test(name)) return 'validation';
@@ -43,7 +52,7 @@ export function splitOfName(name: string): string {
 /** `split` overrides the one that COCO's file name gives; Karpathy's files have their own. */
 export function readCoco(options: { captions: string; images: string; split?: string }): ImportedSplits {
   const { captions, images } = options;
-  const json: unknown = JSON.parse(readFileSync(captions, 'utf8'));
+  const json = readJson(captions);
   const karpathy = karpathyFile.safeParse(json);
   if (karpathy.success) return karpathySplits(karpathy.data, images);
   const coco = cocoFile.safeParse(json);

@@ -3,12 +3,13 @@
  * `url<TAB>caption`; the URL's column is recognised) and SBU (JSON with `image_urls` and `captions`, or `image_url`s). The list
  * is written as JSON lines of `url` and `caption`, which lose nothing of a caption.
  */
-import { createReadStream, mkdirSync, readFileSync } from 'node:fs';
+import { createReadStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { AtomicFile } from '../atomic-file.ts';
 import { expected } from '../user-error.ts';
+import { readJson } from './coco.ts';
 
 export interface UrlListSummary {
   /** Path of the list. */
@@ -78,7 +79,7 @@ async function* tsvRows(list: string): AsyncGenerator<Row | null> {
 }
 
 function* sbuRows(list: string): Generator<Row | null> {
-  const parsed = sbuFile.safeParse(JSON.parse(readFileSync(list, 'utf8')));
+  const parsed = sbuFile.safeParse(readJson(list));
   if (!parsed.success) throw expected('image_urls and captions', list, 'another form', 'name SBU’s JSON file');
   const { image_urls, captions } = parsed.data;
   for (const [i, url] of image_urls.entries()) yield rowOf(url, captions[i] ?? '');
