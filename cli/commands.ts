@@ -140,7 +140,25 @@ const pretrain = corpusCommand({
   section: 'pretrain',
   summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
+  extra: (command) => command.option('--dry-run', 'print parameters and FLOPs of the preset and stop'),
   load: async () => (await import('./pretrain.ts')).pretrain,
+});
+
+const finetune = corpusCommand({
+  name: 'finetune',
+  section: 'finetune',
+  summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
+  example: 'lait finetune --corpus birds --from pretrain --loss binary',
+  load: async () => (await import('./finetune.ts')).finetune,
+});
+
+const match = corpusCommand({
+  name: 'match',
+  section: 'evaluate',
+  summary: 'how well each text fits an image, by a trained run',
+  example: 'lait match photo.jpg "a wren on a branch" "a red bus" --corpus birds',
+  arguments: '<image> <texts...>',
+  load: async () => (await import('./match.ts')).match,
 });
 
 const evaluate = corpusCommand({
@@ -204,7 +222,9 @@ export const commands: readonly ((program: Command) => void)[] = [
   takedown,
   regions,
   pretrain,
+  finetune,
   evaluate,
+  match,
   demo,
   doctor,
   setup,

@@ -107,8 +107,46 @@ const exportSection = z.strictObject({
     .meta({ description: "of the collection, in Hugging Face's words; pictures keep theirs" }),
 });
 
+/** Where an ONNX detector's tensors are, see `OnnxDetectorOptions` in model/regions/onnx-detector.ts. */
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const onnx = z
+  .strictObject({
+    path: z.string(),
+    name: z.string().regex(/^[\w.-]+$/),
+    labels: z.array(z.string()).min(1),
+    input: z.strictObject({
+      name: z.string(),
+      sidePx: z.int().min(32),
+      layout: z.enum(['nchw', 'nhwc']).optional(),
+      channels: z.enum(['rgb', 'bgr']).optional(),
+      mean: triple.optional(),
+      deviation: triple.optional(),
+    }),
+    outputs: z.strictObject({
+      boxes: z.string(),
+      scores: z.string(),
+      labels: z.string().optional(),
+      features: z.string().optional(),
+    }),
+    boxForm: z.enum(['corners', 'centre']).optional(),
+    boxUnit: z.enum(['pixels', 'shares']).optional(),
+    activation: z.enum(['none', 'sigmoid', 'softmax']).optional(),
+    background: z.int().optional(),
+    minConfidence: z.number().optional(),
+    maxOverlap: z.number().optional(),
+  })
+  .optional()
+  .meta({ description: 'for detector onnx: path, name, labels, input and output names; only in lait.yaml' });
+
 const regions = z.strictObject({
-  detector: z.enum(['centernet']).default('centernet').meta({ description: 'object detector' }),
+  detector: z
+    .enum(['centernet', 'patches', 'onnx'])
+    .default('centernet')
+    .meta({ description: 'object detector; patches needs none (ViLT), onnx is a file of yours' }),
+  features: z
+    .enum(['joined', 'centernet'])
+    .default('joined')
+    .meta({ description: "EfficientNet-Lite2's joined to centernet's, or centernet's alone in half the time" }),
   topK: z.int().min(1).max(100).default(36).meta({ description: 'regions of an image at most, by confidence' }),
   inputSidePx: z
     .int()
@@ -116,7 +154,8 @@ const regions = z.strictObject({
     .min(128)
     .max(1024)
     .default(512)
-    .meta({ description: 'side of the square that the detector sees; half the side is four times as fast' }),
+    .meta({ description: 'side of the square that centernet sees; half the side is four times as fast' }),
+  onnx,
 });
 
 const runName = z.string().regex(/^[\w.-]+$/);
@@ -147,6 +186,23 @@ const pretrain = z.strictObject({
   seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
 });
 
+const finetune = z.strictObject({
+  from: runName.default('pretrain').meta({ description: 'run to start from' }),
+  run: runName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
+  loss: z
+    .enum(['binary', 'multi-class', 'triplet'])
+    .default('binary')
+    .meta({ description: "the paper's three; binary is its best" }),
+  candidates: z.int().min(2).default(4).meta({ description: 'pairs of each direction for multi-class and triplet' }),
+  margin: z.number().min(0).default(0.2).meta({ description: 'of the triplet loss (UNITER)' }),
+  steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
+  batchSize: z.int().min(2).default(24).meta({ description: 'pairs in a batch (ImageBERT §5)' }),
+  learningRate: z.number().positive().default(5e-5).meta({ description: 'highest learning rate (ImageBERT §5)' }),
+  precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
+  checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
+  seed: z.int().min(0).default(0).meta({ description: 'of order, negatives and dropout' }),
+});
+
 const evaluate = z.strictObject({
   run: runName.default('pretrain').meta({ description: 'name of the run below runs/' }),
   split: z.enum(['train', 'validation']).default('validation').meta({ description: 'which shards to rank' }),
@@ -164,6 +220,7 @@ export const configSchema = z.strictObject({
   export: exportSection.prefault({}),
   regions: regions.prefault({}),
   pretrain: pretrain.prefault({}),
+  finetune: finetune.prefault({}),
   evaluate: evaluate.prefault({}),
 });
 

@@ -5,10 +5,10 @@ import { evaluateRetrieval, type Recalls } from '../model/evaluate.ts';
 import { type Example, readExamples } from '../model/example.ts';
 import { tokenizerOf } from '../model/tokenizer.ts';
 import { type CommandContext, requirePath } from './command.ts';
-import { runDir } from './pretrain.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
 import { count, percent, table } from './table.ts';
+import { runDir } from './training.ts';
 
 export async function evaluate({ corpusDir, config, settings, signal }: CommandContext<'evaluate'>): Promise<void> {
   const shards = join(corpusDir, 'shards', settings.split);
@@ -21,7 +21,7 @@ export async function evaluate({ corpusDir, config, settings, signal }: CommandC
   const images = new Set<string>();
   for await (const example of readExamples({
     shards,
-    regions: join(regionsDir(corpusDir, config.regions.detector), settings.split),
+    regions: join(regionsDir(corpusDir, config.regions), settings.split),
     tokenizer: tokenizerOf(checkpoint.vocabulary),
     maxPieces,
     maxRegions,

