@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { recipeId, recordJudgements } from '../../../dataset/judgements.ts';
+import { Ledger } from '../../../dataset/ledger.ts';
+import { pairId, type TextSource } from '../../../dataset/pair.ts';
+import { bestText } from '../../../filters/corpus/best-text.ts';
+import { commonText } from '../../../filters/corpus/common-text.ts';
+import { duplicateImage } from '../../../filters/corpus/duplicate-image.ts';
+import { hostCap } from '../../../filters/corpus/host-cap.ts';
+import type { CorpusFilter } from '../../../filters/filter.ts';
+import { corpusWords } from '../../../filters/text/corpus-words.ts';
+
+interface Row {
+  readonly image: string;
+  readonly text: string;
+  readonly source?: TextSource;
+  readonly page?: string;
+  readonly sha256?: string;
+  readonly phash?: string;
+  readonly width?: number;
+  readonly relevance?: number;
+}
+
+let folder: string;
+let ledger: Ledger;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lait-corpus-'));
+  ledger = Ledger.open(folder);
+});
+afterEach(() => {
+  ledger.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Records survivors and says which of them the rule drops: `IMAGE TEXT: REASON`. */
+function drops(rule: CorpusFilter, rows: readonly Row[]): string[] {
+  const recipe = recipeId(ledger, []);
+  const names = new Map<string, string>();
+  rows.forEach(({ image, text, source = 'alt', page = 'http://site.test/', ...measured }, at) => {
+    const url = `http://site.test/${image}`;
+    const id = pairId(url, text);
+    names.set(id, `${image} ${text}`);
+    ledger.recordPage({ url: page, status: 'fetched', fetchedAtMs: 1 }, [{ url, texts: [{ source, text }] }]);
+    const stored = {
+      format: 'jpg',
+      width: measured.width ?? 400,
+      height: 400,
+      frames: 1,
+      byteLength: 9000,
+      sha256: measured.sha256 ?? image,
+      phash: measured.phash ?? (0x9e3779b97f4a7c15n * BigInt(at + 1)).toString(16).slice(-16),
+      segment: 0,
+      offset: 512,
+    };
+    ledger.recordImage({ url, status: 'success', fetchedAtMs: 2, stored });
+    const scores =
+      measured.relevance === undefined ? [] : [{ subject: id, rule: 'match/relevance', score: measured.relevance }];
+    recordJudgements(ledger, recipe, [{ id, droppedBy: null, reason: null, scores }]);
+  });
+  return [...rule.drops(ledger)].map(({ id, reason }) => `${names.get(id)}: ${reason}`).sort();
+}
+
+describe('corpus/best-text', () => {
+  it('prefers the better source while nothing is scored', () => {
+    const rows: Row[] = [
+      { image: 'a', text: 'nearby words', source: 'nearby' },
+      { image: 'a', text: 'alt words' },
+      { image: 'b', text: 'only words', source: 'nearby' },
+    ];
+    assert.deepEqual(drops(bestText(), rows), ['a nearby words: better-text']);
+  });
+  it('prefers the higher relevance once it is', () => {
+    const rows: Row[] = [
+      { image: 'a', text: 'nearby words', source: 'nearby', relevance: 0.9 },
+      { image: 'a', text: 'alt words', relevance: 0.1 },
+      { image: 'a', text: 'no score', source: 'list' },
+    ];
+    assert.deepEqual(drops(bestText(), rows), ['a alt words: better-text', 'a no score: better-text']);
+  });
+});
+
+describe('corpus/duplicate-image', () => {
+  const near = (bits: number) => (BigInt('0xf0f0f0f0f0f0f0f0') ^ ((1n << BigInt(bits)) - 1n)).toString(16);
+  it('keeps the copy with the best pair, then the larger', () => {
+    const rows: Row[] = [
+      { image: 'a', text: 'title words', source: 'title', sha256: 'x', phash: near(0) },
+      { image: 'b', text: 'alt words', sha256: 'x', phash: near(0) },
+      { image: 'c', text: 'alt words', sha256: 'y', phash: near(4), width: 300 },
+      { image: 'd', text: 'alt words', sha256: 'z', phash: near(5), width: 300 },
+    ];
+    // d is 5 bits from b and 1 from c, but c is not kept.
+    assert.deepEqual(drops(duplicateImage(), rows), ['a title words: same-bytes', 'c alt words: near-duplicate']);
+  });
+  it('drops every pair of a copy', () => {
+    const rows: Row[] = [
+      { image: 'a', text: 'one', sha256: 'x' },
+      { image: 'a', text: 'two', sha256: 'x' },
+      { image: 'b', text: 'one', sha256: 'x', source: 'title' },
+      { image: 'b', text: 'three', sha256: 'x', source: 'title' },
+    ];
+    assert.deepEqual(drops(duplicateImage(), rows), ['b one: same-bytes', 'b three: same-bytes']);
+  });
+});
+
+describe('corpus/common-text', () => {
+  const shared = (count: number, text: string): Row[] =>
+    Array.from({ length: count }, (_, at) => ({ image: `${text}${at}`, text: at % 2 ? text : text.toUpperCase() }));
+  it('drops all pairs of a text on more than ten images, and none on ten', () => {
+    const dropped = drops(commonText(), [...shared(11, 'sale'), ...shared(10, 'boat')]);
+    assert.equal(dropped.length, 11);
+    assert.ok(dropped.every((line) => line.startsWith('sale') && line.endsWith(': too-many-images')));
+  });
+  it('counts images, not addresses', () => {
+    assert.deepEqual(
+      drops(
+        commonText(),
+        shared(20, 'sale').map((row) => ({ ...row, sha256: 'one' })),
+      ),
+      [],
+    );
+  });
+});
+
+describe('corpus/host-cap', () => {
+  it('keeps the best of each host', () => {
+    const rows: Row[] = [
+      { image: 'a', text: 'one', page: 'http://a.test/1', relevance: 0.1 },
+      { image: 'b', text: 'two', page: 'http://a.test/2', relevance: 0.3 },
+      { image: 'c', text: 'three', page: 'http://a.test/3', relevance: 0.2 },
+      { image: 'd', text: 'four', page: 'http://b.test/' },
+    ];
+    assert.deepEqual(drops(hostCap({ maxPairs: 2 }), rows), ['a one: host-is-full']);
+  });
+});
+
+describe('corpusWords', () => {
+  it('knows the vocabulary, numbers and what the corpus says often', () => {
+    drops(commonText(), [
+      { image: 'a', text: 'red boat' },
+      { image: 'b', text: 'Red sail-boat' },
+      { image: 'c', text: 'red boat' },
+    ]);
+    const known = corpusWords(ledger, { vocabulary: ['harbour'], minCount: 2 });
+    assert.deepEqual(
+      ['red', 'boat', 'sail', 'harbour', '1880', 'xyzzy'].map((word) => known.knows(word)),
+      [true, true, false, true, true, false],
+    );
+    assert.equal(known.source, corpusWords(ledger, { vocabulary: ['harbour'], minCount: 2 }).source);
+    assert.notEqual(known.source, corpusWords(ledger, { minCount: 2 }).source);
+  });
+});
