@@ -4,12 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expected, UserError } from '../dataset/user-error.ts';
-import { defaultCacheDir, type EnsureOptions } from './weights.ts';
+import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from './weights.ts';
 
 /** MIT; runs on Node 20 and later without its install script, which would fetch CUDA libraries. */
 const runtime = { package: 'onnxruntime-node', version: '1.30.0', downloadBytes: 110_000_000 } as const;
@@ -95,7 +95,8 @@ export async function ensureOnnxRuntime({
   const { path, cached, downloadBytes } = onnxRuntimeStatus(cacheDir);
   if (cached) return path;
   await mkdir(cacheDir, { recursive: true });
-  const work = await mkdtemp(join(cacheDir, '.partial-onnxruntime-'));
+  await removeAbandoned(cacheDir);
+  const work = await workFolder(cacheDir);
   try {
     onProgress?.({ package: runtime.package, step: 'download', downloadBytes });
     await writeFile(join(work, 'package.json'), '{"private":true}\n');

