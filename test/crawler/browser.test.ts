@@ -1,0 +1,118 @@
+/** Rendering with a real browser, where there is one: what scripts add is seen, private addresses stay out of reach. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { describe, test } from 'node:test';
+import { addressGuard } from '../../crawler/address-guard.ts';
+import { hasBrowser, openRenderer } from '../../crawler/browser.ts';
+import { crawl } from '../../crawler/crawl.ts';
+import { startGuardedProxy } from '../../crawler/guarded-proxy.ts';
+import { temporaryCorpus } from '../helpers/corpus.ts';
+import { picture } from '../helpers/picture.ts';
+import { startSite } from '../helpers/site.ts';
+
+const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+const skip = browserPath === undefined && !(await hasBrowser(undefined)) ? 'there is no browser' : false;
+const browser = { ...(browserPath === undefined ? {} : { browserPath }), browserSandbox: false } as const;
+const scripted = `<title>Scripted</title><main><div id="app">Loading…</div></main>
+  <script>document.getElementById('app').innerHTML = '<p>Written by a script.</p><img src="/i.jpg" alt="A picture from a script">'</script>`;
+
+test('without a browser a page is kept as it is and counted', async (t) => {
+  const site = await startSite({ routes: { '/': scripted } });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  const summary = await crawl(
+    { seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, browserPath: '/no/browser' },
+    corpus,
+  );
+  assert.equal(summary.unrendered, 1);
+  assert.deepEqual(corpus.pages(), { '/': 'needs-browser' });
+});
+
+describe('with a browser', { skip }, () => {
+  test('a crawl sees what scripts write and asks for the page once', async (t) => {
+    const site = await startSite({
+      routes: {
+        '/': scripted,
+        '/i.jpg': await picture(1),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    const summary = await crawl(
+      { seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser },
+      corpus,
+    );
+    assert.equal(summary.rendered, 1);
+    assert.deepEqual(corpus.pairs(), [
+      '/i.jpg | alt | A picture from a script | /',
+      '/i.jpg | nearby | Written by a script. | /',
+    ]);
+    assert.equal(site.hits.get('/'), 1);
+    assert.equal(site.hits.get('/i.jpg'), 1);
+  });
+
+  test('a page that never ends is left, and the next one is rendered', async (t) => {
+    const renderer = openRenderer({
+      ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+      sandbox: false,
+      userAgent: 'lait/0.1',
+      guard: addressGuard(),
+      deadlineMs: 3000,
+    });
+    t.after(() => renderer.close());
+    const url = 'https://a.example/';
+    assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>' }), { reason: 'render-timeout' });
+    const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>' });
+    assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));
+  });
+
+  test('scripts reach no private address, not even by a redirect', async (t) => {
+    const inner = await startSite({
+      routes: { '/secret': { headers: { 'access-control-allow-origin': '*' }, body: 'secret' } },
+    });
+    const renderer = openRenderer({
+      ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+      sandbox: false,
+      userAgent: 'lait/0.1',
+      guard: addressGuard(),
+    });
+    t.after(async () => {
+      await renderer.close();
+      await inner.close();
+    });
+    const html = `<p id=x>no</p><script>fetch('${inner.url}/secret').then((r) => r.text()).then((s) => { x.textContent = s })</script>`;
+    const page = await renderer.render({ url: 'http://a.example/', html });
+    assert.ok('html' in page && page.html.includes('<p id="x">no</p>') && !page.html.includes('>secret<'));
+    assert.equal(inner.hits.size, 0);
+  });
+});
+
+test('the proxy refuses private addresses for plain requests and tunnels', async (t) => {
+  const inner = await startSite({ routes: { '/': 'secret' } });
+  const proxy = await startGuardedProxy(addressGuard());
+  t.after(() => Promise.all([proxy.close(), inner.close()]));
+  const { hostname, port } = new URL(proxy.url);
+  const plain = await new Promise((resolve) =>
+    request({ hostname, port, path: `${inner.url}/` }, (res) => resolve(res.resume().statusCode)).end(),
+  );
+  assert.equal(plain, 403);
+  const tunnel = await new Promise((resolve) =>
+    request({ hostname, port, method: 'CONNECT', path: new URL(inner.url).host })
+      .on('connect', (res, socket) => {
+        socket.destroy();
+        resolve(res.statusCode);
+      })
+      .end(),
+  );
+  assert.equal(tunnel, 403);
+  assert.equal(inner.hits.size, 0);
+});
