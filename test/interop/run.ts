@@ -1,7 +1,8 @@
 /**
  * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
  * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
- * wids, datasets, pyarrow and mlcroissant, and reads what webdataset and datasets wrote. Not part of `npm test`.
+ * wids, datasets, pyarrow and mlcroissant, and reads what webdataset and datasets wrote. Not part of `npm test`. With
+ * LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -44,6 +45,8 @@ try {
   const foreign = join(root, 'foreign');
   mkdirSync(foreign);
   run(python, [join(here, 'check.py'), ...outs.map((format) => join(root, format)), foreign]);
+  const openClip = process.env.LAIT_INTEROP_OPEN_CLIP;
+  if (openClip !== undefined) run(openClip, [join(here, 'check_open_clip.py'), join(root, 'webdataset')]);
 
   const bad: string[] = [];
   const onBad = ({ reason }: { reason: string }) => bad.push(reason);
@@ -54,6 +57,15 @@ try {
   const shards = await importDataset({ from: 'webdataset', paths: foreign }, { outDir: join(root, 'imported') });
   assert.deepEqual([shards.splits.train!.samples, shards.failed], [10, {}]);
   console.log('ok  our import takes shards of Python webdataset:', shards.splits.train!.samples);
+  const theirs = join(foreign, 'img2dataset');
+  if (existsSync(theirs)) {
+    const downloaded = await importDataset(
+      { from: 'webdataset', paths: theirs },
+      { outDir: join(root, 'imported-i2d') },
+    );
+    assert.deepEqual([downloaded.splits.train!.samples, downloaded.failed], [8, {}]);
+    console.log('ok  our import takes shards of img2dataset:', downloaded.splits.train!.samples);
+  }
   const paths = [join(foreign, 'train-00000-of-00001.parquet')];
   const table = await importDataset({ from: 'parquet', paths }, { outDir: join(root, 'imported-parquet') });
   assert.deepEqual([table.splits.train!.samples, table.failed], [10, {}]);
