@@ -3,9 +3,9 @@
  * would type, run as a process of its own, so the demo shows nothing that cannot be done by hand.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { init } from '../init.ts';
+import { configFileName, readConfig } from '../config-file.ts';
 import { clock } from '../progress.ts';
 import { repositoryRoot } from '../setup/run.ts';
 import { startDemoSite } from './site.ts';
@@ -17,22 +17,20 @@ export interface DemoOptions {
   readonly steps?: number;
 }
 
-const run = 'demo';
-
 /** Runs every step in order and returns the exit code: 0, or that of the first step that failed. */
-export async function demo({ corpusDir, pictures, steps = 1500 }: DemoOptions): Promise<number> {
+export async function demo({ corpusDir, pictures, steps = 800 }: DemoOptions): Promise<number> {
   const started = performance.now();
   const site = await startDemoSite({ port: earlierPort(corpusDir), ...(pictures === undefined ? {} : { pictures }) });
   console.log(`A website of ${site.pictureCount} pictures (OpenMoji) in eight languages is up at ${site.url}`);
-  if (!existsSync(join(corpusDir, 'lait.yaml'))) init(corpusDir);
-  writeFileSync(join(corpusDir, portFile), new URL(site.url).port);
-  const corpus = ['--corpus', relative(process.cwd(), corpusDir) || '.'];
+  mkdirSync(corpusDir, { recursive: true });
+  if (!existsSync(join(corpusDir, configFileName)))
+    writeFileSync(join(corpusDir, configFileName), settings(site.url, steps));
+  const corpus = shown(corpusDir);
   try {
-    for (const [what, ...args] of stepsOf(site.url, steps)) {
+    for (const [command, what] of line) {
       const stepStarted = performance.now();
-      const command = [...args, ...corpus];
-      console.log(`\n── ${what}\n$ lait ${command.join(' ')}`);
-      const code = await lait(command);
+      console.log(`\n── ${what}\n$ lait ${command} --corpus ${corpus}`);
+      const code = await lait([command, '--corpus', corpus]);
       if (code !== 0) {
         console.error(`lait demo: this step ended with exit code ${code}; \`lait demo\` again goes on from here`);
         return code;
@@ -42,28 +40,43 @@ export async function demo({ corpusDir, pictures, steps = 1500 }: DemoOptions): 
   } finally {
     await site.close();
   }
-  console.log(`\nDone in ${clock(performance.now() - started)}.${whatNext(relative(process.cwd(), corpusDir) || '.')}`);
+  console.log(`\nDone in ${clock(performance.now() - started)}.${whatNext(corpus, site.url)}`);
   return 0;
 }
 
-const stepsOf = (url: string, steps: number): string[][] => [
-  [
-    'Find the pages, their pictures and every text that may describe them',
-    'crawl',
-    url,
-    '--allow-private',
-    ...['--min-delay-ms', '0'],
-  ],
-  ['Keep what a model can learn from: English, large enough, no copies', 'filter'],
-  ['Write shards, one image in seven held out', 'export', '--validation-fraction', '0.15'],
-  ['Look at the pictures with an object detector', 'regions', '--input-side-px', '256'],
-  [
-    'Train a tiny ImageBERT on its four objectives, and image-text contrast',
-    'pretrain',
-    ...['--run', run, '--steps', String(steps), '--learning-rate', '1e-3', '--itc', '1'],
-  ],
-  ['Find held-out pictures by their text, and texts by their picture', 'evaluate', '--run', run],
-];
+const line = [
+  ['crawl', 'Find the pages, their pictures and every text that may describe them'],
+  ['filter', 'Keep what a model can learn from: English, large enough, no copies'],
+  ['export', 'Write shards, one image in seven held out'],
+  ['regions', 'Look at the pictures with an object detector'],
+  ['pretrain', 'Train a tiny ImageBERT on its four objectives, and image-text contrast'],
+  ['evaluate', 'Find held-out pictures by their text, and texts by their picture'],
+] as const;
+
+const run = 'demo';
+
+/** What differs from the defaults, which are for photographs of the open web and for training that takes days. */
+const settings = (
+  url: string,
+  steps: number,
+): string => `# The demo's settings; \`lait init\` writes a file with every key and its meaning.
+crawl:
+  seeds: ["${url}"]
+  allowPrivate: true # the site is on this machine
+  minDelayMs: 0 # and ours
+export:
+  validationFraction: 0.15
+regions:
+  features: centernet # drawings in a hurry: a small input, no second network
+  inputSidePx: 256
+pretrain:
+  run: ${run}
+  steps: ${steps}
+  learningRate: 0.001
+  itc: 1
+evaluate:
+  run: ${run}
+`;
 
 function lait(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -79,17 +92,21 @@ function lait(args: readonly string[]): Promise<number> {
   });
 }
 
-const portFile = '.demo-port';
-
 /** A page's URL holds the port, so a demo that goes on must serve on the port it began with. */
 function earlierPort(corpusDir: string): number {
-  const path = join(corpusDir, portFile);
-  return existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0;
+  const [seed] = readConfig(corpusDir).crawl.seeds;
+  return seed === undefined ? 0 : Number(new URL(seed).port);
 }
 
-const whatNext = (corpus: string): string => `
+/** The path as one would type it: relative below this directory, else absolute. */
+function shown(dir: string): string {
+  const path = relative(process.cwd(), dir) || '.';
+  return path.startsWith('..') ? dir : path;
+}
+
+const whatNext = (corpus: string, url: string): string => `
 Everything lies in ${corpus}/:
-  lait.yaml          every setting, with its meaning
+  lait.yaml          the settings of all commands
   ledger.db          what became of every page, image and pair
   raw/               the original images
   shards/            WebDataset shards, train and validation, with parquet tables and a manifest
@@ -97,5 +114,6 @@ Everything lies in ${corpus}/:
   runs/${run}/         the trained model
 Try next:
   npx lait filter --corpus ${corpus} --min-side-px 64     a moved threshold needs no new crawl
-  npx lait pretrain --corpus ${corpus} --run ${run} --steps 3000     the same run goes on
+  npx lait ledger explain ${url}en/gallery --corpus ${corpus}     what became of a page's pictures
+  npx lait pretrain --corpus ${corpus} --run longer --steps 3000     another run, longer
   npx lait crawl https://your.site/ --corpus mine --contact you@your.site`;
