@@ -26,21 +26,44 @@ export interface CardInput {
   readonly format: 'webdataset' | 'parquet' | 'jsonl';
 }
 
-/** Thresholds that a publication gives, by rule and setting: where ours agrees, the card names it. */
-const published: Readonly<Record<string, readonly [value: unknown, source: string]>> = {
-  'image/size.minSidePx': [301, 'LAIT: both sides over 300 px (ImageBERT §3)'],
-  'page/language.languages': [['en'], 'LAIT: English pages only (ImageBERT §3)'],
-  'text/language.languages': [['en'], 'LAIT: English only (ImageBERT §3)'],
-  'image/aspect.maxRatio': [3, 'COYO-700M, DataComp'],
-  'text/length.minWords': [3, 'COYO-700M, CC12M'],
-  'text/length.minChars': [6, 'COYO-700M'],
-  'text/length.maxChars': [1000, 'COYO-700M'],
+/** Thresholds that publications give, by rule and setting: where a corpus has the same value, its card names them. */
+const published: Readonly<Record<string, readonly (readonly [value: unknown, source: string])[]>> = {
+  'corpus/common-text.maxImages': [[10, 'COYO-700M, ALIGN']],
+  'image/area.maxPx': [[89_478_484, 'LAION']],
+  'image/aspect.maxRatio': [
+    [2, 'CC3M'],
+    [2.5, 'CC12M'],
+    [3, 'COYO-700M, DataComp'],
+  ],
+  'image/bytes.minBytes': [[5000, 'LAION, COYO-700M']],
+  'image/format.formats': [[['jpg', 'png', 'webp'], 'LAION, OBELICS']],
+  'image/size.minSidePx': [
+    [200, 'COYO-700M, DataComp'],
+    [301, 'LAIT: both sides over 300 px (ImageBERT §3)'],
+    [401, 'CC3M, CC12M: both sides over 400 px'],
+  ],
+  'image/unsafe.maxUnsafe': [[0.5, 'COYO-700M, LAION']],
+  'image/url-words.words': [[['logo', 'button', 'icon', 'plugin', 'widget', 'porn', 'xxx', 'sex'], 'OBELICS']],
+  'page/language.languages': [[['en'], 'LAIT: English pages only (ImageBERT §3)']],
+  'text/language.languages': [[['en'], 'LAIT: English only (ImageBERT §3)']],
+  'text/length.maxChars': [[1000, 'COYO-700M']],
+  'text/length.maxWords': [[256, 'COYO-700M, CC12M']],
+  'text/length.minChars': [[6, 'COYO-700M, DataComp']],
+  'text/length.minWords': [[3, 'COYO-700M, CC12M']],
+  'text/repetition.maxShare': [[0.2, 'CC12M']],
+  'text/symbols.maxShare': [[0.3, 'OBELICS']],
 };
 
 /** Where a setting's value comes from, in words. */
 export function thresholdSource(rule: string, setting: string, value: unknown): string {
-  const [publishedValue, source] = published[`${rule}.${setting}`] ?? [];
-  return source !== undefined && JSON.stringify(publishedValue) === JSON.stringify(value) ? source : 'ours';
+  const json = JSON.stringify(value);
+  const found = published[`${rule}.${setting}`]?.find(([known]) => JSON.stringify(known) === json);
+  return found?.[1] ?? 'ours';
+}
+
+/** A setting's value as a table shows it: a long list by its length, the whole of it is in the manifest. */
+export function shownSetting(value: unknown): string {
+  return Array.isArray(value) && value.length > 8 ? `${value.length} entries` : (JSON.stringify(value) ?? '');
 }
 
 export function cardLanguages({ card, rules }: Pick<CardInput, 'card' | 'rules'>): readonly string[] {
@@ -91,7 +114,7 @@ export function cardReadme(input: CardInput): string {
     Object.entries(values).map(([setting, value]) => [
       `\`${rule}\``,
       setting,
-      JSON.stringify(value) ?? '',
+      shownSetting(value),
       thresholdSource(rule, setting, value),
     ]),
   );
@@ -133,7 +156,7 @@ The split follows from the SHA-256 of the image: an image is never in both, and 
 
 ## How it was made
 
-Pages were fetched and images with every text near them were taken down as pairs; then each rule below, in this order,
+Pages were fetched and images with every text near them became pairs; then each rule below, in this order,
 dropped what it was not content with. Of ${facts.funnel.found} pairs found, ${facts.funnel.kept} were kept${
     facts.funnel.unjudged > 0 ? `; ${facts.funnel.unjudged} were not judged` : ''
   }.

@@ -4,7 +4,7 @@
  * the responsible-AI vocabulary that the ledger can answer.
  */
 import type { FileDigest } from './atomic-file.ts';
-import { type CardInput, cardLanguages, thresholdSource } from './card.ts';
+import { type CardInput, cardLanguages, shownSetting, thresholdSource } from './card.ts';
 import { type Split, splits } from './split.ts';
 
 const context = {
@@ -56,7 +56,7 @@ export function croissant(input: CardInput, files: Readonly<Record<string, FileD
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const steps = rules.map(({ name: rule, settings }) => {
     const values = Object.entries(settings).map(
-      ([setting, value]) => `${setting} ${JSON.stringify(value)} (${thresholdSource(rule, setting, value)})`,
+      ([setting, value]) => `${setting} ${shownSetting(value)} (${thresholdSource(rule, setting, value)})`,
     );
     return values.length === 0 ? rule : `${rule}: ${values.join(', ')}`;
   });

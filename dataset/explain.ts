@@ -212,7 +212,7 @@ function ruleStories(ledger: Ledger, row: Row): RuleStory[] {
   const scores = { ...(row.sha256 === null ? {} : scoresOf(ledger, row.sha256)), ...scoresOf(ledger, row.id) };
   const of = (stage: string) => recipe.rules.filter((rule) => rule.stage === stage).map(({ name }) => name);
   let isOut = false;
-  return [...of('text'), downloadRule, ...of('image'), ...of('corpus')].map((rule) => {
+  return [...of('text'), downloadRule, ...of('image'), ...of('match'), ...of('corpus')].map((rule) => {
     const isDropper = rule === row.droppedBy;
     const said = isDropper ? 'dropped' : isOut ? 'not-asked' : 'kept';
     if (isDropper) isOut = true;
