@@ -86,6 +86,7 @@ export async function exportShards(
   const ledger = Ledger.open(corpusDir);
   const raw = openRawStore(corpusDir);
   try {
+    ledger.db.exec('BEGIN'); // one view of the ledger for the whole export, whatever is written meanwhile
     const recipe = currentRecipe(ledger);
     if (recipe === null || !recipe.finished) {
       const received = recipe === null ? 'one that was never screened' : 'one whose screening was cut short';
