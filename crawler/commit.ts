@@ -10,6 +10,7 @@ import { knownPage } from './known-page.ts';
 import type { DecodedImage, Outcome } from './outcome.ts';
 import { mostFailures } from './politeness.ts';
 import type { SitemapTexts } from './sitemap.ts';
+import { mostQueries } from './traps.ts';
 
 /** A host that failed so often in a row rests for an hour, which ends its part in this run. */
 const restMs = 3_600_000;
@@ -26,6 +27,10 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
   const refuse = ledger.db.prepare(
     `INSERT INTO images (url, status, reason, fetched_at_ms) VALUES (?, 'refused', ?, ?) ON CONFLICT DO NOTHING`,
   );
+  const skip = ledger.db.prepare(
+    `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, rendered) VALUES (?, 'skipped', ?, '', '', ?, 0)
+     ON CONFLICT DO NOTHING`,
+  );
   // What was written already, so that furniture and navigation found on every page cost nothing.
   const refusedBefore = new Set<string>();
   const queuedBefore = new Set<string>();
@@ -37,7 +42,7 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
   };
 
   const toLedger = ledger.db.transaction((outcomes: readonly Outcome[]) => {
-    for (const { page, redirected, found, refused, sitemapTexts, image, decoded } of outcomes) {
+    for (const { page, redirected, found, refused, trapped, sitemapTexts, image, decoded } of outcomes) {
       if (redirected) ledger.recordPage(redirected);
       if (page) ledger.recordPage(page, found);
       for (const { url, reason } of refused ?? []) {
@@ -45,6 +50,7 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         refuse.run(url, reason, page?.fetchedAtMs ?? Date.now());
         remember(refusedBefore, url);
       }
+      for (const { url, reason } of trapped ?? []) skip.run(url, reason, Date.now());
       for (const text of sitemapTexts ?? []) addToKnownPage(ledger, text);
       if (!image) continue;
       if (!decoded) ledger.recordImage(image);
@@ -54,8 +60,9 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     }
   });
 
-  const toFrontier = (outcomes: readonly Outcome[]): void =>
+  const toFrontier = (outcomes: readonly Outcome[]): string[] =>
     frontier.atomically(() => {
+      const exploding: string[] = [];
       const now = Date.now();
       for (const outcome of outcomes) {
         const { claim, page, newUrls = [] } = outcome;
@@ -64,10 +71,12 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
           const key = `${newUrl.kind} ${newUrl.url}`;
           if (queuedBefore.has(key)) continue;
           remember(queuedBefore, key);
-          fresh.push(newUrl);
+          if (newUrl.kind === 'page' && frontier.queryExplodes(newUrl.url, mostQueries)) exploding.push(newUrl.url);
+          else fresh.push(newUrl);
         }
         if (fresh.length > 0) frontier.add(fresh);
-        if (outcome.found && outcome.found.length > 0) {
+        const firstVisit = frontier.revisit(claim.id) === undefined;
+        if (firstVisit && outcome.found && outcome.found.length > 0) {
           frontier.countSightings(
             claim.hostId,
             outcome.found.map(({ url }) => url),
@@ -86,15 +95,17 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
             if (failures + 1 >= mostFailures) nextAtMs = now + restMs;
           } else if (failures > 0) frontier.setFailures(claim.hostId, 0);
         }
-        if (outcome.end === 'done') frontier.finish(claim, nextAtMs);
+        if (outcome.end === 'done') frontier.finish(claim, nextAtMs, firstVisit);
         else frontier.giveBack(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
+      return exploding;
     });
 
   return (outcomes) => {
     try {
       toLedger(outcomes);
-      toFrontier(outcomes);
+      const exploding = toFrontier(outcomes);
+      for (const url of exploding) skip.run(url, 'trap-many-queries', Date.now());
     } catch (error) {
       const { code } = error as { code?: string };
       if (code !== 'ENOSPC' && code !== 'SQLITE_FULL') throw error;

@@ -41,6 +41,8 @@ export interface CrawlOptions extends Partial<Manners> {
   readonly deny?: readonly RegExp[];
   /** Pages fetched in this run. */
   readonly maxPages?: number;
+  /** Pages of one host, over all runs: what is beyond looks like a trap. */
+  readonly maxPagesPerHost?: number;
   /** Links from a seed. */
   readonly maxDepth?: number;
   /** Requests in flight, over all hosts. */
@@ -112,6 +114,7 @@ export async function crawl(
     corpusDir,
     scope = 'host',
     maxPages = Number.POSITIVE_INFINITY,
+    maxPagesPerHost = 100_000,
     maxDepth = Number.POSITIVE_INFINITY,
     concurrency = 16,
     firstByteTimeoutMs = 15_000,
@@ -214,7 +217,7 @@ export async function crawl(
     };
     const whenFree = <T>(work: () => Promise<T>): Promise<T> => decodes.add(work);
     const process = (claim: Claim): Promise<Outcome> =>
-      fetchClaim(claim, { ledger, frontier, context, whenFree, manners });
+      fetchClaim(claim, { ledger, frontier, context, whenFree, manners, maxPagesPerHost });
 
     for (;;) {
       if (crash !== undefined) throw crash;
@@ -318,16 +321,19 @@ async function fetchClaim(
     context,
     whenFree,
     manners,
+    maxPagesPerHost,
   }: {
     readonly ledger: Ledger;
     readonly frontier: Frontier;
     readonly context: PageContext;
     readonly whenFree: <T>(work: () => Promise<T>) => Promise<T>;
     readonly manners: Manners;
+    readonly maxPagesPerHost: number;
   },
 ): Promise<Outcome> {
   if (ledger.isTakenDown({ url: claim.url })) return refusedOutcome(claim, 'taken-down', 0);
   const host = frontier.host(claim.hostId);
+  if (claim.kind === 'page' && host.pages >= maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit', 0);
   const rules = await context.rulesOf(new URL(claim.url).origin);
   const pauseMs = (latencyMs: number): number => delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs);
   if (context.signal.aborted) return { claim, end: 'later', pauseMs: 0 };

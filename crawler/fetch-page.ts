@@ -3,7 +3,7 @@
 import type { FoundImage, PageRecord } from '../dataset/ledger.ts';
 import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
-import { extractPage, type Page } from './extract.ts';
+import { extractPage, type Page, type RefusedImage } from './extract.ts';
 import type { Fetched, Fetcher, Headers } from './fetch.ts';
 import type { Claim, Host, NewUrl } from './frontier.ts';
 import { needsBrowser } from './needs-browser.ts';
@@ -155,13 +155,19 @@ async function readPage(
   const found = rights.refused ? [] : withSitemapTexts(page.images, context.sitemapTexts(url));
   const depth = claim.depth + 1;
   const newUrls: NewUrl[] = [];
+  const trapped: RefusedImage[] = [];
   if (context.takeImages) {
     for (const image of found) newUrls.push({ url: image.url, kind: 'image', depth, priority: priority.image });
   }
   if (!rights.nofollow && depth <= context.maxDepth) {
     const richness = Math.min(found.length, mostRichness);
     for (const link of page.links) {
-      if (link.nofollow || !context.inScope(link.url) || context.trap(link.url) !== null) continue;
+      if (link.nofollow || !context.inScope(link.url)) continue;
+      const trap = context.trap(link.url);
+      if (trap !== null) {
+        trapped.push({ url: link.url, reason: trap });
+        continue;
+      }
       newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });
     }
   }
@@ -188,6 +194,7 @@ async function readPage(
     found,
     refused: page.refused,
     newUrls,
+    trapped,
     unrendered,
     ...(rendered ? { rendered } : {}),
   };

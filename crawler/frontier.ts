@@ -37,6 +37,8 @@ export interface Host {
   readonly id: number;
   readonly name: string;
   readonly failures: number;
+  /** Pages finished, each counted once. */
+  readonly pages: number;
   readonly crawlDelayMs: number;
   readonly renderTries: number;
   readonly renderGains: number;
@@ -95,6 +97,7 @@ const schema = `
     hash TEXT NOT NULL
   ) STRICT;
   CREATE INDEX revisits_due ON revisits (due_at_ms);
+  CREATE TABLE path_queries (path TEXT PRIMARY KEY, queries INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE origins (
     origin TEXT PRIMARY KEY,
     rules TEXT NOT NULL,
@@ -188,6 +191,13 @@ export class Frontier {
     return this.sql.pageInFlight.get() !== undefined;
   }
 
+  /** Counts a new page's query for its path; true when that path has had more different queries than `most`. */
+  queryExplodes(url: string, most: number): boolean {
+    const mark = url.indexOf('?');
+    if (mark === -1 || this.sql.isKnownPage.get(url) !== undefined) return false;
+    return (this.sql.countQuery.get(url.slice(0, mark)) as number) > most;
+  }
+
   /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
   requeue(url: string, kind: UrlKind): boolean {
     const row = this.sql.requeue.get(url, kinds.indexOf(kind)) as { hostId: number } | undefined;
@@ -277,10 +287,10 @@ export class Frontier {
     });
   }
 
-  /** Ends a lease. The host may be asked again from `nextAtMs` on. */
-  finish(claim: Claim, nextAtMs: number): void {
+  /** Ends a lease. The host may be asked again from `nextAtMs` on; a page seen for the first time counts for its host. */
+  finish(claim: Claim, nextAtMs: number, firstVisit = true): void {
     this.sql.finishUrl.run(claim.id);
-    this.sql.hostFinished.run(0, claim.kind === 'page' ? 1 : 0, nextAtMs, nextAtMs, claim.hostId);
+    this.sql.hostFinished.run(0, claim.kind === 'page' && firstVisit ? 1 : 0, nextAtMs, nextAtMs, claim.hostId);
   }
 
   /** Ends a lease without a result: the URL goes back into the queue, `failed` when this was a try. */
@@ -356,6 +366,13 @@ function statements(db: Database.Database) {
     insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
     seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
     pageInFlight: db.prepare('SELECT 1 FROM urls WHERE state = 1 AND kind = 0 LIMIT 1'),
+    isKnownPage: db.prepare('SELECT 1 FROM urls WHERE url = ? AND kind = 0'),
+    countQuery: db
+      .prepare(
+        `INSERT INTO path_queries (path, queries) VALUES (?, 1)
+         ON CONFLICT DO UPDATE SET queries = queries + 1 RETURNING queries`,
+      )
+      .pluck(),
     insertFinished: db.prepare(
       'INSERT INTO urls (url, kind, host_id, depth, priority, state) VALUES (?, ?, ?, ?, ?, 2) ON CONFLICT DO NOTHING',
     ),
@@ -391,7 +408,7 @@ function statements(db: Database.Database) {
     ),
     nextReady: db.prepare('SELECT min(next_at_ms) FROM hosts WHERE queued > 0').pluck(),
     host: db.prepare(
-      `SELECT id, name, failures, crawl_delay_ms AS crawlDelayMs, render_tries AS renderTries, render_gains AS renderGains
+      `SELECT id, name, failures, pages, crawl_delay_ms AS crawlDelayMs, render_tries AS renderTries, render_gains AS renderGains
        FROM hosts WHERE id = ?`,
     ),
     setFailures: db.prepare('UPDATE hosts SET failures = ? WHERE id = ?'),

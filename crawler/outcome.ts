@@ -24,6 +24,8 @@ export interface Outcome {
   readonly redirected?: PageRecord;
   readonly found?: readonly FoundImage[];
   readonly refused?: readonly RefusedImage[];
+  /** Links that are not followed because they lead into a trap. */
+  readonly trapped?: readonly RefusedImage[];
   readonly newUrls?: readonly NewUrl[];
   readonly sitemapTexts?: readonly SitemapTexts[];
   readonly image?: ImageRecord;

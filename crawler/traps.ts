@@ -3,6 +3,8 @@
  * with parameters upon parameters, calendars that go on for ever. Each has its reason.
  */
 
+/** Different queries of one path: a search or a filter that can be combined for ever. Ours: the longest paged lists seen are shorter. */
+export const mostQueries = 500;
 const mostSegments = 20;
 const mostParameters = 12;
 /** A segment that comes up so often in one path, or a run of segments right after itself. */

@@ -33,7 +33,8 @@ function normaliseQuery(search: string): string {
   const kept = parts.filter((part) => part !== '' && !trackingParameter.test(nameOf(part)));
   // A query without any "=" is a single value (?12.jpg, ?a&b): its order may mean something.
   if (kept.some((part) => part.includes('='))) kept.sort((a, b) => compare(nameOf(a), nameOf(b)));
-  return kept.join('&');
+  // With its question mark: the setter takes one away.
+  return kept.length > 0 ? `?${kept.join('&')}` : '';
 }
 
 const nameOf = (part: string): string => part.split('=', 1)[0] ?? '';

@@ -150,7 +150,7 @@ describe('what is furniture', () => {
     {
       name: 'a logo by name that leads home',
       html: '<div><a href="/"><img src="/img/site-logo.png" alt="Home"></a></div>',
-      reason: 'decoration-telling-name',
+      reason: 'decoration-home-link',
     },
     { name: 'empty alt', html: '<p><img src=photo.jpg alt=""></p>', reason: 'decoration-empty-alt' },
     {
