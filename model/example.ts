@@ -3,7 +3,7 @@
  * column of region features.
  */
 import { type BadInput, readShards, type ShardSample } from '../dataset/shard-reader.ts';
-import { type RegionsFault, readColumnsManifest, regionsOf } from './regions/columns.ts';
+import { type ColumnsManifest, type RegionsFault, readColumnsManifest, regionsOf } from './regions/columns.ts';
 import { type Regions, topRegions } from './regions/region.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -47,7 +47,7 @@ export interface BadExample {
  */
 export async function* readExamples(options: ReadExamplesOptions): AsyncGenerator<Example> {
   const { shards, regions, onBad, shuffle, part, skip, signal } = options;
-  const { featureSize } = readColumnsManifest(regions);
+  const columns = readColumnsManifest(regions);
   const samples = readShards({
     paths: shards,
     columns: [regions],
@@ -59,7 +59,7 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
     ...(onBad && { onBad }),
   });
   for await (const sample of samples) {
-    const example = exampleOf(sample, featureSize, options);
+    const example = exampleOf(sample, columns, options);
     if (typeof example !== 'string') yield example;
     else onBad?.({ shard: sample.shard, key: sample.key, reason: example });
   }
@@ -68,18 +68,18 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
 /** The example of a sample, or why it is none. */
 function exampleOf(
   { key, fields }: ShardSample,
-  featureSize: number,
+  columns: ColumnsManifest,
   { tokenizer, maxPieces, maxRegions }: ReadExamplesOptions,
 ): Example | RegionsFault | 'no-text' {
   const about = aboutOf(fields);
   const pieces = tokenizer.encode(fields.txt?.toString('utf8') ?? about.caption ?? '', maxPieces);
   if (pieces.length === 0) return 'no-text';
-  const regions = regionsOf(fields, featureSize);
+  const regions = regionsOf(fields, columns);
   if (typeof regions === 'string') return regions;
   return {
     key,
     pieces,
-    regions: topRegions(regions, maxRegions, featureSize),
+    regions: topRegions(regions, maxRegions, columns.featureSize),
     imageId: about.image_id ?? about.sha256 ?? key,
   };
 }

@@ -26,7 +26,7 @@ const some = (R: number, feature = 1): Regions => ({
 
 before(() => {
   for (const dir of [shards, regions]) mkdirSync(dir);
-  claimColumns(regions, { name: 'some', labels: [], featureSize: 2, maxRegions: 4 });
+  claimColumns(regions, { name: 'some', labels: ['a', 'b', 'c'], featureSize: 2, maxRegions: 4 });
   const tar = new TarWriter(join(shards, '00000.tar'));
   const columns = new TarWriter(join(regions, '00000.tar'));
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));

@@ -212,21 +212,24 @@ test('what the operator got wrong is one line', async () => {
 test('regions from elsewhere are checked', () => {
   const good = {
     boxes: Float32Array.of(0, 0, 1, 1),
-    labels: Int32Array.of(7),
+    labels: Int32Array.of(1),
     confidences: Float32Array.of(0.5),
     features: Float32Array.of(1, 2, 3),
   };
   const fields = regionFields(good);
-  assert.deepEqual(regionsOf({ ...fields }, 3), good);
+  const labels = ['cat', 'dog'];
+  assert.deepEqual(regionsOf({ ...fields }, { featureSize: 3, labels }), good);
   const table: [Record<string, Buffer>, number, string][] = [
     [{}, 3, 'no-regions'],
     [{ ...fields, 'boxes.npy': Buffer.from('?') }, 3, 'bad-regions'],
     [{ ...fields }, 4, 'bad-regions'],
     [{ ...fields, 'labels.npy': fields['boxes.npy'] }, 3, 'bad-regions'],
     [{ ...fields, 'boxes.npy': fields['labels.npy'] }, 3, 'bad-regions'],
+    [{ ...regionFields({ ...good, labels: Int32Array.of(2) }) }, 3, 'bad-regions'],
+    [{ ...regionFields({ ...good, labels: Int32Array.of(-1) }) }, 3, 'bad-regions'],
     [{ ...regionFields({ ...good, features: Float32Array.of(1, Number.NaN, 3) }) }, 3, 'not-finite'],
     [{ ...regionFields({ ...good, boxes: Float32Array.of(0, 0, Number.POSITIVE_INFINITY, 1) }) }, 3, 'not-finite'],
     [{ ...fields, 'labels.npy': encodeNpy({ shape: [0], values: new Int32Array(0) }, 'i2') }, 3, 'bad-regions'],
   ];
-  for (const [given, featureSize, reason] of table) assert.equal(regionsOf(given, featureSize), reason);
+  for (const [given, featureSize, reason] of table) assert.equal(regionsOf(given, { featureSize, labels }), reason);
 });
