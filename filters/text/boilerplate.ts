@@ -15,7 +15,7 @@ const phrases = [
   'add to (?:cart|basket|wishlist)',
   '(?:share|follow us|like us) on (?:facebook|twitter|instagram|pinterest|linkedin|whatsapp)',
   'skip to (?:main )?content',
-  'advertisement',
+  '^advertisement$',
   'loading(?:\\.\\.\\.|…)',
 ];
 const boilerplate = new RegExp(`(?<![\\p{L}\\p{N}])(?:${phrases.join('|')})(?![\\p{L}\\p{N}])`, 'iu');

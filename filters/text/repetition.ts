@@ -1,9 +1,14 @@
 /**
  * Drops texts that say one word again and again: lists of search words. The share is that of the most frequent word's
- * occurrences after its first; CC12M's limit is 0.2, which so counted lets 99.9 % of Flickr8k's captions pass.
+ * occurrences after its first among all words; CC12M's limit is 0.2. Latin words of up to three letters are left out, or
+ * "a little boy at a lake watching a duck" would be such a list: with them 97.5 % of Flickr8k's captions pass, without them
+ * all but one of 40,455 do.
  */
 import { drop, type Filter, keep } from '../filter.ts';
 import { words } from './words.ts';
+
+/** Articles, conjunctions, prepositions. */
+const shortWord = /^\p{Script=Latin}{1,3}$/u;
 
 export const textRepetition = ({ maxShare = 0.2 } = {}): Filter => ({
   name: 'text/repetition',
@@ -12,10 +17,11 @@ export const textRepetition = ({ maxShare = 0.2 } = {}): Filter => ({
     const counts = new Map<string, number>();
     let [all, most] = [0, 0];
     for (const word of words(text.toLowerCase())) {
+      all++;
+      if (shortWord.test(word)) continue;
       const count = (counts.get(word) ?? 0) + 1;
       counts.set(word, count);
       most = Math.max(most, count);
-      all++;
     }
     return most - 1 > maxShare * all ? drop('repeated-word') : keep;
   },

@@ -79,7 +79,8 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{ text: 'Image may contain: boat, sky' }, 'site-phrase'],
       [{ text: 'Rice University Logo' }, 'site-mark'],
       [{ text: 'A wall with the logo of a brewery' }, 'keep'],
-      [{ text: 'An advertisements column in Berlin' }, 'keep'],
+      [{ text: 'A man next to an advertisement' }, 'keep'],
+      [{ text: 'Advertisement' }, 'site-phrase'],
     ],
   ],
   [
@@ -96,7 +97,10 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
     textRepetition(),
     [
       [{ text: 'a man and a woman' }, 'keep'],
-      [{ text: 'a man and a dog, a cat' }, 'repeated-word'],
+      [{ text: 'a man and a dog, a cat' }, 'keep'],
+      [{ text: 'boat and fish, boat and crab' }, 'keep'],
+      [{ text: 'boat boat and crab, fish, a crab' }, 'keep'],
+      [{ text: 'boat boat boat and crab, fish' }, 'repeated-word'],
       [{ text: 'Boats boats BOATS for sale' }, 'repeated-word'],
     ],
   ],
