@@ -6,10 +6,7 @@ import { after, test } from 'node:test';
 import protobuf from 'protobufjs';
 import sharp from 'sharp';
 import { UserError } from '../../../dataset/user-error.ts';
-import { onnxRuntimeStatus } from '../../../model/onnx.ts';
 import { type OnnxDetectorOptions, onnxDetector } from '../../../model/regions/onnx-detector.ts';
-
-const skip = onnxRuntimeStatus().cached ? false : 'onnxruntime-node is not in the cache';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-onnx-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -106,7 +103,7 @@ async function detect(change: Partial<OnnxDetectorOptions> = {}) {
   return { boxes: round(found), labels: [...labels], confidences: round(confidences), features: round(features) };
 }
 
-test('boxes, classes and features are read as the options say', { skip }, async () => {
+test('boxes, classes and features are read as the options say', async () => {
   assert.deepEqual(await detect(), {
     boxes: [0, 0, 0.5, 1, 0.5, 0.5, 1, 1],
     labels: [1, 0],
@@ -124,7 +121,7 @@ test('boxes, classes and features are read as the options say', { skip }, async 
   assert.deepEqual((await detect({ activation: 'sigmoid', minConfidence: 0.7 })).confidences, [0.71]);
 });
 
-test('an image without a detection is one region', { skip }, async () => {
+test('an image without a detection is one region', async () => {
   assert.deepEqual(await detect({ minConfidence: 0.95 }), {
     boxes: [0, 0, 1, 1],
     labels: [0],
@@ -133,7 +130,7 @@ test('an image without a detection is one region', { skip }, async () => {
   });
 });
 
-test('what the operator got wrong is one line', { skip }, async () => {
+test('what the operator got wrong is one line', async () => {
   const broken = join(folder, 'broken.onnx');
   writeFileSync(broken, 'no network');
   const table: [Partial<OnnxDetectorOptions>, RegExp][] = [

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDetector } from '../../../model/regions/open.ts';
-import { weightsStatus } from '../../../model/weights.ts';
-
-const cached = new Set(weightsStatus().flatMap(({ name, cached }) => (cached ? [name] : [])));
-const skip = cached.has('centernet') && cached.has('efficientnet-lite2') ? false : 'the weights are not in the cache';
 
 test('patches need nothing', async () => {
   const detector = await openDetector({ kind: 'patches', patchSidePx: 16, inputSidePx: 32 });
   assert.deepEqual([detector.name, detector.featureSize], ['patches-16-32', 768]);
 });
 
-test('the embedded detector takes the better features unless told otherwise', { skip }, async () => {
+test('the embedded detector takes the better features unless told otherwise', async () => {
   const table = [
     [{}, 'centernet-64-efficientnet-32', 1888],
     [{ features: 'centernet' }, 'centernet-64', 608],
