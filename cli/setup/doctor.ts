@@ -1,5 +1,6 @@
 /** `lait doctor`: what is there, what is missing, what follows from that and how to get it. */
 import { availableParallelism, totalmem } from 'node:os';
+import { onnxRuntimeStatus } from '../../model/onnx.ts';
 import { weightsStatus } from '../../model/weights.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
 import { sqliteReady } from './native.ts';
@@ -41,7 +42,14 @@ export async function examine(): Promise<Finding[]> {
         }`,
       }),
     ),
+    onnxRuntime(),
   ];
+}
+
+function onnxRuntime(): Finding {
+  const { version, cached, downloadBytes } = onnxRuntimeStatus();
+  const when = cached ? version : `${version}, downloads ${megabytes(downloadBytes)} when first needed`;
+  return { name: 'ONNX runtime', state: cached ? 'ok' : 'later', detail: `only for detectors of your own; ${when}` };
 }
 
 async function sqlite(): Promise<Finding> {
