@@ -22,8 +22,8 @@ export interface EvaluateOptions extends ScorerOptions {
   /** Retrieval within each of so many equal parts, averaged. COCO's 1k protocol: 5 parts of 1,000 images. */
   readonly folds?: number;
   /**
-   * itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by the sum of both logits (ours: on 172
-   * drawings R@1 5 % for the sum, 3 % for either alone).
+   * itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by the sum of both logits (the sum is
+   * ours; ALBEF orders by ITM alone).
    */
   readonly method?: 'itm' | 'itc' | 'rerank';
   /** Of each query, for rerank. ALBEF: 128 on Flickr30k. */
