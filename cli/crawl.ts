@@ -1,9 +1,10 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
 import { type CrawlSummary, crawl as walk } from '../crawler/crawl.ts';
+import { lockCorpus } from '../crawler/run-lock.ts';
 import { importUrlList } from '../crawler/url-list.ts';
 import { importWarc } from '../crawler/warc.ts';
 import { Ledger } from '../dataset/ledger.ts';
-import { openRawStore } from '../dataset/raw-store.ts';
+import { committedRawEnd, openRawStore, type RawStore } from '../dataset/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
@@ -13,7 +14,7 @@ import { count, megabytes, table } from './table.ts';
 export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
   const { corpusDir, options, signal } = context;
   const ledger = Ledger.open(corpusDir);
-  const raw = openRawStore(corpusDir);
+  const raw = openRaw(corpusDir, ledger);
   const progress = startProgress('Crawling');
   try {
     for (const file of texts(options.urls)) {
@@ -49,6 +50,16 @@ export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
     progress.stop();
     raw.close();
     ledger.close();
+  }
+}
+
+/** Cuts off what a killed crawl left uncommitted; under the lock, since a running one's bytes look the same. */
+function openRaw(corpusDir: string, ledger: Ledger): RawStore {
+  const unlock = lockCorpus(corpusDir);
+  try {
+    return openRawStore(corpusDir, { committedEnd: committedRawEnd(ledger) });
+  } finally {
+    unlock();
   }
 }
 
