@@ -3,7 +3,7 @@ import { exportShards } from '../dataset/export.ts';
 import { readSubset } from '../dataset/subset.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
-import { count, megabytes, table } from './table.ts';
+import { count, megabytes, splitTable } from './table.ts';
 
 export async function exportCorpus(context: CommandContext<'export'>): Promise<void> {
   const { corpusDir, settings, options, signal } = context;
@@ -25,13 +25,7 @@ export async function exportCorpus(context: CommandContext<'export'>): Promise<v
       },
     );
     progress.stop();
-    const rows = Object.entries(summary.splits).map(([split, { shards, samples, bytes }]) => [
-      split,
-      count(samples),
-      count(shards),
-      megabytes(bytes),
-    ]);
-    console.log(table([['split', 'samples', 'shards', 'size'], ...rows]));
+    console.log(splitTable(summary.splits));
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
     if (failed.length > 0) console.log(`Without an image, in the tables only: ${failed.join(', ')}`);
     console.log(`${summary.outDir}: ${summary.shardsWritten} shards written, ${summary.shardsLeft} unchanged`);

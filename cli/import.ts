@@ -5,7 +5,7 @@ import { type ImportSource, importDataset } from '../dataset/import.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
-import { count, megabytes, table } from './table.ts';
+import { count, splitTable } from './table.ts';
 
 export async function importSet({
   corpusDir,
@@ -35,13 +35,7 @@ export async function importSet({
       { signal, onProgress: ({ split, samples }) => progress.update({ done: samples, detail: split }) },
     );
     progress.stop();
-    const rows = Object.entries(summary.splits).map(([split, { shards, samples, bytes }]) => [
-      split,
-      count(samples),
-      count(shards),
-      megabytes(bytes),
-    ]);
-    console.log(table([['split', 'samples', 'shards', 'size'], ...rows]));
+    console.log(splitTable(summary.splits));
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
     if (failed.length > 0) console.log(`Left out: ${failed.join(', ')}`);
   } finally {

@@ -17,3 +17,16 @@ export const percent = (share: number): string => `${(share * 100).toFixed(1)} %
 
 /** 1234567 bytes as "1.2 MB". */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** What an export or an import wrote, split by split. */
+export function splitTable(
+  splits: Readonly<Record<string, { readonly samples: number; readonly shards: number; readonly bytes: number }>>,
+): string {
+  const rows = Object.entries(splits).map(([split, { samples, shards, bytes }]) => [
+    split,
+    count(samples),
+    count(shards),
+    megabytes(bytes),
+  ]);
+  return table([['split', 'samples', 'shards', 'size'], ...rows]);
+}

@@ -67,7 +67,20 @@ describe('lait', () => {
     assert.equal((await lait('init', corpus)).code, 2);
   });
 
-  for (const command of ['crawl', 'filter', 'export', 'pretrain', 'evaluate', 'demo', 'doctor', 'init']) {
+  const names = [
+    'init',
+    'crawl',
+    'schedule',
+    'retry',
+    'filter',
+    'report',
+    'train-relevance',
+    'export',
+    'import',
+    'verify',
+  ];
+  const more = ['takedown', 'regions', 'pretrain', 'finetune', 'evaluate', 'match', 'demo', 'doctor', 'setup'];
+  for (const command of [...names, ...more]) {
     it(`${command} --help shows an example`, async () => {
       const { code, stdout } = await lait(command, '--help');
       assert.equal(code, 0);
