@@ -7,8 +7,8 @@ import { Ledger } from '../dataset/ledger.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
-import { startProgress } from './progress.ts';
-import { browserAdvice, findBrowser, sandbox } from './setup/browser.ts';
+import { printable, startProgress } from './progress.ts';
+import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
 import { count, megabytes, table } from './table.ts';
 
 export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
@@ -46,6 +46,8 @@ export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
     });
     progress.stop();
     console.log(summaryTable(summary));
+    const unrendered = withoutBrowser(ledger);
+    if (unrendered !== '') console.log(unrendered);
   } finally {
     progress.stop();
     raw.close();
@@ -102,13 +104,29 @@ function summaryTable(summary: CrawlSummary): string {
     ['reasons', list(summary.reasons)],
     ['rendered', summary.rendered > 0 ? `${count(summary.rendered)} pages in Chromium` : ''],
     ['pairs', `${count(summary.pairs)} in the corpus`],
-    ['not rendered', summary.unrendered > 0 ? `${count(summary.unrendered)} pages: ${browserAdvice}` : ''],
     ['still queued', summary.queued > 0 ? `${count(summary.queued)} URLs: ${whyStopped[summary.stoppedBy]}` : ''],
   ];
   return table(
     rows.filter(([, cell]) => cell !== ''),
     [0, 1],
   );
+}
+
+const unrenderedShown = 5;
+
+/** Which pages need a browser and did not get one, and what to do. */
+function withoutBrowser(ledger: Ledger): string {
+  const urls = ledger.db
+    .prepare(`SELECT url FROM pages WHERE reason IN ('needs-browser', 'render-failed') ORDER BY url`)
+    .pluck()
+    .all() as string[];
+  if (urls.length === 0) return '';
+  const rest = urls.length > unrenderedShown ? [`… and ${count(urls.length - unrenderedShown)} more`] : [];
+  const advice = rootNeedsNoSandbox() ? rootAdvice : `${browserAdvice}, then \`lait retry --reason needs-browser\``;
+  return [
+    `${count(urls.length)} pages need scripts and could not be rendered (${advice}):`,
+    ...[...urls.slice(0, unrenderedShown).map(printable), ...rest].map((line) => `  ${line}`),
+  ].join('\n');
 }
 
 const whyStopped = {

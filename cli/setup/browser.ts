@@ -35,3 +35,9 @@ export async function setUpBrowser(say: (line: string) => void): Promise<boolean
 
 /** False when `LAIT_NO_SANDBOX` is set: Chromium's sandbox does not start for root, and only the operator may give it up. */
 export const sandbox = (): boolean => !process.env.LAIT_NO_SANDBOX;
+
+/** Whether Chromium will refuse to start here. */
+export const rootNeedsNoSandbox = (): boolean => process.getuid?.() === 0 && sandbox();
+
+export const rootAdvice =
+  'Chromium does not start its sandbox for root: run lait as another user, or set LAIT_NO_SANDBOX=1 where the machine is the sandbox';
