@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { UserError } from '../dataset/user-error.ts';
 import { type Config, configSchema, type SectionName } from './config.ts';
 import { flagOf } from './flags.ts';
@@ -77,9 +77,17 @@ const expectation = (issue: z.core.$ZodIssue): string =>
     .replace(/^Too (small|big): expected \w+ to (be|have)/, 'Expected a value')
     .replace(/^Invalid /, 'Expected another ');
 
+/** The keys of the object at a path of the schema, through whatever wraps it (optional, prefault). */
 function knownKeys(path: Key): string[] {
-  const section = path[0] as SectionName | undefined;
-  return Object.keys(section === undefined ? configSchema.shape : configSchema.shape[section].unwrap().shape);
+  let node: z.core.$ZodType = configSchema;
+  for (const part of path) node = objectIn(node)?.shape[String(part)] ?? node;
+  return Object.keys(objectIn(node)?.shape ?? {});
+}
+
+function objectIn(node: z.core.$ZodType): z.ZodObject | undefined {
+  let inner = node;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault) inner = inner.unwrap();
+  return inner instanceof z.ZodObject ? inner : undefined;
 }
 
 function keyOffset(document: ReturnType<typeof parseDocument>, path: Key): number | undefined {

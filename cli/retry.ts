@@ -1,13 +1,11 @@
 /** `lait retry`: queues again what failed for a reason. */
-import { join } from 'node:path';
 import { retry as requeue } from '../crawler/retry.ts';
-import { Ledger } from '../dataset/ledger.ts';
-import { requirePath, type ToolContext } from './command.ts';
+import type { ToolContext } from './command.ts';
+import { openLedger } from './open-ledger.ts';
 import { count } from './table.ts';
 
 export async function retry({ corpusDir, options }: ToolContext): Promise<void> {
-  requirePath(join(corpusDir, 'ledger.db'), 'a crawled corpus', 'run `lait crawl` first');
-  const ledger = Ledger.open(corpusDir);
+  const ledger = openLedger(corpusDir);
   try {
     const reasons = (options.reason as string[] | undefined) ?? [];
     const { pages, images } = requeue({ corpusDir, reasons }, { ledger });

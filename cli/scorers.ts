@@ -6,14 +6,12 @@ import { unsafeScorer } from '../model/scorers/unsafe.ts';
 import { ensureWeights } from '../model/weights.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
-
-const fetched = { onProgress: ({ package: name, step }: { package: string; step: string }) => say(name, step) };
-const say = (name: string, step: string): void => void process.stderr.write(`Weights: ${name}, ${step}\n`);
+import { fetching } from './progress.ts';
 
 /** The frozen features that relevance is trained on and scored with. */
 export async function openFeatures() {
-  const imageFeatures = efficientNetFeatures(await ensureWeights('efficientnet-lite2', fetched));
-  const textFeatures = miniLmFeatures(await ensureWeights('minilm', fetched));
+  const imageFeatures = efficientNetFeatures(await ensureWeights('efficientnet-lite2', fetching));
+  const textFeatures = miniLmFeatures(await ensureWeights('minilm', fetching));
   return { imageFeatures, textFeatures };
 }
 
@@ -25,7 +23,7 @@ export async function openScorers({ unsafe, relevance }: Config['filter']) {
     return model;
   };
   const scorers = {
-    ...(unsafe ? { unsafe: keep(unsafeScorer(await ensureWeights('open-nsfw', fetched))) } : {}),
+    ...(unsafe ? { unsafe: keep(unsafeScorer(await ensureWeights('open-nsfw', fetching))) } : {}),
     ...(relevance === undefined ? {} : { relevance: await openRelevance(relevance, keep) }),
   };
   return {

@@ -59,6 +59,10 @@ describe('lait.yaml', () => {
       'filter:\n  languages: []\n',
       /^Expected a list with >=1 items for filter\.languages but received \[\]; edit lait\.yaml, line 2\.$/,
     ],
+    [
+      'regions:\n  onnx:\n    path: a.onnx\n    name: a\n    labels: [x]\n    input: { name: i, sidePx: 64 }\n    outputs: { boxes: b, scores: s }\n    boxFrom: centre\n',
+      /^Expected one of the keys path, name, labels, input, .* but received regions\.onnx\.boxFrom; edit lait\.yaml, line 8\.$/,
+    ],
     ['crawl: [\n', /^Expected YAML in lait\.yaml but line \d+ is not: /],
   ];
   for (const [text, message] of mistakes) {
