@@ -12,9 +12,9 @@ import { clock, type Progress } from './progress.ts';
 import { regionsDir } from './regions.ts';
 import { count, percent } from './table.ts';
 
-/** A split of so many samples or fewer is held in memory; a larger one streams from its shards. Ours. */
+/** A split of so many images or fewer is held in memory; a larger one streams from its shards. Ours. */
 const mostInMemory = 20_000;
-const validationExamples = 512;
+const validationImages = 512;
 
 export const runDir = (corpusDir: string, run: string): string => join(corpusDir, 'runs', run);
 
@@ -54,24 +54,34 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     maxRegions,
     signal,
   });
-  const first = await firstExamples(readExamples(of('train')), mostInMemory + 1);
-  const all = first.length <= mostInMemory;
+  const { examples, images, all } = await firstImages(readExamples(of('train')), mostInMemory);
   const hasHeldOut = existsSync(join(corpusDir, 'shards/validation'));
-  const validation = hasHeldOut ? await firstExamples(readExamples(of('validation')), validationExamples) : [];
+  const { examples: validation } = hasHeldOut
+    ? await firstImages(readExamples({ ...of('validation'), shuffle: { seed: 0 } }), validationImages)
+    : { examples: [] };
+  const texts = examples.length > images ? ` with ${count(examples.length)} texts` : '';
   return {
-    source: all ? memorySource(first, seed) : shardSource(of('train'), seed),
+    source: all ? memorySource(examples, seed) : shardSource(of('train'), seed),
     validation,
-    words: `${all ? '' : 'over '}${count(all ? first.length : mostInMemory)} training pairs, ${count(validation.length)} held out`,
+    words: `${all ? '' : 'over '}${count(images)} training images${texts}, ${count(validation.length)} held out`,
   };
 }
 
-async function firstExamples(examples: AsyncIterable<Example>, most: number): Promise<Example[]> {
-  const first: Example[] = [];
-  for await (const example of examples) {
-    first.push(example);
-    if (first.length >= most) break;
+/** The examples of the first images, and whether these are all; the texts of one image follow each other. */
+async function firstImages(
+  source: AsyncIterable<Example>,
+  most: number,
+): Promise<{ examples: Example[]; images: number; all: boolean }> {
+  const examples: Example[] = [];
+  let images = 0;
+  for await (const example of source) {
+    if (examples.at(-1)?.key !== example.key) {
+      if (images === most) return { examples, images, all: false };
+      images++;
+    }
+    examples.push(example);
   }
-  return first;
+  return { examples, images, all: true };
 }
 
 /** Shows a step on the bar, and twenty of a run and every checkpoint as lines that stay. */

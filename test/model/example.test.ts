@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TarWriter } from '../../dataset/tar-writer.ts';
+import { memorySource } from '../../model/data.ts';
 import { type Example, type ReadExamplesOptions, readExamples } from '../../model/example.ts';
 import { claimColumns, regionFields } from '../../model/regions/columns.ts';
 import type { Regions } from '../../model/regions/region.ts';
@@ -41,6 +42,7 @@ before(() => {
     ['k7', { txt: Buffer.from('red') }, { 'boxes.npy': Buffer.alloc(1) }],
     ['k8', { jpg: Buffer.alloc(1) }, regionFields(some(1))],
     ['k9', { txt: Buffer.from('a'), json: json(null) }, regionFields(some(1))],
+    ['l0', { txt: Buffer.from('a'), json: json({ texts: ['a', 'red', ' ', 'car'] }) }, regionFields(some(1))],
   ];
   for (const [key, fields, column] of samples) {
     tar.add(key, fields);
@@ -68,6 +70,9 @@ test('texts and regions are joined by key; what cannot be used is a reason', asy
       ['k2', [6], '12'],
       ['k3', [6, 6, 6, 6], 'k3'],
       ['k9', [5], 'k9'],
+      ['l0', [5], 'l0'],
+      ['l0', [6], 'l0'],
+      ['l0', [7], 'l0'],
     ],
   );
   assert.deepEqual(examples[0]?.regions, some(2, 1));
@@ -85,10 +90,29 @@ test('a seed gives an order, and parts and skipping keep to it', async () => {
   const shuffle = { seed: 3, epoch: 1 };
   const all = await keys({ shuffle });
   assert.deepEqual(await keys({ shuffle }), all);
-  assert.deepEqual([...all].sort(), ['k0', 'k1', 'k2', 'k3', 'k9']);
+  assert.deepEqual([...all].sort(), ['k0', 'k1', 'k2', 'k3', 'k9', 'l0']);
   const parts = await Promise.all([0, 1].map((index) => keys({ part: { index, count: 2 } })));
-  assert.deepEqual(parts.flat().sort(), [...all].sort());
-  assert.deepEqual(await keys({ skip: 2 }), ['k2', 'k3', 'k9']);
+  assert.deepEqual([...new Set(parts.flat())].sort(), [...all].sort());
+  assert.deepEqual(await keys({ skip: 2 }), ['k2', 'k3', 'k9', 'l0', 'l0', 'l0']);
+});
+
+test('an epoch learns from one text of a sample, streamed and in memory; over epochs from all', async () => {
+  const [held, streamed, inMemory] = [await read(), new Map<number, number>(), new Map<number, number>()];
+  for (let epoch = 0; epoch < 30; epoch++) {
+    const fromMemory: Example[] = [];
+    for await (const example of memorySource(held, 3).epoch(epoch)) fromMemory.push(example);
+    for (const [counts, examples] of [
+      [streamed, await read({ shuffle: { seed: 3, epoch } })],
+      [inMemory, fromMemory],
+    ] as const) {
+      assert.equal(examples.length, 6);
+      const piece = examples.find(({ key }) => key === 'l0')!.pieces[0]!;
+      counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    }
+  }
+  assert.deepEqual([...streamed.keys()].sort(), [5, 6, 7]);
+  assert.ok([...streamed.values()].every((times) => times >= 5));
+  assert.deepEqual(inMemory, streamed);
 });
 
 test("no regions are the operator's fault", async () => {
