@@ -21,12 +21,14 @@ export async function pretrain({
   options,
   signal,
 }: CommandContext<'pretrain'>): Promise<void> {
-  const { name: detector, labels, featureSize } = featuresOf(corpusDir, config);
+  const { name: detector, labels, featureSize, maxRegions: most } = featuresOf(corpusDir, config);
   const dir = runDir(corpusDir, settings.run);
   const startFrom = await weightsOf(settings.from);
   const tokenizer = await openTokenizer(dir, corpusDir, settings, startFrom, signal);
   const model: ModelConfig = {
     ...presets[settings.preset],
+    // Patches have no order of importance: without the last ones the bottom of the picture would be missing.
+    ...(config.regions.detector === 'patches' && { maxRegions: most }),
     vocabularySize: tokenizer.size,
     featureSize,
     classes: labels.length,
