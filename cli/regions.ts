@@ -40,7 +40,7 @@ export async function regions({ corpusDir, settings, signal }: CommandContext<'r
       shards: join(corpusDir, 'shards'),
       outDir,
       detector,
-      maxRegions: settings.detector === 'patches' ? mostPatches : settings.topK,
+      maxRegions: settings.topK,
       signal,
       onProgress: ({ images, shardsDone, shards, bytesDone, bytes }) =>
         progress.update({
@@ -60,6 +60,3 @@ export async function regions({ corpusDir, settings, signal }: CommandContext<'r
     detector.dispose();
   }
 }
-
-/** All patches of an image: they have no order of confidence. */
-const mostPatches = 1024;

@@ -33,7 +33,7 @@ export interface ExtractOptions {
   /** Where the columns go, one of the same relative path for each shard. */
   readonly outDir: string;
   readonly detector: Detector;
-  /** The most regions an image keeps. 36 as UNITER's and bottom-up attention's fixed set; the paper has 100. */
+  /** The most regions an image keeps, of a detector that ranks them. 36 as UNITER's and bottom-up attention's fixed set; the paper has 100. */
   readonly maxRegions?: number;
   readonly onProgress?: (progress: ExtractProgress) => void;
   /** Hears of every sample that gets no regions, with the reason. */
@@ -85,7 +85,8 @@ interface ColumnRecord {
  * when aborted, what is finished stays and the next run continues.
  */
 export async function extractRegions(options: ExtractOptions): Promise<ExtractSummary> {
-  const { shards, outDir, detector, maxRegions = defaultMaxRegions, onProgress, signal } = options;
+  const { shards, outDir, detector, onProgress, signal } = options;
+  const maxRegions = mostRegions(options);
   const names = shardNames(shards);
   if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
   mkdirSync(outDir, { recursive: true });
@@ -138,11 +139,16 @@ interface Waiting {
   readonly found: Promise<(Regions | null)[]>;
 }
 
+const mostRegions = ({ detector, maxRegions = defaultMaxRegions }: ExtractOptions): number =>
+  detector.regionsPerImage ?? maxRegions;
+
 async function extractShard(
   column: ColumnFile,
-  { detector, maxRegions = defaultMaxRegions, onBad, signal }: ExtractOptions,
+  options: ExtractOptions,
   report: (images: number, bytesRead: number) => void,
 ): Promise<ColumnRecord> {
+  const { detector, onBad, signal } = options;
+  const maxRegions = mostRegions(options);
   const { source } = column;
   const counts = await column.resume();
   let bytesRead = 0;

@@ -21,6 +21,7 @@ export function patches({ patchSidePx = 32, inputSidePx = 224 }: PatchesOptions 
     labels: ['patch'],
     featureSize: patchSidePx * patchSidePx * 3,
     batchSize: 16,
+    regionsPerImage: grid * grid,
     async detect(images) {
       const pixels = await Promise.all(images.map((image) => decodePixels(image, inputSidePx)));
       return pixels.map((one) => one && cut(one, grid, patchSidePx));

@@ -26,6 +26,8 @@ export interface Detector {
   readonly featureSize: number;
   /** How many images one call handles best. */
   readonly batchSize: number;
+  /** Regions that every image has, in no order of importance, so that none may be left out; undefined for a detector that ranks. */
+  readonly regionsPerImage?: number;
   /** One result an image, in order; null for an image that does not decode. */
   detect(images: readonly Buffer[]): Promise<(Regions | null)[]>;
   /** What else decides its regions: features made with other settings are not mixed with these. */

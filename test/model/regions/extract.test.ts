@@ -25,7 +25,8 @@ const folder = mkdtempSync(join(tmpdir(), 'lait-extract-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const shards = join(folder, 'shards');
-const detector = { ...patches({ patchSidePx: 4, inputSidePx: 8 }), batchSize: 3 };
+const { regionsPerImage, ...ranking } = patches({ patchSidePx: 4, inputSidePx: 8 });
+const detector = { ...ranking, batchSize: 3 };
 let undisturbed: Record<string, Buffer>;
 
 const image = (shade: number) =>
@@ -61,6 +62,14 @@ function files(dir: string): Record<string, Buffer> {
     names.filter((name) => statSync(join(dir, name)).isFile()).map((name) => [name, readFileSync(join(dir, name))]),
   );
 }
+
+test('patches have no rank: all of them are kept', async () => {
+  const outDir = join(folder, 'all-patches');
+  const all = { ...detector, regionsPerImage: regionsPerImage! };
+  const summary = await extractRegions({ shards, outDir, detector: all, maxRegions: 3 });
+  assert.equal(summary.regions, 4 * summary.images);
+  assert.equal(readColumnsManifest(outDir).maxRegions, 4);
+});
 
 test('every shard gets a column with the keys of its samples', async () => {
   const outDir = join(folder, 'plain');
