@@ -1,5 +1,6 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
-import { type CrawlSummary, crawl as walk } from '../crawler/crawl.ts';
+import { crawl as walk } from '../crawler/crawl.ts';
+import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/run-lock.ts';
 import { importUrlList } from '../crawler/url-list.ts';
 import { importWarc } from '../crawler/warc.ts';

@@ -5,7 +5,8 @@
  */
 import type { Ledger, StoredImage } from '../dataset/ledger.ts';
 import type { RawStore } from '../dataset/raw-store.ts';
-import type { Frontier, NewUrl } from './frontier.ts';
+import type { Frontier } from './frontier.ts';
+import type { NewUrl } from './frontier-schema.ts';
 import { knownPage } from './known-page.ts';
 import type { DecodedImage, Outcome } from './outcome.ts';
 import { mostFailures } from './politeness.ts';

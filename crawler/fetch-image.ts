@@ -3,7 +3,7 @@ import type { ImageRecord } from '../dataset/ledger.ts';
 import { decodeImage } from './decode.ts';
 import type { Fetcher, Headers } from './fetch.ts';
 import { first, isRefusal, refusedByRobots } from './fetch-page.ts';
-import type { Claim } from './frontier.ts';
+import type { Claim } from './frontier-schema.ts';
 import { iconFileReason, iconFileSidePx } from './furniture.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { DecodedImage } from './outcome.ts';

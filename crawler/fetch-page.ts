@@ -5,7 +5,7 @@ import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
 import { extractPage, type Page, type RefusedImage } from './extract.ts';
 import type { Fetched, Fetcher, Headers } from './fetch.ts';
-import type { Claim, Host, NewUrl } from './frontier.ts';
+import type { Claim, Host, NewUrl } from './frontier-schema.ts';
 import { needsBrowser } from './needs-browser.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';

@@ -2,7 +2,7 @@
 
 import type { Headers } from './fetch.ts';
 import { first, type PageContext, priority } from './fetch-page.ts';
-import type { Claim, NewUrl } from './frontier.ts';
+import type { Claim, NewUrl } from './frontier-schema.ts';
 import { maxSitemapBytes, readSitemap, type SitemapTexts } from './sitemap.ts';
 
 /** The protocol forbids an index of indexes; some sites have them all the same. */

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Frontier, type NewUrl, parkedMs } from '../../crawler/frontier.ts';
+import { Frontier } from '../../crawler/frontier.ts';
+import { type NewUrl, parkedMs } from '../../crawler/frontier-schema.ts';
 
 const page = (url: string, priority = 0): NewUrl => ({ url, kind: 'page', depth: 0, priority });
 

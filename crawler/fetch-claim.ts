@@ -1,0 +1,83 @@
+/** One claimed URL from robots.txt to outcome, and what a failure means for its host. */
+import type { Ledger } from '../dataset/ledger.ts';
+import { fetchImage } from './fetch-image.ts';
+import { fetchPage, type PageContext } from './fetch-page.ts';
+import { fetchSitemap } from './fetch-sitemap.ts';
+import type { Frontier } from './frontier.ts';
+import type { Claim } from './frontier-schema.ts';
+import type { OriginRules } from './origin-rules.ts';
+import type { Outcome } from './outcome.ts';
+import { backOffMs, delayMs, type Manners, retryAfterMs } from './politeness.ts';
+
+const mostTries = 3;
+
+/** One claimed URL from robots.txt to outcome; web faults are values, so what is thrown is ours. */
+export async function fetchClaim(
+  claim: Claim,
+  {
+    ledger,
+    frontier,
+    context,
+    whenFree,
+    manners,
+    maxPagesPerHost,
+  }: {
+    readonly ledger: Ledger;
+    readonly frontier: Frontier;
+    readonly context: PageContext;
+    readonly whenFree: <T>(work: () => Promise<T>) => Promise<T>;
+    readonly manners: Manners;
+    readonly maxPagesPerHost: number;
+  },
+): Promise<Outcome> {
+  if (ledger.isTakenDown({ url: claim.url })) return refusedOutcome(claim, 'taken-down', 0);
+  const host = frontier.host(claim.hostId);
+  if (claim.kind === 'page' && host.pages >= maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit', 0);
+  const rules = await context.rulesOf(new URL(claim.url).origin);
+  const pauseMs = (latencyMs: number): number => delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs);
+  if (context.signal.aborted) return { claim, end: 'later', pauseMs: 0 };
+  if (rules.kind === 'defer') return { claim, end: 'later', pauseMs: rules.forMs };
+  if (rules.kind === 'disallow') return refusedOutcome(claim, rules.reason, 0);
+  // robots.txt was a request too: the host's clock runs before the next one.
+  if (rules.asked && pauseMs(0) > 0) {
+    return { claim, end: 'later', pauseMs: pauseMs(0), crawlDelayMs: rules.robots.crawlDelayMs };
+  }
+  if (!rules.robots.allows(claim.url)) return refusedOutcome(claim, 'robots', 0);
+
+  const result =
+    claim.kind === 'page'
+      ? await fetchPage(claim, host, rules, context)
+      : claim.kind === 'sitemap'
+        ? await fetchSitemap(claim, context)
+        : await fetchImage(claim, rules, { ...context, whenFree });
+  const { latencyMs, again, ...rest } = result;
+  const crawlDelayMs = rules.robots.crawlDelayMs;
+  if (again?.reason === 'stopped' || (again && context.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
+  if (!again) return { claim, end: 'done', pauseMs: pauseMs(latencyMs), hostFailed: false, crawlDelayMs, ...rest };
+  const overloaded = again.status === 429 || again.status === 503;
+  // A page that hangs or breaks off says little about its host; a host that cannot be reached or is busy is left alone.
+  const hostFailed = overloaded || unreachable.has(again.reason);
+  const backOff = backOffMs(host.failures + 1, manners);
+  const restMs = hostFailed ? Math.max(retryAfterMs(again.headers['retry-after']) ?? 0, backOff) : pauseMs(latencyMs);
+  if (claim.tries + 1 < mostTries) return { claim, end: 'failed', pauseMs: restMs, hostFailed };
+  return { claim, end: 'done', pauseMs: restMs, hostFailed, ...rest };
+}
+
+const unreachable = new Set([
+  'connection-refused',
+  'connection-failed',
+  'timeout-connect',
+  'dns-failed',
+  'unreachable',
+]);
+
+const crawlDelayOf = (rules: OriginRules, knownMs: number): number =>
+  rules.kind === 'rules' ? rules.robots.crawlDelayMs : knownMs;
+
+/** A refused URL asks nothing of its host, so the next one need not wait. */
+function refusedOutcome(claim: Claim, reason: string, pauseMs: number): Outcome {
+  const fetchedAtMs = Date.now();
+  const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs };
+  const { kind } = claim;
+  return { claim, end: 'done', pauseMs, ...(kind === 'image' ? { image: row } : kind === 'page' ? { page: row } : {}) };
+}
