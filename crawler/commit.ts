@@ -96,7 +96,9 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
             if (failures + 1 >= mostFailures) nextAtMs = now + restMs;
           } else if (failures > 0) frontier.setFailures(claim.hostId, 0);
         }
+        for (const { url, pauseMs } of outcome.alsoAsked ?? []) frontier.rest(url, now + pauseMs);
         if (outcome.end === 'done') frontier.finish(claim, nextAtMs, firstVisit);
+        else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
         else frontier.giveBack(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
       return exploding;

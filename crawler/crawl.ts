@@ -134,6 +134,7 @@ export async function crawl(
       rulesOf,
       inScope,
       trap: trapReason,
+      revisit: ({ id }) => frontier.revisit(id) ?? null,
       before: ({ id, url }) => {
         const revisit = frontier.revisit(id);
         const page = revisit ? knownPage(ledger, url) : null;
@@ -186,6 +187,10 @@ export async function crawl(
         const batch = outcomes.splice(0);
         commit(batch);
         inFlight -= batch.length;
+        for (const { claim, end, page } of batch) {
+          // What comes again is counted then, and what a redirect leads to instead of it.
+          if (claim.kind === 'page' && (end !== 'done' || page?.status === 'skipped')) pagesStarted -= 1;
+        }
         claimAtMs = 0;
         for (const outcome of batch) count(counts, outcome);
         if (performance.now() - progressMs > progressEveryMs) {

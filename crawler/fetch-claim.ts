@@ -33,16 +33,22 @@ export async function fetchClaim(
   if (ledger.isTakenDown({ url: claim.url })) return refusedOutcome(claim, 'taken-down', 0);
   const host = frontier.host(claim.hostId);
   if (claim.kind === 'page' && host.pages >= maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit', 0);
-  const rules = await context.rulesOf(new URL(claim.url).origin);
-  const pauseMs = (latencyMs: number): number => delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs);
+  const rules = await context.rulesOf(new URL(claim.at).origin);
+  const pauseMs = (latencyMs: number, requests: number): number =>
+    delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs, requests);
   if (context.signal.aborted) return { claim, end: 'later', pauseMs: 0 };
-  if (rules.kind === 'defer') return { claim, end: 'later', pauseMs: rules.forMs };
+  if (rules.kind === 'defer')
+    return {
+      claim,
+      end: 'later',
+      pauseMs: Math.max(rules.forMs, backOffMs(host.failures + 1, manners)),
+      hostFailed: true,
+    };
   if (rules.kind === 'disallow') return refusedOutcome(claim, rules.reason, 0);
-  // robots.txt was a request too: the host's clock runs before the next one.
-  if (rules.asked && pauseMs(0) > 0) {
-    return { claim, end: 'later', pauseMs: pauseMs(0), crawlDelayMs: rules.robots.crawlDelayMs };
-  }
-  if (!rules.robots.allows(claim.url)) return refusedOutcome(claim, 'robots', 0);
+  // robots.txt and the TDMRep file were requests too: the host's clock runs before the next one.
+  const restMs = rules.asked ? pauseMs(0, 2) : 0;
+  if (restMs > 0) return { claim, end: 'later', pauseMs: restMs, crawlDelayMs: rules.robots.crawlDelayMs };
+  if (!rules.robots.allows(claim.at)) return refusedOutcome(claim, 'robots', 0);
 
   const result =
     claim.kind === 'page'
@@ -50,18 +56,27 @@ export async function fetchClaim(
       : claim.kind === 'sitemap'
         ? await fetchSitemap(claim, context)
         : await fetchImage(claim, rules, { ...context, whenFree });
-  const { latencyMs, again, ...rest } = result;
+  const { latencyMs, requests, again, others, ...rest }: Fetched = result;
   const crawlDelayMs = rules.robots.crawlDelayMs;
   if (again?.reason === 'stopped' || (again && context.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
-  if (!again) return { claim, end: 'done', pauseMs: pauseMs(latencyMs), hostFailed: false, crawlDelayMs, ...rest };
+  if (!again) {
+    const alsoAsked = [...(others ?? [])].map(([url, times]) => ({ url, pauseMs: delayMs(manners, 0, 0, times) }));
+    const end = rest.moved ? ('moved' as const) : ('done' as const);
+    const pause = pauseMs(latencyMs, requests);
+    return { claim, end, pauseMs: pause, hostFailed: false, crawlDelayMs, alsoAsked, ...rest };
+  }
   const overloaded = again.status === 429 || again.status === 503;
   // A page that hangs or breaks off says little about its host; a host that cannot be reached or is busy is left alone.
   const hostFailed = overloaded || unreachable.has(again.reason);
   const backOff = backOffMs(host.failures + 1, manners);
-  const restMs = hostFailed ? Math.max(retryAfterMs(again.headers['retry-after']) ?? 0, backOff) : pauseMs(latencyMs);
-  if (claim.tries + 1 < mostTries) return { claim, end: 'failed', pauseMs: restMs, hostFailed };
-  return { claim, end: 'done', pauseMs: restMs, hostFailed, ...rest };
+  const leaveMs = hostFailed
+    ? Math.max(retryAfterMs(again.headers['retry-after']) ?? 0, backOff)
+    : pauseMs(latencyMs, requests);
+  if (claim.tries + 1 < mostTries) return { claim, end: 'failed', pauseMs: leaveMs, hostFailed };
+  return { claim, end: 'done', pauseMs: leaveMs, hostFailed, ...rest };
 }
+
+type Fetched = Awaited<ReturnType<typeof fetchPage>> & Pick<Outcome, 'moved'>;
 
 const unreachable = new Set([
   'connection-refused',

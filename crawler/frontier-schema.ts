@@ -13,11 +13,17 @@ export interface NewUrl {
   /** Links from a seed. */
   readonly depth: number;
   readonly priority: number;
+  /** Redirects from other hosts that led to it. */
+  readonly hops?: number;
 }
 
 export interface Claim {
   readonly id: number;
   readonly url: string;
+  /** What is to be fetched: the URL, or where redirects from its host to another led. */
+  readonly at: string;
+  /** Redirects followed so far. */
+  readonly hops: number;
   readonly kind: UrlKind;
   readonly depth: number;
   readonly priority: number;
@@ -37,10 +43,10 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 1;
+const version = 2;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
-// state: 0 queued, 1 claimed, 2 finished. A host's `next_at_ms` lies in the far future while it has all the requests
+// state: 0 queued, 1 claimed, 2 finished. `at` is where redirects led, on the host `host_id`. A host's `next_at_ms` lies in the far future while it has all the requests
 // in flight that it may have.
 const schema = `
   CREATE TABLE hosts (
@@ -66,6 +72,8 @@ const schema = `
     priority INTEGER NOT NULL,
     state INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
+    at TEXT,
+    hops INTEGER NOT NULL DEFAULT 0,
     UNIQUE (url, kind)
   ) STRICT;
   CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
@@ -119,6 +127,11 @@ export function openFrontierDb(corpusDir: string): Database.Database {
   if (found === 0) {
     db.transaction(() => {
       db.exec(schema);
+      db.pragma(`user_version = ${version}`);
+    })();
+  } else if (found === 1) {
+    db.transaction(() => {
+      db.exec('ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;');
       db.pragma(`user_version = ${version}`);
     })();
   }

@@ -6,10 +6,10 @@ import { parkedMs } from './frontier-schema.ts';
 export function statements(db: Database.Database) {
   return {
     insertUrl: db.prepare(
-      'INSERT INTO urls (url, kind, host_id, depth, priority) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO urls (url, kind, host_id, depth, priority, hops) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),
     requeue: db.prepare(
-      'UPDATE urls SET state = 0, tries = 0 WHERE url = ? AND kind = ? AND state = 2 RETURNING host_id AS hostId',
+      'UPDATE urls SET state = 0, tries = 0, at = NULL, hops = 0, host_id = ? WHERE url = ? AND kind = ? AND state = 2',
     ),
     insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
     seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
@@ -45,15 +45,17 @@ export function statements(db: Database.Database) {
     claimUrls: db.prepare(
       `UPDATE urls SET state = 1
        WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
-       RETURNING id, url, kind, depth, priority, host_id AS hostId, tries`,
+       RETURNING id, url, coalesce(at, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries`,
     ),
     hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),
     finishUrl: db.prepare('UPDATE urls SET state = 2 WHERE id = ?'),
     returnUrl: db.prepare('UPDATE urls SET state = 0, tries = tries + ?, priority = priority - 1 WHERE id = ?'),
+    moveUrl: db.prepare('UPDATE urls SET state = 0, at = ?, hops = ?, host_id = ? WHERE id = ?'),
     hostFinished: db.prepare(
       `UPDATE hosts SET active = active - 1, queued = queued + ?, pages = pages + ?,
          next_at_ms = CASE WHEN next_at_ms = ${parkedMs} THEN ? ELSE max(next_at_ms, ?) END WHERE id = ?`,
     ),
+    hostRests: db.prepare('UPDATE hosts SET next_at_ms = max(next_at_ms, ?) WHERE id = ?'),
     nextReady: db.prepare('SELECT min(next_at_ms) FROM hosts WHERE queued > 0').pluck(),
     host: db.prepare(
       `SELECT id, name, failures, pages, crawl_delay_ms AS crawlDelayMs, render_tries AS renderTries, render_gains AS renderGains

@@ -56,9 +56,9 @@ export class Frontier {
   /** Puts URLs that were never seen into the queue and says how many those were. */
   add(urls: readonly NewUrl[]): number {
     let added = 0;
-    for (const { url, kind, depth, priority } of urls) {
+    for (const { url, kind, depth, priority, hops = 0 } of urls) {
       const hostId = this.hostId(url);
-      const { changes } = this.sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority);
+      const { changes } = this.sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority, hops);
       if (changes === 0) continue;
       added += 1;
       this.sql.hostQueued.run(hostId);
@@ -91,9 +91,10 @@ export class Frontier {
 
   /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
   requeue(url: string, kind: UrlKind): boolean {
-    const row = this.sql.requeue.get(url, kinds.indexOf(kind)) as { hostId: number } | undefined;
-    if (row) this.sql.hostQueued.run(row.hostId);
-    return row !== undefined;
+    const hostId = this.hostId(url);
+    const { changes } = this.sql.requeue.run(hostId, url, kinds.indexOf(kind));
+    if (changes > 0) this.sql.hostQueued.run(hostId);
+    return changes > 0;
   }
 
   /** Lets every host be asked at once, and robots.txt files that could not be fetched be asked for again. */
@@ -139,9 +140,14 @@ export class Frontier {
     if (this.sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0) this.sql.hostUnqueued.run(hostId);
   }
 
+  /**
+   * Hosts are told apart by name alone, since what is to be spared is the machine behind all its ports and schemes: Nutch's
+   * and StormCrawler's default (`byHost`). BUbiNG spares addresses too; the large ones of today stand for thousands of
+   * unrelated sites of a content network, which a pause of seconds would throttle to one.
+   */
   private hostId(url: string): number {
     const end = url.indexOf('/', 8);
-    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end);
+    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end).replace(/:\d+$/, '');
     const known = this.hostIds.get(name);
     if (known !== undefined) return known;
     this.sql.insertHost.run(name);
@@ -188,6 +194,19 @@ export class Frontier {
   giveBack(claim: Claim, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
     this.sql.returnUrl.run(failed ? 1 : 0, claim.id);
     this.sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
+  }
+
+  /** Ends a lease because the URL redirects to another host: it is queued there, with `at` to be fetched. */
+  move(claim: Claim, { at, hops }: { readonly at: string; readonly hops: number }, nextAtMs: number): void {
+    const hostId = this.hostId(at);
+    this.sql.moveUrl.run(at, hops, hostId, claim.id);
+    this.sql.hostFinished.run(0, 0, nextAtMs, nextAtMs, claim.hostId);
+    this.sql.hostQueued.run(hostId);
+  }
+
+  /** Moves a host's clock: it was asked for something that is no URL of the queue. */
+  rest(url: string, nextAtMs: number): void {
+    this.sql.hostRests.run(nextAtMs, this.hostId(url));
   }
 
   /** When the next host is ready, in ms since 1970; null when nothing is queued (leases apart). */

@@ -16,6 +16,7 @@ const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin
 );
 const skip = browserPath === undefined && !(await hasBrowser(undefined)) ? 'there is no browser' : false;
 const browser = { ...(browserPath === undefined ? {} : { browserPath }), browserSandbox: false } as const;
+const allows = async () => true;
 const scripted = `<title>Scripted</title><main><div id="app">Loading…</div></main>
   <script>document.getElementById('app').innerHTML = '<p>Written by a script.</p><img src="/i.jpg" alt="A picture from a script">'</script>`;
 
@@ -60,6 +61,30 @@ describe('with a browser', { skip }, () => {
     assert.equal(site.hits.get('/i.jpg'), 1);
   });
 
+  test('scripts are loaded where robots.txt of their origin allows it, and only there', async (t) => {
+    const parts = await startSite({
+      routes: {
+        '/robots.txt': 'User-agent: *\nDisallow: /no.js\n',
+        '/no.js': "document.querySelector('main').innerHTML += '<img src=/no.jpg alt=\"A forbidden picture\">'",
+        '/yes.js': "document.querySelector('main').innerHTML += '<img src=/yes.jpg alt=\"A permitted picture\">'",
+      },
+    });
+    const site = await startSite({
+      routes: {
+        '/': `<main><div id="app"></div></main><script src="${parts.url}/no.js"></script><script src="${parts.url}/yes.js"></script>`,
+        '/yes.jpg': await picture(1),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await Promise.all([site.close(), parts.close()]);
+    });
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser }, corpus);
+    assert.deepEqual(corpus.images(), { '/yes.jpg': 'success' });
+    assert.deepEqual([...parts.hits.keys()].sort(), ['/.well-known/tdmrep.json', '/robots.txt', '/yes.js']);
+  });
+
   test('a page that never ends is left, and the next one is rendered', async (t) => {
     const renderer = openRenderer({
       ...(browserPath === undefined ? {} : { executablePath: browserPath }),
@@ -70,8 +95,11 @@ describe('with a browser', { skip }, () => {
     });
     t.after(() => renderer.close());
     const url = 'https://a.example/';
-    assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>' }), { reason: 'render-timeout' });
-    const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>' });
+    assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>', allows }), {
+      reason: 'render-timeout',
+      asked: new Map(),
+    });
+    const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
     assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));
   });
 
@@ -90,7 +118,7 @@ describe('with a browser', { skip }, () => {
       await inner.close();
     });
     const html = `<p id=x>no</p><script>fetch('${inner.url}/secret').then((r) => r.text()).then((s) => { x.textContent = s })</script>`;
-    const page = await renderer.render({ url: 'http://a.example/', html });
+    const page = await renderer.render({ url: 'http://a.example/', html, allows });
     assert.ok('html' in page && page.html.includes('<p id="x">no</p>') && !page.html.includes('>secret<'));
     assert.equal(inner.hits.size, 0);
   });
