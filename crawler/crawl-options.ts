@@ -48,6 +48,17 @@ export interface CrawlTools {
   readonly signal?: AbortSignal;
 }
 
+/** Without a contact nothing but this machine may be asked: hosts that earlier runs or lists queued are the operator's mistake. */
+export function checkQueue(hosts: Iterable<string>, { contact }: CrawlOptions): void {
+  if (contact) return;
+  for (const host of hosts) if (!isLoopbackHost(host)) throw contactExpected(host);
+}
+
+const contactExpected = (hostname: string): UserError =>
+  new UserError(
+    `Expected a contact for crawling ${hostname} but received none; set contact to a web page or mail address at which site owners can reach you.`,
+  );
+
 /** The seeds, normalised; a seed that cannot be crawled is the operator's mistake. */
 export function checkSeeds({ seeds, contact, allowPrivate }: CrawlOptions): string[] {
   if (contact !== undefined && !/^(?:https?:\/\/|mailto:)?[^\s()]+\.[^\s()]+$/.test(contact)) {
@@ -59,11 +70,7 @@ export function checkSeeds({ seeds, contact, allowPrivate }: CrawlOptions): stri
       throw expected('an http or https URL', 'seed', seed, 'write it in full, as in https://example.org/');
     const { hostname } = new URL(url);
     const loopback = isLoopbackHost(hostname);
-    if (!loopback && !contact) {
-      throw new UserError(
-        `Expected a contact for crawling ${hostname} but received none; set contact to a web page or mail address at which site owners can reach you.`,
-      );
-    }
+    if (!loopback && !contact) throw contactExpected(hostname);
     const isAddress = /^\[|^[\d.]+$/.test(hostname);
     if (!allowPrivate && (loopback || (isAddress && !isPublicAddress(hostname)))) {
       throw expected('a public address', 'seed', seed, 'set allowPrivate to crawl this machine or a private network');

@@ -10,7 +10,7 @@ import PQueue from 'p-queue';
 import { addressGuard } from './address-guard.ts';
 import { hasBrowser, openRenderer, type Renderer } from './browser.ts';
 import { openCommit } from './commit.ts';
-import { type CrawlOptions, type CrawlTools, checkSeeds } from './crawl-options.ts';
+import { type CrawlOptions, type CrawlTools, checkQueue, checkSeeds } from './crawl-options.ts';
 import { type CrawlSummary, count, newCounts, progressOf } from './crawl-summary.ts';
 import { openFetcher } from './fetch.ts';
 import { fetchClaim } from './fetch-claim.ts';
@@ -22,7 +22,7 @@ import { knownPage } from './known-page.ts';
 import { openOriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
 import { defaultManners, type Manners } from './politeness.ts';
-import { productToken } from './robots.ts';
+import { userAgentOf } from './robots.ts';
 import { lockCorpus } from './run-lock.ts';
 import { logRun } from './run-log.ts';
 import { trapReason } from './traps.ts';
@@ -62,7 +62,7 @@ export async function crawl(
     latencyFactor: options.latencyFactor ?? defaultManners.latencyFactor,
   };
   const seeds = checkSeeds(options);
-  const userAgent = `${productToken}/0.1${options.contact ? ` (+${options.contact})` : ''}`;
+  const userAgent = userAgentOf(options.contact);
   // Without a pause a host is one's own: then it may have all connections at once.
   const perHost = manners.minDelayMs === 0 ? 3 * concurrency : 1;
 
@@ -118,6 +118,7 @@ export async function crawl(
   try {
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
+    checkQueue(frontier.queuedHosts(), options);
     const inScope = scopeOf(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
       signal: stop.signal,

@@ -250,7 +250,7 @@ async function decompress(body: Buffer, encoding: string | string[] | undefined,
 }
 
 /** Reasons by error code: what undici, the resolver, TLS and the operating system say. */
-function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [reason: string, temporary: boolean] {
+export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [reason: string, temporary: boolean] {
   const code = error.code ?? '';
   if (code === 'ADDRESS_REFUSED') return [error.message, false];
   if (error.name === 'AggregateError') {

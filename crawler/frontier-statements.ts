@@ -87,6 +87,7 @@ export function statements(db: Database.Database) {
       `INSERT INTO origins (origin, rules, until_ms) VALUES (?, ?, ?)
        ON CONFLICT (origin) DO UPDATE SET rules = excluded.rules, until_ms = excluded.until_ms`,
     ),
+    queuedHosts: db.prepare('SELECT name FROM hosts WHERE queued > 0').pluck(),
     queued: db.prepare('SELECT coalesce(sum(queued), 0) FROM hosts WHERE queued > 0').pluck(),
   };
 }

@@ -259,6 +259,11 @@ export class Frontier {
     this.sql.setOrigin.run(origin, rules, untilMs);
   }
 
+  /** Names of the hosts that have URLs waiting. */
+  queuedHosts(): Iterable<string> {
+    return this.sql.queuedHosts.iterate() as Iterable<string>;
+  }
+
   /** URLs waiting, by summing over hosts that have any. */
   queued(): number {
     return this.sql.queued.get() as number;

@@ -11,6 +11,10 @@ import { retryAfterMs } from './politeness.ts';
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
 export const productToken = 'lait';
 
+/** The User-Agent, honest about who crawls: the contact is where site owners can reach the operator. */
+export const userAgentOf = (contact: string | undefined): string =>
+  `${productToken}/0.1${contact ? ` (+${contact})` : ''}`;
+
 /** RFC 9309 §2.5 asks for at least 500 KiB; what comes after is not read. */
 const maxRobotsBytes = 500 * 1024;
 /** RFC 9309 §2.3.1.2: at least five. */

@@ -146,7 +146,7 @@ test('a WARC file goes through the same extraction', async (t) => {
   const parts = await Promise.all(records.map((one) => WARCSerializer.serialize(one, { gzip: true })));
   const file = join(folder, 'x.warc.gz');
   writeFileSync(file, Buffer.concat(parts));
-  assert.deepEqual(await importWarc({ corpusDir: corpus.dir, file }, corpus), {
+  assert.deepEqual(await importWarc({ corpusDir: corpus.dir, source: file }, corpus), {
     records: 3,
     pages: 2,
     refused: 1,
