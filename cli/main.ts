@@ -32,6 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     const noRoom = diskFullCode(error);
     if (noRoom !== null) {
+      if (process.env.LAIT_VERBOSE) console.error(error);
       console.error(
         `lait: the disk is full, or a limit on file sizes is reached (${noRoom}); what was committed is whole: make room and run the same command again.`,
       );
