@@ -87,6 +87,7 @@ export async function importWarc(
     try {
       for await (const record of WARCParser.iterRecords(bytes)) {
         if (signal?.aborted) break;
+        if (record.warcType === null) break;
         counts.records += 1;
         const read = await readRecord(record);
         if (read) batch.push(read);
@@ -94,6 +95,9 @@ export async function importWarc(
       }
     } finally {
       flush();
+    }
+    if (counts.records === 0 && !signal?.aborted) {
+      throw expected('a WARC archive', 'warc', source, 'it has no record; give one as web archives write them');
     }
     return { ...counts };
   } finally {

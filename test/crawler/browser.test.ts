@@ -1,15 +1,13 @@
 /** Rendering with a real browser, where there is one: what scripts add is seen, private addresses stay out of reach. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
 import { describe, test } from 'node:test';
 import { addressGuard } from '../../crawler/address-guard.ts';
 import { hasBrowser, openRenderer } from '../../crawler/browser.ts';
 import { crawl } from '../../crawler/crawl.ts';
-import { startGuardedProxy } from '../../crawler/guarded-proxy.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
-import { startSite } from '../helpers/site.ts';
+import { type Route, startSite } from '../helpers/site.ts';
 
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -85,6 +83,39 @@ describe('with a browser', { skip }, () => {
     assert.deepEqual([...parts.hits.keys()].sort(), ['/.well-known/tdmrep.json', '/robots.txt', '/yes.js']);
   });
 
+  test('what scripts asked for is paid back in rest of their host', async (t) => {
+    const seen: { path: string; atMs: number }[] = [];
+    const note =
+      (type: string, body: string | Buffer): Route =>
+      (req, res) => {
+        seen.push({ path: req.url!, atMs: performance.now() });
+        res.writeHead(200, { 'content-type': type }).end(body);
+      };
+    const scripts = [1, 2, 3].map((n) => `<script src="/${n}.js"></script>`).join('');
+    const site = await startSite({
+      routes: {
+        '/': `<main><div id="app"></div></main>${scripts}`,
+        ...Object.fromEntries([1, 2].map((n) => [`/${n}.js`, note('text/javascript', '')])),
+        '/3.js': note(
+          'text/javascript',
+          `document.querySelector('main').innerHTML += '<img src=/i.jpg alt="A picture">'`,
+        ),
+        '/i.jpg': note('image/jpeg', await picture(1)),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    const minDelayMs = 300;
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs, ...browser }, corpus);
+    assert.deepEqual(seen.map(({ path }) => path).sort(), ['/1.js', '/2.js', '/3.js', '/i.jpg']);
+    const last = seen.find(({ path }) => path === '/3.js')!;
+    const next = seen.find(({ path }) => path === '/i.jpg')!;
+    assert.ok(next.atMs - last.atMs >= 4 * minDelayMs, 'the page and its three scripts');
+  });
+
   test('a page that never ends is left, and the next one is rendered', async (t) => {
     const renderer = openRenderer({
       ...(browserPath === undefined ? {} : { executablePath: browserPath }),
@@ -122,25 +153,4 @@ describe('with a browser', { skip }, () => {
     assert.ok('html' in page && page.html.includes('<p id="x">no</p>') && !page.html.includes('>secret<'));
     assert.equal(inner.hits.size, 0);
   });
-});
-
-test('the proxy refuses private addresses for plain requests and tunnels', async (t) => {
-  const inner = await startSite({ routes: { '/': 'secret' } });
-  const proxy = await startGuardedProxy(addressGuard());
-  t.after(() => Promise.all([proxy.close(), inner.close()]));
-  const { hostname, port } = new URL(proxy.url);
-  const plain = await new Promise((resolve) =>
-    request({ hostname, port, path: `${inner.url}/` }, (res) => resolve(res.resume().statusCode)).end(),
-  );
-  assert.equal(plain, 403);
-  const tunnel = await new Promise((resolve) =>
-    request({ hostname, port, method: 'CONNECT', path: new URL(inner.url).host })
-      .on('connect', (res, socket) => {
-        socket.destroy();
-        resolve(res.statusCode);
-      })
-      .end(),
-  );
-  assert.equal(tunnel, 403);
-  assert.equal(inner.hits.size, 0);
 });
