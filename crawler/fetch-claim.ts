@@ -30,25 +30,23 @@ export async function fetchClaim(
     readonly maxPagesPerHost: number;
   },
 ): Promise<Outcome> {
-  if (ledger.isTakenDown({ url: claim.url })) return refusedOutcome(claim, 'taken-down', 0);
+  const targets = claim.at === claim.url ? [claim.url] : [claim.url, claim.at];
+  if (targets.some((url) => ledger.isTakenDown({ url }))) return refusedOutcome(claim, 'taken-down');
   const host = frontier.host(claim.hostId);
-  if (claim.kind === 'page' && host.pages >= maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit', 0);
+  if (claim.kind === 'page' && host.pages >= maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit');
   const rules = await context.rulesOf(new URL(claim.at).origin);
   const pauseMs = (latencyMs: number, requests: number): number =>
     delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs, requests);
   if (context.signal.aborted) return { claim, end: 'later', pauseMs: 0 };
-  if (rules.kind === 'defer')
-    return {
-      claim,
-      end: 'later',
-      pauseMs: Math.max(rules.forMs, backOffMs(host.failures + 1, manners)),
-      hostFailed: true,
-    };
-  if (rules.kind === 'disallow') return refusedOutcome(claim, rules.reason, 0);
+  if (rules.kind === 'defer') {
+    const deferMs = Math.max(rules.forMs, backOffMs(host.failures + 1, manners));
+    return { claim, end: 'later', pauseMs: deferMs, hostFailed: true };
+  }
+  if (rules.kind === 'disallow') return refusedOutcome(claim, rules.reason);
   // robots.txt and the TDMRep file were requests too: the host's clock runs before the next one.
   const restMs = rules.asked ? pauseMs(0, 2) : 0;
   if (restMs > 0) return { claim, end: 'later', pauseMs: restMs, crawlDelayMs: rules.robots.crawlDelayMs };
-  if (!rules.robots.allows(claim.at)) return refusedOutcome(claim, 'robots', 0);
+  if (!rules.robots.allows(claim.at)) return refusedOutcome(claim, 'robots');
 
   const result =
     claim.kind === 'page'
@@ -56,7 +54,7 @@ export async function fetchClaim(
       : claim.kind === 'sitemap'
         ? await fetchSitemap(claim, context)
         : await fetchImage(claim, rules, { ...context, whenFree });
-  const { latencyMs, requests, again, others, ...rest }: Fetched = result;
+  const { latencyMs, requests, again, others, ...rest }: Result = result;
   const crawlDelayMs = rules.robots.crawlDelayMs;
   if (again?.reason === 'stopped' || (again && context.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
   if (!again) {
@@ -76,7 +74,8 @@ export async function fetchClaim(
   return { claim, end: 'done', pauseMs: leaveMs, hostFailed, ...rest };
 }
 
-type Fetched = Awaited<ReturnType<typeof fetchPage>> & Pick<Outcome, 'moved'>;
+/** What the three kinds of fetch may say. */
+type Result = Awaited<ReturnType<typeof fetchPage>> & Pick<Outcome, 'moved'>;
 
 const unreachable = new Set([
   'connection-refused',
@@ -90,9 +89,14 @@ const crawlDelayOf = (rules: OriginRules, knownMs: number): number =>
   rules.kind === 'rules' ? rules.robots.crawlDelayMs : knownMs;
 
 /** A refused URL asks nothing of its host, so the next one need not wait. */
-function refusedOutcome(claim: Claim, reason: string, pauseMs: number): Outcome {
+function refusedOutcome(claim: Claim, reason: string): Outcome {
   const fetchedAtMs = Date.now();
   const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs };
   const { kind } = claim;
-  return { claim, end: 'done', pauseMs, ...(kind === 'image' ? { image: row } : kind === 'page' ? { page: row } : {}) };
+  return {
+    claim,
+    end: 'done',
+    pauseMs: 0,
+    ...(kind === 'image' ? { image: row } : kind === 'page' ? { page: row } : {}),
+  };
 }
