@@ -1,8 +1,8 @@
 /**
  * LAIT step 1: from seeds to image-text pairs (ImageBERT §3). The loop claims URLs whose host's time has come, fetches them
  * side by side, and commits what became of them in batches. Everything that decides lies elsewhere: what may be fetched in
- * robots.ts and rights.ts, when in politeness.ts and redirects.ts, what is seen in extract.ts and dominant.ts. Killed at any moment and
- * started again, it goes on where it was and ends with the same pairs.
+ * robots.ts and rights.ts, when in politeness.ts and redirects.ts, what is seen in extract.ts and dominant.ts. Killed at any
+ * moment and started again, it goes on where it was and ends with the same pairs.
  */
 import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';

@@ -33,8 +33,9 @@ export interface PageContext {
   readonly trap: (url: string) => string | null;
   /** What sitemaps say about the images of a page. */
   readonly sitemapTexts: (pageUrl: string) => readonly SitemapTexts[];
-  /** When the claim was last seen to change, null at its first visit; and the page as it was then, null for a page that is new. */
+  /** How often the claim is looked at and what it was at the last visit; null at the first. */
   readonly revisit: (claim: Claim) => Revisit | null;
+  /** What was seen at an earlier visit: null for a page that is new. */
   readonly before: (claim: Claim) => { readonly page: PageRecord; readonly revisit: Revisit } | null;
   readonly maxDepth: number;
   readonly takeImages: boolean;
