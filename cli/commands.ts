@@ -24,7 +24,10 @@ const addLists = (command: Command): void => {
   );
   command.option('--url-column <name>', 'of the lists (default: url)');
   command.option('--caption-column <name>', 'of the lists (default: caption)');
-  command.option('--warc <file...>', 'archives of pages, as Common Crawl has them, instead of fetching pages');
+  command.option(
+    '--warc <file|url...>',
+    'archives of pages, as Common Crawl has them, instead of fetching pages; a URL is read as it comes',
+  );
 };
 
 const crawl = corpusCommand({

@@ -1,5 +1,6 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
-import { type CrawlSummary, crawl as walk } from '../crawler/crawl.ts';
+import { crawl as walk } from '../crawler/crawl.ts';
+import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/run-lock.ts';
 import { importUrlList } from '../crawler/url-list.ts';
 import { importWarc } from '../crawler/warc.ts';
@@ -26,12 +27,13 @@ export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
         `${file}: ${count(list.queued)} of ${count(list.rows)} rows queued, ${count(list.unusable)} unusable`,
       );
     }
-    for (const file of texts(options.warc)) {
+    const { contact, allowPrivate } = context.settings;
+    for (const source of texts(options.warc)) {
       const onProgress = ({ records }: { records: number }): void =>
-        progress.update({ done: records, detail: `records of ${file}` });
-      const archive = await importWarc({ corpusDir, file }, { ledger, signal, onProgress });
+        progress.update({ done: records, detail: `records of ${source}` });
+      const archive = await importWarc({ corpusDir, source, contact, allowPrivate }, { ledger, signal, onProgress });
       progress.line(
-        `${file}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
+        `${source}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
       );
     }
     const summary = await walk(await crawlOptions(context), {

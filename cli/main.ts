@@ -3,6 +3,7 @@
  * fault, 2 the operator's, 130 stopped by Ctrl-C or SIGTERM (what was done is kept; the same command goes on from there).
  */
 import { Command, CommanderError } from 'commander';
+import { diskFullCode } from '../dataset/disk-full.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { Interrupted } from './command.ts';
 import { commands } from './commands.ts';
@@ -28,6 +29,14 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof UserError) {
       console.error(`lait: ${error.message}`);
       return 2;
+    }
+    const noRoom = diskFullCode(error);
+    if (noRoom !== null) {
+      if (process.env.LAIT_VERBOSE) console.error(error);
+      console.error(
+        `lait: the disk is full, or a limit on file sizes is reached (${noRoom}); what was committed is whole: make room and run the same command again.`,
+      );
+      return 1;
     }
     console.error(error);
     console.error(

@@ -1,23 +1,34 @@
 /**
  * Pages as a browser shows them: Chromium through Playwright. The page's own HTML, fetched before with all manners, is
- * handed to it, so that the site sees one request for it and not two; what its scripts ask for goes through the guarded
- * proxy; images, fonts, media and style sheets are not loaded. Every step has a deadline, contexts are thrown away after
- * some pages (long-lived ones leak), a browser that died is started again.
+ * handed to it, so that the site sees one request for it and not two; images, fonts, media and style sheets are not loaded.
+ * What its scripts ask for goes through the guarded proxy and only where robots.txt of its origin allows it, as in Google's
+ * renderer ("Fix Search-related JavaScript problems": blocked resources are not loaded). A page does not work with a
+ * second between its scripts, so they are not delayed but counted, and the hosts rest so much longer afterwards. Every step
+ * has a deadline, contexts are thrown away after some pages (long-lived ones leak), a browser that died is started again.
  */
 import { existsSync } from 'node:fs';
-import type { Browser, BrowserContext, Page } from 'playwright';
+import type { Browser, BrowserContext, Page, Route } from 'playwright';
 import type { AddressGuard } from './address-guard.ts';
 import { type GuardedProxy, startGuardedProxy } from './guarded-proxy.ts';
 
 export interface Rendering {
   readonly html: string;
-  /** Where scripts led, if they went elsewhere. */
+  readonly asked: Asked;
+}
+
+/** Requests that scripts and frames made, by origin. */
+type Asked = ReadonlyMap<string, number>;
+
+export interface RenderRequest {
   readonly url: string;
+  readonly html: string;
+  /** Whether robots.txt allows a script, frame or request of the page. */
+  readonly allows: (url: string) => Promise<boolean>;
 }
 
 export interface Renderer {
   /** The HTML after scripts ran, or why there is none (`render-timeout`, `render-failed`). */
-  render(page: { readonly url: string; readonly html: string }): Promise<Rendering | { readonly reason: string }>;
+  render(page: RenderRequest): Promise<Rendering | { readonly reason: string; readonly asked: Asked }>;
   close(): Promise<void>;
 }
 
@@ -106,10 +117,14 @@ export function openRenderer({
     return { page: await holder.context.newPage(), holder };
   };
 
-  const visit = async (page: Page, url: string, html: string): Promise<Rendering> => {
+  const visit = async (
+    page: Page,
+    { url, html, allows }: RenderRequest,
+    asked: Map<string, number>,
+  ): Promise<Rendering> => {
     page.on('dialog', (dialog) => void dialog.dismiss().catch(() => {}));
     let first = true;
-    await page.route('**/*', (route) => {
+    const answer = async (route: Route): Promise<void> => {
       const request = route.request();
       if (first && request.isNavigationRequest() && request.frame() === page.mainFrame()) {
         first = false;
@@ -118,15 +133,23 @@ export function openRenderer({
       const wanted = ['document', 'script', 'xhr', 'fetch'].includes(request.resourceType());
       // Leaving the page is no part of rendering it.
       const leaving = request.isNavigationRequest() && request.frame() === page.mainFrame();
-      return wanted && !leaving ? route.continue() : route.abort();
-    });
+      const target = URL.canParse(request.url()) ? new URL(request.url()) : null;
+      if (!wanted || leaving || !target || !/^https?:$/.test(target.protocol) || !(await allows(target.href))) {
+        return route.abort();
+      }
+      asked.set(target.origin, (asked.get(target.origin) ?? 0) + 1);
+      return route.continue();
+    };
+    // A page that was closed meanwhile has no request left to answer.
+    await page.route('**/*', (route) => answer(route).catch(() => {}));
     await page.goto(url, { waitUntil: 'domcontentloaded', timeout: deadlineMs });
     await settle(page, deadlineMs / 2);
-    return { html: (await page.content()).slice(0, maxHtmlLength), url };
+    return { html: (await page.content()).slice(0, maxHtmlLength), asked };
   };
 
   return {
-    async render({ url, html }) {
+    async render(request) {
+      const asked = new Map<string, number>();
       let opened: Awaited<ReturnType<typeof openPage>> | undefined;
       let timer: NodeJS.Timeout | undefined;
       try {
@@ -134,10 +157,10 @@ export function openRenderer({
         const deadline = new Promise<never>((_, reject) => {
           timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
         });
-        return await Promise.race([visit(opened.page, url, html), deadline]);
+        return await Promise.race([visit(opened.page, request, asked), deadline]);
       } catch (error) {
         const timedOut = error instanceof Error && /render-timeout|Timeout/.test(error.message);
-        return { reason: timedOut ? 'render-timeout' : 'render-failed' };
+        return { reason: timedOut ? 'render-timeout' : 'render-failed', asked };
       } finally {
         clearTimeout(timer);
         if (opened) await closePage(opened);

@@ -1,11 +1,15 @@
 /**
  * Writes outcomes: image bytes to the raw store, then everything to the ledger in one transaction, then to the frontier in
  * another. A process that dies in between leaves leases open whose URLs are fetched again, and recording a page or image
- * twice changes nothing, so nothing is lost and nothing doubles.
+ * twice changes nothing, so nothing is lost and nothing doubles. The same holds for a machine that loses power: raw bytes
+ * are on the disk before the ledger names them (`fsync`), and the ledger is (`synchronous = FULL`, which syncs the
+ * write-ahead log at each commit) before the frontier calls their URLs finished. The frontier itself may lose its last
+ * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
 import type { Ledger, StoredImage } from '../dataset/ledger.ts';
 import type { RawStore } from '../dataset/raw-store.ts';
-import type { Frontier, NewUrl } from './frontier.ts';
+import type { Frontier } from './frontier.ts';
+import type { NewUrl } from './frontier-schema.ts';
 import { knownPage } from './known-page.ts';
 import type { DecodedImage, Outcome } from './outcome.ts';
 import { mostFailures } from './politeness.ts';
@@ -31,14 +35,20 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, rendered) VALUES (?, 'skipped', ?, '', '', ?, 0)
      ON CONFLICT DO NOTHING`,
   );
+  makeDurable(ledger);
+  let appended = false;
+  const skipAll = ledger.db.transaction((urls: readonly string[], nowMs: number) => {
+    for (const url of urls) skip.run(url, 'trap-many-queries', nowMs);
+  });
   // What was written already, so that furniture and navigation found on every page cost nothing.
   const refusedBefore = new Set<string>();
   const queuedBefore = new Set<string>();
 
   const store = ({ bytes, measured }: DecodedImage): StoredImage => {
-    const place =
-      ledger.storedAt(measured.sha256) ?? raw.append({ sha256: measured.sha256, format: measured.format, bytes });
-    return { ...measured, ...place };
+    const known = ledger.storedAt(measured.sha256);
+    if (known) return { ...measured, ...known };
+    appended = true;
+    return { ...measured, ...raw.append({ sha256: measured.sha256, format: measured.format, bytes }) };
   };
 
   const toLedger = ledger.db.transaction((outcomes: readonly Outcome[]) => {
@@ -58,9 +68,11 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         ledger.recordImage({ ...image, status: 'refused', reason: 'taken-down' });
       } else ledger.recordImage({ ...image, stored: store(decoded) });
     }
+    if (appended) raw.sync();
+    appended = false;
   });
 
-  const toFrontier = (outcomes: readonly Outcome[]): string[] =>
+  const toFrontier = (outcomes: readonly Outcome[]): void =>
     frontier.atomically(() => {
       const exploding: string[] = [];
       const now = Date.now();
@@ -71,8 +83,9 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
           const key = `${newUrl.kind} ${newUrl.url}`;
           if (queuedBefore.has(key)) continue;
           remember(queuedBefore, key);
-          if (newUrl.kind === 'page' && frontier.queryExplodes(newUrl.url, mostQueries)) exploding.push(newUrl.url);
-          else fresh.push(newUrl);
+          if (newUrl.kind === 'page' && frontier.queryExplodes(newUrl.url, mostQueries)) {
+            exploding.push(newUrl.url);
+          } else fresh.push(newUrl);
         }
         if (fresh.length > 0) frontier.add(fresh);
         const firstVisit = frontier.revisit(claim.id) === undefined;
@@ -95,25 +108,23 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
             if (failures + 1 >= mostFailures) nextAtMs = now + restMs;
           } else if (failures > 0) frontier.setFailures(claim.hostId, 0);
         }
+        for (const { url, pauseMs } of outcome.alsoAsked ?? []) frontier.rest(url, now + pauseMs);
         if (outcome.end === 'done') frontier.finish(claim, nextAtMs, firstVisit);
+        else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
         else frontier.giveBack(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
-      return exploding;
+      if (exploding.length > 0) skipAll(exploding, now);
     });
 
   return (outcomes) => {
-    try {
-      toLedger(outcomes);
-      const exploding = toFrontier(outcomes);
-      for (const url of exploding) skip.run(url, 'trap-many-queries', Date.now());
-    } catch (error) {
-      const { code } = error as { code?: string };
-      if (code !== 'ENOSPC' && code !== 'SQLITE_FULL') throw error;
-      throw new Error('The disk is full: the crawl stopped, nothing is lost; make room and start it again.', {
-        cause: error,
-      });
-    }
+    toLedger(outcomes);
+    toFrontier(outcomes);
   };
+}
+
+/** From now on a commit to the ledger is on the disk when it returns, before anything is finished in the frontier. */
+export function makeDurable(ledger: Ledger): void {
+  ledger.db.pragma('synchronous = FULL');
 }
 
 /** A page that was read before its sitemap gets the sitemap's texts now. */

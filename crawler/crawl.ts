@@ -1,105 +1,35 @@
 /**
  * LAIT step 1: from seeds to image-text pairs (ImageBERT §3). The loop claims URLs whose host's time has come, fetches them
  * side by side, and commits what became of them in batches. Everything that decides lies elsewhere: what may be fetched in
- * robots.ts and rights.ts, when in politeness.ts, what is seen in extract.ts and dominant.ts. Killed at any moment and
- * started again, it goes on where it was and ends with the same pairs.
+ * robots.ts and rights.ts, when in politeness.ts and redirects.ts, what is seen in extract.ts and dominant.ts. Killed at any
+ * moment and started again, it goes on where it was and ends with the same pairs.
  */
 import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
-import type { Ledger } from '../dataset/ledger.ts';
-import type { RawStore } from '../dataset/raw-store.ts';
-import { expected, UserError } from '../dataset/user-error.ts';
-import { addressGuard, isLoopbackHost, isPublicAddress } from './address-guard.ts';
+import { addressGuard } from './address-guard.ts';
 import { hasBrowser, openRenderer, type Renderer } from './browser.ts';
 import { openCommit } from './commit.ts';
+import { type CrawlOptions, type CrawlTools, checkQueue, checkSeeds } from './crawl-options.ts';
+import { type CrawlSummary, count, newCounts, progressOf } from './crawl-summary.ts';
 import { openFetcher } from './fetch.ts';
-import { fetchImage } from './fetch-image.ts';
-import { fetchPage, type PageContext, priority } from './fetch-page.ts';
-import { fetchSitemap } from './fetch-sitemap.ts';
-import { type Claim, Frontier, parkedMs } from './frontier.ts';
+import { fetchClaim } from './fetch-claim.ts';
+import { type PageContext, priority } from './fetch-page.ts';
+import { Frontier } from './frontier.ts';
+import { type Claim, parkedMs } from './frontier-schema.ts';
 import { removeFurniture } from './furniture.ts';
 import { knownPage } from './known-page.ts';
-import { type OriginRules, openOriginRules } from './origin-rules.ts';
+import { openOriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
-import { backOffMs, defaultManners, delayMs, type Manners, retryAfterMs } from './politeness.ts';
-import { productToken } from './robots.ts';
+import { defaultManners, type Manners } from './politeness.ts';
+import { userAgentOf } from './robots.ts';
 import { lockCorpus } from './run-lock.ts';
 import { logRun } from './run-log.ts';
 import { trapReason } from './traps.ts';
-import { normaliseUrl, type Scope, scopeOf } from './url.ts';
-
-export interface CrawlOptions extends Partial<Manners> {
-  /** Where to begin; may be empty to go on with what is queued. */
-  readonly seeds: readonly string[];
-  readonly corpusDir: string;
-  /** An address or web page where the operator can be reached; part of the User-Agent. Only loopback goes without. */
-  readonly contact?: string;
-  readonly scope?: Scope;
-  /** Only URLs that match one of these, and none of `deny`, are followed. */
-  readonly allow?: readonly RegExp[];
-  readonly deny?: readonly RegExp[];
-  /** Pages fetched in this run. */
-  readonly maxPages?: number;
-  /** Pages of one host, over all runs: what is beyond looks like a trap. */
-  readonly maxPagesPerHost?: number;
-  /** Links from a seed. */
-  readonly maxDepth?: number;
-  /** Requests in flight, over all hosts. */
-  readonly concurrency?: number;
-  /** Longest wait for the first byte, and for a whole answer with its redirects, in ms. */
-  readonly firstByteTimeoutMs?: number;
-  readonly timeoutMs?: number;
-  readonly render?: 'auto' | 'always' | 'never';
-  /** Chromium's binary; Playwright's own when left out. */
-  readonly browserPath?: string;
-  readonly browserSandbox?: boolean;
-  /** Allows private and loopback addresses, for tests and intranets. */
-  readonly allowPrivate?: boolean;
-  /** Visits pages again: those whose time has come, or all. Unchanged ones cost one conditional request. */
-  readonly recrawl?: 'due' | 'all';
-  /** False records pairs without downloading images. */
-  readonly images?: boolean;
-}
-
-export interface CrawlTools {
-  readonly ledger: Ledger;
-  readonly raw: RawStore;
-  readonly onProgress?: (progress: CrawlProgress) => void;
-  /** Stops cleanly: what is in flight goes back into the queue. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CrawlProgress {
-  readonly pages: number;
-  readonly images: number;
-  readonly refused: number;
-  readonly failed: number;
-  readonly queued: number;
-  readonly bytes: number;
-}
-
-export interface CrawlSummary {
-  /** How many pages and images of this run ended in each status. */
-  readonly pages: Readonly<Record<string, number>>;
-  readonly images: Readonly<Record<string, number>>;
-  /** How often each reason was given, pages and images together. */
-  readonly reasons: Readonly<Record<string, number>>;
-  /** Pairs in the corpus now. */
-  readonly pairs: number;
-  /** Pages that need a browser while there is none. */
-  readonly unrendered: number;
-  readonly rendered: number;
-  /** URLs still queued: of hosts that asked for a longer pause than this run waits, or beyond `maxPages`. */
-  readonly queued: number;
-  readonly bytes: number;
-  readonly durationMs: number;
-  readonly stoppedBy: 'finished' | 'page-limit' | 'signal' | 'waiting-hosts';
-}
+import { normaliseUrl, scopeOf } from './url.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const longestWaitMs = 120_000;
-const mostTries = 3;
 /** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
 const commitEvery = 64;
 const commitAfterMs = 50;
@@ -132,7 +62,7 @@ export async function crawl(
     latencyFactor: options.latencyFactor ?? defaultManners.latencyFactor,
   };
   const seeds = checkSeeds(options);
-  const userAgent = `${productToken}/0.1${options.contact ? ` (+${options.contact})` : ''}`;
+  const userAgent = userAgentOf(options.contact);
   // Without a pause a host is one's own: then it may have all connections at once.
   const perHost = manners.minDelayMs === 0 ? 3 * concurrency : 1;
 
@@ -188,7 +118,8 @@ export async function crawl(
   try {
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
-    const inScope = scopeOf(frontier.seeds(), scope, patterns(options));
+    checkQueue(frontier.queuedHosts(), options);
+    const inScope = scopeOf(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
       signal: stop.signal,
       onNew: (origin, { sitemaps }) => {
@@ -204,6 +135,7 @@ export async function crawl(
       rulesOf,
       inScope,
       trap: trapReason,
+      revisit: ({ id }) => frontier.revisit(id) ?? null,
       before: ({ id, url }) => {
         const revisit = frontier.revisit(id);
         const page = revisit ? knownPage(ledger, url) : null;
@@ -256,6 +188,10 @@ export async function crawl(
         const batch = outcomes.splice(0);
         commit(batch);
         inFlight -= batch.length;
+        for (const { claim, end, page } of batch) {
+          // What comes again is counted then, and what a redirect leads to instead of it.
+          if (claim.kind === 'page' && (end !== 'done' || page?.status === 'skipped')) pagesStarted -= 1;
+        }
         claimAtMs = 0;
         for (const outcome of batch) count(counts, outcome);
         if (performance.now() - progressMs > progressEveryMs) {
@@ -310,141 +246,4 @@ export async function crawl(
 function readyAtMs(frontier: Frontier): number {
   const readyMs = frontier.nextReadyMs();
   return readyMs === null || readyMs >= parkedMs ? Number.POSITIVE_INFINITY : readyMs;
-}
-
-/** One claimed URL from robots.txt to outcome; web faults are values, so what is thrown is ours. */
-async function fetchClaim(
-  claim: Claim,
-  {
-    ledger,
-    frontier,
-    context,
-    whenFree,
-    manners,
-    maxPagesPerHost,
-  }: {
-    readonly ledger: Ledger;
-    readonly frontier: Frontier;
-    readonly context: PageContext;
-    readonly whenFree: <T>(work: () => Promise<T>) => Promise<T>;
-    readonly manners: Manners;
-    readonly maxPagesPerHost: number;
-  },
-): Promise<Outcome> {
-  if (ledger.isTakenDown({ url: claim.url })) return refusedOutcome(claim, 'taken-down', 0);
-  const host = frontier.host(claim.hostId);
-  if (claim.kind === 'page' && host.pages >= maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit', 0);
-  const rules = await context.rulesOf(new URL(claim.url).origin);
-  const pauseMs = (latencyMs: number): number => delayMs(manners, crawlDelayOf(rules, host.crawlDelayMs), latencyMs);
-  if (context.signal.aborted) return { claim, end: 'later', pauseMs: 0 };
-  if (rules.kind === 'defer') return { claim, end: 'later', pauseMs: rules.forMs };
-  if (rules.kind === 'disallow') return refusedOutcome(claim, rules.reason, 0);
-  // robots.txt was a request too: the host's clock runs before the next one.
-  if (rules.asked && pauseMs(0) > 0) {
-    return { claim, end: 'later', pauseMs: pauseMs(0), crawlDelayMs: rules.robots.crawlDelayMs };
-  }
-  if (!rules.robots.allows(claim.url)) return refusedOutcome(claim, 'robots', 0);
-
-  const result =
-    claim.kind === 'page'
-      ? await fetchPage(claim, host, rules, context)
-      : claim.kind === 'sitemap'
-        ? await fetchSitemap(claim, context)
-        : await fetchImage(claim, rules, { ...context, whenFree });
-  const { latencyMs, again, ...rest } = result;
-  const crawlDelayMs = rules.robots.crawlDelayMs;
-  if (again?.reason === 'stopped' || (again && context.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
-  if (!again) return { claim, end: 'done', pauseMs: pauseMs(latencyMs), hostFailed: false, crawlDelayMs, ...rest };
-  const overloaded = again.status === 429 || again.status === 503;
-  // A page that hangs or breaks off says little about its host; a host that cannot be reached or is busy is left alone.
-  const hostFailed = overloaded || unreachable.has(again.reason);
-  const backOff = backOffMs(host.failures + 1, manners);
-  const restMs = hostFailed ? Math.max(retryAfterMs(again.headers['retry-after']) ?? 0, backOff) : pauseMs(latencyMs);
-  if (claim.tries + 1 < mostTries) return { claim, end: 'failed', pauseMs: restMs, hostFailed };
-  return { claim, end: 'done', pauseMs: restMs, hostFailed, ...rest };
-}
-
-const unreachable = new Set([
-  'connection-refused',
-  'connection-failed',
-  'timeout-connect',
-  'dns-failed',
-  'unreachable',
-]);
-
-const crawlDelayOf = (rules: OriginRules, knownMs: number): number =>
-  rules.kind === 'rules' ? rules.robots.crawlDelayMs : knownMs;
-
-/** A refused URL asks nothing of its host, so the next one need not wait. */
-function refusedOutcome(claim: Claim, reason: string, pauseMs: number): Outcome {
-  const fetchedAtMs = Date.now();
-  const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs };
-  const { kind } = claim;
-  return { claim, end: 'done', pauseMs, ...(kind === 'image' ? { image: row } : kind === 'page' ? { page: row } : {}) };
-}
-
-/** The seeds, normalised; a seed that cannot be crawled is the operator's mistake. */
-function checkSeeds({ seeds, contact, allowPrivate }: CrawlOptions): string[] {
-  if (contact !== undefined && !/^(?:https?:\/\/|mailto:)?[^\s()]+\.[^\s()]+$/.test(contact)) {
-    throw expected('a web page or mail address', 'contact', contact, 'give one at which site owners can reach you');
-  }
-  return seeds.map((seed) => {
-    const url = normaliseUrl(seed);
-    if (url === null)
-      throw expected('an http or https URL', 'seed', seed, 'write it in full, as in https://example.org/');
-    const { hostname } = new URL(url);
-    const loopback = isLoopbackHost(hostname);
-    if (!loopback && !contact) {
-      throw new UserError(
-        `Expected a contact for crawling ${hostname} but received none; set contact to a web page or mail address at which site owners can reach you.`,
-      );
-    }
-    const isAddress = /^\[|^[\d.]+$/.test(hostname);
-    if (!allowPrivate && (loopback || (isAddress && !isPublicAddress(hostname)))) {
-      throw expected('a public address', 'seed', seed, 'set allowPrivate to crawl this machine or a private network');
-    }
-    return url;
-  });
-}
-
-function patterns({ allow, deny }: CrawlOptions) {
-  return { ...(allow ? { allow } : {}), ...(deny ? { deny } : {}) };
-}
-
-interface Counts {
-  readonly pages: Record<string, number>;
-  readonly images: Record<string, number>;
-  readonly reasons: Record<string, number>;
-  unrendered: number;
-  rendered: number;
-  bytes: number;
-}
-
-const newCounts = (): Counts => ({ pages: {}, images: {}, reasons: {}, unrendered: 0, rendered: 0, bytes: 0 });
-
-function count(counts: Counts, { end, page, redirected, image, unrendered, rendered, byteLength }: Outcome): void {
-  if (end !== 'done') return;
-  const add = (into: Record<string, number>, key: string | null | undefined): void => {
-    if (key) into[key] = (into[key] ?? 0) + 1;
-  };
-  add(counts.pages, page?.status);
-  add(counts.pages, redirected?.status);
-  add(counts.images, image?.status);
-  for (const row of [page, redirected, image]) add(counts.reasons, row?.reason);
-  if (unrendered) counts.unrendered += 1;
-  if (rendered) counts.rendered += 1;
-  counts.bytes += byteLength ?? 0;
-}
-
-function progressOf({ pages, images, bytes }: Counts, queued: number): CrawlProgress {
-  const of = (table: Record<string, number>, keys: string[]): number =>
-    keys.reduce((sum, key) => sum + (table[key] ?? 0), 0);
-  return {
-    pages: of(pages, ['fetched', 'unchanged']),
-    images: of(images, ['success']),
-    refused: of(pages, ['refused']) + of(images, ['refused']),
-    failed: of(pages, ['failed']) + of(images, ['failed_to_download', 'failed_to_decode']),
-    queued,
-    bytes,
-  };
 }

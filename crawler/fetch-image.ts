@@ -2,11 +2,12 @@
 import type { ImageRecord } from '../dataset/ledger.ts';
 import { decodeImage } from './decode.ts';
 import type { Fetcher, Headers } from './fetch.ts';
-import { first, isRefusal, refusedByRobots } from './fetch-page.ts';
-import type { Claim } from './frontier.ts';
+import { first, isRefusal } from './fetch-page.ts';
+import type { Claim } from './frontier-schema.ts';
 import { iconFileReason, iconFileSidePx } from './furniture.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { DecodedImage } from './outcome.ts';
+import { otherHost, redirectsOf } from './redirects.ts';
 import { type Rights, rightsOf } from './rights.ts';
 
 /** Ours: img2dataset has no limit; of LAION's images fewer than one in ten thousand is larger. */
@@ -22,7 +23,10 @@ export interface ImageContext {
 
 export interface ImageOutcome {
   readonly latencyMs: number;
-  readonly image: ImageRecord;
+  readonly requests: number;
+  /** Missing when a redirect led to another host, where the download goes on. */
+  readonly image?: ImageRecord;
+  readonly moved?: { readonly at: string; readonly hops: number };
   readonly decoded?: DecodedImage;
   readonly byteLength?: number;
   readonly again?: { readonly reason: string; readonly status: number | null; readonly headers: Headers };
@@ -34,10 +38,11 @@ export async function fetchImage(
   rules: Extract<OriginRules, { kind: 'rules' }>,
   context: ImageContext,
 ): Promise<ImageOutcome> {
-  let at = claim.url;
+  let at = claim.at;
   let atRules = rules;
   let rights: Rights | undefined;
-  const response = await context.fetcher.get(claim.url, {
+  const redirects = redirectsOf(claim, context.rulesOf);
+  const response = await context.fetcher.get(claim.at, {
     maxBytes: maxImageBytes,
     headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5' },
     refuse: (status, headers) => {
@@ -48,19 +53,25 @@ export async function fetchImage(
       return type?.startsWith('text/html') || type?.startsWith('image/svg') ? 'not-an-image' : null;
     },
     refuseRedirect: async (url) => {
-      const refusal = await refusedByRobots(url, context.rulesOf);
+      const refusal = await redirects.refuseRedirect(url);
+      if (refusal !== null) return refusal;
       const next = await context.rulesOf(new URL(url).origin);
       if (next.kind === 'rules') atRules = next;
       at = url;
-      return refusal;
+      return null;
     },
     signal: context.signal,
   });
   const { latencyMs, headers } = response;
   const fetchedAtMs = Date.now();
   const evidence = rights && Object.keys(rights.evidence).length > 0 ? { rights: rights.evidence } : {};
+  const requests = redirects.requests();
+  if (!response.ok && response.reason === otherHost) {
+    return { latencyMs, requests, moved: { at: response.url, hops: redirects.hops() } };
+  }
   const row = (status: ImageRecord['status'], reason: string): ImageOutcome => ({
     latencyMs,
+    requests,
     image: { url: claim.url, status, reason, fetchedAtMs, ...evidence },
   });
   if (!response.ok) {
@@ -82,6 +93,7 @@ export async function fetchImage(
   if (Math.min(decoded.width, decoded.height) <= iconFileSidePx) return row('refused', iconFileReason);
   return {
     latencyMs,
+    requests,
     byteLength: bytes.length,
     image: {
       url: claim.url,

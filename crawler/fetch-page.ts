@@ -4,11 +4,12 @@ import type { FoundImage, PageRecord } from '../dataset/ledger.ts';
 import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
 import { extractPage, type Page, type RefusedImage } from './extract.ts';
-import type { Fetched, Fetcher, Headers } from './fetch.ts';
-import type { Claim, Host, NewUrl } from './frontier.ts';
+import type { Fetched, Fetcher, Headers, NotFetched } from './fetch.ts';
+import type { Claim, Host, NewUrl } from './frontier-schema.ts';
 import { needsBrowser } from './needs-browser.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
+import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
 import { bodyHash, nextIntervalMs, type Revisit } from './revisit.ts';
 import { rightsOf } from './rights.ts';
 import type { SitemapTexts } from './sitemap.ts';
@@ -32,6 +33,8 @@ export interface PageContext {
   readonly trap: (url: string) => string | null;
   /** What sitemaps say about the images of a page. */
   readonly sitemapTexts: (pageUrl: string) => readonly SitemapTexts[];
+  /** How often the claim is looked at and what it was at the last visit; null at the first. */
+  readonly revisit: (claim: Claim) => Revisit | null;
   /** What was seen at an earlier visit: null for a page that is new. */
   readonly before: (claim: Claim) => { readonly page: PageRecord; readonly revisit: Revisit } | null;
   readonly maxDepth: number;
@@ -41,6 +44,10 @@ export interface PageContext {
 
 type PageOutcome = Omit<Outcome, 'claim' | 'pauseMs' | 'end'> & {
   readonly latencyMs: number;
+  /** Made to the page's host. */
+  readonly requests: number;
+  /** Other origins that were asked while the page was rendered, with the number of requests. */
+  readonly others?: ReadonlyMap<string, number>;
   /** Set when the fetch failed in a way that another try may mend. */
   readonly again?: { readonly reason: string; readonly status: number | null; readonly headers: Headers };
 };
@@ -53,21 +60,27 @@ export async function fetchPage(
   context: PageContext,
 ): Promise<PageOutcome> {
   const before = context.before(claim);
-  const response = await context.fetcher.get(claim.url, {
+  const redirects = redirectsOf(claim, context.rulesOf, (url) =>
+    context.inScope(url) ? context.trap(url) : 'redirect-out-of-scope',
+  );
+  const response = await context.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
     headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1', ...conditions(before?.page) },
     refuse: (status, headers) => (status === 200 && !isHtml(headers) ? 'not-html' : null),
-    refuseRedirect: (url) => refuseRedirect(url, context),
+    refuseRedirect: redirects.refuseRedirect,
     signal: context.signal,
   });
   const { latencyMs } = response;
+  const requests = redirects.requests();
   const fetchedAtMs = Date.now();
   const failed = (status: 'failed' | 'refused' | 'skipped', reason: string, url = claim.url): PageOutcome => ({
     latencyMs,
+    requests,
     // What was read at an earlier visit stays, so that its pairs can still be judged; the reason marks them.
     page: { ...before?.page, url, status, reason, fetchedAtMs },
     ...(before ? { revisit: before.revisit } : {}),
   });
+  if (!response.ok && response.reason === otherHost) return leave(claim, response, redirects, context.revisit(claim));
   if (!response.ok) {
     const outcome = failed(isRefusal(response.reason) ? 'refused' : 'failed', response.reason);
     return response.temporary ? { ...outcome, again: response } : outcome;
@@ -76,6 +89,7 @@ export async function fetchPage(
     const intervalMs = nextIntervalMs(before.revisit.intervalMs, false);
     return {
       latencyMs,
+      requests,
       page: { ...before.page, status: 'unchanged', reason: null, fetchedAtMs },
       revisit: { intervalMs, hash: before.revisit.hash },
     };
@@ -90,7 +104,19 @@ export async function fetchPage(
       ? { ...outcome, again }
       : outcome;
   }
-  return readPage(claim, host, rules, response, context, before);
+  return readPage(claim, host, rules, { response, requests }, context, before);
+}
+
+/** A page that leads to another host: the target is queued there. Whether it still leads there is looked at as for any page. */
+function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirects, known: Revisit | null): PageOutcome {
+  const hash = bodyHash(Buffer.from(url));
+  return {
+    latencyMs,
+    requests: redirects.requests(),
+    page: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs: Date.now() },
+    newUrls: [{ url, kind: 'page', depth: claim.depth, priority: claim.priority, hops: redirects.hops() }],
+    revisit: { intervalMs: nextIntervalMs(known?.intervalMs ?? null, known?.hash !== hash), hash },
+  };
 }
 
 /** Asks for a page only if it changed. One that scripts fill in may change while its HTML does not. */
@@ -109,7 +135,7 @@ async function readPage(
   claim: Claim,
   host: Host,
   rules: Extract<OriginRules, { kind: 'rules' }>,
-  response: Fetched,
+  { response, requests: fetches }: { readonly response: Fetched; readonly requests: number },
   context: PageContext,
   before: ReturnType<PageContext['before']>,
 ): Promise<PageOutcome> {
@@ -119,6 +145,7 @@ async function readPage(
   let rendered: { gained: boolean } | undefined;
   let unrendered = false;
   let note: string | null = null;
+  let asked: ReadonlyMap<string, number> = new Map();
   const why =
     context.render === 'never'
       ? null
@@ -130,9 +157,11 @@ async function readPage(
     unrendered = true;
     note = 'needs-browser';
   } else if (renderer) {
-    const rendering = await renderer.render({ url, html });
+    const allows = async (part: string): Promise<boolean> => (await refusedByRobots(part, context.rulesOf)) === null;
+    const rendering = await renderer.render({ url, html, allows });
+    asked = rendering.asked;
     if ('reason' in rendering && context.signal.aborted) {
-      return { latencyMs, again: { reason: 'stopped', status: null, headers: {} } };
+      return { latencyMs, requests: fetches, again: { reason: 'stopped', status: null, headers: {} } };
     }
     if ('reason' in rendering) note = rendering.reason;
     else {
@@ -171,8 +200,13 @@ async function readPage(
       newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });
     }
   }
+  const others = new Map(asked);
+  const requests = fetches + (others.get(origin) ?? 0);
+  others.delete(origin);
   return {
     latencyMs,
+    requests,
+    others,
     byteLength: response.body.length,
     page: {
       url,
@@ -215,21 +249,6 @@ function withSitemapTexts(images: readonly FoundImage[], texts: readonly Sitemap
 /** Rendering paid if it showed an image more, or twice the text. */
 const gains = (before: Page, after: Page): boolean =>
   after.images.length > before.images.length || after.signs.mainTextLength > 2 * before.signs.mainTextLength + 100;
-
-async function refuseRedirect(url: string, context: PageContext): Promise<string | null> {
-  if (!context.inScope(url)) return 'redirect-out-of-scope';
-  const trap = context.trap(url);
-  if (trap !== null) return trap;
-  return refusedByRobots(url, context.rulesOf);
-}
-
-/** The reason why robots.txt of a redirect's target forbids it, or null. */
-export async function refusedByRobots(url: string, rulesOf: PageContext['rulesOf']): Promise<string | null> {
-  const rules = await rulesOf(new URL(url).origin);
-  if (rules.kind === 'disallow') return rules.reason;
-  if (rules.kind === 'defer') return 'robots-deferred';
-  return rules.robots.allows(url) ? null : 'robots';
-}
 
 /** Reasons that say that we may not, as opposed to that it did not work. */
 export const isRefusal = (reason: string): boolean =>

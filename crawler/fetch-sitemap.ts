@@ -2,7 +2,8 @@
 
 import type { Headers } from './fetch.ts';
 import { first, type PageContext, priority } from './fetch-page.ts';
-import type { Claim, NewUrl } from './frontier.ts';
+import type { Claim, NewUrl } from './frontier-schema.ts';
+import { otherHost, redirectsOf } from './redirects.ts';
 import { maxSitemapBytes, readSitemap, type SitemapTexts } from './sitemap.ts';
 
 /** The protocol forbids an index of indexes; some sites have them all the same. */
@@ -10,6 +11,7 @@ const deepestIndex = 3;
 
 export interface SitemapOutcome {
   readonly latencyMs: number;
+  readonly requests: number;
   readonly newUrls?: readonly NewUrl[];
   readonly sitemapTexts?: readonly SitemapTexts[];
   readonly byteLength?: number;
@@ -18,13 +20,24 @@ export interface SitemapOutcome {
 
 /** Downloads a sitemap that robots.txt lists. What cannot be read is left out: a sitemap only speeds things up. */
 export async function fetchSitemap(claim: Claim, context: PageContext): Promise<SitemapOutcome> {
-  const response = await context.fetcher.get(claim.url, { maxBytes: maxSitemapBytes, signal: context.signal });
+  const { refuseRedirect, hops, requests: count } = redirectsOf(claim, context.rulesOf);
+  const response = await context.fetcher.get(claim.at, {
+    maxBytes: maxSitemapBytes,
+    refuseRedirect,
+    signal: context.signal,
+  });
   const { latencyMs } = response;
-  if (!response.ok) return response.temporary ? { latencyMs, again: response } : { latencyMs };
+  const requests = count();
+  if (!response.ok && response.reason === otherHost) {
+    const { url } = response;
+    return { latencyMs, requests, newUrls: [{ ...claim, url, hops: hops() }] };
+  }
+  if (!response.ok) return { latencyMs, requests, ...(response.temporary ? { again: response } : {}) };
   const { status, headers, url } = response;
-  if (status >= 500 || status === 429) return { latencyMs, again: { reason: `http-${status}`, status, headers } };
+  if (status >= 500 || status === 429)
+    return { latencyMs, requests, again: { reason: `http-${status}`, status, headers } };
   const sitemap = status === 200 ? await readSitemap(response.body, first(headers['content-type']), url) : null;
-  if (!sitemap) return { latencyMs };
+  if (!sitemap) return { latencyMs, requests };
   const newUrls: NewUrl[] = [];
   if (claim.depth < deepestIndex) {
     for (const next of sitemap.sitemaps) {
@@ -40,5 +53,5 @@ export async function fetchSitemap(claim: Claim, context: PageContext): Promise<
       for (const text of image.texts) sitemapTexts.push({ pageUrl: page.url, imageUrl: image.url, text });
     }
   }
-  return { latencyMs, byteLength: response.body.length, newUrls, sitemapTexts };
+  return { latencyMs, requests, byteLength: response.body.length, newUrls, sitemapTexts };
 }

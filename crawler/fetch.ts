@@ -53,12 +53,14 @@ export interface Fetcher {
   close(): Promise<void>;
 }
 
+/** Ours: browsers follow 20, the longest chains seen in the wild that end anywhere are shorter than 10. */
+export const mostRedirects = 10;
+
 export interface FetchLimits {
   readonly connectMs?: number;
   readonly firstByteMs?: number;
   /** The whole request with its redirects and body. */
   readonly wholeMs?: number;
-  /** Ours: browsers follow 20, the longest chains seen in the wild that end anywhere are shorter than 10. */
   readonly redirects?: number;
   readonly connectionsPerOrigin?: number;
 }
@@ -71,7 +73,7 @@ export function openFetcher(
     connectMs = 10_000,
     firstByteMs = 15_000,
     wholeMs = 30_000,
-    redirects = 10,
+    redirects = mostRedirects,
     connectionsPerOrigin = 6,
   }: FetchLimits = {},
 ): Fetcher {
@@ -248,7 +250,7 @@ async function decompress(body: Buffer, encoding: string | string[] | undefined,
 }
 
 /** Reasons by error code: what undici, the resolver, TLS and the operating system say. */
-function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [reason: string, temporary: boolean] {
+export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [reason: string, temporary: boolean] {
   const code = error.code ?? '';
   if (code === 'ADDRESS_REFUSED') return [error.message, false];
   if (error.name === 'AggregateError') {

@@ -4,109 +4,19 @@
  * led to, each in one transaction. A crawl holds the corpus' lock, so a lease that is open when the file is opened
  * belongs to a process that died: it goes back to the queue. Nothing here ever reads the whole queue.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import Database from 'better-sqlite3';
-import { UserError } from '../dataset/user-error.ts';
+import type Database from 'better-sqlite3';
+import {
+  type Claim,
+  type Host,
+  kinds,
+  type NewUrl,
+  openFrontierDb,
+  parkedMs,
+  type UrlKind,
+} from './frontier-schema.ts';
+import { statements } from './frontier-statements.ts';
 import type { Revisit } from './revisit.ts';
 import type { SitemapTexts } from './sitemap.ts';
-
-export type UrlKind = 'page' | 'image' | 'sitemap';
-
-/** A URL to put into the queue; the highest priority is claimed first, and of equals the one that was found first. */
-export interface NewUrl {
-  readonly url: string;
-  readonly kind: UrlKind;
-  /** Links from a seed. */
-  readonly depth: number;
-  readonly priority: number;
-}
-
-export interface Claim {
-  readonly id: number;
-  readonly url: string;
-  readonly kind: UrlKind;
-  readonly depth: number;
-  readonly priority: number;
-  readonly hostId: number;
-  /** Failed tries before this one. */
-  readonly tries: number;
-}
-
-export interface Host {
-  readonly id: number;
-  readonly name: string;
-  readonly failures: number;
-  /** Pages finished, each counted once. */
-  readonly pages: number;
-  readonly crawlDelayMs: number;
-  readonly renderTries: number;
-  readonly renderGains: number;
-}
-
-const version = 1;
-const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
-
-// state: 0 queued, 1 claimed, 2 finished. A host's `next_at_ms` lies in the far future while it has all the requests
-// in flight that it may have.
-const schema = `
-  CREATE TABLE hosts (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    next_at_ms INTEGER NOT NULL DEFAULT 0,
-    queued INTEGER NOT NULL DEFAULT 0,
-    active INTEGER NOT NULL DEFAULT 0,
-    pages INTEGER NOT NULL DEFAULT 0,
-    failures INTEGER NOT NULL DEFAULT 0,
-    crawl_delay_ms INTEGER NOT NULL DEFAULT 0,
-    render_tries INTEGER NOT NULL DEFAULT 0,
-    render_gains INTEGER NOT NULL DEFAULT 0
-  ) STRICT;
-  CREATE INDEX hosts_ready ON hosts (next_at_ms) WHERE queued > 0;
-  CREATE INDEX hosts_active ON hosts (id) WHERE active > 0;
-  CREATE TABLE urls (
-    id INTEGER PRIMARY KEY,
-    url TEXT NOT NULL,
-    kind INTEGER NOT NULL,
-    host_id INTEGER NOT NULL REFERENCES hosts (id),
-    depth INTEGER NOT NULL,
-    priority INTEGER NOT NULL,
-    state INTEGER NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (url, kind)
-  ) STRICT;
-  CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
-  CREATE INDEX urls_claimed ON urls (id) WHERE state = 1;
-  CREATE TABLE seeds (url TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-  CREATE TABLE sightings (
-    host_id INTEGER NOT NULL,
-    url TEXT NOT NULL,
-    pages INTEGER NOT NULL,
-    PRIMARY KEY (host_id, url)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE sitemap_texts (
-    page_url TEXT NOT NULL,
-    image_url TEXT NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (page_url, image_url, text)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE revisits (
-    url_id INTEGER PRIMARY KEY,
-    due_at_ms INTEGER NOT NULL,
-    interval_ms INTEGER NOT NULL,
-    hash TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX revisits_due ON revisits (due_at_ms);
-  CREATE TABLE path_queries (path TEXT PRIMARY KEY, queries INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE origins (
-    origin TEXT PRIMARY KEY,
-    rules TEXT NOT NULL,
-    until_ms INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-`;
-
-/** The time of a host that is not to be asked again before the frontier is opened again. */
-export const parkedMs = 8_640_000_000_000_000;
 
 export class Frontier {
   readonly db: Database.Database;
@@ -120,26 +30,7 @@ export class Frontier {
 
   /** Opens or creates `frontier.db` in a corpus directory and takes back the leases of a process that died. */
   static open(corpusDir: string): Frontier {
-    mkdirSync(corpusDir, { recursive: true });
-    const path = join(corpusDir, 'frontier.db');
-    const db = new Database(path);
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = NORMAL');
-    db.pragma('busy_timeout = 10000');
-    db.pragma('cache_size = -32000');
-    const found = db.pragma('user_version', { simple: true }) as number;
-    if (found > version) {
-      throw new UserError(
-        `Expected frontier version ${version} for ${path} but received ${found}; update lait or use another corpus.`,
-      );
-    }
-    if (found === 0) {
-      db.transaction(() => {
-        db.exec(schema);
-        db.pragma(`user_version = ${version}`);
-      })();
-    }
-    const frontier = new Frontier(db);
+    const frontier = new Frontier(openFrontierDb(corpusDir));
     frontier.returnLeases();
     return frontier;
   }
@@ -165,9 +56,9 @@ export class Frontier {
   /** Puts URLs that were never seen into the queue and says how many those were. */
   add(urls: readonly NewUrl[]): number {
     let added = 0;
-    for (const { url, kind, depth, priority } of urls) {
+    for (const { url, kind, depth, priority, hops = 0 } of urls) {
       const hostId = this.hostId(url);
-      const { changes } = this.sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority);
+      const { changes } = this.sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority, hops);
       if (changes === 0) continue;
       added += 1;
       this.sql.hostQueued.run(hostId);
@@ -200,9 +91,10 @@ export class Frontier {
 
   /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
   requeue(url: string, kind: UrlKind): boolean {
-    const row = this.sql.requeue.get(url, kinds.indexOf(kind)) as { hostId: number } | undefined;
-    if (row) this.sql.hostQueued.run(row.hostId);
-    return row !== undefined;
+    const hostId = this.hostId(url);
+    const { changes } = this.sql.requeue.run(hostId, url, kinds.indexOf(kind));
+    if (changes > 0) this.sql.hostQueued.run(hostId);
+    return changes > 0;
   }
 
   /** Lets every host be asked at once, and robots.txt files that could not be fetched be asked for again. */
@@ -248,9 +140,14 @@ export class Frontier {
     if (this.sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0) this.sql.hostUnqueued.run(hostId);
   }
 
+  /**
+   * Hosts are told apart by name alone, since what is to be spared is the machine behind all its ports and schemes: Nutch's
+   * and StormCrawler's default (`byHost`). BUbiNG spares addresses too; the large ones of today stand for thousands of
+   * unrelated sites of a content network, which a pause of seconds would throttle to one.
+   */
   private hostId(url: string): number {
     const end = url.indexOf('/', 8);
-    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end);
+    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end).replace(/:\d+$/, '');
     const known = this.hostIds.get(name);
     if (known !== undefined) return known;
     this.sql.insertHost.run(name);
@@ -297,6 +194,19 @@ export class Frontier {
   giveBack(claim: Claim, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
     this.sql.returnUrl.run(failed ? 1 : 0, claim.id);
     this.sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
+  }
+
+  /** Ends a lease because the URL redirects to another host: it is queued there, with `at` to be fetched. */
+  move(claim: Claim, { at, hops }: { readonly at: string; readonly hops: number }, nextAtMs: number): void {
+    const hostId = this.hostId(at);
+    this.sql.moveUrl.run(at, hops, hostId, claim.id);
+    this.sql.hostFinished.run(0, 0, nextAtMs, nextAtMs, claim.hostId);
+    this.sql.hostQueued.run(hostId);
+  }
+
+  /** Moves a host's clock: it was asked for something that is no URL of the queue. */
+  rest(url: string, nextAtMs: number): void {
+    this.sql.hostRests.run(nextAtMs, this.hostId(url));
   }
 
   /** When the next host is ready, in ms since 1970; null when nothing is queued (leases apart). */
@@ -349,94 +259,13 @@ export class Frontier {
     this.sql.setOrigin.run(origin, rules, untilMs);
   }
 
+  /** Names of the hosts that have URLs waiting. */
+  queuedHosts(): Iterable<string> {
+    return this.sql.queuedHosts.iterate() as Iterable<string>;
+  }
+
   /** URLs waiting, by summing over hosts that have any. */
   queued(): number {
     return this.sql.queued.get() as number;
   }
-}
-
-function statements(db: Database.Database) {
-  return {
-    insertUrl: db.prepare(
-      'INSERT INTO urls (url, kind, host_id, depth, priority) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    ),
-    requeue: db.prepare(
-      'UPDATE urls SET state = 0, tries = 0 WHERE url = ? AND kind = ? AND state = 2 RETURNING host_id AS hostId',
-    ),
-    insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
-    seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
-    pageInFlight: db.prepare('SELECT 1 FROM urls WHERE state = 1 AND kind = 0 LIMIT 1'),
-    isKnownPage: db.prepare('SELECT 1 FROM urls WHERE url = ? AND kind = 0'),
-    countQuery: db
-      .prepare(
-        `INSERT INTO path_queries (path, queries) VALUES (?, 1)
-         ON CONFLICT DO UPDATE SET queries = queries + 1 RETURNING queries`,
-      )
-      .pluck(),
-    insertFinished: db.prepare(
-      'INSERT INTO urls (url, kind, host_id, depth, priority, state) VALUES (?, ?, ?, ?, ?, 2) ON CONFLICT DO NOTHING',
-    ),
-    finishQueued: db.prepare('UPDATE urls SET state = 2 WHERE url = ? AND kind = ? AND state = 0'),
-    hostUnqueued: db.prepare('UPDATE hosts SET queued = queued - 1 WHERE id = ?'),
-    revisit: db.prepare('SELECT interval_ms AS intervalMs, hash FROM revisits WHERE url_id = ?'),
-    setRevisit: db.prepare(
-      `INSERT INTO revisits (url_id, due_at_ms, interval_ms, hash) VALUES (?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms, interval_ms = excluded.interval_ms, hash = excluded.hash`,
-    ),
-    due: db.prepare('SELECT url_id FROM revisits WHERE due_at_ms <= ? LIMIT ?').pluck(),
-    requeueById: db.prepare(
-      'UPDATE urls SET state = 0, tries = 0 WHERE id = ? AND state = 2 RETURNING host_id AS hostId',
-    ),
-    revisitQueued: db.prepare(`UPDATE revisits SET due_at_ms = ${parkedMs} WHERE url_id = ?`),
-    insertHost: db.prepare('INSERT INTO hosts (name) VALUES (?) ON CONFLICT DO NOTHING'),
-    selectHostId: db.prepare('SELECT id FROM hosts WHERE name = ?').pluck(),
-    hostQueued: db.prepare('UPDATE hosts SET queued = queued + 1 WHERE id = ?'),
-    readyHosts: db.prepare(
-      'SELECT id, active FROM hosts WHERE queued > 0 AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?',
-    ),
-    claimUrls: db.prepare(
-      `UPDATE urls SET state = 1
-       WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
-       RETURNING id, url, kind, depth, priority, host_id AS hostId, tries`,
-    ),
-    hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),
-    finishUrl: db.prepare('UPDATE urls SET state = 2 WHERE id = ?'),
-    returnUrl: db.prepare('UPDATE urls SET state = 0, tries = tries + ?, priority = priority - 1 WHERE id = ?'),
-    hostFinished: db.prepare(
-      `UPDATE hosts SET active = active - 1, queued = queued + ?, pages = pages + ?,
-         next_at_ms = CASE WHEN next_at_ms = ${parkedMs} THEN ? ELSE max(next_at_ms, ?) END WHERE id = ?`,
-    ),
-    nextReady: db.prepare('SELECT min(next_at_ms) FROM hosts WHERE queued > 0').pluck(),
-    host: db.prepare(
-      `SELECT id, name, failures, pages, crawl_delay_ms AS crawlDelayMs, render_tries AS renderTries, render_gains AS renderGains
-       FROM hosts WHERE id = ?`,
-    ),
-    setFailures: db.prepare('UPDATE hosts SET failures = ? WHERE id = ?'),
-    setCrawlDelay: db.prepare('UPDATE hosts SET crawl_delay_ms = ? WHERE id = ?'),
-    countRender: db.prepare(
-      'UPDATE hosts SET render_tries = render_tries + 1, render_gains = render_gains + ? WHERE id = ?',
-    ),
-    countSighting: db.prepare(
-      `INSERT INTO sightings (host_id, url, pages) VALUES (?, ?, 1)
-       ON CONFLICT DO UPDATE SET pages = pages + 1`,
-    ),
-    repeatedImages: db
-      .prepare(
-        `SELECT url FROM sightings s JOIN hosts h ON h.id = s.host_id
-         WHERE s.pages >= ? AND s.pages >= ? * h.pages ORDER BY url`,
-      )
-      .pluck(),
-    addSitemapText: db.prepare(
-      'INSERT INTO sitemap_texts (page_url, image_url, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-    ),
-    sitemapTexts: db.prepare(
-      'SELECT page_url AS pageUrl, image_url AS imageUrl, text FROM sitemap_texts WHERE page_url = ?',
-    ),
-    origin: db.prepare('SELECT rules, until_ms AS untilMs FROM origins WHERE origin = ?'),
-    setOrigin: db.prepare(
-      `INSERT INTO origins (origin, rules, until_ms) VALUES (?, ?, ?)
-       ON CONFLICT (origin) DO UPDATE SET rules = excluded.rules, until_ms = excluded.until_ms`,
-    ),
-    queued: db.prepare('SELECT coalesce(sum(queued), 0) FROM hosts WHERE queued > 0').pluck(),
-  };
 }

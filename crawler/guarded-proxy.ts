@@ -5,6 +5,7 @@
  */
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { pipeline } from 'node:stream';
 import type { AddressGuard } from './address-guard.ts';
 
 export interface GuardedProxy {
@@ -28,13 +29,14 @@ export async function startGuardedProxy(guard: AddressGuard): Promise<GuardedPro
         port: target.port || 80,
         path: target.pathname + target.search,
         method: req.method,
-        headers: endToEnd(req),
+        headers: { ...endToEnd(req), host: target.host },
         lookup: guard.lookup,
         timeout: 15_000,
       },
       (answer) => {
         res.writeHead(answer.statusCode ?? 502, endToEnd(answer));
-        answer.pipe(res);
+        // An answer that breaks off ends the browser's wait too.
+        pipeline(answer, res, () => {});
       },
     );
     upstream.on('timeout', () => upstream.destroy());

@@ -1,7 +1,7 @@
 /** What became of one claimed URL: everything that is to be committed to raw store, ledger and frontier. */
 import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../dataset/ledger.ts';
 import type { RefusedImage } from './extract.ts';
-import type { Claim, NewUrl } from './frontier.ts';
+import type { Claim, NewUrl } from './frontier-schema.ts';
 import type { Revisit } from './revisit.ts';
 import type { SitemapTexts } from './sitemap.ts';
 
@@ -13,12 +13,15 @@ export interface DecodedImage {
 
 export interface Outcome {
   readonly claim: Claim;
-  /** `done` ends the lease; `failed` counts a try and queues the URL again; `later` queues it again. */
-  readonly end: 'done' | 'failed' | 'later';
+  /** `done` ends the lease; `failed` counts a try and queues the URL again; `later` queues it again, `moved` on another host. */
+  readonly end: 'done' | 'failed' | 'later' | 'moved';
+  readonly moved?: { readonly at: string; readonly hops: number };
   /** Earliest next request to the host, in ms from now. */
   readonly pauseMs: number;
   /** How the host behaved: undefined says nothing about it. */
   readonly hostFailed?: boolean;
+  /** Other hosts that were asked for parts of the page, and how long each is left alone, in ms from now. */
+  readonly alsoAsked?: readonly { readonly url: string; readonly pauseMs: number }[];
   readonly page?: PageRecord;
   /** The claimed URL, when it only led to the page. */
   readonly redirected?: PageRecord;

@@ -15,12 +15,15 @@ export interface Manners {
 /** 1 s and 30 s are what StormCrawler keeps to; Nutch waits 5 s, Heritrix 3 s to 30 s. */
 export const defaultManners: Manners = { minDelayMs: 1000, maxDelayMs: 30_000, latencyFactor: 5 };
 
-/** The pause after an answer that took `latencyMs`, in ms. */
-export function delayMs(manners: Manners, crawlDelayMs: number, latencyMs: number): number {
+/**
+ * The pause after an answer that took `latencyMs`, in ms. Several requests that could not wait for each other (redirects on
+ * the host, what a rendered page asked for) are paid back with as many pauses, together at most `maxDelayMs`.
+ */
+export function delayMs(manners: Manners, crawlDelayMs: number, latencyMs: number, requests = 1): number {
   const asked = Math.min(crawlDelayMs, manners.maxDelayMs);
-  if (manners.minDelayMs === 0) return asked;
-  const adaptive = Math.min(manners.latencyFactor * latencyMs, manners.maxDelayMs);
-  return Math.round(Math.max(manners.minDelayMs, asked, adaptive));
+  const adaptive = manners.minDelayMs === 0 ? 0 : Math.min(manners.latencyFactor * latencyMs, manners.maxDelayMs);
+  const one = Math.max(manners.minDelayMs, asked, adaptive);
+  return Math.round(Math.max(one, Math.min(requests * one, manners.maxDelayMs)));
 }
 
 /**

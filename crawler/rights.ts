@@ -5,6 +5,7 @@
  * preferences (`Content-Usage` header and robots.txt lines, drafts of 2025).
  */
 import type { Headers } from './fetch.ts';
+import { mostSpecific } from './path-pattern.ts';
 import { productToken } from './robots.ts';
 
 /** Raw values by signal name: `x-robots-tag`, `meta-robots`, `tdm-reservation`, `tdmrep.json`, `content-usage`, … */
@@ -24,6 +25,9 @@ const refusing = ['noai', 'noimageai', 'noimageindex', 'noindex', 'none'] as con
 /** Directives that take a value after a colon, so that their name is not mistaken for a crawler's. */
 const valued = new Set(['unavailable_after', 'max-snippet', 'max-image-preview', 'max-video-preview']);
 
+/** A crawler's name. A date after `unavailable_after` has commas and colons too, and is none. */
+const agentName = /^(?:\*|[a-z_][\w.-]*)$/;
+
 /** The directives of X-Robots-Tag values that address every crawler or this one. */
 export function robotsDirectives(value: string): Set<string> {
   const directives = new Set<string>();
@@ -31,8 +35,9 @@ export function robotsDirectives(value: string): Set<string> {
   for (const part of value.split(',')) {
     let directive = part.trim().toLowerCase();
     const colon = directive.indexOf(':');
-    if (colon > 0 && !valued.has(directive.slice(0, colon).trim())) {
-      forUs = [productToken, '*'].includes(directive.slice(0, colon).trim());
+    const name = directive.slice(0, colon).trim();
+    if (colon > 0 && agentName.test(name) && !valued.has(name)) {
+      forUs = [productToken, '*'].includes(name);
       directive = directive.slice(colon + 1).trim();
     }
     if (forUs && directive !== '') directives.add(directive);
@@ -113,7 +118,7 @@ export function parseTdmrep(body: string): TdmRule[] {
   });
 }
 
-/** The first of file, header and meta that says 0 or 1 decides (TDMRep §4); within the file the longest matching location. */
+/** The first of file, header and meta that says 0 or 1 decides (TDMRep §4); within the file the most specific location. */
 function tdmReservation(
   headers: Headers,
   meta: ReadonlyMap<string, string> | undefined,
@@ -121,15 +126,11 @@ function tdmReservation(
   rules: readonly TdmRule[],
   evidence: Evidence,
 ): boolean {
-  const { pathname, search } = new URL(url);
-  const path = pathname + search;
-  let best: TdmRule | null = null;
-  for (const rule of rules) {
-    if (matchesLocation(rule.location, path) && rule.location.length > (best?.location.length ?? -1)) best = rule;
-  }
-  if (best) {
-    evidence['tdmrep.json'] = JSON.stringify(best);
-    return best.reservation === 1;
+  const rulings = mostSpecific(rules, ({ location }) => location, url);
+  const ruling = rulings.find(({ reservation }) => reservation === 1) ?? rulings[0];
+  if (ruling) {
+    evidence['tdmrep.json'] = JSON.stringify(ruling);
+    return ruling.reservation === 1;
   }
   for (const [source, value, policy] of [
     ['tdm-reservation', headerText(headers['tdm-reservation']), headerText(headers['tdm-policy'])],
@@ -141,20 +142,6 @@ function tdmReservation(
     return trimmed === '1';
   }
   return false;
-}
-
-/** Locations are matched as robots.txt paths are: prefix, `*` for anything, `$` for the end. */
-function matchesLocation(location: string, path: string): boolean {
-  const anchored = location.endsWith('$');
-  const parts = (anchored ? location.slice(0, -1) : location).split('*');
-  let at = 0;
-  for (const [index, part] of parts.entries()) {
-    const found = index === 0 ? (path.startsWith(part) ? 0 : -1) : path.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
-  }
-  const last = parts.at(-1)!;
-  return !anchored || last === '' || (path.endsWith(last) && path.length - last.length >= at - last.length);
 }
 
 /** True when a preference dictionary (RFC 9651 in shape) says no to training: `train-ai=n`, Cloudflare's `ai-train=no`. */

@@ -6,10 +6,15 @@
  */
 import robotsParser from 'robots-parser';
 import type { Fetched, Fetcher, NotFetched } from './fetch.ts';
+import { mostSpecific } from './path-pattern.ts';
 import { retryAfterMs } from './politeness.ts';
 
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
 export const productToken = 'lait';
+
+/** The User-Agent, honest about who crawls: the contact is where site owners can reach the operator. */
+export const userAgentOf = (contact: string | undefined): string =>
+  `${productToken}/0.1${contact ? ` (+${contact})` : ''}`;
 
 /** RFC 9309 §2.5 asks for at least 500 KiB; what comes after is not read. */
 const maxRobotsBytes = 500 * 1024;
@@ -46,7 +51,7 @@ export function robotsAnswer(response: Fetched | NotFetched): RobotsAnswer {
     if (status === 429) return { kind: 'defer', forMs: retryAfterMs(response.headers['retry-after']) ?? 60_000 };
     if (status >= 500) return { kind: 'disallow', reason: 'robots-server-error' };
     if (status >= 400) return { kind: 'allow' };
-    if (status >= 200 && status < 300) return { kind: 'rules', body: response.body.toString('utf8') };
+    if (status >= 200 && status < 300) return { kind: 'rules', body: wholeLines(response.body) };
     return { kind: 'allow' };
   }
   if (response.reason === 'too-many-redirects' || response.reason === 'redirect-to-nowhere') return { kind: 'allow' };
@@ -57,35 +62,50 @@ export function robotsAnswer(response: Fetched | NotFetched): RobotsAnswer {
   return { kind: 'disallow', reason: 'robots-unreachable' };
 }
 
+/** A file that was cut at the limit loses its last line: half a path would match more than the site wrote. */
+function wholeLines(body: Buffer): string {
+  const text = body.toString('utf8');
+  return body.length < maxRobotsBytes
+    ? text
+    : text.slice(0, Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1);
+}
+
 export interface RobotsRules {
   readonly allows: (url: string) => boolean;
   readonly crawlDelayMs: number;
   readonly sitemaps: readonly string[];
-  /** The `Content-Usage` value (AIPREF) of the longest matching path; null when there is none. */
+  /** The `Content-Usage` and `Content-Signal` values of the longest matching path, joined; null when there is none. */
   readonly contentUsage: (url: string) => string | null;
 }
 
 /** Reads the rules of an origin for this crawler. */
 export function parseRobots(origin: string, body: string): RobotsRules {
-  const text = decodeUnreserved(body.startsWith('\uFEFF') ? body.slice(1) : body);
+  const text = decodeUnreserved(groupLines(body.startsWith('\uFEFF') ? body.slice(1) : body));
   // The default import of this CommonJS module is the function itself at run time and a namespace to TypeScript.
   const parse = robotsParser as unknown as typeof robotsParser.default;
   const robots = parse(`${origin}/robots.txt`, text);
   const usages = contentUsages(text);
   return {
-    allows: (url) => robots.isAllowed(decodeUnreserved(url), productToken) ?? true,
+    allows: (url) => url === `${origin}/robots.txt` || (robots.isAllowed(decodeUnreserved(url), productToken) ?? true),
     crawlDelayMs: Math.max(0, (robots.getCrawlDelay(productToken) ?? 0) * 1000),
     sitemaps: robots.getSitemaps(),
     contentUsage: (url) => {
-      const { pathname, search } = new URL(url);
-      const path = pathname + search;
-      let best: { path: string; value: string } | null = null;
-      for (const usage of usages) {
-        if (path.startsWith(usage.path) && usage.path.length >= (best?.path.length ?? 0)) best = usage;
-      }
-      return best?.value ?? null;
+      const values = mostSpecific(usages, ({ path }) => path, decodeUnreserved(url)).map(({ value }) => value);
+      return values.length > 0 ? values.join('; ') : null;
     },
   };
+}
+
+/**
+ * RFC 9309 §2.2.4: other records must not interfere with the groups, which they would end for robots-parser and for us.
+ * Only lines that belong to groups stay where they are; sitemaps, which belong to none, come last.
+ */
+function groupLines(body: string): string {
+  const lines = body.split(/\r\n|\r|\n/);
+  const ofGroups = lines.filter((line) =>
+    /^\s*(?:user-agent|allow|disallow|crawl-delay|content-(?:usage|signal))\s*:/i.test(line),
+  );
+  return [...ofGroups, ...lines.filter((line) => /^\s*sitemap\s*:/i.test(line))].join('\n');
 }
 
 /** RFC 9309 §2.2.2: an encoded unreserved character equals the character itself. */
@@ -95,7 +115,10 @@ function decodeUnreserved(text: string): string {
   );
 }
 
-/** `Content-Usage: [path] preferences` lines of the group that addresses this crawler, else of `*` (AIPREF attach draft). */
+/**
+ * `Content-Usage: [path] preferences` lines (AIPREF attach draft) and Cloudflare's `Content-Signal` of the groups that
+ * address this crawler, else of `*`.
+ */
 function contentUsages(body: string): { path: string; value: string }[] {
   const groups = new Map<string, { path: string; value: string }[]>();
   let agents: string[] = [];

@@ -10,6 +10,7 @@ import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import type { Ledger } from '../dataset/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
+import { makeDurable } from './commit.ts';
 import { priority } from './fetch-page.ts';
 import { Frontier } from './frontier.ts';
 import { lockCorpus } from './run-lock.ts';
@@ -51,6 +52,7 @@ export async function importUrlList(
   const rows = readRows(file, urlColumn, captionColumn);
   const unlock = lockCorpus(corpusDir);
   const frontier = Frontier.open(corpusDir);
+  makeDurable(ledger);
   // Pairs belong to a page: the list stands for it.
   const page = { url: `list:${basename(file)}`, status: 'fetched', title: basename(file) } as const;
   let count = 0;

@@ -1,18 +1,35 @@
 /**
  * Pages from WARC files (Common Crawl and every web archive) through the same extraction as a crawl's: texts and images go
  * into the ledger, images into the queue, and the next crawl downloads them. Rights signals of the archived answer count.
+ * A file may lie on the web: it is then read as it comes and never stored.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { WARCParser } from 'warcio';
-import type { Ledger } from '../dataset/ledger.ts';
+import type { FoundImage, Ledger, PageRecord } from '../dataset/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
+import { addressGuard } from './address-guard.ts';
 import { decodeText } from './charset.ts';
+import { makeDurable } from './commit.ts';
+import { checkSeeds } from './crawl-options.ts';
+import { download } from './download.ts';
 import { extractPage } from './extract.ts';
 import { maxPageBytes, priority } from './fetch-page.ts';
 import { Frontier } from './frontier.ts';
 import { rightsOf } from './rights.ts';
+import { userAgentOf } from './robots.ts';
 import { lockCorpus } from './run-lock.ts';
 import { normaliseUrl } from './url.ts';
+
+export interface WarcOptions {
+  readonly corpusDir: string;
+  /** A path, or an http or https URL. */
+  readonly source: string;
+  /** As a crawl's: needed for a URL that is not on this machine. */
+  readonly contact?: string | undefined;
+  readonly allowPrivate?: boolean;
+  /** Bytes taken of a URL at most. */
+  readonly maxBytes?: number;
+}
 
 export interface WarcSummary {
   readonly records: number;
@@ -22,68 +39,107 @@ export interface WarcSummary {
   readonly images: number;
 }
 
-/** Reads a local WARC file, gzip or not, into a corpus. Repeating it changes nothing. Throws a UserError when there is no such file. */
+/** Pages are committed together: so many cost one sync of the disk. */
+const batchPages = 50;
+
+/**
+ * Reads a WARC file, gzip or not, into a corpus. Repeating it changes nothing. Throws a UserError when there is no such
+ * file, or when it breaks off on the way; what came before is kept.
+ */
 export async function importWarc(
-  { corpusDir, file }: { readonly corpusDir: string; readonly file: string },
+  { corpusDir, source, contact, allowPrivate = false, maxBytes }: WarcOptions,
   {
     ledger,
     onProgress,
     signal,
   }: { readonly ledger: Ledger; readonly onProgress?: (summary: WarcSummary) => void; readonly signal?: AbortSignal },
 ): Promise<WarcSummary> {
-  if (!existsSync(file)) throw expected('a file', 'warc', file, 'give a WARC file');
+  const bytes = /^https?:\/\//i.test(source)
+    ? download(checkSeeds({ seeds: [source], corpusDir, allowPrivate, ...(contact ? { contact } : {}) })[0]!, {
+        guard: addressGuard({ allowPrivate, onlyLoopback: !contact }),
+        userAgent: userAgentOf(contact),
+        signal,
+        ...(maxBytes === undefined ? {} : { maxBytes }),
+      })
+    : fileBytes(source);
   const unlock = lockCorpus(corpusDir);
   const frontier = Frontier.open(corpusDir);
+  makeDurable(ledger);
   const counts = { records: 0, pages: 0, refused: 0, images: 0 };
-  try {
-    for await (const record of WARCParser.iterRecords(createReadStream(file))) {
-      if (signal?.aborted) break;
-      counts.records += 1;
-      const url = normaliseUrl(record.warcTargetURI ?? '');
-      const status = Number(record.httpHeaders?.statusCode);
-      const type = header(record, 'content-type');
-      if (
-        record.warcType !== 'response' ||
-        url === null ||
-        status !== 200 ||
-        !/^(?:text\/html|application\/xhtml)/i.test(type ?? '')
-      )
-        continue;
-      const body = await readBody(record);
-      if (body === null) continue;
-      const page = extractPage(decodeText(body, type), url);
-      const headers = Object.fromEntries(
-        ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage'].map((name) => [name, header(record, name)]),
-      );
-      const rights = rightsOf({ headers, meta: page.meta, url, tdmrep: [], robotsUsage: null });
-      const found = rights.refused ? [] : page.images;
-      ledger.recordPage(
-        {
-          url,
-          status: rights.refused ? 'refused' : 'fetched',
-          reason: rights.refused,
-          title: page.title,
-          text: page.text,
-          fetchedAtMs: record.warcDate ? Date.parse(record.warcDate) : Date.now(),
-          licenseUrl: page.licenseUrl,
-          rights: rights.evidence,
-        },
-        found,
-      );
-      frontier.atomically(() => {
-        frontier.add(found.map((image) => ({ url: image.url, kind: 'image', depth: 1, priority: priority.image })));
-      });
+  let batch: ArchivedPage[] = [];
+  const flush = (): void => {
+    ledger.db.transaction(() => {
+      for (const { page, found } of batch) ledger.recordPage(page, found);
+    })();
+    frontier.atomically(() => {
+      const found = batch.flatMap((one) => one.found);
+      frontier.add(found.map(({ url }) => ({ url, kind: 'image', depth: 1, priority: priority.image })));
+    });
+    for (const { page, found } of batch) {
       counts.pages += 1;
-      counts.refused += rights.refused ? 1 : 0;
+      counts.refused += page.status === 'refused' ? 1 : 0;
       counts.images += found.length;
-      if (counts.pages % 100 === 0) onProgress?.({ ...counts });
     }
+    batch = [];
     onProgress?.({ ...counts });
+  };
+  try {
+    try {
+      for await (const record of WARCParser.iterRecords(bytes)) {
+        if (signal?.aborted) break;
+        if (record.warcType === null) break;
+        counts.records += 1;
+        const read = await readRecord(record);
+        if (read) batch.push(read);
+        if (batch.length >= batchPages) flush();
+      }
+    } finally {
+      flush();
+    }
+    if (counts.records === 0 && !signal?.aborted) {
+      throw expected('a WARC archive', 'warc', source, 'it has no record; give one as web archives write them');
+    }
     return { ...counts };
   } finally {
     frontier.close();
     unlock();
   }
+}
+
+function fileBytes(file: string): AsyncIterable<Uint8Array> {
+  if (!existsSync(file)) throw expected('a file', 'warc', file, 'give a WARC file or its URL');
+  return createReadStream(file);
+}
+
+interface ArchivedPage {
+  readonly page: PageRecord;
+  readonly found: readonly FoundImage[];
+}
+
+/** The page of a record, or null when it is none that a crawl would have read. */
+async function readRecord(record: Archived): Promise<ArchivedPage | null> {
+  const url = normaliseUrl(record.warcTargetURI ?? '');
+  const type = header(record, 'content-type');
+  if (record.warcType !== 'response' || url === null || Number(record.httpHeaders?.statusCode) !== 200) return null;
+  if (!/^(?:text\/html|application\/xhtml)/i.test(type ?? '')) return null;
+  const body = await readBody(record);
+  if (body === null) return null;
+  const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type), url);
+  const headers = Object.fromEntries(
+    ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage'].map((name) => [name, header(record, name)]),
+  );
+  const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: null });
+  const page: PageRecord = {
+    url,
+    status: rights.refused ? 'refused' : 'fetched',
+    reason: rights.refused,
+    title,
+    text,
+    fetchedAtMs: record.warcDate ? Date.parse(record.warcDate) : Date.now(),
+    licenseUrl,
+    rights: rights.evidence,
+  };
+  return { page, found: rights.refused ? [] : images };
 }
 
 type Archived = Awaited<ReturnType<typeof WARCParser.parse>> & object;

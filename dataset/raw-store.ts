@@ -96,12 +96,12 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
   function openWriter(): { segment: number; fd: number; end: number } {
     mkdirSync(folder, { recursive: true });
     const last = segments(folder).at(-1) ?? committedEnd?.segment ?? 0;
-    const fd = openSync(path(last), existsSync(path(last)) ? 'r+' : 'w+');
+    const fd = existsSync(path(last)) ? openSync(path(last), 'r+') : create(last);
     const end = endOfWholeMembers(fd);
     // Bytes that the ledger counts on are gone (power loss): what comes next must not lie where they should be.
     if (committedEnd?.segment === last && end < committedEnd.end) {
       closeSync(fd);
-      return { segment: last + 1, fd: openSync(path(last + 1), 'w+'), end: 0 };
+      return { segment: last + 1, fd: create(last + 1), end: 0 };
     }
     ftruncateSync(fd, end);
     return { segment: last, fd, end };
@@ -111,7 +111,16 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
     writeAll(full.fd, [endOfArchive], full.end);
     fsyncSync(full.fd);
     closeSync(full.fd);
-    return { segment: full.segment + 1, fd: openSync(path(full.segment + 1), 'w+'), end: 0 };
+    return { segment: full.segment + 1, fd: create(full.segment + 1), end: 0 };
+  }
+
+  /** A file is there after a loss of power once its folder was synced too. */
+  function create(segment: number): number {
+    const fd = openSync(path(segment), 'w+');
+    const folderFd = openSync(folder, 'r');
+    fsyncSync(folderFd);
+    closeSync(folderFd);
+    return fd;
   }
 
   function reader(segment: number): number {

@@ -1,21 +1,20 @@
 /** Rendering with a real browser, where there is one: what scripts add is seen, private addresses stay out of reach. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
 import { describe, test } from 'node:test';
 import { addressGuard } from '../../crawler/address-guard.ts';
 import { hasBrowser, openRenderer } from '../../crawler/browser.ts';
 import { crawl } from '../../crawler/crawl.ts';
-import { startGuardedProxy } from '../../crawler/guarded-proxy.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
-import { startSite } from '../helpers/site.ts';
+import { type Route, startSite } from '../helpers/site.ts';
 
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
 );
 const skip = browserPath === undefined && !(await hasBrowser(undefined)) ? 'there is no browser' : false;
 const browser = { ...(browserPath === undefined ? {} : { browserPath }), browserSandbox: false } as const;
+const allows = async () => true;
 const scripted = `<title>Scripted</title><main><div id="app">Loading…</div></main>
   <script>document.getElementById('app').innerHTML = '<p>Written by a script.</p><img src="/i.jpg" alt="A picture from a script">'</script>`;
 
@@ -60,6 +59,63 @@ describe('with a browser', { skip }, () => {
     assert.equal(site.hits.get('/i.jpg'), 1);
   });
 
+  test('scripts are loaded where robots.txt of their origin allows it, and only there', async (t) => {
+    const parts = await startSite({
+      routes: {
+        '/robots.txt': 'User-agent: *\nDisallow: /no.js\n',
+        '/no.js': "document.querySelector('main').innerHTML += '<img src=/no.jpg alt=\"A forbidden picture\">'",
+        '/yes.js': "document.querySelector('main').innerHTML += '<img src=/yes.jpg alt=\"A permitted picture\">'",
+      },
+    });
+    const site = await startSite({
+      routes: {
+        '/': `<main><div id="app"></div></main><script src="${parts.url}/no.js"></script><script src="${parts.url}/yes.js"></script>`,
+        '/yes.jpg': await picture(1),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await Promise.all([site.close(), parts.close()]);
+    });
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser }, corpus);
+    assert.deepEqual(corpus.images(), { '/yes.jpg': 'success' });
+    assert.deepEqual([...parts.hits.keys()].sort(), ['/.well-known/tdmrep.json', '/robots.txt', '/yes.js']);
+  });
+
+  test('what scripts asked for is paid back in rest of their host', async (t) => {
+    const seen: { path: string; atMs: number }[] = [];
+    const note =
+      (type: string, body: string | Buffer): Route =>
+      (req, res) => {
+        seen.push({ path: req.url!, atMs: performance.now() });
+        res.writeHead(200, { 'content-type': type }).end(body);
+      };
+    const scripts = [1, 2, 3].map((n) => `<script src="/${n}.js"></script>`).join('');
+    const site = await startSite({
+      routes: {
+        '/': `<main><div id="app"></div></main>${scripts}`,
+        ...Object.fromEntries([1, 2].map((n) => [`/${n}.js`, note('text/javascript', '')])),
+        '/3.js': note(
+          'text/javascript',
+          `document.querySelector('main').innerHTML += '<img src=/i.jpg alt="A picture">'`,
+        ),
+        '/i.jpg': note('image/jpeg', await picture(1)),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    const minDelayMs = 300;
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs, ...browser }, corpus);
+    assert.deepEqual(seen.map(({ path }) => path).sort(), ['/1.js', '/2.js', '/3.js', '/i.jpg']);
+    const last = seen.find(({ path }) => path === '/3.js')!;
+    const next = seen.find(({ path }) => path === '/i.jpg')!;
+    assert.ok(next.atMs - last.atMs >= 4 * minDelayMs, 'the page and its three scripts');
+  });
+
   test('a page that never ends is left, and the next one is rendered', async (t) => {
     const renderer = openRenderer({
       ...(browserPath === undefined ? {} : { executablePath: browserPath }),
@@ -70,8 +126,11 @@ describe('with a browser', { skip }, () => {
     });
     t.after(() => renderer.close());
     const url = 'https://a.example/';
-    assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>' }), { reason: 'render-timeout' });
-    const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>' });
+    assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>', allows }), {
+      reason: 'render-timeout',
+      asked: new Map(),
+    });
+    const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
     assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));
   });
 
@@ -90,29 +149,8 @@ describe('with a browser', { skip }, () => {
       await inner.close();
     });
     const html = `<p id=x>no</p><script>fetch('${inner.url}/secret').then((r) => r.text()).then((s) => { x.textContent = s })</script>`;
-    const page = await renderer.render({ url: 'http://a.example/', html });
+    const page = await renderer.render({ url: 'http://a.example/', html, allows });
     assert.ok('html' in page && page.html.includes('<p id="x">no</p>') && !page.html.includes('>secret<'));
     assert.equal(inner.hits.size, 0);
   });
-});
-
-test('the proxy refuses private addresses for plain requests and tunnels', async (t) => {
-  const inner = await startSite({ routes: { '/': 'secret' } });
-  const proxy = await startGuardedProxy(addressGuard());
-  t.after(() => Promise.all([proxy.close(), inner.close()]));
-  const { hostname, port } = new URL(proxy.url);
-  const plain = await new Promise((resolve) =>
-    request({ hostname, port, path: `${inner.url}/` }, (res) => resolve(res.resume().statusCode)).end(),
-  );
-  assert.equal(plain, 403);
-  const tunnel = await new Promise((resolve) =>
-    request({ hostname, port, method: 'CONNECT', path: new URL(inner.url).host })
-      .on('connect', (res, socket) => {
-        socket.destroy();
-        resolve(res.statusCode);
-      })
-      .end(),
-  );
-  assert.equal(tunnel, 403);
-  assert.equal(inner.hits.size, 0);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
+import { Frontier } from '../../crawler/frontier.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { openCorpus, temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
@@ -151,6 +152,34 @@ describe('a crawl of a small site', () => {
       );
     });
   }
+
+  test('public hosts in the queue without a contact are a user error before any request', async (t) => {
+    const corpus = temporaryCorpus();
+    t.after(() => corpus.remove());
+    const frontier = Frontier.open(corpus.dir);
+    const url = 'https://images.example.org/1.jpg';
+    frontier.add([`${site.url}/new`, url].map((one) => ({ url: one, kind: 'image', depth: 0, priority: 0 })));
+    frontier.close();
+    const before = site.hits.size;
+    await assert.rejects(
+      crawl({ ...own, seeds: [site.url], corpusDir: corpus.dir, render: 'never' }, corpus),
+      (error) => error instanceof UserError && /contact for crawling images\.example\.org/.test(error.message),
+    );
+    assert.equal(site.hits.size, before);
+    assert.deepEqual(corpus.images(), {});
+    const after = Frontier.open(corpus.dir);
+    assert.deepEqual([...after.queuedHosts()], ['127.0.0.1', 'images.example.org']);
+    after.close();
+  });
+
+  test('a limit on pages counts pages and not claims that had to wait', async (t) => {
+    const corpus = temporaryCorpus();
+    t.after(() => corpus.remove());
+    const options = { ...own, minDelayMs: 20, seeds: [site.url], corpusDir: corpus.dir, render: 'never' as const };
+    const summary = await crawl({ ...options, maxPages: 1 }, corpus);
+    assert.deepEqual(summary.pages, { fetched: 1 });
+    assert.equal(summary.stoppedBy, 'page-limit');
+  });
 
   test('a stop signal ends the run cleanly', async (t) => {
     const slow = await startSite({ routes: { '/': (_req, _res) => {} } });

@@ -1,30 +1,16 @@
-/** Visiting again: what is asked, what is done when nothing changed, what is marked when a page is gone; retry and schedule. */
+/** Visiting again: what is asked, what is done when nothing changed, what is marked when a page is gone. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
 import { Frontier } from '../../crawler/frontier.ts';
-import { retry } from '../../crawler/retry.ts';
-import { nextIntervalMs } from '../../crawler/revisit.ts';
-import { schedule } from '../../crawler/schedule.ts';
-import { UserError } from '../../dataset/user-error.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';
 
 const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
 const hourMs = 3_600_000;
-
-for (const { before, changed, after } of [
-  { before: null, changed: true, after: 24 * hourMs },
-  { before: 10 * hourMs, changed: true, after: 8 * hourMs },
-  { before: 10 * hourMs, changed: false, after: 14 * hourMs },
-  { before: hourMs, changed: true, after: hourMs },
-  { before: 80 * 24 * hourMs, changed: false, after: 90 * 24 * hourMs },
-]) {
-  test(`interval ${before} changed ${changed}`, () => assert.equal(nextIntervalMs(before, changed), after));
-}
 
 test('a recrawl asks conditionally, reads what changed, marks what is gone', async (t) => {
   const asked: string[] = [];
@@ -94,32 +80,6 @@ test('a recrawl asks conditionally, reads what changed, marks what is gone', asy
   );
 });
 
-test('retry queues what failed for one reason, and only that', async (t) => {
-  const routes: Record<string, Route> = {
-    '/robots.txt': 'User-agent: *\nDisallow: /no',
-    '/': `<main><p><img src="/a.jpg" alt="A picture that is late"><img src="/b.jpg" alt="A picture that is broken">
-      <img src="/no/c.jpg" alt="A picture that is forbidden"></p></main>`,
-    '/b.jpg': { headers: { 'content-type': 'image/jpeg' }, body: 'broken' },
-  };
-  const site = await startSite({ routes });
-  const corpus = temporaryCorpus();
-  t.after(async () => {
-    corpus.remove();
-    await site.close();
-  });
-  const options = { ...own, seeds: [site.url], corpusDir: corpus.dir };
-  await crawl(options, corpus);
-  assert.deepEqual(corpus.images(), { '/a.jpg': 'http-404', '/b.jpg': 'not-an-image', '/no/c.jpg': 'robots' });
-  routes['/a.jpg'] = await picture(1);
-  routes['/b.jpg'] = await picture(2);
-  assert.deepEqual(retry({ corpusDir: corpus.dir, reasons: ['http-404'] }, corpus), { pages: 0, images: 1 });
-  await crawl({ ...options, seeds: [] }, corpus);
-  assert.deepEqual(corpus.images(), { '/a.jpg': 'success', '/b.jpg': 'not-an-image', '/no/c.jpg': 'robots' });
-  for (const reason of ['robots', 'http-418']) {
-    assert.throws(() => retry({ corpusDir: corpus.dir, reasons: [reason] }, corpus), UserError);
-  }
-});
-
 test('only pages whose time has come are due', (t) => {
   const corpus = temporaryCorpus();
   t.after(() => corpus.remove());
@@ -136,27 +96,4 @@ test('only pages whose time has come are due', (t) => {
   assert.equal(frontier.queueDue(Number.POSITIVE_INFINITY), 1);
   assert.equal(frontier.queued(), 2);
   frontier.close();
-});
-
-test('a schedule runs one crawl at a time until it is stopped', async () => {
-  const stop = new AbortController();
-  const waits: Date[] = [];
-  let running = 0;
-  let runs = 0;
-  await schedule({
-    cron: '* * * * * *',
-    signal: stop.signal,
-    onWait: (next) => waits.push(next),
-    run: async () => {
-      running += 1;
-      assert.equal(running, 1);
-      runs += 1;
-      stop.abort();
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      running -= 1;
-    },
-  });
-  assert.equal(runs, 1);
-  assert.equal(waits.length, 1);
-  await assert.rejects(schedule({ cron: 'every night', run: async () => {} }), UserError);
 });

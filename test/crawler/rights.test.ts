@@ -16,6 +16,18 @@ for (const { value, directives } of [
     value: 'unavailable_after: 25 Jun 2030 15:00:00 PST, noai',
     directives: ['unavailable_after: 25 jun 2030 15:00:00 pst', 'noai'],
   },
+  { value: 'max-snippet:-1, noindex', directives: ['max-snippet:-1', 'noindex'] },
+  { value: 'lait: max-image-preview:none, noai', directives: ['max-image-preview:none', 'noai'] },
+  { value: '*: noai', directives: ['noai'] },
+  { value: 'OtherBot: noai, LAIT: noimageai', directives: ['noimageai'] },
+  {
+    value: 'unavailable_after: Wednesday, 03-Jan-30 15:00:00 GMT, noai',
+    directives: ['unavailable_after: wednesday', '03-jan-30 15:00:00 gmt', 'noai'],
+  },
+  {
+    value: 'unavailable_after: 2030-01-01T15:00:00Z, noai',
+    directives: ['unavailable_after: 2030-01-01t15:00:00z', 'noai'],
+  },
   { value: 'max-image-preview: large', directives: ['max-image-preview: large'] },
 ]) {
   test(`X-Robots-Tag ${value}`, () => assert.deepEqual([...robotsDirectives(value)], directives));
@@ -68,6 +80,27 @@ describe('one page or image', () => {
         ],
       },
       refused: null,
+    },
+    {
+      name: 'of equally specific locations the one that reserves',
+      given: {
+        tdmrep: [
+          { location: '/a/*.jpg', reservation: 0 as const },
+          { location: '/a/i.jp*', reservation: 1 as const },
+        ],
+      },
+      refused: 'rights-tdm-reservation',
+    },
+    {
+      name: 'a location with an end',
+      given: { tdmrep: [{ location: '/*.png$', reservation: 1 as const }] },
+      refused: null,
+    },
+    { name: 'none stands for noindex', given: { headers: { 'x-robots-tag': 'none' } }, refused: 'rights-none' },
+    {
+      name: 'what one signal permits another may refuse',
+      given: { headers: { 'tdm-reservation': '0', 'content-usage': 'train-ai=n' } },
+      refused: 'rights-content-usage',
     },
     { name: 'AIPREF header', given: { headers: { 'content-usage': 'train-ai=n' } }, refused: 'rights-content-usage' },
     { name: 'AIPREF in robots.txt', given: { robotsUsage: 'train-ai=n' }, refused: 'rights-content-usage' },

@@ -64,6 +64,11 @@ describe('what the answer for robots.txt means', () => {
       expected: { kind: 'disallow', reason: 'robots-unreachable' },
     },
     {
+      name: 'a line cut off at 500 KiB is not read',
+      routes: { '/robots.txt': { body: `User-agent: *\n${'#'.repeat(500 * 1024 - 14 - 1 - 8)}\nAllow: /only/this` } },
+      expected: `User-agent: *\n${'#'.repeat(500 * 1024 - 14 - 1 - 8)}\n`,
+    },
+    {
       name: 'only the first 500 KiB count',
       routes: { '/robots.txt': { body: `${'#'.repeat(500 * 1024 - 1)}\n${forbidAll}` } },
       expected: `${'#'.repeat(500 * 1024 - 1)}\n`,
@@ -117,6 +122,33 @@ describe('robots.txt rules', () => {
       url: '/a',
       allowed: false,
     },
+    {
+      name: 'a sitemap or an unknown line between names does not part a group',
+      body: 'User-agent: lait\nSitemap: https://a.example/s.xml\nHost: a.example\nUser-agent: other\nDisallow: /a',
+      url: '/a',
+      allowed: false,
+    },
+    {
+      name: 'rules before any group are nobody’s',
+      body: 'Disallow: /\nUser-agent: *\nDisallow: /x',
+      url: '/a',
+      allowed: true,
+    },
+    { name: 'a name with a version', body: 'User-agent: lait/0.1\nDisallow: /a', url: '/a', allowed: false },
+    { name: 'a name that only begins like ours', body: 'User-agent: laitier\nDisallow: /', url: '/a', allowed: true },
+    { name: 'names are compared without case', body: 'USER-AGENT: LaIt\nDISALLOW: /a', url: '/a', allowed: false },
+    {
+      name: 'several names share a group',
+      body: 'User-agent: a\nUser-agent: lait\nDisallow: /a',
+      url: '/a',
+      allowed: false,
+    },
+    {
+      name: 'robots.txt itself is always allowed',
+      body: 'User-agent: *\nDisallow: /',
+      url: '/robots.txt',
+      allowed: true,
+    },
     { name: 'comments', body: 'User-agent: * # all\nDisallow: /a # this', url: '/a', allowed: false },
   ];
   for (const { name, body, url, allowed } of cases) {
@@ -132,6 +164,66 @@ describe('robots.txt rules', () => {
     assert.equal(rules.contentUsage('https://a.example/x'), 'train-ai=y');
     assert.equal(rules.contentUsage('https://a.example/art/x'), 'train-ai=n');
   });
+});
+
+for (const { name, body, url, usage } of [
+  {
+    name: 'Content-Signal',
+    body: 'User-agent: *\nContent-Signal: search=yes,ai-train=no',
+    url: '/a',
+    usage: 'search=yes,ai-train=no',
+  },
+  {
+    name: 'both kinds of one path',
+    body: 'User-agent: *\nContent-Usage: train-ai=y\nContent-Signal: ai-train=no',
+    url: '/a',
+    usage: 'train-ai=y; ai-train=no',
+  },
+  {
+    name: 'the longer path',
+    body: 'User-agent: *\nContent-Usage: train-ai=n\nContent-Usage: /art/* train-ai=y',
+    url: '/art/1',
+    usage: 'train-ai=y',
+  },
+  {
+    name: 'a path with an end',
+    body: 'User-agent: *\nContent-Usage: /*.jpg$ train-ai=n',
+    url: '/a.jpg?x',
+    usage: null,
+  },
+  {
+    name: 'our group before that of all',
+    body: 'User-agent: *\nContent-Usage: train-ai=n\nUser-agent: lait\nContent-Usage: train-ai=y',
+    url: '/a',
+    usage: 'train-ai=y',
+  },
+  { name: 'nothing', body: 'User-agent: *\nDisallow: /b', url: '/a', usage: null },
+]) {
+  test(`usage preferences: ${name}`, () =>
+    assert.equal(parseRobots('https://a.example', body).contentUsage(`https://a.example${url}`), usage));
+}
+
+test('a crawl comes back to a host whose robots.txt answered 429', async (t) => {
+  let asked = 0;
+  const site = await startSite({
+    routes: {
+      '/robots.txt': (_req, res) => {
+        asked += 1;
+        if (asked === 1) res.writeHead(429, { 'retry-after': '1' }).end();
+        else res.end('User-agent: *\nDisallow: /no');
+      },
+      '/': '<p>Nothing but a text.</p>',
+    },
+  });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, render: 'never' }, corpus);
+  assert.equal(asked, 2);
+  assert.equal(site.hits.get('/'), 1);
+  assert.deepEqual(corpus.pages(), { '/': 'fetched' });
 });
 
 test('an image host has its own robots.txt', async (t) => {

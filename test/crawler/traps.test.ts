@@ -1,10 +1,32 @@
-/** Traps end in a reason: what a crawl records of links that it does not follow. */
+/** Traps end in a reason: what is told from a URL alone, and what a crawl records of links that it does not follow. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
-import { mostQueries } from '../../crawler/traps.ts';
+import { mostQueries, trapReason } from '../../crawler/traps.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { startSite } from '../helpers/site.ts';
+
+describe('traps', () => {
+  const now = new Date('2026-01-01');
+  for (const { path, reason } of [
+    { path: '/2024/05/articles/some-title', reason: null },
+    { path: '/a/a/b', reason: null },
+    { path: '/a/b/a/b/a/b', reason: 'trap-repeating-path' },
+    { path: '/x/y/x/z/x/w/x/', reason: 'trap-repeating-path' },
+    {
+      path: `/${'a1/b2/c3/d4/e5/f6/'.split('').join('')}${Array.from({ length: 20 }, (_, i) => `s${i}`).join('/')}`,
+      reason: 'trap-deep-path',
+    },
+    { path: `/p?${Array.from({ length: 13 }, (_, i) => `k${i}=1`).join('&')}`, reason: 'trap-many-parameters' },
+    { path: '/p?f=1&f=2&f=3&f=4', reason: 'trap-repeating-parameter' },
+    { path: '/calendar/2031/05/', reason: 'trap-calendar' },
+    { path: '/events?month=1802-03', reason: 'trap-calendar' },
+    { path: '/calendar/2026/05/', reason: null },
+    { path: '/history/1802/03/', reason: null },
+  ]) {
+    test(path.slice(0, 50), () => assert.equal(trapReason(`https://a.example${path}`, now), reason));
+  }
+});
 
 const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
 

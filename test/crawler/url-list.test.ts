@@ -1,4 +1,4 @@
-/** Pairs that do not come from a crawl of pages: lists of URLs and web archives. */
+/** Lists of URLs with captions, in each form that img2dataset takes. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,10 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteFile } from 'hyparquet-writer';
-import { WARCRecord, WARCSerializer } from 'warcio';
 import { crawl } from '../../crawler/crawl.ts';
 import { importUrlList } from '../../crawler/url-list.ts';
-import { importWarc } from '../../crawler/warc.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
@@ -117,45 +115,4 @@ describe('lists of URLs', () => {
       await assert.rejects(importUrlList({ corpusDir: corpus.dir, file: join(folder, name) }, corpus), UserError);
     });
   }
-});
-
-test('a WARC file goes through the same extraction', async (t) => {
-  const corpus = temporaryCorpus();
-  t.after(() => corpus.remove());
-  const html = (n: number, extra = ''): string =>
-    `${extra}<title>Page ${n}</title><main><h1>Archive</h1><p><img src="/${n === 1 ? 'a' : 'b'}.jpg" alt="An archived picture ${n}"></p></main>`;
-  const record = (url: string, type: string, body: string, headers: Record<string, string> = {}) =>
-    WARCRecord.create(
-      {
-        url,
-        date: '2024-01-02T03:04:05Z',
-        type: 'response',
-        warcVersion: 'WARC/1.0',
-        statusline: 'HTTP/1.1 200 OK',
-        httpHeaders: { 'Content-Type': type, ...headers },
-      },
-      (async function* () {
-        yield Buffer.from(body);
-      })(),
-    );
-  const records = [
-    record(`${site.url}/1.html`, 'text/html; charset=utf-8', html(1)),
-    record(`${site.url}/2.html`, 'text/html', html(2), { 'X-Robots-Tag': 'noai' }),
-    record(`${site.url}/3.css`, 'text/css', 'p {}'),
-  ];
-  const parts = await Promise.all(records.map((one) => WARCSerializer.serialize(one, { gzip: true })));
-  const file = join(folder, 'x.warc.gz');
-  writeFileSync(file, Buffer.concat(parts));
-  assert.deepEqual(await importWarc({ corpusDir: corpus.dir, file }, corpus), {
-    records: 3,
-    pages: 2,
-    refused: 1,
-    images: 1,
-  });
-  await crawl({ ...own, seeds: [], corpusDir: corpus.dir }, corpus);
-  assert.deepEqual(corpus.pages(), { '/1.html': 'fetched', '/2.html': 'rights-noai' });
-  assert.deepEqual(corpus.pairs(), [
-    '/a.jpg | alt | An archived picture 1 | /1.html',
-    '/a.jpg | heading | Archive | /1.html',
-  ]);
 });

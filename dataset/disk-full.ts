@@ -1,0 +1,23 @@
+/**
+ * What the system and SQLite say when there is no more room: a full disk, a quota, a limit on the size of files
+ * (`ulimit -f`). SQLite reports the last two, and a memory map it cannot grow, as input/output errors.
+ */
+const codes = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EFBIG',
+  'SQLITE_FULL',
+  'SQLITE_IOERR_WRITE',
+  'SQLITE_IOERR_FSYNC',
+  'SQLITE_IOERR_SHMSIZE',
+  'SQLITE_IOERR_TRUNCATE',
+]);
+
+/** The code by which an error, or what caused it, says that nothing more can be written; null when it says something else. */
+export function diskFullCode(error: unknown): string | null {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string' && codes.has(code)) return code;
+  }
+  return null;
+}
