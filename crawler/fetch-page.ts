@@ -3,12 +3,13 @@
 import type { FoundImage, PageRecord } from '../dataset/ledger.ts';
 import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
-import { extractPage, type Page, type RefusedImage } from './extract.ts';
+import { extractPage, type Page } from './extract.ts';
 import type { Fetched, Fetcher, Headers } from './fetch.ts';
 import type { Claim, Host, NewUrl } from './frontier.ts';
 import { needsBrowser } from './needs-browser.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
+import type { RefusedImage } from './page-images.ts';
 import { bodyHash, nextIntervalMs, type Revisit } from './revisit.ts';
 import { rightsOf } from './rights.ts';
 import type { SitemapTexts } from './sitemap.ts';
