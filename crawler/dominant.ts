@@ -71,7 +71,7 @@ const advertSizes = new Set(
 );
 
 const furnitureWord =
-  /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|banners?|pixel|spacer|blank|badges?|bullet|arrows?|emojis?|smil(?:ey|ies)|spinner|loader|loading|placeholder|divider|separator|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|promo|widgets?|counter|flags?|rating|stars?|thumbsup|powered)(?:[^a-z]|$)/;
+  /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|banners?|spacer|blank|badges?|bullet|arrows?|emojis?|smil(?:ey|ies)|spinner|loader|loading|placeholder|divider|separator|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|promo|widgets?|counter|flags?|rating|stars?|thumbsup|powered)(?:[^a-z]|$)/;
 const advertName = /(?:^|[^0-9])(\d{2,4})x(\d{2,4})(?:[^0-9]|$)/;
 
 /** As a class these say that it is furniture; wrappers of lazy images are called placeholders, those of page builders widgets. */

@@ -5,14 +5,14 @@ import { isImageFile } from './image-sources.ts';
 import type { Candidate } from './survey.ts';
 import { isElement } from './texts.ts';
 
-/** Where an image leads. */
+/** Where an image leads; to the page that it stands on leads a logo. */
 export function linkKind(target: string | null, pageUrl: string): ImageFeatures['link'] {
   if (target === null) return 'none';
   if (isImageFile(target)) return 'image';
   const [to, from] = [new URL(target), new URL(pageUrl)];
   if (to.hostname !== from.hostname) return 'other-site';
   const isHome = /^\/(?:index\.\w+|home\/?)?$/.test(to.pathname) && to.search === '';
-  return isHome && from.pathname !== to.pathname ? 'home' : 'same-site';
+  return isHome || to.href === from.href ? 'home' : 'same-site';
 }
 
 /** The features of an image on the page, but for what the rest of the page says of it. */

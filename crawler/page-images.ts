@@ -58,7 +58,8 @@ export function pageImages(page: Survey, pageUrl: string): PageImages {
   for (const candidate of page.candidates) {
     const { element, around } = candidate;
     const link = around.link?.attribs;
-    const target = link?.href === undefined ? null : normaliseUrl(link.href, base);
+    // A link to a place on the page is a script's: it opens or turns something.
+    const target = link?.href === undefined || link.href.startsWith('#') ? null : normaliseUrl(link.href, base);
     const full = imageLink(target, candidate.url, element.attribs, link);
     const url = full ?? candidate.url;
     const features = featuresOf(candidate, {

@@ -50,6 +50,12 @@ const cases: { name: string; image: Partial<ImageFeatures>; score: number; reaso
     reason: 'decoration-icon-name',
   },
   {
+    name: 'a picture that shows pixels',
+    image: { inMain: true, url: 'https://a.example/erode-pixel.png' },
+    score: 3,
+    reason: null,
+  },
+  {
     name: 'a word that begins like one',
     image: { inMain: true, url: 'https://a.example/notebook.png' },
     score: 3,

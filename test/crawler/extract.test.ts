@@ -148,6 +148,12 @@ describe('what is furniture', () => {
       html: '<div><a href="/"><img src="/img/site-logo.png" alt="Home"></a></div>',
       reason: 'decoration-home-link',
     },
+    {
+      name: 'a logo that leads to the page it stands on',
+      html: '<div><a href="page.html"><img src="image_right.png" alt="Documentation Site"></a></div>',
+      reason: 'decoration-home-link',
+    },
+    { name: 'a picture that a script enlarges', html: `<div><a href="#">${photo}</a></div>`, reason: null },
     { name: 'empty alt', html: '<p><img src=photo.jpg alt=""></p>', reason: 'decoration-empty-alt' },
     {
       name: 'presentation',
