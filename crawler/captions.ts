@@ -3,9 +3,9 @@
  * caption to the image just before it, and a table of pictures may have its captions in the row below.
  */
 import type { Element } from 'domhandler';
+import type { Candidate } from './candidate.ts';
 import type { PartWords } from './page-parts.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
-import type { Candidate } from './survey.ts';
 import { isElement, textOf } from './texts.ts';
 import { hasImage } from './walk.ts';
 

@@ -1,9 +1,9 @@
 /** Every text of a page that may describe an image, with its source. */
 import type { Element } from 'domhandler';
 import type { SourcedText, TextSource } from '../dataset/pair.ts';
+import type { Candidate } from './candidate.ts';
 import { captionOf, longestCaption } from './captions.ts';
 import { isParagraph } from './paragraphs.ts';
-import type { Candidate } from './survey.ts';
 import { cleanText, isElement, isInline, textOf } from './texts.ts';
 
 /** Of the text around an image this much may still be about it; LAION drops texts above 2,000 characters. */

@@ -3,6 +3,7 @@
  * walk each. What is found is judged afterwards, when the whole page is known.
  */
 import type { Element } from 'domhandler';
+import type { Candidate } from './candidate.ts';
 import { captionKind, noteCaption } from './captions.ts';
 import { backgroundUrl, bestImageUrl, isImageFile, isSupportedSource } from './image-sources.ts';
 import { openPartReader } from './page-parts.ts';
@@ -19,19 +20,6 @@ export interface PageLink {
   readonly url: string;
   /** The page asks crawlers not to follow it. */
   readonly nofollow: boolean;
-}
-
-/** An image element, or a link to an image, and where it stands. */
-export interface Candidate {
-  readonly url: string;
-  readonly element: Element;
-  readonly around: Surroundings;
-  readonly heading: Element | null;
-  /** The paragraphs before and after, up to a heading. */
-  readonly before: Element | null;
-  after: Element | null;
-  /** A caption that stands beside it without a figure around both. */
-  caption: Element | null;
 }
 
 export interface Survey {
