@@ -33,11 +33,22 @@ const html = Array.from({ length: pages }, (_, n) => {
 });
 const jpegs = await Promise.all(Array.from({ length: 20 }, (_, seed) => picture(seed, { width: 512, height: 384 })));
 
+/** The picture with a comment of its own (a COM segment), so that no two images have the same bytes. */
+function distinct(jpeg: Buffer, name: string): Buffer {
+  const comment = Buffer.from(`\xff\xfe\0\0${name}`, 'latin1');
+  comment.writeUInt16BE(comment.length - 2, 2);
+  return Buffer.concat([jpeg.subarray(0, 2), comment, jpeg.subarray(2)]);
+}
+
 const server = createServer((req, res) => {
   const path = req.url ?? '/';
   const page = /^\/p(\d+)\.html/.exec(path);
   const image = /^\/i(\d+)-(\d+)\.jpg/.exec(path);
-  const body = page ? html[Number(page[1])] : image ? jpegs[(Number(image[1]) * 6 + Number(image[2])) % 20] : undefined;
+  const body = page
+    ? html[Number(page[1])]
+    : image
+      ? distinct(jpegs[(Number(image[1]) * 6 + Number(image[2])) % 20]!, path)
+      : undefined;
   const answer = (): void => {
     if (!body) res.writeHead(404, { 'content-length': 0 }).end();
     else

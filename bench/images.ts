@@ -1,8 +1,12 @@
 /**
- * Images a second: a list of URLs on a generated site through `importUrlList` and `crawl` (robots.txt, rights, real decode,
- * SHA-256, perceptual hash, raw segments, ledger), beside img2dataset storing originals (re-encoding switched off).
- *   node --import tsx bench/images.ts [IMAGES=2000] [PYTHON]
- * PYTHON is an interpreter that has img2dataset; without it lait runs alone.
+ * Images a second, beside img2dataset on the same list of URLs, each image with bytes of its own:
+ * - originals: `importUrlList` and `crawl` (robots.txt, rights, full decode, SHA-256, perceptual hash, raw segments, ledger)
+ *   against img2dataset with re-encoding switched off, which neither decodes nor hashes;
+ * - 256 pixels: the same crawl and then an export of JPEGs of quality 95 with a shorter side of 256, against img2dataset
+ *   making those.
+ *   node --import tsx bench/images.ts [IMAGES=2000] [PYTHON] [ROUNDS=3]
+ * PYTHON is an interpreter that has img2dataset; without it lait runs alone. Rounds alternate; medians are compared. The
+ * time of img2dataset is its own, without the start of Python; its CPU time is that of all its processes.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,19 +14,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
 import { importUrlList } from '../crawler/url-list.ts';
+import { exportShards } from '../dataset/export.ts';
+import { markFinished, recipeId, recordJudgements } from '../dataset/judgements.ts';
 import { Ledger } from '../dataset/ledger.ts';
 import { openRawStore } from '../dataset/raw-store.ts';
 
-const [images, python] = [Number(process.argv[2] ?? 2000), process.argv[3]];
+const [images, python, rounds] = [Number(process.argv[2] ?? 2000), process.argv[3], Number(process.argv[4] ?? 3)];
 const home = join(import.meta.dirname, '..');
 const work = mkdtempSync(join(tmpdir(), 'lait-images-'));
 const site = spawn(
   process.execPath,
   ['--import', 'tsx', join(home, 'bench/crawl-site.ts'), String(Math.ceil(images / 6))],
-  {
-    cwd: home,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  },
+  { cwd: home, stdio: ['pipe', 'pipe', 'inherit'] },
 );
 const url = await new Promise<string>((resolve) => site.stdout.once('data', (line) => resolve(String(line).trim())));
 const list = join(work, 'list.csv');
@@ -32,40 +35,110 @@ const rows = Array.from(
 );
 writeFileSync(list, `url,caption\n${rows.join('\n')}\n`);
 
-const corpusDir = join(work, 'corpus');
-const ledger = Ledger.open(corpusDir);
-const raw = openRawStore(corpusDir);
-let startMs = performance.now();
-const cpu = process.cpuUsage();
-await importUrlList({ corpusDir, file: list }, { ledger });
-const summary = await crawl(
-  { seeds: [], corpusDir, allowPrivate: true, minDelayMs: 0, concurrency: 32 },
-  { ledger, raw },
-);
-const seconds = (performance.now() - startMs) / 1000;
-const used = process.cpuUsage(cpu);
-raw.close();
-ledger.close();
-const cpuSeconds = (used.user + used.system) / 1e6;
-console.log(
-  `lait         ${summary.images.success} images  ${(images / seconds).toFixed(0)} images/s  ${(images / cpuSeconds).toFixed(0)} images/CPU s`,
-);
+interface Timed {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
 
-if (python !== undefined) {
-  const script = `
-import json, resource, sys
+async function timed(run: () => Promise<unknown>): Promise<Timed> {
+  const startMs = performance.now();
+  const before = process.cpuUsage();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: (performance.now() - startMs) / 1000, cpuSeconds: (user + system) / 1e6 };
+}
+
+/** Crawls the list into a new corpus and exports it. */
+async function lait(corpusDir: string): Promise<{ readonly crawled: Timed; readonly exported: Timed }> {
+  const ledger = Ledger.open(corpusDir);
+  const raw = openRawStore(corpusDir);
+  const crawled = await timed(async () => {
+    await importUrlList({ corpusDir, file: list }, { ledger });
+    const summary = await crawl(
+      { seeds: [], corpusDir, allowPrivate: true, minDelayMs: 0, concurrency: 32 },
+      { ledger, raw },
+    );
+    if (summary.images.success !== images) throw new Error(`${summary.images.success} of ${images} images`);
+  });
+  const ids = ledger.db.prepare('SELECT id FROM pairs').pluck().all() as string[];
+  const recipe = recipeId(ledger, [{ name: 'text/any', stage: 'text', settings: {} }]);
+  recordJudgements(
+    ledger,
+    recipe,
+    ids.map((id) => ({ id, droppedBy: null, reason: null })),
+  );
+  markFinished(ledger, recipe, true);
+  raw.close();
+  ledger.close();
+  const exported = await timed(() =>
+    exportShards({ corpusDir, encode: 'jpeg', resize: 'keep_ratio', sizePx: 256, quality: 95, samplesPerShard: 1000 }),
+  );
+  return { crawled, exported };
+}
+
+const script = `
+import resource, sys, time
 from img2dataset import download
 if __name__ == "__main__":
+    reencode = dict(image_size=256, resize_mode="keep_ratio", encode_format="jpg", encode_quality=95)
+    start = time.perf_counter()
     download(url_list=sys.argv[1], input_format="csv", url_col="url", caption_col="caption", output_folder=sys.argv[2],
-        output_format="webdataset", disable_all_reencoding=True, processes_count=2, thread_count=32,
-        number_sample_per_shard=1000, enable_wandb=False, retries=0)
+        output_format="webdataset", processes_count=2, thread_count=32, number_sample_per_shard=1000, enable_wandb=False,
+        retries=0, **(reencode if sys.argv[3] == "256" else dict(disable_all_reencoding=True)))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print("seconds", time.perf_counter() - start, "cpu", sum(one.ru_utime + one.ru_stime for one in used))
 `;
-  writeFileSync(join(work, 'i2d.py'), script);
-  startMs = performance.now();
-  execFileSync(python, [join(work, 'i2d.py'), list, join(work, 'out')], { stdio: 'ignore' });
-  console.log(
-    `img2dataset  ${(images / ((performance.now() - startMs) / 1000)).toFixed(0)} images/s, start-up included`,
-  );
+writeFileSync(join(work, 'i2d.py'), script);
+
+function img2dataset(mode: 'original' | '256'): Timed {
+  const out = join(work, 'out');
+  const printed = execFileSync(python!, [join(work, 'i2d.py'), list, out, mode], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  rmSync(out, { recursive: true });
+  const [, seconds, cpuSeconds] = /seconds ([\d.]+) cpu ([\d.]+)/.exec(printed)!.map(Number);
+  return { seconds: seconds!, cpuSeconds: cpuSeconds! };
+}
+
+const runs = new Map<string, Timed[]>();
+const add = (name: string, ...parts: readonly Timed[]): void => {
+  const sum = (key: keyof Timed): number => parts.reduce((total, part) => total + part[key], 0);
+  const known = runs.get(name) ?? [];
+  runs.set(name, [...known, { seconds: sum('seconds'), cpuSeconds: sum('cpuSeconds') }]);
+};
+for (let round = 0; round < rounds; round++) {
+  const corpusDir = join(work, `corpus-${round}`);
+  const { crawled, exported } = await lait(corpusDir);
+  rmSync(corpusDir, { recursive: true });
+  add('lait, originals', crawled);
+  if (python !== undefined) add('img2dataset, originals', img2dataset('original'));
+  add('lait, originals and 256 px', crawled, exported);
+  if (python !== undefined) add('img2dataset, 256 px', img2dataset('256'));
+}
+const median = (name: string, key: keyof Timed): number => {
+  const values = runs.get(name)!.map((run) => run[key]);
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+};
+console.table(
+  Object.fromEntries(
+    [...runs.keys()].map((name) => [
+      name,
+      {
+        'images/s': Math.round(images / median(name, 'seconds')),
+        'images/CPU s': Math.round(images / median(name, 'cpuSeconds')),
+      },
+    ]),
+  ),
+);
+if (python !== undefined) {
+  for (const [ours, theirs] of [
+    ['lait, originals', 'img2dataset, originals'],
+    ['lait, originals and 256 px', 'img2dataset, 256 px'],
+  ] as const) {
+    const ratio = (key: keyof Timed): string => (median(theirs, key) / median(ours, key)).toFixed(2);
+    console.log(`${ours}: ${ratio('seconds')} of img2dataset's images/s, ${ratio('cpuSeconds')} of its images/CPU s`);
+  }
 }
 site.stdin.end();
 rmSync(work, { recursive: true });

@@ -71,8 +71,18 @@ const advertSizes = new Set(
 );
 
 const furnitureWord =
-  /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|banners?|pixel|spacer|blank|badges?|bullet|arrows?|emojis?|smil(?:ey|ies)|spinner|loader|loading|placeholder|divider|separator|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|promo|widgets?|counter|flags?|rating|stars?|thumbsup|powered)(?:[^a-z]|$)/;
+  /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|banners?|spacer|blank|badges?|bullet|arrows?|emojis?|smil(?:ey|ies)|spinner|loader|loading|placeholder|divider|separator|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|promo|widgets?|counter|flags?|rating|stars?|thumbsup|powered)(?:[^a-z]|$)/;
 const advertName = /(?:^|[^0-9])(\d{2,4})x(\d{2,4})(?:[^0-9]|$)/;
+
+/** As a class these say that it is furniture; wrappers of lazy images are called placeholders, those of page builders widgets. */
+const furnitureClass =
+  /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|pixel|spacer|badges?|bullet|emojis?|smil(?:ey|ies)|spinner|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|flags?|rating|stars?|latex|tex|math|equation|mwe-math\S*)(?:[^a-z]|$)/;
+/** The icons of documentation: admonitions (DocBook, AsciiDoc) and buttons; the whole of a name. */
+const iconName =
+  /^(?:note|tip|hint|warning|caution|important|danger|info|next|prev|previous|up|home|toc|back|forward|top|search|print|rss|feed|close|menu|edit|external|link|email|mail|pdf|download|draft)(?:[-_]?\d{0,3})\.[a-z]{3,4}$/;
+/** Hosts of nothing but counters, adverts, avatars and badges. */
+const furnitureHost =
+  /(?:^|\.)(?:gravatar\.com|shields\.io|badge\.fury\.io|doubleclick\.net|googlesyndication\.com|google-analytics\.com|scorecardresearch\.com|statcounter\.com|quantserve\.com|feedburner\.com|2mdn\.net|amazon-adsystem\.com)$/;
 
 /** Judges one image of a page; pure. */
 export function judgeImage(image: ImageFeatures): Judgement {
@@ -85,13 +95,13 @@ export function judgeImage(image: ImageFeatures): Judgement {
 
   if (image.inFigure) score += 3;
   if (image.hasCaption) score += 2;
-  if (image.inMain) score += 2;
+  // An aside of the article is still an aside.
+  if (image.inMain && image.region === null) score += 2;
   if (image.isShared) score += 3;
   if (image.link === 'image') score += 2;
   if (image.alt !== null && words(image.alt) >= 3) score += 1;
 
-  if (image.region)
-    against(regionWeight[image.region] + (image.inMain && image.region === 'aside' ? 2 : 0), image.region);
+  if (image.region) against(regionWeight[image.region], image.region);
   if (image.presentational) against(-4, 'presentational');
   // Many content systems fill in alt="" for want of a text, so that alone does not outweigh a figure.
   if (image.alt === '') against(-3, 'empty-alt');
@@ -107,20 +117,22 @@ export function judgeImage(image: ImageFeatures): Judgement {
   if (width !== null && height !== null && longer > 5 * shorter) against(-4, 'stripe-shape');
   if (width !== null && height !== null && advertSizes.has(`${width}x${height}`)) against(-5, 'advert-size');
 
-  const name = fileName(image.url);
+  const { hostname, pathname } = new URL(image.url);
+  const name = fileName(pathname);
   const named = advertName.exec(name);
   if (named && advertSizes.has(`${named[1]}x${named[2]}`) && /ad|banner|promo|sponsor/.test(name))
     against(-6, 'advert-name');
   if (furnitureWord.test(name)) against(-4, 'telling-name');
-  if (furnitureWord.test(image.classes)) against(-4, 'telling-class');
+  if (iconName.test(name)) against(-4, 'icon-name');
+  if (furnitureHost.test(hostname)) against(-6, 'telling-host');
+  if (furnitureClass.test(image.classes)) against(-4, 'telling-class');
   return score > 0 ? { content: true, score, reason: null } : { content: false, score, reason: worst.reason };
 }
 
 const words = (text: string): number => text.split(/\s+/).filter((word) => word !== '').length;
 
 /** The last path segment in lower case, camel case split; the folders before it name the site more often than the image. */
-function fileName(url: string): string {
-  const { pathname } = new URL(url);
+function fileName(pathname: string): string {
   const name = pathname.slice(pathname.lastIndexOf('/') + 1);
   return name.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
 }

@@ -3,12 +3,13 @@
 import type { FoundImage, PageRecord } from '../dataset/ledger.ts';
 import type { Renderer } from './browser.ts';
 import { decodeText } from './charset.ts';
-import { extractPage, type Page, type RefusedImage } from './extract.ts';
+import { extractPage, type Page } from './extract.ts';
 import type { Fetched, Fetcher, Headers, NotFetched } from './fetch.ts';
 import type { Claim, Host, NewUrl } from './frontier-schema.ts';
 import { needsBrowser } from './needs-browser.ts';
 import type { OriginRules } from './origin-rules.ts';
 import type { Outcome } from './outcome.ts';
+import type { RefusedImage } from './page-images.ts';
 import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
 import { bodyHash, nextIntervalMs, type Revisit } from './revisit.ts';
 import { rightsOf } from './rights.ts';

@@ -1,7 +1,7 @@
 /** What became of one claimed URL: everything that is to be committed to raw store, ledger and frontier. */
 import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../dataset/ledger.ts';
-import type { RefusedImage } from './extract.ts';
 import type { Claim, NewUrl } from './frontier-schema.ts';
+import type { RefusedImage } from './page-images.ts';
 import type { Revisit } from './revisit.ts';
 import type { SitemapTexts } from './sitemap.ts';
 
