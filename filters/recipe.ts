@@ -66,7 +66,7 @@ const lait = {
   maxChars: 1000, //                           COYO
   maxSymbolShare: 0.3 as number | null, //     OBELICS
   maxRepetition: 0.2 as number | null, //      CC12M
-  maxRareShare: 0.3 as number | null, //       ours (LAIT: "high out-of-vocabulary ratio"); judged when words are given
+  maxRareShare: 0.3 as number | null, //       ours (LAIT: "high out-of-vocabulary ratio"); words from 20 occurrences: CC12M
   webPhrases: true, //                         CC3M: boilerplate, file names
   urlWords: true, //                           OBELICS, MMC4: words in addresses
   unsafeWords: true, //                        LAIT: spam and porn words
@@ -160,8 +160,8 @@ export type Preset = keyof typeof presets;
 
 export interface RecipeOptions extends Partial<RecipeNumbers> {
   readonly preset?: Preset;
-  /** Words for the rare-words rule, see `corpusWords`. */
-  readonly knownWords?: KnownWords;
+  /** Words for the rare-words rule, see `corpusWords`; asked for when the rule is in the recipe. */
+  readonly knownWords?: () => KnownWords;
   /** Models, made by the command line from `model/`. */
   readonly unsafe?: ImageScorer;
   readonly photo?: ImageScorer;
@@ -195,9 +195,9 @@ export function recipe({
       ...given(set.maxRepetition, (maxShare) => textRepetition({ maxShare })),
       ...(set.unsafeWords ? [textUnsafeWords({ languages })] : []),
       ...(set.contacts === 'drop' ? [textPersonal()] : []),
-      ...given(knownWords && set.maxRareShare, (maxShare) => textRareWords(knownWords!, { maxShare })),
       ...(set.pageLanguage ? [pageLanguage({ languages })] : []),
       textLanguage({ languages }),
+      ...given(knownWords && set.maxRareShare, (maxShare) => textRareWords(knownWords!(), { maxShare })),
       ...(set.nounAndDeterminer ? [textGrammar()] : []),
     ],
     image: [
