@@ -97,8 +97,7 @@ describe('two textbooks', () => {
     assert.deepEqual([contents.length, wanted.length, found.length, survivors.length], [41, 31, 31, 31]);
     assert.deepEqual(reasons(funnel), {
       'text/length:too-few-words': 20,
-      'text/unsafe-words:unsafe-word': 1, // a caption about the division of labour between the sexes
-      'page/language:is-es': 28,
+      'page/language:is-es': 29,
       'image/size:too-small': 7,
       'corpus/best-text:better-text': 72,
     });

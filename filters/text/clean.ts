@@ -16,7 +16,7 @@ export interface Cleaner {
 }
 
 export interface CleanOptions {
-  /** Crop phrases about the page, addresses, and credits of photographers. */
+  /** Crop phrases about the page, addresses, credits, and numbers of figures. */
   readonly crop?: boolean;
   /** Cut a text with more words or characters than these after a sentence; null leaves it as it is. */
   readonly firstSentences?: { readonly maxWords: number; readonly maxChars: number } | null;
@@ -45,6 +45,9 @@ const inBrackets =
   /\((?:(?:(?:photo|image|picture) )?(?:credits?|attributions?|source)|photo(?:graph)?|créditos?|atribución|crédits?|foto|bildnachweis|quelle)(?:[:,]| a: )(?:[^()]|\((?:[^()]|\([^()]{0,300}\)){0,300}\)){0,3000}\)|\((?:(?:photo(?:graph)?|image|picture) (?:by|courtesy of)|courtesy of) [^()]{1,200}\)/giu;
 const atTheEnd =
   /(?<=[.!?…”"»)|–—] ?)(?:(?:photo(?:graph)?s?|images?|pictures?|illustrations?)(?: credits?:?| courtesy of| by|:) |(?:credits?|source): |courtesy of |(?:copyright )?© )(?:[^.|]|(?<=\b\p{L})\.){1,80}\.?$/iu;
+/** "Figure 12.31.", "6.11.3.": where a book numbers its figures and sections. Ours, from Debian's and GIMP's manuals. */
+const numbering =
+  /^(?:(?:fig(?:ure|ura|\.)?|abb(?:ildung|\.)?|table|tabla|tabelle) \d{1,3}(?:[.–-]\d{1,3}){0,4}[.:]?|\d{1,3}(?:\.\d{1,3}){0,4}[.:]) (?=\S)/iu;
 /** Lone surrogates, controls, soft hyphens, direction marks, byte order marks, private use, replacement characters. */
 const invisible =
   /[\p{Cs}\p{Co}\p{Cn}\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffc\ufffd]/gu;
@@ -66,6 +69,7 @@ export const textClean = (options: CleanOptions = {}): Cleaner => {
       t = t.replace(address, '').replace(phrases, '').replace(inBrackets, '').replace(atTheEnd, '');
     }
     t = t.replace(emptyBrackets, '').replace(space, ' ');
+    if (settings.crop) t = t.replace(numbering, '');
     if (settings.maskContacts) t = maskContacts(t);
     if (settings.maskPersons) t = maskPersons(t);
     t = t.replace(edges, '');

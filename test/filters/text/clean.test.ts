@@ -40,6 +40,15 @@ describe('text/clean', () => {
     ['A boat. Photo by Ann. It is red.', 'A boat. Photo by Ann. It is red.'],
     ['Boas is credited with this. (He was 57.)', 'Boas is credited with this. (He was 57.)'],
     ['A bank (credit union) in town', 'A bank (credit union) in town'],
+    // Numbers of figures and sections, not of things.
+    ['Figure 12.31. The main keyboard', 'The main keyboard'],
+    ['Fig. 3: A red boat', 'A red boat'],
+    ['6.11.3. An example', 'An example'],
+    ['3. Use notes', 'Use notes'],
+    ['3 men in a boat', '3 men in a boat'],
+    ['3.5 m of rope', '3.5 m of rope'],
+    ['Figure skating in a rink', 'Figure skating in a rink'],
+    ['Figure 9', 'Figure 9'],
     // Unclosed: as it is.
     ['A red boat (credit: A. Smith', 'A red boat (credit: A. Smith'],
   ] as const) {
