@@ -1,8 +1,8 @@
 /**
- * The pictures of docs/filters.md: for each rule, real examples that it keeps and drops, from crawled corpora that `lait filter`
- * has judged. Each rule of the `lait` recipe, and CC12M's grammar, is asked about every pair by itself, whatever other rules say; scored
- * rules are asked about the scores in the ledger, and corpus rules show what the ledger says. Writes one WebP a rule and prints how many
- * pairs each drops and why.
+ * The pictures of docs/filters.md: for each rule, real examples that it keeps and drops, from crawled corpora that `lait
+ * filter` has judged. Each rule of the `lait` recipe, and CC12M's grammar, is asked about every pair by itself, whatever
+ * other rules say (text rules about those in the wanted language); scored rules are asked about the scores in the ledger,
+ * and corpus rules show what the ledger says. Writes one WebP a rule and prints how many pairs each drops and why.
  *
  *     node --import tsx bench/rule-examples.ts CORPUS… --out docs/filters
  */
@@ -154,7 +154,21 @@ const knownWords = () => {
   return { source: 'the corpora', knows: (word: string) => words.some(({ knows }) => knows(word)) };
 };
 const made = recipe({ knownWords, nounAndDeterminer: true });
-for (const rule of [...made.text, ...made.image]) {
+/** Rules about words are asked about texts in the wanted language only, or another language's words would be their drops. */
+const languageRules = made.text.filter(({ name }) => name.endsWith('/language'));
+const wanted: Row[] = [];
+for (const row of rows) {
+  const verdicts = await Promise.all(languageRules.map((rule) => rule.judge(row)));
+  if (verdicts.every(({ keep }) => keep)) wanted.push(row);
+}
+for (const rule of made.text) {
+  const all: Example[] = [];
+  for (const row of rule.name.startsWith('text/') && !languageRules.includes(rule) ? wanted : rows) {
+    all.push({ row, reason: reasonOf(await rule.judge(row)) });
+  }
+  await show(rule.name, all);
+}
+for (const rule of made.image) {
   const all: Example[] = [];
   for (const row of rows) all.push({ row, reason: reasonOf(await rule.judge(row)) });
   await show(rule.name, all);
