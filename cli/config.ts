@@ -59,6 +59,12 @@ const filter = z.strictObject({
     .default('lait')
     .meta({ description: 'whose rules and thresholds; each key below replaces one of them' }),
   languages: z.array(z.string().length(2)).min(1).optional().meta({ description: 'ISO 639-1 codes (lait: en)' }),
+  allowHosts: z.array(z.string()).optional().meta({ description: 'keep pairs of pages on these hosts only' }),
+  denyHosts: z.array(z.string()).optional().meta({ description: 'drop pairs of pages on these hosts' }),
+  vocabulary: z
+    .string()
+    .optional()
+    .meta({ description: "words that are not rare: a tokenizer.json or vocab.txt (en: WordNet's words)" }),
   minSidePx: z.int().min(1).optional().meta({ description: 'least width and height (lait: 301)' }),
   maxAspectRatio: z.number().min(1).optional().meta({ description: 'longest over shortest side at most (lait: 3)' }),
   minBytes: z.int().min(0).optional().meta({ description: 'bytes of an image file at least (lait: 5000)' }),

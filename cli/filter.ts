@@ -3,6 +3,7 @@ import type { Funnel } from '../dataset/judgements.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import type { CommandContext } from './command.ts';
+import { knownWords } from './known-words.ts';
 import { openLedger } from './open-ledger.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
@@ -14,7 +15,7 @@ export async function filter({ corpusDir, settings, signal }: CommandContext<'fi
   try {
     const result = await screen({
       ledger,
-      recipe: recipe({ ...given(settings), ...scorers }),
+      recipe: recipe({ ...given(settings), ...scorers, ...knownWords(ledger, settings) }),
       signal,
       onProgress: ({ stage, judged, total }) =>
         progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
@@ -56,6 +57,6 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
   return [...shown, ...(rest > 0 ? [`others ${count(rest)}`] : [])].join(', ');
 }
 
-/** Without the keys that have no value, which are the preset's, and those that name models. */
-const given = ({ unsafe, relevance, ...numbers }: CommandContext<'filter'>['settings']): RecipeOptions =>
+/** Without the keys that have no value, which are the preset's, and those that name models and files. */
+const given = ({ unsafe, relevance, vocabulary, ...numbers }: CommandContext<'filter'>['settings']): RecipeOptions =>
   Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));

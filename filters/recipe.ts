@@ -48,9 +48,16 @@ export interface Recipe {
   readonly corpus: readonly CorpusFilter[];
 }
 
-/** LAIT's steps with their numbers. `null` leaves a rule out. */
+/** More than the crawl keeps of a text (crawler/texts.ts): no limit. */
+const anyLength = 20_000;
+
+/** LAIT's steps with their numbers. `null` or `false` leaves a rule out. */
 const lait = {
-  languages: ['en'] as readonly string[], //   LAIT: every non-English page discarded
+  crop: true, //                               LAIT: bad spans inside a sentence; CC3M's phrases; credits ours
+  firstSentences: true, //                     LAIT: sentences are detected; a long text's first ones within maxWords
+  maskPersons: true, //                        CC12M (LAIT is silent): a name cannot be seen
+  languages: ['en'] as readonly string[], //   LAIT: English, told from the page's text (and here from the pair's)
+  pageLanguage: true, //                       LAIT: every non-English page discarded
   allowHosts: [] as readonly string[], //      any
   denyHosts: [] as readonly string[],
   minWords: 3, //                              COYO, CC12M
@@ -59,17 +66,18 @@ const lait = {
   maxChars: 1000, //                           COYO
   maxSymbolShare: 0.3 as number | null, //     OBELICS
   maxRepetition: 0.2 as number | null, //      CC12M
-  maxRareShare: 0.3 as number | null, //       ours (LAIT: "high out-of-vocabulary ratio"); judged when words are given
-  webPhrases: true, //                         CC3M: boilerplate, file names; OBELICS: words in addresses
+  maxRareShare: 0.3 as number | null, //       ours (LAIT: "high out-of-vocabulary ratio"); words from 20 occurrences: CC12M
+  webPhrases: true, //                         CC3M: boilerplate, file names
+  urlWords: true, //                           OBELICS, MMC4: words in addresses
   unsafeWords: true, //                        LAIT: spam and porn words
-  personalData: true, //                       CC12M, RedCaps; here the pair is dropped, not masked
+  contacts: 'drop' as 'drop' | 'mask' | null, // LAIT: spam; RedCaps masks handles
   nounAndDeterminer: false, //                 CC12M asks for both; LAIT does not
   formats: ['jpg', 'png', 'webp'] as readonly string[], // LAION, OBELICS
   minSidePx: 301, //                           LAIT: width and height > 300 px
   maxAspectRatio: 3 as number | null, //       COYO, DataComp
   minBytes: 5000, //                           LAION, COYO
-  maxPx: 89_478_484, //                        LAION
-  minEntropyBits: 2.5 as number | null, //       ours, see image/flat.ts
+  maxPx: 89_478_484, //                        LAION; in every preset, since more is a decompression bomb
+  minEntropyBits: 2.5 as number | null, //     ours, see image/flat.ts
   minSharpness: 60 as number | null, //        ours, see image/blur.ts
   maxUnsafe: 0.5, //                           COYO, LAION; judged when a model is given
   minPhoto: 0.5, //                            ours (LAIT: a binary classifier); judged when a model is given
@@ -84,53 +92,44 @@ const lait = {
 /** What an operator may set; what is left out is the preset's. */
 export type RecipeNumbers = Readonly<typeof lait>;
 
+/** What LAION and DataComp do not do. */
+const unfiltered = {
+  crop: false,
+  firstSentences: false,
+  maskPersons: false,
+  pageLanguage: false,
+  maxSymbolShare: null,
+  maxRepetition: null,
+  maxRareShare: null,
+  webPhrases: false,
+  urlWords: false,
+  unsafeWords: false,
+  contacts: null,
+  minEntropyBits: null,
+  minSharpness: null,
+  minPhoto: 0,
+  maxDuplicateBits: null, //   they know addresses and texts only
+  onePairPerImage: false,
+  maxImagesPerText: null,
+} as const;
+
 /** Other pipelines' published numbers, as far as they differ from `lait`'s. */
 export const presets = {
   lait: {},
   cc12m: {
+    firstSentences: false,
+    pageLanguage: false,
+    minChars: 1,
+    maxWords: 256, //          CC12M: 3 to 256 words
+    maxChars: anyLength,
+    maxSymbolShare: null,
+    urlWords: false,
+    contacts: 'mask', //       with the persons; CC12M tells of persons only
+    nounAndDeterminer: true,
     formats: ['jpg'],
     minSidePx: 401, //         CC12M: > 400 px
     maxAspectRatio: 2.5,
-    maxWords: 256,
-    maxChars: 2000,
-    nounAndDeterminer: true,
-    minEntropyBits: null,
-    minSharpness: null,
-    maxDuplicateBits: 0,
-  },
-  laion: {
-    minWords: 1,
-    minChars: 5, //            LAION: at least 5 characters
-    maxWords: 2000,
-    maxChars: 2000,
-    minSidePx: 1,
-    maxAspectRatio: null,
-    maxSymbolShare: null,
-    maxRepetition: null,
-    maxRareShare: null,
-    webPhrases: false,
-    unsafeWords: false,
-    personalData: false,
-    minEntropyBits: null,
-    minSharpness: null,
-    minPhoto: 0,
-    maxDuplicateBits: null, // LAION: addresses with texts only
-    onePairPerImage: false,
-    maxImagesPerText: null,
-  },
-  datacomp: {
-    minWords: 3, //            DataComp "basic": more than 2 words, more than 5 characters
-    maxWords: 2000,
-    maxChars: 2000,
-    minSidePx: 200,
-    maxAspectRatio: 3,
     minBytes: 0,
-    maxSymbolShare: null,
-    maxRepetition: null,
-    maxRareShare: null,
-    webPhrases: false,
-    unsafeWords: false,
-    personalData: false,
     minEntropyBits: null,
     minSharpness: null,
     minPhoto: 0,
@@ -138,14 +137,31 @@ export const presets = {
     onePairPerImage: false,
     maxImagesPerText: null,
   },
+  laion: {
+    ...unfiltered,
+    minWords: 1,
+    minChars: 5, //            LAION: at least 5 characters
+    maxWords: anyLength,
+    maxChars: 2000, //         LAION: 2,000 bytes are what its language model reads
+    minSidePx: 1,
+    maxAspectRatio: null,
+  },
+  datacomp: {
+    ...unfiltered, //          DataComp "basic": 3 words and 6 characters, as lait
+    maxWords: anyLength,
+    maxChars: anyLength,
+    minSidePx: 200,
+    minBytes: 0,
+    relevanceShare: 0.3, //    DataComp: the best 30 % by CLIP L/14
+  },
 } satisfies Record<string, Partial<RecipeNumbers>>;
 
 export type Preset = keyof typeof presets;
 
 export interface RecipeOptions extends Partial<RecipeNumbers> {
   readonly preset?: Preset;
-  /** Words for the rare-words rule, see `corpusWords`. */
-  readonly knownWords?: KnownWords;
+  /** Words for the rare-words rule, see `corpusWords`; asked for when the rule is in the recipe. */
+  readonly knownWords?: () => KnownWords;
   /** Models, made by the command line from `model/`. */
   readonly unsafe?: ImageScorer;
   readonly photo?: ImageScorer;
@@ -164,18 +180,24 @@ export function recipe({
   const { languages, minWords, maxWords, minChars, maxChars } = set;
   const score = relevance ? { relevance: relevanceScore(relevance) } : {};
   return {
-    clean: textClean(),
+    clean: textClean({
+      crop: set.crop,
+      firstSentences: set.firstSentences ? { maxWords, maxChars } : null,
+      maskPersons: set.maskPersons,
+      maskContacts: set.contacts === 'mask',
+    }),
     text: [
       pageHost({ allow: set.allowHosts, deny: set.denyHosts }),
       textLength({ minWords, maxWords, minChars, maxChars }),
-      ...(set.webPhrases ? [textFileName(), textBoilerplate(), imageUrlWords()] : []),
+      ...(set.webPhrases ? [textFileName(), textBoilerplate()] : []),
+      ...(set.urlWords ? [imageUrlWords()] : []),
       ...given(set.maxSymbolShare, (maxShare) => textSymbols({ maxShare })),
       ...given(set.maxRepetition, (maxShare) => textRepetition({ maxShare })),
       ...(set.unsafeWords ? [textUnsafeWords({ languages })] : []),
-      ...(set.personalData ? [textPersonal()] : []),
-      ...given(knownWords && set.maxRareShare, (maxShare) => textRareWords(knownWords!, { maxShare })),
-      pageLanguage({ languages }),
+      ...(set.contacts === 'drop' ? [textPersonal()] : []),
+      ...(set.pageLanguage ? [pageLanguage({ languages })] : []),
       textLanguage({ languages }),
+      ...given(knownWords && set.maxRareShare, (maxShare) => textRareWords(knownWords!(), { maxShare })),
       ...(set.nounAndDeterminer ? [textGrammar()] : []),
     ],
     image: [

@@ -1,17 +1,32 @@
-/** Drops texts with an e-mail address, a telephone number or a user's handle in them (RedCaps, CC12M mask persons). */
+/**
+ * E-mail addresses, telephone numbers and users' handles. A text with one is dropped (it is an advert or a signature, and
+ * LAIT drops spam), or, where the recipe masks, each is replaced in cleaning as RedCaps replaces handles.
+ */
 import { drop, type Filter, keep } from '../filter.ts';
 
-const email = /[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u;
+const email = /[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63})+/gu;
 /** International (+ and 8 to 15 digits, ITU-T E.164) or North American, with the separators people write. */
-const telephone = /(?<![\p{N}.,])(?:\+\d[\d\s().-]{6,18}\d|\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4})(?![\p{N}])/u;
-const handle = /(?<![\p{L}\p{N}@.])@[A-Za-z0-9_.]{2,30}/u;
+const telephone = /(?<![\p{N}.,])(?:\+\d[\d\s().-]{6,18}\d|\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4})(?![\p{N}])/gu;
+const handle = /(?<![\p{L}\p{N}@.])@[A-Za-z0-9_.]{2,30}/gu;
+
+/** What each is replaced by; the handle's is RedCaps'. */
+export const contactMasks = ['<EMAIL>', '<PHONE>', '<usr>'] as const;
+
+/** The text with each address, number and handle as its mask. Masking twice is masking once. */
+export function maskContacts(text: string): string {
+  let masked = text;
+  if (text.includes('@')) masked = masked.replace(email, contactMasks[0]).replace(handle, contactMasks[2]);
+  return masked.replace(telephone, contactMasks[1]);
+}
 
 export const textPersonal = (): Filter => ({
   name: 'text/personal',
   settings: {},
   judge: ({ text }) => {
-    if (email.test(text)) return drop('e-mail');
-    if (telephone.test(text)) return drop('telephone');
-    return handle.test(text) ? drop('user-handle') : keep;
+    if (found(email, text)) return drop('e-mail');
+    if (found(telephone, text)) return drop('telephone');
+    return found(handle, text) ? drop('user-handle') : keep;
   },
 });
+
+const found = (pattern: RegExp, text: string): boolean => text.search(pattern) >= 0;

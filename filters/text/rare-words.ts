@@ -17,10 +17,14 @@ export const textRareWords = (known: KnownWords, { maxShare = 0.3 } = {}): Filte
   name: 'text/rare-words',
   settings: { vocabulary: known.source, maxShare },
   judge: ({ text }) => {
-    const all = words(text.toLowerCase())
-      .flatMap((word) => word.split(/[-'’/&]/))
-      .filter((word) => word !== '');
+    const all = rareWordParts(text);
     const rare = all.filter((word) => !known.knows(word)).length;
     return rare > maxShare * all.length ? drop('rare-words') : keep;
   },
 });
+
+/** The words of a text as vocabularies have them: in lower case, in the parts that hyphens, apostrophes and slashes join. */
+export const rareWordParts = (text: string): string[] =>
+  words(text.toLowerCase())
+    .flatMap((word) => word.split(/[-–'’/&.,:;()"“”]+/))
+    .filter((word) => word !== '' && word !== 's');

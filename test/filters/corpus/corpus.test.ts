@@ -11,7 +11,6 @@ import { commonText } from '../../../filters/corpus/common-text.ts';
 import { duplicateImage } from '../../../filters/corpus/duplicate-image.ts';
 import { hostCap } from '../../../filters/corpus/host-cap.ts';
 import type { CorpusFilter } from '../../../filters/filter.ts';
-import { corpusWords } from '../../../filters/text/corpus-words.ts';
 
 interface Row {
   readonly image: string;
@@ -133,22 +132,5 @@ describe('corpus/host-cap', () => {
       { image: 'd', text: 'four', page: 'http://b.test/' },
     ];
     assert.deepEqual(drops(hostCap({ maxPairs: 2 }), rows), ['a one: host-is-full']);
-  });
-});
-
-describe('corpusWords', () => {
-  it('knows the vocabulary, numbers and what the corpus says often', () => {
-    drops(commonText(), [
-      { image: 'a', text: 'red boat' },
-      { image: 'b', text: 'Red sail-boat' },
-      { image: 'c', text: 'red boat' },
-    ]);
-    const known = corpusWords(ledger, { vocabulary: ['harbour'], minCount: 2 });
-    assert.deepEqual(
-      ['red', 'boat', 'sail', 'harbour', '1880', 'xyzzy'].map((word) => known.knows(word)),
-      [true, true, false, true, true, false],
-    );
-    assert.equal(known.source, corpusWords(ledger, { vocabulary: ['harbour'], minCount: 2 }).source);
-    assert.notEqual(known.source, corpusWords(ledger, { minCount: 2 }).source);
   });
 });
