@@ -127,12 +127,13 @@ const address = (label: string, url: string): Markup =>
     ? html`<a href="${url}" title="${url}" rel="noreferrer noopener">${label}</a>`
     : html`${label} ${url}`;
 
-/** A small WebP as a data address; null where there is no image or it does not decode. */
+/** A small WebP as a data address, on white as a page would show it; null where there is no image or it does not decode. */
 async function thumbnail({ place }: Example, raw: ReportOptions['raw']): Promise<string | null> {
   if (!place || !raw) return null;
   try {
     const small = await sharp(raw.read(place), { failOn: 'none' })
       .rotate()
+      .flatten({ background: '#ffffff' })
       .resize(thumbnailPx, thumbnailPx, { fit: 'inside', withoutEnlargement: true })
       .webp({ quality: 60 })
       .toBuffer();
