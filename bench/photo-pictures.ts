@@ -115,7 +115,7 @@ const debian: readonly DebianSource[] = [
     class: 'screenshot',
     licence: 'GFDL-1.2+',
     package: 'gimp-help-en',
-    match: /images\/(?:dialogs|menus|preferences|tool-options|filters\/(?!examples)[^/]+)\/.*\.png$/,
+    match: /images\/(?:dialogs|menus|preferences)\/.*\.png$/,
   },
   {
     split: 'test',
@@ -186,7 +186,7 @@ const books: readonly BookSource[] = [
     class: 'diagram',
     licence: 'CC BY 4.0',
     book: 'quimica-bundle',
-    alt: /\w/,
+    alt: /diagrama|gr[aá]fic|tabla|estructura|esquema/i,
     notAlt: photoOrMicrograph,
     every: 3,
   },

@@ -15,7 +15,7 @@ import { classProbabilities, type PhotoHead, pictureClasses } from '../model/sco
 import { ensureWeights } from '../model/weights.ts';
 
 const { values: flags, positionals } = parseArgs({
-  options: { out: { type: 'string' }, decay: { type: 'string', default: '0.01' } },
+  options: { out: { type: 'string' }, decay: { type: 'string', default: '0.1' } },
   allowPositionals: true,
 });
 const folder = positionals[0] ?? '.';
@@ -36,7 +36,7 @@ const head = learn(train, Number(flags.decay));
 console.log(`learned from ${train.length} pictures of ${new Set(train.map(({ source }) => source)).size} sources\n`);
 report('held-out sources', test);
 report('the sources learned from', train);
-for (const threshold of [0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9]) {
+for (const threshold of [0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9]) {
   const { dropped, passed, balanced } = errors(test, threshold);
   console.log(
     `threshold ${threshold}: ${percent(dropped)} of photographs dropped, ${percent(passed)} of the rest kept, balanced ${percent(balanced)}`,
