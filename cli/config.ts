@@ -83,6 +83,16 @@ const filter = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: 'drop pornographic images (LAIT); fetches a model of 24 MB, then some 15 ms an image' }),
+  photo: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'drop drawings, screenshots, diagrams and slides (LAIT); 23 MB, then some 30 ms an image' }),
+  minPhoto: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .meta({ description: 'probability of being a photograph, at least (lait: 0.5)' }),
   relevance: z
     .string()
     .optional()

@@ -10,7 +10,8 @@ import { count, percent, table } from './table.ts';
 
 export async function filter({ corpusDir, settings, signal }: CommandContext<'filter'>): Promise<void> {
   const ledger = openLedger(corpusDir);
-  const { scorers, dispose } = settings.unsafe || settings.relevance ? await load(settings) : noScorers;
+  const { scorers, dispose } =
+    settings.unsafe || settings.photo || settings.relevance ? await load(settings) : noScorers;
   const progress = startProgress('Filtering pairs');
   try {
     const result = await screen({
@@ -58,5 +59,11 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
 }
 
 /** Without the keys that have no value, which are the preset's, and those that name models and files. */
-const given = ({ unsafe, relevance, vocabulary, ...numbers }: CommandContext<'filter'>['settings']): RecipeOptions =>
+const given = ({
+  unsafe,
+  photo,
+  relevance,
+  vocabulary,
+  ...numbers
+}: CommandContext<'filter'>['settings']): RecipeOptions =>
   Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));

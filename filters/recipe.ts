@@ -211,7 +211,7 @@ export function recipe({
     scored: [
       ...given(set.minEntropyBits, (minBits) => imageFlat({ minBits })),
       ...given(set.minSharpness, (minVariance) => imageBlur({ minVariance })),
-      ...given(unsafe, (model) => imageUnsafe(model, { maxSafe: set.maxUnsafe })),
+      ...given(unsafe, (model) => imageUnsafe(model, { maxUnsafe: set.maxUnsafe })),
       ...given(photo, (model) => imagePhoto(model, { minProbability: set.minPhoto })),
       ...given(relevance, (model) =>
         matchRelevance(model, set.minRelevance === null ? {} : { minScore: set.minRelevance }),

@@ -26,36 +26,44 @@ export function bars(rows: readonly Bar[]): Markup {
 }
 
 export interface HistogramOptions {
-  /** Drawn as a line, with its value. */
-  readonly threshold?: number | undefined;
+  /** Drawn as lines, with their values. */
+  readonly thresholds?: readonly number[];
   readonly bins?: number;
 }
 
-/** A histogram of values with the threshold drawn. */
-export function histogram(values: readonly number[], { threshold, bins = 40 }: HistogramOptions = {}): Markup {
+/** From this ratio of the largest to the least positive value on, equal steps on the axis are equal factors. */
+const wideRatio = 100;
+
+/** A histogram of values with the thresholds drawn. */
+export function histogram(values: readonly number[], { thresholds = [], bins = 40 }: HistogramOptions = {}): Markup {
   if (values.length === 0) return html`<p>No values.</p>`;
-  let [low, high] = [threshold ?? values[0]!, threshold ?? values[0]!];
-  for (const value of values) {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of [...thresholds, ...values]) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  if (low === high) high = low + 1;
+  const logarithmic = low > 0 && high / low > wideRatio;
+  const scale = (value: number) => (logarithmic ? Math.log(value) : value);
+  const span = high > low ? scale(high) - scale(low) : 1;
+  const share = (value: number) => (scale(value) - scale(low)) / span;
   const counts = new Array<number>(bins).fill(0);
-  for (const value of values) counts[Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins))]!++;
+  for (const value of values) counts[Math.min(bins - 1, Math.floor(share(value) * bins))]!++;
   const most = Math.max(...counts);
   const [width, height] = [600, 120];
-  const x = (value: number) => (((value - low) / (high - low)) * width).toFixed(1);
   const columns = counts.map((count, at) => {
     const tall = (count / most) * height;
     return html`<rect x="${((at * width) / bins).toFixed(1)}" y="${(height - tall).toFixed(1)}" width="${(width / bins - 1).toFixed(1)}" height="${tall.toFixed(1)}"/>`;
   });
-  const line =
-    threshold === undefined
-      ? html``
-      : html`<line x1="${x(threshold)}" x2="${x(threshold)}" y1="0" y2="${height}"/><text x="${x(threshold)}" y="12" dx="4">${short(threshold)}</text>`;
-  return html`<svg class="histogram" viewBox="0 0 ${width} ${height + 18}" role="img">${columns}${line}
-<text x="0" y="${height + 14}">${short(low)}</text><text x="${width}" y="${height + 14}" text-anchor="end">${short(high)}</text></svg>`;
+  const lines = thresholds.map((threshold) => {
+    const x = share(threshold) * width;
+    const side = x > width * 0.8 ? html`text-anchor="end" dx="-4"` : html`dx="4"`;
+    return html`<line x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="0" y2="${height}"/><text class="at" x="${x.toFixed(1)}" y="16" ${side}>${short(threshold)}</text>`;
+  });
+  return html`<svg class="histogram" viewBox="0 0 ${width} ${height + 22}" role="img">${columns}${lines}
+<text x="0" y="${height + 18}">${short(low)}</text><text x="${width}" y="${height + 18}" text-anchor="end">${short(high)}</text>${
+    logarithmic ? html`<text x="${width / 2}" y="${height + 18}" text-anchor="middle">logarithmic</text>` : ''
+  }</svg>`;
 }
 
-const short = (value: number): string =>
+export const short = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));

@@ -8,27 +8,69 @@ export interface Example {
   readonly source: string;
   readonly pageUrl: string;
   readonly imageUrl: string;
+  /** Both null for a survivor. */
+  readonly droppedBy: string | null;
   readonly reason: string | null;
+  /** Where one was asked for. */
+  readonly score: number | null;
   readonly width: number | null;
   readonly height: number | null;
   readonly place: Pick<StoredSample, 'segment' | 'offset' | 'byteLength'> | null;
 }
 
-/** Some pairs that a rule dropped, or that survive (`null`): in the order of their ids, which are hashes, so any will do. */
-export function examples(ledger: Ledger, droppedBy: string | null, count: number): Example[] {
-  const rows = ledger.db
-    .prepare(
-      `SELECT coalesce(p.cleaned_text, p.text) AS text, p.source, p.page_url AS pageUrl, i.url AS imageUrl,
-         p.drop_reason AS reason, i.width, i.height, i.segment, i.offset, i.byte_length AS byteLength
-       FROM pairs p JOIN images i ON i.id = p.image_id
-       WHERE p.judged_by IS NOT NULL AND p.dropped_by IS ? ORDER BY p.id LIMIT ?`,
-    )
-    .all(droppedBy, count) as (Omit<Example, 'place'> & {
-    segment: number | null;
-    offset: number;
-    byteLength: number;
-  })[];
-  return rows.map(({ segment, offset, byteLength, ...row }) => ({
+/** Which pairs to show. */
+export interface Choice {
+  /** The rule that dropped them; `null` for survivors. */
+  readonly droppedBy: readonly (string | null)[];
+  readonly count: number;
+  /** The name of a score: pairs that have it, those nearest to `near` first. Without it any pairs will do. */
+  readonly score?: string | undefined;
+  readonly near?: number | undefined;
+  /** Where to begin among any pairs, 0 to 1, so that two grids of one kind show different ones. */
+  readonly from?: number;
+}
+
+type Row = Omit<Example, 'place'> & { image: number; segment: number | null; offset: number; byteLength: number };
+
+/** An image has several texts: so many pairs are read for each one shown, no image twice. */
+const pairsRead = 5;
+
+/** Some pairs by what became of them, each of another image. Ids are hashes, so pairs in their order are any pairs. */
+export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, from = 0 }: Choice): Example[] {
+  const given = { droppedBy: JSON.stringify(droppedBy.map((rule) => rule ?? '')), most: pairsRead * count };
+  const select = (column: string, join: string, and: string, order: string, values: object) =>
+    ledger.db
+      .prepare(
+        `SELECT coalesce(p.cleaned_text, p.text) AS text, p.source, p.page_url AS pageUrl, i.url AS imageUrl,
+           p.dropped_by AS droppedBy, p.drop_reason AS reason, i.id AS image, i.width, i.height, i.segment, i.offset,
+           i.byte_length AS byteLength, ${column} AS score
+         FROM pairs p JOIN images i ON i.id = p.image_id ${join}
+         WHERE p.judged_by IS NOT NULL AND coalesce(p.dropped_by, '') IN (SELECT value FROM json_each(@droppedBy)) ${and}
+         ORDER BY ${order} LIMIT @most`,
+      )
+      .all({ ...given, ...values }) as Row[];
+  const after = (comparison: '>=' | '<') =>
+    select('NULL', '', `AND p.id ${comparison} @id`, 'p.id', {
+      id: Math.floor(from * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0'),
+    });
+  const rows =
+    score === undefined
+      ? [...after('>='), ...after('<')]
+      : select(
+          's.score',
+          'JOIN scores s ON s.rule = @score AND s.subject IN (i.sha256, p.id)',
+          '',
+          'abs(s.score - @near), p.id',
+          {
+            score,
+            near,
+          },
+        );
+  const seen = new Set<number>();
+  const distinct = rows.filter(({ image }) => !seen.has(image) && seen.add(image)).slice(0, count);
+  return distinct.map(({ image, segment, offset, byteLength, ...row }) => ({
     ...row,
     place: segment === null ? null : { segment, offset, byteLength },
   }));

@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { currentRecipe, type FunnelRow, funnel, type RuleRecord } from '../../dataset/judgements.ts';
 import type { Ledger } from '../../dataset/ledger.ts';
 import type { RawStore } from '../../dataset/raw-store.ts';
-import { bars, histogram } from './charts.ts';
+import { bars, histogram, short } from './charts.ts';
 import { type Example, examples, hosts, scores, shorterSides, yields } from './figures.ts';
 import { html, Markup } from './html.ts';
 import { css } from './style.ts';
@@ -28,9 +28,11 @@ export async function renderReport(ledger: Ledger, options: ReportOptions = {}):
   const { title = 'What became of the pairs', raw, picturesPerRule = 10 } = options;
   const { found, unjudged, kept, rows } = funnel(ledger);
   const rules = currentRecipe(ledger)?.rules ?? [];
-  const grids: Markup[] = [];
-  for (const row of rows.filter(({ dropped }) => dropped > 0)) {
-    grids.push(await ruleSection(row, rules, examples(ledger, row.rule, picturesPerRule), raw));
+  const sections: Markup[] = [];
+  for (const [at, row] of rows.entries()) {
+    if (row.dropped === 0) continue;
+    const later = [null, ...rows.slice(at + 1).map(({ rule }) => rule)];
+    sections.push(await ruleSection(ledger, row, later, rules, at / rows.length, options));
   }
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -43,67 +45,95 @@ export async function renderReport(ledger: Ledger, options: ReportOptions = {}):
 <h2>Funnel</h2>
 ${bars(rows.map(({ rule, entered, dropped }) => ({ label: rule, value: entered, dropped, ...(dropped > 0 ? { href: `#${rule}` } : {}) })))}
 <h2>Kept</h2>
-${await grid(examples(ledger, null, 2 * picturesPerRule), raw)}
-<h2>Dropped, rule by rule</h2>
-${grids}
+${await grid(examples(ledger, { droppedBy: [null], count: 2 * picturesPerRule }), raw)}
+<h2>Rule by rule</h2>
+${sections}
 <h2>Scores</h2>
 ${[...scores(ledger)].map(
   ([name, values]) =>
-    html`<h3>${name}</h3>${histogram(values, { threshold: thresholdOf(name, rules) })}<p class="note">${n(values.length)} values</p>`,
+    html`<h3>${name}</h3>${histogram(values, { thresholds: thresholdsOf(ruleOf(name, rules)) })}<p class="note">${n(values.length)} values</p>`,
 )}
 <h2>Languages</h2>
 ${bars(languages(rows, kept))}
 <h2>Shorter side of the images, px</h2>
-${histogram(shorterSides(ledger), { threshold: number(rules.find(({ name }) => name === 'image/size')?.settings.minSidePx) })}
+${histogram(shorterSides(ledger), { thresholds: thresholdsOf(rules.find(({ name }) => name === 'image/size')) })}
 <h2>Hosts</h2>
 ${bars(hosts(ledger).map(({ host, found: all, kept: left }) => ({ label: host, value: all, dropped: all - left })))}
 <h2>Pairs kept a page</h2>
 ${bars(yields(ledger).map((pages, count, all) => ({ label: count === all.length - 1 ? `${count} or more` : String(count), value: pages })))}
 <h2>Recipe</h2>
-<table>${rules.map(({ name, settings }) => html`<tr><td>${name}</td><td><code>${JSON.stringify(settings)}</code></td></tr>`)}</table>
+<table>${rules.map(({ name, settings }) => html`<tr><td>${name}</td><td>${settingsList(settings)}</td></tr>`)}</table>
 </body></html>
 `;
   return page.text;
 }
 
+/** A rule's counts and reasons, some pairs that it dropped and some that it let through: by its score, the closest calls. */
 async function ruleSection(
+  ledger: Ledger,
   { rule, dropped, entered, reasons }: FunnelRow,
+  later: readonly (string | null)[],
   rules: readonly RuleRecord[],
-  dropouts: readonly Example[],
-  raw: ReportOptions['raw'],
+  from: number,
+  { raw, picturesPerRule = 10 }: ReportOptions,
 ): Promise<Markup> {
-  const settings = rules.find(({ name }) => name === rule)?.settings;
+  const record = rules.find(({ name }) => name === rule);
+  const score = scoreName(record, ledger);
+  const near = thresholdsOf(record)[0];
+  const choice = { count: picturesPerRule, score, near };
+  const through = examples(ledger, { ...choice, droppedBy: later, from });
   return html`<section id="${rule}"><h3>${rule}</h3>
 <p class="note">dropped ${n(dropped)} of ${n(entered)} (${percent(dropped / entered)})${
-    settings && Object.keys(settings).length > 0 ? html` by <code>${JSON.stringify(settings)}</code>` : ''
+    record && Object.keys(record.settings).length > 0 ? html`; ${settingsList(record.settings)}` : ''
   }</p>
 ${bars(reasons.slice(0, 12).map(({ reason, count }) => ({ label: reason, value: count, dropped: count })))}
-${await grid(dropouts, raw)}</section>`;
+<h4>Dropped</h4>${await grid(examples(ledger, { ...choice, droppedBy: [rule], score: undefined }), raw, rule)}
+${
+  through.length === 0
+    ? ''
+    : html`<h4>Let through${score === undefined ? '' : ', closest to the threshold first'}</h4>${await grid(through, raw, rule)}`
+}</section>`;
 }
 
-async function grid(list: readonly Example[], raw: ReportOptions['raw']): Promise<Markup> {
+/** The settings in words; long lists open on demand. */
+function settingsList(settings: RuleRecord['settings']): Markup {
+  return html`${Object.entries(settings).map(([key, value], at) => {
+    const text = JSON.stringify(value);
+    const shown =
+      text.length > 60
+        ? html`<details><summary>${key}</summary><code>${text}</code></details>`
+        : html`${key} <code>${text}</code>`;
+    return html`${at > 0 ? ' · ' : ''}${shown}`;
+  })}`;
+}
+
+/** `rule` is the one that the section is about: what another one dropped says so. */
+async function grid(list: readonly Example[], raw: ReportOptions['raw'], rule?: string): Promise<Markup> {
   const figures: Markup[] = [];
   for (const example of list) {
-    const { text, source, reason, imageUrl, pageUrl, width, height } = example;
+    const { text, source, droppedBy, reason, score, imageUrl, pageUrl, width, height } = example;
     const picture = await thumbnail(example, raw);
     figures.push(html`<figure>${picture === null ? html`<div class="none">no image</div>` : html`<img alt="" src="${picture}">`}
-<figcaption><span class="text">${text}</span><small>${reason === null ? '' : html`<b>${reason}</b> · `}${source}${
+<figcaption><span class="text">${text}</span><small>${reason === null ? '' : html`<b>${droppedBy === rule ? reason : `later ${droppedBy}`}</b> · `}${score === null ? '' : html`<b>${short(score)}</b> · `}${source}${
       width === null ? '' : html` · ${width} × ${height ?? ''}`
-    }<br>${address(imageUrl)}<br>${address(pageUrl)}</small></figcaption></figure>`);
+    }<br>${address('image', imageUrl)} · ${address('page', pageUrl)}</small></figcaption></figure>`);
   }
   return html`<div class="grid">${figures}</div>`;
 }
 
-/** Only web addresses become links. */
-const address = (url: string): Markup =>
-  /^https?:\/\//i.test(url) ? html`<a href="${url}" rel="noreferrer noopener">${url}</a>` : html`${url}`;
+/** Only web addresses become links; others are shown. */
+const address = (label: string, url: string): Markup =>
+  /^https?:\/\//i.test(url)
+    ? html`<a href="${url}" title="${url}" rel="noreferrer noopener">${label}</a>`
+    : html`${label} ${url}`;
 
-/** A small WebP as a data address; null where there is no image or it does not decode. */
+/** A small WebP as a data address, on white as a page would show it; null where there is no image or it does not decode. */
 async function thumbnail({ place }: Example, raw: ReportOptions['raw']): Promise<string | null> {
   if (!place || !raw) return null;
   try {
     const small = await sharp(raw.read(place), { failOn: 'none' })
       .rotate()
+      .flatten({ background: '#ffffff' })
       .resize(thumbnailPx, thumbnailPx, { fit: 'inside', withoutEnlargement: true })
       .webp({ quality: 60 })
       .toBuffer();
@@ -115,26 +145,36 @@ async function thumbnail({ place }: Example, raw: ReportOptions['raw']): Promise
 
 /** Pairs by the language they were dropped for; what is kept is in the wanted ones. */
 function languages(rows: readonly FunnelRow[], kept: number) {
+  const names = new Intl.DisplayNames('en', { type: 'language', fallback: 'code' });
   const counts = new Map<string, number>();
   for (const { rule, reasons } of rows) {
     if (!rule.endsWith('/language')) continue;
-    for (const { reason, count } of reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);
+    for (const { reason, count } of reasons) {
+      const code = /^is-([a-z]{2,3})$/.exec(reason)?.[1];
+      const label = code === undefined ? reason : `${names.of(code)} (${code})`;
+      counts.set(label, (counts.get(label) ?? 0) + count);
+    }
   }
   const dropped = [...counts].sort(([, a], [, b]) => b - a).slice(0, 30);
   return [{ label: 'kept', value: kept }, ...dropped.map(([label, value]) => ({ label, value, dropped: value }))];
 }
 
-/** The threshold of the rule that a score belongs to: its one setting that is a number. */
-function thresholdOf(score: string, rules: readonly RuleRecord[]): number | undefined {
-  const rule = rules.find(({ name }) => name === score.split('@')[0]);
-  return (
-    rule &&
-    Object.values(rule.settings)
-      .map(number)
-      .find((value) => value !== undefined)
-  );
+/** The rule that a score belongs to: `match/relevance@MODEL` is `match/relevance`'s. */
+const ruleOf = (score: string, rules: readonly RuleRecord[]): RuleRecord | undefined =>
+  rules.find(({ name }) => name === score.split('@')[0]);
+
+/** The name of a rule's score in the ledger, if it has one; of several models' the one in the recipe. */
+function scoreName(record: RuleRecord | undefined, ledger: Ledger): string | undefined {
+  if (!record) return undefined;
+  const { model } = record.settings;
+  const name = typeof model === 'string' ? `${record.name}@${model}` : record.name;
+  const found = ledger.db.prepare('SELECT 1 FROM scores WHERE rule = ? LIMIT 1').get(name);
+  return found === undefined ? undefined : name;
 }
 
-const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+/** A rule's settings that are numbers. */
+const thresholdsOf = (record: RuleRecord | undefined): number[] =>
+  Object.values(record?.settings ?? {}).filter((value) => typeof value === 'number');
+
 const n = (count: number): string => count.toLocaleString('en');
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

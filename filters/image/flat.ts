@@ -1,7 +1,7 @@
 /**
  * Drops pictures of nearly one colour: their grey values carry less than `minBits` (Shannon entropy of the histogram, 0 to
  * 8). LAIT drops them as "non-learnable" (§3 step 2, Fig. 3 shows an empty sea). 2.5 is ours: of 2,697
- * Flickr8k photographs the lowest has 3.7.
+ * Flickr8k photographs the lowest has 3.7, of 1,143 from other sources 3.1.
  */
 import { drop, keep, type ScoredFilter } from '../filter.ts';
 import type { Pixels } from './pixels.ts';

@@ -33,25 +33,36 @@ export function efficientNetFeatures(path: string): ImageFeatures {
     keep_dims: bool(false),
   }); // [B, 1280]
   const running = graph.start();
+  // Two rules that look at one image, held in one buffer, share its vector.
+  const known = new WeakMap<Buffer, Float32Array | null>();
+
+  const compute = async (images: readonly Buffer[]): Promise<readonly (Float32Array | null)[]> => {
+    const decoded = await Promise.all(images.map((image) => decodePixels(image, sidePx)));
+    const whole = decoded.filter((one) => one !== null);
+    if (whole.length === 0) return decoded.map(() => null);
+    const batch = new Float32Array(whole.length * sidePx * sidePx * 3);
+    whole.forEach((one, at) => {
+      batch.set(one, at * sidePx * sidePx * 3);
+    });
+    const [features] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values: batch } }, ['mean']);
+    const values = features!.values as Float32Array;
+    let next = 0;
+    return decoded.map((one) => {
+      if (one === null) return null;
+      const from = next++ * efficientNetSize;
+      return values.slice(from, from + efficientNetSize);
+    });
+  };
+
   return {
     name: `efficientnet-lite2-${sidePx}`,
     size: efficientNetSize,
     of: async (images) => {
-      const decoded = await Promise.all(images.map((image) => decodePixels(image, sidePx)));
-      const whole = decoded.filter((one) => one !== null);
-      if (whole.length === 0) return decoded.map(() => null);
-      const batch = new Float32Array(whole.length * sidePx * sidePx * 3);
-      whole.forEach((one, at) => {
-        batch.set(one, at * sidePx * sidePx * 3);
+      const fresh = [...new Set(images)].filter((image) => !known.has(image));
+      (fresh.length > 0 ? await compute(fresh) : []).forEach((vector, at) => {
+        known.set(fresh[at]!, vector);
       });
-      const [features] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values: batch } }, ['mean']);
-      const values = features!.values as Float32Array;
-      let next = 0;
-      return decoded.map((one) => {
-        if (one === null) return null;
-        const from = next++ * efficientNetSize;
-        return values.slice(from, from + efficientNetSize);
-      });
+      return images.map((image) => known.get(image)!);
     },
     dispose: () => running.dispose(),
   };

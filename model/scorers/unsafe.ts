@@ -2,8 +2,8 @@
  * The probability that a picture is pornographic or racy, by Yahoo's Open NSFW (ResNet-50-thin, BSD-2-Clause): of the
  * networks that packages ship it raises the fewest false alarms on ordinary photographs.
  */
-import sharp from 'sharp';
 import { Graph } from '../graph.ts';
+import { decodePixels } from '../regions/pixels.ts';
 import { addOnnx } from './onnx.ts';
 
 /** A model as filters ask for it: a number an image, null where it does not decode. */
@@ -28,12 +28,12 @@ export function unsafeScorer(path: string): ImageScorer {
   return {
     model: 'open-nsfw-1',
     score: async (images) => {
-      const decoded = await Promise.all(images.map(decode));
+      const decoded = await Promise.all(images.map((image) => decodePixels(image, sidePx)));
       const whole = decoded.filter((one) => one !== null);
       if (whole.length === 0) return decoded.map(() => null);
       const values = new Float32Array(whole.length * sidePx * sidePx * 3);
       whole.forEach((one, at) => {
-        values.set(one, at * sidePx * sidePx * 3);
+        values.set(centre(one), at * sidePx * sidePx * 3);
       });
       const [probabilities] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values } }, [output]);
       let next = 0;
@@ -43,21 +43,13 @@ export function unsafeScorer(path: string): ImageScorer {
   };
 }
 
-async function decode(image: Buffer): Promise<Float32Array | null> {
-  try {
-    const rgb = await sharp(image, { failOn: 'none' })
-      .rotate()
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .resize(sidePx, sidePx, { fit: 'fill', kernel: 'linear' })
-      .raw()
-      .toBuffer();
-    const bgr = new Float32Array(rgb.length);
-    for (let at = 0; at < rgb.length; at += 3) {
-      for (let channel = 0; channel < 3; channel++) bgr[at + channel] = rgb[at + 2 - channel]! - meanBgr[channel]!;
-    }
-    return bgr;
-  } catch {
-    return null;
+/** RGB to what the network was trained on, in place. */
+function centre(pixels: Float32Array): Float32Array {
+  for (let at = 0; at < pixels.length; at += 3) {
+    const [red, green, blue] = [pixels[at]!, pixels[at + 1]!, pixels[at + 2]!];
+    pixels[at] = blue - meanBgr[0];
+    pixels[at + 1] = green - meanBgr[1];
+    pixels[at + 2] = red - meanBgr[2];
   }
+  return pixels;
 }

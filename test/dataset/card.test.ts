@@ -32,6 +32,7 @@ test('the header is YAML that Hugging Face knows, with a pattern for each split'
   assert.match(readme, /\| `download` \| download \| 23 \| 3 \| 20 \| http-404 3 \|/);
   assert.match(readme, /\| no link found \| 20 \|/);
   assert.match(readme, /\| robots\.txt \| 1 \|/);
+  assert.match(readme, /No rule looked for pornographic images\./);
 });
 
 test('the Croissant file names every archive with its hash, and record sets of both splits', () => {

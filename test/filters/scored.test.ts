@@ -82,6 +82,16 @@ describe('pixels', () => {
       ['wide', await noise(60, 2560, 160).jpeg().toBuffer(), [256, 16]],
       ['one pixel', await noise(60, 1, 1).png().toBuffer(), [1, 1]],
       ['small', await noise(60, 40, 20).png().toBuffer(), [40, 20]],
+      ['30,000 px wide', await plain('#888').resize(30_000, 301, { fit: 'fill' }).jpeg().toBuffer(), [256, 3]],
+      [
+        'animated',
+        await sharp([await noise(60, 40, 20).png().toBuffer(), await noise(30, 40, 20).png().toBuffer()], {
+          join: { animated: true },
+        })
+          .webp()
+          .toBuffer(),
+        [40, 20],
+      ],
       ['CMYK', await noise().toColourspace('cmyk').jpeg().toBuffer(), [256, 205]],
       ['16 bits', await noise().toColourspace('rgb16').png().toBuffer(), [256, 205]],
       ['transparent', await noise().ensureAlpha(0).png().toBuffer(), [256, 205]],

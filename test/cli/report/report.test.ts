@@ -24,6 +24,7 @@ describe('report', () => {
     const image = 'http://site.test/boat.jpg';
     ledger.recordPage({ url: pageUrl, status: 'fetched', text: hostile, title: hostile, fetchedAtMs: 1 }, [
       { url: image, texts: [{ source: 'alt', text: `A boat ${hostile}` }] },
+      { url: 'http://site.test/fog.jpg', texts: [{ source: 'alt', text: 'A boat in the fog' }] },
       { url: 'javascript:alert(1)', texts: [{ source: 'alt', text: 'Not an address' }] },
     ]);
     const bytes = await sharp({ create: { width: 400, height: 300, channels: 3, background: '#a33' } })
@@ -41,6 +42,12 @@ describe('report', () => {
       phash: 'f'.repeat(16),
     };
     ledger.recordImage({ url: image, status: 'success', fetchedAtMs: 2, stored });
+    ledger.recordImage({
+      url: 'http://site.test/fog.jpg',
+      status: 'success',
+      fetchedAtMs: 2,
+      stored: { ...stored, sha256: 'b'.repeat(64), phash: '0'.repeat(16) },
+    });
     const recipe = recipeId(ledger, [
       { name: 'text/length', stage: 'text', settings: { minWords: 3 } },
       { name: 'image/blur', stage: 'image', settings: { minVariance: 60 } },
@@ -51,6 +58,12 @@ describe('report', () => {
         droppedBy: null,
         reason: null,
         scores: [{ subject: 'a'.repeat(64), rule: 'image/blur', score: 900 }],
+      },
+      {
+        id: pairId('http://site.test/fog.jpg', 'A boat in the fog'),
+        droppedBy: 'image/blur',
+        reason: 'blurred',
+        scores: [{ subject: 'b'.repeat(64), rule: 'image/blur', score: 7 }],
       },
       { id: pairId('javascript:alert(1)', 'Not an address'), droppedBy: 'text/length', reason: 'too-short' },
     ]);
@@ -64,10 +77,21 @@ describe('report', () => {
 
   it('shows counts, reasons, thumbnails, scores and thresholds', async () => {
     const page = await renderReport(ledger, { raw, title: 'Boats' });
-    assert.match(page, /<b>1<\/b> of <b>2<\/b> pairs kept \(50 %\)/);
+    assert.match(page, /<b>1<\/b> of <b>3<\/b> pairs kept \(33 %\)/);
     assert.match(page, /too-short/);
-    assert.equal(page.match(/src="data:image\/webp;base64,/g)?.length, 1);
-    assert.match(page, /<h3>image\/blur<\/h3>[\s\S]*<line [\s\S]*>60<\/text>/);
+    const section = (rule: string) => page.split(`<section id="${rule}">`)[1]!.split('</section>')[0]!;
+    const shown = (rule: string) => [...section(rule).matchAll(/class="text">([^<]*)</g)].map((match) => match[1]);
+    assert.deepEqual(shown('image/blur'), [
+      'A boat in the fog',
+      'A boat &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;',
+    ]);
+    assert.match(
+      section('image/blur'),
+      /Dropped[\s\S]*<b>blurred<\/b>[\s\S]*closest to the threshold first[\s\S]*<b>900<\/b>/,
+    );
+    assert.match(section('text/length'), /Not an address[\s\S]*Let through[\s\S]*<b>later image\/blur<\/b>/);
+    assert.equal(page.match(/src="data:image\/webp;base64,/g)?.length, 1 + 2 + 2);
+    assert.match(page, /<h3>image\/blur<\/h3><svg[\s\S]*?<line x1="265.4"[\s\S]*?>60<\/text>[\s\S]*?logarithmic/);
     assert.match(page, /site\.test/);
   });
 

@@ -8,15 +8,37 @@ import { imageAspect } from '../../../filters/image/aspect.ts';
 import { imageBytes } from '../../../filters/image/bytes.ts';
 import { imageFormat } from '../../../filters/image/format.ts';
 import { imageSize } from '../../../filters/image/size.ts';
+import { imageUrlWords } from '../../../filters/image/url-words.ts';
 import { outcome, sample } from '../sample.ts';
 
+const address = (path: string): Partial<StoredSample> => ({ imageUrl: `http://site.test/${path}` });
+
 const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
+  [
+    imageUrlWords(),
+    [
+      [{}, 'keep'],
+      [address('iconic/essex.jpg'), 'keep'],
+      [address('logotype/plugins-made/widgetry.jpg'), 'says-plugin'],
+      [{ imageUrl: 'http://logo.test/boat.jpg' }, 'keep'],
+      [address('icons/boat.jpg'), 'says-icon'],
+      [address('site_logo2.png'), 'says-logo'],
+      [address('a%20Button.png'), 'says-button'],
+      [address('%ff-widget.png'), 'says-widget'],
+      [address('boat.jpg?from=PLUGIN'), 'says-plugin'],
+      [address('porn/1.jpg'), 'says-porn'],
+      [address('1.jpg?tag=xxx'), 'says-xxx'],
+      [address('a-sex-1.jpg'), 'says-sex'],
+    ],
+  ],
   [
     imageSize(),
     [
       [{ width: 301, height: 301 }, 'keep'],
       [{ width: 300, height: 301 }, 'too-small'],
       [{ width: 301, height: 300 }, 'too-small'],
+      [{ width: 1, height: 1 }, 'too-small'],
+      [{ width: 30_000, height: 301 }, 'keep'],
     ],
   ],
   [
@@ -24,6 +46,7 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
     [
       [{ width: 1200, height: 400 }, 'keep'],
       [{ width: 1201, height: 400 }, 'too-wide'],
+      [{ width: 30_000, height: 9999 }, 'too-wide'],
       [{ width: 400, height: 1200 }, 'keep'],
       [{ width: 400, height: 1201 }, 'too-tall'],
     ],
@@ -37,6 +60,7 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
       [{ format: 'webp' }, 'keep'],
       [{ format: 'gif' }, 'is-gif'],
       [{ format: 'svg' }, 'is-svg'],
+      [{ format: 'avif' }, 'is-avif'],
     ],
   ],
   [

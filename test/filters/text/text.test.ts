@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pair } from '../../../dataset/pair.ts';
 import type { Filter } from '../../../filters/filter.ts';
-import { imageUrlWords } from '../../../filters/image/url-words.ts';
 import { pageHost } from '../../../filters/page/host.ts';
 import { pageLanguage } from '../../../filters/page/language.ts';
 import { textBoilerplate } from '../../../filters/text/boilerplate.ts';
@@ -40,18 +39,6 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{ pageUrl: 'http://www.site.test/' }, 'keep'],
       [{ pageUrl: 'http://old.site.test/' }, 'denied-host'],
       [{ pageUrl: 'http://other.test/' }, 'host-not-allowed'],
-    ],
-  ],
-  [
-    imageUrlWords(),
-    [
-      [{}, 'keep'],
-      [{ imageUrl: 'http://site.test/iconic/essex.jpg' }, 'keep'],
-      [{ imageUrl: 'http://logo.test/boat.jpg' }, 'keep'],
-      [{ imageUrl: 'http://site.test/icons/boat.jpg' }, 'says-icon'],
-      [{ imageUrl: 'http://site.test/site_logo2.png' }, 'says-logo'],
-      [{ imageUrl: 'http://site.test/a%20Button.png' }, 'says-button'],
-      [{ imageUrl: 'http://site.test/%ff-widget.png' }, 'says-widget'],
     ],
   ],
   [
