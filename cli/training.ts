@@ -1,9 +1,9 @@
 /** What pretraining, fine-tuning and evaluation share: where runs lie, which examples they read, how they report. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ExampleSource, memorySource, shardSource } from '../model/data.ts';
 import { type Example, readExamples } from '../model/example.ts';
 import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
+import { type ExampleSource, memorySource, shardSource } from '../model/source.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { PretrainProgress, PretrainSummary } from '../model/train.ts';
 import { requirePath } from './command.ts';

@@ -5,10 +5,7 @@
 import { join } from 'node:path';
 import { UserError } from '../dataset/user-error.ts';
 import { latestCheckpoint, readCheckpoint } from './checkpoint.ts';
-import type { ExampleSource } from './data.ts';
-import type { Example } from './example.ts';
 import type { PretrainProgress, Watch } from './progress.ts';
-import { random } from './random.ts';
 import { type PretrainOptions, type PretrainSummary, pretrain } from './train.ts';
 
 /** What a stage has of its own; everything else is the same in all. Its run is `runDir/NAME`. */
@@ -49,41 +46,3 @@ export async function pretrainStages(
   }
   return summary as PretrainSummary;
 }
-
-/**
- * Examples of several sources by their shares. An epoch ends when each source has been read through once; shorter ones begin
- * again meanwhile, in another order.
- */
-export function mixedSource(
-  parts: readonly { readonly source: ExampleSource; readonly share: number }[],
-  seed: number,
-): ExampleSource {
-  const total = parts.reduce((sum, { share }) => sum + share, 0);
-  return {
-    async *epoch(epoch) {
-      const draw = random(seed, epoch, 0x3117ed);
-      const open = parts.map(({ source, share }) => ({ source, share, rounds: 0, reader: readerOf(source, epoch, 0) }));
-      while (open.some(({ rounds }) => rounds === 0)) {
-        let at = draw.next() * total;
-        const part = open.find(({ share }) => {
-          at -= share;
-          return at < 0;
-        });
-        if (!part) continue;
-        let next = await part.reader.next();
-        if (next.done) {
-          part.rounds++;
-          if (open.every(({ rounds }) => rounds > 0)) return;
-          part.reader = readerOf(part.source, epoch, part.rounds);
-          next = await part.reader.next();
-          if (next.done)
-            throw new UserError('Expected examples in every source of the mixture but one has none; leave it out.');
-        }
-        yield next.value;
-      }
-    },
-  };
-}
-
-const readerOf = (source: ExampleSource, epoch: number, round: number): AsyncIterator<Example> =>
-  source.epoch(epoch * 65_536 + round)[Symbol.asyncIterator]();

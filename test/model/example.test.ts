@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TarWriter } from '../../dataset/tar-writer.ts';
-import { memorySource } from '../../model/data.ts';
 import { type Example, type ReadExamplesOptions, readExamples } from '../../model/example.ts';
 import { claimColumns, regionFields } from '../../model/regions/columns.ts';
 import type { Regions } from '../../model/regions/region.ts';
+import { memorySource } from '../../model/source.ts';
 import { specialPieces, tokenizerOf } from '../../model/tokenizer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-example-'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { bestCheckpoint, checkpoints, readCheckpoint } from '../../model/checkpoint.ts';
-import { memorySource } from '../../model/data.ts';
+import { memorySource } from '../../model/source.ts';
 import { type PretrainOptions, type PretrainProgress, pretrain } from '../../model/train.ts';
 import { allObjectives, config, smallExamples, vocabulary } from './small-model.ts';
 
