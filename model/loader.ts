@@ -76,10 +76,7 @@ const batchesAhead = 3;
 
 function threadLoader(spec: SourceSpec, loading: Loading, onBad?: (bad: BadExample) => void): Loader {
   const workerData: WorkerTask = { ...loading, spec, ahead: batchesAhead };
-  const worker = new Worker(new URL('./loader-worker.ts', import.meta.url), {
-    workerData,
-    execArgv: ['--import', import.meta.resolve('tsx')],
-  });
+  const worker = new Worker(new URL('./loader-thread.mjs', import.meta.url), { workerData, execArgv: [] });
   const ready: LoadedBatch[] = [];
   let failure: Error | undefined;
   let wake = (): void => {};
