@@ -85,7 +85,13 @@ export async function* batches(
     if (window === 0 && held.length === 0)
       throw new UserError('Expected examples for training but received none; check shards and regions.');
     // A rest too small for a batch waits for another epoch's shuffle, unless it is all there is.
-    if (window === 0 && held.length < batchSize) held = fill(held, batchSize);
+    if (window === 0 && held.length < batchSize) {
+      if (held.every(({ imageId }) => imageId === held[0]?.imageId))
+        throw new UserError(
+          'Expected examples of two images or more for training but received one image; export more pairs.',
+        );
+      held = fill(held, batchSize);
+    }
     if (held.length >= batchSize && window >= first.window) yield* cut(held, window);
 
     function* cut(examples: Example[], at: number): Generator<PlannedBatch> {

@@ -68,16 +68,18 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
     resume: true,
   };
   const stages = [
-    { name: 'large', source, steps: 6 },
+    { name: 'large', open: async () => ({ source }), steps: 6 },
     {
       name: 'near',
-      source: mixedSource(
-        [
-          { source, share: 3 },
-          { source, share: 1 },
-        ],
-        1,
-      ),
+      open: async () => ({
+        source: mixedSource(
+          [
+            { source, share: 3 },
+            { source, share: 1 },
+          ],
+          1,
+        ),
+      }),
       steps: 4,
     },
   ];
