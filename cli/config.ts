@@ -227,13 +227,9 @@ const pretrain = z.strictObject({
   precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
   checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
   seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
-  stages: z
-    .array(stage)
-    .min(1)
-    .optional()
-    .meta({
-      description: 'one after another, each from the last: name, corpora (dir, share), and keys of this section',
-    }),
+  stages: z.array(stage).min(1).optional().meta({
+    description: 'one after another, each from the last: name, corpora (dir, share), and keys of this section',
+  }),
 });
 
 const finetune = z.strictObject({

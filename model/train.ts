@@ -8,7 +8,6 @@ import { expected, UserError } from '../dataset/user-error.ts';
 import type { Arrays, BatchShape } from './batch.ts';
 import {
   checkSameModel,
-  fromHuggingFace,
   latestCheckpoint,
   type ModelDescription,
   readCheckpoint,
@@ -23,6 +22,7 @@ import { modelCost } from './cost.ts';
 import { type BatchPlan, batches, defaultWindowBatches, lengthBuckets, start } from './data.ts';
 import type { Example } from './example.ts';
 import { heldOutBatches, validate } from './held-out.ts';
+import { fromHuggingFace } from './hugging-face.ts';
 import { type LoadedBatch, type Loading, load, openLoader } from './loader.ts';
 import { type ObjectiveWeights, paperObjectives } from './objective.ts';
 import { type AdamW, adamW, gradientSums, ratesAt } from './optimizer.ts';

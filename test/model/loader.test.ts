@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,48 +8,26 @@ import { TarWriter } from '../../dataset/tar-writer.ts';
 import { lengthBuckets, start } from '../../model/data.ts';
 import type { BadExample } from '../../model/example.ts';
 import { type LoadedBatch, type Loading, openLoader } from '../../model/loader.ts';
-import { claimColumns, regionFields } from '../../model/regions/columns.ts';
+import { regionFields } from '../../model/regions/columns.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../../model/source.ts';
 import { tokenizerOf } from '../../model/tokenizer.ts';
 import { batchSetup, config, smallExamples, vocabulary } from './small-model.ts';
+import { type SmallShards, writeSmallShards } from './small-shards.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-loader-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** A folder of two shards with the small examples as they would lie on disk. */
-function writeShards(name: string, count: number, seed: number): { shards: string; regions: string } {
-  const [shards, regions] = [join(folder, name, 'shards'), join(folder, name, 'regions')];
-  for (const dir of [shards, regions]) mkdirSync(dir, { recursive: true });
-  claimColumns(regions, {
-    name: 'test',
-    labels: ['a', 'b', 'c', 'd', 'e'],
-    featureSize: config.featureSize,
-    maxRegions: 4,
-  });
-  const examples = smallExamples(count, seed);
-  for (const half of [0, 1]) {
-    const [tar, columns] = [
-      new TarWriter(join(shards, `0000${half}.tar`)),
-      new TarWriter(join(regions, `0000${half}.tar`)),
-    ];
-    for (const { key, pieces, regions: own } of examples.slice((half * count) / 2, ((half + 1) * count) / 2)) {
-      tar.add(`${name}${key}`, { txt: Buffer.from(pieces.map((piece) => vocabulary[piece]).join(' ')) });
-      columns.add(`${name}${key}`, regionFields(own));
-    }
-    tar.commit();
-    columns.commit();
-  }
-  return { shards, regions };
-}
+const writeShards = (name: string, count: number, seed: number): SmallShards =>
+  writeSmallShards(join(folder, name), { name, count, seed });
 
-let one: { shards: string; regions: string };
-let other: { shards: string; regions: string };
+let one: SmallShards;
+let other: SmallShards;
 before(() => {
   one = writeShards('one', 40, 1);
   other = writeShards('other', 20, 2);
 });
 
-const shardsOf = (paths: { shards: string; regions: string }, onBad?: (bad: BadExample) => void) =>
+const shardsOf = (paths: SmallShards, onBad?: (bad: BadExample) => void) =>
   shardSource(
     {
       ...paths,
