@@ -54,7 +54,7 @@ export function sameFeatures(stages: readonly PlannedStage[], config: Config): C
     const differ = (what: string, wanted: unknown, received: unknown): void => {
       if (String(wanted) === String(received)) return;
       const advice = 'run `lait regions` with one detector over all corpora of the run';
-      throw expected(`${wanted} as in ${dir}`, `${what} of ${other.dir}`, received, advice);
+      throw expected(`${wanted} as in ${dir}`, `${what} of ${other.dir}`, String(received), advice);
     };
     differ('the detector', columns.name, other.columns.name);
     differ('the feature width', columns.featureSize, other.columns.featureSize);

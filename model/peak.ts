@@ -14,7 +14,8 @@ const products = 4;
 /** Floating-point operations a second of products of 1536 × 1536 matrices: the best of four runs of four. About a second on two cores. */
 export function measurePeakFlops(precision: Precision): number {
   const running = program({
-    parameters: [],
+    // A program has one variable at least.
+    parameters: [{ name: 'none', shape: [1], start: 'zeros', decays: false }],
     routines: {
       // A sum of each product, so that none is left out and little is read back.
       peak: ({ first, ...others }) => {
