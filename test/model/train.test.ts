@@ -177,4 +177,8 @@ test('no examples and only one image are refused in one line', async () => {
     pretrain(options({ source: memorySource([], 1) })),
     /Expected examples for training but received none/,
   );
+  await assert.rejects(
+    pretrain(options({ source: memorySource(smallExamples(1), 1) })),
+    /Expected examples of two images or more for training but received one image/,
+  );
 });
