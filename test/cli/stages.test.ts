@@ -129,11 +129,11 @@ test('missing shards, missing regions and other features are refused before any 
   mkdirSync(join(other('none'), 'shards/train'), { recursive: true });
   writeSmallShards(other('else'), { count: 4, seed: 1, detector: 'centernet' });
   const manifest = join(other('else'), 'regions/centernet/detector.json');
-  const with_ = (corpora: readonly string[]) => [
+  const stageOf = (corpora: readonly string[]) => [
     { ...(plannedStages(near, config.pretrain)[0] as ReturnType<typeof plannedStages>[number]), corpora: corpora.map((dir) => ({ dir, share: 1 })) },
   ]; // biome-ignore format: one line
-  assert.throws(() => sameFeatures(with_([near, root]), config), { name: 'UserError', message: /^Expected shards at .*lait-stages/ }); // biome-ignore format: one line
-  assert.throws(() => sameFeatures(with_([near, other('none')]), config), {
+  assert.throws(() => sameFeatures(stageOf([near, root]), config), { name: 'UserError', message: /^Expected shards at .*lait-stages/ }); // biome-ignore format: one line
+  assert.throws(() => sameFeatures(stageOf([near, other('none')]), config), {
     message: /^Expected region features at .*none/,
   });
   const was = JSON.parse(readFileSync(manifest, 'utf8'));
@@ -144,6 +144,6 @@ test('missing shards, missing regions and other features are refused before any 
   ];
   for (const [change, message] of faulty) {
     writeFileSync(manifest, JSON.stringify({ ...was, ...change }));
-    assert.throws(() => sameFeatures(with_([near, other('else')]), config), { name: 'UserError', message });
+    assert.throws(() => sameFeatures(stageOf([near, other('else')]), config), { name: 'UserError', message });
   }
 });
