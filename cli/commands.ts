@@ -162,7 +162,10 @@ const pretrain = corpusCommand({
   section: 'pretrain',
   summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
-  extra: (command) => command.option('--dry-run', 'print parameters and FLOPs of the preset and stop'),
+  extra: (command) => {
+    command.option('--stages <file>', 'YAML list of stages (name, corpora, steps, …), instead of those in lait.yaml');
+    command.option('--dry-run', 'print parameters and FLOPs of the preset and stop');
+  },
   load: async () => (await import('./pretrain.ts')).pretrain,
 });
 
@@ -187,7 +190,10 @@ const evaluate = corpusCommand({
   name: 'evaluate',
   section: 'evaluate',
   summary: 'retrieve held-out images by text and texts by image; recall@1, 5 and 10 beside chance',
-  example: 'lait evaluate --corpus birds --run pretrain',
+  example:
+    'lait evaluate --corpus birds --run pretrain\n' +
+    'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
+  extra: (command) => command.option('--json', 'print the result for machines; it is in the run either way'),
   load: async () => (await import('./evaluate.ts')).evaluate,
 });
 

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../dataset/user-error.ts';
 import { type Config, configSchema, type SectionName } from './config.ts';
@@ -19,18 +19,28 @@ export function readConfig(corpusDir: string): Config {
 }
 
 /** Parses the text of a `lait.yaml`; `path` is for messages. */
-export function parseConfig(text: string, path: string): Config {
+export const parseConfig = (text: string, path: string): Config => checked(configSchema, [], text, path);
+
+/** The stages of pretraining from a file of their own: a list as `pretrain.stages` is one. */
+export function readStages(path: string): NonNullable<Config['pretrain']['stages']> {
+  const schema = configSchema.shape.pretrain.unwrap().shape.stages.unwrap();
+  if (!existsSync(path)) throw new UserError(`Expected a list of stages at ${path} but there is none; write one.`);
+  return checked(schema, ['pretrain', 'stages'], readFileSync(path, 'utf8'), path);
+}
+
+/** Checks YAML against the schema that stands at `place` of the whole. */
+function checked<Schema extends z.ZodType>(schema: Schema, place: Key, text: string, path: string): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const lineOf = (offset: number): number => lines.linePos(offset).line;
   const broken = document.errors[0];
   if (broken)
     throw new UserError(`Expected YAML in ${path} but line ${lineOf(broken.pos[0])} is not: ${broken.message}`);
-  const result = configSchema.safeParse(document.toJS() ?? {}, { reportInput: true });
+  const result = schema.safeParse(document.toJS() ?? {}, { reportInput: true });
   if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>
-    explain(issue, (key) => {
-      const offset = keyOffset(document, key);
+    explain({ ...issue, path: [...place, ...issue.path] }, (key) => {
+      const offset = keyOffset(document, key.slice(place.length));
       return offset === undefined ? `edit ${path}` : `edit ${path}, line ${lineOf(offset)}`;
     }),
   );
@@ -86,7 +96,9 @@ function knownKeys(path: Key): string[] {
 
 function objectIn(node: z.core.$ZodType): z.ZodObject | undefined {
   let inner = node;
-  while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault) inner = inner.unwrap();
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault || inner instanceof z.ZodArray) {
+    inner = inner.unwrap();
+  }
   return inner instanceof z.ZodObject ? inner : undefined;
 }
 
@@ -94,6 +106,10 @@ function keyOffset(document: ReturnType<typeof parseDocument>, path: Key): numbe
   let node: unknown = document.contents;
   let offset: number | undefined;
   for (const part of path) {
+    if (isSeq(node) && typeof part === 'number') {
+      node = node.items[part];
+      continue;
+    }
     if (!isMap(node)) return offset;
     const item = node.items.find(({ key }) => isScalar(key) && key.value === part);
     if (!item) return offset;

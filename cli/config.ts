@@ -190,7 +190,30 @@ const regions = z.strictObject({
 });
 
 const runName = z.string().regex(/^[\w.-]+$/);
+/** A run, or one stage of it. */
+const stageName = z.string().regex(/^[\w.-]+(\/[\w.-]+)?$/);
 const weight = z.number().min(0);
+
+/** What a stage has of its own; what it leaves out is as in the rest of `pretrain`. */
+const stage = z.strictObject({
+  name: runName,
+  corpora: z
+    .array(z.strictObject({ dir: z.string(), share: z.number().positive().default(1) }))
+    .min(1)
+    .optional(),
+  steps: z.int().min(1).optional(),
+  batchSize: z.int().min(2).optional(),
+  accumulate: z.int().min(1).optional(),
+  learningRate: z.number().positive().optional(),
+  mlm: weight.optional(),
+  moc: weight.optional(),
+  mrfr: weight.optional(),
+  itm: weight.optional(),
+  itc: weight.optional(),
+  hardNegatives: z.boolean().optional(),
+});
+
+const accumulate = z.int().min(1).max(1024).default(1);
 
 const pretrain = z.strictObject({
   preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
@@ -201,12 +224,17 @@ const pretrain = z.strictObject({
     .meta({ description: 'weights to start from: scratch, minilm (for mini), or a BERT in safetensors' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
   batchSize: z.int().min(2).default(48).meta({ description: 'pairs in a batch (ImageBERT §4)' }),
+  accumulate: accumulate.meta({ description: 'batches that make one update, as one batch of so many times the pairs' }),
   learningRate: z.number().positive().default(1e-4).meta({ description: 'highest learning rate (ImageBERT §4)' }),
   mlm: weight.default(1).meta({ description: 'weight of masked language modelling; 0 turns it off' }),
   moc: weight.default(1).meta({ description: 'weight of masked object classification' }),
   mrfr: weight.default(1).meta({ description: 'weight of masked region feature regression' }),
   itm: weight.default(1).meta({ description: 'weight of image-text matching' }),
   itc: weight.default(0).meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
+  hardNegatives: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'match against pairs that contrast finds similar (ALBEF); needs itc' }),
   vocabularySize: z
     .int()
     .min(100)
@@ -215,19 +243,27 @@ const pretrain = z.strictObject({
   precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
   checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
   seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
+  stages: z.array(stage).min(1).optional().meta({
+    description: 'one after another, each from the last: name, corpora (dir, share), and keys of this section',
+  }),
 });
 
 const finetune = z.strictObject({
-  from: runName.default('pretrain').meta({ description: 'run to start from' }),
+  from: stageName.default('pretrain').meta({ description: 'run to start from' }),
   run: runName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
   loss: z
     .enum(['binary', 'multi-class', 'triplet'])
     .default('binary')
     .meta({ description: "the paper's three; binary is its best" }),
-  candidates: z.int().min(2).default(4).meta({ description: 'pairs of each direction for multi-class and triplet' }),
+  candidates: z
+    .int()
+    .min(2)
+    .default(4)
+    .meta({ description: 'P: sentences for an image and images for a sentence, the true one among them (ours)' }),
   margin: z.number().min(0).default(0.2).meta({ description: 'of the triplet loss (UNITER)' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
   batchSize: z.int().min(2).default(24).meta({ description: 'pairs in a batch (ImageBERT §5)' }),
+  accumulate: accumulate.meta({ description: 'batches that make one update' }),
   learningRate: z.number().positive().default(5e-5).meta({ description: 'highest learning rate (ImageBERT §5)' }),
   precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
   checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
@@ -235,13 +271,23 @@ const finetune = z.strictObject({
 });
 
 const evaluate = z.strictObject({
-  run: runName.default('pretrain').meta({ description: 'name of the run below runs/' }),
-  split: z.enum(['train', 'validation']).default('validation').meta({ description: 'which shards to rank' }),
-  images: z.int().min(2).default(1000).meta({ description: 'images to rank at most' }),
+  run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+  split: runName.default('validation').meta({ description: 'which shards to rank: a folder below shards/' }),
+  images: z
+    .int()
+    .min(2)
+    .default(1000)
+    .meta({ description: 'images to rank at most (Flickr30k: 1000, COCO 1k and 5k: 5000)' }),
+  folds: z
+    .int()
+    .min(1)
+    .default(1)
+    .meta({ description: 'equal parts to rank within, averaged (COCO 1k: 5 of 5000 images)' }),
   method: z
     .enum(['itm', 'itc', 'rerank'])
     .default('itm')
     .meta({ description: 'score every pair, compare embeddings, or re-rank the best embeddings' }),
+  candidates: z.int().min(1).default(128).meta({ description: 'of each query, that rerank scores (ALBEF)' }),
 });
 
 /** The whole of `lait.yaml`. */

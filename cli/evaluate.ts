@@ -1,40 +1,43 @@
-/** `lait evaluate`: image and text retrieval on held-out pairs, beside chance. */
+/** `lait evaluate`: image and text retrieval on held-out pairs, beside chance and, where the protocol is one of the paper's, its rows. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCheckpoint } from '../model/checkpoint.ts';
-import { evaluateRetrieval, type Recalls } from '../model/evaluate.ts';
+import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/evaluate.ts';
 import { type Example, readExamples } from '../model/example.ts';
+import { publishedRows } from '../model/published.ts';
+import { readColumnsManifest } from '../model/regions/columns.ts';
 import { tokenizerOf } from '../model/tokenizer.ts';
 import { type CommandContext, requirePath } from './command.ts';
+import { LeftOut } from './left-out.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
 import { count, percent, table } from './table.ts';
-import { runDir } from './training.ts';
+import { trainedDir } from './training.ts';
 
-export async function evaluate({ corpusDir, config, settings, signal }: CommandContext<'evaluate'>): Promise<void> {
-  const shards = join(corpusDir, 'shards', settings.split);
-  requirePath(shards, 'shards', 'run `lait export` first');
-  const dir = runDir(corpusDir, settings.run);
-  requirePath(dir, 'a run', 'run `lait pretrain` first');
+export async function evaluate({
+  corpusDir,
+  config,
+  settings,
+  options,
+  signal,
+}: CommandContext<'evaluate'>): Promise<void> {
+  const { split, method, folds, candidates } = settings;
+  const shards = join(corpusDir, 'shards', split);
+  requirePath(shards, 'shards', 'run `lait export` first, or name a split that is there');
+  const dir = trainedDir(corpusDir, settings.run);
   const checkpoint = readCheckpoint(dir);
+  const regions = join(regionsDir(corpusDir, config.regions), split);
+  requirePath(regions, 'region features', 'run `lait regions` first');
+  const { name: detector } = readColumnsManifest(regions);
   const { maxPieces, maxRegions } = checkpoint.config;
-  const examples: Example[] = [];
-  const images = new Set<string>();
-  for await (const example of readExamples({
-    shards,
-    regions: join(regionsDir(corpusDir, config.regions), settings.split),
-    tokenizer: tokenizerOf(checkpoint.vocabulary),
-    maxPieces,
-    maxRegions,
-    signal,
-  })) {
-    if (!images.has(example.imageId) && images.size >= settings.images) continue;
-    images.add(example.imageId);
-    examples.push(example);
-  }
+  const tokenizer = tokenizerOf(checkpoint.vocabulary);
+  const leftOut = new LeftOut();
+  const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: leftOut.add, signal };
+  const examples = await firstImages(readExamples(reading), settings.images);
   const progress = startProgress('Scoring pairs');
   try {
     const result = await evaluateRetrieval(
-      { checkpoint: checkpoint.dir, examples, method: settings.method },
+      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates },
       {
         signal,
         onProgress: ({ done, total, pairsPerSecond }) =>
@@ -42,18 +45,46 @@ export async function evaluate({ corpusDir, config, settings, signal }: CommandC
       },
     );
     progress.stop();
-    const row = (name: string, { r1, r5, r10 }: Recalls): string[] => [name, percent(r1), percent(r5), percent(r10)];
-    console.log(
-      table([
-        [`${count(result.images)} images, ${count(result.texts)} texts`, 'R@1', 'R@5', 'R@10'],
-        row('image for a text', result.imageRetrieval),
-        row('  chance', result.chance.imageRetrieval),
-        row('text for an image', result.textRetrieval),
-        row('  chance', result.chance.textRetrieval),
-      ]),
-    );
-    console.log(`${result.checkpoint}, ${settings.method}, ${count(Math.round(result.pairsPerSecond))} pairs/s`);
+    for (const line of leftOut.lines()) console.error(line);
+    const file = join(dir, 'evaluation', `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
+    const json = JSON.stringify({ split, ...result, published: publishedRows(result) }, null, 2);
+    mkdirSync(join(dir, 'evaluation'), { recursive: true });
+    writeFileSync(file, `${json}\n`);
+    console.log(options.json === true ? json : `${resultTable(result)}\n${file}`);
   } finally {
     progress.stop();
   }
+}
+
+/** The examples of the first images of a split; the texts of one image need not follow each other. */
+async function firstImages(source: AsyncIterable<Example>, most: number): Promise<Example[]> {
+  const examples: Example[] = [];
+  const images = new Set<string>();
+  for await (const example of source) {
+    if (!images.has(example.imageId) && images.size >= most) continue;
+    images.add(example.imageId);
+    examples.push(example);
+  }
+  return examples;
+}
+
+function resultTable(result: RetrievalResult): string {
+  const { images, texts, folds, method, chance, checkpoint, pairsPerSecond } = result;
+  const row = (name: string, { r1, r5, r10 }: Recalls): string[] => [name, percent(r1), percent(r5), percent(r10)];
+  const parts = folds === 1 ? '' : `, mean of ${folds} folds`;
+  const rows = publishedRows(result).flatMap(({ data, training, imageRetrieval, textRetrieval }) => [
+    row(`image for a text, ${data}, ${training}`, imageRetrieval),
+    row(`text for an image, ${data}, ${training}`, textRetrieval),
+  ]);
+  return [
+    table([
+      [`${count(images)} images, ${count(texts)} texts${parts}`, 'R@1', 'R@5', 'R@10'],
+      row('image for a text', result.imageRetrieval),
+      row('  chance', chance.imageRetrieval),
+      row('text for an image', result.textRetrieval),
+      row('  chance', chance.textRetrieval),
+      ...(rows.length > 0 ? [['ImageBERT as published, other data and training: for orientation only'], ...rows] : []),
+    ]),
+    `${checkpoint}, ${method}, ${count(result.pairsScored)} pairs scored, ${count(Math.round(pairsPerSecond))} pairs/s`,
+  ].join('\n');
 }

@@ -49,7 +49,7 @@ function optionFor(key: string, property: Property): Option {
 
 /** Keys that hold keys themselves stand in the file only. */
 const flagProperties = (section: z.ZodObject): [string, Property][] =>
-  properties(section).filter(([, { type }]) => type !== 'object');
+  properties(section).filter(([, { type, items }]) => type !== 'object' && items?.type !== 'object');
 
 /** Adds one flag for each key of the section. */
 export function addFlags(command: Command, section: z.ZodObject): Command {

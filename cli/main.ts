@@ -28,7 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof Interrupted) return 130;
     if (error instanceof UserError) {
       console.error(`lait: ${error.message}`);
-      return 2;
+      return error.exitCode;
     }
     const noRoom = diskFullCode(error);
     if (noRoom !== null) {

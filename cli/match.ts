@@ -7,12 +7,12 @@ import { tokenizerOf } from '../model/tokenizer.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { openConfigured } from './regions.ts';
 import { percent, table } from './table.ts';
-import { runDir } from './training.ts';
+import { trainedDir } from './training.ts';
 
 export async function match({ corpusDir, config, args, settings }: CommandContext<'evaluate'>): Promise<void> {
   const [image = '', ...texts] = args;
   requirePath(image, 'an image', 'name a picture, then texts');
-  const { dir, config: model, vocabulary } = readCheckpoint(runDir(corpusDir, settings.run));
+  const { dir, config: model, vocabulary } = readCheckpoint(trainedDir(corpusDir, settings.run));
   const tokenizer = tokenizerOf(vocabulary);
   const detector = await openConfigured(config.regions);
   const [regions] = await detector.detect([readFileSync(image)]);

@@ -1,18 +1,22 @@
-/** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images. */
+/** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images, in one stage or several. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readShards } from '../dataset/shard-reader.ts';
+import { UserError } from '../dataset/user-error.ts';
 import { latestCheckpoint, readCheckpoint } from '../model/checkpoint.ts';
 import { type ModelConfig, presets } from '../model/config.ts';
 import { modelCost } from '../model/cost.ts';
+import { measurePeakFlops } from '../model/peak.ts';
+import { latestStage, pretrainStages } from '../model/stages.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/tokenizer.ts';
 import { pretrain as train } from '../model/train.ts';
 import { VocabularyLearner } from '../model/vocabulary.ts';
 import { ensureWeights } from '../model/weights.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { fetching, startProgress } from './progress.ts';
+import { plannedStages, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
-import { endLine, featuresOf, runDir, showStep, trainingExamples } from './training.ts';
+import { endLine, epochWords, runDir, showStep, trainingExamples } from './training.ts';
 
 export async function pretrain({
   corpusDir,
@@ -21,10 +25,17 @@ export async function pretrain({
   options,
   signal,
 }: CommandContext<'pretrain'>): Promise<void> {
-  const { name: detector, labels, featureSize, maxRegions: most } = featuresOf(corpusDir, config);
+  const stages = plannedStages(corpusDir, settings, options.stages as string | undefined);
+  const { name: detector, labels, featureSize, maxRegions: most } = sameFeatures(stages, config);
   const dir = runDir(corpusDir, settings.run);
+  if (!stages.some(({ name }) => name !== undefined) && latestStage(dir) !== dir) {
+    throw new UserError(
+      `Expected a run without stages at ${dir} but received one with; give its stages or another run.`,
+    );
+  }
   const startFrom = await weightsOf(settings.from);
-  const tokenizer = await openTokenizer(dir, corpusDir, settings, startFrom, signal);
+  const shards = [...new Set(stages.flatMap(({ corpora }) => corpora.map((one) => join(one.dir, 'shards/train'))))];
+  const tokenizer = await openTokenizer(latestStage(dir), shards, settings, startFrom, signal);
   const model: ModelConfig = {
     ...presets[settings.preset],
     // Patches have no order of importance: without the last ones the bottom of the picture would be missing.
@@ -33,37 +44,53 @@ export async function pretrain({
     featureSize,
     classes: labels.length,
   };
-  const { mlm, moc, mrfr, itm, itc, seed } = settings;
-  const objectives = { mlm, moc, mrfr, itm, itc };
   console.log(
     `${settings.preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`,
   );
-  if (options.dryRun === true) return console.log(costTable(model, objectives));
+  if (options.dryRun === true) {
+    for (const { name, objectives, hardNegatives } of stages) {
+      console.log(`${name === undefined ? '' : `${name}\n`}${costTable(model, objectives, { hardNegatives })}`);
+    }
+    return;
+  }
+  const { seed, precision, checkpointEverySteps } = settings;
   const { maxPieces, maxRegions } = model;
-  const examples = await trainingExamples({ corpusDir, config, tokenizer, maxPieces, maxRegions, seed, signal });
-  console.log(examples.words);
   const progress = startProgress('Training');
+  /** Opens the examples of a stage, says what they are, and what of them cannot be used. */
+  const open = async ({ name, corpora, ...own }: (typeof stages)[number]) => {
+    const examples = await trainingExamples({ corpora, config, tokenizer, maxPieces, maxRegions, seed, signal });
+    for (const line of [
+      `${examples.words}; ${epochWords(own, examples.images)} (the paper: 17)`,
+      ...examples.leftOut.lines(),
+    ])
+      progress.line(name === undefined ? line : `${name}: ${line}`);
+    return examples;
+  };
+  const base = {
+    ...{
+      runDir: dir,
+      config: model,
+      vocabulary: tokenizer.vocabulary,
+      detector,
+      seed,
+      precision,
+      checkpointEverySteps,
+    },
+    resume: true,
+    peakFlops: measurePeakFlops(precision),
+    ...(startFrom === undefined ? {} : { startFrom: startFrom.weights }),
+  };
+  const show = showStep(progress);
   try {
-    const summary = await train(
-      {
-        runDir: dir,
-        source: examples.source,
-        validation: examples.validation,
-        config: model,
-        vocabulary: tokenizer.vocabulary,
-        detector,
-        steps: settings.steps,
-        objectives,
-        batchSize: settings.batchSize,
-        learningRate: settings.learningRate,
-        seed,
-        precision: settings.precision,
-        checkpointEverySteps: settings.checkpointEverySteps,
-        resume: true,
-        ...(startFrom === undefined ? {} : { startFrom: startFrom.weights }),
-      },
-      { signal, onProgress: showStep(progress) },
-    );
+    const [first] = stages as [(typeof stages)[number]];
+    const summary =
+      first.name === undefined
+        ? await train({ ...base, ...first, ...(await open(first)) }, { signal, onProgress: (state) => show(state) })
+        : await pretrainStages(
+            base,
+            stages.map((stage) => ({ ...stage, name: stage.name as string, open: () => open(stage) })),
+            { signal, onProgress: (state) => show(state, state.stage) },
+          );
     progress.stop();
     console.log(endLine(summary));
   } finally {
@@ -87,10 +114,10 @@ async function weightsOf(from: string): Promise<Start | undefined> {
   return { weights, vocabulary };
 }
 
-/** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from the shards. */
+/** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from all its shards. */
 async function openTokenizer(
   dir: string,
-  corpusDir: string,
+  shards: readonly string[],
   { vocabularySize }: { readonly vocabularySize: number },
   startFrom: Start | undefined,
   signal: AbortSignal,
@@ -98,14 +125,14 @@ async function openTokenizer(
   if (latestCheckpoint(dir)) return tokenizerOf(readCheckpoint(dir).vocabulary);
   if (startFrom) return readTokenizer(startFrom.vocabulary);
   const learner = new VocabularyLearner();
-  for await (const { fields } of readShards({ paths: join(corpusDir, 'shards/train'), signal })) {
+  for await (const { fields } of readShards({ paths: shards, signal })) {
     learner.add(fields.txt?.toString('utf8') ?? '');
   }
   return tokenizerOf(learner.learn({ size: vocabularySize }));
 }
 
-function costTable(...[model, objectives]: Parameters<typeof modelCost>): string {
-  const cost = modelCost(model, objectives);
+function costTable(...wanted: Parameters<typeof modelCost>): string {
+  const cost = modelCost(...wanted);
   const giga = (n: number): string => `${(n / 1e9).toFixed(2)} GFLOP`;
   return table([
     ['parameters', count(cost.parameters)],

@@ -1,13 +1,15 @@
 /** What pretraining, fine-tuning and evaluation share: where runs lie, which examples they read, how they report. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ExampleSource, memorySource, shardSource } from '../model/data.ts';
 import { type Example, readExamples } from '../model/example.ts';
 import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
+import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/source.ts';
+import { latestStage } from '../model/stages.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { PretrainProgress, PretrainSummary } from '../model/train.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
+import { LeftOut } from './left-out.ts';
 import { clock, type Progress } from './progress.ts';
 import { regionsDir } from './regions.ts';
 import { count, percent } from './table.ts';
@@ -18,6 +20,13 @@ const validationImages = 512;
 
 export const runDir = (corpusDir: string, run: string): string => join(corpusDir, 'runs', run);
 
+/** The folder of a run that was trained, or of its newest stage. */
+export function trainedDir(corpusDir: string, run: string): string {
+  const dir = runDir(corpusDir, run);
+  requirePath(dir, 'a run', 'run `lait pretrain` first');
+  return latestStage(dir);
+}
+
 /** Checks that shards and features are there before any work, and says what the features are. */
 export function featuresOf(corpusDir: string, { regions }: Config): ColumnsManifest {
   requirePath(join(corpusDir, 'shards/train'), 'shards', 'run `lait export` first');
@@ -26,15 +35,25 @@ export function featuresOf(corpusDir: string, { regions }: Config): ColumnsManif
   return readColumnsManifest(features);
 }
 
+/** A corpus and how much of a mixture it is. */
+export interface CorpusShare {
+  readonly dir: string;
+  readonly share: number;
+}
+
 export interface TrainingExamples {
   readonly source: ExampleSource;
   readonly validation: readonly Example[];
+  /** Images of the training split, or of those that were counted before it was found to be large. */
+  readonly images: number;
   /** For a person: how many there are. */
   readonly words: string;
+  /** What cannot be used, as far as it was met. */
+  readonly leftOut: LeftOut;
 }
 
 interface ReadingOptions {
-  readonly corpusDir: string;
+  readonly corpora: readonly CorpusShare[];
   readonly config: Config;
   readonly tokenizer: Tokenizer;
   readonly maxPieces: number;
@@ -43,27 +62,41 @@ interface ReadingOptions {
   readonly signal: AbortSignal;
 }
 
-/** The training split as a source of batches, and held-out examples to watch. */
+/** The training splits as one source of batches, and held-out examples to watch. */
 export async function trainingExamples(options: ReadingOptions): Promise<TrainingExamples> {
-  const { corpusDir, config, tokenizer, maxPieces, maxRegions, seed, signal } = options;
-  const of = (split: string) => ({
-    shards: join(corpusDir, 'shards', split),
-    regions: join(regionsDir(corpusDir, config.regions), split),
-    tokenizer,
-    maxPieces,
-    maxRegions,
-    signal,
-  });
-  const { examples, images, all } = await firstImages(readExamples(of('train')), mostInMemory);
-  const hasHeldOut = existsSync(join(corpusDir, 'shards/validation'));
-  const { examples: validation } = hasHeldOut
-    ? await firstImages(readExamples({ ...of('validation'), shuffle: { seed: 0 } }), validationImages)
-    : { examples: [] };
-  const texts = examples.length > images ? ` with ${count(examples.length)} texts` : '';
+  const { corpora, config, seed, tokenizer, maxPieces, maxRegions, signal } = options;
+  const leftOut = new LeftOut();
+  const parts: { source: ExampleSource; share: number }[] = [];
+  const validation: Example[] = [];
+  const words: string[] = [];
+  let total = 0;
+  for (const { dir, share } of corpora) {
+    const of = (split: string) => ({
+      shards: join(dir, 'shards', split),
+      regions: join(regionsDir(dir, config.regions), split),
+      ...{ tokenizer, maxPieces, maxRegions, signal },
+      onBad: leftOut.add,
+    });
+    const { examples, images, all } = await firstImages(readExamples(of('train')), mostInMemory);
+    total += images;
+    if (existsSync(join(dir, 'shards/validation'))) {
+      const most = Math.ceil(validationImages / corpora.length);
+      validation.push(
+        ...(await firstImages(readExamples({ ...of('validation'), shuffle: { seed: 0 } }), most)).examples,
+      );
+    }
+    const texts = examples.length > images ? ` with ${count(examples.length)} texts` : '';
+    const whose = corpora.length > 1 ? ` of ${dir} (share ${share})` : '';
+    words.push(`${all ? '' : 'over '}${count(images)} training images${texts}${whose}`);
+    parts.push({ source: all ? memorySource(examples, seed) : shardSource(of('train'), seed), share });
+  }
+  const source = parts.length === 1 ? (parts[0] as (typeof parts)[number]).source : mixedSource(parts, seed);
   return {
-    source: all ? memorySource(examples, seed) : shardSource(of('train'), seed),
+    source,
     validation,
-    words: `${all ? '' : 'over '}${count(images)} training images${texts}, ${count(validation.length)} held out`,
+    images: total,
+    words: [...words, `${count(validation.length)} held out`].join(', '),
+    leftOut,
   };
 }
 
@@ -84,16 +117,24 @@ async function firstImages(
   return { examples, images, all: true };
 }
 
-/** Shows a step on the bar, and twenty of a run and every checkpoint as lines that stay. */
+/** Shows a step on the bar, and twenty of a run and every checkpoint as lines that stay; `stage` names what it belongs to. */
 export const showStep =
   (progress: Progress) =>
-  (state: PretrainProgress): void => {
-    const { step, totalSteps, samplesPerSecond, secondsLeft, waitShare, checkpoint } = state;
+  (state: PretrainProgress, stage?: string): void => {
+    const { step, totalSteps, samplesPerSecond, tokensPerSecond, secondsLeft, waitShare, checkpoint } = state;
+    const speed = `${samplesPerSecond.toFixed(0)} samples/s, ${count(Math.round(tokensPerSecond))} tokens/s, ${peakWords(state)}`;
     const left = `${clock(secondsLeft * 1000)} left, ${percent(waitShare)} waiting for data`;
-    progress.update({ done: step, total: totalSteps, detail: `${samplesPerSecond.toFixed(0)} samples/s, ${left}` });
+    const whose = stage === undefined ? '' : `${stage}, `;
+    progress.update({ done: step, total: totalSteps, detail: `${whose}${speed}, ${left}` });
     const everySteps = Math.max(10, Math.ceil(totalSteps / 200) * 10);
-    if (checkpoint !== undefined || step % everySteps === 0) progress.line(lossLine(state));
+    if (checkpoint !== undefined || step % everySteps === 0)
+      progress.line(`${stage === undefined ? '' : `${stage}  `}${lossLine(state)}`);
   };
+
+function peakWords({ flopsPerSecond, peakShare }: PretrainProgress): string {
+  const speed = `${(flopsPerSecond / 1e9).toFixed(0)} GFLOP/s`;
+  return peakShare === undefined ? speed : `${speed} (${percent(peakShare)} of peak)`;
+}
 
 function lossLine({ step, losses, accuracies, validation }: PretrainProgress): string {
   const one = (name: keyof typeof losses): string => {
@@ -104,6 +145,12 @@ function lossLine({ step, losses, accuracies, validation }: PretrainProgress): s
   const held = validation ? `  held out ${validation.loss.toFixed(3)}` : '';
   return `step ${String(step).padStart(6)}  ${names}${held}`;
 }
+
+/** How often a run of so many updates meets each image. */
+export const epochWords = (
+  { steps, batchSize, accumulate }: { steps: number; batchSize: number; accumulate: number },
+  images: number,
+): string => `${count(steps)} steps of ${count(batchSize * accumulate)} pairs, ${((steps * batchSize * accumulate) / Math.max(1, images)).toFixed(1)} epochs`; // biome-ignore format: one thought
 
 export const endLine = ({ checkpoint, compiled }: PretrainSummary): string =>
   `${checkpoint}${compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`;

@@ -1,9 +1,16 @@
 /**
  * The operator's mistake, as opposed to the web's (a value in the ledger) or ours (a crash): an unknown key, a missing
- * folder, another vocabulary than the checkpoint's. The command line prints its message alone and exits with 2.
+ * folder, another vocabulary than the checkpoint's; or the machine's, such as a full disk. The command line prints its message
+ * alone and exits with `exitCode`: 2 where another command is wanted, 1 where the same one will do.
  */
 export class UserError extends Error {
   override readonly name = 'UserError';
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, { exitCode = 2, ...options }: ErrorOptions & { readonly exitCode?: 1 | 2 } = {}) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
 }
 
 /** The one form of such a message: "Expected X for NAME but received Y; do Z." */

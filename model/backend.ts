@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import util from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { UserError } from '../dataset/user-error.ts';
 import { quietly } from './quiet.ts';
 
@@ -23,7 +24,8 @@ export interface NativeBackend {
   executeMultipleOutputs(op: string, attributes: unknown[], inputs: readonly Tensor[], outputs: number): Tensor[];
 }
 
-export const tf: TensorFlow = load();
+/** Worker threads make batches and compute nothing, so the library is not loaded into them, whatever they import. */
+export const tf: TensorFlow = isMainThread ? load() : ({} as TensorFlow);
 
 /** The addon behind the active backend, or undefined when tfjs runs on another one (then nothing can be compiled). */
 export function nativeBackend(): NativeBackend | undefined {

@@ -6,7 +6,7 @@ import type { ModelConfig } from './config.ts';
 import type { SpecialPieces } from './embeddings.ts';
 import type { Example } from './example.ts';
 import type { ObjectiveWeights } from './objective.ts';
-import { samePair, wrongPartners } from './objectives/itm.ts';
+import { gumbelNoise, samePair, wrongPartners } from './objectives/itm.ts';
 import { hidePieces, mlmChance } from './objectives/mlm.ts';
 import { hideRegions, mocChance } from './objectives/moc.ts';
 import type { Random } from './random.ts';
@@ -33,6 +33,8 @@ export interface BatchSetup {
   readonly standard: Standard;
   /** Regions that overlap a hidden one by more are hidden too. ViLBERT's: 0.4; 1 turns it off. */
   readonly maxOverlap: number;
+  /** ITM's wrong pairs are chosen by ITC's similarities, twice as many (ALBEF). Needs both objectives. */
+  readonly hardNegatives?: boolean;
 }
 
 /** Hidden places have room for a fifth of what could be hidden, 15 % and the at-least-one rule on average being less. */
@@ -42,7 +44,7 @@ const room = (length: number, chance: number) => Math.max(2, Math.ceil(length * 
 export function trainingBatch(
   examples: readonly Example[],
   shape: BatchShape,
-  { config, special, objectives, standard, maxOverlap }: BatchSetup,
+  { config, special, objectives, standard, maxOverlap, hardNegatives }: BatchSetup,
   draw: Random,
 ): Arrays {
   const N = examples.length;
@@ -87,7 +89,14 @@ export function trainingBatch(
     if (objectives.moc > 0) arrays.regionLabels = { shape: [labels.length], values: labels };
     if (objectives.mrfr > 0) arrays.regionTargets = { shape: [labels.length, D], values: targets };
   }
-  if (objectives.itm > 0) {
+  if (objectives.itm > 0 && hardNegatives) {
+    const possible = examples.map((one) => (examples.some((other) => !samePair(one, other)) ? 1 : 0));
+    const counts = Float32Array.from([...new Array<number>(N).fill(1), ...possible, ...possible]);
+    arrays.matched = { shape: [3 * N], values: new Float32Array(3 * N).fill(1, 0, N) };
+    arrays.matchCounts = { shape: [3 * N], values: counts };
+    arrays.sentenceNoise = { shape: [N, N], values: gumbelNoise(N * N, draw) };
+    arrays.imageNoise = { shape: [N, N], values: gumbelNoise(N * N, draw) };
+  } else if (objectives.itm > 0) {
     const partners = wrongPartners(examples, draw);
     const counts = Float32Array.from([...partners.map(() => 1), ...partners.map((partner) => (partner < 0 ? 0 : 1))]);
     arrays.partners = { shape: [N], values: Int32Array.from(partners, (partner) => Math.max(partner, 0)) };

@@ -4,12 +4,24 @@
  * `optimizer.safetensors` and `training.json` are the optimiser's means, the step, the position in the data and the seed,
  * from which every random number follows. A checkpoint is written beside its place and renamed, so it is whole or absent.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { ModelConfig } from './config.ts';
 import type { Position } from './data.ts';
 import type { SpecialPieces } from './embeddings.ts';
+import { fromHuggingFace, toHuggingFace } from './hugging-face.ts';
 import type { ObjectiveWeights } from './objective.ts';
 import { slots } from './optimizer.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
@@ -81,6 +93,9 @@ export function bestCheckpoint(runDir: string): string | undefined {
 
 const folderOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
+/** What a system answers where there is no room: the disk, the quota, a limit on file sizes; or no permission to write. */
+const noRoom: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EACCES', 'EROFS']);
+
 /** Saves a checkpoint and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
 export function saveCheckpoint(
   runDir: string,
@@ -92,9 +107,13 @@ export function saveCheckpoint(
   const dir = join(runDir, 'checkpoints', folderOf(state.step));
   if (existsSync(dir)) return dir;
   const partial = `${dir}.partial`;
-  rmSync(partial, { recursive: true, force: true });
   try {
-    mkdirSync(partial, { recursive: true });
+    mkdirSync(dirname(dir), { recursive: true });
+    // What a killed run left half written, of this step or another.
+    for (const name of readdirSync(dirname(dir)).filter((one) => one.endsWith('.partial'))) {
+      rmSync(join(dirname(dir), name), { recursive: true, force: true });
+    }
+    mkdirSync(partial);
     const parameters = parameterSpecs(description.config, { itc: description.objectives.itc > 0 });
     const weights = toHuggingFace(parameters, values);
     const { mean, scale } = description.standard;
@@ -102,17 +121,20 @@ export function saveCheckpoint(
     weights.set(standardNames.scale, { shape: [scale.length], values: scale });
     writeSafetensors(join(partial, 'model.safetensors'), weights, { format: 'pt' });
     writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values));
-    writeFileSync(join(partial, 'vocab.txt'), `${description.vocabulary.join('\n')}\n`);
-    writeFileSync(join(partial, 'config.json'), `${JSON.stringify(configJson(description), null, 2)}\n`);
-    writeFileSync(join(partial, 'training.json'), `${JSON.stringify(state, null, 2)}\n`);
+    const write = (name: string, text: string) => writeFileSync(join(partial, name), text, { flush: true });
+    write('vocab.txt', `${description.vocabulary.join('\n')}\n`);
+    write('config.json', `${JSON.stringify(configJson(description), null, 2)}\n`);
+    write('training.json', `${JSON.stringify(state, null, 2)}\n`);
+    flushFolder(partial);
     renameSync(partial, dir);
+    flushFolder(dirname(dir));
   } catch (cause) {
     rmSync(partial, { recursive: true, force: true });
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EACCES' || code === 'EROFS') {
+    if (noRoom.has(code)) {
       throw new UserError(
-        `Expected room to write ${dir} but received ${code}; earlier checkpoints are whole, free the disk and resume.`,
-        { cause },
+        `Expected room to write ${dir} but received ${code}; earlier checkpoints are whole, make room and run the same command again.`,
+        { cause, exitCode: 1 },
       );
     }
     throw cause;
@@ -123,10 +145,43 @@ export function saveCheckpoint(
   return dir;
 }
 
-/** Reads a checkpoint folder, or the newest one of a run. Throws a UserError for anything else, and for a torn file. */
+/** Waits until a folder's entries are on the disk. */
+function flushFolder(dir: string): void {
+  const folder = openSync(dir, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/**
+ * Reads a checkpoint folder, or the newest one of a run. Throws a UserError for anything else, and for a torn file; it names the
+ * checkpoint before it.
+ */
 export function readCheckpoint(path: string): Checkpoint {
-  const dir = existsSync(join(path, 'training.json')) ? path : latestCheckpoint(path);
+  const dir = existsSync(join(path, 'config.json')) ? path : latestCheckpoint(path);
   if (!dir) throw expected('a checkpoint or a run with one', 'the checkpoint', path, 'run lait pretrain first');
+  return readingWhole(dir, () => readWhole(dir));
+}
+
+/** Adds to what is wrong with a checkpoint where to go on instead. */
+function readingWhole<T>(dir: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const torn = error instanceof UserError || (error as NodeJS.ErrnoException).code === 'ENOENT';
+    if (!torn) throw error;
+    const before = checkpoints(dirname(dirname(dir))).filter((one) => basename(one) < basename(dir));
+    const older = before.at(-1);
+    const advice = older
+      ? `remove ${dir} and run the same command to go on from ${basename(older)}`
+      : 'there is none before it';
+    throw new UserError(`${(error as Error).message.replace(/\.$/, '')}; ${advice}.`, { cause: error });
+  }
+}
+
+function readWhole(dir: string): Checkpoint {
   const json = readJson<ConfigJson>(join(dir, 'config.json'));
   if (!json.lait) throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
   const { config, detector, objectives } = json.lait;
@@ -154,7 +209,7 @@ export function readCheckpoint(path: string): Checkpoint {
 
 /** The optimiser's means that belong to a checkpoint, by the names of `slots`. */
 export function readOptimizer({ dir }: Checkpoint): Values {
-  const { tensors } = readSafetensors(join(dir, 'optimizer.safetensors'));
+  const { tensors } = readingWhole(dir, () => readSafetensors(join(dir, 'optimizer.safetensors')));
   return new Map([...tensors].map(([name, { values }]) => [name, values]));
 }
 
@@ -208,69 +263,6 @@ function configJson({ config, detector, objectives }: ModelDescription): ConfigJ
     position_embedding_type: 'absolute',
     lait: { config, detector, objectives },
   };
-}
-
-const parts = ['query', 'key', 'value'] as const;
-const joined = /^(.*\.attention\.self)\.qkv\.(weight|bias)$/;
-
-/** Our parameters under Hugging Face's names: query, key and value apart. */
-export function toHuggingFace(parameters: readonly ParameterSpec[], values: Values): Map<string, StoredTensor> {
-  const stored = new Map<string, StoredTensor>();
-  for (const { name, shape } of parameters) {
-    const own = values.get(name) as Float32Array;
-    const match = joined.exec(name);
-    if (!match) {
-      stored.set(name, { shape, values: own });
-      continue;
-    }
-    const [, before, kind] = match;
-    const third = own.length / 3;
-    parts.forEach((part, index) => {
-      const [rows = 0, ...rest] = shape;
-      const piece = { shape: [rows / 3, ...rest], values: own.subarray(index * third, (index + 1) * third) };
-      stored.set(`${before}.${part}.${kind}`, piece);
-    });
-  }
-  return stored;
-}
-
-/**
- * Our parameters from tensors under Hugging Face's names: a BertModel's (with or without `bert.`), a BertForPreTraining's or
- * ours. What is not there is absent from the result. Throws a UserError for a tensor of another shape.
- */
-export function fromHuggingFace(
-  parameters: readonly ParameterSpec[],
-  tensors: ReadonlyMap<string, StoredTensor>,
-): Values {
-  const find = (name: string, shape: readonly number[]): Float32Array | undefined => {
-    const old = name.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
-    const names = [name, name.replace(/^bert\./, ''), old];
-    const tensor = names.map((one) => tensors.get(one)).find((one) => one !== undefined);
-    if (!tensor) return undefined;
-    if (tensor.shape.join() !== shape.join()) {
-      throw expected(`the shape [${shape}]`, name, `[${tensor.shape}]`, 'choose a preset of the same sizes');
-    }
-    return tensor.values;
-  };
-  const values: Values = new Map();
-  for (const { name, shape } of parameters) {
-    const match = joined.exec(name);
-    if (!match) {
-      const found = find(name, shape);
-      if (found) values.set(name, found);
-      continue;
-    }
-    const [, before, kind] = match;
-    const [rows = 0, ...rest] = shape;
-    const found = parts.map((part) => find(`${before}.${part}.${kind}`, [rows / 3, ...rest]));
-    if (found.some((one) => one === undefined)) continue;
-    const whole = new Float32Array(rows * rest.reduce((product, length) => product * length, 1));
-    found.forEach((one, index) => {
-      whole.set(one as Float32Array, (index * whole.length) / 3);
-    });
-    values.set(name, whole);
-  }
-  return values;
 }
 
 function optimizerTensors(parameters: readonly ParameterSpec[], values: Values): Map<string, StoredTensor> {

@@ -11,7 +11,7 @@ export interface ModelCost {
   readonly encoderParameters: number;
   /** Tokens of one sequence: [CLS], regions, [SEP], word pieces, [SEP]. */
   readonly tokens: number;
-  /** Sequences that one pair of a training batch makes: itself, and a wrong pair where ITM is on; ITC's two halves count as one. */
+  /** Sequences that one pair of a training batch makes: itself, and a wrong pair where ITM is on (two with hard negatives); ITC's two halves count as one. */
   readonly sequences: number;
   /** Forward pass of one full sequence, without objectives. */
   readonly forwardFlops: number;
@@ -22,7 +22,11 @@ export interface ModelCost {
 }
 
 /** A product of [n, k] and [k, m] counts 2 n k m; everything else is small beside the products and not counted. */
-export function modelCost(config: ModelConfig, objectives: ObjectiveWeights): ModelCost {
+export function modelCost(
+  config: ModelConfig,
+  objectives: ObjectiveWeights,
+  { hardNegatives = false }: { readonly hardNegatives?: boolean } = {},
+): ModelCost {
   const { hiddenSize: H, feedForwardSize: F, layers, maxRegions: R, maxPieces: W, featureSize: D } = config;
   const specs = parameterSpecs(config, { itc: objectives.itc > 0 });
   const T = 1 + R + 1 + W + 1;
@@ -35,7 +39,7 @@ export function modelCost(config: ModelConfig, objectives: ObjectiveWeights): Mo
     (objectives.moc > 0 ? 2 * hiddenRegions * H * config.classes : 0) +
     (objectives.mrfr > 0 ? 2 * hiddenRegions * H * D : 0);
   const paired = objectives.mlm + objectives.moc + objectives.mrfr + objectives.itm > 0 ? 1 : 0;
-  const sequences = paired + (objectives.itm > 0 ? 1 : 0) + (objectives.itc > 0 ? 1 : 0);
+  const sequences = paired + (objectives.itm > 0 ? (hardNegatives ? 2 : 1) : 0) + (objectives.itc > 0 ? 1 : 0);
   const parameters = parameterCount(specs);
   return {
     parameters,

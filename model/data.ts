@@ -4,13 +4,9 @@
  * position, so a resumed run reads the batches that an undisturbed one would.
  */
 import { UserError } from '../dataset/user-error.ts';
-import { drawnText, type Example, type ReadExamplesOptions, readExamples } from './example.ts';
+import type { Example } from './example.ts';
 import { type Random, random } from './random.ts';
-
-/** Gives the examples of an epoch, in an order that only the epoch decides. */
-export interface ExampleSource {
-  epoch(epoch: number): AsyncIterable<Example>;
-}
+import type { ExampleSource } from './source.ts';
 
 /** Names a batch: the next one of an epoch's window. */
 export interface Position {
@@ -44,28 +40,6 @@ export interface BatchPlan {
 export const defaultWindowBatches = 16;
 
 export const start: Position = { epoch: 0, window: 0, batch: 0 };
-
-/** Examples held in memory, shuffled anew each epoch; of the texts of one sample, which follow each other, one is drawn. */
-export function memorySource(examples: readonly Example[], seed: number): ExampleSource {
-  const samples: Example[][] = [];
-  for (const example of examples) {
-    const same = samples.at(-1);
-    if (same?.[0]?.key === example.key) same.push(example);
-    else samples.push([example]);
-  }
-  return {
-    async *epoch(epoch) {
-      const draw = (texts: readonly Example[]) =>
-        texts[drawnText((texts[0] as Example).key, texts.length, { seed, epoch })] as Example;
-      yield* random(seed, epoch, 0x5eed).shuffle(samples.map(draw));
-    },
-  };
-}
-
-/** Examples read from shards as they are needed, shuffled by shard and within a buffer; one text of each sample an epoch. */
-export function shardSource(options: Omit<ReadExamplesOptions, 'shuffle'>, seed: number): ExampleSource {
-  return { epoch: (epoch) => readExamples({ ...options, shuffle: { seed, epoch } }) };
-}
 
 export interface Buckets {
   readonly pieces: readonly number[];
@@ -111,7 +85,13 @@ export async function* batches(
     if (window === 0 && held.length === 0)
       throw new UserError('Expected examples for training but received none; check shards and regions.');
     // A rest too small for a batch waits for another epoch's shuffle, unless it is all there is.
-    if (window === 0 && held.length < batchSize) held = fill(held, batchSize);
+    if (window === 0 && held.length < batchSize) {
+      if (held.every(({ imageId }) => imageId === held[0]?.imageId))
+        throw new UserError(
+          'Expected examples of two images or more for training but received one image; export more pairs.',
+        );
+      held = fill(held, batchSize);
+    }
     if (held.length >= batchSize && window >= first.window) yield* cut(held, window);
 
     function* cut(examples: Example[], at: number): Generator<PlannedBatch> {

@@ -1,8 +1,8 @@
 /** Fine-tuning for retrieval (ImageBERT §5.3): from a pretrained checkpoint, matching only, on pairs that are known to be good. */
 import { join } from 'node:path';
-import { plainBatch } from './batch.ts';
 import { readCheckpoint, specialPieces } from './checkpoint.ts';
-import { type Ranking, rankingArrays } from './objectives/ranking.ts';
+import { modelCost } from './cost.ts';
+import type { Ranking } from './objectives/ranking.ts';
 import { adamW } from './optimizer.ts';
 import type { PretrainProgress, Watch } from './progress.ts';
 import { rankRoutine, validateRankRoutine } from './step.ts';
@@ -37,12 +37,13 @@ export async function finetune(
     },
     {
       objectives,
-      train: rankRoutine(setup, options.optimizer ?? adamW),
+      recipe: { task: 'finetune', special, ranking },
+      train: (role) => rankRoutine(setup, options.optimizer ?? adamW, role),
       validate: validateRankRoutine(setup),
-      batch: (examples, shape, standard, draw) => ({
-        ...plainBatch(examples, shape, { special, standard }),
-        ...rankingArrays(examples, ranking, draw),
-      }),
+      flops: ({ pairs, pieces, regions }) => {
+        const padded = { ...config, maxPieces: pieces, maxRegions: regions };
+        return 3 * pairs * (2 * candidates - 1) * modelCost(padded, objectives).forwardFlops;
+      },
     },
     watch,
   );

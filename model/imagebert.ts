@@ -3,13 +3,13 @@
  * pairs come first in the batch; the wrong pairs of ITM reuse their embedded words and regions, so that their masks are the
  * same and nothing is embedded twice.
  */
-import { type Scalar, type Tensor, tf } from './backend.ts';
+import { type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
 import { arrange, embedPieces, embedRegions, type Sequence, type SpecialPieces } from './embeddings.ts';
 import { type Dropout, noDropout, type Weights } from './layers.ts';
 import type { ObjectiveName, ObjectiveWeights, Outcome } from './objective.ts';
 import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
-import { itm, matchingLogits } from './objectives/itm.ts';
+import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
 import { mlm } from './objectives/mlm.ts';
 import { moc } from './objectives/moc.ts';
 import { mrfr } from './objectives/mrfr.ts';
@@ -47,12 +47,45 @@ const rows = ({ tokens, mask }: Sequence, index: Tensor): Sequence => ({
   mask: tf.gather(mask, index as never),
 });
 
-const both = (one: Sequence, other: Sequence): Sequence => ({
-  tokens: tf.concat([one.tokens, other.tokens], 0),
-  mask: tf.concat([one.mask, other.mask], 0),
-});
+const joined = (parts: readonly Sequence[]): Sequence =>
+  parts.length === 1
+    ? (parts[0] as Sequence)
+    : {
+        tokens: tf.concat(
+          parts.map(({ tokens }) => tokens),
+          0,
+        ),
+        mask: tf.concat(
+          parts.map(({ mask }) => mask),
+          0,
+        ),
+      };
 
-/** All objectives whose weight is not 0, on a batch of N pairs with N wrong pairs made of the same parts. */
+/**
+ * The wrong pairs of a batch, N at a time: every image with the sentence of its partner, or where the batch has noise for
+ * it, every image with a hard sentence and every sentence with a hard image.
+ */
+function wrongPairs(
+  said: Sequence,
+  seen: Sequence,
+  similar: Tensor | undefined,
+  inputs: Inputs,
+): { words: Sequence; regions: Sequence }[] {
+  if (!inputs.sentenceNoise) return [{ regions: seen, words: rows(said, input(inputs, 'partners')) }];
+  if (!similar) throw new Error('Hard negatives are chosen by the similarities of ITC, which is off.');
+  const same = input(inputs, 'sameImage');
+  return [
+    { regions: seen, words: rows(said, hardPartners(similar, same, inputs.sentenceNoise)) },
+    {
+      regions: rows(seen, hardPartners(tf.transpose(similar), tf.transpose(same), input(inputs, 'imageNoise'))),
+      words: said,
+    },
+  ];
+}
+
+/**
+ * All objectives whose weight is not 0, on a batch of N pairs with wrong pairs made of the same parts: N, or with hard negatives 2 N.
+ */
 export function objectives(
   model: Model,
   wanted: ObjectiveWeights,
@@ -64,17 +97,20 @@ export function objectives(
   const seen = regions(model, inputs);
   const N = said.tokens.shape[0] as number;
   const outcomes: Partial<Record<ObjectiveName, Outcome>> = {};
+  let similar: Tensor | undefined;
   if (wanted.itc > 0) {
     const images = embedImages(model, seen, drop);
     const texts = embedTexts(model, said, drop);
-    outcomes.itc = itc(similarities(weights, images, texts), input(inputs, 'sameImage'));
+    similar = similarities(weights, images, texts);
+    outcomes.itc = itc(similar, input(inputs, 'sameImage'));
   }
-  const pairs =
-    wanted.itm > 0
-      ? { regions: both(seen, seen), words: both(said, rows(said, input(inputs, 'partners'))) }
-      : { regions: seen, words: said };
   if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return outcomes;
-  const B = wanted.itm > 0 ? 2 * N : N;
+  const wrong = wanted.itm > 0 ? wrongPairs(said, seen, similar, inputs) : [];
+  const pairs = {
+    words: joined([said, ...wrong.map(({ words }) => words)]),
+    regions: joined([seen, ...wrong.map(({ regions }) => regions)]),
+  };
+  const B = N * (1 + wrong.length);
   const hidden = encode(weights, config, arrange(weights, config, pairs, special, drop), drop); // [B T, H]
   const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
   if (wanted.mlm > 0) {
@@ -92,12 +128,6 @@ export function objectives(
     outcomes.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
   }
   return outcomes;
-}
-
-/** Σ weight · loss over the objectives that were computed. */
-export function totalLoss(outcomes: Partial<Record<ObjectiveName, Outcome>>, wanted: ObjectiveWeights): Scalar {
-  const terms = Object.entries(outcomes).map(([name, { loss }]) => tf.mul(loss, wanted[name as ObjectiveName]));
-  return tf.addN(terms) as Scalar;
 }
 
 /** Images alone, `[CLS] regions [SEP]`, to ITC's space: [N, itcSize]. */

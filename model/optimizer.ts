@@ -21,6 +21,13 @@ export const adamW: AdamW = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, decay: 0.0
 /** The two running means of a parameter, kept beside it under these names. */
 export const slots = (name: string) => ({ mean: `${name}/adam_m`, square: `${name}/adam_v` });
 
+/** Where the gradients of a parameter are summed up when several batches make one update. */
+export const sumOf = (name: string): string => `${name}/gradient_sum`;
+
+/** A sum beside each parameter, for `learn` in step.ts. They are no part of a checkpoint: an update starts with its first batch. */
+export const gradientSums = (parameters: readonly ParameterSpec[]): ParameterSpec[] =>
+  parameters.map(({ name, shape }) => ({ name: sumOf(name), shape, start: 'zeros', decays: false, replaced: true }));
+
 /** What changes from step to step. */
 export interface Rates {
   readonly learningRate: number;
@@ -55,11 +62,15 @@ function sumOfSquares(x: Tensor): Tensor {
 /** Updates a variable and its slots in place, op by op. */
 export function updateEagerly(
   optimizer: AdamW,
-  { decays }: ParameterSpec,
+  { decays, replaced }: ParameterSpec,
   [variable, mean, square]: readonly [Variable, Variable, Variable],
   gradient: Tensor,
   { learningRate, beta1Power, beta2Power }: Rates,
 ): void {
+  if (replaced) {
+    variable.assign(gradient as never);
+    return;
+  }
   const { beta1, beta2, epsilon, decay } = optimizer;
   const rate = (learningRate * Math.sqrt(1 - beta2Power)) / (1 - beta1Power);
   tf.tidy(() => {
@@ -85,12 +96,16 @@ export function addUpdate(
   graph: Graph,
   prefix: string,
   optimizer: AdamW,
-  { decays }: ParameterSpec,
+  { decays, replaced }: ParameterSpec,
   handles: { readonly variable: Output; readonly mean: Output; readonly square: Output; readonly value: Output },
   gradient: Output,
   rates: GraphRates,
 ): Output {
   const T = type('float32');
+  if (replaced) {
+    const inputs = [handles.variable, gradient, `^${handles.value}`];
+    return graph.add(`${prefix}/${handles.variable}/replaced`, 'AssignVariableOp', inputs, { dtype: T });
+  }
   const before: Output[] = [`^${handles.value}`];
   if (decays) {
     const share = `${prefix}/decay`;

@@ -13,6 +13,8 @@ export interface ParameterSpec {
   readonly start: number | 'zeros' | 'ones';
   /** AdamW decays matrices and tables, not biases and LayerNorm, as BERT. */
   readonly decays: boolean;
+  /** Not trained: what a routine gives as its gradient becomes its value. */
+  readonly replaced?: true;
 }
 
 /** Which heads a model carries. */

@@ -18,6 +18,10 @@ export interface PretrainProgress {
   readonly samplesPerSecond: number;
   /** Words, regions and special pieces that count, of true pairs and wrong ones. */
   readonly tokensPerSecond: number;
+  /** Floating-point operations of matrix products, padding included; see cost.ts. */
+  readonly flopsPerSecond: number;
+  /** Share of what the machine can do at most, 0 to 1, where that is known. */
+  readonly peakShare?: number;
   /** Share of the time in which the step waited for data, 0 to 1. */
   readonly waitShare: number;
   readonly secondsLeft: number;

@@ -72,7 +72,8 @@ export function startValues(parameters: readonly ParameterSpec[], seed: number):
 export function variableShapes({ parameters, optimizer }: ProgramOptions): Map<string, readonly number[]> {
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
   if (optimizer) {
-    for (const { name, shape } of parameters) {
+    for (const { name, shape, replaced } of parameters) {
+      if (replaced) continue;
       shapes.set(slots(name).mean, shape);
       shapes.set(slots(name).square, shape);
     }

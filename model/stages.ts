@@ -1,38 +1,55 @@
 /**
- * Multi-stage pretraining (ImageBERT §4.3, Figure 5): the same network and objectives on one set of pairs after another, from large and
- * noisy to small and near the goal. Each stage is a run of its own that starts from the last one's weights.
+ * Multi-stage pretraining (ImageBERT §4.3, Figure 5): the same network on one set of pairs after another, from large and noisy
+ * to small and near the goal. Each stage is a run of its own that starts from the last one's weights.
  */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../dataset/user-error.ts';
 import { latestCheckpoint, readCheckpoint } from './checkpoint.ts';
-import type { ExampleSource } from './data.ts';
-import type { Example } from './example.ts';
 import type { PretrainProgress, Watch } from './progress.ts';
-import { random } from './random.ts';
 import { type PretrainOptions, type PretrainSummary, pretrain } from './train.ts';
+
+type Examples = Pick<PretrainOptions, 'source' | 'validation'>;
 
 /** What a stage has of its own; everything else is the same in all. Its run is `runDir/NAME`. */
 export interface Stage
-  extends Pick<PretrainOptions, 'source' | 'steps'>,
-    Partial<Omit<PretrainOptions, 'runDir' | 'config' | 'source' | 'steps'>> {
+  extends Pick<PretrainOptions, 'steps'>,
+    Partial<Omit<PretrainOptions, 'runDir' | 'config' | 'steps' | keyof Examples>> {
   readonly name: string;
+  /** Its examples, opened when it begins. */
+  readonly open: () => Promise<Examples>;
 }
 
 export interface StageProgress extends PretrainProgress {
   readonly stage: string;
 }
 
-/** Runs the stages in order; with `resume`, finished ones are passed over. Gives the last stage's summary. */
+const listName = 'stages.json';
+
+/**
+ * Runs the stages in order; with `resume`, finished ones are passed over and a begun one goes on. Gives the last stage's summary.
+ * Throws a UserError for no stages, for two of one name, and where the folder has a run without stages.
+ */
 export async function pretrainStages(
-  base: Omit<PretrainOptions, 'source' | 'steps'>,
+  base: Omit<PretrainOptions, 'steps' | keyof Examples>,
   stages: readonly Stage[],
   { onProgress, signal }: Watch<StageProgress> = {},
 ): Promise<PretrainSummary> {
-  if (stages.length === 0)
+  const names = stages.map(({ name }) => name);
+  if (names.length === 0)
     throw new UserError('Expected at least one stage for pretraining but received none; list them.');
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new UserError(`Expected stages of different names but received ${twice} twice; rename one.`);
+  if (latestCheckpoint(base.runDir))
+    throw new UserError(
+      `Expected a run with stages at ${base.runDir} but received one without; go on without stages or choose another run.`,
+    );
+  mkdirSync(base.runDir, { recursive: true });
+  writeFileSync(join(base.runDir, listName), `${JSON.stringify(names)}\n`);
   let from = base.startFrom;
   let summary: PretrainSummary | undefined;
-  for (const { name, ...own } of stages) {
+  for (const { name, open, ...own } of stages) {
     const runDir = join(base.runDir, name);
     const before = base.resume ? latestCheckpoint(runDir) : undefined;
     const done = before ? readCheckpoint(before).state.step : 0;
@@ -40,7 +57,7 @@ export async function pretrainStages(
       summary = { steps: done, stopped: false, checkpoint: before, compiled: true };
     } else {
       summary = await pretrain(
-        { ...base, ...own, runDir, ...(from !== undefined && { startFrom: from }) },
+        { ...base, ...own, ...(await open()), runDir, ...(from !== undefined && { startFrom: from }) },
         { ...(signal && { signal }), onProgress: (progress) => onProgress?.({ ...progress, stage: name }) },
       );
     }
@@ -50,40 +67,11 @@ export async function pretrainStages(
   return summary as PretrainSummary;
 }
 
-/**
- * Examples of several sources by their shares. An epoch ends when each source has been read through once; shorter ones begin
- * again meanwhile, in another order.
- */
-export function mixedSource(
-  parts: readonly { readonly source: ExampleSource; readonly share: number }[],
-  seed: number,
-): ExampleSource {
-  const total = parts.reduce((sum, { share }) => sum + share, 0);
-  return {
-    async *epoch(epoch) {
-      const draw = random(seed, epoch, 0x3117ed);
-      const open = parts.map(({ source, share }) => ({ source, share, rounds: 0, reader: readerOf(source, epoch, 0) }));
-      while (open.some(({ rounds }) => rounds === 0)) {
-        let at = draw.next() * total;
-        const part = open.find(({ share }) => {
-          at -= share;
-          return at < 0;
-        });
-        if (!part) continue;
-        let next = await part.reader.next();
-        if (next.done) {
-          part.rounds++;
-          if (open.every(({ rounds }) => rounds > 0)) return;
-          part.reader = readerOf(part.source, epoch, part.rounds);
-          next = await part.reader.next();
-          if (next.done)
-            throw new UserError('Expected examples in every source of the mixture but one has none; leave it out.');
-        }
-        yield next.value;
-      }
-    },
-  };
+/** The folder whose checkpoints stand for a run: its own, or of a run with stages the newest stage that has some. */
+export function latestStage(runDir: string): string {
+  const list = join(runDir, listName);
+  if (!existsSync(list)) return runDir;
+  const names = JSON.parse(readFileSync(list, 'utf8')) as string[];
+  const begun = names.map((name) => join(runDir, name)).filter((dir) => latestCheckpoint(dir) !== undefined);
+  return begun.at(-1) ?? runDir;
 }
-
-const readerOf = (source: ExampleSource, epoch: number, round: number): AsyncIterator<Example> =>
-  source.epoch(epoch * 65_536 + round)[Symbol.asyncIterator]();

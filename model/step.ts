@@ -5,11 +5,11 @@
 import { type Scalar, type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { SpecialPieces } from './embeddings.ts';
-import { embedBatch, type Inputs, matchPairs, objectives, totalLoss } from './imagebert.ts';
+import { embedBatch, type Inputs, matchPairs, objectives } from './imagebert.ts';
 import { type Dropout, dropout, noDropout } from './layers.ts';
-import type { ObjectiveWeights } from './objective.ts';
+import { type ObjectiveName, type ObjectiveWeights, objectiveNames } from './objective.ts';
 import { type Ranking, rank } from './objectives/ranking.ts';
-import { type AdamW, clip } from './optimizer.ts';
+import { type AdamW, clip, sumOf } from './optimizer.ts';
 import type { Routine } from './routine.ts';
 
 export interface ModelSetup {
@@ -26,14 +26,29 @@ type Minimised = (
   outputs: Record<string, Tensor>,
 ) => Scalar;
 
+/**
+ * What becomes of a batch's gradients: `whole` updates by them, `part` adds them to the sums that `gradientSums` keeps (times the
+ * input `carried` [], 0 for the first batch of an update), `last` updates by them and the sums.
+ */
+export type Role = 'whole' | 'part' | 'last';
+
 /** Losses, accuracies and the gradients' norm of a `trainingBatch`, with gradients; reads `seed` [2] int32 for dropout. */
-export const trainRoutine = (setup: ModelSetup, optimizer: AdamW): Routine =>
-  learn(setup.config, optimizer, (inputs, weights, drop, outputs) => losses(setup, inputs, weights, drop, outputs));
+export const trainRoutine = (setup: ModelSetup, optimizer: AdamW, role: Role = 'whole'): Routine =>
+  learn({ config: setup.config, optimizer, role }, (inputs, weights, drop, outputs) =>
+    losses(setup, inputs, weights, drop, outputs),
+  );
+
+interface Learning {
+  readonly config: ModelConfig;
+  readonly optimizer: AdamW;
+  readonly role: Role;
+}
 
 const learn =
-  (config: ModelConfig, optimizer: AdamW, minimised: Minimised): Routine =>
-  (inputs, weights, variables) => {
+  ({ config, optimizer, role }: Learning, minimised: Minimised): Routine =>
+  (inputs, weights, all) => {
     const outputs: Record<string, Tensor> = {};
+    const variables = new Map(role === 'whole' ? all : [...all].filter(([name]) => all.has(sumOf(name))));
     const { grads } = tf.variableGrads(
       () => {
         const total = minimised(inputs, weights, dropout(config.dropout, inputs.seed as Tensor), outputs);
@@ -53,15 +68,22 @@ const learn =
     const gradients = new Map<string, Tensor>();
     for (const [name, variable] of variables) {
       const gradient = grads[variable.name];
-      if (gradient) gradients.set(name, gradient);
+      if (!gradient) continue;
+      if (role === 'whole') gradients.set(name, gradient);
+      if (role === 'last') gradients.set(name, tf.add(weights(sumOf(name)), gradient));
+      if (role === 'part') {
+        const carried = tf.mul(weights(sumOf(name)), inputs.carried as Tensor);
+        gradients.set(sumOf(name), tf.add(carried, gradient));
+      }
     }
+    if (role === 'part') return { outputs: named, gradients };
     const { clipped, norm } = clip(gradients, optimizer.clipNorm);
     return { outputs: { ...named, gradientNorm: norm }, gradients: clipped };
   };
 
 /** Fine-tuning's loss (see objectives/ranking.ts) and how often the true pair scores best; learns from it. */
-export const rankRoutine = (setup: RankingSetup, optimizer: AdamW): Routine =>
-  learn(setup.config, optimizer, (inputs, weights, drop, outputs) =>
+export const rankRoutine = (setup: RankingSetup, optimizer: AdamW, role: Role = 'whole'): Routine =>
+  learn({ config: setup.config, optimizer, role }, (inputs, weights, drop, outputs) =>
     rankingLoss(setup, inputs, weights, drop, outputs),
   );
 
@@ -93,10 +115,11 @@ function rankingLoss(
     inputs.rankCounts as Tensor,
     ranking,
   );
-  outputs.loss = loss;
+  const total = weighted({ itm: 1 }, inputs)('itm', loss);
+  outputs.loss = total;
   outputs.itm = loss;
   if (accuracy) outputs.itmAccuracy = accuracy;
-  return loss;
+  return total;
 }
 
 /** The losses and accuracies of a `trainingBatch`, without dropout and without learning. */
@@ -118,6 +141,20 @@ export const embedRoutine =
   (side: 'image' | 'text', { config, special }: Omit<ModelSetup, 'objectives'>): Routine =>
   (inputs, weights) => ({ outputs: { embeddings: embedBatch({ config, special, weights }, side, inputs) } });
 
+/**
+ * Losses times their weights and, where several batches make one update, times the batch's `shares` (see accumulate.ts) [5] of
+ * what each objective averages over.
+ */
+function weighted(
+  wanted: Partial<ObjectiveWeights>,
+  { shares }: Inputs,
+): (name: ObjectiveName, loss: Scalar) => Scalar {
+  return (name, loss) => {
+    const own = tf.mul(loss, wanted[name] ?? 0) as Scalar;
+    return shares ? tf.mul(own, tf.reshape(tf.slice(shares, objectiveNames.indexOf(name), 1), [])) : own;
+  };
+}
+
 /** Writes `loss`, and NAME and `NAMEAccuracy` for each objective, to `outputs`. */
 function losses(
   { config, special, objectives: wanted }: ModelSetup,
@@ -127,7 +164,9 @@ function losses(
   outputs: Record<string, Tensor>,
 ): Scalar {
   const outcomes = objectives({ weights, config, special }, wanted, inputs, drop);
-  const total = totalLoss(outcomes, wanted);
+  const weigh = weighted(wanted, inputs);
+  const terms = Object.entries(outcomes).map(([name, { loss }]) => weigh(name as ObjectiveName, loss));
+  const total = tf.addN(terms) as Scalar;
   outputs.loss = total;
   for (const [name, { loss, accuracy }] of Object.entries(outcomes)) {
     outputs[name] = loss;

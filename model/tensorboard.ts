@@ -7,8 +7,11 @@ import type { PretrainProgress } from './progress.ts';
 export function tensorboardWriter(runDir: string): ((progress: PretrainProgress) => void) | undefined {
   if (!nativeBackend()) return undefined;
   const writer = tf.node.summaryFileWriter(join(runDir, 'tensorboard'));
-  return ({ step, loss, losses, accuracies, gradientNorm, learningRate, samplesPerSecond, waitShare, validation }) => {
-    const scalars: Record<string, number> = { loss, gradientNorm, learningRate, samplesPerSecond, waitShare };
+  return ({ step, losses, accuracies, validation, ...report }) => {
+    const { loss, gradientNorm, learningRate, samplesPerSecond, tokensPerSecond, flopsPerSecond, waitShare } = report;
+    const speeds = { samplesPerSecond, tokensPerSecond, flopsPerSecond, waitShare };
+    const scalars: Record<string, number> = { loss, gradientNorm, learningRate, ...speeds };
+    if (report.peakShare !== undefined) scalars.peakShare = report.peakShare;
     const add = (prefix: string, values: Readonly<Record<string, number>>) => {
       for (const [name, value] of Object.entries(values)) scalars[`${prefix}${name}`] = value;
     };

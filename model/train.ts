@@ -4,11 +4,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../dataset/user-error.ts';
-import { type Arrays, type BatchShape, trainingBatch } from './batch.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
+import type { Arrays, BatchShape } from './batch.ts';
 import {
   checkSameModel,
-  fromHuggingFace,
   latestCheckpoint,
   type ModelDescription,
   readCheckpoint,
@@ -19,20 +18,27 @@ import {
   type TrainingState,
 } from './checkpoint.ts';
 import { checkConfig, type ModelConfig } from './config.ts';
-import { batches, defaultWindowBatches, type ExampleSource, lengthBuckets, type PlannedBatch, start } from './data.ts';
+import { modelCost } from './cost.ts';
+import { type BatchPlan, batches, defaultWindowBatches, lengthBuckets, start } from './data.ts';
 import type { Example } from './example.ts';
-import { type ObjectiveWeights, objectiveNames, paperObjectives } from './objective.ts';
-import { type AdamW, adamW, ratesAt } from './optimizer.ts';
+import { heldOutBatches, validate } from './held-out.ts';
+import { fromHuggingFace } from './hugging-face.ts';
+import { type LoadedBatch, type Loading, load, openLoader } from './loader.ts';
+import { type ObjectiveWeights, paperObjectives } from './objective.ts';
+import { type AdamW, adamW, gradientSums, ratesAt } from './optimizer.ts';
 import { parameterSpecs } from './parameters.ts';
 import { program } from './program.ts';
-import type { Measures, PretrainProgress, Watch } from './progress.ts';
-import { type Random, random } from './random.ts';
+import type { PretrainProgress, Watch } from './progress.ts';
+import type { Recipe } from './recipe.ts';
 import { type Precision, type Program, type Routine, startValues } from './routine.ts';
 import { readSafetensors } from './safetensors.ts';
 import { learningRate } from './schedule.ts';
+import type { ExampleSource } from './source.ts';
 import { measureStandard, type Standard } from './standardize.ts';
-import { trainRoutine, validateRoutine } from './step.ts';
+import { type Role, trainRoutine, validateRoutine } from './step.ts';
+import { type Measured, Tally, tokensOf } from './tally.ts';
 import { tensorboardWriter } from './tensorboard.ts';
+import { prepareUpdate, update, updateRoutines } from './update.ts';
 
 export type { PretrainProgress, Watch } from './progress.ts';
 
@@ -48,8 +54,10 @@ export interface TrainOptions {
   /** Names the regions; another detector's are refused when a run continues. */
   readonly detector: string;
   readonly steps: number;
-  /** Pairs a step learns from. The paper: 48. */
+  /** Pairs of a batch. The paper: 48. */
   readonly batchSize?: number;
+  /** Batches that make one update; 1 turns it off. See accumulate.ts. */
+  readonly accumulate?: number;
   /** The paper: 1e-4. */
   readonly learningRate?: number;
   /** Share of the steps over which the rate rises. ViLT: 0.1. */
@@ -72,21 +80,29 @@ export interface TrainOptions {
   /** false runs op by op. */
   readonly compiled?: boolean;
   readonly precision?: Precision;
+  /** false makes batches in the training thread, although their source could be read in another. */
+  readonly thread?: boolean;
+  /** Floating-point operations a second that the machine does at most; then progress says what share of them is reached. */
+  readonly peakFlops?: number;
 }
 
 export interface PretrainOptions extends TrainOptions {
   readonly objectives?: ObjectiveWeights;
   /** Regions that overlap a hidden one by more are hidden too. ViLBERT: 0.4; 1 turns it off. */
   readonly maxOverlap?: number;
+  /** ITM's wrong pairs are those that ITC finds similar, twice as many (ALBEF). Needs ITC. */
+  readonly hardNegatives?: boolean;
 }
 
-/** What a run learns: which batches it makes of examples, and what it does with one. */
+/** What a run learns: how it makes batches of examples, and what it does with one. */
 export interface Task {
   /** Which heads the model has, and what its checkpoints say that it learned. */
   readonly objectives: ObjectiveWeights;
-  readonly train: Routine;
+  readonly recipe: Recipe;
+  readonly train: (role: Role) => Routine;
   readonly validate: Routine;
-  batch(examples: readonly Example[], shape: BatchShape, standard: Standard, draw: Random): Arrays;
+  /** Floating-point operations of learning from a batch of one shape. */
+  readonly flops: (shape: BatchShape) => number;
 }
 
 export interface PretrainSummary {
@@ -106,13 +122,21 @@ export async function pretrain(
   watch: Watch<PretrainProgress> = {},
 ): Promise<PretrainSummary> {
   const { config, vocabulary, objectives = paperObjectives, maxOverlap = 0.4, optimizer = adamW } = options;
+  const { hardNegatives = false } = options;
+  if (hardNegatives && (objectives.itc === 0 || objectives.itm === 0)) {
+    const name = objectives.itc === 0 ? 'itc' : 'itm';
+    throw expected('a weight above 0', name, 0, 'hard negatives are pairs of ITM that ITC chooses');
+  }
   const setup = { config, special: specialPieces(vocabulary), objectives };
   const task: Task = {
     objectives,
-    train: trainRoutine(setup, optimizer),
+    recipe: { task: 'pretrain', ...setup, maxOverlap, hardNegatives },
+    train: (role) => trainRoutine(setup, optimizer, role),
     validate: validateRoutine(setup),
-    batch: (examples, shape, standard, draw) =>
-      trainingBatch(examples, shape, { ...setup, standard, maxOverlap }, draw),
+    flops: ({ pairs, pieces, regions }) => {
+      const padded = { ...config, maxPieces: pieces, maxRegions: regions };
+      return pairs * modelCost(padded, objectives, { hardNegatives }).trainingFlops;
+    },
   };
   return train(options, task, watch);
 }
@@ -127,8 +151,8 @@ export async function train(
   { onProgress, signal }: Watch<PretrainProgress> = {},
 ): Promise<PretrainSummary> {
   const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
-  const { batchSize = 48, optimizer = adamW, seed = 1 } = options;
-  const { objectives } = task;
+  const { batchSize = 48, accumulate = 1, optimizer = adamW, seed = 1, thread = true } = options;
+  const { objectives, recipe } = task;
   const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32' } = options;
   const schedule = {
     peak: options.learningRate ?? 1e-4,
@@ -140,12 +164,13 @@ export async function train(
   const description: ModelDescription = { config, vocabulary, detector, objectives };
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const running = program({
-    parameters,
-    routines: { train: task.train, validate: task.validate },
+    parameters: accumulate > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
+    routines: { ...updateRoutines(task.train, accumulate), validate: task.validate },
     optimizer,
     precision,
     ...(options.compiled !== undefined && { compiled: options.compiled }),
   });
+  const closing: (() => unknown)[] = [() => running.dispose()];
   try {
     let state: TrainingState = { step: 0, position: start, seed };
     let standard: Standard;
@@ -168,35 +193,44 @@ export async function train(
       running.load(startValues(parameters, seed));
       running.load(fromHuggingFace(parameters, tensors));
     }
-    const arraysOf = (batch: Pick<PlannedBatch, 'examples' | 'pieces' | 'regions' | 'draw'>): Arrays => {
-      const { pieces, regions } = batch;
-      return task.batch(batch.examples, { pairs: batchSize, pieces, regions }, standard, batch.draw);
-    };
     const save = () => saveCheckpoint(runDir, { ...description, standard }, state, running.values(), { keep });
-
-    const plan = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
-    const held = validation.length > 1 ? heldOut(validation, batchSize, config) : [];
-    await prepare(running, batches(source, plan, state.position), held, arraysOf);
-    const upcoming = batches(source, plan, state.position);
+    const plan: BatchPlan = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
+    const loading: Loading = { plan, from: state.position, recipe, standard };
+    const held = () => heldOutBatches(validation, { batchSize, config, recipe, standard });
+    await prepare(running, source, loading, held(), accumulate);
+    const loader = openLoader(source, loading, { thread });
+    closing.push(() => loader.close());
     const board = options.tensorboard === false ? undefined : tensorboardWriter(runDir);
     let tally = new Tally();
     let last: PretrainProgress | undefined;
     while (state.step < steps && !signal?.aborted) {
       const waited = performance.now();
-      const { value: batch } = (await upcoming.next()) as { value: PlannedBatch };
-      const arrays = arraysOf(batch);
-      arrays.seed = { shape: [2], values: Int32Array.of(state.seed, state.step * 4096) };
+      const loaded: LoadedBatch[] = [];
+      while (loaded.length < accumulate) loaded.push(await loader.next());
       const started = performance.now();
       const rate = learningRate(state.step, schedule);
-      const measured = running.run('train', arrays, ratesAt(optimizer, state.step, rate));
-      tally.add(measured, arrays, { waitedMs: started - waited, ranMs: performance.now() - started });
-      checkFinite(measured, state.step, batch.examples, runDir);
-      state = { ...state, step: state.step + 1, position: batch.next };
+      const measured = update(
+        running,
+        loaded.map(({ arrays }) => arrays),
+        ratesAt(optimizer, state.step, rate),
+        state,
+      );
+      tally.add(measured, {
+        waitedMs: started - waited,
+        ranMs: performance.now() - started,
+        samples: batchSize * accumulate,
+        tokens: loaded.reduce((sum, { arrays }) => sum + tokensOf(arrays), 0),
+        flops: loaded.reduce((sum, { pieces, regions }) => sum + task.flops({ pairs: batchSize, pieces, regions }), 0),
+      });
+      checkFinite(measured, state.step, loaded, runDir);
+      const { epoch, next } = loaded.at(-1) as LoadedBatch;
+      state = { ...state, step: state.step + 1, position: next };
 
       const due = state.step % checkpointEverySteps === 0 || state.step === steps;
       if (due || state.step % reportEverySteps === 0) {
-        const report = { ...tally.report(state.step, steps, batchSize), epoch: batch.epoch, learningRate: rate };
-        const checked = due && held.length > 0 ? validate(running, held.map(arraysOf), batchSize) : undefined;
+        const means = tally.report(state.step, steps, options.peakFlops);
+        const report = { step: state.step, totalSteps: steps, ...means, epoch, learningRate: rate };
+        const checked = due ? validate(running, held()) : undefined;
         if (checked && checked.loss < (state.best?.loss ?? Infinity)) {
           state = { ...state, best: { step: state.step, loss: checked.loss } };
         }
@@ -208,7 +242,6 @@ export async function train(
       // Lets signals and the reading of data have their turn.
       await new Promise(setImmediate);
     }
-    await upcoming.return(undefined);
     const checkpoint = save();
     return {
       steps: state.step,
@@ -218,107 +251,40 @@ export async function train(
       ...(last && { last }),
     };
   } finally {
-    running.dispose();
+    for (const close of closing.reverse()) await close();
   }
 }
 
 /** Compiles the shapes of the first batches, and validation's, together. */
 async function prepare(
   running: Program,
-  upcoming: AsyncGenerator<PlannedBatch>,
-  held: readonly HeldBatch[],
-  arraysOf: (batch: HeldBatch) => Arrays,
+  source: ExampleSource,
+  loading: Loading,
+  held: Iterable<Arrays>,
+  accumulate: number,
 ): Promise<void> {
   let left = defaultWindowBatches;
-  for await (const batch of upcoming) {
-    running.prepare('train', { ...arraysOf(batch), seed: { shape: [2], values: Int32Array.of(0, 0) } });
+  const seen = new Set<string>();
+  for await (const batch of batches(source, loading.plan, loading.from)) {
+    const shape = `${batch.pieces} ${batch.regions}`;
+    if (!seen.has(shape)) prepareUpdate(running, load(batch, loading).arrays, accumulate);
+    seen.add(shape);
     if (--left === 0) break;
   }
-  if (held[0]) running.prepare('validate', arraysOf(held[0]));
-}
-
-type HeldBatch = Pick<PlannedBatch, 'examples' | 'pieces' | 'regions' | 'draw'>;
-
-/** Held-out batches of the largest shape; the last one is filled from the start. Their masks are the same each time. */
-function heldOut(
-  examples: readonly Example[],
-  batchSize: number,
-  { maxPieces, maxRegions }: ModelConfig,
-): readonly HeldBatch[] {
-  return Array.from({ length: Math.ceil(examples.length / batchSize) }, (_, batch) => ({
-    examples: Array.from(
-      { length: batchSize },
-      (_, index) => examples[(batch * batchSize + index) % examples.length] as Example,
-    ),
-    pieces: maxPieces,
-    regions: maxRegions,
-    get draw() {
-      return random(0x7a11da, batch);
-    },
-  }));
-}
-
-/** Means of the losses and accuracies over held-out batches. */
-function validate(running: Program, batches: readonly Arrays[], batchSize: number): Measures {
-  const tally = new Tally();
-  for (const arrays of batches) tally.add(running.run('validate', arrays), arrays, { waitedMs: 0, ranMs: 1 });
-  const { loss, losses, accuracies } = tally.report(1, 1, batchSize);
-  return { loss, losses, accuracies };
-}
-
-type Measured = Readonly<Record<string, Float32Array | Int32Array>>;
-
-/** Sums of what steps measured, and their means. */
-class Tally {
-  private readonly sums = new Map<string, number>();
-  private steps = 0;
-  private waitedMs = 0;
-  private ranMs = 0;
-  private tokens = 0;
-
-  add(measured: Measured, arrays: Arrays, time: { waitedMs: number; ranMs: number }): void {
-    for (const [name, value] of Object.entries(measured)) {
-      this.sums.set(name, (this.sums.get(name) ?? 0) + (value[0] ?? Number.NaN));
-    }
-    this.steps++;
-    this.waitedMs += time.waitedMs;
-    this.ranMs += time.ranMs;
-    const counted = (name: string) => ((arrays[name]?.values ?? []) as Float32Array).reduce((sum, one) => sum + one, 0);
-    const pairs = arrays.pieces?.shape[0] ?? 0;
-    const perPass = counted('pieceMask') + counted('regionMask') + 2 * pairs;
-    this.tokens += arrays.partners ? 2 * perPass : perPass;
-  }
-
-  report(step: number, totalSteps: number, batchSize: number): Omit<PretrainProgress, 'epoch' | 'learningRate'> {
-    const mean = (name: string) => (this.sums.get(name) ?? 0) / this.steps;
-    const present = (suffix: string) =>
-      objectiveNames
-        .filter((name) => this.sums.has(`${name}${suffix}`))
-        .map((name) => [name, mean(`${name}${suffix}`)] as const);
-    const seconds = (this.waitedMs + this.ranMs) / 1000;
-    return {
-      step,
-      totalSteps,
-      loss: mean('loss'),
-      losses: Object.fromEntries(present('')),
-      accuracies: Object.fromEntries(present('Accuracy')),
-      gradientNorm: mean('gradientNorm'),
-      samplesPerSecond: (this.steps * batchSize) / seconds,
-      tokensPerSecond: this.tokens / seconds,
-      waitShare: this.waitedMs / (this.waitedMs + this.ranMs),
-      secondsLeft: ((totalSteps - step) * seconds) / this.steps,
-    };
+  for (const arrays of held) {
+    running.prepare('validate', arrays);
+    break;
   }
 }
 
-/** Throws a UserError with the batch's keys where the loss or the gradients are no numbers any more. */
-function checkFinite(measured: Measured, step: number, examples: readonly Example[], runDir: string): void {
-  const faulty = Object.entries(measured).find(([, value]) => !Number.isFinite(value[0]));
+/** Throws a UserError with the batches' keys where the loss or the gradients are no numbers any more. */
+function checkFinite(measured: Measured, step: number, batches: readonly LoadedBatch[], runDir: string): void {
+  const faulty = Object.entries(measured).find(([, value]) => !Number.isFinite(value));
   if (!faulty) return;
-  const keys = examples.map(({ key }) => key).join(' ');
+  const keys = batches.flatMap((batch) => batch.keys).join(' ');
   const resumable = latestCheckpoint(runDir) ? `${join(runDir, 'checkpoints')} is whole` : 'there is no checkpoint yet';
   throw new UserError(
-    `Expected a finite ${faulty[0]} at step ${step} but received ${faulty[1][0]}; ${resumable}; lower the learning rate or look at ` +
+    `Expected a finite ${faulty[0]} at step ${step} but received ${faulty[1]}; ${resumable}; lower the learning rate or look at ` +
       `the samples of this batch: ${keys}`,
   );
 }

@@ -49,6 +49,25 @@ export function wrongPartners(examples: readonly Example[], draw: Random): numbe
   return partner;
 }
 
+/**
+ * Hard negatives (ALBEF, arXiv 2107.07651 §3.2): for each row of the similarities [N, N] a column drawn with the softmax of the row
+ * as its chances, none that `same` [N, N] marks by more than 0. Drawn by the highest sum of logit and Gumbel `noise` [N, N], which
+ * comes with the batch. Nothing is learned through the choice. A row without a column left gets 0; it does not count then.
+ */
+export function hardPartners(similar: Tensor, same: Tensor, noise: Tensor): Tensor {
+  // The similarities reach the choice past the tape of gradients, which only sees the noise.
+  const choose = tf.customGrad((drawn: unknown) => {
+    const allowed = tf.add(tf.add(similar, drawn as Tensor), tf.mul(tf.cast(tf.greater(same, 0), 'float32'), -1e9));
+    return { value: tf.argMax(allowed, -1), gradFunc: () => tf.zerosLike(drawn as Tensor) };
+  });
+  return choose(noise); // [N] int32
+}
+
+/** Standard Gumbel noise: −log(−log u). */
+export function gumbelNoise(size: number, draw: Random): Float32Array {
+  return Float32Array.from({ length: size }, () => -Math.log(-Math.log(draw.next() || Number.MIN_VALUE)));
+}
+
 /** The matching score of each [CLS] after the pooler: logits [B] from [B, H]. */
 export function matchingLogits(weights: Weights, pooled: Tensor): Tensor {
   return tf.reshape(linear(weights, 'cls.itm', pooled), [-1]);

@@ -2,7 +2,7 @@
  * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
  * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
  * wids, datasets, pyarrow and mlcroissant, and reads what webdataset and datasets wrote. Not part of `npm test`. With
- * LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too.
+ * LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -47,6 +47,10 @@ try {
   run(python, [join(here, 'check.py'), ...outs.map((format) => join(root, format)), foreign]);
   const openClip = process.env.LAIT_INTEROP_OPEN_CLIP;
   if (openClip !== undefined) run(openClip, [join(here, 'check_open_clip.py'), join(root, 'webdataset')]);
+
+  // An interpreter that has torch and safetensors: PyTorch learns as our step does.
+  const torch = process.env.LAIT_INTEROP_TORCH;
+  if (torch !== undefined) run(process.execPath, ['--import', 'tsx', join(here, 'follow.ts'), torch]);
 
   const bad: string[] = [];
   const onBad = ({ reason }: { reason: string }) => bad.push(reason);

@@ -56,6 +56,23 @@ for (const dropout of [0, 0.1]) {
   });
 }
 
+test('hard negatives are chosen in the compiled step as op by op', () => {
+  const shape = { pairs: examples.length, pieces: config.maxPieces, regions: config.maxRegions };
+  const hard = (step: number) => ({
+    ...trainingBatch(examples, shape, { ...batchSetup, hardNegatives: true }, random(9, step)),
+    seed: { shape: [2], values: Int32Array.of(1, step * 1000) },
+  });
+  const [wanted, got] = [false, true].map((compiled) => {
+    const running = make({ compiled, dropout: 0.1 });
+    const losses = [0, 1, 2, 3, 4].map(
+      (step) => running.run('train', hard(step), ratesAt(adamW, step, 2e-3)).itm?.[0] as number,
+    );
+    running.dispose();
+    return losses;
+  }) as [number[], number[]];
+  assert.ok(furthest(wanted, got) < 1e-4, `${furthest(wanted, got)}`);
+});
+
 test('the same seed gives the same run, bit for bit, dropout on', () => {
   const [one, other] = [make({ compiled: true, dropout: 0.1 }), make({ compiled: true, dropout: 0.1 })];
   assert.deepEqual(losses(one, 10), losses(other, 10));

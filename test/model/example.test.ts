@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TarWriter } from '../../dataset/tar-writer.ts';
-import { memorySource } from '../../model/data.ts';
 import { type Example, type ReadExamplesOptions, readExamples } from '../../model/example.ts';
+import { encodeNpy } from '../../model/npy.ts';
 import { claimColumns, regionFields } from '../../model/regions/columns.ts';
 import type { Regions } from '../../model/regions/region.ts';
+import { memorySource } from '../../model/source.ts';
 import { specialPieces, tokenizerOf } from '../../model/tokenizer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-example-'));
@@ -31,6 +32,14 @@ before(() => {
   const tar = new TarWriter(join(shards, '00000.tar'));
   const columns = new TarWriter(join(regions, '00000.tar'));
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+  // An image in which another tool detected nothing; `lait regions` leaves such a sample out, as k5.
+  const empty = (...rest: number[]) => encodeNpy({ shape: [0, ...rest], values: new Float32Array(0) }, 'f2');
+  const nothing = {
+    'boxes.npy': empty(4),
+    'labels.npy': encodeNpy({ shape: [0], values: new Int32Array(0) }, 'i2'),
+    'confidences.npy': empty(),
+    'features.npy': empty(2),
+  };
   const samples: [string, Record<string, Buffer>, Record<string, Buffer> | null][] = [
     ['k0', { txt: Buffer.from('A red car') }, regionFields(some(3))],
     ['k1', { json: json({ caption: 'car', sha256: 'abc' }) }, regionFields(some(1))],
@@ -42,6 +51,7 @@ before(() => {
     ['k7', { txt: Buffer.from('red') }, { 'boxes.npy': Buffer.alloc(1) }],
     ['k8', { jpg: Buffer.alloc(1) }, regionFields(some(1))],
     ['k9', { txt: Buffer.from('a'), json: json(null) }, regionFields(some(1))],
+    ['ka', { txt: Buffer.from('nothing found') }, nothing],
     ['l0', { txt: Buffer.from('a'), json: json({ texts: ['a', 'red', ' ', 'car'] }) }, regionFields(some(1))],
   ];
   for (const [key, fields, column] of samples) {
@@ -82,6 +92,7 @@ test('texts and regions are joined by key; what cannot be used is a reason', asy
     'k6 not-finite',
     'k7 no-regions',
     'k8 missing-field',
+    'ka bad-regions',
   ]);
 });
 

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { tf } from '../../model/backend.ts';
 import { readCheckpoint } from '../../model/checkpoint.ts';
-import { memorySource } from '../../model/data.ts';
+
 import { finetune } from '../../model/finetune.ts';
 import { type Ranking, rank, rankingArrays } from '../../model/objectives/ranking.ts';
 import { random } from '../../model/random.ts';
-import { mixedSource, pretrainStages } from '../../model/stages.ts';
+import { memorySource, mixedSource } from '../../model/source.ts';
+import { pretrainStages } from '../../model/stages.ts';
 import { config, smallExamples, vocabulary } from './small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-finetune-'));
@@ -67,16 +68,18 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
     resume: true,
   };
   const stages = [
-    { name: 'large', source, steps: 6 },
+    { name: 'large', open: async () => ({ source }), steps: 6 },
     {
       name: 'near',
-      source: mixedSource(
-        [
-          { source, share: 3 },
-          { source, share: 1 },
-        ],
-        1,
-      ),
+      open: async () => ({
+        source: mixedSource(
+          [
+            { source, share: 3 },
+            { source, share: 1 },
+          ],
+          1,
+        ),
+      }),
       steps: 4,
     },
   ];

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { memorySource } from '../../model/data.ts';
 import { matchTexts } from '../../model/match.ts';
+import { memorySource } from '../../model/source.ts';
 import { pretrain } from '../../model/train.ts';
 import { config, smallExamples, vocabulary } from './small-model.ts';
 

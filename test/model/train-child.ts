@@ -1,5 +1,5 @@
 /** Trains a small model in the folder of the first argument and writes a line of JSON for each step, to be killed half-way. */
-import { memorySource } from '../../model/data.ts';
+import { memorySource } from '../../model/source.ts';
 import { pretrain } from '../../model/train.ts';
 import { config, smallExamples, vocabulary } from './small-model.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { bestCheckpoint, checkpoints, readCheckpoint } from '../../model/checkpoint.ts';
-import { memorySource } from '../../model/data.ts';
+import { memorySource } from '../../model/source.ts';
 import { type PretrainOptions, type PretrainProgress, pretrain } from '../../model/train.ts';
 import { allObjectives, config, smallExamples, vocabulary } from './small-model.ts';
 
@@ -176,5 +176,9 @@ test('no examples and only one image are refused in one line', async () => {
   await assert.rejects(
     pretrain(options({ source: memorySource([], 1) })),
     /Expected examples for training but received none/,
+  );
+  await assert.rejects(
+    pretrain(options({ source: memorySource(smallExamples(1), 1) })),
+    /Expected examples of two images or more for training but received one image/,
   );
 });

@@ -1,0 +1,64 @@
+/** The stages of `lait pretrain` as its settings or a file of their own name them: one without a name where there are none. */
+import { dirname, resolve } from 'node:path';
+import { expected } from '../dataset/user-error.ts';
+import type { ObjectiveWeights } from '../model/objective.ts';
+import type { ColumnsManifest } from '../model/regions/columns.ts';
+import type { Config } from './config.ts';
+import { readStages } from './config-file.ts';
+import { type CorpusShare, featuresOf } from './training.ts';
+
+export interface PlannedStage {
+  /** Absent where pretraining has no stages. */
+  readonly name?: string;
+  readonly corpora: readonly CorpusShare[];
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly accumulate: number;
+  readonly learningRate: number;
+  readonly objectives: ObjectiveWeights;
+  readonly hardNegatives: boolean;
+}
+
+/** `file` goes before the stages of `lait.yaml`. Folders of corpora are read from where the list stands. */
+export function plannedStages(corpusDir: string, settings: Config['pretrain'], file?: string): PlannedStage[] {
+  const { stages: listed, ...base } = settings;
+  const stages = file === undefined ? listed : readStages(file);
+  const from = file === undefined ? corpusDir : dirname(file);
+  if (!stages) return [{ ...planOf(base), corpora: [{ dir: corpusDir, share: 1 }] }];
+  return stages.map(({ name, corpora = [], ...own }) => ({
+    name,
+    ...planOf({ ...base, ...given(own) }),
+    corpora:
+      corpora.length === 0
+        ? [{ dir: corpusDir, share: 1 }]
+        : corpora.map(({ dir, share }) => ({ dir: resolve(from, dir), share })),
+  }));
+}
+
+type Base = Omit<Config['pretrain'], 'stages'>;
+
+/** Without the keys that a stage leaves out. */
+const given = (own: Readonly<Record<string, unknown>>): Partial<Base> =>
+  Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+
+function planOf({ steps, batchSize, accumulate, learningRate, hardNegatives, mlm, moc, mrfr, itm, itc }: Base) {
+  return { steps, batchSize, accumulate, learningRate, hardNegatives, objectives: { mlm, moc, mrfr, itm, itc } };
+}
+
+/** What the features of all stages are. Throws a UserError where shards or features are missing or a corpus has others. */
+export function sameFeatures(stages: readonly PlannedStage[], config: Config): ColumnsManifest {
+  const dirs = [...new Set(stages.flatMap(({ corpora }) => corpora.map(({ dir }) => dir)))];
+  const [first, ...others] = dirs.map((dir) => ({ dir, columns: featuresOf(dir, config) }));
+  const { dir, columns } = first as NonNullable<typeof first>;
+  for (const other of others) {
+    const differ = (what: string, wanted: unknown, received: unknown): void => {
+      if (String(wanted) === String(received)) return;
+      const advice = 'run `lait regions` with one detector over all corpora of the run';
+      throw expected(`${wanted} as in ${dir}`, `${what} of ${other.dir}`, String(received), advice);
+    };
+    differ('the detector', columns.name, other.columns.name);
+    differ('the feature width', columns.featureSize, other.columns.featureSize);
+    differ('the classes', columns.labels, other.columns.labels);
+  }
+  return columns;
+}

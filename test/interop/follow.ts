@@ -1,0 +1,111 @@
+/**
+ * Whether the same model and data in PyTorch learn as ours do: trains ImageBERT here without dropout, writes the first weights and the
+ * arrays of every step, and lets `follow.py` train its own implementation of the paper on them, with PyTorch's AdamW and
+ * clipping. Prints how far the loss curves are apart; fails at more than 2 %.
+ *
+ *     node --import tsx test/interop/follow.ts PYTHON [CORPUS BERT.safetensors [STEPS [PAIRS]]]
+ *
+ * PYTHON has torch and safetensors. Without a corpus a model of one layer learns from the small examples of the tests; with one, `mini` from
+ * the weights of BERT, whose vocabulary lies beside them.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type ModelConfig, presets } from '../../model/config.ts';
+import { lengthBuckets, start } from '../../model/data.ts';
+import { readExamples } from '../../model/example.ts';
+import { fromHuggingFace, toHuggingFace } from '../../model/hugging-face.ts';
+import { ownLoader } from '../../model/loader.ts';
+import { paperObjectives } from '../../model/objective.ts';
+import { adamW, ratesAt } from '../../model/optimizer.ts';
+import { parameterSpecs } from '../../model/parameters.ts';
+import { program } from '../../model/program.ts';
+import { readColumnsManifest } from '../../model/regions/columns.ts';
+import { startValues } from '../../model/routine.ts';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '../../model/safetensors.ts';
+import { learningRate } from '../../model/schedule.ts';
+import { type ExampleSource, memorySource } from '../../model/source.ts';
+import { measureStandard } from '../../model/standardize.ts';
+import { trainRoutine } from '../../model/step.ts';
+import { readTokenizer, specialPieces as specialNames } from '../../model/tokenizer.ts';
+import { update, updateRoutines } from '../../model/update.ts';
+import { config as smallConfig, smallExamples, special as smallSpecial } from '../model/small-model.ts';
+
+const [python = '', corpus, bert = '', steps = '200', pairs = '8'] = process.argv.slice(2);
+const totalSteps = Number(steps);
+const schedule = { peak: corpus === undefined ? 2e-3 : 1e-4, warmupSteps: totalSteps / 10, totalSteps };
+
+interface Setting {
+  readonly config: ModelConfig;
+  readonly special: typeof smallSpecial;
+  readonly source: ExampleSource;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+async function ofCorpus(dir: string): Promise<Setting> {
+  const tokenizer = readTokenizer(dirname(bert));
+  const { featureSize, labels } = readColumnsManifest(join(dir, 'regions/centernet'));
+  const config = { ...presets.mini, vocabularySize: tokenizer.size, featureSize, classes: labels.length };
+  const [padId, , clsId, sepId, maskId] = specialNames.map((piece) => tokenizer.vocabulary.indexOf(piece)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const { maxPieces, maxRegions } = config;
+  const paths = { shards: join(dir, 'shards/train'), regions: join(dir, 'regions/centernet/train') };
+  const examples = [];
+  for await (const example of readExamples({ ...paths, tokenizer, maxPieces, maxRegions })) {
+    examples.push(example);
+    if (examples.length === totalSteps * Number(pairs)) break;
+  }
+  const special = { padId, clsId, sepId, maskId };
+  return { config, special, source: memorySource(examples, 1), tensors: readSafetensors(bert).tensors };
+}
+
+const ofTests = (): Setting => ({
+  config: smallConfig,
+  special: smallSpecial,
+  source: memorySource(smallExamples(200), 1),
+  tensors: new Map(),
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'lait-follow-'));
+try {
+  const { source, special, tensors, ...chosen } = corpus === undefined ? ofTests() : await ofCorpus(corpus);
+  const config = { ...chosen.config, dropout: 0 };
+  const parameters = parameterSpecs(config);
+  const setup = { config, special, objectives: paperObjectives };
+  const first = new Map([...startValues(parameters, 1), ...fromHuggingFace(parameters, tensors)]);
+  writeSafetensors(join(folder, 'model.safetensors'), toHuggingFace(parameters, first));
+  const running = program({
+    parameters,
+    routines: updateRoutines((role) => trainRoutine(setup, adamW, role), 1),
+    optimizer: adamW,
+  });
+  running.load(first);
+  const standard = await measureStandard(source.epoch(0), config.featureSize);
+  const plan = { batchSize: Number(pairs), seed: 1, buckets: lengthBuckets(config) };
+  const recipe = { task: 'pretrain' as const, ...setup, maxOverlap: 0.4 };
+  const loader = ownLoader(source, { plan, from: start, recipe, standard });
+  const ours: Record<string, number>[] = [];
+  for (let step = 0; step < totalSteps; step++) {
+    const { arrays } = await loader.next();
+    // Whole numbers up to 2^24 are exact in float32, which is what we write.
+    const stored = new Map(
+      Object.entries(arrays).map(([name, { shape, values }]) => [name, { shape, values: Float32Array.from(values) }]),
+    );
+    writeSafetensors(join(folder, `step-${step}.safetensors`), stored);
+    ours.push(update(running, [arrays], ratesAt(adamW, step, learningRate(step, schedule)), { seed: 1, step }));
+    if (step % 20 === 0) console.log(`step ${step}: ${ours.at(-1)?.loss?.toFixed(4)}`);
+  }
+  running.dispose();
+  writeFileSync(join(folder, 'run.json'), JSON.stringify({ config, special, schedule, optimizer: adamW, ours }));
+  const { status } = spawnSync(python, [join(import.meta.dirname, 'follow.py'), folder], { stdio: 'inherit' });
+  assert.equal(status, 0, 'PyTorch does not follow');
+} finally {
+  rmSync(folder, { recursive: true });
+}
