@@ -40,6 +40,7 @@ export interface PairToJudge {
     readonly recipe: number;
     readonly droppedBy: string | null;
     readonly reason: string | null;
+    readonly cleanedText: string | null;
   } | null;
 }
 
@@ -145,6 +146,7 @@ interface PairRow {
   readonly judgedBy: number | null;
   readonly droppedBy: string | null;
   readonly dropReason: string | null;
+  readonly cleanedText: string | null;
   readonly status: string;
   readonly imageReason: string | null;
   readonly format: string;
@@ -185,7 +187,7 @@ export function* pairsToJudge(
   const pairs = ledger.db.prepare(
     `SELECT p.rowid AS row, p.id, i.url AS imageUrl, p.page_id AS pageId, p.page_url AS pageUrl, p.text, p.source,
        p.judged_by AS judgedBy, p.dropped_by AS droppedBy, p.drop_reason AS dropReason,
-       i.status, i.reason AS imageReason, ${imageColumns}
+       p.cleaned_text AS cleanedText, i.status, i.reason AS imageReason, ${imageColumns}
      FROM pairs p JOIN images i ON i.id = p.image_id
      WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`,
   );
@@ -217,7 +219,14 @@ export function* pairsToJudge(
         sample: stored ? { ...pair, ...storedOf(row) } : null,
         missing: stored ? null : (row.imageReason ?? row.status).replaceAll('_', '-'),
         before:
-          row.judgedBy === null ? null : { recipe: row.judgedBy, droppedBy: row.droppedBy, reason: row.dropReason },
+          row.judgedBy === null
+            ? null
+            : {
+                recipe: row.judgedBy,
+                droppedBy: row.droppedBy,
+                reason: row.dropReason,
+                cleanedText: row.cleanedText,
+              },
       };
     });
     after = rows.at(-1)!.row;
