@@ -49,7 +49,11 @@ function fill(ledger: Ledger): void {
   );
   const score = ledger.db.prepare('INSERT INTO scores (subject, rule, score) VALUES (?, ?, ?)');
   const hex = (digits: number) =>
-    Array.from({ length: digits / 8 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join('');
+    Array.from({ length: digits / 8 }, () =>
+      Math.floor(random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join('');
   const sentence = () =>
     `A ${pick(colours)} ${pick(nouns)} ${pick(verbs)} the ${pick(colours)} ${pick(nouns)} near a ${pick(nouns)} in ${1500 + Math.floor(random() * 500)}`;
   let imageId = 0;

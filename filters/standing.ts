@@ -15,11 +15,7 @@ export type Fate = 'same' | 'survives' | 'unknown';
  * The fate of every pair that an earlier recipe has judged as `before`: today's rules in order, as far as their verdicts
  * stand. That there is no image stands as well, since a ledger forgets its judgement when the image changes.
  */
-export function fateOf(
-  before: Before,
-  rules: readonly RuleRecord[],
-  standing: Standing,
-): Fate {
+export function fateOf(before: Before, rules: readonly RuleRecord[], standing: Standing): Fate {
   const names = (isAsked: (stage: RuleRecord['stage']) => boolean) =>
     rules.filter(({ stage }) => isAsked(stage)).map(({ name }) => name);
   const text = names((stage) => stage === 'text');
