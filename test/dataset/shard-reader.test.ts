@@ -202,7 +202,7 @@ test('shards are read over HTTP, and what the server lacks is a reason', async (
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { keys, bad } = await read({ paths: `${url}/{00000,gone,torn,00003}.tar` });
+  const { keys, bad } = await read({ paths: `${url}/{00000,gone,torn,00003}.tar`, http: { delayMs: 1 } });
   assert.deepEqual(keys, [...allKeys.slice(0, 11), ...allKeys.slice(30)]);
   assert.deepEqual(bad, ['http-404', 'cannot-read']);
   server.closeAllConnections();
