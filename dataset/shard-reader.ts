@@ -7,6 +7,7 @@ import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HttpFault, type HttpOptions, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './shard-paths.ts';
+import { readInThreads } from './shard-threads.ts';
 import { bufferShuffled, mixSeeds, randomNumbers, shuffled } from './shuffle.ts';
 import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
 
@@ -50,6 +51,11 @@ export interface ReadShardsOptions {
   /** Folders of feature shards with the same names, whose fields are joined by key. */
   readonly columns?: readonly string[];
   readonly maxMemberBytes?: number;
+  /**
+   * Reads in as many worker threads, each of which has its share of this part. The order is another one for another
+   * number. Without it, everything is read in the calling thread.
+   */
+  readonly threads?: number;
   /** How often, and after how long, a URL is tried again. */
   readonly http?: Pick<HttpOptions, 'retries' | 'delayMs'>;
   readonly onBad?: (bad: BadInput) => void;
@@ -61,8 +67,9 @@ export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
 
 /** Reads samples. Throws a UserError before the first one when a path does not exist. */
 export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
+  const { threads } = options;
   let left = options.skip ?? 0;
-  for await (const batch of shuffledBatches(options)) {
+  for await (const batch of threads === undefined ? shuffledBatches(options) : readInThreads(options, threads)) {
     for (const sample of batch) {
       if (left > 0) left--;
       else yield sample;
