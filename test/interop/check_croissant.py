@@ -1,7 +1,12 @@
 """mlcroissant validates the Croissant file of an import and iterates its texts: `check_croissant.py FILE COUNT`."""
+import os
 import sys
+import tempfile
 
-import mlcroissant
+# mlcroissant keeps extracted archives by their names, and an export's shard has the same one.
+os.environ["CROISSANT_CACHE"] = tempfile.mkdtemp(prefix="lait-croissant-")
+
+import mlcroissant  # noqa: E402
 
 path, count = sys.argv[1], int(sys.argv[2])
 dataset = mlcroissant.Dataset(jsonld=path)
