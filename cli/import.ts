@@ -1,7 +1,9 @@
 /** `lait import`: COCO, Flickr, WebDataset and parquet sets become shards of a corpus. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { importUrlList } from '../dataset/import/url-list.ts';
 import { type ImportSource, importDataset } from '../dataset/import.ts';
+import { Ledger } from '../dataset/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
@@ -27,13 +29,26 @@ export async function importSet({
       console.log(`${count(rows)} rows (${count(badRows)} unusable); \`lait crawl --urls ${outFile}\` downloads them`);
       return;
     }
-    const { samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality } = settings;
+    const { name, license, samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality } = settings;
     const outDir = join(corpusDir, 'shards');
+    const card = { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) };
+    const writing = { outDir, samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality, card };
+    // What was taken down from this corpus does not come back by an import.
+    const ledger = existsSync(join(corpusDir, 'ledger.db')) ? Ledger.open(corpusDir) : null;
+    let left = 0;
     const summary = await importDataset(
       sourceOf(form, paths, options),
-      { outDir, samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality },
-      { signal, onProgress: ({ split, samples }) => progress.update({ done: samples, detail: split }) },
-    );
+      { ...writing, ...(ledger && { isTakenDown: (what) => ledger.isTakenDown(what) }) },
+      {
+        signal,
+        onBad: () => left++,
+        onProgress: ({ split, samples, total }) =>
+          progress.update({
+            done: total,
+            detail: `in all, ${samples} of ${split}${left > 0 ? `, ${left} left out` : ''}`,
+          }),
+      },
+    ).finally(() => ledger?.close());
     progress.stop();
     console.log(splitTable(summary.splits));
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);

@@ -72,7 +72,7 @@ export function cardLanguages({ card, rules }: Pick<CardInput, 'card' | 'rules'>
 }
 
 /** Hugging Face's classes of size. */
-function sizeCategory(samples: number): string {
+export function sizeCategory(samples: number): string {
   const bounds = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
   const names = ['1K', '10K', '100K', '1M', '10M', '100M', '1B', '10B', '100B', '1T'];
   const at = bounds.findIndex((bound) => samples < bound);
@@ -82,7 +82,7 @@ function sizeCategory(samples: number): string {
 
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+export const markdownTable = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
   [head, head.map(() => '---'), ...rows]
     .map((row) => `| ${row.map((one) => cell(String(one))).join(' | ')} |`)
     .join('\n');
@@ -90,7 +90,7 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 const countTable = (what: string, counts: readonly Count[], none: string): string =>
   counts.length === 0
     ? none
-    : table(
+    : markdownTable(
         [what, 'count'],
         counts.map(({ name, count }) => [name || none, count]),
       );
@@ -144,7 +144,7 @@ ${total} samples in ${shards.train + shards.validation} shards, ${(bytes / 1e6).
     facts.collected === null ? '' : `, collected from ${facts.collected.from} to ${facts.collected.to}`
   }.
 
-${table(
+${markdownTable(
   ['split', 'samples', 'shards'],
   [
     ['train', samples.train, shards.train],
@@ -163,14 +163,14 @@ dropped what it was not content with. Of ${facts.funnel.found} pairs found, ${fa
 
 ![Pairs left after each rule](funnel.svg)
 
-${table(
+${markdownTable(
   ['rule', 'stage', 'entered', 'dropped', 'kept', 'reasons'],
   facts.funnel.rows.map((row) => [`\`${row.rule}\``, row.stage, row.entered, row.dropped, row.kept, reasonsOf(row)]),
 )}
 
 ### Thresholds
 
-${table(['rule', 'setting', 'value', 'from'], settings)}
+${markdownTable(['rule', 'setting', 'value', 'from'], settings)}
 
 ## Where it comes from
 

@@ -5,7 +5,6 @@
  */
 import type { FileDigest } from './atomic-file.ts';
 import { type CardInput, cardLanguages, shownSetting, thresholdSource } from './card.ts';
-import { type Split, splits } from './split.ts';
 
 const context = {
   '@language': 'en',
@@ -47,20 +46,58 @@ const context = {
   transform: 'cr:transform',
 };
 
-/** The JSON of `croissant.json`; `files` by path below the export's folder. */
-export function croissant(input: CardInput, files: Readonly<Record<string, FileDigest>>): unknown {
+/** What a Croissant file says of a set beyond its files. */
+export interface CroissantAccount {
+  readonly name: string;
+  readonly description: string;
+  readonly license: string;
+  readonly languages: readonly string[];
+  /** `2026-01-31`, null when it is not known. */
+  readonly published: string | null;
+  /** Samples by split. */
+  readonly samples: Readonly<Record<string, number>>;
+  /** Properties of the responsible-AI vocabulary. */
+  readonly rai: Readonly<Record<string, unknown>>;
+}
+
+/** What the ledger can answer for an export. */
+export function exportAccount(input: CardInput): CroissantAccount {
   const { card, facts, rules, samples } = input;
-  const name = card.name ?? 'An image-text corpus';
-  const archives = Object.entries(files)
-    .filter(([path]) => path.endsWith('.tar'))
-    .sort(([a], [b]) => (a < b ? -1 : 1));
   const steps = rules.map(({ name: rule, settings }) => {
     const values = Object.entries(settings).map(
       ([setting, value]) => `${setting} ${shownSetting(value)} (${thresholdSource(rule, setting, value)})`,
     );
     return values.length === 0 ? rule : `${rule}: ${values.join(', ')}`;
   });
-  const fileSet = (split: Split, id: string, description: string, includes: string, encodingFormat: string) => ({
+  return {
+    name: card.name ?? 'An image-text corpus',
+    description: card.description ?? 'Pairs of images and texts that describe them, from web pages.',
+    license: card.license ?? 'other',
+    languages: cardLanguages(input),
+    published: facts.collected?.to ?? null,
+    samples,
+    rai: {
+      'rai:dataCollection':
+        'Images and the texts near them, taken from web pages by the lait crawler, which follows robots.txt.',
+      'rai:dataCollectionType': ['Web Scraping'],
+      ...(facts.collected && { 'rai:dataCollectionTimeframe': [facts.collected.from, facts.collected.to] }),
+      'rai:dataPreprocessingProtocol': steps,
+      'rai:dataLimitations': 'Texts are what pages said near an image: many describe it loosely or not at all.',
+      'rai:dataBiases': 'The choice of sites decides what is shown and how it is spoken of.',
+      'rai:personalSensitiveInformation': 'People may be seen and named; nothing was done to find or to blur them.',
+      'rai:dataUseCases': 'Pretraining and evaluation of models of images and language.',
+      'rai:dataReleaseMaintenancePlan': 'Items are removed on request with `lait takedown` and do not come back.',
+    },
+  };
+}
+
+/** The JSON of `croissant.json`; `files` by path below the set's folder. */
+export function croissant(account: CroissantAccount, files: Readonly<Record<string, FileDigest>>): unknown {
+  const { name, description, license, languages, published, samples, rai } = account;
+  const archives = Object.entries(files)
+    .filter(([path]) => path.endsWith('.tar'))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const fileSet = (split: string, id: string, description: string, includes: string, encodingFormat: string) => ({
     '@type': 'cr:FileSet',
     '@id': id,
     name: id,
@@ -91,29 +128,20 @@ export function croissant(input: CardInput, files: Readonly<Record<string, FileD
     key: { '@id': `${id}/key` },
     field: fields,
   });
-  const usedSplits = splits.filter((split) => samples[split] > 0);
+  const usedSplits = Object.keys(samples).filter((split) => samples[split]! > 0);
   return {
     '@context': context,
     '@type': 'sc:Dataset',
     conformsTo: 'http://mlcommons.org/croissant/1.1',
     name,
-    description: card.description ?? 'Pairs of images and texts that describe them, from web pages.',
-    license: card.license ?? 'other',
-    ...(facts.collected === null ? {} : { datePublished: facts.collected.to }),
+    description,
+    license,
+    ...(published === null ? {} : { datePublished: published }),
     version: '1.0.0',
     citeAs: `${name}, made with lait`,
-    inLanguage: cardLanguages(input),
+    ...(languages.length > 0 && { inLanguage: languages }),
     isLiveDataset: false,
-    'rai:dataCollection':
-      'Images and the texts near them, taken from web pages by the lait crawler, which follows robots.txt.',
-    'rai:dataCollectionType': ['Web Scraping'],
-    ...(facts.collected === null ? {} : { 'rai:dataCollectionTimeframe': [facts.collected.from, facts.collected.to] }),
-    'rai:dataPreprocessingProtocol': steps,
-    'rai:dataLimitations': 'Texts are what pages said near an image: many describe it loosely or not at all.',
-    'rai:dataBiases': 'The choice of sites decides what is shown and how it is spoken of.',
-    'rai:personalSensitiveInformation': 'People may be seen and named; nothing was done to find or to blur them.',
-    'rai:dataUseCases': 'Pretraining and evaluation of models of images and language.',
-    'rai:dataReleaseMaintenancePlan': 'Items are removed on request with `lait takedown` and do not come back.',
+    ...rai,
     distribution: [
       ...archives.map(([path, { bytes, sha256 }]) => ({
         '@type': 'cr:FileObject',

@@ -1,12 +1,12 @@
 /** Looks pairs up in an export's tables, without opening the archives. */
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readParquet } from './parquet.ts';
-import { type Split, splits } from './split.ts';
 
 /** A shard and those of its rows that were asked for: their `uid`, `url`, `sha256`, `key` and `status`. */
 export interface FoundInShard {
-  readonly split: Split;
+  /** Its folder: `train`, `validation`, of an import also `test`. */
+  readonly split: string;
   /** `00000`. */
   readonly name: string;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
@@ -18,9 +18,10 @@ export async function findInShards(
   matches: (row: Readonly<Record<string, unknown>>) => boolean,
 ): Promise<FoundInShard[]> {
   const found: FoundInShard[] = [];
-  for (const split of splits) {
+  const folders = readdirSync(shardsDir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name: split } of folders.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const folder = join(shardsDir, split);
-    const tables = existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+\.parquet$/.test(name)) : [];
+    const tables = readdirSync(folder).filter((name) => /^\d+\.parquet$/.test(name));
     for (const table of tables.sort()) {
       const rows = (await readParquet(join(folder, table), ['uid', 'url', 'sha256', 'key', 'status'])).filter(matches);
       if (rows.length > 0) found.push({ split, name: table.slice(0, -'.parquet'.length), rows });

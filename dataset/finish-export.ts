@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from './atomic-file.ts';
 import { type CardInput, type CardOptions, cardReadme, funnelSvg } from './card.ts';
 import { corpusFacts } from './corpus-facts.ts';
-import { croissant } from './croissant.ts';
+import { croissant, exportAccount } from './croissant.ts';
 import type { RuleRecord } from './judgements.ts';
 import type { Ledger } from './ledger.ts';
 import { writeManifest } from './manifest.ts';
@@ -47,7 +47,8 @@ export function finishExport(
   const put = (name: string, text: string) => {
     files[name] = writeFileAtomic(join(outDir, name), text);
   };
-  if (format === 'webdataset') put('croissant.json', `${JSON.stringify(croissant(input, files), null, 2)}\n`);
+  if (format === 'webdataset')
+    put('croissant.json', `${JSON.stringify(croissant(exportAccount(input), files), null, 2)}\n`);
   else rmSync(join(outDir, 'croissant.json'), { force: true });
   put('funnel.svg', funnelSvg(input.facts.funnel.rows, input.facts.funnel.found));
   put('README.md', cardReadme(input));

@@ -40,6 +40,7 @@ export interface PairToJudge {
     readonly recipe: number;
     readonly droppedBy: string | null;
     readonly reason: string | null;
+    readonly cleanedText: string | null;
   } | null;
 }
 
@@ -134,44 +135,34 @@ export function countUnjudged(ledger: Ledger, recipe: number): number {
   return ledger.db.prepare('SELECT count(*) FROM pairs WHERE judged_by IS NOT ?').pluck().get(recipe) as number;
 }
 
-interface PairRow {
-  readonly row: number;
-  readonly id: string;
-  readonly imageUrl: string;
-  readonly pageId: number;
-  readonly pageUrl: string;
-  readonly text: string;
-  readonly source: TextSource;
-  readonly judgedBy: number | null;
-  readonly droppedBy: string | null;
-  readonly dropReason: string | null;
-  readonly status: string;
-  readonly imageReason: string | null;
-  readonly format: string;
-  readonly width: number;
-  readonly height: number;
-  readonly frames: number;
-  readonly byteLength: number;
-  readonly sha256: string;
-  readonly phash: string;
-  readonly segment: number;
-  readonly offset: number;
-}
+/** The columns of `pairsToJudge` in their order: rows as arrays cost half of what rows as objects do. */
+type PairRow = readonly [
+  row: number,
+  id: string,
+  imageUrl: string,
+  pageId: number,
+  pageUrl: string,
+  text: string,
+  source: TextSource,
+  judgedBy: number | null,
+  droppedBy: string | null,
+  dropReason: string | null,
+  cleanedText: string | null,
+  status: string,
+  imageReason: string | null,
+  format: string,
+  width: number,
+  height: number,
+  frames: number,
+  byteLength: number,
+  sha256: string | null,
+  phash: string,
+  segment: number,
+  offset: number,
+];
 
 const imageColumns = `i.format, i.width, i.height, i.frames, i.byte_length AS byteLength, i.sha256, i.phash,
   i.segment, i.offset`;
-
-const storedOf = ({ format, width, height, frames, byteLength, sha256, phash, segment, offset }: PairRow) => ({
-  format,
-  width,
-  height,
-  frames,
-  byteLength,
-  sha256,
-  phash,
-  segment,
-  offset,
-});
 
 /**
  * All pairs that this recipe has not judged, in the order they were found, in batches. Each batch is read whole, so
@@ -182,13 +173,14 @@ export function* pairsToJudge(
   recipe: number,
   { batchSize = 2000 }: { batchSize?: number } = {},
 ): Generator<readonly PairToJudge[]> {
-  const pairs = ledger.db.prepare(
-    `SELECT p.rowid AS row, p.id, i.url AS imageUrl, p.page_id AS pageId, p.page_url AS pageUrl, p.text, p.source,
-       p.judged_by AS judgedBy, p.dropped_by AS droppedBy, p.drop_reason AS dropReason,
-       i.status, i.reason AS imageReason, ${imageColumns}
-     FROM pairs p JOIN images i ON i.id = p.image_id
-     WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`,
-  );
+  const pairs = ledger.db
+    .prepare(
+      `SELECT p.rowid, p.id, i.url, p.page_id, p.page_url, p.text, p.source, p.judged_by, p.dropped_by, p.drop_reason,
+         p.cleaned_text, i.status, i.reason, ${imageColumns}
+       FROM pairs p JOIN images i ON i.id = p.image_id
+       WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`,
+    )
+    .raw();
   const page = ledger.db.prepare('SELECT title, text FROM pages WHERE id = ?');
   for (let after = -1; ; ) {
     const rows = pairs.all(after, recipe, batchSize) as PairRow[];
@@ -196,32 +188,28 @@ export function* pairsToJudge(
     // Pairs of one page lie together: its text is read once.
     const pages = new Map<number, { title: string; text: string }>();
     yield rows.map((row) => {
-      let found = pages.get(row.pageId);
+      let found = pages.get(row[3]);
       if (!found) {
-        found = page.get(row.pageId) as { title: string; text: string };
-        pages.set(row.pageId, found);
+        found = page.get(row[3]) as { title: string; text: string };
+        pages.set(row[3], found);
       }
-      const pair: Pair = {
-        id: row.id,
-        imageUrl: row.imageUrl,
-        pageUrl: row.pageUrl,
-        text: row.text,
-        source: row.source,
-        pageTitle: found.title,
-        pageText: found.text,
-      };
-      const stored = row.status === 'success' && row.sha256 !== null;
-      return {
-        row: row.row,
-        pair,
-        sample: stored ? { ...pair, ...storedOf(row) } : null,
-        missing: stored ? null : (row.imageReason ?? row.status).replaceAll('_', '-'),
-        before:
-          row.judgedBy === null ? null : { recipe: row.judgedBy, droppedBy: row.droppedBy, reason: row.dropReason },
-      };
+      return pairToJudge(row, found);
     });
-    after = rows.at(-1)!.row;
+    after = rows.at(-1)![0];
   }
+}
+
+function pairToJudge(columns: PairRow, page: { readonly title: string; readonly text: string }): PairToJudge {
+  // biome-ignore format: in the order of PairRow
+  const [row, id, imageUrl, , pageUrl, text, source, recipe, droppedBy, reason, cleanedText, status, imageReason,
+    format, width, height, frames, byteLength, sha256, phash, segment, offset] = columns;
+  const pair: Pair = { id, imageUrl, pageUrl, text, source, pageTitle: page.title, pageText: page.text };
+  const before = recipe === null ? null : { recipe, droppedBy, reason, cleanedText };
+  if (status !== 'success' || sha256 === null) {
+    return { row, pair, sample: null, missing: (imageReason ?? status).replaceAll('_', '-'), before };
+  }
+  const sample = { ...pair, format, width, height, frames, byteLength, sha256, phash, segment, offset };
+  return { row, pair, sample, missing: null, before };
 }
 
 /** Records judgements and their scores in one transaction; repeating it changes nothing. */

@@ -76,6 +76,7 @@ export class Ledger {
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
     db.pragma('busy_timeout = 10000');
+    db.pragma('cache_size = -65536'); // 64 MiB: scores and images are looked up by hash, in no order
     migrate(db, path);
     return new Ledger(db);
   }

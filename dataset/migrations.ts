@@ -94,17 +94,20 @@ const steps: readonly string[] = [
    CREATE INDEX images_by_place ON images (segment, offset) WHERE segment IS NOT NULL;`,
 ];
 
-/** Brings a ledger to this version, in one transaction; a file of a newer version is refused. */
-export function migrate(db: Database.Database, path: string): void {
+/** The version that this lait writes. */
+export const newestVersion: number = steps.length;
+
+/** Brings a ledger to `target`, in one transaction; a file of a newer version than ours is refused. */
+export function migrate(db: Database.Database, path: string, target = newestVersion): void {
   const version = db.pragma('user_version', { simple: true }) as number;
-  if (version > steps.length) {
+  if (version > newestVersion) {
     throw new UserError(
-      `Expected ledger version ${steps.length} or older for ${path} but received ${version}; update lait or use another corpus.`,
+      `Expected ledger version ${newestVersion} or older for ${path} but received ${version}; update lait or use another corpus.`,
     );
   }
-  if (version === steps.length) return;
+  if (version >= target) return;
   db.transaction(() => {
-    for (const step of steps.slice(version)) db.exec(step);
-    db.pragma(`user_version = ${steps.length}`);
+    for (const step of steps.slice(version, target)) db.exec(step);
+    db.pragma(`user_version = ${target}`);
   })();
 }

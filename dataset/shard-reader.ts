@@ -5,7 +5,9 @@
  */
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { HttpFault, type HttpOptions, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './shard-paths.ts';
+import { readInThreads } from './shard-threads.ts';
 import { bufferShuffled, mixSeeds, randomNumbers, shuffled } from './shuffle.ts';
 import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
 
@@ -49,6 +51,13 @@ export interface ReadShardsOptions {
   /** Folders of feature shards with the same names, whose fields are joined by key. */
   readonly columns?: readonly string[];
   readonly maxMemberBytes?: number;
+  /**
+   * Reads in as many worker threads, each of which has its share of this part. The order is another one for another
+   * number. Without it, everything is read in the calling thread.
+   */
+  readonly threads?: number;
+  /** How often, and after how long, a URL is tried again. */
+  readonly http?: Pick<HttpOptions, 'retries' | 'delayMs'>;
   readonly onBad?: (bad: BadInput) => void;
   readonly signal?: AbortSignal;
 }
@@ -58,8 +67,9 @@ export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
 
 /** Reads samples. Throws a UserError before the first one when a path does not exist. */
 export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
+  const { threads } = options;
   let left = options.skip ?? 0;
-  for await (const batch of shuffledBatches(options)) {
+  for await (const batch of threads === undefined ? shuffledBatches(options) : readInThreads(options, threads)) {
     for (const sample of batch) {
       if (left > 0) left--;
       else yield sample;
@@ -114,7 +124,7 @@ async function* owned(batches: Batches): Batches {
   }
 }
 
-type ShardOptions = Pick<ReadShardsOptions, 'columns' | 'require' | 'maxMemberBytes' | 'onBad'>;
+type ShardOptions = Pick<ReadShardsOptions, 'columns' | 'require' | 'maxMemberBytes' | 'http' | 'onBad' | 'signal'>;
 
 async function* shardBatches(shard: string, options: ShardOptions): Batches {
   const { columns = [], require = [], onBad = () => {} } = options;
@@ -160,12 +170,12 @@ const memberName = /^((?:.*\/)?[^./][^./]*)\.([^/]+)$/;
 
 async function* groupMembers(
   shard: string,
-  { maxMemberBytes }: ShardOptions,
+  options: ShardOptions,
   bad: (key: string, reason: BadInput['reason']) => void,
 ): Batches {
   let key: string | null = null;
   let fields: Record<string, Buffer> = {};
-  for await (const members of readMembers(shard, maxMemberBytes, bad)) {
+  for await (const members of readMembers(shard, options, bad)) {
     const batch: ShardSample[] = [];
     for (const { name, bytes } of members) {
       const [, nextKey, field] = memberName.exec(name) ?? [];
@@ -189,21 +199,23 @@ async function* groupMembers(
 
 async function* readMembers(
   shard: string,
-  maxMemberBytes: number | undefined,
+  shardOptions: ShardOptions,
   bad: (key: string, reason: BadInput['reason']) => void,
 ): AsyncGenerator<TarMember[]> {
+  const { maxMemberBytes, signal } = shardOptions;
   const options = {
     onBad: (fault: TarFault, name: string) => bad(name, fault),
     ...(maxMemberBytes === undefined ? {} : { maxMemberBytes }),
   };
-  const chunks = await openChunks(shard, bad);
-  if (chunks === null) return;
-  const archive = readTar(chunks, options);
+  const archive = readTar(openChunks(shard, shardOptions), options);
   try {
     for (;;) {
       // Only reading may fail here: what the caller does with the members is outside of this `try`.
-      const next = await archive.next().catch(() => null);
-      if (next === null) bad('', 'cannot-read');
+      const next = await archive.next().catch((error: unknown) => {
+        signal?.throwIfAborted();
+        bad('', error instanceof HttpFault && error.status !== null ? `http-${error.status}` : 'cannot-read');
+        return null;
+      });
       if (next === null || next.done) return;
       yield next.value;
     }
@@ -212,23 +224,9 @@ async function* readMembers(
   }
 }
 
-async function openChunks(
-  shard: string,
-  bad: (key: string, reason: BadInput['reason']) => void,
-): Promise<AsyncIterable<Buffer> | null> {
+function openChunks(shard: string, { http, signal }: ShardOptions): AsyncIterable<Buffer> {
   if (shard === '-') return process.stdin;
-  if (!isUrl(shard)) return fileChunks(shard);
-  const response = await fetch(shard).catch(() => null);
-  if (response === null) bad('', 'cannot-read');
-  else if (!response.ok) bad('', `http-${response.status}`);
-  if (!response?.ok) return null;
-  return bodyChunks(response);
-}
-
-async function* bodyChunks(response: Response): AsyncGenerator<Buffer> {
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  }
+  return isUrl(shard) ? httpChunks(shard, { ...http, ...(signal && { signal }) }) : fileChunks(shard);
 }
 
 /** Fields of a feature shard by key, read when asked for: it may lack keys or have them in another order. */

@@ -6,9 +6,12 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BasicType } from 'hyparquet-writer';
 import { digestOf, writeFileAtomic } from './atomic-file.ts';
 import { findInShards } from './find-in-shards.ts';
 import { type ExportConfiguration, finishExport } from './finish-export.ts';
+import { finishImport, type ImportConfiguration } from './import/finish-import.ts';
+import { importColumns } from './import/imported.ts';
 import { Ledger } from './ledger.ts';
 import { manifestName, readManifest } from './manifest.ts';
 import { parquetBytes, readParquet, type ShardRow, shardColumns } from './parquet.ts';
@@ -76,6 +79,7 @@ export async function takedown(
     const found = existsSync(shardsDir) ? await findInShards(shardsDir, isCondemned) : [];
     const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
     const isRewritable = configuration === null || configuration.format === 'webdataset';
+    const isImport = configuration?.source === 'import';
     const shardsRemoved: string[] = [];
     for (const { split, name, rows } of found) {
       signal?.throwIfAborted();
@@ -86,7 +90,7 @@ export async function takedown(
         continue;
       }
       const keys = new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
-      await rewriteShard(join(shardsDir, split, name), keys, isCondemned);
+      await rewriteShard(join(shardsDir, split, name), keys, isCondemned, isImport ? importColumns : shardColumns);
       removeColumns(corpusDir, `${split}/${name}`);
       samples += keys.size;
       shardsRewritten.push(`${split}/${name}.tar`);
@@ -95,7 +99,10 @@ export async function takedown(
     const bytes = eraseRaw(ledger, corpusDir, condemned.sha256s);
     const pairs = removeRows(ledger, condemned);
     if (shardsRemoved.length > 0) rmSync(join(shardsDir, manifestName), { force: true });
-    else if (configuration !== null) {
+    else if (isImport) {
+      const shards = finishedShards(shardsDir, Object.keys(readManifest(shardsDir).samples));
+      finishImport(shardsDir, shards, configuration as ImportConfiguration);
+    } else if (configuration !== null) {
       finishExport(ledger, shardsDir, finishedShards(shardsDir, splits), configuration as ExportConfiguration);
     }
     return { tombstones, images: condemned.sha256s.size, bytes, pairs, samples, shardsRewritten, shardsRemoved };
@@ -185,6 +192,7 @@ async function rewriteShard(
   base: string,
   keys: ReadonlySet<string>,
   isCondemned: (row: Readonly<Record<string, unknown>>) => boolean,
+  columns: Readonly<Record<string, BasicType>>,
 ): Promise<void> {
   const old = JSON.parse(readFileSync(`${base}_stats.json`, 'utf8')) as ShardStats;
   const rows = (await readParquet(`${base}.parquet`)).filter((row) => !isCondemned(row));
@@ -198,7 +206,7 @@ async function rewriteShard(
   const count = (status: string) => rows.filter((row) => row.status === status).length;
   // The table last: while it still names the samples, a killed takedown finds them again.
   const archive = tar.commit();
-  const table = parquetBytes(shardColumns, rows);
+  const table = parquetBytes(columns, rows);
   const stats: ShardStats = {
     ...old,
     count: rows.length,

@@ -1,8 +1,9 @@
 /**
  * Judges a corpus by a recipe (LAIT §3 steps 2-5): for each pair the text rules, then, where its image was downloaded, the
- * image rules and the scored ones, first drop wins; at the end the rules over all survivors. Only pairs that this recipe
- * has not judged are looked at, and of those only by rules whose verdict an earlier recipe has not given already: a moved
- * threshold costs one rule's work. Killed and started again, it goes on where the last batch was recorded.
+ * image rules and the scored ones, first drop wins; at the end the rules over all survivors. Pairs whose verdict an
+ * earlier recipe's unchanged rules decide are carried over without being looked at; the others are asked only by rules
+ * whose verdict does not stand: a moved threshold costs one rule's work. Killed and started again, it goes on where the
+ * last batch was recorded.
  */
 import { dirname } from 'node:path';
 import {
@@ -22,11 +23,12 @@ import {
 import type { Ledger } from '../dataset/ledger.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { openRawStore, type RawStore } from '../dataset/raw-store.ts';
+import { carryOver, judgedGroups, recordUnchanged } from '../dataset/rejudging.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { Filter } from './filter.ts';
 import { type Recipe, ruleRecords } from './recipe.ts';
 import { type Candidate, scoreCandidates } from './scoring.ts';
-import { type Standing, standingVerdicts } from './standing.ts';
+import { fateOf, type Standing, standingVerdicts } from './standing.ts';
 
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */
@@ -57,11 +59,13 @@ export async function screen(options: ScreenOptions): Promise<Funnel> {
   const rules = ruleRecords(recipe);
   refuseTwins(rules.map(({ name }) => name));
   const id = recipeId(ledger, rules);
-  const total = countUnjudged(ledger, id);
-  if (total === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
+  if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
   markFinished(ledger, id, false);
 
   const standing = standingVerdicts(ledger, rules);
+  const groups = judgedGroups(ledger, id).filter((group) => fateOf(group, rules, standing) !== 'unknown');
+  for (const _ of carryOver(ledger, id, groups)) signal?.throwIfAborted();
+  const total = countUnjudged(ledger, id);
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
     let judged = 0;
@@ -79,7 +83,7 @@ export async function screen(options: ScreenOptions): Promise<Funnel> {
         onProgress?.({ stage: 'pairs', judged: judged + judgements.length, total });
         if (signal?.aborted) break;
       }
-      recordJudgements(ledger, id, judgements);
+      recordBatch(ledger, id, batch, judgements);
       judged += judgements.length;
       onProgress?.({ stage: 'pairs', judged, total });
     }
@@ -91,6 +95,25 @@ export async function screen(options: ScreenOptions): Promise<Funnel> {
   onProgress?.({ stage: 'corpus', judged: total, total });
   recordCorpusDrops(ledger, id, recipe.corpus);
   return funnel(ledger);
+}
+
+/** Of a batch that was judged to its end, only what another recipe had judged otherwise is written pair by pair. */
+function recordBatch(
+  ledger: Ledger,
+  recipe: number,
+  batch: readonly PairToJudge[],
+  judgements: readonly Judgement[],
+): void {
+  const before = new Map(batch.map((pair) => [pair.row, pair.before]));
+  const isSame = ({ row, droppedBy, reason, cleanedText, scores = [] }: Judgement): boolean => {
+    const was = before.get(row!);
+    if (!was || scores.length > 0 || was.cleanedText !== (cleanedText ?? null)) return false;
+    if (droppedBy === null) return was.droppedBy === null || was.droppedBy.startsWith('corpus/');
+    return was.droppedBy === droppedBy && was.reason === reason;
+  };
+  const isWhole = judgements.length === batch.length;
+  recordJudgements(ledger, recipe, isWhole ? judgements.filter((one) => !isSame(one)) : judgements);
+  if (isWhole) recordUnchanged(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
 }
 
 /** The judgement of a pair that a text or image rule drops, or the pair as a candidate for the scored rules. */

@@ -6,8 +6,34 @@ import { downloadRule, type PairToJudge, type RuleRecord, recipeRules } from '..
 import type { Ledger } from '../dataset/ledger.ts';
 import { drop, keep, type Verdict } from './filter.ts';
 
+type Before = Pick<NonNullable<PairToJudge['before']>, 'recipe' | 'droppedBy' | 'reason'>;
+
+/** What is known of a pair without looking at it: its drop stands, it survives all rules for single pairs, or rules must be asked. */
+export type Fate = 'same' | 'survives' | 'unknown';
+
+/**
+ * The fate of every pair that an earlier recipe has judged as `before`: today's rules in order, as far as their verdicts
+ * stand. That there is no image stands as well, since a ledger forgets its judgement when the image changes.
+ */
+export function fateOf(before: Before, rules: readonly RuleRecord[], standing: Standing): Fate {
+  const names = (isAsked: (stage: RuleRecord['stage']) => boolean) =>
+    rules.filter(({ stage }) => isAsked(stage)).map(({ name }) => name);
+  const text = names((stage) => stage === 'text');
+  if (!text.includes(cleaner)) return 'unknown'; // the cleaned text may be another recipe's
+  for (const name of [...text, downloadRule, ...names((stage) => stage === 'image' || stage === 'match')]) {
+    if (name === downloadRule) {
+      if (before.droppedBy === downloadRule) return 'same';
+      continue;
+    }
+    const verdict = standing(before, name);
+    if (verdict === undefined) return 'unknown';
+    if (!verdict.keep) return 'same';
+  }
+  return 'survives';
+}
+
 /** What an earlier recipe's rule of this name and these settings said, where it was asked at all. */
-export type Standing = (before: PairToJudge['before'], rule: string) => Verdict | undefined;
+export type Standing = (before: Before | null, rule: string) => Verdict | undefined;
 
 const stages: Readonly<Record<RuleRecord['stage'], number>> = { text: 0, image: 2, match: 3, corpus: 4 };
 const cleaner = 'text/clean';

@@ -2,13 +2,15 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CardOptions } from '../card.ts';
 import { type EncodeOptions, encodeSettings } from '../encode.ts';
-import { jsonSha256, manifestName, writeManifest } from '../manifest.ts';
+import { jsonSha256, manifestName } from '../manifest.ts';
 import { pairId } from '../pair.ts';
 import { shardColumns } from '../parquet.ts';
-import { type FinishedShard, writeIndexes } from '../shard-index.ts';
+import type { FinishedShard } from '../shard-index.ts';
 import { type ShardItem, shardBytes, writeShard } from '../shard-writer.ts';
 import { expected } from '../user-error.ts';
+import { finishImport } from './finish-import.ts';
 
 /** One image with its captions, in the order of its source. */
 export interface ImportedSample {
@@ -34,11 +36,18 @@ export interface ImportWriteOptions extends EncodeOptions {
   readonly shardDigits?: number;
   /** Only samples with one of these ids. */
   readonly subset?: ReadonlySet<string>;
+  /** What the dataset card says that the source does not. */
+  readonly card?: CardOptions;
+  /** Leaves out what was taken down. */
+  readonly isTakenDown?: (what: { readonly url?: string; readonly sha256?: string }) => boolean;
 }
 
 export interface ImportProgress {
   readonly split: string;
+  /** Of this split so far. */
   readonly samples: number;
+  /** Of all splits so far. */
+  readonly total: number;
 }
 
 export interface ImportSummary {
@@ -56,14 +65,15 @@ export async function writeImported(
   options: ImportWriteOptions,
   { onProgress, signal }: { onProgress?: (progress: ImportProgress) => void; signal?: AbortSignal } = {},
 ): Promise<ImportSummary> {
-  const { outDir, samplesPerShard = 10_000, shardDigits = 5, subset } = options;
+  const { outDir, samplesPerShard = 10_000, shardDigits = 5 } = options;
   const encode = encodeSettings(options);
-  const configuration = { source: 'import', format: 'webdataset', samplesPerShard, shardDigits, ...encode };
+  const configuration = { source: 'import' as const, format: 'webdataset', samplesPerShard, shardDigits, ...encode };
   const plan = jsonSha256(configuration);
   const failed: Record<string, number> = {};
   const fail = (reason: string, count = 1) => {
     failed[reason] = (failed[reason] ?? 0) + count;
   };
+  let total = 0;
   const done: Record<string, FinishedShard[]> = {};
   mkdirSync(outDir, { recursive: true });
   rmSync(join(outDir, manifestName), { force: true });
@@ -72,12 +82,12 @@ export async function writeImported(
     done[split] = shards;
     mkdirSync(join(outDir, split), { recursive: true });
     let count = 0;
-    const items = wellFormed(samples, subset, fail)[Symbol.asyncIterator]();
+    const items = wellFormed(samples, options, fail)[Symbol.asyncIterator]();
     for (let next = await items.next(); !next.done; ) {
       async function* shardful(): AsyncGenerator<ShardItem> {
         for (let images = 0; !next.done && images < samplesPerShard; next = await items.next()) {
           if (next.value.image !== null) images++;
-          onProgress?.({ split, samples: ++count });
+          onProgress?.({ split, samples: ++count, total: ++total });
           yield next.value;
         }
       }
@@ -104,12 +114,11 @@ export async function writeImported(
       },
     ]),
   );
-  const samples = Object.fromEntries(Object.entries(summaries).map(([split, { samples: one }]) => [split, one]));
-  if (Object.values(samples).every((one) => one === 0)) {
+  if (Object.values(summaries).every(({ samples }) => samples === 0)) {
     const reasons = Object.entries(failed).map(([reason, times]) => `${reason} ${times}`);
     throw expected('at least one image with a text', 'import', reasons.join(', ') || 'none', 'check the paths');
   }
-  writeManifest(outDir, { configuration, samples, files: writeIndexes(outDir, done, 'webdataset') });
+  finishImport(outDir, done, { ...configuration, failed, card: options.card ?? {} });
   return { outDir, splits: summaries, failed };
 }
 
@@ -119,7 +128,7 @@ export const importColumns = { ...shardColumns, texts: 'STRING' } as const;
 /** Samples as the shard writer takes them; without a text, or outside of the subset, they are left out with a reason. */
 async function* wellFormed(
   samples: AsyncIterable<ImportedSample> | Iterable<ImportedSample>,
-  subset: ReadonlySet<string> | undefined,
+  { subset, isTakenDown = () => false }: Pick<ImportWriteOptions, 'subset' | 'isTakenDown'>,
   fail: (reason: string) => void,
 ): AsyncGenerator<ShardItem> {
   for await (const { name, url, image, texts: found, uid, pageUrl, licenseUrl } of samples) {
@@ -134,13 +143,18 @@ async function* wellFormed(
       fail('not-in-subset');
       continue;
     }
+    const sha256 = image === null ? null : createHash('sha256').update(image).digest('hex');
+    if (isTakenDown({ url, ...(sha256 && { sha256 }) })) {
+      fail('taken-down');
+      continue;
+    }
     yield {
       row: {
         url,
         caption,
         original_width: null,
         original_height: null,
-        sha256: image === null ? null : createHash('sha256').update(image).digest('hex'),
+        sha256,
         uid: id,
         text: caption,
         found_text: caption,

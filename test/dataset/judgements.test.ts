@@ -211,6 +211,7 @@ describe('judgements', () => {
       recipe: first,
       droppedBy: 'text/length',
       reason: 'too-short',
+      cleanedText: null,
     });
   });
 });

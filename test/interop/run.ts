@@ -61,6 +61,7 @@ try {
   const shards = await importDataset({ from: 'webdataset', paths: foreign }, { outDir: join(root, 'imported') });
   assert.deepEqual([shards.splits.train!.samples, shards.failed], [10, {}]);
   console.log('ok  our import takes shards of Python webdataset:', shards.splits.train!.samples);
+  run(python, [join(here, 'check_croissant.py'), join(root, 'imported/croissant.json'), '10']);
   const theirs = join(foreign, 'img2dataset');
   if (existsSync(theirs)) {
     const downloaded = await importDataset(
