@@ -3,13 +3,15 @@ import type { Funnel } from '../dataset/judgements.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import type { CommandContext } from './command.ts';
+import type { Config } from './config.ts';
 import { openLedger } from './open-ledger.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
-export async function filter({ corpusDir, settings, signal }: CommandContext<'filter'>): Promise<void> {
+export async function filter({ corpusDir, config, settings, signal }: CommandContext<'filter'>): Promise<void> {
   const ledger = openLedger(corpusDir);
-  const { scorers, dispose } = settings.unsafe || settings.relevance ? await load(settings) : noScorers;
+  const { scorers, dispose } =
+    settings.unsafe || settings.relevance ? await load({ ...config, filter: settings }, corpusDir) : noScorers;
   const progress = startProgress('Filtering pairs');
   try {
     const result = await screen({
@@ -31,8 +33,7 @@ export async function filter({ corpusDir, settings, signal }: CommandContext<'fi
 const noScorers = { scorers: {}, dispose: () => undefined };
 
 /** Late, since models bring TensorFlow with them. */
-const load = async (settings: CommandContext<'filter'>['settings']) =>
-  (await import('./scorers.ts')).openScorers(settings);
+const load = async (config: Config, corpusDir: string) => (await import('./scorers.ts')).openScorers(config, corpusDir);
 
 /** The funnel as text: for each rule in order how many came in, how many it dropped, and why. */
 export function funnelTable({ found, kept, rows }: Funnel): string {
@@ -57,5 +58,5 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
 }
 
 /** Without the keys that have no value, which are the preset's, and those that name models. */
-const given = ({ unsafe, relevance, ...numbers }: CommandContext<'filter'>['settings']): RecipeOptions =>
+const given = ({ unsafe, relevance, relevanceHead, ...numbers }: CommandContext<'filter'>['settings']): RecipeOptions =>
   Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
