@@ -2,7 +2,7 @@
  * How well relevance scorers agree with people: Flickr8k's judgements of test images (Hodosh et al., JAIR 2013). Experts gave
  * 5,822 pairs three marks of 1 to 4: Kendall's τ_b of a score with their mean, and the area under the ROC curve for a mean of
  * 3 or more. The crowd said yes or no to 47,830 pairs: the area for more than half of them saying yes. A scorer is
- * what `lait filter --relevance` takes, `itc:RUN` the other head of a run, and A+B the sum of two scorers' ranks.
+ * what `lait filter --relevance` takes, `itm:RUN` or `itc:RUN` that head of a run, and A+B the sum of two scorers' ranks.
  *
  *     node --import tsx bench/relevance.ts --text Flickr8k_text --images Flicker8k_Dataset \
  *       --scorer relevance.safetensors --scorer runs/pretrain --scorer itc:runs/pretrain

@@ -88,7 +88,7 @@ const filter = z.strictObject({
   relevanceHead: z
     .enum(['itm', 'itc'])
     .optional()
-    .meta({ description: 'of a run: probability of matching (default), or cosine of embeddings' }),
+    .meta({ description: 'of a run: probability of matching, or cosine of embeddings (default where it was learned)' }),
   minRelevance: z.number().optional().meta({ description: "of that model's score, at least" }),
   relevanceShare: z
     .number()

@@ -20,7 +20,7 @@ export type RelevanceHead = 'itm' | 'itc';
 export interface ImageBertRelevanceOptions {
   /** The one that the checkpoint names; its owner frees it. */
   readonly detector: Detector;
-  /** `itm`, which every checkpoint has, when left out. */
+  /** When left out `itc` where the checkpoint learned it, else `itm`: early in training ITC alone agrees with people (docs/LOG.md). */
   readonly head?: RelevanceHead;
   readonly precision?: Precision;
   readonly compiled?: boolean;
@@ -35,9 +35,10 @@ const batchPairs = 32;
  * the model did not learn it.
  */
 export function imageBertRelevance(path: string, options: ImageBertRelevanceOptions): Relevance {
-  const { detector, head = 'itm', ...running } = options;
+  const { detector, head: wanted, ...running } = options;
   const checkpoint = readCheckpoint(path);
   const { config, objectives, vocabulary } = checkpoint;
+  const head = wanted ?? (objectives.itc > 0 ? 'itc' : 'itm');
   if (detector.name !== checkpoint.detector) {
     throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', detector.name, 'set it in lait.yaml');
   }
