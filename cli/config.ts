@@ -96,8 +96,16 @@ const filter = z.strictObject({
   relevance: z
     .string()
     .optional()
-    .meta({ description: 'score how well texts fit images with this file of `lait train-relevance`' }),
-  minRelevance: z.number().optional().meta({ description: "of that file's score, at least" }),
+    .meta({
+      description:
+        'score how well texts fit images with this: a file of `lait train-relevance`, a run of `lait pretrain`, ' +
+        'a folder with an ONNX CLIP or SigLIP, or hf://OWNER/NAME',
+    }),
+  relevanceHead: z
+    .enum(['itm', 'itc'])
+    .optional()
+    .meta({ description: 'of a run: probability of matching, or cosine of embeddings (default where it was learned)' }),
+  minRelevance: z.number().optional().meta({ description: "of that model's score, at least" }),
   relevanceShare: z
     .number()
     .positive()

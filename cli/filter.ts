@@ -2,27 +2,32 @@
 import type { Funnel } from '../dataset/judgements.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
+import { decoding, type RuleTime, timed } from '../filters/timing.ts';
 import type { CommandContext } from './command.ts';
+import type { Config } from './config.ts';
 import { knownWords } from './known-words.ts';
 import { openLedger } from './open-ledger.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
-export async function filter({ corpusDir, settings, signal }: CommandContext<'filter'>): Promise<void> {
+export async function filter({ corpusDir, config, settings, signal }: CommandContext<'filter'>): Promise<void> {
   const ledger = openLedger(corpusDir);
   const { scorers, dispose } =
-    settings.unsafe || settings.photo || settings.relevance ? await load(settings) : noScorers;
+    settings.unsafe || settings.photo || settings.relevance
+      ? await load({ ...config, filter: settings }, corpusDir)
+      : noScorers;
   const progress = startProgress('Filtering pairs');
+  const watched = timed(recipe({ ...given(settings), ...scorers, ...knownWords(ledger, settings) }));
   try {
     const result = await screen({
       ledger,
-      recipe: recipe({ ...given(settings), ...scorers, ...knownWords(ledger, settings) }),
+      recipe: watched.recipe,
       signal,
       onProgress: ({ stage, judged, total }) =>
         progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
     });
     progress.stop();
-    console.log(funnelTable(result));
+    console.log(funnelTable(result, watched.times));
   } finally {
     progress.stop();
     ledger.close();
@@ -33,22 +38,30 @@ export async function filter({ corpusDir, settings, signal }: CommandContext<'fi
 const noScorers = { scorers: {}, dispose: () => undefined };
 
 /** Late, since models bring TensorFlow with them. */
-const load = async (settings: CommandContext<'filter'>['settings']) =>
-  (await import('./scorers.ts')).openScorers(settings);
+const load = async (config: Config, corpusDir: string) => (await import('./scorers.ts')).openScorers(config, corpusDir);
 
-/** The funnel as text: for each rule in order how many came in, how many it dropped, and why. */
-export function funnelTable({ found, kept, rows }: Funnel): string {
-  const header = ['rule', 'came in', 'dropped', 'kept', 'why'];
+/**
+ * The funnel as text: for each rule in order how many came in, how many it dropped, how many it judges in a second, as far
+ * as it was asked this time, and why it dropped them.
+ */
+export function funnelTable({ found, kept, rows }: Funnel, times: ReadonlyMap<string, RuleTime> = new Map()): string {
+  const header = ['rule', 'came in', 'dropped', 'kept', 'a second', 'why'];
   const lines = rows.map(({ rule, entered, dropped, kept: left, reasons }) => [
     rule,
     count(entered),
     count(dropped),
     count(left),
+    perSecond(times.get(rule)),
     reasonList(reasons),
   ]);
   const share = found === 0 ? '' : ` (${percent(kept / found)})`;
-  return `${table([header, ...lines], [0, 4])}\n${count(kept)} of ${count(found)} pairs kept${share}`;
+  const decoded = times.get(decoding);
+  const note = decoded ? `\ndecoded ${count(decoded.asked)} images, ${perSecond(decoded)} a second` : '';
+  return `${table([header, ...lines], [0, 5])}${note}\n${count(kept)} of ${count(found)} pairs kept${share}`;
 }
+
+const perSecond = (time: RuleTime | undefined): string =>
+  time && time.asked > 0 && time.ms > 0 ? count(Math.round((1000 * time.asked) / time.ms)) : '';
 
 const reasonsShown = 6;
 
@@ -63,6 +76,7 @@ const given = ({
   unsafe,
   photo,
   relevance,
+  relevanceHead,
   vocabulary,
   ...numbers
 }: CommandContext<'filter'>['settings']): RecipeOptions =>

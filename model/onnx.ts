@@ -19,12 +19,18 @@ export interface OnnxTensor {
   readonly values: Float32Array | Int32Array;
 }
 
+/** What a network takes: also 64-bit integers, as text models want word pieces. */
+export interface OnnxInput {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array | BigInt64Array;
+}
+
 /** A loaded network. */
 export interface OnnxModel {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Runs it on float32 inputs; gives the outputs asked for, integers of any width as Int32Array. */
-  run(inputs: Readonly<Record<string, OnnxTensor>>, outputs: readonly string[]): Promise<OnnxTensor[]>;
+  /** Runs it on float32, int32 or int64 inputs; gives the outputs asked for, integers of any width as Int32Array. */
+  run(inputs: Readonly<Record<string, OnnxInput>>, outputs: readonly string[]): Promise<OnnxTensor[]>;
   dispose(): Promise<void>;
 }
 
@@ -33,7 +39,7 @@ interface Runtime {
   readonly InferenceSession: {
     create(path: string, options: Readonly<Record<string, unknown>>): Promise<Session>;
   };
-  readonly Tensor: new (type: string, data: Float32Array | Int32Array, shape: readonly number[]) => RuntimeTensor;
+  readonly Tensor: new (type: string, data: OnnxInput['values'], shape: readonly number[]) => RuntimeTensor;
 }
 
 interface Session {
@@ -62,7 +68,7 @@ export async function openOnnx(path: string, options: EnsureOptions = {}): Promi
     async run(inputs, outputs) {
       const feeds = Object.entries(inputs).map(([name, { shape, values }]) => [
         name,
-        new Tensor(values instanceof Int32Array ? 'int32' : 'float32', values, shape),
+        new Tensor(typeOf(values), values, shape),
       ]);
       const results = await session.run(Object.fromEntries(feeds), outputs);
       return outputs.map((name) => {
@@ -74,6 +80,9 @@ export async function openOnnx(path: string, options: EnsureOptions = {}): Promi
     dispose: () => session.release(),
   };
 }
+
+const typeOf = (values: OnnxInput['values']): string =>
+  values instanceof Float32Array ? 'float32' : values instanceof Int32Array ? 'int32' : 'int64';
 
 /** Where the runtime is in the cache, and whether it is there. */
 export function onnxRuntimeStatus(cacheDir = defaultCacheDir()) {

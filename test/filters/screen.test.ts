@@ -8,6 +8,7 @@ import { Ledger, type StoredImage } from '../../dataset/ledger.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import { recipe as fullRecipe, type RecipeOptions } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
+import { random } from '../../model/random.ts';
 
 const english =
   'The harbour museum shows how boats were built in the village before there were roads between the farms.';
@@ -223,8 +224,18 @@ describe('screen', () => {
     await screen({ ledger, recipe: recipe() });
     const kept = [...keptSamples(ledger)];
     const { text, image, ...others } = recipe();
-    await screen({ ledger, recipe: { text: text.toReversed(), image: image.toReversed(), ...others } });
-    assert.deepEqual([...keptSamples(ledger)], kept);
+    const orders = [[text.toReversed(), image.toReversed()] as const];
+    for (let seed = 0; seed < 8; seed++) {
+      const draw = random(seed);
+      orders.push([draw.shuffle([...text]), draw.shuffle([...image])]);
+    }
+    for (const [texts, images] of orders) {
+      // Anew, so that no verdict of another order stands.
+      ledger.db.exec('UPDATE pairs SET judged_by = NULL, dropped_by = NULL, drop_reason = NULL');
+      await screen({ ledger, recipe: { text: texts, image: images, ...others } });
+      const order = [...texts, ...images].map(({ name }) => name).join(' ');
+      assert.deepEqual([...keptSamples(ledger)], kept, order);
+    }
   });
 
   it('refuses a recipe with the same rule twice', async () => {

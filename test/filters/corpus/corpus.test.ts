@@ -10,6 +10,7 @@ import { bestText } from '../../../filters/corpus/best-text.ts';
 import { commonText } from '../../../filters/corpus/common-text.ts';
 import { duplicateImage } from '../../../filters/corpus/duplicate-image.ts';
 import { hostCap } from '../../../filters/corpus/host-cap.ts';
+import { relevanceShare } from '../../../filters/corpus/relevance-share.ts';
 import type { CorpusFilter } from '../../../filters/filter.ts';
 
 interface Row {
@@ -123,7 +124,24 @@ describe('corpus/common-text', () => {
   });
 });
 
+describe('corpus/relevance-share', () => {
+  const share = (part: number) => relevanceShare({ share: part, relevance: 'match/relevance' });
+  const rows: Row[] = [0.1, 0.9, 0.5, 0.7].map((relevance, at) => ({ image: `i${at}`, text: 't', relevance }));
+  it('keeps the best share, rounded up, and unscored pairs last', () => {
+    assert.deepEqual(drops(share(0.5), rows), ['i0 t: less-relevant', 'i2 t: less-relevant']);
+    assert.deepEqual(drops(share(0.51), rows), ['i0 t: less-relevant']);
+    const unscored = { image: 'none', text: 't' };
+    assert.deepEqual(drops(share(0.8), [...rows, unscored]), ['none t: less-relevant']);
+    assert.deepEqual(drops(share(1), rows), []);
+  });
+});
+
 describe('corpus/host-cap', () => {
+  it('drops none of a host that has as many as are allowed', () => {
+    const rows: Row[] = ['a', 'b'].map((image) => ({ image, text: 'one', page: 'http://a.test/' }));
+    assert.deepEqual(drops(hostCap({ maxPairs: 2 }), rows), []);
+    assert.deepEqual(drops(hostCap({ maxPairs: 1 }), rows), ['b one: host-is-full']);
+  });
   it('keeps the best of each host', () => {
     const rows: Row[] = [
       { image: 'a', text: 'one', page: 'http://a.test/1', relevance: 0.1 },

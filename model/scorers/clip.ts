@@ -1,0 +1,223 @@
+/**
+ * A CLIP (arXiv 2103.00020) or SigLIP (2303.15343) as the relevance scorer: the folder that transformers.js and Optimum read
+ * and write, `onnx/text_model.onnx` and `onnx/vision_model.onnx` beside Hugging Face's tokenizer and preprocessor files. It
+ * runs on the tokenizer, the image library and the ONNX runtime that this project has already.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Tokenizer } from '@huggingface/tokenizers';
+import sharp from 'sharp';
+import { expected } from '../../dataset/user-error.ts';
+import { type OnnxInput, type OnnxModel, openOnnx } from '../onnx.ts';
+import type { Relevance } from '../relevance.ts';
+import type { EnsureOptions } from '../weights.ts';
+import { normalized } from './text-features.ts';
+
+/** What a folder must hold. */
+export const clipFiles = [
+  'config.json',
+  'preprocessor_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'onnx/text_model.onnx',
+  'onnx/vision_model.onnx',
+] as const;
+
+const kinds = ['clip', 'siglip', 'siglip2'];
+
+/** Whether a folder is a CLIP or SigLIP by its config.json. */
+export function isClip(folder: string): boolean {
+  const path = join(folder, 'config.json');
+  return existsSync(path) && kinds.includes((readJson(path) as { model_type?: string }).model_type ?? '');
+}
+
+/**
+ * Loads the model; its scores are cosines, -1 to 1. Throws a UserError for a folder without one of `clipFiles`, or with a
+ * model of another kind.
+ */
+export async function clipRelevance(folder: string, ensure: EnsureOptions = {}): Promise<Relevance> {
+  const missing = clipFiles.find((name) => !existsSync(join(folder, name)));
+  if (missing) throw expected(clipFiles.join(', '), folder, `no ${missing}`, 'export it with Optimum');
+  if (!isClip(folder)) throw expected('a CLIP or SigLIP', folder, 'another model', 'take one of these');
+  const encode = textEncoder(folder);
+  const picture = pictureSettings(folder);
+  const text = await openOnnx(join(folder, 'onnx/text_model.onnx'), ensure);
+  const vision = await openOnnx(join(folder, 'onnx/vision_model.onnx'), ensure);
+  const model = `clip-${await identity(folder)}`;
+  return {
+    model,
+    score: async (pairs) => {
+      const bytes = new Map(pairs.map(({ sha256, image }) => [sha256, image]));
+      const decoded = await Promise.all([...bytes.values()].map((image) => pixels(image, picture)));
+      const whole = decoded.filter((one) => one !== null);
+      if (whole.length === 0) return pairs.map(() => null);
+      const seen = await vectors(vision, { pixel_values: pictures(whole, picture) }, 'image_embeds');
+      const images = new Map<string, Float32Array>();
+      let next = 0;
+      [...bytes.keys()].forEach((sha256, at) => {
+        if (decoded[at]) images.set(sha256, seen[next++]!);
+      });
+      const told = pairs.filter(({ sha256 }) => images.has(sha256));
+      const said = await vectors(text, encode(told.map((pair) => pair.text)), 'text_embeds');
+      let at = 0;
+      return pairs.map(({ sha256 }) => {
+        const image = images.get(sha256);
+        return image ? dot(image, said[at++]!) : null;
+      });
+    },
+    dispose: () => {
+      void text.dispose();
+      void vision.dispose();
+    },
+  };
+}
+
+const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, at) => sum + value * b[at]!, 0);
+
+/** Rows of the output, of length 1. CLIP names it as given, SigLIP `pooler_output`. */
+async function vectors(
+  model: OnnxModel,
+  inputs: Readonly<Record<string, OnnxInput>>,
+  output: string,
+): Promise<Float32Array[]> {
+  const name = [output, 'pooler_output'].find((one) => model.outputs.includes(one));
+  if (!name) throw expected(`an output ${output}`, 'CLIP', model.outputs.join(', '), 'export it with its projection');
+  const taken = Object.fromEntries(Object.entries(inputs).filter(([input]) => model.inputs.includes(input)));
+  const [result] = await model.run(taken, [name]);
+  const { shape, values } = result!;
+  const [rows = 0, size = 0] = shape;
+  const floats = values as Float32Array;
+  return Array.from({ length: rows }, (_, row) => normalized(floats.slice(row * size, (row + 1) * size)));
+}
+
+interface PictureSettings {
+  readonly width: number;
+  readonly height: number;
+  /** Of the shorter side before the middle is cut out; undefined: the whole picture is stretched. */
+  readonly shortestPx?: number;
+  readonly kernel: 'cubic' | 'linear' | 'lanczos3' | 'nearest';
+  /** Of values 0 to 255, RGB: x · factor, then less `mean`, then over `deviation`. */
+  readonly factor: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+type Sides = number | { shortest_edge?: number; height?: number; width?: number };
+
+/** `PIL.Image.Resampling` by number; what Hugging Face's processors name. */
+const kernels = ['nearest', 'lanczos3', 'linear', 'cubic'] as const;
+
+function pictureSettings(folder: string): PictureSettings {
+  const json = readJson(join(folder, 'preprocessor_config.json')) as {
+    size?: Sides;
+    crop_size?: Sides;
+    do_center_crop?: boolean;
+    resample?: number;
+    rescale_factor?: number;
+    image_mean?: readonly number[];
+    image_std?: readonly number[];
+  };
+  const side = (sides: Sides | undefined, name: 'height' | 'width'): number | undefined =>
+    typeof sides === 'number' ? sides : (sides?.[name] ?? sides?.shortest_edge);
+  const cut = json.do_center_crop === true;
+  const [width, height] = (['width', 'height'] as const).map((name) => side(cut ? json.crop_size : json.size, name));
+  if (!width || !height) throw expected('a size of pictures', folder, json.size ?? 'none', 'export it with Optimum');
+  return {
+    width,
+    height,
+    ...(cut && { shortestPx: side(json.size, 'height') ?? height }),
+    kernel: kernels[json.resample ?? 3] ?? 'cubic',
+    factor: json.rescale_factor ?? 1 / 255,
+    mean: json.image_mean ?? [0, 0, 0],
+    deviation: json.image_std ?? [1, 1, 1],
+  };
+}
+
+/** [H, W, 3] RGB bytes, null where the image does not decode. */
+async function pixels(image: Buffer, { width, height, shortestPx, kernel }: PictureSettings): Promise<Buffer | null> {
+  try {
+    const upright = sharp(image, { failOn: 'error' }).rotate().flatten({ background: '#ffffff' }).toColourspace('srgb');
+    if (shortestPx === undefined || (shortestPx === width && shortestPx === height)) {
+      return await upright
+        .resize(width, height, { fit: shortestPx === undefined ? 'fill' : 'cover', kernel })
+        .raw()
+        .toBuffer();
+    }
+    const { data, info } = await upright
+      .resize(shortestPx, shortestPx, { fit: 'outside', kernel })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { channels, ...size } = info;
+    const raw = { width: size.width, height: size.height, channels };
+    return await sharp(data, { raw }).resize(width, height, { fit: 'cover', kernel }).raw().toBuffer();
+  } catch {
+    return null;
+  }
+}
+
+/** [B, 3, H, W] */
+function pictures(images: readonly Buffer[], settings: PictureSettings): OnnxInput {
+  const { width, height, factor, mean, deviation } = settings;
+  const area = width * height;
+  const values = new Float32Array(images.length * 3 * area);
+  images.forEach((image, at) => {
+    for (let channel = 0; channel < 3; channel++) {
+      const to = (at * 3 + channel) * area;
+      for (let place = 0; place < area; place++) {
+        values[to + place] = (image[place * 3 + channel]! * factor - mean[channel]!) / deviation[channel]!;
+      }
+    }
+  });
+  return { shape: [images.length, 3, height, width], values };
+}
+
+/** Texts as `input_ids` and `attention_mask` [B, T]; cut where the model ends, its last special piece kept. */
+function textEncoder(folder: string): (texts: readonly string[]) => Record<string, OnnxInput> {
+  const settings = readJson(join(folder, 'tokenizer_config.json')) as {
+    model_max_length?: number;
+    pad_token?: string | { content: string };
+  };
+  const { model_type: kind, text_config: sizes } = readJson(join(folder, 'config.json')) as {
+    model_type: string;
+    text_config?: { max_position_embeddings?: number };
+  };
+  const tokenizer = new Tokenizer(readJson(join(folder, 'tokenizer.json')), settings);
+  const most = Math.min(
+    settings.model_max_length ?? Number.POSITIVE_INFINITY,
+    sizes?.max_position_embeddings ?? (kind === 'clip' ? 77 : 64),
+  );
+  const pad = typeof settings.pad_token === 'string' ? settings.pad_token : settings.pad_token?.content;
+  const padId = (pad === undefined ? undefined : tokenizer.token_to_id(pad)) ?? 0;
+  return (texts) => {
+    const pieces = texts.map((text) => {
+      const { ids } = tokenizer.encode(text);
+      return ids.length <= most ? ids : [...ids.slice(0, most - 1), ids.at(-1)!];
+    });
+    // SigLIP has learned texts of one length; CLIP looks at nothing behind the end.
+    const length = kind === 'clip' ? Math.max(...pieces.map((one) => one.length)) : most;
+    const ids = new BigInt64Array(texts.length * length).fill(BigInt(padId));
+    const mask = new BigInt64Array(texts.length * length);
+    pieces.forEach((one, at) => {
+      ids.set(one.map(BigInt), at * length);
+      mask.fill(1n, at * length, at * length + one.length);
+    });
+    const shape = [texts.length, length];
+    return { input_ids: { shape, values: ids }, attention_mask: { shape, values: mask } };
+  };
+}
+
+async function identity(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of clipFiles) await pipeline(createReadStream(join(folder, name)), hash, { end: false });
+  return hash.digest('hex').slice(0, 12);
+}
+
+function readJson(path: string): object {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as object;
+  } catch (error) {
+    throw expected('JSON', path, (error as Error).message, 'take another copy');
+  }
+}
