@@ -56,6 +56,7 @@ export async function pretrain({
         learningRate: settings.learningRate,
         seed,
         precision: settings.precision,
+        xla: settings.xla,
         checkpointEverySteps: settings.checkpointEverySteps,
         resume: true,
         ...(startFrom === undefined ? {} : { startFrom: startFrom.weights }),

@@ -72,6 +72,8 @@ export interface TrainOptions {
   /** false runs op by op. */
   readonly compiled?: boolean;
   readonly precision?: Precision;
+  /** Fuses what lies between matrix products with XLA; false unless given. Ignored where the run is not compiled. */
+  readonly xla?: boolean;
 }
 
 export interface PretrainOptions extends TrainOptions {
@@ -129,7 +131,7 @@ export async function train(
   const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
   const { batchSize = 48, optimizer = adamW, seed = 1 } = options;
   const { objectives } = task;
-  const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32' } = options;
+  const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32', xla = false } = options;
   const schedule = {
     peak: options.learningRate ?? 1e-4,
     warmupSteps: Math.round(steps * (options.warmupShare ?? 0.1)),
@@ -144,6 +146,7 @@ export async function train(
     routines: { train: task.train, validate: task.validate },
     optimizer,
     precision,
+    xla,
     ...(options.compiled !== undefined && { compiled: options.compiled }),
   });
   try {
