@@ -20,6 +20,7 @@ import {
 } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
 import { type Program, type ProgramOptions, type Routine, type Values, variableShapes } from './routine.ts';
+import { unfilled } from './unfilled.ts';
 
 /** One call of TensorFlow, as it was made. */
 interface Call {
@@ -190,13 +191,17 @@ function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Reco
   const real = backend.binding;
   const calls: Call[] = [];
   const types = new Map<number, number>();
+  const shapes = new Map<number, readonly number[]>();
   const constants = new Map<number, Constant>();
   const noting = Object.fromEntries(
     Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof typeof real]]),
   ) as unknown as Mutable<NativeBackend['binding']>;
   noting.executeOp = (op, attributes, ids, count) => {
-    const outputs = real.executeOp(op, attributes, ids, count);
-    for (const { id, dtype } of outputs) types.set(id, dtype);
+    const outputs = unfilled(real, op, attributes, ids, shapes) ?? real.executeOp(op, attributes, ids, count);
+    for (const { id, dtype, shape } of outputs) {
+      types.set(id, dtype);
+      shapes.set(id, shape);
+    }
     // The one op that tfjs-node leaves TensorFlow to find the types of.
     if (op === 'ExpandDims') {
       const kind = real.TF_ATTR_TYPE;
@@ -218,6 +223,7 @@ function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Reco
   noting.createTensor = (shape, dtype, values) => {
     const id = real.createTensor(shape, dtype, values);
     types.set(id, dtype);
+    shapes.set(id, [...shape]);
     constants.set(id, { shape: [...shape], dtype, bytes: bytesOf(values, dtype, real) });
     return id;
   };
@@ -240,6 +246,8 @@ function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Reco
       ]),
     );
     const variableIds = new Map([...variables].map(([name, variable]) => [name, idOf(variable)]));
+    for (const { id, shape } of inputIds.values()) shapes.set(id, shape);
+    for (const { name, shape } of options.parameters) shapes.set(variableIds.get(name) as number, shape);
     backend.binding = noting;
     const { outputs, gradients = new Map<string, Tensor>() } = routine(
       Object.fromEntries(tensors),
