@@ -9,7 +9,11 @@ const T = { name: 'T', type: kind, value: float };
 const no = (name: string) => ({ name, type: flag, value: false });
 const yes = (name: string) => ({ name, type: flag, value: true });
 
-const cases: [op: string, attributes: { name: string; type: number; value: unknown }[], ...shapes: number[][]][] = [
+const cases: [
+  op: string,
+  attributes: { name: string; type: number; value: number | boolean }[],
+  ...shapes: number[][],
+][] = [
   ['Exp', [T], [2, 3]],
   ['Softmax', [T], [2, 3, 4]],
   ['Cast', [{ ...T, name: 'SrcT' }, { name: 'DstT', type: kind, value: integer }, no('Truncate')], [5]],
