@@ -1,7 +1,7 @@
 /**
- * One training step of ImageBERT, all four objectives on, at full length: compiled (f32, bf16), op by op as tfjs runs it, and the
- * same model in PyTorch, eager and under torch.compile (f32, bf16 autocast). Milliseconds are medians of the timed steps, on the
- * clock and of processor time (all threads): a busy machine changes the first and hardly the second.
+ * One training step of ImageBERT, all four objectives on, at full length: compiled (f32 and bf16, plain and fused by XLA), op by
+ * op as tfjs runs it, and the same model in PyTorch, eager and under torch.compile (f32, bf16 autocast). Milliseconds are medians
+ * of the timed steps, on the clock and of processor time (all threads): a busy machine changes the first and hardly the second.
  *
  *   node --import tsx bench/train-step.ts [mini:8] [base:2]          PRESET:PAIRS; a pair makes two sequences
  *
@@ -40,8 +40,10 @@ const setups = (process.argv.length > 2 ? process.argv.slice(2) : ['mini:8', 'ba
 const one = process.env.LAIT_BENCH_ROW;
 if (one) {
   const { preset, pairs } = setups[0] as (typeof setups)[number];
-  const [mode, precision] = one.split(' ') as ['compiled' | 'eager', Precision];
-  console.log(JSON.stringify(ours(configOf(preset), pairs, mode === 'compiled', precision)));
+  const [mode, precision, fused] = one.split(' ') as ['compiled' | 'eager', Precision, 'xla' | undefined];
+  console.log(
+    JSON.stringify(ours(configOf(preset), pairs, { compiled: mode === 'compiled', precision, xla: fused === 'xla' })),
+  );
 } else {
   for (const { preset, pairs } of setups) report(preset, pairs);
 }
@@ -61,7 +63,7 @@ function report(preset: PresetName, pairs: number): void {
         `${speed.toFixed(0).padStart(5)} GFLOP/s  ${peakMb.toFixed(0).padStart(6)} MB  first loss ${firstLoss.toFixed(3)}`,
     );
   };
-  for (const mode of ['compiled f32', 'compiled bf16', 'eager f32']) {
+  for (const mode of ['compiled f32', 'compiled bf16', 'compiled f32 xla', 'compiled bf16 xla', 'eager f32']) {
     const row = run(process.execPath, ['--import', 'tsx', import.meta.filename, `${preset}:${pairs}`], {
       LAIT_BENCH_ROW: mode,
     });
@@ -87,7 +89,13 @@ function configOf(preset: PresetName): ModelConfig {
   return { ...presets[preset], vocabularySize: 30_522, featureSize: preset === 'base' ? 2048 : 1280, classes: 1600 };
 }
 
-function ours(config: ModelConfig, pairs: number, compiled: boolean, precision: Precision): Row {
+interface Running {
+  readonly compiled: boolean;
+  readonly precision: Precision;
+  readonly xla: boolean;
+}
+
+function ours(config: ModelConfig, pairs: number, running: Running): Row {
   const special = { padId: 0, clsId: 101, sepId: 102, maskId: 103 };
   const setup = {
     config,
@@ -101,8 +109,7 @@ function ours(config: ModelConfig, pairs: number, compiled: boolean, precision: 
     parameters,
     routines: { train: trainRoutine(setup, adamW) },
     optimizer: adamW,
-    compiled,
-    precision,
+    ...running,
   });
   model.load(startValues(parameters, 1));
   const draw = random(1);

@@ -249,6 +249,7 @@ const pretrain = z.strictObject({
     .default(8000)
     .meta({ description: 'word pieces to learn when starting from scratch' }),
   precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
+  xla: z.boolean().default(false).meta({ description: 'fuse what lies between matrix products with XLA' }),
   checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
   seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
   stages: z.array(stage).min(1).optional().meta({

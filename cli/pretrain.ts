@@ -53,7 +53,7 @@ export async function pretrain({
     }
     return;
   }
-  const { seed, precision, checkpointEverySteps } = settings;
+  const { seed, precision, xla, checkpointEverySteps } = settings;
   const { maxPieces, maxRegions } = model;
   const progress = startProgress('Training');
   /** Opens the examples of a stage, says what they are, and what of them cannot be used. */
@@ -67,15 +67,14 @@ export async function pretrain({
     return examples;
   };
   const base = {
-    ...{
-      runDir: dir,
-      config: model,
-      vocabulary: tokenizer.vocabulary,
-      detector,
-      seed,
-      precision,
-      checkpointEverySteps,
-    },
+    runDir: dir,
+    config: model,
+    vocabulary: tokenizer.vocabulary,
+    detector,
+    seed,
+    precision,
+    xla,
+    checkpointEverySteps,
     resume: true,
     peakFlops: measurePeakFlops(precision),
     ...(startFrom === undefined ? {} : { startFrom: startFrom.weights }),

@@ -7,6 +7,7 @@
  */
 import { type NativeBackend, nativeBackend, type Tensor, tf, type Variable } from './backend.ts';
 import type { Arrays, NamedArray } from './batch.ts';
+import { fuse } from './fuse.ts';
 import {
   type Attribute,
   dataType,
@@ -19,6 +20,7 @@ import {
 } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
 import { type Program, type ProgramOptions, type Routine, type Values, variableShapes } from './routine.ts';
+import { unfilled } from './unfilled.ts';
 
 /** One call of TensorFlow, as it was made. */
 interface Call {
@@ -26,6 +28,8 @@ interface Call {
   readonly attributes: readonly { readonly name: string; readonly type: number; readonly value: unknown }[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Of the first output. */
+  readonly elements: number;
 }
 
 interface Constant {
@@ -129,14 +133,15 @@ export class CompiledProgram implements Program {
   private start(): RunningGraph {
     if (this.running) return this.running;
     const graph = new Graph();
+    const elements = new Map<string, number>();
     for (const [name, shape] of this.shapes) addVariable(graph, name, shape);
     const rates = Object.fromEntries(
       ['learningRate', 'beta1Power', 'beta2Power'].map((name) => [name, graph.placeholder(name, 'float32', [])]),
     ) as unknown as GraphRates;
     [...this.recordings.values()].forEach((recording, index) => {
-      addRoutine(graph, `f${index}`, recording, this.options, rates);
+      addRoutine(graph, `f${index}`, recording, this.options, rates, elements);
     });
-    this.running = graph.start();
+    this.running = this.options.xla ? graph.start((nodes) => fuse(nodes, elements)) : graph.start();
     this.feed(this.waiting);
     this.waiting = new Map();
     return this.running;
@@ -186,13 +191,17 @@ function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Reco
   const real = backend.binding;
   const calls: Call[] = [];
   const types = new Map<number, number>();
+  const shapes = new Map<number, readonly number[]>();
   const constants = new Map<number, Constant>();
   const noting = Object.fromEntries(
     Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof typeof real]]),
   ) as unknown as Mutable<NativeBackend['binding']>;
   noting.executeOp = (op, attributes, ids, count) => {
-    const outputs = real.executeOp(op, attributes, ids, count);
-    for (const { id, dtype } of outputs) types.set(id, dtype);
+    const outputs = unfilled(real, op, attributes, ids, shapes) ?? real.executeOp(op, attributes, ids, count);
+    for (const { id, dtype, shape } of outputs) {
+      types.set(id, dtype);
+      shapes.set(id, shape);
+    }
     // The one op that tfjs-node leaves TensorFlow to find the types of.
     if (op === 'ExpandDims') {
       const kind = real.TF_ATTR_TYPE;
@@ -202,12 +211,19 @@ function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Reco
         { name: 'Tdim', type: kind, value: real.TF_INT32 },
       ];
     }
-    calls.push({ op, attributes, inputs: [...ids], outputs: outputs.map(({ id }) => id) });
+    calls.push({
+      op,
+      attributes,
+      inputs: [...ids],
+      outputs: outputs.map(({ id }) => id),
+      elements: size(outputs[0]?.shape ?? []),
+    });
     return outputs;
   };
   noting.createTensor = (shape, dtype, values) => {
     const id = real.createTensor(shape, dtype, values);
     types.set(id, dtype);
+    shapes.set(id, [...shape]);
     constants.set(id, { shape: [...shape], dtype, bytes: bytesOf(values, dtype, real) });
     return id;
   };
@@ -230,6 +246,8 @@ function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Reco
       ]),
     );
     const variableIds = new Map([...variables].map(([name, variable]) => [name, idOf(variable)]));
+    for (const { id, shape } of inputIds.values()) shapes.set(id, shape);
+    for (const { name, shape } of options.parameters) shapes.set(variableIds.get(name) as number, shape);
     backend.binding = noting;
     const { outputs, gradients = new Map<string, Tensor>() } = routine(
       Object.fromEntries(tensors),
@@ -268,6 +286,7 @@ function addRoutine(
   { calls, constants, inputs, variables, outputs, gradients }: Recording,
   { parameters, optimizer, precision }: ProgramOptions,
   rates: GraphRates,
+  elements: Map<string, number>,
 ): void {
   const node = new Map<number, Output>();
   for (const [name, { id, shape, whole }] of inputs) {
@@ -285,11 +304,12 @@ function addRoutine(
     node.set(id, name);
     return name;
   };
-  calls.forEach(({ op, attributes, inputs: ids, outputs: made }, index) => {
+  calls.forEach(({ op, attributes, inputs: ids, outputs: made, elements: count }, index) => {
     const name = `${prefix}/${index}`;
+    elements.set(name, count);
     const attr = Object.fromEntries(attributes.map((one) => [one.name, attributeOf(one)]));
     const from = ids.map(nodeOf);
-    if (precision === 'bf16' && products.has(op)) addProductInHalf(graph, name, op, from, attr);
+    if (precision === 'bf16' && products.has(op)) addProductInHalf(graph, name, op, from, attr, elements);
     else graph.add(name, op, from, attr);
     made.forEach((id, port) => {
       node.set(id, port === 0 ? name : `${name}:${port}`);
@@ -326,10 +346,12 @@ function addProductInHalf(
   op: string,
   from: Output[],
   attr: Record<string, Attribute>,
+  elements: Map<string, number>,
 ): void {
   const [full, half] = [type('float32'), type('bfloat16')];
   const operands = from.map((input) => {
     const cast = `${input.replace(':', '/port')}/half`;
+    elements.set(cast, elements.get(input) ?? 0);
     return graph.has(cast) ? cast : graph.add(cast, 'Cast', [input], { SrcT: full, DstT: half });
   });
   graph.add(`${name}/half`, op, operands, { ...attr, T: half });

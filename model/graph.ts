@@ -31,6 +31,22 @@ const dimensions = (size: readonly number[]) => ({ dim: size.map((one) => ({ siz
 /** The name of an output, `NODE` or `NODE:INDEX`, as other nodes take it for input. */
 export type Output = string;
 
+/** A node as tensorflow.NodeDef. */
+export interface GraphNode {
+  readonly name: string;
+  readonly op: string;
+  readonly input: readonly Output[];
+  readonly attr: Readonly<Record<string, Attribute>>;
+}
+
+/** A function as tensorflow.FunctionDef: its nodes refer to arguments by name, to each other as `NODE:OUTPUT:0`. */
+export interface GraphFunction {
+  readonly name: string;
+  readonly takes: readonly { readonly name: string; readonly type: number }[];
+  readonly gives: readonly { readonly name: string; readonly type: number; readonly from: string }[];
+  readonly nodes: readonly GraphNode[];
+}
+
 /** What `RunningGraph.run` takes and gives. */
 export interface Values {
   readonly shape: readonly number[];
@@ -39,7 +55,7 @@ export interface Values {
 
 /** Collects nodes. Names are the caller's and must differ; `add` gives back the node's first output. */
 export class Graph {
-  private readonly nodes = new Map<string, object>();
+  private readonly nodes = new Map<string, GraphNode>();
 
   has(name: string): boolean {
     return this.nodes.has(name);
@@ -74,14 +90,21 @@ export class Graph {
     return this.constant(name, Float32Array.of(value), []);
   }
 
-  /** Hands the graph to TensorFlow. Throws where tfjs runs on another backend than the native one. */
-  start(): RunningGraph {
+  /**
+   * Hands the graph to TensorFlow, after `rewrite`. Throws where tfjs runs on another backend than the native one.
+   */
+  start(rewrite: (nodes: GraphNode[]) => GraphBody = (nodes) => ({ nodes, functions: [] })): RunningGraph {
+    const { nodes, functions } = rewrite([...this.nodes.values()]);
     const message = SavedModel.fromObject({
       savedModelSchemaVersion: 1,
       metaGraphs: [
         {
           metaInfoDef: { tags: [tag], tensorflowVersion: tf.version['tfjs-core'] },
-          graphDef: { node: [...this.nodes.values()], versions: { producer: graphVersion } },
+          graphDef: {
+            node: nodes,
+            versions: { producer: graphVersion },
+            library: { function: functions.map(functionDef) },
+          },
           signatureDef: {},
         },
       ],
@@ -95,6 +118,21 @@ export class Graph {
     }
   }
 }
+
+export interface GraphBody {
+  readonly nodes: readonly GraphNode[];
+  readonly functions: readonly GraphFunction[];
+}
+
+const functionDef = ({ name, takes, gives, nodes }: GraphFunction) => ({
+  signature: {
+    name,
+    inputArg: takes,
+    outputArg: gives.map(({ name: result, type: kind }) => ({ name: result, type: kind })),
+  },
+  nodeDef: nodes,
+  ret: Object.fromEntries(gives.map(({ name: result, from }) => [result, from])),
+});
 
 /** A graph inside TensorFlow. */
 export class RunningGraph {
@@ -157,12 +195,19 @@ const SavedModel = protobuf
     message ListValue { repeated bytes s = 2; repeated int64 i = 3; repeated float f = 4; repeated bool b = 5; repeated int32 type = 6; }
     oneof value {
       ListValue list = 1; bytes s = 2; int64 i = 3; float f = 4; bool b = 5; int32 type = 6; TensorShapeProto shape = 7;
-      TensorProto tensor = 8;
+      TensorProto tensor = 8; NameAttrList func = 10;
     }
   }
+  message NameAttrList { string name = 1; }
+  message OpDef {
+    message ArgDef { string name = 1; int32 type = 3; }
+    string name = 1; repeated ArgDef input_arg = 2; repeated ArgDef output_arg = 3;
+  }
+  message FunctionDef { OpDef signature = 1; repeated NodeDef node_def = 3; map<string, string> ret = 4; }
+  message FunctionDefLibrary { repeated FunctionDef function = 1; }
   message NodeDef { string name = 1; string op = 2; repeated string input = 3; string device = 4; map<string, AttrValue> attr = 5; }
   message VersionDef { int32 producer = 1; }
-  message GraphDef { repeated NodeDef node = 1; VersionDef versions = 4; }
+  message GraphDef { repeated NodeDef node = 1; VersionDef versions = 4; FunctionDefLibrary library = 2; }
   message MetaInfoDef { repeated string tags = 4; string tensorflow_version = 5; }
   message TensorInfo { string name = 1; int32 dtype = 2; TensorShapeProto tensor_shape = 3; }
   message SignatureDef { map<string, TensorInfo> inputs = 1; map<string, TensorInfo> outputs = 2; string method_name = 3; }

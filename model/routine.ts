@@ -29,6 +29,8 @@ export interface ProgramOptions {
   readonly optimizer?: AdamW;
   /** bf16: matrix products in bfloat16; weights, sums and everything else stay float32. Compiled only. */
   readonly precision?: Precision;
+  /** Fuses element-wise ops between matrix products (see `fuse.ts`). Compiled only. */
+  readonly xla?: boolean;
 }
 
 export type Precision = 'f32' | 'bf16';

@@ -84,6 +84,8 @@ export interface TrainOptions {
   readonly thread?: boolean;
   /** Floating-point operations a second that the machine does at most; then progress says what share of them is reached. */
   readonly peakFlops?: number;
+  /** Fuses what lies between matrix products with XLA; false unless given. Ignored where the run is not compiled. */
+  readonly xla?: boolean;
 }
 
 export interface PretrainOptions extends TrainOptions {
@@ -153,7 +155,7 @@ export async function train(
   const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
   const { batchSize = 48, accumulate = 1, optimizer = adamW, seed = 1, thread = true } = options;
   const { objectives, recipe } = task;
-  const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32' } = options;
+  const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32', xla = false } = options;
   const schedule = {
     peak: options.learningRate ?? 1e-4,
     warmupSteps: Math.round(steps * (options.warmupShare ?? 0.1)),
@@ -168,6 +170,7 @@ export async function train(
     routines: { ...updateRoutines(task.train, accumulate), validate: task.validate },
     optimizer,
     precision,
+    xla,
     ...(options.compiled !== undefined && { compiled: options.compiled }),
   });
   const closing: (() => unknown)[] = [() => running.dispose()];

@@ -14,7 +14,15 @@ import { batchSetup, config, smallExamples } from './small-model.ts';
 const examples = smallExamples(8);
 const parameters = parameterSpecs({ ...config, layers: 2 }, { itc: true });
 
-function make({ dropout, ...running }: { compiled: boolean; dropout: number; precision?: Precision }): Program {
+function make({
+  dropout,
+  ...running
+}: {
+  compiled: boolean;
+  dropout: number;
+  precision?: Precision;
+  xla?: boolean;
+}): Program {
   const own: ModelConfig = { ...config, layers: 2, dropout };
   const setup = { ...batchSetup, config: own };
   const routines = { train: trainRoutine(setup, adamW), validate: validateRoutine(setup) };
@@ -91,6 +99,18 @@ test('another shape and another routine read the variables that the first one tr
   assert.ok(Math.abs(loss(eager) - loss(compiled)) < 1e-4);
   eager.dispose();
   compiled.dispose();
+});
+
+test('steps fused by XLA equal eager ones, and themselves from the same start, dropout on', () => {
+  const eager = make({ compiled: false, dropout: 0.1 });
+  const fused = make({ compiled: true, dropout: 0.1, xla: true });
+  const start = fused.values();
+  const got = losses(fused, 5);
+  assert.ok(furthest(losses(eager, 5), got) < 1e-4);
+  fused.load(start);
+  assert.deepEqual(losses(fused, 5), got);
+  eager.dispose();
+  fused.dispose();
 });
 
 test('bfloat16 products stay near float32', () => {

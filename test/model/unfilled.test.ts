@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type NativeBackend, nativeBackend } from '../../model/backend.ts';
+import { unfilled } from '../../model/unfilled.ts';
+
+const { binding } = nativeBackend() as NativeBackend;
+const { TF_ATTR_TYPE: kind, TF_ATTR_BOOL: flag, TF_FLOAT: float, TF_INT32: integer } = binding;
+const T = { name: 'T', type: kind, value: float };
+const no = (name: string) => ({ name, type: flag, value: false });
+const yes = (name: string) => ({ name, type: flag, value: true });
+
+const cases: [
+  op: string,
+  attributes: { name: string; type: number; value: number | boolean }[],
+  ...shapes: number[][],
+][] = [
+  ['Exp', [T], [2, 3]],
+  ['Softmax', [T], [2, 3, 4]],
+  ['Cast', [{ ...T, name: 'SrcT' }, { name: 'DstT', type: kind, value: integer }, no('Truncate')], [5]],
+  ['GreaterEqual', [T], [4, 5], []],
+  ['AddV2', [T], [4, 1, 3], [2, 1]],
+  ['Mul', [T], [], [7, 2]],
+  ['MatMul', [T, no('transpose_a'), yes('transpose_b')], [2, 3], [4, 3]],
+  ['MatMul', [T, yes('transpose_a'), no('transpose_b')], [3, 2], [3, 4]],
+  ['BatchMatMulV2', [T, no('adj_x'), yes('adj_y')], [2, 1, 3, 4], [5, 6, 4]],
+  ['BatchMatMul', [T, yes('adj_x'), no('adj_y')], [2, 4, 3], [2, 4, 6]],
+];
+
+for (const [op, attributes, ...inputs] of cases) {
+  test(`${op} of ${inputs.map((shape) => `[${shape}]`).join(' and ')} has TensorFlow's shape and type`, () => {
+    const ids = inputs.map((shape) =>
+      binding.createTensor(shape, float, new Float32Array(shape.reduce((product, length) => product * length, 1))),
+    );
+    const shapes = new Map(ids.map((id, index) => [id, inputs[index] as number[]]));
+    const [wanted] = binding.executeOp(op, attributes, ids, 1);
+    const [got] = unfilled(binding, op, attributes, ids, shapes) ?? [];
+    assert.deepEqual([got?.shape, got?.dtype], [wanted?.shape, wanted?.dtype]);
+    for (const id of [...ids, wanted?.id, got?.id]) binding.deleteTensor(id as number);
+  });
+}
+
+test('an op without a rule, or of a tensor from elsewhere, is to be run', () => {
+  const id = binding.createTensor([2], float, Float32Array.of(1, 2));
+  assert.equal(unfilled(binding, 'Cumsum', [T], [id], new Map([[id, [2]]])), undefined);
+  assert.equal(unfilled(binding, 'Exp', [T], [id], new Map()), undefined);
+  binding.deleteTensor(id);
+});
