@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { expandShardPaths } from './shard-paths.ts';
-import type { BadInput, ReadShardsOptions, ShardSample } from './shard-reader.ts';
+import type { BadInput, ReadShardsOptions, ShardSample } from './shard-sample.ts';
 import { expected } from './user-error.ts';
 
 /** What a thread is told to read. */
