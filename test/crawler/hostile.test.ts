@@ -172,7 +172,7 @@ test('every kind of hostility ends in a reason', { timeout: 60_000 }, async (t) 
       allowPrivate: true,
       minDelayMs: 0,
       render: 'never',
-      firstByteTimeoutMs: 300,
+      firstByteTimeoutMs: 600,
       timeoutMs: 2500,
     },
     corpus,
