@@ -39,12 +39,12 @@ const lazyBackgrounds = ['data-bg', 'data-background-image', 'data-background', 
 
 /** Wider files cost traffic and are scaled down again before a model sees them. Ours: four times a 640-pixel detector input. */
 const widestSensiblePx = 2560;
-/** Shopify's placeholder for a width, when the page does not say which there are; its themes all have this one. */
+/** Shopify's placeholder for a width, when the page does not say which there are. Ours. */
 const usualWidthPx = 1080;
 
 /** Files that stand in for a picture until a script loads it, by the whole of their name. */
 const placeholderFile =
-  /^(?:placeholder|place-?holder|spacer|blank|transparent|trans|clear|pixel|loading|loader|lazy|lazy-?load|empty|grey|gray|dummy|dot|shim|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
+  /^(?:placeholder|place-?holder|spacer|blank|transparent|pixel|loading|loader|lazy-?load|shim|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
 
 /** The address of the file to take, and whether the element shows that there is one that scripts would reveal. */
 export function bestImageUrl(

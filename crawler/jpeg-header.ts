@@ -1,6 +1,6 @@
 /**
  * Size and orientation from the header of a JPEG (ITU-T T.81, Annex B; Exif 2.3, §4.5). Asking libvips for them sets up a second
- * pipeline for every image, an eighth of what decoding costs; what is unusual is left to it.
+ * pipeline for every image, a tenth of what decoding costs; what is unusual is left to it.
  */
 
 export interface JpegHeader {
