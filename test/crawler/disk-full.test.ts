@@ -27,8 +27,8 @@ async function siteFullOf(what: 'pictures' | 'texts' | 'links') {
   for (let n = 0; n < pages; n++) {
     const links = Array.from({ length: 40 }, (_, i) => `<a href="/nothing/${'long-name-'.repeat(40)}${n}-${i}">x</a>`);
     const texts = Array.from(
-      { length: 400 },
-      (_, i) => `<img src="/0.png" alt="Boat ${i} of page ${n} ${'sails '.repeat(20)}">`,
+      { length: 150 },
+      (_, i) => `<img src="/0.png?${n}-${i}" alt="Boat ${i} of page ${n} ${'sails '.repeat(150)}">`,
     );
     routes[`/${n}`] = `<title>${n}</title><main><h1>Boat ${n}</h1><a href="/${n + 1}">on</a>
       <p><img src="/${n % count}.png" alt="The boat of page ${n}"></p>

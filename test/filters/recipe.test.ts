@@ -64,7 +64,7 @@ const published: [rule: string, Record<Preset, Record<string, unknown> | undefin
       datacomp: {},
     },
   ],
-  ['image/unsafe', { lait: { maxSafe: 0.5 }, cc12m: {}, laion: { maxSafe: 0.5 }, datacomp: {} }],
+  ['image/unsafe', { lait: { maxUnsafe: 0.5 }, cc12m: {}, laion: { maxUnsafe: 0.5 }, datacomp: {} }],
   ['corpus/common-text', { lait: { maxImages: 10 }, cc12m: undefined, laion: undefined, datacomp: undefined }],
   ['corpus/duplicate-image', { lait: {}, cc12m: undefined, laion: undefined, datacomp: undefined }],
   ['corpus/best-text', { lait: {}, cc12m: undefined, laion: undefined, datacomp: undefined }],
