@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
   mkdirSync,
@@ -327,6 +327,29 @@ test('explain tells the whole story of a pair', async () => {
     [[null, 'failed_to_download']],
   );
   await assert.rejects(explain({ corpusDir: original, what: 'https://unknown.example/' }), UserError);
+});
+
+test('explain says that a page is gone, and nothing of a verdict that no longer holds', async () => {
+  const corpus = copy();
+  const ledger = Ledger.open(corpus);
+  const page = { url: 'https://site.example/page.html', title: 'A page', fetchedAtMs: 1_800_000_000_000 };
+  ledger.recordPage({ ...page, status: 'failed', reason: 'gone' });
+  ledger.db.prepare('UPDATE pairs SET judged_by = NULL WHERE id = ?').run(id(30));
+  ledger.close();
+  const [kept] = (await explain({ corpusDir: corpus, what: id(5) })).pairs;
+  assert.deepEqual(
+    [kept!.pageStatus, kept!.pageReason, kept!.pageFetchedAt, kept!.shards.length],
+    ['failed', 'gone', '2027-01-15T08:00:00.000Z', 1],
+  );
+  const [unjudged] = (await explain({ corpusDir: corpus, what: id(30) })).pairs;
+  assert.deepEqual([unjudged!.verdict, unjudged!.droppedBy, unjudged!.reason], ['unjudged', null, null]);
+  const cli = [join(import.meta.dirname, '../../cli/lait.mjs'), 'ledger', 'explain'];
+  const told = (corpusDir: string) =>
+    spawnSync(process.execPath, [...cli, id(5), '--corpus', corpusDir], { encoding: 'utf8' }).stdout;
+  const gone = told(corpus);
+  assert.match(gone, /^page .* "A page", gone at 2027-01-15T08:00:00\.000Z: a later visit did not find it any more$/m);
+  assert.match(gone, /^verdict +unjudged: lait filter will judge it$/m);
+  assert.match(told(original), /^passed +text\/any \(0\.1667\), download$/m);
 });
 
 test('verify finds every broken file, and repairs to the same bytes', async () => {
