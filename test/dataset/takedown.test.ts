@@ -218,6 +218,27 @@ async function importedTexts(shardsDir: string, format: 'parquet' | 'jsonl'): Pr
   return texts;
 }
 
+test('what a killed export had not finished goes, and the next export has the rest', async () => {
+  const corpus = copy();
+  const shardsDir = join(corpus, 'shards');
+  const where = (await explain({ corpusDir: corpus, what: url(7) })).pairs[0]!.shards[0]!.shard;
+  rmSync(join(shardsDir, 'manifest.json'));
+  rmSync(join(shardsDir, `${where}_stats.json`));
+  writeFileSync(join(shardsDir, 'train/00009.tar.tmp'), 'half of an archive');
+  const { shardsRemoved, shardsRewritten } = await takedown({ corpusDir: corpus, urls: [url(7)] });
+  assert.deepEqual([shardsRemoved, shardsRewritten], [[where], []]);
+  const left = [...contents(shardsDir).keys()];
+  assert.deepEqual(
+    left.filter((path) => path.startsWith(where) || path.endsWith('.tmp')),
+    [],
+  );
+  await exportShards({ corpusDir: corpus, samplesPerShard: 10, validationFraction: 0.2 });
+  assert.deepEqual(
+    await uids(corpus),
+    ids.filter((one) => one !== id(7)),
+  );
+});
+
 test('columns of regions lose what was taken down and stay of use otherwise', async () => {
   const corpus = copy();
   const shards = join(corpus, 'shards');
