@@ -1,5 +1,5 @@
 /** `lait explain`: the whole story of a pair, an image or a page. */
-import { type PairStory, explain as tell } from '../dataset/explain.ts';
+import { type PairStory, type RuleStory, explain as tell } from '../dataset/explain.ts';
 import type { ToolContext } from './command.ts';
 import { printable } from './progress.ts';
 import { table } from './table.ts';
@@ -23,10 +23,7 @@ function pairText(pair: PairStory): string {
     ['pair', pair.id],
     ['text', `${pair.text} (${pair.source})`],
     ['cleaned', pair.cleanedText !== null && pair.cleanedText !== pair.text ? pair.cleanedText : ''],
-    [
-      'page',
-      `${pair.pageUrl} ${pair.pageTitle ? `"${pair.pageTitle}"` : ''}, ${pair.pageStatus} at ${pair.pageFetchedAt}`,
-    ],
+    ['page', `${pair.pageUrl}${pair.pageTitle ? ` "${pair.pageTitle}"` : ''}, ${pageWords(pair)}`],
     ['image', `${pair.imageUrl}, ${pair.imageStatus}${pair.imageReason ? `: ${pair.imageReason}` : ''}`],
     [
       '',
@@ -34,15 +31,29 @@ function pairText(pair: PairStory): string {
     ],
     ['licence', pair.licenseUrl ?? ''],
     ...Object.entries(rights).map(([signal, value]) => ['rights', `${signal}: ${value}`]),
-    ['verdict', `${pair.verdict}${pair.droppedBy ? ` by ${pair.droppedBy}: ${pair.reason}` : ''}`],
-    ...pair.rules
-      .filter(({ said, score }) => said === 'dropped' || score !== null)
-      .map(({ rule, said, score }) => [
-        '',
-        `${rule} ${said}${score === null ? '' : `, score ${score.toPrecision(4)}`}`,
-      ]),
+    ['verdict', verdictWords(pair)],
+    ['passed', rulesThat(pair, 'kept')],
+    ['not asked', rulesThat(pair, 'not-asked')],
     ...pair.shards.map(({ shard, key, status }) => ['shard', `${shard}${key ? `, key ${key}` : ''}, ${status}`]),
   ];
   const shown = rows.filter(([, cell]) => cell !== '').map(([name = '', cell = '']) => [name, printable(cell)]);
   return table(shown, [0, 1]);
 }
+
+function verdictWords(pair: PairStory): string {
+  if (pair.verdict === 'unjudged') return 'unjudged: lait filter will judge it';
+  return pair.verdict === 'kept' ? 'kept' : `dropped by ${rulesThat(pair, 'dropped')}: ${pair.reason}`;
+}
+
+/** What became of the page at its last visit. */
+function pageWords({ pageStatus, pageReason, pageFetchedAt }: PairStory): string {
+  if (pageReason === 'gone') return `gone at ${pageFetchedAt}: a later visit did not find it any more`;
+  return `${pageStatus}${pageReason ? ` (${pageReason})` : ''} at ${pageFetchedAt}`;
+}
+
+/** The rules that said so, with their scores. */
+const rulesThat = ({ rules }: PairStory, what: RuleStory['said']): string =>
+  rules
+    .filter(({ said }) => said === what)
+    .map(({ rule, score }) => (score === null ? rule : `${rule} (${score.toPrecision(4)})`))
+    .join(', ');

@@ -25,7 +25,7 @@ export async function takedown({ corpusDir, options, signal }: ToolContext): Pro
         `${count(summary.samples)} samples; ${summary.tombstones} tombstones keep them from coming back.`,
     );
     for (const shard of summary.shardsRewritten) console.log(`  rewritten: ${shard}`);
-    for (const shard of summary.shardsRemoved) console.log(`  deleted, export again: ${shard}`);
+    for (const shard of summary.shardsRemoved) console.log(`  unfinished, deleted, export again: ${shard}`);
   } finally {
     progress.stop();
   }

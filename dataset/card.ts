@@ -63,8 +63,14 @@ export function thresholdSource(rule: string, setting: string, value: unknown): 
 
 /** A setting's value as a table shows it: a long list by its length, the whole of it is in the manifest. */
 export function shownSetting(value: unknown): string {
-  return Array.isArray(value) && value.length > 8 ? `${value.length} entries` : (JSON.stringify(value) ?? '');
+  const json = JSON.stringify(value) ?? '';
+  if (!Array.isArray(value) || (value.length <= 8 && json.length <= 120)) return json;
+  return value.length === 1 ? '1 entry' : `${value.length} entries`;
 }
+
+const grouped = (n: number) => n.toLocaleString('en-US');
+
+const plural = (n: number, what: string) => `${grouped(n)} ${what}${n === 1 ? '' : 's'}`;
 
 export function cardLanguages({ card, rules }: Pick<CardInput, 'card' | 'rules'>): readonly string[] {
   const kept = rules.flatMap(({ settings }) => (Array.isArray(settings.languages) ? settings.languages : []));
@@ -84,7 +90,7 @@ const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 export const markdownTable = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
   [head, head.map(() => '---'), ...rows]
-    .map((row) => `| ${row.map((one) => cell(String(one))).join(' | ')} |`)
+    .map((row) => `| ${row.map((one) => (typeof one === 'number' ? grouped(one) : cell(one))).join(' | ')} |`)
     .join('\n');
 
 const countTable = (what: string, counts: readonly Count[], none: string): string =>
@@ -95,7 +101,14 @@ const countTable = (what: string, counts: readonly Count[], none: string): strin
         counts.map(({ name, count }) => [name || none, count]),
       );
 
-const reasonsOf = ({ reasons }: FunnelRow) => reasons.map(({ reason, count }) => `${reason} ${count}`).join(', ');
+const reasonsOf = ({ reasons }: FunnelRow) =>
+  reasons.map(({ reason, count }) => `${reason} ${grouped(count)}`).join(', ');
+
+function days({ collected }: CorpusFacts): string {
+  if (collected === null) return '';
+  const { from, to } = collected;
+  return from === to ? `, collected on ${from}` : `, collected from ${from} to ${to}`;
+}
 
 /** The text of `README.md`. */
 export function cardReadme(input: CardInput): string {
@@ -140,9 +153,7 @@ ${files.join('\n')}
 
 ${description}
 
-${total} samples in ${shards.train + shards.validation} shards, ${(bytes / 1e6).toFixed(1)} MB${
-    facts.collected === null ? '' : `, collected from ${facts.collected.from} to ${facts.collected.to}`
-  }.
+${plural(total, 'sample')} in ${plural(shards.train + shards.validation, 'shard')}, ${(bytes / 1e6).toFixed(1)} MB${days(facts)}.
 
 ${markdownTable(
   ['split', 'samples', 'shards'],
@@ -157,8 +168,8 @@ The split follows from the SHA-256 of the image: an image is never in both, and 
 ## How it was made
 
 Pages were fetched and images with every text near them became pairs; then each rule below, in this order,
-dropped what it was not content with. Of ${facts.funnel.found} pairs found, ${facts.funnel.kept} were kept${
-    facts.funnel.unjudged > 0 ? `; ${facts.funnel.unjudged} were not judged` : ''
+dropped what it was not content with. Of ${plural(facts.funnel.found, 'pair')} found, ${grouped(facts.funnel.kept)} were kept${
+    facts.funnel.unjudged > 0 ? `; ${grouped(facts.funnel.unjudged)} were not judged` : ''
   }.
 
 ![Pairs left after each rule](funnel.svg)
@@ -174,7 +185,7 @@ ${markdownTable(['rule', 'setting', 'value', 'from'], settings)}
 
 ## Where it comes from
 
-Kept pairs by the site of their page (${facts.hostCount} sites in all; the first ten):
+Kept pairs by the site of their page (${plural(facts.hostCount, 'site')}${facts.hostCount > 10 ? ' in all; the first ten' : ''}):
 
 ${countTable('site', facts.hosts, '–')}
 
@@ -196,7 +207,7 @@ Signals about rights that were seen, by pages (their raw values are in the colum
 
 ${countTable('signal', facts.rightsSignals, 'none')}
 
-Pages and images left alone because of such a signal, or by request:
+Pages and images that were left alone, by reason (decoration such as icons and adverts aside):
 
 ${countTable('reason', facts.refusals, 'none')}
 
@@ -219,20 +230,25 @@ rules judge form, language and duplicates; they do not know what is true, fair o
 `;
 }
 
-/** Bars of the pairs left after each rule, as an SVG picture. */
+/** Bars of the pairs left after each rule, and how many it dropped, as an SVG picture. */
 export function funnelSvg(rows: readonly FunnelRow[], found: number): string {
-  const bars = [{ name: 'found', kept: found }, ...rows.map(({ rule, kept }) => ({ name: rule, kept }))];
+  const bars = [
+    { name: 'found', kept: found, dropped: 0 },
+    ...rows.map(({ rule, kept, dropped }) => ({ name: rule, kept, dropped })),
+  ];
   const most = Math.max(1, found);
   const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  const lines = bars.map(({ name, kept }, i) => {
+  const lines = bars.map(({ name, kept, dropped }, i) => {
     const y = 10 + i * 26;
     const width = ((kept / most) * 400).toFixed(1);
+    const loss = dropped === 0 ? '' : ` <tspan fill="#a33b3b">−${grouped(dropped)}</tspan>`;
     return `  <text x="190" y="${y + 15}" text-anchor="end">${xml(name)}</text>
   <rect x="200" y="${y}" width="${width}" height="20" fill="#3b6ea5"/>
-  <text x="${(206 + Number(width)).toFixed(1)}" y="${y + 15}">${kept}</text>`;
+  <text x="${(206 + Number(width)).toFixed(1)}" y="${y + 15}">${grouped(kept)}${loss}</text>`;
   });
   const height = 20 + bars.length * 26;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 ${height}" width="720" height="${height}" font-family="sans-serif" font-size="13">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 ${height}" width="720" height="${height}" font-family="sans-serif" font-size="13" role="img">
+  <title>Pairs left after each rule</title>
   <rect width="720" height="${height}" fill="#ffffff"/>
 ${lines.join('\n')}
 </svg>

@@ -20,7 +20,7 @@ export interface CorpusFacts {
   readonly licenses: readonly Count[];
   /** Pages by right signal seen on them, such as `robots.txt` or `x-robots-tag`. */
   readonly rightsSignals: readonly Count[];
-  /** Pages and images that were not taken because of what their site said. */
+  /** Pages and images that were not taken, by reason; without images that are a page's decoration. */
   readonly refusals: readonly Count[];
 }
 
@@ -53,7 +53,8 @@ export function corpusFacts(ledger: Ledger): CorpusFacts {
     rightsSignals: counts(`SELECT j.key AS name, count(*) AS count FROM pages, json_each(pages.rights) AS j`),
     refusals: counts(
       `SELECT reason AS name, count(*) AS count FROM
-         (SELECT reason FROM pages WHERE status = 'refused' UNION ALL SELECT reason FROM images WHERE status = 'refused')`,
+         (SELECT reason FROM pages WHERE status = 'refused' UNION ALL SELECT reason FROM images WHERE status = 'refused')
+       WHERE reason NOT LIKE 'decoration-%'`,
     ),
   };
 }

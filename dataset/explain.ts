@@ -198,8 +198,9 @@ function story(ledger: Ledger, row: Row, shards: PairStory['shards']): PairStory
     imageFetchedAt: isoOrNull(row.imageFetchedAtMs),
     image: sha256 === null ? null : { format, width, height, byteLength, sha256, phash, segment, offset },
     verdict: row.judgedBy === null ? 'unjudged' : row.droppedBy === null ? 'kept' : 'dropped',
-    droppedBy: row.droppedBy,
-    reason: row.reason,
+    // Of a pair to be judged anew, an earlier verdict is still there.
+    droppedBy: row.judgedBy === null ? null : row.droppedBy,
+    reason: row.judgedBy === null ? null : row.reason,
     rules: ruleStories(ledger, row),
     shards,
   };

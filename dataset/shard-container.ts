@@ -50,7 +50,7 @@ export function openContainer(
   columns: Readonly<Record<string, BasicType>>,
 ): ShardContainer {
   if (format === 'webdataset') return tarContainer(base);
-  return format === 'parquet' ? parquetContainer(base, columns) : jsonlContainer(base);
+  return format === 'parquet' ? openParquet(base, columns) : jsonlContainer(base);
 }
 
 function tarContainer(base: string): ShardContainer {
@@ -64,9 +64,17 @@ function tarContainer(base: string): ShardContainer {
 }
 
 /** Rows of images in one row group: what Hugging Face advises for its viewer. */
-const imagesPerRowGroup = 100;
+export const imagesPerRowGroup = 100;
 
-function parquetContainer(base: string, columns: Readonly<Record<string, BasicType>>): ShardContainer {
+/** A table with an image in every row, 100 rows in memory at most. */
+export interface ParquetContainer extends ShardContainer {
+  addRow(image: { readonly bytes: Uint8Array; readonly path: string }, row: ContainedSample['row']): void;
+  /** `beforeSeen` is called with what will be returned, when the file is whole and not yet under its name. */
+  commit(beforeSeen?: (files: Record<string, FileDigest>) => void): Record<string, FileDigest>;
+}
+
+/** Starts the shard `base` as a table of images. */
+export function openParquet(base: string, columns: Readonly<Record<string, BasicType>>): ParquetContainer {
   const temporary = `${base}.parquet.tmp`;
   const schema: SchemaElement[] = [
     { name: 'root', num_children: Object.keys(columns).length + 1 },
@@ -91,34 +99,42 @@ function parquetContainer(base: string, columns: Readonly<Record<string, BasicTy
   };
   const kvMetadata = [{ key: 'huggingface', value: JSON.stringify({ info: { features } }) }];
   const writer = new ParquetWriter({ writer: fileWriter(temporary), schema, kvMetadata, createdBy: 'lait' });
-  let waiting: ContainedSample[] = [];
+  let waiting: { readonly image: object; readonly row: ContainedSample['row'] }[] = [];
   const flush = () => {
     if (waiting.length === 0) return;
-    const images = waiting.map(({ key, imageField, image }) => ({ bytes: image, path: `${key}.${imageField}` }));
     writer.write({
       columnData: [
         // Images are compressed already; their smallest and largest bytes say nothing.
-        { name: 'image', data: images, codec: 'UNCOMPRESSED', statistics: false, encoding: 'PLAIN' },
+        {
+          name: 'image',
+          data: waiting.map(({ image }) => image),
+          codec: 'UNCOMPRESSED',
+          statistics: false,
+          encoding: 'PLAIN',
+        },
         ...Object.keys(columns).map((name) => ({ name, data: waiting.map(({ row }) => row[name] ?? null) })),
       ],
       rowGroupSize: imagesPerRowGroup,
     });
     waiting = [];
   };
+  const addRow: ParquetContainer['addRow'] = (image, row) => {
+    waiting.push({ image, row });
+    if (waiting.length === imagesPerRowGroup) flush();
+  };
   return {
-    add(sample) {
-      waiting.push(sample);
-      if (waiting.length === imagesPerRowGroup) flush();
-    },
-    commit() {
+    addRow,
+    add: ({ key, imageField, image, row }) => addRow({ bytes: image, path: `${key}.${imageField}` }, row),
+    commit(beforeSeen) {
       flush();
       writer.finish();
       const fd = openSync(temporary, 'r');
       fsyncSync(fd);
       closeSync(fd);
-      const digest = digestOfFile(temporary);
+      const files = { '.parquet': digestOfFile(temporary) };
+      beforeSeen?.(files);
       renameSync(temporary, `${base}.parquet`);
-      return { '.parquet': digest };
+      return files;
     },
     abandon: () => rmSync(temporary, { force: true }),
   };

@@ -8,7 +8,6 @@ import { basename, join } from 'node:path';
 import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './shard-paths.ts';
 import type { BadInput, ReadShardsOptions, ShardSample } from './shard-sample.ts';
-import { readInThreads } from './shard-threads.ts';
 import { bufferShuffled, mixSeeds, randomNumbers, shuffled } from './shuffle.ts';
 import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
 
@@ -19,9 +18,8 @@ export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
 
 /** Reads samples. Throws a UserError before the first one when a path does not exist. */
 export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
-  const { threads } = options;
   let left = options.skip ?? 0;
-  for await (const batch of threads === undefined ? shuffledBatches(options) : readInThreads(options, threads)) {
+  for await (const batch of shuffledBatches(options)) {
     for (const sample of batch) {
       if (left > 0) left--;
       else yield sample;

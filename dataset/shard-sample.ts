@@ -42,11 +42,6 @@ export interface ReadShardsOptions {
   /** Folders of feature shards with the same names, whose fields are joined by key. */
   readonly columns?: readonly string[];
   readonly maxMemberBytes?: number;
-  /**
-   * Reads in as many worker threads, each of which has its share of this part. The order is another one for another
-   * number. Without it, everything is read in the calling thread.
-   */
-  readonly threads?: number;
   /** How often, and after how long, a URL is tried again. */
   readonly http?: Pick<HttpOptions, 'retries' | 'delayMs'>;
   readonly onBad?: (bad: BadInput) => void;

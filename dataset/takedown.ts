@@ -4,23 +4,20 @@
  * bring them back. The tombstone comes first and the ledger rows go last: whatever a kill leaves undone, running it again does.
  * A picture that other URLs have as well is removed under those too.
  */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BasicType } from 'hyparquet-writer';
-import { digestOf, writeFileAtomic } from './atomic-file.ts';
 import { findInShards } from './find-in-shards.ts';
 import { type ExportConfiguration, finishExport } from './finish-export.ts';
 import { finishImport, type ImportConfiguration } from './import/finish-import.ts';
 import { importColumns } from './import/imported.ts';
 import { Ledger } from './ledger.ts';
 import { manifestName, readManifest } from './manifest.ts';
-import { parquetBytes, readParquet, type ShardRow, shardColumns } from './parquet.ts';
+import { shardColumns } from './parquet.ts';
 import { openRawStore } from './raw-store.ts';
+import { readStats, rewriteShard, shardFormat } from './rewrite-shard.ts';
 import { finishedShards } from './shard-index.ts';
-import { readShard } from './shard-reader.ts';
-import { type ShardStats, statsJson, statusCounts } from './shard-writer.ts';
 import { splits } from './split.ts';
-import { TarWriter } from './tar-writer.ts';
+import { removeFromColumns } from './takedown-columns.ts';
 import { expected } from './user-error.ts';
 
 export interface TakedownOptions {
@@ -44,9 +41,9 @@ export interface TakedownSummary {
   readonly bytes: number;
   readonly pairs: number;
   readonly samples: number;
-  /** `train/00000.tar`, … */
+  /** `train/00000.tar`, `train/00000.parquet` or `train/00000.jsonl`, … */
   readonly shardsRewritten: readonly string[];
-  /** Shards in another form than webdataset, which were deleted whole: export again to have the rest of them. */
+  /** Shards that a killed export had not finished, which were deleted: export again to have the rest of them. */
   readonly shardsRemoved: readonly string[];
 }
 
@@ -78,28 +75,30 @@ export async function takedown(
       condemned.pairs.has(row.uid as string);
     const found = existsSync(shardsDir) ? await findInShards(shardsDir, isCondemned) : [];
     const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
-    const isRewritable = configuration === null || configuration.format === 'webdataset';
     const isImport = configuration?.source === 'import';
+    const columns = isImport ? importColumns : shardColumns;
     const shardsRemoved: string[] = [];
+    if (existsSync(shardsDir)) removeTemporaries(shardsDir);
     for (const { split, name, rows } of found) {
       signal?.throwIfAborted();
-      if (!isRewritable) {
-        removeShard(shardsDir, split, name);
+      const base = join(shardsDir, split, name);
+      if (!existsSync(`${base}_stats.json`)) {
+        removeUnfinished(base);
         shardsRemoved.push(`${split}/${name}`);
-        onProgress?.(`${split}/${name}`);
         continue;
       }
       const keys = new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
-      await rewriteShard(join(shardsDir, split, name), keys, isCondemned, isImport ? importColumns : shardColumns);
-      removeColumns(corpusDir, `${split}/${name}`);
+      const beforeTable = await removeFromColumns(corpusDir, `${split}/${name}`, `${base}.tar`, keys);
+      const format = shardFormat(readStats(base));
+      await rewriteShard({ base, columns, isCondemned, beforeTable });
       samples += keys.size;
-      shardsRewritten.push(`${split}/${name}.tar`);
-      onProgress?.(`${split}/${name}.tar`);
+      const file = `${split}/${name}.${format === 'webdataset' ? 'tar' : format}`;
+      shardsRewritten.push(file);
+      onProgress?.(file);
     }
     const bytes = eraseRaw(ledger, corpusDir, condemned.sha256s);
     const pairs = removeRows(ledger, condemned);
-    if (shardsRemoved.length > 0) rmSync(join(shardsDir, manifestName), { force: true });
-    else if (isImport) {
+    if (isImport) {
       const shards = finishedShards(shardsDir, Object.keys(readManifest(shardsDir).samples));
       finishImport(shardsDir, shards, configuration as ImportConfiguration);
     } else if (configuration !== null) {
@@ -187,51 +186,17 @@ function condemnedImages(ledger: Ledger, { urls, hosts, sha256s }: What): Condem
   };
 }
 
-/** Writes a shard again without some samples; the others keep their keys and their bytes. */
-async function rewriteShard(
-  base: string,
-  keys: ReadonlySet<string>,
-  isCondemned: (row: Readonly<Record<string, unknown>>) => boolean,
-  columns: Readonly<Record<string, BasicType>>,
-): Promise<void> {
-  const old = JSON.parse(readFileSync(`${base}_stats.json`, 'utf8')) as ShardStats;
-  const rows = (await readParquet(`${base}.parquet`)).filter((row) => !isCondemned(row));
-  const tar = new TarWriter(`${base}.tar`);
-  try {
-    for await (const { key, fields } of readShard(`${base}.tar`)) if (!keys.has(key)) tar.add(key, fields);
-  } catch (error) {
-    tar.abandon();
-    throw error;
+/** What a killed export or takedown was writing: it may hold what has to go. */
+function removeTemporaries(shardsDir: string): void {
+  const temporary = /^(train|validation|test)[\\/]\d+\.(tar|parquet|jsonl|files)\.tmp$/;
+  for (const path of readdirSync(shardsDir, { recursive: true, encoding: 'utf8' })) {
+    if (temporary.test(path)) rmSync(join(shardsDir, path), { recursive: true });
   }
-  const count = (status: string) => rows.filter((row) => row.status === status).length;
-  // The table last: while it still names the samples, a killed takedown finds them again.
-  const archive = tar.commit();
-  const table = parquetBytes(columns, rows);
-  const stats: ShardStats = {
-    ...old,
-    count: rows.length,
-    successes: count('success'),
-    failed_to_download: count('failed_to_download'),
-    failed_to_resize: count('failed_to_resize'),
-    status_dict: statusCounts(rows as unknown as ShardRow[]),
-    lait: { plan: 'taken-down', files: { '.tar': archive, '.parquet': digestOf(table) } },
-  };
-  writeFileAtomic(`${base}_stats.json`, statsJson(stats));
-  writeFileAtomic(`${base}.parquet`, table);
 }
 
-function removeShard(shardsDir: string, split: string, name: string): void {
-  rmSync(join(shardsDir, split, name), { recursive: true, force: true });
-  for (const ending of ['.jsonl', '_stats.json', '.parquet'])
-    rmSync(join(shardsDir, split, name + ending), { force: true });
-}
-
-/** Regions that were found in a rewritten shard's images are of no use any more, and some of them are of what was removed. */
-function removeColumns(corpusDir: string, shard: string): void {
-  const regions = join(corpusDir, 'regions');
-  for (const column of existsSync(regions) ? readdirSync(regions) : []) {
-    for (const ending of ['.tar', '.json']) rmSync(join(regions, column, shard + ending), { force: true });
-  }
+/** A shard of a killed export that has a table and no stats. */
+function removeUnfinished(base: string): void {
+  for (const ending of ['', '.tar', '.jsonl', '.parquet']) rmSync(base + ending, { recursive: true, force: true });
 }
 
 function eraseRaw(ledger: Ledger, corpusDir: string, sha256s: ReadonlySet<string>): number {

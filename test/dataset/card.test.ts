@@ -32,6 +32,8 @@ test('the header is YAML that Hugging Face knows, with a pattern for each split'
   assert.match(readme, /\| `download` \| download \| 23 \| 3 \| 20 \| http-404 3 \|/);
   assert.match(readme, /\| no link found \| 20 \|/);
   assert.match(readme, /\| robots\.txt \| 1 \|/);
+  assert.match(readme, /^20 samples in \d shards, [\d.]+ MB, collected on 2023-11-14\.$/m);
+  assert.match(readme, /^Kept pairs by the site of their page \(1 site\):$/m);
   assert.match(readme, /No rule looked for pornographic images\./);
 });
 
@@ -63,12 +65,15 @@ test('a threshold is a publication’s where it has its value, else ours', () =>
   for (const [rule, setting, value, source] of table) assert.equal(thresholdSource(rule, setting, value), source);
   assert.equal(shownSetting(['a', 'b']), '["a","b"]');
   assert.equal(shownSetting(Array(9).fill('a')), '9 entries');
+  assert.equal(shownSetting(['a'.repeat(116)]).length, 120);
+  assert.equal(shownSetting(['a'.repeat(117)]), '1 entry');
 });
 
 test('the funnel’s picture has a bar for what was found and for each rule', () => {
-  const row = { rule: 'a<b', stage: 'text', entered: 10, dropped: 5, kept: 5, reasons: [] } as const;
-  const svg = funnelSvg([row], 10);
+  const row = { rule: 'a<b', stage: 'text', entered: 4000, dropped: 2000, kept: 2000, reasons: [] } as const;
+  const svg = funnelSvg([row], 4000);
   assert.equal(svg.match(/fill="#3b6ea5"/g)!.length, 2);
   assert.match(svg, /a&lt;b/);
   assert.match(svg, /width="200\.0"/);
+  assert.match(svg, />2,000 <tspan fill="#a33b3b">−2,000<\/tspan></);
 });

@@ -117,53 +117,6 @@ describe('shards: order', () => {
   });
 });
 
-describe('shards: worker threads', () => {
-  const shuffle = { seed: 7, bufferSamples: 8 };
-  const sorted = (keys: readonly string[]) => [...keys].sort();
-  test('have no sample in common and lose none, with fewer and more threads than shards', async () => {
-    for (const threads of [3, 5]) {
-      const { keys, bad } = await read({ threads });
-      assert.deepEqual([sorted(keys), bad], [allKeys, []], `${threads} threads`);
-    }
-  });
-  test('one order for one seed, an interrupted stream goes on at the sample, parts are whole', async () => {
-    const { keys } = await read({ threads: 2, shuffle });
-    assert.deepEqual(sorted(keys), allKeys);
-    assert.deepEqual((await read({ threads: 2, shuffle, skip: 17 })).keys, keys.slice(17));
-    const parts = [0, 1].map((index) => read({ threads: 2, shuffle, part: { index, count: 2 } }));
-    assert.deepEqual(sorted((await Promise.all(parts)).flatMap((one) => one.keys)), allKeys);
-  });
-  test('the order does not depend on which thread is faster', async () => {
-    // The first shard is hundreds of times as long, the second waits for it; then what is left of the first comes.
-    const uneven = join(root, 'uneven');
-    mkdirSync(uneven);
-    for (const [shard, count, bytes] of [
-      [0, 100, 50_000],
-      [1, 40, 1],
-    ] as const) {
-      const writer = new TarWriter(join(uneven, `0000${shard}.tar`));
-      for (let i = 0; i < count; i++) writer.add(`${shard}${String(i).padStart(3, '0')}`, { jpg: Buffer.alloc(bytes) });
-      writer.commit();
-    }
-    const key = (shard: number, i: number) => `${shard}${String(i).padStart(3, '0')}`;
-    const range = (shard: number, from: number, to: number) =>
-      Array.from({ length: to - from }, (_, i) => key(shard, from + i));
-    assert.deepEqual(
-      (await read({ paths: uneven, threads: 2 })).keys,
-      [range(0, 0, 32), range(1, 0, 32), range(0, 32, 64), range(1, 32, 40), range(0, 64, 100)].flat(),
-    );
-  });
-  test('what is bad is told, and whoever stops early ends the threads', async () => {
-    const cut = join(root, 'cut-in-thread');
-    cpSync(shards, cut, { recursive: true });
-    writeFileSync(join(cut, '00001.tar'), readFileSync(join(cut, '00001.tar')).subarray(0, 5 * 2048 + 100));
-    assert.deepEqual((await read({ paths: cut, threads: 2 })).bad, ['cut-in-header']);
-    for await (const _ of readShards({ paths: shards, threads: 2 })) break;
-    await assert.rejects(read({ paths: '-', threads: 2 }), UserError);
-    await assert.rejects(read({ threads: 0 }), UserError);
-  });
-});
-
 /** Members as they are, without the writer's care. */
 function rawShard(name: string, members: readonly (readonly [string, string])[]): string {
   const path = join(root, name);

@@ -1,17 +1,18 @@
 /**
  * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
  * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
- * wids, datasets, pyarrow and mlcroissant, and reads what webdataset and datasets wrote. Not part of `npm test`. With
- * LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts.
+ * wids, datasets, pyarrow and mlcroissant, and reads, imports and trains on what webdataset, img2dataset and datasets wrote. Not part of
+ * `npm test`. LAIT_INTEROP_VENV is an environment that has everything already and is used as it is. With LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportShards } from '../../dataset/export.ts';
 import { importDataset } from '../../dataset/import.ts';
 import { readShards } from '../../dataset/shard-reader.ts';
+import { checkpoints } from '../../model/checkpoint.ts';
 import { writeSmallCorpus } from '../dataset/small-corpus.ts';
 
 const here = new URL('.', import.meta.url).pathname;
@@ -28,9 +29,25 @@ function run(command: string, args: readonly string[]): void {
   assert.equal(status, 0, `${command} ${args[0]} ended with ${status}`);
 }
 
+/** Finds regions in shards as they are, untouched, and trains three steps on them, by the commands. */
+function train(tool: string, folder: string): void {
+  const corpus = join(root, `trained-${tool}`);
+  mkdirSync(join(corpus, 'shards/train'), { recursive: true });
+  const tars = readdirSync(folder).filter((name) => name.endsWith('.tar'));
+  for (const tar of tars) copyFileSync(join(folder, tar), join(corpus, 'shards/train', tar));
+  writeFileSync(join(corpus, 'lait.yaml'), 'regions:\n  detector: patches\n');
+  const lait = (...args: string[]) =>
+    run(process.execPath, [join(here, '../../cli/lait.mjs'), ...args, '--corpus', corpus]);
+  lait('regions');
+  lait('pretrain', '--steps', '3', '--batch-size', '4', '--vocabulary-size', '200');
+  const [newest = ''] = checkpoints(join(corpus, 'runs/pretrain')).slice(-1);
+  assert.match(newest, /step-0*3$/);
+  console.log(`ok  shards of ${tool} train here: three steps`);
+}
+
 const root = mkdtempSync(join(tmpdir(), 'lait-interop-'));
 try {
-  if (!existsSync(join(venv, 'ready'))) {
+  if (process.env.LAIT_INTEROP_VENV === undefined && !existsSync(join(venv, 'ready'))) {
     mkdirSync(cache, { recursive: true });
     run('python3', ['-m', 'venv', venv]);
     run(python, ['-m', 'pip', 'install', '--quiet', '-r', join(here, 'requirements.txt')]);
@@ -58,6 +75,7 @@ try {
   for await (const { fields } of readShards({ paths: foreign, onBad })) texts.push(fields.txt!.toString());
   assert.deepEqual([texts.length, bad], [10, []]);
   console.log('ok  our reader iterates shards of Python webdataset:', texts.length);
+  train('webdataset', foreign);
   const shards = await importDataset({ from: 'webdataset', paths: foreign }, { outDir: join(root, 'imported') });
   assert.deepEqual([shards.splits.train!.samples, shards.failed], [10, {}]);
   console.log('ok  our import takes shards of Python webdataset:', shards.splits.train!.samples);
@@ -69,6 +87,7 @@ try {
       { outDir: join(root, 'imported-i2d') },
     );
     assert.deepEqual([downloaded.splits.train!.samples, downloaded.failed], [8, {}]);
+    train('img2dataset', theirs);
     console.log('ok  our import takes shards of img2dataset:', downloaded.splits.train!.samples);
   }
   const paths = [join(foreign, 'train-00000-of-00001.parquet')];
