@@ -151,12 +151,17 @@ if (flags.models) {
   const { efficientNetFeatures } = await import('../model/scorers/image-features.ts');
   const { miniLmFeatures } = await import('../model/scorers/text-features.ts');
   const some = jpegs.concat(jpegs);
+  /** Features are kept by buffer. */
+  const copies = () => some.map((bytes) => Buffer.from(bytes));
   const unsafe = unsafeScorer(await ensureWeights('open-nsfw'));
   await unsafe.score(some);
   row('image/unsafe (Open NSFW)', some.length, 'images', await cpuMs(() => unsafe.score(some)));
   const vision = efficientNetFeatures(await ensureWeights('efficientnet-lite2'));
-  await vision.of(some);
-  row('image features', some.length, 'images', await cpuMs(() => vision.of(some)));
+  const { photoScorer } = await import('../model/scorers/photo.ts');
+  const photo = photoScorer(vision);
+  await photo.score(some);
+  row('image/photo', some.length, 'images', await cpuMs(() => photo.score(copies())));
+  row('image features', some.length, 'images', await cpuMs(() => vision.of(copies())));
   const language = miniLmFeatures(await ensureWeights('minilm'));
   language.of(texts.slice(0, 64));
   row(
