@@ -3,9 +3,10 @@
  * pixels and for the models whose weights are in the cache, hashes a second for near duplicates. CPU time of the process,
  * so that a busy machine measures the same; one row a rule.
  *
- *     node --import tsx bench/filters.ts [--models] [--hashes 1000000]
+ *     node --import tsx bench/filters.ts [--models] [--hashes 1000000] [--texts FILE]    FILE: one text a line
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import type { StoredSample } from '../dataset/judgements.ts';
@@ -13,11 +14,16 @@ import { nearHashes } from '../filters/corpus/near-hashes.ts';
 import type { ImageSample } from '../filters/filter.ts';
 import { decodePixels } from '../filters/image/pixels.ts';
 import { recipe } from '../filters/recipe.ts';
+import { englishWords } from '../filters/text/english-words.ts';
 import { textGrammar } from '../filters/text/grammar.ts';
 import { ensureWeights } from '../model/weights.ts';
 
 const { values: flags } = parseArgs({
-  options: { models: { type: 'boolean', default: false }, hashes: { type: 'string', default: '1000000' } },
+  options: {
+    models: { type: 'boolean', default: false },
+    hashes: { type: 'string', default: '1000000' },
+    texts: { type: 'string' },
+  },
 });
 
 const row = (what: string, count: number, unit: string, cpuMs: number) =>
@@ -43,11 +49,12 @@ const verbs = 'runs past,stands near,looks at,jumps over,rests beside,is painted
 const colours = 'red blue old small wooden white happy tall'.split(' ');
 const pick = (list: readonly string[], at: number): string => list[at % list.length]!;
 /** 11 words on average, as captions have. */
-const texts = Array.from(
+const made = Array.from(
   { length: 20_000 },
   (_, at) =>
     `A ${pick(colours, at)} ${pick(nouns, at * 7)} ${pick(verbs, at * 3)} the ${pick(colours, at >> 3)} ${pick(nouns, at >> 4)} near a ${pick(nouns, at >> 7)}`,
 );
+const texts = flags.texts === undefined ? made : readFileSync(flags.texts, 'utf8').split('\n').filter(Boolean);
 const sample = (text: string): StoredSample => ({
   id: text,
   imageUrl: 'http://site.test/boat.jpg',
@@ -68,8 +75,10 @@ const sample = (text: string): StoredSample => ({
 });
 const samples = texts.map(sample);
 
-const { clean, text: textRules, image: imageRules, scored } = recipe();
-await textRules.at(-1)!.judge(samples[0]!); // loads the language model
+const { clean, text: textRules, image: imageRules, scored } = recipe({ knownWords: englishWords });
+// Loads the language model, the names and the lists of words.
+clean!.clean('Ada Lovelace');
+for (const rule of textRules) await rule.judge(samples[0]!);
 row('text/clean', texts.length, 'texts', await cpuMs(() => texts.map((text) => clean!.clean(text))));
 for (const rule of [...textRules, textGrammar()]) {
   const ms = await cpuMs(async () => {
@@ -82,9 +91,9 @@ for (const rule of [...textRules, textGrammar()]) {
 }
 const all = await cpuMs(async () => {
   for (const one of samples) {
-    clean!.clean(one.text);
+    const cleaned = { ...one, text: clean!.clean(one.text) };
     for (const rule of textRules) {
-      const verdict = rule.judge(one);
+      const verdict = rule.judge(cleaned);
       if (!(verdict instanceof Promise ? await verdict : verdict).keep) break;
     }
   }
@@ -118,7 +127,7 @@ const images = Array.from({ length: 400 }, (_, at): ImageSample => {
   const bytes = jpegs[at % jpegs.length]!;
   let decoded: ReturnType<typeof decodePixels> | undefined;
   return {
-    ...samples[at]!,
+    ...samples[at % samples.length]!,
     bytes,
     pixels: () => {
       decoded ??= decodePixels(bytes);
@@ -142,12 +151,17 @@ if (flags.models) {
   const { efficientNetFeatures } = await import('../model/scorers/image-features.ts');
   const { miniLmFeatures } = await import('../model/scorers/text-features.ts');
   const some = jpegs.concat(jpegs);
+  /** Features are kept by buffer. */
+  const copies = () => some.map((bytes) => Buffer.from(bytes));
   const unsafe = unsafeScorer(await ensureWeights('open-nsfw'));
   await unsafe.score(some);
   row('image/unsafe (Open NSFW)', some.length, 'images', await cpuMs(() => unsafe.score(some)));
   const vision = efficientNetFeatures(await ensureWeights('efficientnet-lite2'));
-  await vision.of(some);
-  row('image features', some.length, 'images', await cpuMs(() => vision.of(some)));
+  const { photoScorer } = await import('../model/scorers/photo.ts');
+  const photo = photoScorer(vision);
+  await photo.score(some);
+  row('image/photo', some.length, 'images', await cpuMs(() => photo.score(copies())));
+  row('image features', some.length, 'images', await cpuMs(() => vision.of(copies())));
   const language = miniLmFeatures(await ensureWeights('minilm'));
   language.of(texts.slice(0, 64));
   row(

@@ -4,6 +4,7 @@
  * A caption of three words says little by itself, so the language of its page counts as evidence for it.
  */
 import type { Pair } from '../dataset/pair.ts';
+import { languageDetector } from './detect-language.ts';
 
 /** Tells languages; see `openLanguages`. */
 export interface Languages {
@@ -21,12 +22,11 @@ let opened: Promise<Languages> | undefined;
 /** The detector, loaded once a process when first asked for (1.5 s, 0.5 GB: its n-gram tables). */
 export function openLanguages(): Promise<Languages> {
   opened ??= import('eld/large').then(({ eld }) => {
+    const detect = languageDetector(eld);
     const of: Languages['of'] = (text, prior) => {
-      const found = eld.detect(text);
-      if (!prior?.language || found.language === '' || found.language === prior.language) return found.language;
-      const scores = found.getScores();
-      const expected = (scores[prior.language] ?? 0) + prior.bonus;
-      return expected >= (scores[found.language] ?? 0) ? prior.language : found.language;
+      const { language, scoreOf } = detect(text);
+      if (!prior?.language || language === '' || language === prior.language) return language;
+      return scoreOf(prior.language) + prior.bonus >= scoreOf(language) ? prior.language : language;
     };
     // Pairs of one page come one after another: the last answer is enough of a cache.
     let last = { text: '', title: '', language: '' };

@@ -10,54 +10,69 @@ export interface NearHashes {
   readonly add: (hash: string) => void;
 }
 
-/** `maxDistanceBits` from 0 (equal) to 7 (bands of eight bits). */
+/** The hashes that agree in one band, their high and low halves in turns, one beside the other for speed. */
+interface Bucket {
+  halves: Uint32Array;
+  used: number;
+}
+
+/** `maxDistanceBits` from 0 (equal) to 7 (bands of eight bits). Each hash takes some 15 bytes a band. */
 export function nearHashes(maxDistanceBits: number): NearHashes {
   const bandCount = maxDistanceBits + 1;
-  const bandBits = Math.floor(64 / bandCount);
-  // The last band takes what is left of the 64 bits; a key is a band's bits as a number (53 bits are enough for d > 0).
-  const bands = Array.from({ length: bandCount }, (_, band) => ({
-    shift: BigInt(band * bandBits),
-    mask: (1n << BigInt(band === bandCount - 1 ? 64 - band * bandBits : bandBits)) - 1n,
-    slots: new Map<bigint, number[]>(),
-  }));
-  let high = new Uint32Array(1024);
-  let low = new Uint32Array(1024);
-  let size = 0;
+  // As even as they get, since a band of few bits has full buckets; of a long one 16 bits are enough.
+  const bands = Array.from({ length: bandCount }, (_, band) => {
+    const shift = Math.floor((64 * band) / bandCount);
+    const bits = Math.min(16, Math.floor((64 * (band + 1)) / bandCount) - shift);
+    return { shift, mask: (1 << bits) - 1, buckets: new Map<number, Bucket>() };
+  });
 
   return {
     has: (hash) => {
-      const value = BigInt(`0x${hash}`);
-      const queryHigh = Number(value >> 32n);
-      const queryLow = Number(value & 0xffffffffn);
-      return bands.some(({ shift, mask, slots }) =>
-        slots
-          .get((value >> shift) & mask)
-          ?.some((at) => bitCount(high[at]! ^ queryHigh) + bitCount(low[at]! ^ queryLow) <= maxDistanceBits),
-      );
+      const [high, low] = halvesOf(hash);
+      for (const { shift, mask, buckets } of bands) {
+        const bucket = buckets.get(bandOf(high, low, shift, mask));
+        if (bucket && holds(bucket, high, low, maxDistanceBits)) return true;
+      }
+      return false;
     },
     add: (hash) => {
-      const value = BigInt(`0x${hash}`);
-      if (size === high.length) {
-        high = grown(high);
-        low = grown(low);
+      const [high, low] = halvesOf(hash);
+      for (const { shift, mask, buckets } of bands) {
+        const key = bandOf(high, low, shift, mask);
+        let bucket = buckets.get(key);
+        if (!bucket) {
+          bucket = { halves: new Uint32Array(4), used: 0 };
+          buckets.set(key, bucket);
+        }
+        if (bucket.used === bucket.halves.length) {
+          const grown = new Uint32Array(bucket.used * 2);
+          grown.set(bucket.halves);
+          bucket.halves = grown;
+        }
+        bucket.halves[bucket.used++] = high;
+        bucket.halves[bucket.used++] = low;
       }
-      high[size] = Number(value >> 32n);
-      low[size] = Number(value & 0xffffffffn);
-      for (const { shift, mask, slots } of bands) {
-        const key = (value >> shift) & mask;
-        const slot = slots.get(key);
-        if (slot) slot.push(size);
-        else slots.set(key, [size]);
-      }
-      size++;
     },
   };
 }
 
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2);
-  larger.set(array);
-  return larger;
+const halvesOf = (hash: string): readonly [high: number, low: number] => [
+  Number.parseInt(hash.slice(0, 8), 16),
+  Number.parseInt(hash.slice(8), 16),
+];
+
+/** The bits of a band, from `shift` on, as a number. */
+function bandOf(high: number, low: number, shift: number, mask: number): number {
+  if (shift >= 32) return (high >>> (shift - 32)) & mask;
+  return (shift === 0 ? low : (low >>> shift) | (high << (32 - shift))) & mask;
+}
+
+function holds({ halves, used }: Bucket, high: number, low: number, maxDistanceBits: number): boolean {
+  for (let at = 0; at < used; at += 2) {
+    const first = bitCount(halves[at]! ^ high);
+    if (first <= maxDistanceBits && first + bitCount(halves[at + 1]! ^ low) <= maxDistanceBits) return true;
+  }
+  return false;
 }
 
 /** Ones among 32 bits (Hacker's Delight, figure 5-2). */

@@ -4,10 +4,16 @@ import { drop, type Filter, keep } from '../filter.ts';
 
 const obelics = ['logo', 'button', 'icon', 'plugin', 'widget', 'porn', 'xxx', 'sex'] as const;
 
+/** Printable ASCII without a per cent sign. */
+const plain = /^[!-$&-~]*$/;
+
 export const imageUrlWords = ({ words = obelics as readonly string[] } = {}): Filter<Pair> => ({
   name: 'image/url-words',
   settings: { words },
   judge: ({ imageUrl }) => {
+    // Most addresses hold none of the letters: those are not parsed, unless something in them is encoded.
+    const lowerCase = imageUrl.toLowerCase();
+    if (plain.test(imageUrl) && !words.some((word) => lowerCase.includes(word))) return keep;
     // Between letters only: "iconic" and "Essex" are not meant, "icons", "logo2" and "site_logo" are.
     const parts = decoded(imageUrl)
       .toLowerCase()

@@ -5,6 +5,7 @@ export const pageHost = ({ allow = [] as readonly string[], deny = [] as readonl
   name: 'page/host',
   settings: { allow, deny },
   judge: ({ pageUrl }) => {
+    if (allow.length === 0 && deny.length === 0) return keep;
     const host = new URL(pageUrl).hostname;
     const under = (name: string) => host === name || host.endsWith(`.${name}`);
     if (deny.some(under)) return drop('denied-host');

@@ -5,6 +5,9 @@
 import { createRequire } from 'node:module';
 import type { KnownWords } from './rare-words.ts';
 
+/** Some 5 MB. */
+const maxInflected = 65_536;
+
 /** Takes a tenth of a second and 20 MB at the first call. */
 export function englishWords(): KnownWords {
   const require = createRequire(import.meta.url);
@@ -12,8 +15,16 @@ export function englishWords(): KnownWords {
   const lexicon = require('wink-lexicon/src/lexicon.js') as Readonly<Record<string, unknown>>;
   const lemma = require('wink-lemmatizer') as Readonly<Record<'noun' | 'verb' | 'adjective', (word: string) => string>>;
   const has = (word: string) => Object.hasOwn(wordNet, word) || Object.hasOwn(lexicon, word);
-  return {
-    source: 'English words of WordNet (wink-lexicon 2)',
-    knows: (word) => has(word) || has(lemma.noun(word)) || has(lemma.verb(word)) || has(lemma.adjective(word)),
+  // What is in neither list as it stands asks the lemmatizer: 10 µs, so the answers are kept.
+  const inflected = new Map<string, boolean>();
+  const isInflected = (word: string) => {
+    let answer = inflected.get(word);
+    if (answer === undefined) {
+      answer = has(lemma.noun(word)) || has(lemma.verb(word)) || has(lemma.adjective(word));
+      if (inflected.size >= maxInflected) inflected.clear();
+      inflected.set(word, answer);
+    }
+    return answer;
   };
+  return { source: 'English words of WordNet (wink-lexicon 2)', knows: (word) => has(word) || isInflected(word) };
 }

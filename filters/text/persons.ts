@@ -86,23 +86,43 @@ export function maskPersons(text: string): string {
   return text.replace(run, (found) => maskRun(found, openNames()));
 }
 
-function maskRun(found: string, { given, family, common, places }: Names): string {
+/** What is known of one word of a run, wherever it stands. */
+const factsOf = (part: string, { given, family, common, places }: Names) => {
+  const name = key(part.replace(/['’]s$|\.$/u, ''));
+  return {
+    particle: particle.test(name),
+    initial: initials.test(part) && !abbreviation.test(part),
+    /** Roman numerals and "Jr." end a name. */
+    suffix: /^(?:[ivx]+|jr|sr)$/.test(name),
+    title: titles.has(name),
+    given: given.has(name),
+    family: family.has(name),
+    common: common[name] !== undefined,
+    place: places.has(name),
+    other: otherNames.has(name) || abbreviation.test(part) || /^\p{Lu}{2,}$/u.test(part),
+  };
+};
+
+/** The words that were looked up last, some 5 MB of them: a book names the same persons again and again. */
+const looked = new Map<string, ReturnType<typeof factsOf>>();
+const maxLooked = 32_768;
+
+function lookUp(part: string, names: Names): ReturnType<typeof factsOf> {
+  let facts = looked.get(part);
+  if (!facts) {
+    facts = factsOf(part, names);
+    if (looked.size >= maxLooked) looked.clear();
+    looked.set(part, facts);
+  }
+  return facts;
+}
+
+function maskRun(found: string, names: Names): string {
   const parts = found.split(' ');
-  const keys = parts.map((part) => key(part.replace(/['’]s$|\.$/u, '')));
   const is = parts.map((part, at) => {
-    const name = keys[at]!;
-    return {
-      particle: at > 0 && particle.test(name),
-      initial: initials.test(part) && !abbreviation.test(part),
-      /** Roman numerals and "Jr." end a name. */
-      suffix: at > 0 && /^(?:[ivx]+|jr|sr)$/.test(name),
-      title: titles.has(name),
-      given: given.has(name),
-      family: family.has(name),
-      common: common[name] !== undefined,
-      place: places.has(name),
-      other: otherNames.has(name) || abbreviation.test(part) || /^\p{Lu}{2,}$/u.test(part),
-    };
+    const facts = lookUp(part, names);
+    // Neither begins a name.
+    return at === 0 && (facts.particle || facts.suffix) ? { ...facts, particle: false, suffix: false } : facts;
   });
   type Word = (typeof is)[number];
   const named = (word: Word) => !word.other && !word.title && (!word.common || word.given || word.family);

@@ -4,7 +4,7 @@
  * the corpus itself.
  */
 import { drop, type Filter, keep } from '../filter.ts';
-import { words } from './words.ts';
+import { lowerCaseWords } from './words.ts';
 
 export interface KnownWords {
   /** What decides, as the ledger shall remember it: a file's name and hash, a count. */
@@ -23,8 +23,14 @@ export const textRareWords = (known: KnownWords, { maxShare = 0.3 } = {}): Filte
   },
 });
 
+const joints = /[-–'’/&.,:;()"“”]+/;
+
 /** The words of a text as vocabularies have them: in lower case, in the parts that hyphens, apostrophes and slashes join. */
-export const rareWordParts = (text: string): string[] =>
-  words(text.toLowerCase())
-    .flatMap((word) => word.split(/[-–'’/&.,:;()"“”]+/))
-    .filter((word) => word !== '' && word !== 's');
+export function rareWordParts(text: string): string[] {
+  const parts: string[] = [];
+  for (const word of lowerCaseWords(text)) {
+    for (const part of joints.test(word) ? word.split(joints) : [word])
+      if (part !== '' && part !== 's') parts.push(part);
+  }
+  return parts;
+}

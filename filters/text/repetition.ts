@@ -5,7 +5,7 @@
  * all but one of 40,455 do.
  */
 import { drop, type Filter, keep } from '../filter.ts';
-import { words } from './words.ts';
+import { lowerCaseWords } from './words.ts';
 
 /** Articles, conjunctions, prepositions. */
 const shortWord = /^\p{Script=Latin}{1,3}$/u;
@@ -16,7 +16,7 @@ export const textRepetition = ({ maxShare = 0.2 } = {}): Filter => ({
   judge: ({ text }) => {
     const counts = new Map<string, number>();
     let [all, most] = [0, 0];
-    for (const word of words(text.toLowerCase())) {
+    for (const word of lowerCaseWords(text)) {
       all++;
       if (shortWord.test(word)) continue;
       const count = (counts.get(word) ?? 0) + 1;

@@ -5,7 +5,7 @@
  */
 import naughty from 'naughty-words';
 import { drop, type Filter, keep } from '../filter.ts';
-import { words } from './words.ts';
+import { lowerCaseWords } from './words.ts';
 
 const harmless = new Set(['sexual', 'sexuality', 'sexually', 'negro']);
 
@@ -17,6 +17,6 @@ export const textUnsafeWords = ({ languages = ['en'] as readonly string[] } = {}
   return {
     name: 'text/unsafe-words',
     settings: { languages },
-    judge: ({ text }) => (words(text.toLowerCase()).some((word) => unsafe.has(word)) ? drop('unsafe-word') : keep),
+    judge: ({ text }) => (lowerCaseWords(text).some((word) => unsafe.has(word)) ? drop('unsafe-word') : keep),
   };
 };

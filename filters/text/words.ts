@@ -6,8 +6,12 @@ const unspaced =
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
 const letterOrDigit = /[\p{L}\p{N}]/u;
 
+const ascii = /^[\0-\x7f]*$/;
+const asciiWord = /[A-Za-z0-9](?:\S*[A-Za-z0-9])?/g;
+
 /** The words of a text as written: runs between spaces that hold a letter or a digit, with the punctuation around them cut. */
 export function words(text: string): string[] {
+  if (ascii.test(text)) return text.match(asciiWord) ?? [];
   if (unspaced.test(text)) {
     return [...segmenter.segment(text)].filter(({ isWordLike }) => isWordLike).map(({ segment }) => segment);
   }
@@ -16,4 +20,12 @@ export function words(text: string): string[] {
     if (letterOrDigit.test(run)) found.push(run.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''));
   }
   return found;
+}
+
+let last: { readonly text: string; readonly words: readonly string[] } = { text: '', words: [] };
+
+/** The words of a text in lower case. Rules judge one text after another: the last answer is enough of a cache. */
+export function lowerCaseWords(text: string): readonly string[] {
+  if (text !== last.text) last = { text, words: words(text.toLowerCase()) };
+  return last.words;
 }

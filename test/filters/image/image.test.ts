@@ -24,6 +24,8 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
       [address('icons/boat.jpg'), 'says-icon'],
       [address('site_logo2.png'), 'says-logo'],
       [address('a%20Button.png'), 'says-button'],
+      [address('a-%62utton.png'), 'says-button'],
+      [address('a-%62utton-%2eé.png'), 'says-button'],
       [address('%ff-widget.png'), 'says-widget'],
       [address('boat.jpg?from=PLUGIN'), 'says-plugin'],
       [address('porn/1.jpg'), 'says-porn'],

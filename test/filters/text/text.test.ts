@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import type { Pair } from '../../../dataset/pair.ts';
 import type { Filter } from '../../../filters/filter.ts';
 import { pageHost } from '../../../filters/page/host.ts';
@@ -13,7 +14,7 @@ import { textRareWords } from '../../../filters/text/rare-words.ts';
 import { textRepetition } from '../../../filters/text/repetition.ts';
 import { textSymbols } from '../../../filters/text/symbols.ts';
 import { textUnsafeWords } from '../../../filters/text/unsafe-words.ts';
-import { words } from '../../../filters/text/words.ts';
+import { lowerCaseWords, words } from '../../../filters/text/words.ts';
 import { outcome, pair } from '../sample.ts';
 
 const spanish =
@@ -200,4 +201,16 @@ describe('words', () => {
   ] as const) {
     it(`${JSON.stringify(text)} → ${expected.length}`, () => assert.deepEqual(words(text), expected));
   }
+  it('are the same whether or not a letter beyond ASCII follows', () => {
+    const ascii = fc.string({ unit: fc.constantFrom(...'abZ09 \t\n.,-\'"()_'), maxLength: 40 });
+    fc.assert(fc.property(ascii, (text) => assert.deepEqual([...words(text), 'é'], words(`${text} é`))));
+  });
+});
+
+describe('lowerCaseWords', () => {
+  it('are those of the text given, the last one or another', () => {
+    for (const text of ['A Red Boat', 'A Red Boat', 'Two Boats', 'A Red Boat'])
+      assert.deepEqual(lowerCaseWords(text), text.toLowerCase().split(' '));
+    assert.deepEqual(lowerCaseWords(''), []);
+  });
 });
