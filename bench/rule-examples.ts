@@ -194,11 +194,16 @@ for (const rule of recorded.values()) {
       scores.set(subject, score);
     }
   }
+  // A verdict on an image holds for all its pairs, also those that an earlier rule had dropped.
+  const reasons = new Map<string, string | null>();
+  for (const row of rows) {
+    if (row.droppedBy === rule.name) reasons.set(scores.has(row.sha256) ? row.sha256 : row.id, row.dropReason);
+  }
   const all = rows
     .map((row) => ({ row, score: scores.get(row.sha256) ?? scores.get(row.id) }))
     .filter(({ row, score }) => score !== undefined || row.droppedBy === rule.name || row.droppedBy === null)
     .map(({ row, score }): Example => {
-      const reason = row.droppedBy === rule.name ? row.dropReason : null;
+      const reason = reasons.get(row.sha256) ?? reasons.get(row.id) ?? null;
       return score === undefined ? { row, reason } : { row, reason, score };
     });
   const threshold = Object.values(rule.settings).find((value) => typeof value === 'number');
