@@ -78,7 +78,7 @@ export function cardLanguages({ card, rules }: Pick<CardInput, 'card' | 'rules'>
 }
 
 /** Hugging Face's classes of size. */
-export function sizeCategory(samples: number): string {
+function sizeCategory(samples: number): string {
   const bounds = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
   const names = ['1K', '10K', '100K', '1M', '10M', '100M', '1B', '10B', '100B', '1T'];
   const at = bounds.findIndex((bound) => samples < bound);
@@ -110,6 +110,40 @@ function days({ collected }: CorpusFacts): string {
   return from === to ? `, collected on ${from}` : `, collected from ${from} to ${to}`;
 }
 
+/** The YAML that Hugging Face reads before the text; `files` are its lines of splits and paths. */
+export function cardHeader({
+  name,
+  license = 'other',
+  languages,
+  samples,
+  files,
+}: {
+  readonly name: string;
+  readonly license: string | undefined;
+  readonly languages: readonly string[];
+  readonly samples: number;
+  readonly files: readonly string[];
+}): string {
+  const spoken = languages.map((language) => `  - ${language}\n`).join('');
+  return `---
+pretty_name: ${JSON.stringify(name)}
+license: ${license}
+${spoken === '' ? '' : `language:\n${spoken}`}task_categories:
+  - image-to-text
+  - text-to-image
+size_categories:
+  - ${sizeCategory(samples)}
+tags:
+  - image-text
+  - webdataset
+  - lait
+configs:
+  - config_name: default
+    data_files:
+${files.join('\n')}
+---`;
+}
+
 /** The text of `README.md`. */
 export function cardReadme(input: CardInput): string {
   const { card, facts, rules, samples, shards, bytes, format } = input;
@@ -131,23 +165,7 @@ export function cardReadme(input: CardInput): string {
       thresholdSource(rule, setting, value),
     ]),
   );
-  return `---
-pretty_name: ${JSON.stringify(name)}
-license: ${card.license ?? 'other'}
-${languages.length > 0 ? `language:\n${languages.map((language) => `  - ${language}`).join('\n')}\n` : ''}task_categories:
-  - image-to-text
-  - text-to-image
-size_categories:
-  - ${sizeCategory(total)}
-tags:
-  - image-text
-  - webdataset
-  - lait
-configs:
-  - config_name: default
-    data_files:
-${files.join('\n')}
----
+  return `${cardHeader({ name, license: card.license, languages, samples: total, files })}
 
 # ${name}
 

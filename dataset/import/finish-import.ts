@@ -1,7 +1,7 @@
 /** The last step of an import: indexes, dataset card, Croissant file and manifest, made from the shards' own numbers alone. */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
-import { type CardOptions, funnelSvg, markdownTable, sizeCategory } from '../card.ts';
+import { type CardOptions, cardHeader, funnelSvg, markdownTable } from '../card.ts';
 import { type CroissantAccount, croissant } from '../croissant.ts';
 import type { FunnelRow } from '../judgements.ts';
 import { writeManifest } from '../manifest.ts';
@@ -86,7 +86,6 @@ function readme(input: {
   const { card, samples, shards, bytes, rows } = input;
   const used = Object.keys(samples).filter((split) => samples[split]! > 0);
   const total = used.reduce((sum, split) => sum + samples[split]!, 0);
-  const languages = card.languages ?? [];
   const leftOut =
     rows.length === 0
       ? 'Every sample of the source is in the shards.'
@@ -96,23 +95,8 @@ ${markdownTable(
   ['left out as', 'entered', 'left out', 'kept'],
   rows.map(({ rule, entered, dropped, kept }) => [`\`${rule}\``, entered, dropped, kept]),
 )}`;
-  return `---
-pretty_name: ${JSON.stringify(nameOf(card))}
-license: ${card.license ?? 'other'}
-${languages.length > 0 ? `language:\n${languages.map((language) => `  - ${language}`).join('\n')}\n` : ''}task_categories:
-  - image-to-text
-  - text-to-image
-size_categories:
-  - ${sizeCategory(total)}
-tags:
-  - image-text
-  - webdataset
-  - lait
-configs:
-  - config_name: default
-    data_files:
-${used.map((split) => `      - split: ${split}\n        path: ${split}/*.tar`).join('\n')}
----
+  const files = used.map((split) => `      - split: ${split}\n        path: ${split}/*.tar`);
+  return `${cardHeader({ name: nameOf(card), license: card.license, languages: card.languages ?? [], samples: total, files })}
 
 # ${nameOf(card)}
 
