@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { diskFullCode } from '../dataset/disk-full.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { ModelConfig } from './config.ts';
 import type { Position } from './data.ts';
@@ -93,8 +94,8 @@ export function bestCheckpoint(runDir: string): string | undefined {
 
 const folderOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
-/** What a system answers where there is no room: the disk, the quota, a limit on file sizes; or no permission to write. */
-const noRoom: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EACCES', 'EROFS']);
+/** What a system answers where there is no permission to write. */
+const forbidden: ReadonlySet<string | undefined> = new Set(['EACCES', 'EROFS']);
 
 /** Saves a checkpoint and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
 export function saveCheckpoint(
@@ -131,7 +132,7 @@ export function saveCheckpoint(
   } catch (cause) {
     rmSync(partial, { recursive: true, force: true });
     const { code } = cause as NodeJS.ErrnoException;
-    if (noRoom.has(code)) {
+    if (diskFullCode(cause) !== null || forbidden.has(code)) {
       throw new UserError(
         `Expected room to write ${dir} but received ${code}; earlier checkpoints are whole, make room and run the same command again.`,
         { cause, exitCode: 1 },

@@ -1,9 +1,9 @@
 /**
- * One vector an image: EfficientNet-Lite2's last map averaged over the picture, and its logits for ImageNet's classes. Of
- * the backbones that packages ship its features tell captions apart best.
+ * One vector an image: EfficientNet-Lite2's last map averaged over the picture. Of the backbones that packages ship its
+ * features tell captions apart best.
  */
 import { bool, Graph, type } from '../graph.ts';
-import { addEfficientNet, addImageNetClasses, efficientNetSize } from '../regions/efficientnet.ts';
+import { addEfficientNet, efficientNetSize } from '../regions/efficientnet.ts';
 import { decodePixels } from '../regions/pixels.ts';
 import { readTorchWeights } from '../torch-weights.ts';
 
@@ -24,9 +24,7 @@ const sidePx = 256;
 export function efficientNetFeatures(path: string): ImageFeatures {
   const graph = new Graph();
   const pixels = graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3]);
-  const state = readTorchWeights(path);
-  const map = addEfficientNet(graph, state, pixels); // [B, 8, 8, 1280]
-  addImageNetClasses(graph, state, map);
+  const map = addEfficientNet(graph, readTorchWeights(path), pixels); // [B, 8, 8, 1280]
   graph.add('mean', 'Mean', [map, graph.integers('axes', [1, 2])], {
     T: type('float32'),
     Tidx: type('int32'),
