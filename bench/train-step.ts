@@ -22,7 +22,7 @@ import { type Precision, startValues } from '../model/routine.ts';
 import { unchanged } from '../model/standardize.ts';
 import { trainRoutine } from '../model/step.ts';
 
-const steps = { warm: 2, timed: 5 };
+const steps = { warm: 2, timed: Number(process.env.LAIT_BENCH_TIMED ?? 5) };
 
 interface Row {
   readonly name: string;

@@ -19,6 +19,7 @@ export type Scalar = import('@tensorflow/tfjs-node-gpu').Scalar;
 /** What tfjs-node's backend offers beyond tfjs's own interface. */
 export interface NativeBackend {
   binding: Addon;
+  createOutputTensor(made: { readonly id: number; readonly shape: number[]; readonly dtype: number }): Tensor;
   getInputTensorIds(tensors: readonly Tensor[]): number[];
   executeSingleOutput(op: string, attributes: unknown[], inputs: readonly Tensor[]): Tensor;
   executeMultipleOutputs(op: string, attributes: unknown[], inputs: readonly Tensor[], outputs: number): Tensor[];
@@ -31,6 +32,16 @@ export const tf: TensorFlow = isMainThread ? load() : ({} as TensorFlow);
 export function nativeBackend(): NativeBackend | undefined {
   if (tf.getBackend() !== 'tensorflow') return undefined;
   return tf.backend() as unknown as NativeBackend;
+}
+
+/** An op of TensorFlow on float32 that tfjs has no name for; `indexes` names attributes for the type of int32 inputs. */
+export function floatOp(native: NativeBackend, op: string, inputs: readonly Tensor[], indexes: string[] = []): Tensor {
+  const { TF_ATTR_TYPE: kind, TF_FLOAT: float, TF_INT32: integer } = native.binding;
+  const attributes = [
+    { name: 'T', type: kind, value: float },
+    ...indexes.map((name) => ({ name, type: kind, value: integer })),
+  ];
+  return native.executeSingleOutput(op, attributes, inputs);
 }
 
 function load(): TensorFlow {

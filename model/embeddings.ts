@@ -5,7 +5,8 @@
  */
 import { type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
-import { type Dropout, layerNorm, linear, type Weights } from './layers.ts';
+import type { Dropout } from './dropout.ts';
+import { layerNorm, linear, type Weights } from './layers.ts';
 
 export interface SpecialPieces {
   readonly padId: number;
@@ -14,18 +15,58 @@ export interface SpecialPieces {
   readonly maskId: number;
 }
 
-/** Word pieces [B, W] int32 at positions `firstPosition`…, one segment, to [B, W, H]. */
-export function embedPieces(
+/** [CLS] at position 0 and the [SEP] at position 2 that ends segment A, each [1, 1, H]. */
+export interface Frame {
+  readonly cls: Tensor;
+  readonly sep: Tensor;
+}
+
+/**
+ * Word pieces [B, W] int32 at positions 3…, segment B, to [B, W, H], and the frame that sequences are put into. The word table is
+ * read once for all of them, since each reading has a gradient as large as the table.
+ */
+export function embedTexts(
   weights: Weights,
-  { hiddenSize: H, layerNormEpsilon }: ModelConfig,
-  ids: Tensor,
+  config: ModelConfig,
+  pieces: Tensor,
+  { clsId, sepId }: SpecialPieces,
+): { words: Tensor; frame: Frame } {
+  const [B, W] = pieces.shape as [number, number];
+  const ids = tf.concat([tf.reshape(pieces, [B * W]), tf.tensor1d([clsId, sepId], 'int32')], 0);
+  const [words, cls, sep] = tf.split(lookUp(weights, ids), [B * W, 1, 1]) as [Tensor, Tensor, Tensor];
+  return {
+    words: place(weights, config, tf.reshape(words, [B, W, -1]), { firstPosition: 3, segment: 1 }),
+    frame: frameOf(weights, config, cls, sep),
+  };
+}
+
+/** The frame for images alone. */
+export function embedFrame(weights: Weights, config: ModelConfig, { clsId, sepId }: SpecialPieces): Frame {
+  const [cls, sep] = tf.split(lookUp(weights, tf.tensor1d([clsId, sepId], 'int32')), [1, 1]) as [Tensor, Tensor];
+  return frameOf(weights, config, cls, sep);
+}
+
+function frameOf(weights: Weights, config: ModelConfig, cls: Tensor, sep: Tensor): Frame {
+  const at = (piece: Tensor, firstPosition: number) =>
+    place(weights, config, tf.reshape(piece, [1, 1, -1]), { firstPosition, segment: 0 });
+  return { cls: at(cls, 0), sep: at(sep, 2) };
+}
+
+/** Rows of the word table: [N] int32 to [N, H]. */
+export const lookUp = (weights: Weights, ids: Tensor): Tensor =>
+  tf.gather(weights('bert.embeddings.word_embeddings.weight'), ids as never);
+
+/** Rows of the word table [B, W, H] at positions `firstPosition`…, one segment, as the encoder reads them. */
+export function place(
+  weights: Weights,
+  { layerNormEpsilon }: ModelConfig,
+  words: Tensor,
   { firstPosition, segment }: { readonly firstPosition: number; readonly segment: 0 | 1 },
 ): Tensor {
-  const [B, W] = ids.shape as [number, number];
-  const words = tf.gather(weights('bert.embeddings.word_embeddings.weight'), tf.reshape(ids, [B * W]) as never); // [B W, H]
+  const [, W, H] = words.shape as [number, number, number];
   const positions = tf.slice(weights('bert.embeddings.position_embeddings.weight'), [firstPosition, 0], [W, H]);
   const segments = tf.slice(weights('bert.embeddings.token_type_embeddings.weight'), [segment, 0], [1, H]);
-  const sum = tf.add(tf.reshape(words, [B, W, H]), tf.add(positions, segments)); // [B, W, H]
+  const sum = tf.add(words, tf.add(positions, segments)); // [B, W, H]
   return layerNorm(weights, 'bert.embeddings.LayerNorm', sum, layerNormEpsilon);
 }
 
@@ -39,16 +80,6 @@ export function embedRegions(weights: Weights, config: ModelConfig, features: Te
   const segment = tf.slice(weights('bert.embeddings.token_type_embeddings.weight'), [0, 0], [1, H]);
   const sum = tf.add(tf.add(visual, place), tf.add(position, segment)); // [B R, H]
   return tf.reshape(layerNorm(weights, 'visual.LayerNorm', sum, layerNormEpsilon), [B, R, H]);
-}
-
-/** The embedding of one special piece at a position of segment A, repeated: [B, 1, H]. */
-function embedSpecial(weights: Weights, config: ModelConfig, id: number, position: number, B: number): Tensor {
-  const one = embedPieces(weights, config, tf.tensor2d([[id]], [1, 1], 'int32'), {
-    firstPosition: position,
-    segment: 0,
-  });
-  // Not tf.tile, whose gradient is a slice for each copy.
-  return tf.add(one, tf.zeros([B, 1, 1]));
 }
 
 /** What an encoder reads: T tokens, of which `mask` [B, T] says with 1 which count. */
@@ -67,19 +98,12 @@ export interface Parts {
  * Figure 4's order. Without regions it is `[CLS] words [SEP]`, without words `[CLS] regions [SEP]`: the same tokens at the
  * same positions, so that one encoder reads an image or a text alone (ITC).
  */
-export function arrange(
-  weights: Weights,
-  config: ModelConfig,
-  { words, regions }: Parts,
-  { clsId, sepId }: SpecialPieces,
-  drop: Dropout,
-): Sequence {
+export function arrange({ words, regions }: Parts, { cls, sep }: Frame, drop: Dropout): Sequence {
   const B = (words ?? regions)?.tokens.shape[0] as number;
   const counted = tf.ones([B, 1]);
-  const special = (id: number, position: number): Sequence => {
-    return { tokens: embedSpecial(weights, config, id, position, B), mask: counted };
-  };
-  const parts = [special(clsId, 0), ...(regions ? [regions, special(sepId, 2)] : []), ...(words ? [words] : [])];
+  // Not tf.tile, whose gradient is a slice for each copy.
+  const repeated = (one: Tensor): Sequence => ({ tokens: tf.add(one, tf.zeros([B, 1, 1])), mask: counted });
+  const parts = [repeated(cls), ...(regions ? [regions, repeated(sep)] : []), ...(words ? [words] : [])];
   const tokens = tf.concat(
     parts.map((part) => part.tokens),
     1,

@@ -5,8 +5,17 @@
  */
 import { type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
-import { arrange, embedPieces, embedRegions, type Sequence, type SpecialPieces } from './embeddings.ts';
-import { type Dropout, noDropout, type Weights } from './layers.ts';
+import { type Dropout, noDropout } from './dropout.ts';
+import {
+  arrange,
+  embedFrame,
+  embedRegions,
+  embedTexts,
+  type Frame,
+  type Sequence,
+  type SpecialPieces,
+} from './embeddings.ts';
+import type { Weights } from './layers.ts';
 import type { ObjectiveName, ObjectiveWeights, Outcome } from './objective.ts';
 import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
@@ -30,11 +39,10 @@ const input = (inputs: Inputs, name: string): Tensor => {
   return tensor;
 };
 
-/** Words take positions from 3, after [CLS], regions and [SEP]. */
-const words = (model: Model, inputs: Inputs): Sequence => ({
-  tokens: embedPieces(model.weights, model.config, input(inputs, 'pieces'), { firstPosition: 3, segment: 1 }),
-  mask: input(inputs, 'pieceMask'),
-});
+const texts = (model: Model, inputs: Inputs): { said: Sequence; frame: Frame } => {
+  const { words, frame } = embedTexts(model.weights, model.config, input(inputs, 'pieces'), model.special);
+  return { said: { tokens: words, mask: input(inputs, 'pieceMask') }, frame };
+};
 
 const regions = (model: Model, inputs: Inputs): Sequence => ({
   tokens: embedRegions(model.weights, model.config, input(inputs, 'features'), input(inputs, 'boxes')),
@@ -92,16 +100,15 @@ export function objectives(
   inputs: Inputs,
   drop: Dropout,
 ): Partial<Record<ObjectiveName, Outcome>> {
-  const { weights, config, special } = model;
-  const said = words(model, inputs);
+  const { weights, config } = model;
+  const { said, frame } = texts(model, inputs);
   const seen = regions(model, inputs);
   const N = said.tokens.shape[0] as number;
   const outcomes: Partial<Record<ObjectiveName, Outcome>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
-    const images = embedImages(model, seen, drop);
-    const texts = embedTexts(model, said, drop);
-    similar = similarities(weights, images, texts);
+    const images = embedAlone(model, 'image', { regions: seen }, frame, drop);
+    similar = similarities(weights, images, embedAlone(model, 'text', { words: said }, frame, drop));
     outcomes.itc = itc(similar, input(inputs, 'sameImage'));
   }
   if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return outcomes;
@@ -111,7 +118,7 @@ export function objectives(
     regions: joined([seen, ...wrong.map(({ regions }) => regions)]),
   };
   const B = N * (1 + wrong.length);
-  const hidden = encode(weights, config, arrange(weights, config, pairs, special, drop), drop); // [B T, H]
+  const hidden = encode(weights, config, arrange(pairs, frame, drop), drop); // [B T, H]
   const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
   if (wanted.mlm > 0) {
     const labels = input(inputs, 'mlmLabels');
@@ -130,23 +137,15 @@ export function objectives(
   return outcomes;
 }
 
-/** Images alone, `[CLS] regions [SEP]`, to ITC's space: [N, itcSize]. */
-export function embedImages(model: Model, seen: Sequence, drop: Dropout = noDropout): Tensor {
-  return embedAlone(model, 'image', { regions: seen }, drop);
-}
-
-/** Texts alone, `[CLS] words [SEP]`, to ITC's space: [N, itcSize]. */
-export function embedTexts(model: Model, said: Sequence, drop: Dropout = noDropout): Tensor {
-  return embedAlone(model, 'text', { words: said }, drop);
-}
-
+/** An image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone, to ITC's space: [N, itcSize]. */
 function embedAlone(
-  { weights, config, special }: Model,
+  { weights, config }: Model,
   side: 'image' | 'text',
   parts: { words?: Sequence; regions?: Sequence },
+  frame: Frame,
   drop: Dropout,
 ): Tensor {
-  const sequence = arrange(weights, config, parts, special, drop);
+  const sequence = arrange(parts, frame, drop);
   const hidden = encode(weights, config, sequence, drop);
   return itcEmbedding(weights, side, firstTokens(hidden, sequence.tokens.shape[0] as number));
 }
@@ -156,17 +155,23 @@ function embedAlone(
  * batch is embedded once, however many pairs it is in. Nothing is hidden.
  */
 export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropout): Tensor {
-  const { weights, config, special } = model;
+  const { weights, config } = model;
+  const { said, frame } = texts(model, inputs);
   const parts = {
-    words: rows(words(model, inputs), input(inputs, 'textRows')),
+    words: rows(said, input(inputs, 'textRows')),
     regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
   };
-  const sequence = arrange(weights, config, parts, special, drop);
+  const sequence = arrange(parts, frame, drop);
   const hidden = encode(weights, config, sequence, drop);
   return matchingLogits(weights, drop(pool(weights, firstTokens(hidden, sequence.tokens.shape[0] as number))));
 }
 
 /** ITC embeddings of the images or the texts of a batch. */
 export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs): Tensor {
-  return side === 'image' ? embedImages(model, regions(model, inputs)) : embedTexts(model, words(model, inputs));
+  if (side === 'image') {
+    const frame = embedFrame(model.weights, model.config, model.special);
+    return embedAlone(model, side, { regions: regions(model, inputs) }, frame, noDropout);
+  }
+  const { said, frame } = texts(model, inputs);
+  return embedAlone(model, side, { words: said }, frame, noDropout);
 }

@@ -2,7 +2,7 @@
  * AdamW (arXiv 1711.05101) with a bound on the gradients' global norm. The update exists twice, with the same numbers: as plain
  * tfjs ops, and as nodes of a graph, where TensorFlow's own kernel updates a variable in place in one pass.
  */
-import { nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
+import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
 import { bool, type Graph, type Output, type } from './graph.ts';
 import type { ParameterSpec } from './parameters.ts';
 
@@ -46,17 +46,15 @@ export function clip(
   gradients: ReadonlyMap<string, Tensor>,
   clipNorm: number,
 ): { clipped: Map<string, Tensor>; norm: Scalar } {
-  const norm = tf.sqrt(tf.addN([...gradients.values()].map(sumOfSquares))) as Scalar;
+  const norm = tf.sqrt(tf.mul(tf.addN([...gradients.values()].map(halfOfSquares)), 2)) as Scalar;
   const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
   const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]));
   return { clipped, norm };
 }
 
-function sumOfSquares(x: Tensor): Tensor {
+function halfOfSquares(x: Tensor): Tensor {
   const native = nativeBackend();
-  if (!native) return tf.sum(tf.square(x));
-  const attributes = [{ name: 'T', type: native.binding.TF_ATTR_TYPE, value: native.binding.TF_FLOAT }];
-  return tf.mul(native.executeSingleOutput('L2Loss', attributes, [x]), 2);
+  return native ? floatOp(native, 'L2Loss', [x]) : tf.mul(tf.sum(tf.square(x)), 0.5);
 }
 
 /** Updates a variable and its slots in place, op by op. */
@@ -108,19 +106,17 @@ export function addUpdate(
   }
   const before: Output[] = [`^${handles.value}`];
   if (decays) {
-    const share = `${prefix}/decay`;
+    const share = `${prefix}/kept`; // 1 − learning rate × decay, as PyTorch
     if (!graph.has(share)) {
       graph.scalar(`${share}/rate`, optimizer.decay);
-      graph.add(share, 'Mul', [rates.learningRate, `${share}/rate`], { T });
+      graph.scalar(`${share}/one`, 1);
+      graph.add(`${share}/lost`, 'Mul', [rates.learningRate, `${share}/rate`], { T });
+      graph.add(share, 'Sub', [`${share}/one`, `${share}/lost`], { T });
     }
-    const lost = graph.add(`${prefix}/${handles.variable}/lost`, 'Mul', [handles.value, share], { T });
-    const assigned = graph.add(
-      `${prefix}/${handles.variable}/decayed`,
-      'AssignSubVariableOp',
-      [handles.variable, lost, `^${gradient.split(':')[0]}`],
-      { dtype: T },
-    );
-    before.push(`^${assigned}`);
+    const after = `^${gradient.split(':')[0]}`;
+    const left = graph.add(`${prefix}/${handles.variable}/left`, 'Mul', [handles.value, share, after], { T });
+    const inputs = [handles.variable, left];
+    before.push(`^${graph.add(`${prefix}/${handles.variable}/decayed`, 'AssignVariableOp', inputs, { dtype: T })}`);
   }
   const constant = (name: string, value: number) =>
     graph.has(`${prefix}/${name}`) ? `${prefix}/${name}` : graph.scalar(`${prefix}/${name}`, value);

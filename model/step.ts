@@ -4,9 +4,9 @@
  */
 import { type Scalar, type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
+import { type Dropout, dropout, noDropout } from './dropout.ts';
 import type { SpecialPieces } from './embeddings.ts';
 import { embedBatch, type Inputs, matchPairs, objectives } from './imagebert.ts';
-import { type Dropout, dropout, noDropout } from './layers.ts';
 import { type ObjectiveName, type ObjectiveWeights, objectiveNames } from './objective.ts';
 import { type Ranking, rank } from './objectives/ranking.ts';
 import { type AdamW, clip, sumOf } from './optimizer.ts';

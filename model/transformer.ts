@@ -1,8 +1,10 @@
 /** BERT's encoder (arXiv 1810.04805): post-norm, exact GELU, dropout on attention weights and on both sublayers. */
+import { attend } from './attention.ts';
 import { type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
+import type { Dropout } from './dropout.ts';
 import type { Sequence } from './embeddings.ts';
-import { type Dropout, gelu, layerNorm, linear, type Weights } from './layers.ts';
+import { affine, gelu, layerNorm, layerOf, linear, type Weights } from './layers.ts';
 
 /** Added to the scores of tokens that do not count; float32's softmax gives them exactly 0. */
 const farBelow = -1e9;
@@ -13,15 +15,20 @@ export function encode(weights: Weights, config: ModelConfig, { tokens, mask }: 
   const A = config.heads;
   const size = H / A;
   const shut = tf.reshape(tf.mul(tf.sub(1, mask), farBelow), [B, 1, 1, T]);
+  const scale = tf.concat([tf.fill([H], 1 / Math.sqrt(size)), tf.ones([2 * H])]); // [3 H]
   let x: Tensor = tf.reshape(tokens, [B * T, H]);
   for (let index = 0; index < config.layers; index++) {
     const layer = `bert.encoder.layer.${index}`;
-    const qkv = tf.reshape(linear(weights, `${layer}.attention.self.qkv`, x), [B, T, 3, A, size]);
-    const [query, key, value] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4])) as [Tensor, Tensor, Tensor]; // [B, A, T, size]
-    const scores = tf.add(tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(size)), shut); // [B, A, T, T]
-    const mixed = tf.matMul(drop(tf.softmax(scores)), value); // [B, A, T, size]
+    const { weight, bias } = layerOf(weights, `${layer}.attention.self.qkv`);
+    // Scores are scaled by the queries' weights and what dropout keeps of them by the output's, the smallest tensors there.
+    const scaled = affine(x, tf.mul(weight, tf.expandDims(scale, 1)), tf.mul(bias, scale)); // [B T, 3 H]
+    const qkv = tf.transpose(tf.reshape(scaled, [B, T, 3, A, size]), [2, 0, 3, 1, 4]);
+    const [query, key, value] = tf.unstack(qkv) as [Tensor, Tensor, Tensor]; // [B, A, T, size]
+    const { mask: kept, grow } = drop.mask([B, A, T, T]);
+    const mixed = attend(query, key, value, shut, kept); // [B, A, T, size]
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B * T, H]);
-    const attended = drop(linear(weights, `${layer}.attention.output.dense`, joined));
+    const output = layerOf(weights, `${layer}.attention.output.dense`);
+    const attended = drop(affine(joined, grow === 1 ? output.weight : tf.mul(output.weight, grow), output.bias));
     x = layerNorm(weights, `${layer}.attention.output.LayerNorm`, tf.add(x, attended), config.layerNormEpsilon);
     const wide = gelu(linear(weights, `${layer}.intermediate.dense`, x)); // [B T, F]
     const narrow = drop(linear(weights, `${layer}.output.dense`, wide)); // [B T, H]

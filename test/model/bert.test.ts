@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { tf } from '../../model/backend.ts';
+import { type Tensor, tf } from '../../model/backend.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { arrange, embedPieces } from '../../model/embeddings.ts';
+import { noDropout } from '../../model/dropout.ts';
+import { arrange, lookUp, place } from '../../model/embeddings.ts';
 import { fromHuggingFace, toHuggingFace } from '../../model/hugging-face.ts';
-import { noDropout } from '../../model/layers.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
 import { readSafetensors } from '../../model/safetensors.ts';
 import { encode } from '../../model/transformer.ts';
@@ -37,6 +37,10 @@ test("a text alone has the hidden states of Hugging Face's BertModel on the same
   tf.tidy(() => {
     const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, [...shape]]));
     const weights = (name: string) => tf.tensor(values.get(name) as Float32Array, shapes.get(name) as number[]);
+    const look = (ids: Tensor) => {
+      const [B, W] = ids.shape as [number, number];
+      return tf.reshape(lookUp(weights, tf.reshape(ids, [B * W])), [B, W, config.hiddenSize]);
+    };
     // Ours adds [CLS] itself.
     const ids = tf.tensor2d(
       expected.ids.map((row) => row.slice(1)),
@@ -44,16 +48,11 @@ test("a text alone has the hidden states of Hugging Face's BertModel on the same
       'int32',
     );
     const words = {
-      tokens: embedPieces(weights, config, ids, { firstPosition: 1, segment: 0 }),
+      tokens: place(weights, config, look(ids), { firstPosition: 1, segment: 0 }),
       mask: tf.tensor2d(expected.mask.map((row) => row.slice(1))),
     };
-    const special = { padId: 0, clsId: 2, sepId: 3, maskId: 4 };
-    const hidden = encode(
-      weights,
-      config,
-      arrange(weights, config, { words }, special, noDropout),
-      noDropout,
-    ).dataSync();
+    const cls = place(weights, config, look(tf.tensor2d([[2]], [1, 1], 'int32')), { firstPosition: 0, segment: 0 });
+    const hidden = encode(weights, config, arrange({ words }, { cls, sep: cls }, noDropout), noDropout).dataSync();
     const T = expected.ids[0]?.length as number;
     const apart = expected.hidden.map((one, index) => {
       const counts =

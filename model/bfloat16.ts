@@ -1,0 +1,92 @@
+/**
+ * How a recorded op becomes nodes of a graph, in float32 or with its matrix products in bfloat16. A product then takes operands
+ * rounded to bfloat16 and gives a rounded result, which TensorFlow sums in float32; everything else stays float32. What only moves
+ * numbers about between two products moves the rounded ones, half the bytes: the same numbers, since rounding twice is rounding once.
+ */
+import { type Attribute, type Graph, type GraphNode, type Output, type } from './graph.ts';
+
+/** Adds a node with so many outputs of so many elements; gives the outputs as float32 (or whatever else they were). */
+export type Add = (node: GraphNode, outputs: number, elements: number) => Output[];
+
+const portOf = (name: string, port: number): Output => (port === 0 ? name : `${name}:${port}`);
+const ports = (name: string, count: number): Output[] => Array.from({ length: count }, (_, port) => portOf(name, port));
+
+/** Notes for each node how many elements its outputs have. */
+export const inFull =
+  (graph: Graph, elements: Map<string, number>): Add =>
+  ({ name, op, input, attr }, outputs, count) => {
+    elements.set(name, count);
+    return ports(graph.add(name, op, input, attr), outputs);
+  };
+
+const products: ReadonlySet<string> = new Set(['BatchMatMul', 'BatchMatMulV2']);
+
+/** Ops whose output holds their inputs' numbers, and how many inputs hold numbers; the others say where they go. */
+const movements: ReadonlyMap<string, number> = new Map([
+  ['Pack', Number.POSITIVE_INFINITY],
+  ['Reshape', 1],
+  ['Transpose', 1],
+  ['Unpack', 1],
+]);
+
+export function inHalf(graph: Graph, elements: Map<string, number>): Add {
+  const [full, half] = [type('float32'), type('bfloat16')];
+  /** Rounded outputs by those in float32 that have the same numbers. */
+  const rounded = new Map<Output, Output>();
+  /** Movements of numbers that are not rounded yet, by their outputs. */
+  const moved = new Map<Output, { node: GraphNode; port: number }>();
+  const isFull = ({ T }: Readonly<Record<string, Attribute>>) => T?.type === full.type;
+
+  const inputs = ({ op, input }: GraphNode) =>
+    input.map((one, index) => (index < (movements.get(op) ?? input.length) ? round(one) : one));
+
+  function round(output: Output): Output {
+    const known = rounded.get(output);
+    if (known) return known;
+    const movement = moved.get(output);
+    let made: Output;
+    if (movement) {
+      const { node, port } = movement;
+      const name = `${node.name}/half`;
+      if (!graph.has(name)) addRounded(node, elements.get(node.name) ?? 0);
+      made = portOf(name, port);
+    } else {
+      const name = `${output.replace(':', '/port')}/half`;
+      elements.set(name, elements.get(output.replace(/:.*/, '')) ?? 0);
+      // A variable or an input may have been rounded for another routine's node.
+      made = graph.has(name) ? name : graph.add(name, 'Cast', [output], { SrcT: full, DstT: half });
+    }
+    rounded.set(output, made);
+    return made;
+  }
+
+  function addRounded(node: GraphNode, count: number): string {
+    const name = `${node.name}/half`;
+    elements.set(name, count);
+    return graph.add(name, node.op, inputs(node), { ...node.attr, T: half });
+  }
+
+  return (node, outputs, count) => {
+    const moves = movements.has(node.op) && isFull(node.attr);
+    const product = products.has(node.op);
+    elements.set(node.name, count);
+    const sources = node.input.slice(0, movements.get(node.op));
+    if (!product && !(moves && sources.every((one) => rounded.has(one)))) {
+      const made = ports(graph.add(node.name, node.op, node.input, node.attr), outputs);
+      if (moves) {
+        made.forEach((output, port) => {
+          moved.set(output, { node, port });
+        });
+      }
+      return made;
+    }
+    const from = addRounded(node, count);
+    return ports(node.name, outputs).map((output, port) => {
+      const name = output.replace(':', '/port');
+      elements.set(name, count);
+      graph.add(name, 'Cast', [portOf(from, port)], { SrcT: half, DstT: full });
+      rounded.set(name, portOf(from, port));
+      return name;
+    });
+  };
+}
