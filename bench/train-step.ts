@@ -21,8 +21,9 @@ import { random } from '../model/random.ts';
 import { type Precision, startValues } from '../model/routine.ts';
 import { unchanged } from '../model/standardize.ts';
 import { trainRoutine } from '../model/step.ts';
+import { wholeOps } from '../model/threads.ts';
 
-const steps = { warm: 2, timed: Number(process.env.LAIT_BENCH_TIMED ?? 5) };
+const steps = { warm: 2, timed: 12 };
 
 interface Row {
   readonly name: string;
@@ -66,6 +67,7 @@ function report(preset: PresetName, pairs: number): void {
   for (const mode of ['compiled f32', 'compiled bf16', 'compiled f32 xla', 'compiled bf16 xla', 'eager f32']) {
     const row = run(process.execPath, ['--import', 'tsx', import.meta.filename, `${preset}:${pairs}`], {
       LAIT_BENCH_ROW: mode,
+      ...(mode.startsWith('compiled') && wholeOps()),
     });
     if (row) print({ ...row, name: mode.startsWith('eager') ? 'tfjs, op by op' : `lait, ${mode}` });
   }

@@ -1,6 +1,7 @@
 /** Every sub-command in the order of the work: its words here, its code loaded only when it runs. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { preferWholeOps } from '../model/threads.ts';
 import { corpusCommand, toolCommand } from './command.ts';
 import { toNumber } from './flags.ts';
 import { table } from './table.ts';
@@ -166,7 +167,10 @@ const pretrain = corpusCommand({
     command.option('--stages <file>', 'YAML list of stages (name, corpora, steps, …), instead of those in lait.yaml');
     command.option('--dry-run', 'print parameters and FLOPs of the preset and stop');
   },
-  load: async () => (await import('./pretrain.ts')).pretrain,
+  load: async () => {
+    preferWholeOps();
+    return (await import('./pretrain.ts')).pretrain;
+  },
 });
 
 const finetune = corpusCommand({
@@ -174,7 +178,10 @@ const finetune = corpusCommand({
   section: 'finetune',
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
-  load: async () => (await import('./finetune.ts')).finetune,
+  load: async () => {
+    preferWholeOps();
+    return (await import('./finetune.ts')).finetune;
+  },
 });
 
 const match = corpusCommand({
@@ -194,7 +201,10 @@ const evaluate = corpusCommand({
     'lait evaluate --corpus birds --run pretrain\n' +
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
   extra: (command) => command.option('--json', 'print the result for machines; it is in the run either way'),
-  load: async () => (await import('./evaluate.ts')).evaluate,
+  load: async () => {
+    preferWholeOps();
+    return (await import('./evaluate.ts')).evaluate;
+  },
 });
 
 const demo = (program: Command): void => {

@@ -19,6 +19,7 @@ export type Scalar = import('@tensorflow/tfjs-node-gpu').Scalar;
 /** What tfjs-node's backend offers beyond tfjs's own interface. */
 export interface NativeBackend {
   binding: Addon;
+  isUsingGpuDevice: boolean;
   createOutputTensor(made: { readonly id: number; readonly shape: number[]; readonly dtype: number }): Tensor;
   getInputTensorIds(tensors: readonly Tensor[]): number[];
   executeSingleOutput(op: string, attributes: unknown[], inputs: readonly Tensor[]): Tensor;

@@ -7,11 +7,13 @@ import { type NativeBackend, nativeBackend, type Tensor, tf } from './backend.ts
 /** Drops a share of x and scales the rest, at one place of the network after another; the identity when not training. */
 export interface Dropout {
   (x: Tensor): Tensor;
-  /** 1 for what stays and 0 for what goes (where it is missing, nothing goes), and what the rest is to be multiplied by. */
-  mask(shape: number[]): { readonly mask?: Tensor; readonly grow: number };
+  /** 1 for what stays and 0 for what goes; where it is missing, nothing goes. */
+  mask(shape: number[]): Tensor | undefined;
+  /** What the rest is to be multiplied by. */
+  readonly grow: number;
 }
 
-export const noDropout: Dropout = Object.assign((x: Tensor) => x, { mask: () => ({ grow: 1 }) });
+export const noDropout: Dropout = Object.assign((x: Tensor) => x, { mask: () => undefined, grow: 1 });
 
 /** `seed` [2] int32. */
 export function dropout(rate: number, seed: Tensor): Dropout {
@@ -19,9 +21,7 @@ export function dropout(rate: number, seed: Tensor): Dropout {
   let place = 0;
   const mask = (shape: number[]) => kept(shape, tf.add(seed, tf.tensor1d([0, place++], 'int32')), rate);
   const grow = 1 / (1 - rate);
-  return Object.assign((x: Tensor) => tf.mul(x, tf.mul(mask(x.shape), grow)), {
-    mask: (shape: number[]) => ({ mask: mask(shape), grow }),
-  });
+  return Object.assign((x: Tensor) => tf.mul(x, tf.mul(mask(x.shape), grow)), { mask, grow });
 }
 
 function kept(shape: number[], seed: Tensor, rate: number): Tensor {

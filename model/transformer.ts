@@ -1,10 +1,11 @@
 /** BERT's encoder (arXiv 1810.04805): post-norm, exact GELU, dropout on attention weights and on both sublayers. */
 import { attend } from './attention.ts';
-import { type Tensor, tf } from './backend.ts';
+import { nativeBackend, type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
 import type { Sequence } from './embeddings.ts';
 import { affine, gelu, layerNorm, layerOf, linear, type Weights } from './layers.ts';
+import { opsAreWhole } from './threads.ts';
 
 /** Added to the scores of tokens that do not count; float32's softmax gives them exactly 0. */
 const farBelow = -1e9;
@@ -14,28 +15,33 @@ export function encode(weights: Weights, config: ModelConfig, { tokens, mask }: 
   const [B, T, H] = tokens.shape as [number, number, number];
   const A = config.heads;
   const size = H / A;
-  const shut = tf.reshape(tf.mul(tf.sub(1, mask), farBelow), [B, 1, 1, T]);
+  const parts = B % 2 === 0 && opsAreWhole() && !nativeBackend()?.isUsingGpuDevice ? 2 : 1;
+  const shut = split(tf.reshape(tf.mul(tf.sub(1, mask), farBelow), [B, 1, 1, T]), parts);
   const scale = tf.concat([tf.fill([H], 1 / Math.sqrt(size)), tf.ones([2 * H])]); // [3 H]
-  let x: Tensor = tf.reshape(tokens, [B * T, H]);
+  let states: Tensor[] = split(tf.reshape(tokens, [B * T, H]), parts);
   for (let index = 0; index < config.layers; index++) {
     const layer = `bert.encoder.layer.${index}`;
-    const { weight, bias } = layerOf(weights, `${layer}.attention.self.qkv`);
-    // Scores are scaled by the queries' weights and what dropout keeps of them by the output's, the smallest tensors there.
-    const scaled = affine(x, tf.mul(weight, tf.expandDims(scale, 1)), tf.mul(bias, scale)); // [B T, 3 H]
-    const qkv = tf.transpose(tf.reshape(scaled, [B, T, 3, A, size]), [2, 0, 3, 1, 4]);
-    const [query, key, value] = tf.unstack(qkv) as [Tensor, Tensor, Tensor]; // [B, A, T, size]
-    const { mask: kept, grow } = drop.mask([B, A, T, T]);
-    const mixed = attend(query, key, value, shut, kept); // [B, A, T, size]
-    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B * T, H]);
+    const input = layerOf(weights, `${layer}.attention.self.qkv`);
     const output = layerOf(weights, `${layer}.attention.output.dense`);
-    const attended = drop(affine(joined, grow === 1 ? output.weight : tf.mul(output.weight, grow), output.bias));
-    x = layerNorm(weights, `${layer}.attention.output.LayerNorm`, tf.add(x, attended), config.layerNormEpsilon);
-    const wide = gelu(linear(weights, `${layer}.intermediate.dense`, x)); // [B T, F]
-    const narrow = drop(linear(weights, `${layer}.output.dense`, wide)); // [B T, H]
-    x = layerNorm(weights, `${layer}.output.LayerNorm`, tf.add(x, narrow), config.layerNormEpsilon);
+    // Scores are scaled by the queries' weights and what dropout keeps of them by the output's, the smallest tensors there.
+    const [inputWeight, inputBias] = [tf.mul(input.weight, tf.expandDims(scale, 1)), tf.mul(input.bias, scale)];
+    const outputWeight = drop.grow === 1 ? output.weight : tf.mul(output.weight, drop.grow);
+    states = states.map((x, part) => {
+      const qkv = tf.reshape(affine(x, inputWeight, inputBias), [B / parts, T, 3, A, size]);
+      const [query, key, value] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4])) as [Tensor, Tensor, Tensor];
+      const mixed = attend(query, key, value, shut[part] as Tensor, drop.mask([B / parts, A, T, T])); // [B, A, T, size]
+      const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), x.shape);
+      const attended = drop(affine(joined, outputWeight, output.bias));
+      const y = layerNorm(weights, `${layer}.attention.output.LayerNorm`, tf.add(x, attended), config.layerNormEpsilon);
+      const wide = gelu(linear(weights, `${layer}.intermediate.dense`, y)); // [B T, F]
+      const narrow = drop(linear(weights, `${layer}.output.dense`, wide)); // [B T, H]
+      return layerNorm(weights, `${layer}.output.LayerNorm`, tf.add(y, narrow), config.layerNormEpsilon);
+    });
   }
-  return x;
+  return parts === 1 ? (states[0] as Tensor) : tf.concat(states, 0);
 }
+
+const split = (x: Tensor, parts: number): Tensor[] => (parts === 1 ? [x] : tf.split(x, parts));
 
 /** The first token of each sequence, [B, H], from hidden states [B T, H]. */
 export function firstTokens(hidden: Tensor, B: number): Tensor {

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { type Tensor, tf } from '../../model/backend.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { noDropout } from '../../model/dropout.ts';
+import { parameterSpecs } from '../../model/parameters.ts';
+import { startValues } from '../../model/routine.ts';
+import { encode } from '../../model/transformer.ts';
+import { config as smallConfig } from './small-model.ts';
+
+const variable = 'TF_NUM_INTRAOP_THREADS';
+const before = process.env[variable];
+afterEach(() => {
+  if (before === undefined) delete process.env[variable];
+  else process.env[variable] = before;
+});
+
+/** Hidden states and the gradient at the tokens. */
+function encoded(config: ModelConfig, B: number): number[] {
+  const values = startValues(parameterSpecs(config), 1);
+  const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, [...shape]]));
+  return tf.tidy(() => {
+    const weights = (name: string) => tf.tensor(values.get(name) as Float32Array, shapes.get(name) as number[]);
+    const mask = tf.tensor(
+      Array.from({ length: B * 5 }, (_, index) => (index % 7 === 6 ? 0 : 1)),
+      [B, 5],
+    );
+    const tokens = tf.randomNormal([B, 5, config.hiddenSize], 0, 1, 'float32', 4);
+    const weigh = tf.randomNormal([B * 5, config.hiddenSize], 0, 1, 'float32', 5);
+    const hidden = (x: Tensor) => encode(weights, config, { tokens: x, mask }, noDropout);
+    const gradient = tf.grad((x: Tensor) => tf.sum(tf.mul(hidden(x), weigh)) as never)(tokens);
+    return [hidden(tokens), gradient].flatMap((tensor) => [...tensor.dataSync()]);
+  });
+}
+
+for (const B of [4, 3]) {
+  test(`${B} sequences are encoded in two parts side by side as in one`, () => {
+    process.env[variable] = '2';
+    const whole = encoded(smallConfig, B);
+    process.env[variable] = '1';
+    const halves = encoded(smallConfig, B);
+    assert.equal(whole.length, 2 * B * 5 * smallConfig.hiddenSize);
+    for (const [index, value] of whole.entries())
+      assert.ok(Math.abs(value - (halves[index] as number)) < 1e-5, `${value} at ${index}`);
+  });
+}
