@@ -4,7 +4,7 @@ import { nativeBackend, type Tensor, tf } from './backend.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
 import type { Sequence } from './embeddings.ts';
-import { affine, gelu, layerNorm, layerOf, linear, type Weights } from './layers.ts';
+import { affine, geluTurn, layerNorm, layerOf, linear, turnedGelu, type Weights } from './layers.ts';
 import { opsAreWhole } from './threads.ts';
 
 /** Added to the scores of tokens that do not count; float32's softmax gives them exactly 0. */
@@ -25,7 +25,11 @@ export function encode(weights: Weights, config: ModelConfig, { tokens, mask }: 
     const output = layerOf(weights, `${layer}.attention.output.dense`);
     // Scores are scaled by the queries' weights and what dropout keeps of them by the output's, the smallest tensors there.
     const [inputWeight, inputBias] = [tf.mul(input.weight, tf.expandDims(scale, 1)), tf.mul(input.bias, scale)];
+    const first = layerOf(weights, `${layer}.intermediate.dense`);
+    const second = layerOf(weights, `${layer}.output.dense`);
     const outputWeight = drop.grow === 1 ? output.weight : tf.mul(output.weight, drop.grow);
+    const [firstWeight, firstBias] = [tf.mul(first.weight, geluTurn), tf.mul(first.bias, geluTurn)];
+    const secondWeight = tf.mul(second.weight, geluTurn);
     states = states.map((x, part) => {
       const qkv = tf.reshape(affine(x, inputWeight, inputBias), [B / parts, T, 3, A, size]);
       const [query, key, value] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4])) as [Tensor, Tensor, Tensor];
@@ -33,8 +37,8 @@ export function encode(weights: Weights, config: ModelConfig, { tokens, mask }: 
       const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), x.shape);
       const attended = drop(affine(joined, outputWeight, output.bias));
       const y = layerNorm(weights, `${layer}.attention.output.LayerNorm`, tf.add(x, attended), config.layerNormEpsilon);
-      const wide = gelu(linear(weights, `${layer}.intermediate.dense`, y)); // [B T, F]
-      const narrow = drop(linear(weights, `${layer}.output.dense`, wide)); // [B T, H]
+      const wide = turnedGelu(affine(y, firstWeight, firstBias)); // [B T, F]
+      const narrow = drop(affine(wide, secondWeight, second.bias)); // [B T, H]
       return layerNorm(weights, `${layer}.output.LayerNorm`, tf.add(y, narrow), config.layerNormEpsilon);
     });
   }
