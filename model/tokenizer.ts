@@ -1,6 +1,7 @@
 /**
  * Text to word pieces and back, by @huggingface/tokenizers: from any Hugging Face `tokenizer.json`, from a BERT
- * `vocab.txt`, or from a vocabulary that `vocabulary.ts` learned. Uncased WordPiece, as public BERT (arXiv 1810.04805).
+ * `vocab.txt`, or from a vocabulary that `vocabulary.ts` learned. WordPiece, as public BERT (arXiv 1810.04805), whose cased
+ * vocabularies are known by their capitals, so that pieces alone say how a run read its texts.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -76,6 +77,9 @@ export function wordSplitter(): (text: string) => string[] {
   return (text) => preTokenizer.pre_tokenize(normalizer.normalize(text));
 }
 
+const isCased = (vocabulary: readonly string[]): boolean =>
+  vocabulary.some((piece) => piece.toLowerCase() !== piece && !/^\[.*\]$/.test(piece));
+
 /** BERT's normalizer, pre-tokenizer and WordPiece over a vocabulary, by the library. */
 function bertTokenizer(vocabulary: readonly string[]): HuggingFaceTokenizer {
   return new HuggingFaceTokenizer(
@@ -95,7 +99,7 @@ function bertTokenizer(vocabulary: readonly string[]): HuggingFaceTokenizer {
         clean_text: true,
         handle_chinese_chars: true,
         strip_accents: null,
-        lowercase: true,
+        lowercase: !isCased(vocabulary),
       },
       pre_tokenizer: { type: 'BertPreTokenizer' },
       post_processor: null,

@@ -64,6 +64,13 @@ test('a vocabulary is read from its file, its folder and tokenizer.json', () => 
   assert.deepEqual(readTokenizer(folder).encode('cats'), [6, 7]);
 });
 
+test('a vocabulary with capitals keeps case and accents', () => {
+  const cased = tokenizerOf([...specialPieces, 'Cat', 'cat', '##s', 'café', 'cafe', '[unused1]']);
+  assert.deepEqual(cased.encode('Cats cats café'), [5, 7, 6, 7, 8]);
+  const uncased = tokenizerOf([...specialPieces, 'cat', '##s', 'cafe', '[Unused]']);
+  assert.deepEqual(uncased.encode('Cats CATS Café'), [5, 6, 5, 6, 7]);
+});
+
 test('what is no vocabulary of a BERT is refused', () => {
   writeFileSync(join(folder, 'other.json'), JSON.stringify({ model: { type: 'BPE' } }));
   writeFileSync(join(folder, 'cut.json'), '{');
