@@ -15,12 +15,14 @@ export interface Position {
   readonly batch: number;
 }
 
-export interface PlannedBatch {
-  readonly examples: readonly Example[];
-  /** Word pieces to pad to, one of the buckets. */
+/** Word pieces and regions that a batch is padded to. */
+export interface Lengths {
   readonly pieces: number;
-  /** Regions to pad to, one of the buckets. */
   readonly regions: number;
+}
+
+export interface PlannedBatch extends Lengths {
+  readonly examples: readonly Example[];
   readonly epoch: number;
   /** Masks and partners of this batch are drawn from it. */
   readonly draw: Random;
@@ -32,6 +34,8 @@ export interface BatchPlan {
   readonly seed: number;
   /** Lengths that texts and images are padded to, ascending; the last one holds all. */
   readonly buckets: Buckets;
+  /** What of them may go together; one holds all. Without it any may. */
+  readonly allowed?: readonly Lengths[];
   /** Batches that one window makes; more sort better, fewer mix better. */
   readonly windowBatches?: number;
 }
@@ -68,10 +72,42 @@ export function lengthBuckets({
 export const bucketFor = (buckets: readonly number[], length: number): number =>
   buckets.find((bucket) => bucket >= length) ?? (buckets.at(-1) as number);
 
+/** Pairs of lengths that one run compiles a graph for; each takes some five seconds. Ours. */
+const mostLengths = 8;
+
+/**
+ * The commonest lengths among batches, each with the first batch of it, and the longest ones, which hold all: a run that keeps to
+ * these meets no new shape half-way, for which all its graphs would have to be made again.
+ */
+export async function commonLengths(
+  planned: AsyncIterable<PlannedBatch>,
+  { count, buckets }: { readonly count: number; readonly buckets: Buckets },
+): Promise<{ lengths: Lengths[]; firsts: PlannedBatch[] }> {
+  const met = new Map<string, { first: PlannedBatch; times: number }>();
+  let left = count;
+  for await (const batch of planned) {
+    const key = `${batch.pieces} ${batch.regions}`;
+    const same = met.get(key);
+    if (same) same.times++;
+    else met.set(key, { first: batch, times: 1 });
+    if (--left === 0) break;
+  }
+  const common = [...met.values()].sort((one, other) => other.times - one.times).slice(0, mostLengths);
+  const firsts = common.map(({ first }) => first);
+  const longest = { pieces: buckets.pieces.at(-1) as number, regions: buckets.regions.at(-1) as number };
+  return { lengths: [...firsts.map(({ pieces, regions }) => ({ pieces, regions })), longest], firsts };
+}
+
+/** The shortest lengths allowed that hold these. */
+function fit(needed: Lengths, allowed: readonly Lengths[]): Lengths {
+  const holds = allowed.filter(({ pieces, regions }) => pieces >= needed.pieces && regions >= needed.regions);
+  return holds.reduce((best, one) => (one.pieces + one.regions < best.pieces + best.regions ? one : best));
+}
+
 /** Batches without end, from a position on. Throws a UserError where an epoch has no two examples of different images. */
 export async function* batches(
   source: ExampleSource,
-  { batchSize, seed, buckets, windowBatches = defaultWindowBatches }: BatchPlan,
+  { batchSize, seed, buckets, allowed, windowBatches = defaultWindowBatches }: BatchPlan,
   from: Position = start,
 ): AsyncGenerator<PlannedBatch> {
   for (let epoch = from.epoch; ; epoch++) {
@@ -111,11 +147,14 @@ export async function* batches(
       for (let batch = at === first.window ? first.batch : 0; batch < planned.length; batch++) {
         const chosen = planned[batch] as Example[];
         const longest = Math.max(...chosen.map((example) => example.pieces.length));
+        const needed = {
+          pieces: bucketFor(buckets.pieces, longest),
+          regions: Math.max(...chosen.map(regionsOf)),
+        };
         const last = batch + 1 === planned.length;
         yield {
           examples: chosen,
-          pieces: bucketFor(buckets.pieces, longest),
-          regions: Math.max(...chosen.map(regionsOf)),
+          ...(allowed ? fit(needed, allowed) : needed),
           epoch,
           draw: random(seed, epoch, at, batch),
           next: last ? { epoch, window: at + 1, batch: 0 } : { epoch, window: at, batch: batch + 1 },

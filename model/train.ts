@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected, UserError } from '../dataset/user-error.ts';
-import type { Arrays, BatchShape } from './batch.ts';
+import type { BatchShape } from './batch.ts';
 import {
   checkSameModel,
   latestCheckpoint,
@@ -19,7 +19,7 @@ import {
 } from './checkpoint.ts';
 import { checkConfig, type ModelConfig } from './config.ts';
 import { modelCost } from './cost.ts';
-import { type BatchPlan, batches, defaultWindowBatches, lengthBuckets, start } from './data.ts';
+import { type BatchPlan, batches, commonLengths, lengthBuckets, start } from './data.ts';
 import type { Example } from './example.ts';
 import { heldOutBatches, validate } from './held-out.ts';
 import { fromHuggingFace } from './hugging-face.ts';
@@ -30,7 +30,7 @@ import { parameterSpecs } from './parameters.ts';
 import { program } from './program.ts';
 import type { PretrainProgress, Watch } from './progress.ts';
 import type { Recipe } from './recipe.ts';
-import { type Precision, type Program, type Routine, startValues } from './routine.ts';
+import { type Precision, type Routine, startValues } from './routine.ts';
 import { readSafetensors } from './safetensors.ts';
 import { learningRate } from './schedule.ts';
 import type { ExampleSource } from './source.ts';
@@ -197,10 +197,18 @@ export async function train(
       running.load(fromHuggingFace(parameters, tensors));
     }
     const save = () => saveCheckpoint(runDir, { ...description, standard }, state, running.values(), { keep });
-    const plan: BatchPlan = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
-    const loading: Loading = { plan, from: state.position, recipe, standard };
+    const buckets = lengthBuckets(config);
+    const whole: BatchPlan = { batchSize, seed: state.seed, buckets };
+    // Always from the start, so that a run that goes on pads as before.
+    const count = Math.min(steps * accumulate, source.spec ? looked.inShards : looked.inMemory);
+    const { lengths, firsts } = await commonLengths(batches(source, whole), { count, buckets });
+    const loading: Loading = { plan: { ...whole, allowed: lengths }, from: state.position, recipe, standard };
     const held = () => heldOutBatches(validation, { batchSize, config, recipe, standard });
-    await prepare(running, source, loading, held(), accumulate);
+    for (const batch of firsts) prepareUpdate(running, load(batch, loading).arrays, accumulate);
+    for (const arrays of held()) {
+      running.prepare('validate', arrays);
+      break;
+    }
     const loader = openLoader(source, loading, { thread });
     closing.push(() => loader.close());
     const board = options.tensorboard === false ? undefined : tensorboardWriter(runDir);
@@ -258,27 +266,8 @@ export async function train(
   }
 }
 
-/** Compiles the shapes of the first batches, and validation's, together. */
-async function prepare(
-  running: Program,
-  source: ExampleSource,
-  loading: Loading,
-  held: Iterable<Arrays>,
-  accumulate: number,
-): Promise<void> {
-  let left = defaultWindowBatches;
-  const seen = new Set<string>();
-  for await (const batch of batches(source, loading.plan, loading.from)) {
-    const shape = `${batch.pieces} ${batch.regions}`;
-    if (!seen.has(shape)) prepareUpdate(running, load(batch, loading).arrays, accumulate);
-    seen.add(shape);
-    if (--left === 0) break;
-  }
-  for (const arrays of held) {
-    running.prepare('validate', arrays);
-    break;
-  }
-}
+/** Batches that are looked at before a run to see what lengths it will meet. Ours: reading so many from shards takes seconds. */
+const looked = { inMemory: 1024, inShards: 64 };
 
 /** Throws a UserError with the batches' keys where the loss or the gradients are no numbers any more. */
 function checkFinite(measured: Measured, step: number, batches: readonly LoadedBatch[], runDir: string): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { presets } from '../../model/config.ts';
-import { batches, bucketFor, lengthBuckets, type PlannedBatch } from '../../model/data.ts';
+import { batches, bucketFor, commonLengths, lengthBuckets, type PlannedBatch } from '../../model/data.ts';
 import { config, smallExamples } from './small-model.ts';
 
 test('lengths to pad to are even steps, few and none too short', () => {
@@ -67,4 +67,36 @@ test('from any position on, the batches are those of an undisturbed run', async 
     const rest = await take(19 - at, whole[at]?.next);
     assert.deepEqual(rest.map(keys), whole.slice(at + 1));
   }
+});
+
+async function* planned(...lengths: [pieces: number, regions: number][]): AsyncGenerator<PlannedBatch> {
+  for (const [pieces, regions] of lengths) yield { pieces, regions } as PlannedBatch;
+}
+
+test('the commonest lengths are found, commonest first, and the longest', async () => {
+  const buckets = { pieces: [8, 16], regions: [5, 10] };
+  const many = planned([8, 5], [16, 5], [16, 5], [8, 10], [16, 5], [8, 10], [16, 10]);
+  const { lengths, firsts } = await commonLengths(many, { count: 6, buckets });
+  assert.deepEqual(lengths, [
+    { pieces: 16, regions: 5 },
+    { pieces: 8, regions: 10 },
+    { pieces: 8, regions: 5 },
+    { pieces: 16, regions: 10 },
+  ]);
+  assert.deepEqual(firsts, lengths.slice(0, 3));
+  const each = planned(...Array.from({ length: 30 }, (_, index): [number, number] => [index, 1]));
+  assert.equal((await commonLengths(each, { count: 30, buckets })).firsts.length, 8);
+});
+
+test('batches are padded to the shortest of the lengths allowed that holds them', async () => {
+  const longest = { pieces: plan.buckets.pieces.at(-1) as number, regions: plan.buckets.regions.at(-1) as number };
+  const free = (await take(12)).map(({ pieces, regions }) => [pieces, regions]);
+  const only = [{ pieces: longest.pieces, regions: 2 }, longest];
+  const held: number[][] = [];
+  for await (const { pieces, regions } of batches(source as never, { ...plan, allowed: only })) {
+    held.push([pieces, regions]);
+    if (held.length === 12) break;
+  }
+  const wanted = free.map(([, regions]) => [longest.pieces, (regions as number) <= 2 ? 2 : longest.regions]);
+  assert.deepEqual(held, wanted);
 });
