@@ -297,6 +297,7 @@ const evaluate = z.strictObject({
     .default('itm')
     .meta({ description: 'score every pair, compare embeddings, or re-rank the best embeddings' }),
   candidates: z.int().min(1).default(128).meta({ description: 'of each query, that rerank scores (ALBEF)' }),
+  precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
 });
 
 /** The whole of `lait.yaml`. */

@@ -21,7 +21,7 @@ export async function evaluate({
   options,
   signal,
 }: CommandContext<'evaluate'>): Promise<void> {
-  const { split, method, folds, candidates } = settings;
+  const { split, method, folds, candidates, precision } = settings;
   const shards = join(corpusDir, 'shards', split);
   requirePath(shards, 'shards', 'run `lait export` first, or name a split that is there');
   const dir = trainedDir(corpusDir, settings.run);
@@ -37,7 +37,7 @@ export async function evaluate({
   const progress = startProgress('Scoring pairs');
   try {
     const result = await evaluateRetrieval(
-      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates },
+      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision },
       {
         signal,
         onProgress: ({ done, total, pairsPerSecond }) =>

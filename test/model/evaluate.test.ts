@@ -79,6 +79,8 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
   assert.ok((results.get('rerank') as number) > 0.6, `${results.get('rerank')}`);
   const eager = await evaluateRetrieval({ checkpoint: runDir, examples, compiled: false });
   assert.equal(eager.imageRetrieval.r10, results.get('itm'));
+  const half = await evaluateRetrieval({ checkpoint: runDir, examples, precision: 'bf16' });
+  assert.ok(Math.abs(half.imageRetrieval.r10 - eager.imageRetrieval.r10) < 0.1, `${half.imageRetrieval.r10}`);
 
   await assert.rejects(evaluateRetrieval({ checkpoint: runDir, examples, detector: 'other' }), {
     name: 'UserError',
