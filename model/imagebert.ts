@@ -22,7 +22,7 @@ import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
 import { mlm } from './objectives/mlm.ts';
 import { moc } from './objectives/moc.ts';
 import { mrfr } from './objectives/mrfr.ts';
-import { encode, firstTokens, pool } from './transformer.ts';
+import { encode, encodeFirst, firstTokens, pool } from './transformer.ts';
 
 export interface Model {
   readonly weights: Weights;
@@ -145,9 +145,7 @@ function embedAlone(
   frame: Frame,
   drop: Dropout,
 ): Tensor {
-  const sequence = arrange(parts, frame, drop);
-  const hidden = encode(weights, config, sequence, drop);
-  return itcEmbedding(weights, side, firstTokens(hidden, sequence.tokens.shape[0] as number));
+  return itcEmbedding(weights, side, encodeFirst(weights, config, arrange(parts, frame, drop), drop));
 }
 
 /**
@@ -161,9 +159,8 @@ export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropo
     words: rows(said, input(inputs, 'textRows')),
     regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
   };
-  const sequence = arrange(parts, frame, drop);
-  const hidden = encode(weights, config, sequence, drop);
-  return matchingLogits(weights, drop(pool(weights, firstTokens(hidden, sequence.tokens.shape[0] as number))));
+  const first = encodeFirst(weights, config, arrange(parts, frame, drop), drop);
+  return matchingLogits(weights, drop(pool(weights, first)));
 }
 
 /** ITC embeddings of the images or the texts of a batch. */

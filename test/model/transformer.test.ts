@@ -5,7 +5,7 @@ import type { ModelConfig } from '../../model/config.ts';
 import { noDropout } from '../../model/dropout.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
 import { startValues } from '../../model/routine.ts';
-import { encode } from '../../model/transformer.ts';
+import { encode, encodeFirst, firstTokens } from '../../model/transformer.ts';
 import { config as smallConfig } from './small-model.ts';
 
 const variable = 'TF_NUM_INTRAOP_THREADS';
@@ -15,8 +15,10 @@ afterEach(() => {
   else process.env[variable] = before;
 });
 
+type Encoder = typeof encode;
+
 /** Hidden states and the gradient at the tokens. */
-function encoded(config: ModelConfig, B: number): number[] {
+function encoded(config: ModelConfig, B: number, encoder: Encoder = encode): number[] {
   const values = startValues(parameterSpecs(config), 1);
   const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, [...shape]]));
   return tf.tidy(() => {
@@ -26,11 +28,17 @@ function encoded(config: ModelConfig, B: number): number[] {
       [B, 5],
     );
     const tokens = tf.randomNormal([B, 5, config.hiddenSize], 0, 1, 'float32', 4);
-    const weigh = tf.randomNormal([B * 5, config.hiddenSize], 0, 1, 'float32', 5);
-    const hidden = (x: Tensor) => encode(weights, config, { tokens: x, mask }, noDropout);
+    const weigh = tf.randomNormal([1, config.hiddenSize], 0, 1, 'float32', 5);
+    const hidden = (x: Tensor) => encoder(weights, config, { tokens: x, mask }, noDropout);
     const gradient = tf.grad((x: Tensor) => tf.sum(tf.mul(hidden(x), weigh)) as never)(tokens);
     return [hidden(tokens), gradient].flatMap((tensor) => [...tensor.dataSync()]);
   });
+}
+
+function assertNear(one: readonly number[], other: readonly number[]): void {
+  assert.equal(one.length, other.length);
+  for (const [index, value] of one.entries())
+    assert.ok(Math.abs(value - (other[index] as number)) < 1e-5, `${value} at ${index}`);
 }
 
 for (const B of [4, 3]) {
@@ -38,9 +46,13 @@ for (const B of [4, 3]) {
     process.env[variable] = '2';
     const whole = encoded(smallConfig, B);
     process.env[variable] = '1';
-    const halves = encoded(smallConfig, B);
     assert.equal(whole.length, 2 * B * 5 * smallConfig.hiddenSize);
-    for (const [index, value] of whole.entries())
-      assert.ok(Math.abs(value - (halves[index] as number)) < 1e-5, `${value} at ${index}`);
+    assertNear(encoded(smallConfig, B), whole);
   });
 }
+
+test('the first tokens alone are what they are among all', () => {
+  const among: Encoder = (weights, config, sequence, drop) =>
+    firstTokens(encode(weights, config, sequence, drop), sequence.tokens.shape[0] as number);
+  assertNear(encoded(smallConfig, 4, encodeFirst), encoded(smallConfig, 4, among));
+});
