@@ -15,6 +15,8 @@ export interface ModelCost {
   readonly sequences: number;
   /** Forward pass of one full sequence, without objectives. */
   readonly forwardFlops: number;
+  /** The same where only [CLS] is read, as matching alone and contrast do. */
+  readonly firstFlops: number;
   /** Forward, backward (twice the forward) and objectives, for one pair of a batch. */
   readonly trainingFlops: number;
   /** Parameters, gradients and the optimiser's two means in float32; activations come on top. */
@@ -30,8 +32,11 @@ export function modelCost(
   const { hiddenSize: H, feedForwardSize: F, layers, maxRegions: R, maxPieces: W, featureSize: D } = config;
   const specs = parameterSpecs(config, { itc: objectives.itc > 0 });
   const T = 1 + R + 1 + W + 1;
-  const encoder = layers * (2 * T * (4 * H * H + 2 * H * F) + 4 * T * T * H);
-  const forwardFlops = encoder + 2 * R * H * (D + 5);
+  /** Of all tokens the keys and values; of those asked for the rest. */
+  const layer = (asked: number) => 4 * T * H * H + asked * (4 * H * H + 4 * H * F + 4 * T * H);
+  const encoder = layers * layer(T);
+  const first = (sequences: number) => (layers - 1) * layer(T) + layer(sequences);
+  const embedding = 2 * R * H * (D + 5);
   const hiddenPieces = mlmChance * W;
   const hiddenRegions = mocChance * R;
   const heads =
@@ -39,15 +44,17 @@ export function modelCost(
     (objectives.moc > 0 ? 2 * hiddenRegions * H * config.classes : 0) +
     (objectives.mrfr > 0 ? 2 * hiddenRegions * H * D : 0);
   const paired = objectives.mlm + objectives.moc + objectives.mrfr + objectives.itm > 0 ? 1 : 0;
-  const sequences = paired + (objectives.itm > 0 ? (hardNegatives ? 2 : 1) : 0) + (objectives.itc > 0 ? 1 : 0);
+  const whole = paired + (objectives.itm > 0 ? (hardNegatives ? 2 : 1) : 0);
+  const halves = objectives.itc > 0 ? 1 : 0;
   const parameters = parameterCount(specs);
   return {
     parameters,
     encoderParameters: parameterCount(specs.filter(({ name }) => name.startsWith('bert.encoder.'))),
     tokens: T,
-    sequences,
-    forwardFlops,
-    trainingFlops: 3 * (sequences * encoder + 2 * R * H * (D + 5) + heads),
+    sequences: whole + halves,
+    forwardFlops: encoder + embedding,
+    firstFlops: first(1) + embedding,
+    trainingFlops: 3 * (whole * encoder + halves * first(2) + embedding + heads),
     stateBytes: 16 * parameters,
   };
 }

@@ -42,7 +42,7 @@ export async function finetune(
       validate: validateRankRoutine(setup),
       flops: ({ pairs, pieces, regions }) => {
         const padded = { ...config, maxPieces: pieces, maxRegions: regions };
-        return 3 * pairs * (2 * candidates - 1) * modelCost(padded, objectives).forwardFlops;
+        return 3 * pairs * (2 * candidates - 1) * modelCost(padded, objectives).firstFlops;
       },
     },
     watch,
