@@ -31,8 +31,10 @@ const movements: ReadonlyMap<string, number> = new Map([
 
 export function inHalf(graph: Graph, elements: Map<string, number>): Add {
   const [full, half] = [type('float32'), type('bfloat16')];
-  /** Rounded outputs by those in float32 that have the same numbers. */
+  /** Outputs in bfloat16 by the ones in float32 that they are, rounded. */
   const rounded = new Map<Output, Output>();
+  /** Those of them in float32 that were made from the ones in bfloat16, so that both have the same numbers. */
+  const exact = new Set<Output>();
   /** Movements of numbers that are not rounded yet, by their outputs. */
   const moved = new Map<Output, { node: GraphNode; port: number }>();
   const isFull = ({ T }: Readonly<Record<string, Attribute>>) => T?.type === full.type;
@@ -71,7 +73,7 @@ export function inHalf(graph: Graph, elements: Map<string, number>): Add {
     const product = products.has(node.op);
     elements.set(node.name, count);
     const sources = node.input.slice(0, movements.get(node.op));
-    if (!product && !(moves && sources.every((one) => rounded.has(one)))) {
+    if (!product && !(moves && sources.every((one) => exact.has(one)))) {
       const made = ports(graph.add(node.name, node.op, node.input, node.attr), outputs);
       if (moves) {
         made.forEach((output, port) => {
@@ -86,6 +88,7 @@ export function inHalf(graph: Graph, elements: Map<string, number>): Add {
       elements.set(name, count);
       graph.add(name, 'Cast', [portOf(from, port)], { SrcT: half, DstT: full });
       rounded.set(name, portOf(from, port));
+      exact.add(name);
       return name;
     });
   };

@@ -84,6 +84,17 @@ test('what is moved to a product is rounded before it is moved', () => {
   assert.deepEqual(last, ['q']);
 });
 
+test('what a product has rounded is not rounded for others that move it', () => {
+  const { nodes, last } = written(
+    [
+      { name: 'p', ...product, input: ['x', 'w'] },
+      { name: 'r', op: 'Reshape', attr: T, input: ['x', 'where'] },
+    ],
+    'bf16',
+  );
+  assert.deepEqual([nodes.at(-1), last], ['r = Reshape(x,where)', ['r']]);
+});
+
 test('whole numbers are moved as they are', () => {
   const { nodes } = written([{ name: 't', op: 'Reshape', attr: { T: type('int32') }, input: ['x', 'where'] }], 'bf16');
   assert.deepEqual(nodes, ['t = Reshape(x,where)']);
