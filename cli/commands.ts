@@ -6,6 +6,14 @@ import { corpusCommand, toolCommand } from './command.ts';
 import { toNumber } from './flags.ts';
 import { table } from './table.ts';
 
+/** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
+const onWholeOps =
+  <T>(load: () => Promise<T>) =>
+  (): Promise<T> => {
+    preferWholeOps();
+    return load();
+  };
+
 const init = (program: Command): void => {
   program
     .command('init')
@@ -167,10 +175,7 @@ const pretrain = corpusCommand({
     command.option('--stages <file>', 'YAML list of stages (name, corpora, steps, …), instead of those in lait.yaml');
     command.option('--dry-run', 'print parameters and FLOPs of the preset and stop');
   },
-  load: async () => {
-    preferWholeOps();
-    return (await import('./pretrain.ts')).pretrain;
-  },
+  load: onWholeOps(async () => (await import('./pretrain.ts')).pretrain),
 });
 
 const finetune = corpusCommand({
@@ -178,10 +183,7 @@ const finetune = corpusCommand({
   section: 'finetune',
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
-  load: async () => {
-    preferWholeOps();
-    return (await import('./finetune.ts')).finetune;
-  },
+  load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
 });
 
 const match = corpusCommand({
@@ -201,10 +203,7 @@ const evaluate = corpusCommand({
     'lait evaluate --corpus birds --run pretrain\n' +
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
   extra: (command) => command.option('--json', 'print the result for machines; it is in the run either way'),
-  load: async () => {
-    preferWholeOps();
-    return (await import('./evaluate.ts')).evaluate;
-  },
+  load: onWholeOps(async () => (await import('./evaluate.ts')).evaluate),
 });
 
 const demo = (program: Command): void => {

@@ -10,7 +10,7 @@ import { inFull, inHalf } from './bfloat16.ts';
 import { fuse } from './fuse.ts';
 import { dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
-import { type Recording, record } from './record.ts';
+import { type Recording, record, sizeOf } from './record.ts';
 import { type Program, type ProgramOptions, type Values, variableShapes } from './routine.ts';
 
 export class CompiledProgram implements Program {
@@ -25,7 +25,7 @@ export class CompiledProgram implements Program {
   constructor(options: ProgramOptions) {
     this.options = options;
     this.shapes = variableShapes(options);
-    this.waiting = new Map([...this.shapes].map(([name, shape]) => [name, new Float32Array(size(shape))]));
+    this.waiting = new Map([...this.shapes].map(([name, shape]) => [name, new Float32Array(sizeOf(shape))]));
   }
 
   prepare(routine: string, inputs: Arrays): void {
@@ -68,7 +68,7 @@ export class CompiledProgram implements Program {
   load(values: ReadonlyMap<string, Float32Array>): void {
     for (const [name, array] of values) {
       const shape = this.shapes.get(name);
-      if (!shape || size(shape) !== array.length)
+      if (!shape || sizeOf(shape) !== array.length)
         throw new Error(`The program has no variable ${name} [${array.length}].`);
       if (!this.running) this.waiting.set(name, array.slice());
     }
@@ -120,7 +120,6 @@ export class CompiledProgram implements Program {
 const keyOf = (routine: string, inputs: Arrays) =>
   `${routine} ${Object.entries(inputs).map(([name, { shape }]) => `${name}[${shape}]`)}`;
 
-const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
 const variableNode = (name: string) => `v/${name}`;
 const valueNode = (name: string) => `v/${name}/value`;
 

@@ -51,7 +51,7 @@ export interface Buckets {
 }
 
 /**
- * Lengths to pad to: equal steps up to the longest, at most six and none shorter than is worth a graph of its own. Six of ours: of
+ * Lengths to pad to: equal steps up to the longest, at most six and none shorter than is worth a graph of its own. Ours: six, since of
  * Flickr8k's captions and regions 0.82 of what is computed is no padding (two: 0.60, three: 0.76, twelve: 0.87), in seven shapes.
  */
 export function lengthBuckets({

@@ -62,7 +62,7 @@ function keptNatively(native: NativeBackend, shape: number[], seed: Tensor, rate
     passing.push(id);
     return id;
   };
-  const count = shape.reduce((product, length) => product * length, 1);
+  const count = tf.util.sizeFromShape(shape);
   const words = Math.ceil(count / 4);
   const random = { dtype: uint64, T: integer, Tseed: integer };
   const [seedId] = native.getInputTensorIds([seed]) as [number];

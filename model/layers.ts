@@ -19,6 +19,7 @@ export const layerOf = (weights: Weights, name: string): { weight: Tensor; bias:
   bias: weights(`${name}.bias`),
 });
 
+/** `affine` by a layer's name. */
 export function linear(weights: Weights, name: string, x: Tensor): Tensor {
   const { weight, bias } = layerOf(weights, name);
   return affine(x, weight, bias);
@@ -116,7 +117,7 @@ function erfc(x: Tensor): Tensor {
  * the loss (its largest value is 1 / Σ exp(x − max x)) and, less 1 at the label, the gradient.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  const [N, K] = logits.shape as [number, number];
+  const N = logits.shape[0] as number;
   const places = tf.stack([tf.range(0, N, 1, 'int32'), labels], 1); // [N, 2]
   const run = tf.customGrad((...args: unknown[]) => {
     const [input, save] = args as [Tensor, (tensors: Tensor[]) => void];
@@ -127,7 +128,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
       value: tf.sub(total, tf.gatherND(input, places as never)),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [chances, places] = saved as [Tensor, Tensor];
-        return [subtractAt(tf.mul(chances, tf.expandDims(dy, -1)), places, dy, K)];
+        return [subtractAt(tf.mul(chances, tf.expandDims(dy, -1)), places, dy)];
       },
     };
   });
@@ -135,11 +136,11 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
 }
 
 /** x [N, K] less `values` [N] at `places` [N, 2] int32, one in each row. */
-function subtractAt(x: Tensor, places: Tensor, values: Tensor, K: number): Tensor {
+function subtractAt(x: Tensor, places: Tensor, values: Tensor): Tensor {
   const native = nativeBackend();
   if (!native) {
     const labels = tf.reshape(tf.slice(places, [0, 1], [-1, 1]), [-1]);
-    return tf.sub(x, tf.mul(tf.oneHot(labels as never, K), tf.expandDims(values, -1)));
+    return tf.sub(x, tf.mul(tf.oneHot(labels as never, x.shape[1] as number), tf.expandDims(values, -1)));
   }
   return floatOp(native, 'TensorScatterSub', [x, places, values], ['Tindices']);
 }

@@ -40,7 +40,8 @@ export interface Recording {
   readonly gradients: ReadonlyMap<string, number>;
 }
 
-const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
+/** How many elements a tensor of this shape has. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
@@ -75,7 +76,7 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
       attributes: Object.fromEntries(attributes.map((one) => [one.name, attributeOf(one)])),
       inputs: [...ids],
       outputs: outputs.map(({ id }) => id),
-      elements: size(outputs[0]?.shape ?? []),
+      elements: sizeOf(outputs[0]?.shape ?? []),
     });
     return outputs;
   };
