@@ -5,6 +5,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
+import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -94,37 +95,58 @@ export async function importUrlList(
   }
 }
 
-async function* readRows(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
-  const name = file.toLowerCase().replace(/\.gz$/, '');
-  if (name.endsWith('.parquet')) return yield* readParquet(file);
+/** The form is known by the name, before the file is opened. */
+function readRows(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
+  const form = /\.(csv|tsv|txt|jsonl|ndjson|parquet)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
+  if (form === 'parquet') return readable(file, readParquet(file));
+  if (form === 'csv') return readable(file, readSeparated(file, ','));
+  if (form === 'tsv') return readable(file, readSeparated(file, '\t'));
+  if (form === 'txt') return readable(file, readText(file, urlColumn, captionColumn));
+  if (form !== undefined) return readable(file, readJsonLines(file));
+  throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(file), 'name the file by what it is');
+}
+
+/** A damaged file is the operator's to mend; what came before it is in the corpus, and a repetition changes nothing. */
+async function* readable(file: string, rows: AsyncIterable<Row>): AsyncGenerator<Row> {
+  try {
+    yield* rows;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw expected('a list that can be read to its end', 'urls', `${basename(file)} (${reason})`, 'fetch it again');
+  }
+}
+
+function readSeparated(file: string, delimiter: ',' | '\t'): AsyncIterable<Row> {
+  const options = { columns: true, delimiter, bom: true, relaxQuotes: true, relaxColumnCount: true };
+  return joined(openText(file), parse({ ...options, quote: delimiter === '\t' ? null : '"' }));
+}
+
+/** A caption may follow a URL after a tab; without one there is no pair. */
+async function* readText(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
+  for await (const line of readLines(file)) {
+    const [url, ...caption] = line.split('\t');
+    yield { [urlColumn]: url, [captionColumn]: caption.join(' ') };
+  }
+}
+
+async function* readJsonLines(file: string): AsyncGenerator<Row> {
+  for await (const line of readLines(file)) yield parseLine(line);
+}
+
+async function* readLines(file: string): AsyncGenerator<string> {
+  const lines = createInterface({ input: openText(file), crlfDelay: Number.POSITIVE_INFINITY });
+  for await (const line of lines) if (line.trim() !== '') yield line;
+}
+
+function openText(file: string): Readable {
   const raw = createReadStream(file);
-  const text = file.toLowerCase().endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  if (name.endsWith('.csv') || name.endsWith('.tsv')) {
-    const delimiter = name.endsWith('.tsv') ? '\t' : ',';
-    const rows = text.pipe(
-      parse({
-        columns: true,
-        delimiter,
-        bom: true,
-        relaxQuotes: true,
-        relaxColumnCount: true,
-        quote: delimiter === '\t' ? null : '"',
-      }),
-    );
-    yield* rows as AsyncIterable<Row>;
-    return;
-  }
-  if (!/\.(?:txt|jsonl|ndjson)$/.test(name)) {
-    throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(file), 'name the file by what it is');
-  }
-  for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.trim() === '') continue;
-    if (name.endsWith('.txt')) {
-      // A caption may follow after a tab; without one there is no pair.
-      const [url, ...caption] = line.split('\t');
-      yield { [urlColumn]: url, [captionColumn]: caption.join(' ') };
-    } else yield parseLine(line);
-  }
+  return file.toLowerCase().endsWith('.gz') ? joined(raw, createGunzip()) : raw;
+}
+
+/** As `pipe`, but an error or an early end of either closes both and reaches the reader. */
+function joined(from: Readable, to: Duplex): Duplex {
+  pipeline(from, to, () => {});
+  return to;
 }
 
 function parseLine(line: string): Row {

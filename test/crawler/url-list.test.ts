@@ -103,10 +103,16 @@ describe('lists of URLs', () => {
     });
   }
 
+  const tornGzip = gzipSync('url,caption\nhttps://a.example/x.jpg,hello\n').subarray(0, 40);
   for (const { name, content } of [
     { name: 'missing.csv', content: null },
     { name: 'other.csv', content: 'link,text\nhttps://a.example/x.jpg,hello\n' },
     { name: 'list.xlsx', content: 'x' },
+    { name: 'list.csv.gz.bak', content: 'x' },
+    { name: 'torn.txt.gz', content: tornGzip },
+    { name: 'torn.csv.gz', content: tornGzip },
+    { name: 'broken.parquet', content: 'PAR1, not really' },
+    { name: 'open-quote.csv', content: 'url,caption\nhttps://a.example/x.jpg,"never closed\n' },
   ]) {
     test(`${name} is a user error`, async (t) => {
       const corpus = temporaryCorpus();
