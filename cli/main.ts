@@ -10,6 +10,7 @@ import { commands } from './commands.ts';
 
 /** Runs one command line and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  stopWithReader();
   const program = new Command('lait')
     .description('An open ImageBERT: crawl image-text pairs, filter them, write shards, pretrain on them.')
     .option('--verbose', "show TensorFlow's own messages and stacks of errors")
@@ -43,5 +44,17 @@ export async function main(args: readonly string[]): Promise<number> {
       'lait: this is a fault of lait itself; what was done so far is kept and the same command goes on from there.',
     );
     return 1;
+  }
+}
+
+/** When who reads our output has left (`lait … | head`, a closed terminal), the work saves and ends as after SIGTERM. */
+function stopWithReader(): void {
+  let left = false;
+  for (const output of [process.stdout, process.stderr]) {
+    output.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      if (!left) process.kill(process.pid, 'SIGTERM');
+      left = true;
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** The `lait` command as a user starts it: a process, its exit code and what it prints. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +39,19 @@ describe('lait', () => {
     const { code, stderr } = await lait('filter', '--min-side', '3');
     assert.equal(code, 2);
     assert.match(stderr, /unknown option '--min-side'/);
+  });
+
+  it('ends in silence, as by SIGTERM, when its reader has left', async () => {
+    const child = spawn(process.execPath, [join(root, 'cli/lait.mjs'), 'import', '--help'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    const [, signal] = await once(child, 'close');
+    assert.deepEqual({ signal, stderr }, { signal: 'SIGTERM', stderr: '' });
   });
 
   it('exits with 2 and one line for a corpus that is not there', async () => {
