@@ -35,9 +35,12 @@ export async function evaluate({
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: leftOut.add, signal };
   const examples = await firstImages(readExamples(reading), settings.images);
   const progress = startProgress('Scoring pairs');
+  const name = `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}`;
+  mkdirSync(join(dir, 'evaluation'), { recursive: true });
+  const logFile = join(dir, 'evaluation', `${name}.scores`);
   try {
     const result = await evaluateRetrieval(
-      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision },
+      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision, logFile },
       {
         signal,
         onProgress: ({ done, total, pairsPerSecond }) =>
@@ -46,9 +49,8 @@ export async function evaluate({
     );
     progress.stop();
     for (const line of leftOut.lines()) console.error(line);
-    const file = join(dir, 'evaluation', `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
+    const file = join(dir, 'evaluation', `${name}.json`);
     const json = JSON.stringify({ split, ...result, published: publishedRows(result) }, null, 2);
-    mkdirSync(join(dir, 'evaluation'), { recursive: true });
     writeFileSync(file, `${json}\n`);
     console.log(options.json === true ? json : `${resultTable(result)}\n${file}`);
   } finally {

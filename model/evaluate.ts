@@ -3,14 +3,16 @@
  * each image the best rank of its sentences among all sentences; recall at 1, 5 and 10, beside what chance gives. Every pair
  * is scored by ITM; or, much faster, ITC finds the likeliest candidates and ITM helps to order those (ALBEF §3).
  */
+import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../dataset/user-error.ts';
-import { readCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { Example } from './example.ts';
-import { itcSize } from './parameters.ts';
 import type { Watch } from './progress.ts';
 import type { Regions } from './regions/region.ts';
-import { type PairIndex, type Scorer, type ScorerOptions, scorer } from './score.ts';
+import { type ScorerOptions, scorer } from './score.ts';
+import { openScoreLog, passingLog } from './score-log.ts';
+import { type Match, type Method, mostPairs, type RetrievalSet, scoreTable } from './score-table.ts';
 
 export interface EvaluateOptions extends ScorerOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
@@ -21,13 +23,10 @@ export interface EvaluateOptions extends ScorerOptions {
   readonly detector?: string;
   /** Retrieval within each of so many equal parts, averaged. COCO's 1k protocol: 5 parts of 1,000 images. */
   readonly folds?: number;
-  /**
-   * itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by the sum of both logits (the sum is
-   * ours; ALBEF orders by ITM alone).
-   */
-  readonly method?: 'itm' | 'itc' | 'rerank';
-  /** Of each query, for rerank. ALBEF: 128 on Flickr30k. */
+  readonly method?: Method['method'];
   readonly candidates?: number;
+  /** Keeps ITM's scores as they are made: the same evaluation goes on from there after a stop. It is removed at the end. */
+  readonly logFile?: string;
 }
 
 export interface Recalls {
@@ -41,7 +40,7 @@ export interface RetrievalResult {
   readonly images: number;
   readonly texts: number;
   readonly folds: number;
-  readonly method: 'itm' | 'itc' | 'rerank';
+  readonly method: Method['method'];
   /** Image for sentence */
   readonly imageRetrieval: Recalls;
   /** Sentence for image */
@@ -53,6 +52,7 @@ export interface RetrievalResult {
 }
 
 export interface EvaluateProgress {
+  /** Pairs that have a score, those of an earlier start among them. */
   readonly done: number;
   readonly total: number;
   readonly pairsPerSecond: number;
@@ -84,24 +84,40 @@ export async function evaluateRetrieval(
       );
     }
   }
-  // What ITC chooses for reranking is known only when it has; until then the most that it can be.
-  const left = sets.map(({ images, texts }) => mostPairs(images.length, texts.length, method, candidates));
+  const wanted = { method, candidates };
+  const left = sets.map((set) => mostPairs(set, wanted));
+  const places = sets.map(({ images, texts }) => images.length * texts.length);
+  const size = places.reduce((sum, count) => sum + count, 0);
+  const { logFile } = options;
+  const log = logFile ? openScoreLog(logFile, keyOf(checkpoint, sets, options), size) : passingLog(size);
+  const score = scorer(checkpoint, options);
   const started = performance.now();
   let done = 0;
-  const speed = () => done / Math.max(1e-3, (performance.now() - started) / 1000);
-  const score = scorer(checkpoint, options);
+  let scored = 0;
+  const speed = () => scored / Math.max(1e-3, (performance.now() - started) / 1000);
   try {
     const results: { found: ByDirection; chance: ByDirection }[] = [];
+    let firstPlace = 0;
     for (const [fold, set] of sets.entries()) {
-      const table = await scoreTable(set, score, { method, candidates }, async (scored, remaining) => {
-        done += scored;
+      const { images, texts } = set;
+      const first = firstPlace;
+      const match: Match = async (pairs, remaining) => {
+        const placeOf = ([image, text]: readonly [number, number]) => first + image * texts.length + text;
+        const fresh = pairs.filter((pair) => Number.isNaN(log.known[placeOf(pair)]));
+        if (fresh.length > 0) log.add(fresh.map(placeOf), score.match(images, texts, fresh));
+        scored += fresh.length;
+        done += pairs.length;
         left[fold] = remaining;
-        onProgress?.({ done, total: done + left.reduce((sum, pairs) => sum + pairs, 0), pairsPerSecond: speed() });
+        onProgress?.({ done, total: done + left.reduce((sum, count) => sum + count, 0), pairsPerSecond: speed() });
         await setImmediate();
         signal?.throwIfAborted();
-      });
+        return Float32Array.from(pairs, (pair) => log.known[placeOf(pair)] as number);
+      };
+      const table = await scoreTable(set, score, match, wanted);
       results.push({ found: recalls(table, set), chance: chanceRecalls(set) });
+      firstPlace += places[fold] as number;
     }
+    log.remove();
     const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => {
       const average = (key: keyof Recalls) => results.reduce((sum, one) => sum + of(one)[key], 0) / results.length;
       return { r1: average('r1'), r5: average('r5'), r10: average('r10') };
@@ -119,15 +135,25 @@ export async function evaluateRetrieval(
       checkpoint: checkpoint.dir,
     };
   } finally {
+    log.close();
     score.dispose();
   }
 }
 
-/** Images and texts of one fold; `owner` says for each text which image it describes. */
-export interface RetrievalSet {
-  readonly images: readonly Regions[];
-  readonly texts: readonly (readonly number[])[];
-  readonly owner: readonly number[];
+/** Names what the scores depend on: the weights, the images and texts, and the precision. */
+function keyOf(
+  { config, values, standard }: Checkpoint,
+  sets: readonly RetrievalSet[],
+  { precision = 'f32' }: ScorerOptions,
+): string {
+  const hash = createHash('sha256').update(JSON.stringify({ precision, config }));
+  hash.update(standard.mean).update(standard.scale);
+  for (const [name, array] of values) hash.update(name).update(array);
+  for (const { images, texts } of sets) {
+    for (const { features, boxes } of images) hash.update(features).update(boxes);
+    hash.update(JSON.stringify(texts));
+  }
+  return `lait scores ${hash.digest('hex')}`;
 }
 
 /** Groups examples by image and cuts the images, in order, into equal folds. */
@@ -152,94 +178,9 @@ export function splitImages(examples: readonly Example[], folds: number): Retrie
   });
 }
 
-interface Method {
-  readonly method: 'itm' | 'itc' | 'rerank';
-  readonly candidates: number;
-}
-
-function mostPairs(images: number, texts: number, method: Method['method'], candidates: number): number {
-  if (method === 'itm') return images * texts;
-  if (method === 'itc') return 0;
-  return images * Math.min(candidates, texts) + texts * Math.min(candidates, images);
-}
-
 interface ByDirection {
   readonly image: Recalls;
   readonly text: Recalls;
-}
-
-/** Scores [images × texts], higher is likelier. */
-async function scoreTable(
-  { images, texts }: RetrievalSet,
-  score: Scorer,
-  { method, candidates }: Method,
-  tick: (scored: number, remaining: number) => Promise<void>,
-): Promise<Float32Array> {
-  const table = new Float32Array(images.length * texts.length);
-  const fill = async (pairs: readonly PairIndex[], later = 0) => {
-    const step = 2048;
-    for (let from = 0; from < pairs.length; from += step) {
-      const chosen = pairs.slice(from, from + step);
-      const logits = score.match(images, texts, chosen);
-      chosen.forEach(([image, text], index) => {
-        table[image * texts.length + text] = logits[index] as number;
-      });
-      await tick(chosen.length, pairs.length - from - chosen.length + later);
-    }
-  };
-  if (method === 'itm') {
-    // Texts of similar length together, and blocks that share images and texts, so that little is padded or embedded twice.
-    const byLength = texts.map((_, index) => index).sort((a, b) => (texts[a]?.length ?? 0) - (texts[b]?.length ?? 0));
-    const block = 16;
-    let left = texts.length * images.length;
-    for (let text = 0; text < texts.length; text += block) {
-      const some = byLength.slice(text, text + block);
-      left -= some.length * images.length;
-      await fill(
-        images.flatMap((_, image) => some.map((one) => [image, one] as const)),
-        left,
-      );
-    }
-    return table;
-  }
-  const seen = score.embedImages(images);
-  const said = score.embedTexts(texts);
-  for (let image = 0; image < images.length; image++) {
-    for (let text = 0; text < texts.length; text++) {
-      let sum = 0;
-      for (let at = 0; at < itcSize; at++) sum += (seen[image * itcSize + at] ?? 0) * (said[text * itcSize + at] ?? 0);
-      table[image * texts.length + text] = sum;
-    }
-  }
-  if (method === 'rerank') {
-    const chosen = likeliest(table, images.length, texts.length, candidates);
-    const similar = Float32Array.from(table, (one) => one * score.similarityScale);
-    table.forEach((_, index) => {
-      table[index] = (similar[index] as number) - belowAll;
-    });
-    await fill(chosen);
-    for (const [image, text] of chosen) {
-      const place = image * texts.length + text;
-      table[place] = (table[place] as number) + (similar[place] as number);
-    }
-  }
-  return table;
-}
-
-/** Puts what was not reranked below every logit, in the order of its similarity. */
-const belowAll = 1e3;
-
-/** For each row and each column of a table its highest places. */
-function likeliest(table: Float32Array, images: number, texts: number, candidates: number): PairIndex[] {
-  const chosen = new Set<number>();
-  const best = (count: number, place: (index: number) => number) => {
-    const order = Array.from({ length: count }, (_, index) => index);
-    order.sort((a, b) => (table[place(b)] as number) - (table[place(a)] as number));
-    for (const index of order.slice(0, candidates)) chosen.add(place(index));
-  };
-  for (let image = 0; image < images; image++) best(texts, (text) => image * texts + text);
-  for (let text = 0; text < texts; text++) best(images, (image) => image * texts + text);
-  return [...chosen].map((place) => [Math.floor(place / texts), place % texts] as const);
 }
 
 /** Recalls from a table of scores. A tie counts against the model: equal scores rank before the answer. */

@@ -20,7 +20,7 @@ const reduction: Fusable = { takes: ['T', 'Tidx'], gives: 'output', as: 'T' };
 
 /** Argument names of tensorflow/core/ops/{math,array}_ops.cc, which a function's nodes refer to. */
 const fusable: ReadonlyMap<string, Fusable> = new Map([
-  ...['Exp', 'Erf', 'Erfc', 'Neg', 'Rsqrt', 'Sqrt', 'Square', 'Tanh', 'Abs', 'Log1p'].map((op) => [op, unary] as const),
+  ...['Exp', 'Erf', 'Neg', 'Rsqrt', 'Sqrt', 'Square', 'Tanh', 'Abs', 'Log1p'].map((op) => [op, unary] as const),
   ...['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference'].map(
     (op) => [op, binary] as const,
   ),

@@ -91,7 +91,8 @@ export const geluTurn = -Math.SQRT1_2;
 export function turnedGelu(u: Tensor): Tensor {
   const run = tf.customGrad((...args: unknown[]) => {
     const [input, save] = args as [Tensor, (tensors: Tensor[]) => void];
-    const tail = erfc(input); // 2 Φ(x)
+    // Not Erfc, which takes four times as long as soon as some numbers are above 1, as a trained model's are.
+    const tail = tf.sub(1, tf.erf(input)); // 2 Φ(x)
     save([input, tail]);
     return {
       value: tf.mul(input, tail),
@@ -106,11 +107,6 @@ export function turnedGelu(u: Tensor): Tensor {
 }
 
 export const gelu = (x: Tensor): Tensor => tf.mul(turnedGelu(tf.mul(x, geluTurn)), geluTurn);
-
-function erfc(x: Tensor): Tensor {
-  const native = nativeBackend();
-  return native ? floatOp(native, 'Erfc', [x]) : tf.sub(1, tf.erf(x));
-}
 
 /**
  * Softmax cross-entropy of each row against its class: [N] from logits [N, K] and labels [N] int32. The softmax itself gives both

@@ -28,7 +28,7 @@ const product =
   };
 
 const rules: ReadonlyMap<string, Rule> = new Map([
-  ...['Cast', 'Erf', 'Erfc', 'Exp', 'Neg', 'Softmax', 'Square', 'Tanh'].map((op) => [op, same] as const),
+  ...['Cast', 'Erf', 'Exp', 'Neg', 'Softmax', 'Square', 'Tanh'].map((op) => [op, same] as const),
   ...['Add', 'AddV2', 'GreaterEqual', 'Mul', 'RealDiv', 'SquaredDifference', 'Sub'].map(
     (op) => [op, broadcast] as const,
   ),

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { chanceRecalls, evaluateRetrieval, recalls, splitImages } from '../../model/evaluate.ts';
+import type { Example } from '../../model/example.ts';
 import { memorySource } from '../../model/source.ts';
 import { pretrain } from '../../model/train.ts';
 import { allObjectives, config, smallExamples, vocabulary } from './small-model.ts';
@@ -82,6 +83,8 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
   const half = await evaluateRetrieval({ checkpoint: runDir, examples, precision: 'bf16' });
   assert.ok(Math.abs(half.imageRetrieval.r10 - eager.imageRetrieval.r10) < 0.1, `${half.imageRetrieval.r10}`);
 
+  await stopsAndGoesOn(runDir, examples);
+
   await assert.rejects(evaluateRetrieval({ checkpoint: runDir, examples, detector: 'other' }), {
     name: 'UserError',
     message: /Expected test, the checkpoint's for the detector but received other/,
@@ -91,3 +94,31 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
   });
   await assert.rejects(evaluateRetrieval({ checkpoint: join(root, 'none'), examples }), { name: 'UserError' });
 });
+
+/** An evaluation that is stopped goes on with the scores it has made; scores that were changed meanwhile show it. */
+async function stopsAndGoesOn(runDir: string, some: readonly Example[]): Promise<void> {
+  const examples = some.flatMap((example) => [example, example]);
+  const whole = await evaluateRetrieval({ checkpoint: runDir, examples });
+  const logFile = join(root, 'scores');
+  const halfDone = async (): Promise<void> => {
+    const controller = new AbortController();
+    const watch = { signal: controller.signal, onProgress: () => controller.abort() };
+    await assert.rejects(evaluateRetrieval({ checkpoint: runDir, examples, logFile }, watch), { name: 'AbortError' });
+  };
+  await halfDone();
+  const kept = readFileSync(logFile);
+  const header = kept.indexOf('\n') + 1;
+  assert.ok(kept.length > header && kept.length < header + 8 * whole.pairsScored);
+  const continued = await evaluateRetrieval({ checkpoint: runDir, examples, logFile });
+  assert.deepEqual({ ...continued, pairsPerSecond: 0 }, { ...whole, pairsPerSecond: 0 }, 'the same as without a stop');
+  assert.equal(existsSync(logFile), false);
+
+  await halfDone();
+  for (let at = header + 4; at < kept.length; at += 8) kept.writeFloatLE(99, at);
+  writeFileSync(logFile, kept);
+  const changed = await evaluateRetrieval({ checkpoint: runDir, examples, logFile });
+  assert.ok(changed.textRetrieval.r1 < whole.textRetrieval.r1, `${changed.textRetrieval.r1}`);
+  await halfDone();
+  const half = await evaluateRetrieval({ checkpoint: runDir, examples, logFile, precision: 'bf16' });
+  assert.ok(half.textRetrieval.r1 > changed.textRetrieval.r1, 'scores in another precision are not taken');
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { openScoreLog } from '../../model/score-log.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'lait-scores-'));
+after(() => rmSync(root, { recursive: true }));
+
+function written(name: string): string {
+  const file = join(root, name);
+  const log = openScoreLog(file, 'a', 5);
+  log.add([3, 0], Float32Array.of(0.25, -1));
+  log.add([4], Float32Array.of(7));
+  log.close();
+  return file;
+}
+
+const known = (file: string, key: string): number[] => {
+  const log = openScoreLog(file, key, 5);
+  log.close();
+  return [...log.known];
+};
+
+const all = [-1, Number.NaN, Number.NaN, 0.25, 7];
+const none = new Array<number>(5).fill(Number.NaN);
+
+test('scores are known again, and more can be added', () => {
+  const file = written('again');
+  assert.deepEqual(known(file, 'a'), all);
+  const log = openScoreLog(file, 'a', 5);
+  log.add([1], Float32Array.of(9));
+  log.close();
+  assert.deepEqual(known(file, 'a'), all.with(1, 9));
+});
+
+for (const [damage, harm, expected] of [
+  ['a torn last record', (file: string) => truncateSync(file, statSync(file).size - 3), all.with(4, Number.NaN)],
+  ['zeros where a write was lost', (file: string) => appendFileSync(file, Buffer.alloc(16)), all],
+  ['a place that is none', (file: string) => appendFileSync(file, Buffer.from('ffffffff00000000', 'hex')), all],
+  ['a torn first line', (file: string) => truncateSync(file, 1), none],
+  ['an empty file', (file: string) => truncateSync(file, 0), none],
+] as const) {
+  test(`${damage} costs no other score`, () => {
+    const file = written(damage);
+    harm(file);
+    assert.deepEqual(known(file, 'a'), expected);
+    const log = openScoreLog(file, 'a', 5);
+    log.add([2], Float32Array.of(5));
+    log.close();
+    assert.deepEqual(known(file, 'a'), expected.with(2, 5));
+  });
+}
+
+test('scores of something else are not taken', () => {
+  const file = written('other');
+  assert.deepEqual(known(file, 'b'), none);
+  assert.equal(readFileSync(file, 'utf8'), 'b\n');
+});
+
+test('a log that is done with leaves no file', () => {
+  const file = written('done');
+  openScoreLog(file, 'a', 5).remove();
+  assert.equal(existsSync(file), false);
+});
