@@ -8,7 +8,7 @@
 import type { Arrays, NamedArray } from './batch.ts';
 import { inFull, inHalf } from './bfloat16.ts';
 import { fuse } from './fuse.ts';
-import { dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
+import { bool, dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
 import { type Recording, record, sizeOf } from './record.ts';
 import { type Program, type ProgramOptions, type Values, variableShapes } from './routine.ts';
@@ -140,6 +140,13 @@ function addVariable(graph: Graph, name: string, shape: readonly number[]): void
   graph.add(`${node}/assigned`, 'Const', [`^${node}/assign`], { dtype: type('int32'), value: { tensor: one } });
 }
 
+/**
+ * Marks a sum as one that TensorFlow's optimiser has been through. Else it joins sums of three and more to an AddN, and in graphs of more
+ * than 200 MB gathers its terms in the order in which they are ready: two runs would differ in their last bits. For the same reason
+ * routines do not add three and more by tf.addN.
+ */
+const inOrder = { _grappler_ArithmeticOptimizer_AddOpsRewriteStage: bool(true) };
+
 /** Writes a recording as nodes `PREFIX/in/NAME`, `PREFIX/out/NAME` and what lies between them. Outputs are float32. */
 function addRoutine(
   graph: Graph,
@@ -168,7 +175,8 @@ function addRoutine(
   const add = precision === 'bf16' ? inHalf(graph, elements) : inFull(graph, elements);
   calls.forEach(({ op, attributes, inputs: ids, outputs: made, elements: count }, index) => {
     const name = `${prefix}/${index}`;
-    const results = add({ name, op, input: ids.map(nodeOf), attr: attributes }, made.length, count);
+    const attr = op === 'Add' || op === 'AddV2' ? { ...attributes, ...inOrder } : attributes;
+    const results = add({ name, op, input: ids.map(nodeOf), attr }, made.length, count);
     made.forEach((id, port) => {
       node.set(id, results[port] as Output);
     });

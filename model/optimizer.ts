@@ -46,7 +46,7 @@ export function clip(
   gradients: ReadonlyMap<string, Tensor>,
   clipNorm: number,
 ): { clipped: Map<string, Tensor>; norm: Scalar } {
-  const norm = tf.sqrt(tf.mul(tf.addN([...gradients.values()].map(halfOfSquares)), 2)) as Scalar;
+  const norm = tf.sqrt(tf.mul(tf.sum(tf.stack([...gradients.values()].map(halfOfSquares))), 2)) as Scalar;
   const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
   const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]));
   return { clipped, norm };

@@ -166,7 +166,7 @@ function losses(
   const outcomes = objectives({ weights, config, special }, wanted, inputs, drop);
   const weigh = weighted(wanted, inputs);
   const terms = Object.entries(outcomes).map(([name, { loss }]) => weigh(name as ObjectiveName, loss));
-  const total = tf.addN(terms) as Scalar;
+  const total = terms.reduce((sum, term) => tf.add(sum, term) as Scalar);
   outputs.loss = total;
   for (const [name, { loss, accuracy }] of Object.entries(outcomes)) {
     outputs[name] = loss;
