@@ -146,7 +146,11 @@ export class RunningGraph {
   run(inputs: Readonly<Record<Output, Values>>, outputs: readonly Output[]): Values[] {
     const native = binding();
     const ids = Object.values(inputs).map(({ shape: size, values }) =>
-      native.createTensor([...size], values instanceof Int32Array ? native.TF_INT32 : native.TF_FLOAT, values),
+      native.createTensor(
+        [...size],
+        values instanceof Int32Array ? native.TF_INT32 : native.TF_FLOAT,
+        unshared(values),
+      ),
     );
     try {
       const results = native.runSavedModel(
@@ -171,6 +175,18 @@ export class RunningGraph {
   dispose(): void {
     binding().deleteSavedModel(this.id);
   }
+}
+
+/**
+ * A copy that TensorFlow copies once more. It shares the memory of an array that begins at a multiple of 64 bytes; where a variable then
+ * keeps it, one of TensorFlow's threads gives it back to V8, whose lists are not made for that and break now and then. Buffers begin
+ * at multiples of 16 bytes at least, so that four bytes further is never at one of 64.
+ */
+function unshared<Numbers extends Float32Array | Int32Array>(values: Numbers): Numbers {
+  const numbers = values.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => Numbers;
+  const copy = new numbers(new ArrayBuffer(values.byteLength + 4), 4, values.length);
+  copy.set(values);
+  return copy;
 }
 
 const port = (output: Output) => (output.includes(':') ? output : `${output}:0`);

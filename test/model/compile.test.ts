@@ -89,6 +89,22 @@ test('a step of hundreds of megabytes gives the same bits each time', () => {
   }
 });
 
+test('variables share no memory with the arrays they were loaded from', () => {
+  const running = make({ compiled: true, dropout: 0 });
+  losses(running, 1);
+  const [name, values] = [...running.values()].find(([, array]) => array.length === 16) as [string, Float32Array];
+  const buffer = new ArrayBuffer(1024);
+  // TensorFlow would take what begins at a multiple of 64 bytes as it is.
+  for (let offset = 0; offset < 64; offset += 4) {
+    const array = new Float32Array(buffer, offset, values.length);
+    array.set(values);
+    running.load(new Map([[name, array]]));
+    array.fill(7);
+    assert.deepEqual(running.values().get(name), values, `${offset}`);
+  }
+  running.dispose();
+});
+
 test('hard negatives are chosen in the compiled step as op by op', () => {
   const shape = { pairs: examples.length, pieces: config.maxPieces, regions: config.maxRegions };
   const hard = (step: number) => ({
