@@ -1,11 +1,12 @@
 /**
- * Runs a routine once op by op and writes down what TensorFlow was asked to do, at the boundary of tfjs's native addon.
+ * Runs a routine once and writes down what TensorFlow was asked to do, at the boundary of tfjs's native addon. Nothing is computed: what
+ * an op gives is a number that stands for a tensor of its shape.
  */
 import { type NativeBackend, nativeBackend, type Tensor, tf, type Variable } from './backend.ts';
 import type { Arrays } from './batch.ts';
 import { type Attribute, shape as shapeOf } from './graph.ts';
+import { type Form, inferred, tried } from './infer.ts';
 import type { ProgramOptions, Routine } from './routine.ts';
-import { unfilled } from './unfilled.ts';
 
 /** One call of TensorFlow, as it was made. */
 export interface Call {
@@ -40,32 +41,42 @@ export interface Recording {
   readonly gradients: ReadonlyMap<string, number>;
 }
 
+/** Numbers from here on stand for tensors that do not exist; the addon counts its own from 0. */
+const firstMadeUp = 1e9;
+
 /** How many elements a tensor of this shape has. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
-/** Runs a routine once, on zeros for variables, and writes down what TensorFlow was asked to do. */
+/** Calls a routine once. Values that it read would be those of this one call, or zeros. */
 export function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Recording {
   const backend = nativeBackend() as NativeBackend;
   const real = backend.binding;
   const calls: Call[] = [];
-  const types = new Map<number, number>();
-  const shapes = new Map<number, readonly number[]>();
+  const forms = new Map<number, Form>();
+  const formOf = (id: number) => forms.get(id) as Form;
   const constants = new Map<number, Constant>();
   const noting = Object.fromEntries(
     Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof typeof real]]),
   ) as unknown as Mutable<NativeBackend['binding']>;
+  let next = firstMadeUp;
   noting.executeOp = (op, attributes, ids, count) => {
-    const outputs = unfilled(real, op, attributes, ids, shapes) ?? real.executeOp(op, attributes, ids, count);
-    for (const { id, dtype, shape } of outputs) {
-      types.set(id, dtype);
-      shapes.set(id, shape);
-    }
+    const made =
+      inferred(real, op, attributes, ids.map(formOf)) ??
+      tried(
+        real,
+        op,
+        attributes,
+        ids.map((id) => (id < firstMadeUp ? id : formOf(id))),
+        count,
+      );
+    const outputs = made.map(({ shape, dtype }) => ({ id: next++, shape: [...shape], dtype }));
+    for (const output of outputs) forms.set(output.id, output);
     // The one op that tfjs-node leaves TensorFlow to find the types of.
     if (op === 'ExpandDims') {
       const kind = real.TF_ATTR_TYPE;
-      const T = types.get(ids[0] as number) ?? real.TF_FLOAT;
+      const T = formOf(ids[0] as number).dtype;
       attributes = [
         { name: 'T', type: kind, value: T },
         { name: 'Tdim', type: kind, value: real.TF_INT32 },
@@ -82,10 +93,18 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
   };
   noting.createTensor = (shape, dtype, values) => {
     const id = real.createTensor(shape, dtype, values);
-    types.set(id, dtype);
-    shapes.set(id, [...shape]);
+    forms.set(id, { shape: [...shape], dtype });
     constants.set(id, { shape: [...shape], dtype, bytes: bytesOf(values, dtype, real) });
     return id;
+  };
+  noting.deleteTensor = (id) => {
+    if (id < firstMadeUp) real.deleteTensor(id);
+  };
+  // tfjs looks whether indexes are in range: zeros are.
+  noting.tensorDataSync = (id) => {
+    if (id < firstMadeUp) return real.tensorDataSync(id);
+    const { shape, dtype } = formOf(id);
+    return dtype === real.TF_INT32 ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
   };
   const idOf = (tensor: Tensor) => backend.getInputTensorIds([tensor])[0] as number;
   tf.engine().startScope('record');
@@ -106,8 +125,12 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
       ]),
     );
     const variableIds = new Map([...variables].map(([name, variable]) => [name, idOf(variable)]));
-    for (const { id, shape } of inputIds.values()) shapes.set(id, shape);
-    for (const { name, shape } of options.parameters) shapes.set(variableIds.get(name) as number, shape);
+    for (const { id, shape, whole } of inputIds.values()) {
+      forms.set(id, { shape, dtype: whole ? real.TF_INT32 : real.TF_FLOAT });
+    }
+    for (const { name, shape } of options.parameters) {
+      forms.set(variableIds.get(name) as number, { shape, dtype: real.TF_FLOAT });
+    }
     backend.binding = noting;
     const { outputs, gradients = new Map<string, Tensor>() } = routine(
       Object.fromEntries(tensors),
@@ -123,9 +146,9 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
       gradients: new Map([...gradients].map(([name, tensor]) => [name, idOf(tensor)])),
     };
   } finally {
-    backend.binding = real;
     for (const variable of variables.values()) variable.dispose();
     tf.engine().endScope();
+    backend.binding = real;
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type NativeBackend, nativeBackend } from '../../model/backend.ts';
-import { unfilled } from '../../model/unfilled.ts';
+import { inferred, tried } from '../../model/infer.ts';
 
 const { binding } = nativeBackend() as NativeBackend;
 const { TF_ATTR_TYPE: kind, TF_ATTR_BOOL: flag, TF_FLOAT: float, TF_INT32: integer } = binding;
@@ -31,17 +31,23 @@ for (const [op, attributes, ...inputs] of cases) {
     const ids = inputs.map((shape) =>
       binding.createTensor(shape, float, new Float32Array(shape.reduce((product, length) => product * length, 1))),
     );
-    const shapes = new Map(ids.map((id, index) => [id, inputs[index] as number[]]));
+    const forms = inputs.map((shape) => ({ shape, dtype: float }));
     const [wanted] = binding.executeOp(op, attributes, ids, 1);
-    const [got] = unfilled(binding, op, attributes, ids, shapes) ?? [];
-    assert.deepEqual([got?.shape, got?.dtype], [wanted?.shape, wanted?.dtype]);
-    for (const id of [...ids, wanted?.id, got?.id]) binding.deleteTensor(id as number);
+    const form = [{ shape: wanted?.shape, dtype: wanted?.dtype }];
+    assert.deepEqual(inferred(binding, op, attributes, forms), form);
+    assert.deepEqual(tried(binding, op, attributes, forms, 1), form);
+    for (const id of [...ids, wanted?.id]) binding.deleteTensor(id as number);
   });
 }
 
-test('an op without a rule, or of a tensor from elsewhere, is to be run', () => {
-  const id = binding.createTensor([2], float, Float32Array.of(1, 2));
-  assert.equal(unfilled(binding, 'Cumsum', [T], [id], new Map([[id, [2]]])), undefined);
-  assert.equal(unfilled(binding, 'Exp', [T], [id], new Map()), undefined);
-  binding.deleteTensor(id);
+test('an op without a rule is run on stand-ins, indexes being zero', () => {
+  const rows = { shape: [5], dtype: integer };
+  const kinds = { Tparams: float, Tindices: integer, Taxis: integer };
+  const attributes = Object.entries(kinds).map(([name, value]) => ({ name, type: kind, value }));
+  attributes.push({ name: 'batch_dims', type: binding.TF_ATTR_INT, value: 0 });
+  const axis = binding.createTensor([], integer, Int32Array.of(0));
+  const inputs = [{ shape: [1, 3], dtype: float }, rows, axis];
+  assert.equal(inferred(binding, 'GatherV2', attributes, []), undefined);
+  assert.deepEqual(tried(binding, 'GatherV2', attributes, inputs, 1), [{ shape: [5, 3], dtype: float }]);
+  binding.deleteTensor(axis);
 });
