@@ -1,6 +1,6 @@
 /**
  * Runs routines as TensorFlow graphs. tfjs on the native addon calls TensorFlow once per op, thousands of times a training
- * step; here a routine runs that way once per shape of its inputs, while every call at the addon's boundary is written down,
+ * step; here a routine is called once per shape of its inputs to write down what it would ask of the addon (see record.ts),
  * and the notes become nodes of one graph: forward, backward and the optimiser's update of the variables, in one call.
  * All routines and shapes share one graph, because two graphs cannot share variables; a new shape rebuilds it and carries
  * the variables over.
@@ -10,7 +10,7 @@ import { inFull, inHalf } from './bfloat16.ts';
 import { fuse } from './fuse.ts';
 import { bool, dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
-import { type Recording, record, sizeOf } from './record.ts';
+import { fromOutside, type Recording, record, sizeOf } from './record.ts';
 import { type Program, type ProgramOptions, type Values, variableShapes } from './routine.ts';
 
 export class CompiledProgram implements Program {
@@ -165,7 +165,7 @@ function addRoutine(
     const known = node.get(id);
     if (known) return known;
     const constant = constants.get(id);
-    if (!constant) throw new Error('A routine uses a tensor from outside itself, which is neither input nor variable.');
+    if (!constant) throw new Error(fromOutside);
     const { shape, dtype, bytes } = constant;
     const tensor = { dtype, tensorShape: { dim: shape.map((length) => ({ size: length })) }, tensorContent: bytes };
     const name = graph.add(`${prefix}/c${id}`, 'Const', [], { dtype: { type: dtype }, value: { tensor } });

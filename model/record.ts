@@ -44,6 +44,9 @@ export interface Recording {
 /** Numbers from here on stand for tensors that do not exist; the addon counts its own from 0. */
 const firstMadeUp = 1e9;
 
+export const fromOutside =
+  'A routine uses a tensor from outside itself, which is neither input nor variable: make it within.';
+
 /** How many elements a tensor of this shape has. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
@@ -55,7 +58,11 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
   const real = backend.binding;
   const calls: Call[] = [];
   const forms = new Map<number, Form>();
-  const formOf = (id: number) => forms.get(id) as Form;
+  const formOf = (id: number): Form => {
+    const form = forms.get(id);
+    if (!form) throw new Error(fromOutside);
+    return form;
+  };
   const constants = new Map<number, Constant>();
   const noting = Object.fromEntries(
     Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof typeof real]]),

@@ -105,6 +105,16 @@ test('variables share no memory with the arrays they were loaded from', () => {
   running.dispose();
 });
 
+test('a tensor from outside a routine is refused, in an op and as an output', () => {
+  const outside = tf.add(tf.tensor1d([1, 2]), 1);
+  for (const use of [() => tf.add(outside, 1), () => tf.cumsum(outside), () => outside]) {
+    const routines = { leaky: () => ({ outputs: { outside: use() } }) };
+    const running = program({ parameters, routines });
+    assert.throws(() => running.run('leaky', {}), /a tensor from outside itself/);
+  }
+  outside.dispose();
+});
+
 test('hard negatives are chosen in the compiled step as op by op', () => {
   const shape = { pairs: examples.length, pieces: config.maxPieces, regions: config.maxRegions };
   const hard = (step: number) => ({
