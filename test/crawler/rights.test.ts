@@ -146,7 +146,7 @@ test('a crawl keeps the evidence and takes no byte of a refused image', async (t
         const timer = setTimeout(() => {
           bodies += 1;
           res.end('body');
-        }, 200);
+        }, 10_000);
         res.on('close', () => clearTimeout(timer));
       },
       '/tdm/i.jpg': await picture(1),
