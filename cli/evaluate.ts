@@ -35,12 +35,11 @@ export async function evaluate({
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: leftOut.add, signal };
   const examples = await firstImages(readExamples(reading), settings.images);
   const progress = startProgress('Scoring pairs');
-  const name = `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}`;
-  mkdirSync(join(dir, 'evaluation'), { recursive: true });
-  const logFile = join(dir, 'evaluation', `${name}.scores`);
+  const folder = join(dir, 'evaluation');
+  mkdirSync(folder, { recursive: true });
   try {
     const result = await evaluateRetrieval(
-      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision, logFile },
+      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision, logFolder: folder },
       {
         signal,
         onProgress: ({ done, total, pairsPerSecond }) =>
@@ -49,7 +48,7 @@ export async function evaluate({
     );
     progress.stop();
     for (const line of leftOut.lines()) console.error(line);
-    const file = join(dir, 'evaluation', `${name}.json`);
+    const file = join(folder, `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
     const json = JSON.stringify({ split, ...result, published: publishedRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);
     console.log(options.json === true ? json : `${resultTable(result)}\n${file}`);

@@ -25,8 +25,8 @@ export interface EvaluateOptions extends ScorerOptions {
   readonly folds?: number;
   readonly method?: Method['method'];
   readonly candidates?: number;
-  /** Keeps ITM's scores as they are made: the same evaluation goes on from there after a stop. It is removed at the end. */
-  readonly logFile?: string;
+  /** Where ITM's scores are kept as they are made (`*.scores`), until the end: the same evaluation goes on from there after a stop. */
+  readonly logFolder?: string;
 }
 
 export interface Recalls {
@@ -88,8 +88,8 @@ export async function evaluateRetrieval(
   const left = sets.map((set) => mostPairs(set, wanted));
   const places = sets.map(({ images, texts }) => images.length * texts.length);
   const size = places.reduce((sum, count) => sum + count, 0);
-  const { logFile } = options;
-  const log = logFile ? openScoreLog(logFile, keyOf(checkpoint, sets, options), size) : passingLog(size);
+  const { logFolder } = options;
+  const log = logFolder ? openScoreLog(logFolder, keyOf(checkpoint, sets, options), size) : passingLog(size);
   const score = scorer(checkpoint, options);
   const started = performance.now();
   let done = 0;

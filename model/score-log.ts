@@ -3,7 +3,9 @@
  * was scored come records of 8 bytes, little-endian: the pair's place + 1 (uint32, so that zeros left by a lost write are none) and its
  * score (float32).
  */
+import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 
 const recordBytes = 8;
 
@@ -28,8 +30,9 @@ export function passingLog(places: number): ScoreLog {
   return { known, add, close() {}, remove() {} };
 }
 
-/** Opens a log of so many places. One of something else, by its `key` (a single line), is begun anew. */
-export function openScoreLog(file: string, key: string, places: number): ScoreLog {
+/** Opens the log of what `key` (a single line) names, in a folder, for so many places. Logs of different keys are different files. */
+export function openScoreLog(folder: string, key: string, places: number): ScoreLog {
+  const file = join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}.scores`);
   const header = Buffer.from(`${key}\n`);
   const { known, add } = passingLog(places);
   const descriptor = openSync(file, existsSync(file) ? 'r+' : 'w+');

@@ -1,7 +1,7 @@
 /** Scores of every image with every text, by one of three methods. */
 import { itcSize } from './parameters.ts';
 import type { Regions } from './regions/region.ts';
-import type { PairIndex, Scorer } from './score.ts';
+import { fewRows, type PairIndex, type Scorer } from './score.ts';
 
 /** Images and texts to be found by each other; `owner` says for each text which image it describes. */
 export interface RetrievalSet {
@@ -66,10 +66,9 @@ async function matchAll(set: RetrievalSet, match: Match): Promise<Float32Array> 
   const table = new Float32Array(images.length * texts.length);
   // Texts of similar length together, and blocks that share images and texts, so that little is padded or embedded twice.
   const byLength = texts.map((_, index) => index).sort((a, b) => (texts[a]?.length ?? 0) - (texts[b]?.length ?? 0));
-  const block = 16;
   let left = texts.length * images.length;
-  for (let text = 0; text < texts.length; text += block) {
-    const some = byLength.slice(text, text + block);
+  for (let text = 0; text < texts.length; text += fewRows) {
+    const some = byLength.slice(text, text + fewRows);
     left -= some.length * images.length;
     const pairs = images.flatMap((_, image) => some.map((one) => [image, one] as const));
     await fill(table, set, match, pairs, left);

@@ -19,6 +19,12 @@ export interface ScorerOptions {
   readonly batchPairs?: number;
 }
 
+/**
+ * Images or texts of a batch that are no more than these are padded to so many, more of them to as many as pairs: each other number would
+ * make all graphs anew. Scoring all pairs takes blocks of so many texts.
+ */
+export const fewRows = 16;
+
 /** A pair by the indexes of its image and text. */
 export type PairIndex = readonly [image: number, text: number];
 
@@ -60,8 +66,7 @@ export function scorer(
     const order = new Map<number, number>();
     for (const index of indexes) if (!order.has(index)) order.set(index, order.size);
     const rows = [...order.keys()];
-    // Powers of two keep the number of shapes small.
-    const size = Math.min(batchPairs, 2 ** Math.ceil(Math.log2(rows.length)));
+    const size = rows.length > fewRows ? batchPairs : Math.min(fewRows, batchPairs);
     return { rows: [...rows, ...new Array<number>(size - rows.length).fill(rows[0] as number)], order };
   };
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,16 +9,18 @@ const root = mkdtempSync(join(tmpdir(), 'lait-scores-'));
 after(() => rmSync(root, { recursive: true }));
 
 function written(name: string): string {
-  const file = join(root, name);
-  const log = openScoreLog(file, 'a', 5);
+  const folder = mkdtempSync(join(root, name));
+  const log = openScoreLog(folder, 'a', 5);
   log.add([3, 0], Float32Array.of(0.25, -1));
   log.add([4], Float32Array.of(7));
   log.close();
-  return file;
+  return folder;
 }
 
-const known = (file: string, key: string): number[] => {
-  const log = openScoreLog(file, key, 5);
+const fileOf = (folder: string): string => join(folder, readdirSync(folder)[0] as string);
+
+const known = (folder: string, key: string): number[] => {
+  const log = openScoreLog(folder, key, 5);
   log.close();
   return [...log.known];
 };
@@ -27,12 +29,12 @@ const all = [-1, Number.NaN, Number.NaN, 0.25, 7];
 const none = new Array<number>(5).fill(Number.NaN);
 
 test('scores are known again, and more can be added', () => {
-  const file = written('again');
-  assert.deepEqual(known(file, 'a'), all);
-  const log = openScoreLog(file, 'a', 5);
+  const folder = written('again');
+  assert.deepEqual(known(folder, 'a'), all);
+  const log = openScoreLog(folder, 'a', 5);
   log.add([1], Float32Array.of(9));
   log.close();
-  assert.deepEqual(known(file, 'a'), all.with(1, 9));
+  assert.deepEqual(known(folder, 'a'), all.with(1, 9));
 });
 
 for (const [damage, harm, expected] of [
@@ -43,24 +45,24 @@ for (const [damage, harm, expected] of [
   ['an empty file', (file: string) => truncateSync(file, 0), none],
 ] as const) {
   test(`${damage} costs no other score`, () => {
-    const file = written(damage);
-    harm(file);
-    assert.deepEqual(known(file, 'a'), expected);
-    const log = openScoreLog(file, 'a', 5);
+    const folder = written(damage);
+    harm(fileOf(folder));
+    assert.deepEqual(known(folder, 'a'), expected);
+    const log = openScoreLog(folder, 'a', 5);
     log.add([2], Float32Array.of(5));
     log.close();
-    assert.deepEqual(known(file, 'a'), expected.with(2, 5));
+    assert.deepEqual(known(folder, 'a'), expected.with(2, 5));
   });
 }
 
-test('scores of something else are not taken', () => {
-  const file = written('other');
-  assert.deepEqual(known(file, 'b'), none);
-  assert.equal(readFileSync(file, 'utf8'), 'b\n');
+test('scores of something else are not taken, and stay', () => {
+  const folder = written('other');
+  assert.deepEqual(known(folder, 'b'), none);
+  assert.deepEqual(known(folder, 'a'), all);
 });
 
 test('a log that is done with leaves no file', () => {
-  const file = written('done');
-  openScoreLog(file, 'a', 5).remove();
-  assert.equal(existsSync(file), false);
+  const folder = written('done');
+  openScoreLog(folder, 'a', 5).remove();
+  assert.deepEqual(readdirSync(folder), []);
 });
