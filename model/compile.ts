@@ -10,7 +10,7 @@ import { inFull, inHalf } from './bfloat16.ts';
 import { fuse } from './fuse.ts';
 import { bool, dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
-import { fromOutside, type Recording, record, sizeOf } from './record.ts';
+import { type Constant, type Recording, record, sizeOf } from './record.ts';
 import { type Program, type ProgramOptions, type Values, variableShapes } from './routine.ts';
 
 export class CompiledProgram implements Program {
@@ -164,9 +164,7 @@ function addRoutine(
   const nodeOf = (id: number): Output => {
     const known = node.get(id);
     if (known) return known;
-    const constant = constants.get(id);
-    if (!constant) throw new Error(fromOutside);
-    const { shape, dtype, bytes } = constant;
+    const { shape, dtype, bytes } = constants.get(id) as Constant;
     const tensor = { dtype, tensorShape: { dim: shape.map((length) => ({ size: length })) }, tensorContent: bytes };
     const name = graph.add(`${prefix}/c${id}`, 'Const', [], { dtype: { type: dtype }, value: { tensor } });
     node.set(id, name);

@@ -12,7 +12,7 @@ import type { Watch } from './progress.ts';
 import type { Regions } from './regions/region.ts';
 import { type ScorerOptions, scorer } from './score.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
-import { type Match, type Method, mostPairs, type RetrievalSet, scoreTable } from './score-table.ts';
+import { type Matching, type Method, mostPairs, type RetrievalSet, scoreTable } from './score-table.ts';
 
 export interface EvaluateOptions extends ScorerOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
@@ -87,9 +87,10 @@ export async function evaluateRetrieval(
   const wanted = { method, candidates };
   const left = sets.map((set) => mostPairs(set, wanted));
   const places = sets.map(({ images, texts }) => images.length * texts.length);
-  const size = places.reduce((sum, count) => sum + count, 0);
+  const size = method === 'itc' ? 0 : places.reduce((sum, count) => sum + count, 0);
   const { logFolder } = options;
-  const log = logFolder ? openScoreLog(logFolder, keyOf(checkpoint, sets, options), size) : passingLog(size);
+  const log =
+    logFolder && size > 0 ? openScoreLog(logFolder, keyOf(checkpoint, sets, options), size) : passingLog(size);
   const score = scorer(checkpoint, options);
   const started = performance.now();
   let done = 0;
@@ -101,19 +102,20 @@ export async function evaluateRetrieval(
     for (const [fold, set] of sets.entries()) {
       const { images, texts } = set;
       const first = firstPlace;
-      const match: Match = async (pairs, remaining) => {
-        const placeOf = ([image, text]: readonly [number, number]) => first + image * texts.length + text;
-        const fresh = pairs.filter((pair) => Number.isNaN(log.known[placeOf(pair)]));
-        if (fresh.length > 0) log.add(fresh.map(placeOf), score.match(images, texts, fresh));
+      const logits = log.known.subarray(first, first + (places[fold] as number));
+      const match: Matching['match'] = async (pairs, remaining) => {
+        const placeOf = ([image, text]: readonly [number, number]) => image * texts.length + text;
+        const fresh = pairs.filter((pair) => Number.isNaN(logits[placeOf(pair)]));
+        const added = fresh.map((pair) => first + placeOf(pair));
+        if (fresh.length > 0) log.add(added, score.match(images, texts, fresh));
         scored += fresh.length;
         done += pairs.length;
         left[fold] = remaining;
         onProgress?.({ done, total: done + left.reduce((sum, count) => sum + count, 0), pairsPerSecond: speed() });
         await setImmediate();
         signal?.throwIfAborted();
-        return Float32Array.from(pairs, (pair) => log.known[placeOf(pair)] as number);
       };
-      const table = await scoreTable(set, score, match, wanted);
+      const table = await scoreTable(set, score, { logits, match }, wanted);
       results.push({ found: recalls(table, set), chance: chanceRecalls(set) });
       firstPlace += places[fold] as number;
     }

@@ -18,7 +18,7 @@ export interface Call {
   readonly elements: number;
 }
 
-interface Constant {
+export interface Constant {
   readonly shape: readonly number[];
   readonly dtype: number;
   readonly bytes: Buffer;
@@ -44,9 +44,6 @@ export interface Recording {
 /** Numbers from here on stand for tensors that do not exist; the addon counts its own from 0. */
 const firstMadeUp = 1e9;
 
-export const fromOutside =
-  'A routine uses a tensor from outside itself, which is neither input nor variable: make it within.';
-
 /** How many elements a tensor of this shape has. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
@@ -60,7 +57,10 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
   const forms = new Map<number, Form>();
   const formOf = (id: number): Form => {
     const form = forms.get(id);
-    if (!form) throw new Error(fromOutside);
+    if (!form)
+      throw new Error(
+        'A routine uses a tensor from outside itself, which is neither input nor variable: make it within.',
+      );
     return form;
   };
   const constants = new Map<number, Constant>();
@@ -114,6 +114,11 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
     return dtype === real.TF_INT32 ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
   };
   const idOf = (tensor: Tensor) => backend.getInputTensorIds([tensor])[0] as number;
+  const resultOf = (tensor: Tensor) => {
+    const id = idOf(tensor);
+    formOf(id);
+    return id;
+  };
   tf.engine().startScope('record');
   const variables = new Map(
     options.parameters.map(({ name, shape }) => [name, tf.variable(tf.zeros([...shape]))] as const),
@@ -149,8 +154,8 @@ export function record(routine: Routine, inputs: Arrays, options: ProgramOptions
       constants,
       inputs: inputIds,
       variables: variableIds,
-      outputs: new Map(Object.entries(outputs).map(([name, tensor]) => [name, idOf(tensor)])),
-      gradients: new Map([...gradients].map(([name, tensor]) => [name, idOf(tensor)])),
+      outputs: new Map(Object.entries(outputs).map(([name, tensor]) => [name, resultOf(tensor)])),
+      gradients: new Map([...gradients].map(([name, tensor]) => [name, resultOf(tensor)])),
     };
   } finally {
     for (const variable of variables.values()) variable.dispose();

@@ -20,8 +20,12 @@ export interface Method {
   readonly candidates: number;
 }
 
-/** The matching logits of some pairs of a set, and how many pairs are to come after them. */
-export type Match = (pairs: readonly PairIndex[], left: number) => Promise<Float32Array>;
+/** Matching logits as far as they are known, [images × texts]. */
+export interface Matching {
+  readonly logits: Float32Array;
+  /** Makes those of some pairs known; `left` pairs are to come after them. */
+  match(pairs: readonly PairIndex[], left: number): Promise<void>;
+}
 
 /** The most pairs that ITM will be asked for. What ITC chooses for reranking is known only when it has. */
 export function mostPairs({ images, texts }: RetrievalSet, { method, candidates }: Method): number {
@@ -34,46 +38,42 @@ export function mostPairs({ images, texts }: RetrievalSet, { method, candidates 
 export async function scoreTable(
   set: RetrievalSet,
   score: Scorer,
-  match: Match,
-  method: Method,
+  matching: Matching,
+  { method, candidates }: Method,
 ): Promise<Float32Array> {
-  if (method.method === 'itm') return matchAll(set, match);
+  if (method === 'itm') return matchAll(set, matching);
   const similar = similarities(set, score);
-  return method.method === 'itc' ? similar : rerank(set, similar, match, score.similarityScale, method.candidates);
+  return method === 'itc' ? similar : rerank(set, similar, matching, score.similarityScale, candidates);
 }
 
 /** Pairs in one call of `match`. */
 const pairsAtOnce = 2048;
 
-async function fill(
-  table: Float32Array,
-  { texts }: RetrievalSet,
-  match: Match,
-  pairs: readonly PairIndex[],
-  later = 0,
-): Promise<void> {
+async function matchEach(matching: Matching, pairs: readonly PairIndex[], later = 0): Promise<void> {
   for (let from = 0; from < pairs.length; from += pairsAtOnce) {
     const chosen = pairs.slice(from, from + pairsAtOnce);
-    const logits = await match(chosen, pairs.length - from - chosen.length + later);
-    chosen.forEach(([image, text], index) => {
-      table[image * texts.length + text] = logits[index] as number;
-    });
+    await matching.match(chosen, pairs.length - from - chosen.length + later);
   }
 }
 
-async function matchAll(set: RetrievalSet, match: Match): Promise<Float32Array> {
+/** Texts of similar length together, so that little is padded. */
+const byLength =
+  ({ texts }: RetrievalSet) =>
+  (one: number, other: number): number =>
+    (texts[one]?.length ?? 0) - (texts[other]?.length ?? 0);
+
+async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32Array> {
   const { images, texts } = set;
-  const table = new Float32Array(images.length * texts.length);
-  // Texts of similar length together, and blocks that share images and texts, so that little is padded or embedded twice.
-  const byLength = texts.map((_, index) => index).sort((a, b) => (texts[a]?.length ?? 0) - (texts[b]?.length ?? 0));
+  const order = texts.map((_, index) => index).sort(byLength(set));
   let left = texts.length * images.length;
+  // Blocks that share images and texts, so that little is embedded twice.
   for (let text = 0; text < texts.length; text += fewRows) {
-    const some = byLength.slice(text, text + fewRows);
+    const some = order.slice(text, text + fewRows);
     left -= some.length * images.length;
     const pairs = images.flatMap((_, image) => some.map((one) => [image, one] as const));
-    await fill(table, set, match, pairs, left);
+    await matchEach(matching, pairs, left);
   }
-  return table;
+  return matching.logits;
 }
 
 /** Dot products of ITC's embeddings. */
@@ -94,7 +94,7 @@ function similarities({ images, texts }: RetrievalSet, score: Scorer): Float32Ar
 async function rerank(
   set: RetrievalSet,
   table: Float32Array,
-  match: Match,
+  matching: Matching,
   similarityScale: number,
   candidates: number,
 ): Promise<Float32Array> {
@@ -104,12 +104,12 @@ async function rerank(
   table.forEach((_, index) => {
     table[index] = (similar[index] as number) - belowAll;
   });
-  // Texts of similar length together, so that little is padded.
-  chosen.sort(([, one], [, other]) => (texts[one]?.length ?? 0) - (texts[other]?.length ?? 0) || one - other);
-  await fill(table, set, match, chosen);
+  const shorterFirst = byLength(set);
+  chosen.sort(([, one], [, other]) => shorterFirst(one, other) || one - other);
+  await matchEach(matching, chosen);
   for (const [image, text] of chosen) {
     const place = image * texts.length + text;
-    table[place] = (table[place] as number) + (similar[place] as number);
+    table[place] = (matching.logits[place] as number) + (similar[place] as number);
   }
   return table;
 }
