@@ -17,12 +17,12 @@ import {
   rmSync,
   statSync,
   truncateSync,
-  writevSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from './ledger.ts';
 import { blockBytes, endOfArchive, headerChecksum, paddingBytes, tarHeader } from './tar-header.ts';
 import { UserError } from './user-error.ts';
+import { writeAll } from './write-all.ts';
 
 /** Where an image lies: the segment's number and the offset of the first byte of the image in it. */
 export interface RawPlace {
@@ -198,19 +198,4 @@ function endOfWholeMembers(fd: number): number {
     end = next;
   }
   return end;
-}
-
-/** Writes all buffers at a position: the system may take fewer bytes than it was given. */
-function writeAll(fd: number, buffers: readonly Uint8Array[], position: number): void {
-  let rest = buffers.filter((buffer) => buffer.byteLength > 0);
-  let at = position;
-  while (rest.length > 0) {
-    let written = writevSync(fd, rest, at);
-    at += written;
-    while (rest.length > 0 && written >= rest[0]!.byteLength) {
-      written -= rest[0]!.byteLength;
-      rest = rest.slice(1);
-    }
-    if (written > 0) rest = [rest[0]!.subarray(written), ...rest.slice(1)];
-  }
 }

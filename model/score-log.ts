@@ -4,8 +4,9 @@
  * score (float32).
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAll } from '../dataset/write-all.ts';
 
 const recordBytes = 8;
 
@@ -38,7 +39,7 @@ export function openScoreLog(folder: string, key: string, places: number): Score
   const descriptor = openSync(file, existsSync(file) ? 'r+' : 'w+');
   let end = header.length;
   if (startsWith(descriptor, header)) end = readRecords(descriptor, header.length, known);
-  else writeSync(descriptor, header, 0, header.length, 0);
+  else writeAll(descriptor, [header], 0);
   ftruncateSync(descriptor, end);
   let open = true;
   const close = () => {
@@ -54,9 +55,7 @@ export function openScoreLog(folder: string, key: string, places: number): Score
         bytes.writeUInt32LE(place + 1, index * recordBytes);
         bytes.writeFloatLE(scores[index] as number, index * recordBytes + 4);
       });
-      let written = 0;
-      while (written < bytes.length)
-        written += writeSync(descriptor, bytes, written, bytes.length - written, end + written);
+      writeAll(descriptor, [bytes], end);
       fsyncSync(descriptor);
       end += bytes.length;
     },
