@@ -8,7 +8,7 @@ export async function retry({ corpusDir, options }: ToolContext): Promise<void> 
   const ledger = openLedger(corpusDir);
   try {
     const reasons = (options.reason as string[] | undefined) ?? [];
-    const { pages, images } = requeue({ corpusDir, reasons }, { ledger });
+    const { pages, images } = await requeue({ corpusDir, reasons }, { ledger });
     console.log(`Queued again: ${count(pages)} pages and ${count(images)} images; \`lait crawl\` fetches them.`);
   } finally {
     ledger.close();

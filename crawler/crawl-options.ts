@@ -4,6 +4,7 @@ import type { RawStore } from '../dataset/raw-store.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { isLoopbackHost, isPublicAddress } from './address-guard.ts';
 import type { CrawlProgress } from './crawl-summary.ts';
+import type { Frontier } from './frontier.ts';
 import type { Manners } from './politeness.ts';
 import { normaliseUrl, type Scope } from './url.ts';
 
@@ -49,9 +50,10 @@ export interface CrawlTools {
 }
 
 /** Without a contact nothing but this machine may be asked: hosts that earlier runs or lists queued are the operator's mistake. */
-export function checkQueue(hosts: Iterable<string>, { contact }: CrawlOptions): void {
+export function checkQueue(frontier: Frontier, { contact }: CrawlOptions): void {
   if (contact) return;
-  for (const host of hosts) if (!isLoopbackHost(host)) throw contactExpected(host);
+  const host = frontier.findQueuedHost((name) => !isLoopbackHost(name));
+  if (host !== null) throw contactExpected(host);
 }
 
 const contactExpected = (hostname: string): UserError =>

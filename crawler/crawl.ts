@@ -7,6 +7,7 @@
 import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
+import { withCleanup } from '../dataset/cleanup.ts';
 import { addressGuard } from './address-guard.ts';
 import { hasBrowser, openRenderer, type Renderer } from './browser.ts';
 import { openCommit } from './commit.ts';
@@ -84,42 +85,50 @@ export async function crawl(
 
   const startMs = performance.now();
   const startedAt = new Date();
-  const unlock = lockCorpus(corpusDir);
-  const frontier = Frontier.open(corpusDir);
-  const fetcher = openFetcher(guard, userAgent, {
-    connectionsPerOrigin: perHost === 1 ? 2 : concurrency,
-    firstByteMs: firstByteTimeoutMs,
-    wholeMs: timeoutMs,
-  });
-  const stop = new AbortController();
-  setMaxListeners(0, stop.signal);
-  const outcomes: Outcome[] = [];
-  const counts = newCounts();
-  const commit = openCommit({ ledger, raw, frontier });
-  const requests = new PQueue({ concurrency });
-  // Two for each core: the next one is at hand when a thread is done, whatever the main thread is doing. 10 % faster than one.
-  const decodes = new PQueue({ concurrency: 2 * availableParallelism() });
-  let inFlight = 0; // claimed and not committed
-  let firstOutcomeMs = 0;
-  let claimAtMs = 0;
-  let progressMs = 0;
-  let pagesStarted = 0;
-  let wake = (): void => {};
-  let crash: unknown;
+  return withCleanup(async (defer) => {
+    defer(lockCorpus(corpusDir));
+    const frontier = Frontier.open(corpusDir);
+    defer(() => frontier.close());
+    const fetcher = openFetcher(guard, userAgent, {
+      connectionsPerOrigin: perHost === 1 ? 2 : concurrency,
+      firstByteMs: firstByteTimeoutMs,
+      wholeMs: timeoutMs,
+    });
+    defer(() => fetcher.close());
+    const stop = new AbortController();
+    setMaxListeners(0, stop.signal);
+    const outcomes: Outcome[] = [];
+    const counts = newCounts();
+    const commit = openCommit({ ledger, raw, frontier });
+    const requests = new PQueue({ concurrency });
+    defer(async () => (await opening)?.close());
+    defer(() => requests.onIdle());
+    // Two for each core: the next one is at hand when a thread is done, whatever the main thread is doing. 10 % faster than one.
+    const decodes = new PQueue({ concurrency: 2 * availableParallelism() });
+    let inFlight = 0; // claimed and not committed
+    let firstOutcomeMs = 0;
+    let claimAtMs = 0;
+    let progressMs = 0;
+    let pagesStarted = 0;
+    let wake = (): void => {};
+    let crash: unknown;
 
-  const onSignal = (): void => {
-    stop.abort();
-    // A page that is being rendered must not hold up the end.
-    void opening?.then((open) => open?.close());
-    wake();
-  };
-  if (signal?.aborted) stop.abort();
-  signal?.addEventListener('abort', onSignal);
+    const onSignal = (): void => {
+      stop.abort();
+      // A page that is being rendered must not hold up the end.
+      void opening?.then((open) => open?.close());
+      wake();
+    };
+    if (signal?.aborted) stop.abort();
+    signal?.addEventListener('abort', onSignal);
+    defer(() => {
+      stop.abort();
+      signal?.removeEventListener('abort', onSignal);
+    });
 
-  try {
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
-    checkQueue(frontier.queuedHosts(), options);
+    checkQueue(frontier, options);
     const inScope = scopeOf(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
       signal: stop.signal,
@@ -232,15 +241,7 @@ export async function crawl(
     };
     logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds, ...summary });
     return summary;
-  } finally {
-    stop.abort();
-    signal?.removeEventListener('abort', onSignal);
-    await requests.onIdle();
-    await (await opening)?.close();
-    await fetcher.close();
-    frontier.close();
-    unlock();
-  }
+  });
 }
 
 /** When the next host is ready, in ms since 1970; infinite when none is queued or all are put off to the next run. */

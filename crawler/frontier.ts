@@ -259,9 +259,11 @@ export class Frontier {
     this.sql.setOrigin.run(origin, rules, untilMs);
   }
 
-  /** Names of the hosts that have URLs waiting. */
-  queuedHosts(): Iterable<string> {
-    return this.sql.queuedHosts.iterate() as Iterable<string>;
+  /** The first waiting host, in the order of their ids, for which `test` holds; null when there is none. */
+  findQueuedHost(test: (name: string) => boolean): string | null {
+    // The cursor is closed before anyone else can use the connection, which would be "busy" while it is open.
+    for (const name of this.sql.queuedHosts.iterate() as Iterable<string>) if (test(name)) return name;
+    return null;
   }
 
   /** URLs waiting, by summing over hosts that have any. */

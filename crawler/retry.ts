@@ -2,6 +2,7 @@
  * Queues again what failed for certain reasons, and nothing else (`lait retry --reason timeout-whole`); the next crawl
  * fetches it. What a site or its owner refused is never retried.
  */
+import { withCleanup } from '../dataset/cleanup.ts';
 import type { Ledger } from '../dataset/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
 import { Frontier } from './frontier.ts';
@@ -10,10 +11,10 @@ import { lockCorpus } from './run-lock.ts';
 const final = /^(?:rights-|robots$|taken-down|decoration-|private-address|trap-)/;
 
 /** Returns how many pages and images were queued. Throws a UserError for a reason that is never retried, or that nothing has. */
-export function retry(
+export async function retry(
   { corpusDir, reasons }: { readonly corpusDir: string; readonly reasons: readonly string[] },
   { ledger }: { readonly ledger: Ledger },
-): { readonly pages: number; readonly images: number } {
+): Promise<{ readonly pages: number; readonly images: number }> {
   for (const reason of reasons) {
     if (final.test(reason)) {
       throw expected('a reason of failure', 'reason', reason, 'refusals are kept; choose what went wrong on the way');
@@ -38,9 +39,10 @@ export function retry(
       `choose among: ${choices || 'none, nothing failed'}`,
     );
   }
-  const unlock = lockCorpus(corpusDir);
-  const frontier = Frontier.open(corpusDir);
-  try {
+  return withCleanup((defer) => {
+    defer(lockCorpus(corpusDir));
+    const frontier = Frontier.open(corpusDir);
+    defer(() => frontier.close());
     const urls = (table: 'pages' | 'images'): string[] =>
       ledger.db
         .prepare(`SELECT url FROM ${table} WHERE reason IN (SELECT value FROM json_each(?))`)
@@ -53,8 +55,5 @@ export function retry(
         images: urls('images').filter((url) => frontier.requeue(url, 'image')).length,
       };
     });
-  } finally {
-    frontier.close();
-    unlock();
-  }
+  });
 }

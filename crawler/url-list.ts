@@ -9,6 +9,7 @@ import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { withCleanup } from '../dataset/cleanup.ts';
 import type { Ledger } from '../dataset/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
 import { makeDurable } from './commit.ts';
@@ -51,25 +52,26 @@ export async function importUrlList(
 ): Promise<UrlListSummary> {
   if (!existsSync(file)) throw expected('a file', 'urls', file, 'give a txt, csv, tsv, jsonl or parquet list');
   const rows = readRows(file, urlColumn, captionColumn);
-  const unlock = lockCorpus(corpusDir);
-  const frontier = Frontier.open(corpusDir);
-  makeDurable(ledger);
-  // Pairs belong to a page: the list stands for it.
-  const page = { url: `list:${basename(file)}`, status: 'fetched', title: basename(file) } as const;
-  let count = 0;
-  let unusable = 0;
-  let queued = 0;
-  let batch: { url: string; text: string }[] = [];
-  const flush = (): void => {
-    const images = batch.map(({ url, text }) => ({ url, texts: [{ source: 'list' as const, text }] }));
-    ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, images);
-    queued += frontier.atomically(() =>
-      frontier.add(batch.map(({ url }) => ({ url, kind: 'image', depth: 0, priority: priority.image }))),
-    );
-    batch = [];
-    onProgress?.(count);
-  };
-  try {
+  return withCleanup(async (defer) => {
+    defer(lockCorpus(corpusDir));
+    const frontier = Frontier.open(corpusDir);
+    defer(() => frontier.close());
+    makeDurable(ledger);
+    // Pairs belong to a page: the list stands for it.
+    const page = { url: `list:${basename(file)}`, status: 'fetched', title: basename(file) } as const;
+    let count = 0;
+    let unusable = 0;
+    let queued = 0;
+    let batch: { url: string; text: string }[] = [];
+    const flush = (): void => {
+      const images = batch.map(({ url, text }) => ({ url, texts: [{ source: 'list' as const, text }] }));
+      ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, images);
+      queued += frontier.atomically(() =>
+        frontier.add(batch.map(({ url }) => ({ url, kind: 'image', depth: 0, priority: priority.image }))),
+      );
+      batch = [];
+      onProgress?.(count);
+    };
     for await (const row of rows) {
       if (signal?.aborted) break;
       if (count === 0 && !(urlColumn in row)) {
@@ -89,10 +91,7 @@ export async function importUrlList(
     }
     flush();
     return { rows: count, unusable, queued };
-  } finally {
-    frontier.close();
-    unlock();
-  }
+  });
 }
 
 /** The form is known by the name, before the file is opened. */

@@ -5,6 +5,7 @@
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { WARCParser } from 'warcio';
+import { withCleanup } from '../dataset/cleanup.ts';
 import type { FoundImage, Ledger, PageRecord } from '../dataset/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
 import { addressGuard } from './address-guard.ts';
@@ -62,28 +63,29 @@ export async function importWarc(
         ...(maxBytes === undefined ? {} : { maxBytes }),
       })
     : fileBytes(source);
-  const unlock = lockCorpus(corpusDir);
-  const frontier = Frontier.open(corpusDir);
-  makeDurable(ledger);
-  const counts = { records: 0, pages: 0, refused: 0, images: 0 };
-  let batch: ArchivedPage[] = [];
-  const flush = (): void => {
-    ledger.db.transaction(() => {
-      for (const { page, found } of batch) ledger.recordPage(page, found);
-    })();
-    frontier.atomically(() => {
-      const found = batch.flatMap((one) => one.found);
-      frontier.add(found.map(({ url }) => ({ url, kind: 'image', depth: 1, priority: priority.image })));
-    });
-    for (const { page, found } of batch) {
-      counts.pages += 1;
-      counts.refused += page.status === 'refused' ? 1 : 0;
-      counts.images += found.length;
-    }
-    batch = [];
-    onProgress?.({ ...counts });
-  };
-  try {
+  return withCleanup(async (defer) => {
+    defer(lockCorpus(corpusDir));
+    const frontier = Frontier.open(corpusDir);
+    defer(() => frontier.close());
+    makeDurable(ledger);
+    const counts = { records: 0, pages: 0, refused: 0, images: 0 };
+    let batch: ArchivedPage[] = [];
+    const flush = (): void => {
+      ledger.db.transaction(() => {
+        for (const { page, found } of batch) ledger.recordPage(page, found);
+      })();
+      frontier.atomically(() => {
+        const found = batch.flatMap((one) => one.found);
+        frontier.add(found.map(({ url }) => ({ url, kind: 'image', depth: 1, priority: priority.image })));
+      });
+      for (const { page, found } of batch) {
+        counts.pages += 1;
+        counts.refused += page.status === 'refused' ? 1 : 0;
+        counts.images += found.length;
+      }
+      batch = [];
+      onProgress?.({ ...counts });
+    };
     try {
       for await (const record of WARCParser.iterRecords(bytes)) {
         if (signal?.aborted) break;
@@ -100,10 +102,7 @@ export async function importWarc(
       throw expected('a WARC archive', 'warc', source, 'it has no record; give one as web archives write them');
     }
     return { ...counts };
-  } finally {
-    frontier.close();
-    unlock();
-  }
+  });
 }
 
 function fileBytes(file: string): AsyncIterable<Uint8Array> {

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CardOptions } from './card.ts';
+import { withCleanup } from './cleanup.ts';
 import { type EncodeOptions, encodeSettings } from './encode.ts';
 import { planHash, planItems, planShards } from './export-plan.ts';
 import { finishExport } from './finish-export.ts';
@@ -83,9 +84,11 @@ export async function exportShards(
   if (!existsSync(join(corpusDir, 'ledger.db'))) {
     throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'run lait crawl first');
   }
-  const ledger = Ledger.open(corpusDir);
-  const raw = openRawStore(corpusDir);
-  try {
+  return withCleanup(async (defer) => {
+    const ledger = Ledger.open(corpusDir);
+    defer(() => ledger.close());
+    const raw = openRawStore(corpusDir);
+    defer(() => raw.close());
     ledger.db.exec('BEGIN'); // one view of the ledger for the whole export, whatever is written meanwhile
     const recipe = currentRecipe(ledger);
     if (recipe === null || !recipe.finished) {
@@ -146,10 +149,7 @@ export async function exportShards(
       card,
     });
     return summary(outDir, done, shardsWritten);
-  } finally {
-    raw.close();
-    ledger.close();
-  }
+  });
 }
 
 const subsetHash = (subset: ReadonlySet<string>) =>

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { withCleanup } from './cleanup.ts';
 import { type EncodeOptions, encodeSettings } from './encode.ts';
 import { planHash, planItems, planShards } from './export-plan.ts';
 import { type ExportConfiguration, finishExport } from './finish-export.ts';
@@ -119,11 +120,14 @@ async function mend(
   const encode = encodeSettings(settings);
   const shardOf = (path: string) => /^((?:train|validation)\/\d+)[./_]/.exec(path)?.[1];
   const wanted = new Set(broken.flatMap((path) => shardOf(path) ?? []));
-  const ledger = Ledger.open(corpusDir);
-  const raw = openRawStore(corpusDir);
-  const workshop = mkdtempSync(join(shardsDir, '.repair-'));
-  const remade = new Map<string, boolean>();
-  try {
+  await withCleanup(async (defer) => {
+    const ledger = Ledger.open(corpusDir);
+    defer(() => ledger.close());
+    const raw = openRawStore(corpusDir);
+    defer(() => raw.close());
+    const workshop = mkdtempSync(join(shardsDir, '.repair-'));
+    defer(() => rmSync(workshop, { recursive: true, force: true }));
+    const remade = new Map<string, boolean>();
     // A subset is known by its hash alone: then the plan cannot be made again.
     const plans =
       settings.subset === null ? planShards(ledger, { samplesPerShard, maxShardBytes, validationFraction }) : [];
@@ -154,11 +158,7 @@ async function mend(
     if (isWhole && broken.some((path) => shardOf(path) === undefined && manifest.files[path] !== undefined)) {
       finishExport(ledger, shardsDir, finishedShards(shardsDir, splits), manifest.configuration as ExportConfiguration);
     }
-  } finally {
-    rmSync(workshop, { recursive: true, force: true });
-    raw.close();
-    ledger.close();
-  }
+  });
   for (const path of broken) {
     if (outcome.has(path)) continue;
     const digest = manifest.files[path];

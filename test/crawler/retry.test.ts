@@ -28,11 +28,11 @@ test('retry queues what failed for one reason, and only that', async (t) => {
   assert.deepEqual(corpus.images(), { '/a.jpg': 'http-404', '/b.jpg': 'not-an-image', '/no/c.jpg': 'robots' });
   routes['/a.jpg'] = await picture(1);
   routes['/b.jpg'] = await picture(2);
-  assert.deepEqual(retry({ corpusDir: corpus.dir, reasons: ['http-404'] }, corpus), { pages: 0, images: 1 });
+  assert.deepEqual(await retry({ corpusDir: corpus.dir, reasons: ['http-404'] }, corpus), { pages: 0, images: 1 });
   await crawl({ ...options, seeds: [] }, corpus);
   assert.deepEqual(corpus.images(), { '/a.jpg': 'success', '/b.jpg': 'not-an-image', '/no/c.jpg': 'robots' });
   for (const reason of ['robots', 'http-418']) {
-    assert.throws(() => retry({ corpusDir: corpus.dir, reasons: [reason] }, corpus), UserError);
+    await assert.rejects(retry({ corpusDir: corpus.dir, reasons: [reason] }, corpus), UserError);
   }
 });
 
@@ -64,9 +64,9 @@ test('a refused image is one row and is asked for once, whatever is tried again'
   await crawl(options, corpus);
   assert.deepEqual(corpus.images(), rows);
   for (const reason of ['rights-noai', 'rights-noindex', 'robots']) {
-    assert.throws(() => retry({ corpusDir: corpus.dir, reasons: [reason] }, corpus), /refusals are kept/);
+    await assert.rejects(retry({ corpusDir: corpus.dir, reasons: [reason] }, corpus), /refusals are kept/);
   }
-  assert.deepEqual(retry({ corpusDir: corpus.dir, reasons: ['http-404'] }, corpus), { pages: 0, images: 1 });
+  assert.deepEqual(await retry({ corpusDir: corpus.dir, reasons: ['http-404'] }, corpus), { pages: 0, images: 1 });
   await crawl({ ...options, recrawl: 'all' }, corpus);
   assert.deepEqual(corpus.images(), rows);
   assert.deepEqual(
