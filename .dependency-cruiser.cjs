@@ -26,9 +26,9 @@ module.exports = {
     },
     {
       name: 'only-backend-imports-tensorflow',
-      comment: 'model/backend.ts chooses the TensorFlow runtime; everything else takes tf from it.',
+      comment: 'model/runtime/backend.ts chooses the TensorFlow runtime; everything else takes tf from it.',
       severity: 'error',
-      from: { pathNot: '^(model/backend\\.ts|bench/)' },
+      from: { pathNot: '^(model/runtime/backend\\.ts|bench/)' },
       to: { path: '@tensorflow/tfjs-node' },
     },
     {

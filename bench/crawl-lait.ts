@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
-import { Ledger } from '../dataset/ledger.ts';
-import { openRawStore } from '../dataset/raw-store.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { openRawStore } from '../dataset/ledger/raw-store.ts';
 
 const [url, concurrency, images] = [process.argv[2]!, Number(process.argv[3] ?? 20), process.argv[4] === 'images'];
 const dir = mkdtempSync(join(tmpdir(), 'lait-bench-'));

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { extractPage } from '../crawler/extract.ts';
+import { extractPage } from '../crawler/page/extract.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

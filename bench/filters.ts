@@ -9,14 +9,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import type { StoredSample } from '../dataset/judgements.ts';
+import type { StoredSample } from '../dataset/ledger/verdicts.ts';
 import { nearHashes } from '../filters/corpus/near-hashes.ts';
 import type { ImageSample } from '../filters/filter.ts';
 import { decodePixels } from '../filters/image/pixels.ts';
 import { recipe } from '../filters/recipe.ts';
 import { englishWords } from '../filters/text/english-words.ts';
 import { textGrammar } from '../filters/text/grammar.ts';
-import { ensureWeights } from '../model/weights.ts';
+import { ensureWeights } from '../model/formats/pretrained.ts';
 
 const { values: flags } = parseArgs({
   options: {

@@ -6,8 +6,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Frontier } from '../crawler/frontier.ts';
-import type { NewUrl } from '../crawler/frontier-schema.ts';
+import { Frontier } from '../crawler/frontier/frontier.ts';
+import type { NewUrl } from '../crawler/frontier/schema.ts';
 
 const [urls, hosts] = [Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 10_000)];
 const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));

@@ -13,11 +13,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
-import { importUrlList } from '../crawler/url-list.ts';
-import { exportShards } from '../dataset/export.ts';
-import { markFinished, recipeId, recordJudgements } from '../dataset/judgements.ts';
-import { Ledger } from '../dataset/ledger.ts';
-import { openRawStore } from '../dataset/raw-store.ts';
+import { importUrlList } from '../crawler/input/url-list.ts';
+import { exportShards } from '../dataset/export/export.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { openRawStore } from '../dataset/ledger/raw-store.ts';
+import { markFinished, recipeId, recordJudgements } from '../dataset/ledger/verdicts.ts';
 
 const [images, python, rounds] = [Number(process.argv[2] ?? 2000), process.argv[3], Number(process.argv[4] ?? 3)];
 const home = join(import.meta.dirname, '..');

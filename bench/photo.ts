@@ -8,11 +8,11 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { tf } from '../model/backend.ts';
-import { writeSafetensors } from '../model/safetensors.ts';
+import { ensureWeights } from '../model/formats/pretrained.ts';
+import { writeSafetensors } from '../model/formats/safetensors.ts';
+import { tf } from '../model/runtime/backend.ts';
 import { efficientNetFeatures, type ImageFeatures } from '../model/scorers/image-features.ts';
 import { classProbabilities, type PhotoHead, pictureClasses } from '../model/scorers/photo.ts';
-import { ensureWeights } from '../model/weights.ts';
 
 const { values: flags, positionals } = parseArgs({
   options: { out: { type: 'string' }, decay: { type: 'string', default: '0.1' } },

@@ -10,9 +10,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
-import { cleanText } from '../crawler/texts.ts';
-import { Ledger } from '../dataset/ledger.ts';
-import { openRawStore } from '../dataset/raw-store.ts';
+import { cleanText } from '../crawler/page/texts.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { startSite } from '../test/helpers/site.ts';
 

@@ -4,12 +4,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { nativeBackend, tf } from '../model/backend.ts';
+import { ensureWeights } from '../model/formats/pretrained.ts';
 import { centerNet } from '../model/regions/centernet.ts';
 import { patches } from '../model/regions/patches.ts';
 import { decodePixels } from '../model/regions/pixels.ts';
 import type { Detector } from '../model/regions/region.ts';
-import { ensureWeights } from '../model/weights.ts';
+import { nativeBackend, tf } from '../model/runtime/backend.ts';
 
 const [folder, count = '64'] = process.argv.slice(2);
 if (!folder) throw new Error('Give a folder with images.');

@@ -10,9 +10,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Ledger } from '../dataset/ledger.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
 import { pairId, textSources } from '../dataset/pair.ts';
-import { randomNumbers } from '../dataset/shuffle.ts';
+import { randomNumbers } from '../dataset/shards/shuffle.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 

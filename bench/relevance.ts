@@ -13,8 +13,8 @@ import { parseArgs } from 'node:util';
 import { configSchema } from '../cli/config.ts';
 import { openRelevance } from '../cli/scorers.ts';
 import { table } from '../cli/table.ts';
+import { random } from '../dataset/random.ts';
 import { UserError } from '../dataset/user-error.ts';
-import { random } from '../model/random.ts';
 
 const { values: flags } = parseArgs({
   options: {

@@ -11,12 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { extract } from 'tar-stream';
-import { exportShards } from '../dataset/export.ts';
-import { markFinished, recipeId, recordJudgements } from '../dataset/judgements.ts';
-import { Ledger } from '../dataset/ledger.ts';
+import { exportShards } from '../dataset/export/export.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { openRawStore } from '../dataset/ledger/raw-store.ts';
+import { markFinished, recipeId, recordJudgements } from '../dataset/ledger/verdicts.ts';
 import { pairId } from '../dataset/pair.ts';
-import { openRawStore } from '../dataset/raw-store.ts';
-import { readShards } from '../dataset/shard-reader.ts';
+import { readShards } from '../dataset/shards/reader.ts';
 
 const samples = 3000;
 

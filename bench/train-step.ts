@@ -9,19 +9,19 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { trainingBatch } from '../model/batch.ts';
-import { type ModelConfig, type PresetName, presets } from '../model/config.ts';
-import { modelCost } from '../model/cost.ts';
-import type { Example } from '../model/example.ts';
-import { paperObjectives } from '../model/objective.ts';
-import { adamW, ratesAt } from '../model/optimizer.ts';
-import { parameterSpecs } from '../model/parameters.ts';
-import { program } from '../model/program.ts';
-import { random } from '../model/random.ts';
-import { type Precision, startValues } from '../model/routine.ts';
-import { unchanged } from '../model/standardize.ts';
-import { trainRoutine } from '../model/step.ts';
-import { wholeOps } from '../model/threads.ts';
+import { random } from '../dataset/random.ts';
+import { trainingBatch } from '../model/data/batch.ts';
+import type { Example } from '../model/data/example.ts';
+import { unchanged } from '../model/data/standardize.ts';
+import { type ModelConfig, type PresetName, presets } from '../model/net/config.ts';
+import { modelCost } from '../model/net/cost.ts';
+import { paperObjectives } from '../model/net/objective.ts';
+import { parameterSpecs } from '../model/net/parameters.ts';
+import { adamW, ratesAt } from '../model/runtime/optimizer.ts';
+import { program } from '../model/runtime/program.ts';
+import { wholeOps } from '../model/runtime/threads.ts';
+import { type Precision, startValues } from '../model/runtime/traced-function.ts';
+import { trainRoutine } from '../model/train/step.ts';
 
 const steps = { warm: 2, timed: 12 };
 

@@ -1,7 +1,7 @@
 /** Every sub-command in the order of the work: its words here, its code loaded only when it runs. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { preferWholeOps } from '../model/threads.ts';
+import { preferWholeOps } from '../model/runtime/threads.ts';
 import { corpusCommand, toolCommand } from './command.ts';
 import { toNumber } from './flags.ts';
 import { table } from './table.ts';

@@ -1,11 +1,11 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
 import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
-import { lockCorpus } from '../crawler/run-lock.ts';
-import { importUrlList } from '../crawler/url-list.ts';
-import { importWarc } from '../crawler/warc.ts';
-import { Ledger } from '../dataset/ledger.ts';
-import { committedRawEnd, openRawStore, type RawStore } from '../dataset/raw-store.ts';
+import { lockCorpus } from '../crawler/frontier/run-lock.ts';
+import { importUrlList } from '../crawler/input/url-list.ts';
+import { importWarc } from '../crawler/input/warc.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
 import { printable, startProgress } from './progress.ts';

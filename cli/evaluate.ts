@@ -1,12 +1,12 @@
 /** `lait evaluate`: image and text retrieval on held-out pairs, beside chance and, where the protocol is one of the paper's, its rows. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCheckpoint } from '../model/checkpoint.ts';
-import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/evaluate.ts';
-import { type Example, readExamples } from '../model/example.ts';
-import { publishedRows } from '../model/published.ts';
+import { type Example, readExamples } from '../model/data/example.ts';
+import { tokenizerOf } from '../model/data/tokenizer.ts';
 import { readColumnsManifest } from '../model/regions/columns.ts';
-import { tokenizerOf } from '../model/tokenizer.ts';
+import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/retrieval/evaluate.ts';
+import { publishedRows } from '../model/retrieval/paper-results.ts';
+import { readCheckpoint } from '../model/train/checkpoint.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { LeftOut } from './left-out.ts';
 import { startProgress } from './progress.ts';

@@ -1,5 +1,5 @@
 /** `lait explain`: the whole story of a pair, an image or a page. */
-import { type PairStory, type RuleStory, explain as tell } from '../dataset/explain.ts';
+import { type PairStory, type RuleStory, explain as tell } from '../dataset/export/explain.ts';
 import type { ToolContext } from './command.ts';
 import { printable } from './progress.ts';
 import { table } from './table.ts';

@@ -1,6 +1,6 @@
 /** `lait export`: writes the kept pairs as WebDataset shards, train and validation. */
-import { exportShards } from '../dataset/export.ts';
-import { readSubset } from '../dataset/subset.ts';
+import { exportShards } from '../dataset/export/export.ts';
+import { readSubset } from '../dataset/export/subset.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes, splitTable } from './table.ts';

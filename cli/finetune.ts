@@ -1,9 +1,9 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
 import { expected } from '../dataset/user-error.ts';
-import { readCheckpoint } from '../model/checkpoint.ts';
-import { finetune as train } from '../model/finetune.ts';
-import { measurePeakFlops } from '../model/peak.ts';
-import { tokenizerOf } from '../model/tokenizer.ts';
+import { tokenizerOf } from '../model/data/tokenizer.ts';
+import { measurePeakFlops } from '../model/runtime/peak.ts';
+import { readCheckpoint } from '../model/train/checkpoint.ts';
+import { finetune as train } from '../model/train/finetune.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';
 import { endLine, epochWords, featuresOf, runDir, showStep, trainedDir, trainingExamples } from './training.ts';

@@ -1,9 +1,9 @@
 /** `lait import`: COCO, Flickr, WebDataset and parquet sets become shards of a corpus. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ImportSource, importDataset } from '../dataset/import/import.ts';
 import { importUrlList } from '../dataset/import/url-list.ts';
-import { type ImportSource, importDataset } from '../dataset/import.ts';
-import { Ledger } from '../dataset/ledger.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
 import { startProgress } from './progress.ts';

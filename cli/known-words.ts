@@ -1,9 +1,9 @@
 /** The words that the rare-words rule knows: a tokenizer's vocabulary, or English, and what the corpus itself says often. */
-import type { Ledger } from '../dataset/ledger.ts';
+import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { corpusWords, vocabularyWords } from '../filters/text/corpus-words.ts';
 import { englishWords } from '../filters/text/english-words.ts';
 import type { KnownWords } from '../filters/text/rare-words.ts';
-import { readTokenizer } from '../model/tokenizer.ts';
+import { readTokenizer } from '../model/data/tokenizer.ts';
 import type { Config } from './config.ts';
 
 /** For other languages than English the rule is judged when a vocabulary is given. */

@@ -1,5 +1,5 @@
 /** Samples that training or evaluation leaves out, for a person: how many for which reason, and the first keys of each. */
-import type { BadExample } from '../model/example.ts';
+import type { BadExample } from '../model/data/example.ts';
 import { count } from './table.ts';
 
 const mostKeys = 3;

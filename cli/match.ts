@@ -1,9 +1,9 @@
 /** `lait match`: how well texts fit an image, by a trained run; for people to try. */
 import { readFileSync } from 'node:fs';
 import { UserError } from '../dataset/user-error.ts';
-import { readCheckpoint } from '../model/checkpoint.ts';
-import { matchTexts } from '../model/match.ts';
-import { tokenizerOf } from '../model/tokenizer.ts';
+import { tokenizerOf } from '../model/data/tokenizer.ts';
+import { matchTexts } from '../model/retrieval/match.ts';
+import { readCheckpoint } from '../model/train/checkpoint.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { openConfigured } from './regions.ts';
 import { percent, table } from './table.ts';

@@ -1,6 +1,6 @@
 /** Opens the ledger of a corpus that was crawled before. Apart from command.ts, which starts without SQLite. */
 import { join } from 'node:path';
-import { Ledger } from '../dataset/ledger.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
 import { requirePath } from './command.ts';
 
 /** Throws a UserError where there is none. */

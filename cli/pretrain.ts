@@ -1,17 +1,17 @@
 /** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images, in one stage or several. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readShards } from '../dataset/shard-reader.ts';
+import { readShards } from '../dataset/shards/reader.ts';
 import { UserError } from '../dataset/user-error.ts';
-import { latestCheckpoint, readCheckpoint } from '../model/checkpoint.ts';
-import { type ModelConfig, presets } from '../model/config.ts';
-import { modelCost } from '../model/cost.ts';
-import { measurePeakFlops } from '../model/peak.ts';
-import { latestStage, pretrainStages } from '../model/stages.ts';
-import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/tokenizer.ts';
-import { pretrain as train } from '../model/train.ts';
-import { VocabularyLearner } from '../model/vocabulary.ts';
-import { ensureWeights } from '../model/weights.ts';
+import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/data/tokenizer.ts';
+import { VocabularyLearner } from '../model/data/vocabulary.ts';
+import { ensureWeights } from '../model/formats/pretrained.ts';
+import { type ModelConfig, presets } from '../model/net/config.ts';
+import { modelCost } from '../model/net/cost.ts';
+import { measurePeakFlops } from '../model/runtime/peak.ts';
+import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
+import { latestStage, pretrainStages } from '../model/train/stages.ts';
+import { pretrain as train } from '../model/train/train.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { fetching, startProgress } from './progress.ts';
 import { plannedStages, sameFeatures } from './stages.ts';

@@ -1,7 +1,7 @@
 /** `lait report`: the funnel with pictures as one page of HTML. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openRawStore } from '../dataset/raw-store.ts';
+import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import type { ToolContext } from './command.ts';
 import { openLedger } from './open-ledger.ts';
 import { renderReport } from './report/report.ts';

@@ -1,7 +1,7 @@
 /** The stages of `lait pretrain` as its settings or a file of their own name them: one without a name where there are none. */
 import { dirname, resolve } from 'node:path';
 import { expected } from '../dataset/user-error.ts';
-import type { ObjectiveWeights } from '../model/objective.ts';
+import type { ObjectiveWeights } from '../model/net/objective.ts';
 import type { ColumnsManifest } from '../model/regions/columns.ts';
 import type { Config } from './config.ts';
 import { readStages } from './config-file.ts';

@@ -1,5 +1,5 @@
 /** `lait takedown`: removes pictures from ledger, raw images and shards, and keeps them from coming back. */
-import { takedown as remove } from '../dataset/takedown.ts';
+import { takedown as remove } from '../dataset/export/takedown.ts';
 import type { ToolContext } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';

@@ -1,12 +1,12 @@
 /** What pretraining, fine-tuning and evaluation share: where runs lie, which examples they read, how they report. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Example, readExamples } from '../model/example.ts';
+import { type Example, readExamples } from '../model/data/example.ts';
+import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
+import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
-import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/source.ts';
-import { latestStage } from '../model/stages.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
-import type { PretrainProgress, PretrainSummary } from '../model/train.ts';
+import { latestStage } from '../model/train/stages.ts';
+import type { PretrainProgress, PretrainSummary } from '../model/train/train.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
 import { LeftOut } from './left-out.ts';

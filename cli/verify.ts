@@ -1,6 +1,6 @@
 /** `lait verify`: every file of an export against its manifest, repaired from the raw images if asked. */
 import { join } from 'node:path';
-import { verify as check } from '../dataset/verify.ts';
+import { verify as check } from '../dataset/export/verify.ts';
 import type { ToolContext } from './command.ts';
 import { printable, startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';

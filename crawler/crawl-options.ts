@@ -1,12 +1,12 @@
 /** What a crawl is told, and the checks that find an operator's mistake before any request. */
-import type { Ledger } from '../dataset/ledger.ts';
-import type { RawStore } from '../dataset/raw-store.ts';
+import type { Ledger } from '../dataset/ledger/ledger.ts';
+import type { RawStore } from '../dataset/ledger/raw-store.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
-import { isLoopbackHost, isPublicAddress } from './address-guard.ts';
 import type { CrawlProgress } from './crawl-summary.ts';
-import type { Frontier } from './frontier.ts';
-import type { Manners } from './politeness.ts';
-import { normaliseUrl, type Scope } from './url.ts';
+import { isLoopbackHost, isPublicAddress } from './fetch/address-guard.ts';
+import type { Frontier } from './frontier/frontier.ts';
+import type { Manners } from './policy/politeness.ts';
+import { normaliseUrl, type Scope } from './policy/url.ts';
 
 export interface CrawlOptions extends Partial<Manners> {
   /** Where to begin; may be empty to go on with what is queued. */

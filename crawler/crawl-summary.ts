@@ -1,5 +1,5 @@
 /** What a crawl did, counted while it runs: for the progress line, the summary and `runs.jsonl`. */
-import type { Outcome } from './outcome.ts';
+import type { Outcome } from './frontier/outcome.ts';
 
 export interface CrawlProgress {
   readonly pages: number;

@@ -3,10 +3,10 @@
  * fetches it. What a site or its owner refused is never retried.
  */
 import { withCleanup } from '../dataset/cleanup.ts';
-import type { Ledger } from '../dataset/ledger.ts';
+import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
-import { Frontier } from './frontier.ts';
-import { lockCorpus } from './run-lock.ts';
+import { Frontier } from './frontier/frontier.ts';
+import { lockCorpus } from './frontier/run-lock.ts';
 
 const final = /^(?:rights-|robots$|taken-down|decoration-|private-address|trap-)/;
 

@@ -2,7 +2,7 @@
  * What a rule is. A filter judges one pair, or one sample, and says keep or drop with a reason; it never changes or
  * deletes anything. Its name is its path below `filters/`, so the ledger's `image/size:too-small` is an address here.
  */
-import type { CorpusRule, StoredSample } from '../dataset/judgements.ts';
+import type { CorpusRule, StoredSample } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import type { Pixels } from './image/pixels.ts';
 

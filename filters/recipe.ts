@@ -4,7 +4,7 @@
  * need it downloaded, scored rules need it decoded or shown to a model, rules on the corpus need all survivors. LAIT §3
  * publishes its steps and one number, 300 px; where it is silent the number is another pipeline's, or ours.
  */
-import type { RuleRecord, StoredSample } from '../dataset/judgements.ts';
+import type { RuleRecord, StoredSample } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { bestText } from './corpus/best-text.ts';
 import { commonText } from './corpus/common-text.ts';
@@ -48,7 +48,7 @@ export interface Recipe {
   readonly corpus: readonly CorpusFilter[];
 }
 
-/** More than the crawl keeps of a text (crawler/texts.ts): no limit. */
+/** More than the crawl keeps of a text (crawler/page/texts.ts): no limit. */
 const anyLength = 20_000;
 
 /** LAIT's steps with their numbers. `null` or `false` leaves a rule out. */

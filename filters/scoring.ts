@@ -2,12 +2,19 @@
  * Runs scored rules over candidates, some at a time: each image is read once, decoded at most once, and shown to a model
  * only when the ledger has no score of that model for it.
  */
-import { type Judgement, type PairToJudge, type Score, type StoredSample, scoresOf } from '../dataset/judgements.ts';
-import type { Ledger } from '../dataset/ledger.ts';
-import type { RawStore } from '../dataset/raw-store.ts';
+
+import type { Ledger } from '../dataset/ledger/ledger.ts';
+import type { RawStore } from '../dataset/ledger/raw-store.ts';
+import {
+  type Judgement,
+  type PairToJudge,
+  type Score,
+  type StoredSample,
+  scoresOf,
+} from '../dataset/ledger/verdicts.ts';
 import { drop, type ImageSample, type ScoredFilter, type Verdict } from './filter.ts';
 import { decodePixels } from './image/pixels.ts';
-import type { Standing } from './standing.ts';
+import type { Standing } from './reusable-verdicts.ts';
 
 /** A pair that the text and image rules let through. Its sample's text is the cleaned one. */
 export interface Candidate {

@@ -6,6 +6,9 @@
  * last batch was recorded.
  */
 import { dirname } from 'node:path';
+import type { Ledger } from '../dataset/ledger/ledger.ts';
+import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
+import { carryOver, judgedGroups, recordUnchanged } from '../dataset/ledger/rejudging.ts';
 import {
   countUnjudged,
   currentRecipe,
@@ -19,16 +22,13 @@ import {
   recipeId,
   recordCorpusDrops,
   recordJudgements,
-} from '../dataset/judgements.ts';
-import type { Ledger } from '../dataset/ledger.ts';
+} from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
-import { openRawStore, type RawStore } from '../dataset/raw-store.ts';
-import { carryOver, judgedGroups, recordUnchanged } from '../dataset/rejudging.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { Filter } from './filter.ts';
 import { type Recipe, ruleRecords } from './recipe.ts';
+import { fateOf, type Standing, standingVerdicts } from './reusable-verdicts.ts';
 import { type Candidate, scoreCandidates } from './scoring.ts';
-import { fateOf, type Standing, standingVerdicts } from './standing.ts';
 
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */

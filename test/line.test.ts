@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type DemoSite, startDemoSite } from '../cli/demo/site.ts';
 import { findBrowser } from '../cli/setup/browser.ts';
-import { Ledger } from '../dataset/ledger.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
 
 const root = join(import.meta.dirname, '..');
 // Chromium does not start its sandbox for root; the only pages it sees here are ours.

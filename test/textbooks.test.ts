@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findBrowser, sandbox } from '../cli/setup/browser.ts';
 import { crawl } from '../crawler/crawl.ts';
-import { type Funnel, keptSamples } from '../dataset/judgements.ts';
+import { type Funnel, keptSamples } from '../dataset/ledger/verdicts.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { corpusWords } from '../filters/text/corpus-words.ts';

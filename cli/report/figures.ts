@@ -1,6 +1,7 @@
 /** What the report shows, asked of the ledger. */
-import type { StoredSample } from '../../dataset/judgements.ts';
-import type { Ledger } from '../../dataset/ledger.ts';
+
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { StoredSample } from '../../dataset/ledger/verdicts.ts';
 
 /** A pair for the picture grids; `place` is null where no image was stored. */
 export interface Example {

@@ -4,9 +4,9 @@
  * from the web is escaped; its policy forbids the browser anything else.
  */
 import sharp from 'sharp';
-import { currentRecipe, type FunnelRow, funnel, type RuleRecord } from '../../dataset/judgements.ts';
-import type { Ledger } from '../../dataset/ledger.ts';
-import type { RawStore } from '../../dataset/raw-store.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { RawStore } from '../../dataset/ledger/raw-store.ts';
+import { currentRecipe, type FunnelRow, funnel, type RuleRecord } from '../../dataset/ledger/verdicts.ts';
 import { bars, histogram, short } from './charts.ts';
 import { type Example, examples, hosts, scores, shorterSides, yields } from './figures.ts';
 import { html, Markup } from './html.ts';

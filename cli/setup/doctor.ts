@@ -1,7 +1,7 @@
 /** `lait doctor`: what is there, what is missing, what follows from that and how to get it. */
 import { availableParallelism, totalmem } from 'node:os';
-import { onnxRuntimeStatus } from '../../model/onnx.ts';
-import { weightsStatus } from '../../model/weights.ts';
+import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
+import { weightsStatus } from '../../model/formats/pretrained.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
 import { sqliteReady } from './native.ts';
 import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
@@ -68,7 +68,7 @@ async function tensorflow(variant: Variant): Promise<Finding> {
     return { name, state: 'missing', detail: 'regions, pretrain and evaluate need it: run `npm run setup`' };
   }
   try {
-    const { tf } = await import('../../model/backend.ts');
+    const { tf } = await import('../../model/runtime/backend.ts');
     const binding = (tf.backend() as unknown as { binding: { TF_Version: string } }).binding;
     const size = megabytes(libraryBytes(variant));
     return { name, state: 'ok', detail: `${binding.TF_Version ?? tensorflowVersion} for ${variant}, ${size}` };

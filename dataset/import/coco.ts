@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isSafeName } from '../tar.ts';
+import { isSafeName } from '../shards/tar.ts';
 import { expected, UserError } from '../user-error.ts';
 import type { ImportedSample, ImportedSplits } from './imported.ts';
 

@@ -2,15 +2,15 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CardOptions } from '../card.ts';
-import { type EncodeOptions, encodeSettings } from '../encode.ts';
-import { jsonSha256, manifestName } from '../manifest.ts';
+import type { CardOptions } from '../export/card.ts';
+import { finishImport } from '../export/finish-import.ts';
 import { pairId } from '../pair.ts';
-import { shardColumns } from '../parquet.ts';
-import type { FinishedShard } from '../shard-index.ts';
-import { type ShardItem, shardBytes, writeShard } from '../shard-writer.ts';
+import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
+import type { FinishedShard } from '../shards/indexes.ts';
+import { jsonSha256, manifestName } from '../shards/manifest.ts';
+import { shardColumns } from '../shards/parquet.ts';
+import { type ShardItem, shardBytes, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
-import { finishImport } from './finish-import.ts';
 
 /** One image with its captions, in the order of its source. */
 export interface ImportedSample {

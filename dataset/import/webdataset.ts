@@ -3,8 +3,8 @@
  * is `txt`, else the JSON member's `texts`, `caption` or `text`. A folder's name gives the split where it is one.
  */
 import { basename, dirname } from 'node:path';
-import { expandShardPaths } from '../shard-paths.ts';
-import { type BadInput, imageFields, readShards } from '../shard-reader.ts';
+import { expandShardPaths } from '../shards/paths.ts';
+import { type BadInput, imageFields, readShards } from '../shards/reader.ts';
 import type { ImportedSample, ImportedSplits } from './imported.ts';
 
 const splitNames: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
  * Which of several pairs is the best: the most relevant one by the score of the named rule, while there is no score the
  * one from the better source (`textSources` in dataset/pair.ts), then the larger picture, then the page that sorts first.
  */
-import type { Ledger } from '../../dataset/ledger.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
 
 export interface Survivor {
   readonly id: string;

@@ -1,5 +1,5 @@
 /** Drops moving images, also those in a format that is kept: animated WebP and PNG. */
-import type { StoredSample } from '../../dataset/judgements.ts';
+import type { StoredSample } from '../../dataset/ledger/verdicts.ts';
 import { drop, type Filter, keep } from '../filter.ts';
 
 export const imageAnimation = (): Filter<StoredSample> => ({

@@ -3,7 +3,7 @@
  * CC12M calls a word rare below 20 occurrences, CC3M below 5.
  */
 import { createHash } from 'node:crypto';
-import type { Ledger } from '../../dataset/ledger.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { type KnownWords, rareWordParts } from './rare-words.ts';
 
 /** A WordPiece vocabulary's whole words. */

@@ -2,8 +2,9 @@
  * The embedded detector: CenterNet's boxes and labels, with features pooled from its own maps and, beside them, from a network
  * that was trained to tell a thousand classes apart (EfficientNet-Lite2). One graph, one call for a batch of images.
  */
-import { Graph, type RunningGraph } from '../graph.ts';
-import { readTorchWeights } from '../torch-weights.ts';
+
+import { readTorchWeights } from '../formats/torch-weights.ts';
+import { Graph, type RunningGraph } from '../runtime/graph.ts';
 import { addCenterNet, type Detections, pixels } from './centernet-graph.ts';
 import { cocoLabels } from './coco.ts';
 import { addEfficientNet, efficientNetSize } from './efficientnet.ts';

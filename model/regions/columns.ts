@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { decodeNpy, encodeNpy } from '../npy.ts';
+import { decodeNpy, encodeNpy } from '../formats/npy.ts';
 import type { Regions } from './region.ts';
 
 /** What a folder of columns was made with: `detector.json`. */

@@ -2,8 +2,9 @@
  * EfficientNet-Lite2 (arXiv 1905.11946 without squeeze-and-excitation and with ReLU6) as nodes of a graph, from the state
  * dict of a PyTorch port: 6 million parameters, trained on ImageNet. Batch norms are folded into the convolutions.
  */
-import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../graph.ts';
-import type { StoredTensor } from '../safetensors.ts';
+
+import type { StoredTensor } from '../formats/safetensors.ts';
+import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../runtime/graph.ts';
 import { f32, meanOverPlaces } from './graph-ops.ts';
 
 /** Channels of the last map. */

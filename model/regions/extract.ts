@@ -20,9 +20,9 @@ import {
 import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../dataset/atomic-file.ts';
-import { imageFields, readShard } from '../../dataset/shard-reader.ts';
-import { tarEntries } from '../../dataset/tar.ts';
-import { blockBytes, endOfArchive, paddingBytes, tarHeader } from '../../dataset/tar-header.ts';
+import { imageFields, readShard } from '../../dataset/shards/reader.ts';
+import { tarEntries } from '../../dataset/shards/tar.ts';
+import { blockBytes, endOfArchive, paddingBytes, tarHeader } from '../../dataset/shards/tar-header.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { claimColumns, columnFields, regionFields } from './columns.ts';
 import { type Detector, type Regions, topRegions } from './region.ts';

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
-import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../graph.ts';
-import { floatsFromHalves } from '../half.ts';
+import { floatsFromHalves } from '../formats/half.ts';
+import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../runtime/graph.ts';
 
 interface JsonNode {
   readonly name: string;

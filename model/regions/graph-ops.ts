@@ -1,5 +1,5 @@
 /** A few ops with their shapes as plain arguments, for networks written node by node. */
-import { type Attribute, bool, type Graph, int, type Output, type } from '../graph.ts';
+import { type Attribute, bool, type Graph, int, type Output, type } from '../runtime/graph.ts';
 
 export const f32: Attribute = type('float32');
 export const i32: Attribute = type('int32');

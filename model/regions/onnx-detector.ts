@@ -3,8 +3,8 @@
  * of Faster R-CNN, DETR, YOLO and their kin can be used as they are.
  */
 import { expected } from '../../dataset/user-error.ts';
-import { type OnnxModel, type OnnxTensor, openOnnx } from '../onnx.ts';
-import type { EnsureOptions } from '../weights.ts';
+import { type OnnxModel, type OnnxTensor, openOnnx } from '../formats/onnx.ts';
+import type { EnsureOptions } from '../formats/pretrained.ts';
 import { decodePixels } from './pixels.ts';
 import type { Detector, Regions } from './region.ts';
 import { suppressOverlaps } from './suppress.ts';

@@ -2,7 +2,7 @@
  * Opens a detector by its options, fetching what it needs. The networks' code loads only here, so that whoever merely reads
  * regions never loads TensorFlow for it.
  */
-import { type EnsureOptions, ensureWeights } from '../weights.ts';
+import { type EnsureOptions, ensureWeights } from '../formats/pretrained.ts';
 import type { CenterNetOptions } from './centernet.ts';
 import type { OnnxDetectorOptions } from './onnx-detector.ts';
 import type { PatchesOptions } from './patches.ts';

@@ -10,9 +10,9 @@ import { pipeline } from 'node:stream/promises';
 import { Tokenizer } from '@huggingface/tokenizers';
 import sharp from 'sharp';
 import { expected } from '../../dataset/user-error.ts';
-import { type OnnxInput, type OnnxModel, openOnnx } from '../onnx.ts';
-import type { Relevance } from '../relevance.ts';
-import type { EnsureOptions } from '../weights.ts';
+import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
+import type { EnsureOptions } from '../formats/pretrained.ts';
+import type { Relevance } from './relevance.ts';
 import { normalized } from './text-features.ts';
 
 /** What a folder must hold. */

@@ -2,10 +2,11 @@
  * One vector an image: EfficientNet-Lite2's last map averaged over the picture. Of the backbones that packages ship its
  * features tell captions apart best.
  */
-import { bool, Graph, type } from '../graph.ts';
+
+import { readTorchWeights } from '../formats/torch-weights.ts';
 import { addEfficientNet, efficientNetSize } from '../regions/efficientnet.ts';
 import { decodePixels } from '../regions/pixels.ts';
-import { readTorchWeights } from '../torch-weights.ts';
+import { bool, Graph, type } from '../runtime/graph.ts';
 
 export interface ImageFeatures {
   /** What made them: features of another name do not compare. */
@@ -20,7 +21,7 @@ export interface ImageFeatures {
 /** The network was trained at 260; its strides ask for a multiple of 32. */
 const sidePx = 256;
 
-/** `path` is the state dict `efficientnet-lite2`, see model/weights.ts. */
+/** `path` is the state dict `efficientnet-lite2`, see model/formats/pretrained.ts. */
 export function efficientNetFeatures(path: string): ImageFeatures {
   const graph = new Graph();
   const pixels = graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3]);

@@ -7,12 +7,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected } from '../../dataset/user-error.ts';
-import { type Checkpoint, readCheckpoint } from '../checkpoint.ts';
+import { tokenizerOf } from '../data/tokenizer.ts';
 import { type Detector, type Regions, topRegions } from '../regions/region.ts';
-import type { Relevance } from '../relevance.ts';
-import type { Precision } from '../routine.ts';
-import { scorer } from '../score.ts';
-import { tokenizerOf } from '../tokenizer.ts';
+import { scorer } from '../retrieval/score.ts';
+import type { Precision } from '../runtime/traced-function.ts';
+import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
+import type { Relevance } from './relevance.ts';
 
 /** What a pair's number is: `itm` a probability, 0 to 1, of the fused model; `itc` a cosine, -1 to 1, of two embeddings. */
 export type RelevanceHead = 'itm' | 'itc';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { UserError } from '../../dataset/user-error.ts';
-import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../graph.ts';
+import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../runtime/graph.ts';
 
 interface OnnxTensor {
   readonly name: string;

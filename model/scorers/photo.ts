@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../../dataset/user-error.ts';
-import { readSafetensors } from '../safetensors.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
 import type { ImageFeatures } from './image-features.ts';
 import type { ImageScorer } from './unsafe.ts';
 

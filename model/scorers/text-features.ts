@@ -3,9 +3,9 @@
  * over its word pieces, as a graph run in one call.
  */
 import { dirname, join } from 'node:path';
-import { type Attribute, bool, Graph, int, type Output, type } from '../graph.ts';
-import { readSafetensors } from '../safetensors.ts';
-import { readTokenizer } from '../tokenizer.ts';
+import { readTokenizer } from '../data/tokenizer.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
+import { type Attribute, bool, Graph, int, type Output, type } from '../runtime/graph.ts';
 
 export interface TextFeatures {
   readonly name: string;
@@ -26,7 +26,7 @@ const epsilon = 1e-12;
 const f32 = type('float32');
 const i32 = type('int32');
 
-/** `path` is `model.safetensors` of `minilm`, with `vocab.txt` beside it, see model/weights.ts. */
+/** `path` is `model.safetensors` of `minilm`, with `vocab.txt` beside it, see model/formats/pretrained.ts. */
 export function miniLmFeatures(path: string): TextFeatures {
   const tokenizer = readTokenizer(join(dirname(path), 'vocab.txt'));
   const running = build(path);

@@ -2,8 +2,9 @@
  * The probability that a picture is pornographic or racy, by Yahoo's Open NSFW (ResNet-50-thin, BSD-2-Clause): of the
  * networks that packages ship it raises the fewest false alarms on ordinary photographs.
  */
-import { Graph } from '../graph.ts';
+
 import { decodePixels } from '../regions/pixels.ts';
+import { Graph } from '../runtime/graph.ts';
 import { addOnnx } from './onnx.ts';
 
 /** A model as filters ask for it: a number an image, null where it does not decode. */
@@ -20,7 +21,7 @@ export interface ImageScorer {
 const sidePx = 224;
 const meanBgr = [104, 117, 123] as const;
 
-/** `path` is `open-nsfw`, see model/weights.ts. */
+/** `path` is `open-nsfw`, see model/formats/pretrained.ts. */
 export function unsafeScorer(path: string): ImageScorer {
   const graph = new Graph();
   const output = addOnnx(graph, path, graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3])); // [B, 2]

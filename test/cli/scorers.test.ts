@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { configSchema } from '../../cli/config.ts';
 import { type OpenRelevanceOptions, openRelevance, regionsOf } from '../../cli/scorers.ts';
-import type { Example } from '../../model/example.ts';
+import type { Example } from '../../model/data/example.ts';
+import { memorySource } from '../../model/data/source.ts';
 import { patches } from '../../model/regions/patches.ts';
 import { topRegions } from '../../model/regions/region.ts';
-import { memorySource } from '../../model/source.ts';
-import { pretrain } from '../../model/train.ts';
+import { pretrain } from '../../model/train/train.ts';
 import { picture } from '../helpers/picture.ts';
 import { config, smallExamples, vocabulary } from '../model/small-model.ts';
 

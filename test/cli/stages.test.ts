@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { configSchema } from '../../cli/config.ts';
 import { parseConfig, readStages } from '../../cli/config-file.ts';
 import { plannedStages, sameFeatures } from '../../cli/stages.ts';
-import { checkpoints } from '../../model/checkpoint.ts';
+import { checkpoints } from '../../model/train/checkpoint.ts';
 import { writeSmallShards } from '../model/small-shards.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-stages-'));

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
-import { Frontier } from '../../crawler/frontier.ts';
+import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { openCorpus, temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';

@@ -190,8 +190,8 @@ test('every kind of hostility ends in a reason', { timeout: 60_000 }, async (t) 
 
 test('private addresses are refused for pages, images and redirects unless allowed', async (t) => {
   // The guard is asked for what a page on this machine links to; the page itself is allowed as loopback only.
-  const { addressGuard } = await import('../../crawler/address-guard.ts');
-  const { openFetcher } = await import('../../crawler/fetch.ts');
+  const { addressGuard } = await import('../../crawler/fetch/address-guard.ts');
+  const { openFetcher } = await import('../../crawler/fetch/fetch.ts');
   const site = await startSite({ routes: { '/': 'x' } });
   const fetcher = openFetcher(addressGuard(), 'lait/0.1');
   t.after(() => Promise.all([site.close(), fetcher.close()]));

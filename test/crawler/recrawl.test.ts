@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
-import { Frontier } from '../../crawler/frontier.ts';
+import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';

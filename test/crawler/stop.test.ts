@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { findBrowser } from '../../cli/setup/browser.ts';
 import { crawl } from '../../crawler/crawl.ts';
-import { importWarc } from '../../crawler/warc.ts';
+import { importWarc } from '../../crawler/input/warc.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, type Site, startSite } from '../helpers/site.ts';

@@ -1,10 +1,10 @@
 /** A screened corpus of small real JPEGs, made without a crawl: what export tests start from. */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
-import { markFinished, recipeId, recordJudgements } from '../../dataset/judgements.ts';
-import { Ledger } from '../../dataset/ledger.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { openRawStore } from '../../dataset/ledger/raw-store.ts';
+import { markFinished, recipeId, recordJudgements } from '../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../dataset/pair.ts';
-import { openRawStore } from '../../dataset/raw-store.ts';
 
 export interface SmallCorpusOptions {
   readonly images: number;

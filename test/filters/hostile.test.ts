@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
-import { decodeImage } from '../../crawler/decode.ts';
-import { keptSamples } from '../../dataset/judgements.ts';
-import { Ledger } from '../../dataset/ledger.ts';
+import { decodeImage } from '../../crawler/fetch/decode.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { openRawStore } from '../../dataset/ledger/raw-store.ts';
+import { keptSamples } from '../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../dataset/pair.ts';
-import { openRawStore } from '../../dataset/raw-store.ts';
 import { recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { decodeImage } from '../../crawler/decode.ts';
-import { type Funnel, funnel, keptSamples } from '../../dataset/judgements.ts';
-import { Ledger } from '../../dataset/ledger.ts';
-import { openRawStore } from '../../dataset/raw-store.ts';
+import { decodeImage } from '../../crawler/fetch/decode.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { openRawStore } from '../../dataset/ledger/raw-store.ts';
+import { type Funnel, funnel, keptSamples } from '../../dataset/ledger/verdicts.ts';
 import { recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
 

@@ -1,5 +1,5 @@
 /** Filters the corpus of the first argument and ends as by `kill -9` when so many pairs are judged, given as the second. */
-import { Ledger } from '../../dataset/ledger.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
 

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Funnel, funnel, keptSamples } from '../../dataset/judgements.ts';
-import { Ledger, type StoredImage } from '../../dataset/ledger.ts';
+import { Ledger, type StoredImage } from '../../dataset/ledger/ledger.ts';
+import { type Funnel, funnel, keptSamples } from '../../dataset/ledger/verdicts.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
+import { random } from '../../dataset/random.ts';
 import { recipe as fullRecipe, type RecipeOptions } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
-import { random } from '../../model/random.ts';
 
 const english =
   'The harbour museum shows how boats were built in the village before there were roads between the farms.';

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Ledger } from '../../dataset/ledger.ts';
-import { committedRawEnd, openRawStore, type RawStore } from '../../dataset/raw-store.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { committedRawEnd, openRawStore, type RawStore } from '../../dataset/ledger/raw-store.ts';
 
 export interface TemporaryCorpus {
   readonly dir: string;

@@ -9,10 +9,10 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportShards } from '../../dataset/export.ts';
-import { importDataset } from '../../dataset/import.ts';
-import { readShards } from '../../dataset/shard-reader.ts';
-import { checkpoints } from '../../model/checkpoint.ts';
+import { exportShards } from '../../dataset/export/export.ts';
+import { importDataset } from '../../dataset/import/import.ts';
+import { readShards } from '../../dataset/shards/reader.ts';
+import { checkpoints } from '../../model/train/checkpoint.ts';
 import { writeSmallCorpus } from '../dataset/small-corpus.ts';
 
 const here = new URL('.', import.meta.url).pathname;

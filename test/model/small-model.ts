@@ -1,9 +1,10 @@
 /** A model of one layer and examples made from a seed, small enough for a step in milliseconds. */
-import type { ModelConfig } from '../../model/config.ts';
-import type { Example } from '../../model/example.ts';
-import type { ObjectiveWeights } from '../../model/objective.ts';
-import { random } from '../../model/random.ts';
-import { unchanged } from '../../model/standardize.ts';
+
+import { random } from '../../dataset/random.ts';
+import type { Example } from '../../model/data/example.ts';
+import { unchanged } from '../../model/data/standardize.ts';
+import type { ModelConfig } from '../../model/net/config.ts';
+import type { ObjectiveWeights } from '../../model/net/objective.ts';
 
 export const config: ModelConfig = {
   vocabularySize: 60,

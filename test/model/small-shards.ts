@@ -1,7 +1,7 @@
 /** The small examples as a corpus has them on disk: two shards of a split with captions, and the regions of their images. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { TarWriter } from '../../dataset/tar-writer.ts';
+import { TarWriter } from '../../dataset/shards/tar-writer.ts';
 import { claimColumns, regionFields } from '../../model/regions/columns.ts';
 import { config, smallExamples, vocabulary } from './small-model.ts';
 

@@ -6,10 +6,10 @@ import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { html } from '../../../cli/report/html.ts';
 import { renderReport } from '../../../cli/report/report.ts';
-import { recipeId, recordCorpusDrops, recordJudgements } from '../../../dataset/judgements.ts';
-import { Ledger } from '../../../dataset/ledger.ts';
+import { Ledger } from '../../../dataset/ledger/ledger.ts';
+import { openRawStore, type RawStore } from '../../../dataset/ledger/raw-store.ts';
+import { recipeId, recordCorpusDrops, recordJudgements } from '../../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../../dataset/pair.ts';
-import { openRawStore, type RawStore } from '../../../dataset/raw-store.ts';
 
 describe('report', () => {
   let folder: string;

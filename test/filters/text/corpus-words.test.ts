@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Ledger } from '../../../dataset/ledger.ts';
+import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { corpusWords, vocabularyWords } from '../../../filters/text/corpus-words.ts';
 import { englishWords } from '../../../filters/text/english-words.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
+import { ensureWeights } from '../../../model/formats/pretrained.ts';
 import { centerNet } from '../../../model/regions/centernet.ts';
 import { cocoLabels } from '../../../model/regions/coco.ts';
-import { ensureWeights } from '../../../model/weights.ts';
 
 const path = await ensureWeights('centernet');
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { Graph } from '../../../model/graph.ts';
+import { ensureWeights } from '../../../model/formats/pretrained.ts';
+import { readTorchWeights } from '../../../model/formats/torch-weights.ts';
 import { addEfficientNet, addImageNetClasses } from '../../../model/regions/efficientnet.ts';
 import { decodePixels } from '../../../model/regions/pixels.ts';
-import { readTorchWeights } from '../../../model/torch-weights.ts';
-import { ensureWeights } from '../../../model/weights.ts';
+import { Graph } from '../../../model/runtime/graph.ts';
 
 const path = await ensureWeights('efficientnet-lite2');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Graph } from '../../../model/graph.ts';
 import { addRoiPool, boxOwners } from '../../../model/regions/roi-pool.ts';
+import { Graph } from '../../../model/runtime/graph.ts';
 
 /** Channel 0 is where the cell's centre lies across, channel 1 down: a box's feature is then the centre of the box. */
 function places(side: number, images: number): Float32Array {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Graph } from '../../../model/graph.ts';
+import { Graph } from '../../../model/runtime/graph.ts';
 import { addOnnx } from '../../../model/scorers/onnx.ts';
 
 /** Protocol buffers by hand: a field of bytes, of a message, or of packed numbers. */

@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { writeSafetensors } from '../../../model/safetensors.ts';
+import { ensureWeights } from '../../../model/formats/pretrained.ts';
+import { writeSafetensors } from '../../../model/formats/safetensors.ts';
 import { efficientNetFeatures } from '../../../model/scorers/image-features.ts';
 import { classProbabilities, photoScorer, pictureClasses } from '../../../model/scorers/photo.ts';
-import { ensureWeights } from '../../../model/weights.ts';
 
 const features = efficientNetFeatures(await ensureWeights('efficientnet-lite2'));
 const folder = mkdtempSync(join(tmpdir(), 'lait-photo-'));

@@ -1,0 +1,57 @@
+/**
+ * Redirects, as far as the host of a claimed URL goes. One that leads to another host ends the request: the target goes
+ * into the queue of its own host, whose clock and robots.txt then count as for any URL, as in Heritrix and Nutch. What
+ * stays on the host is followed at once, and the pause after it is that of as many requests.
+ */
+
+import type { Claim } from '../frontier/schema.ts';
+import { mostRedirects } from './fetch.ts';
+import type { OriginRules } from './origin-rules.ts';
+
+/** The reason of a request that ended because its target lies on another host. */
+export const otherHost = 'other-host';
+
+export interface Redirects {
+  /** For `Fetcher.get`: the reason not to follow, or null. */
+  readonly refuseRedirect: (url: string) => Promise<string | null>;
+  /** Hops so far, those of earlier claims of this URL included. */
+  readonly hops: () => number;
+  /** Requests that the claim's host had. */
+  readonly requests: () => number;
+}
+
+/** Follows the redirects of a claim; `refuse` says what else forbids a target, before its robots.txt is looked at. */
+export function redirectsOf(
+  claim: Claim,
+  rulesOf: (origin: string) => Promise<OriginRules>,
+  refuse: (url: string) => string | null = () => null,
+): Redirects {
+  const host = new URL(claim.at).hostname;
+  let hops = claim.hops;
+  let requests = 1;
+  return {
+    refuseRedirect: async (url) => {
+      hops += 1;
+      if (hops > mostRedirects) return 'too-many-redirects';
+      const refusal = refuse(url);
+      if (refusal !== null) return refusal;
+      if (new URL(url).hostname !== host) return otherHost;
+      const forbidden = await refusedByRobots(url, rulesOf);
+      if (forbidden === null) requests += 1;
+      return forbidden;
+    },
+    hops: () => hops,
+    requests: () => requests,
+  };
+}
+
+/** The reason why robots.txt of a URL's origin forbids it, or null. */
+export async function refusedByRobots(
+  url: string,
+  rulesOf: (origin: string) => Promise<OriginRules>,
+): Promise<string | null> {
+  const rules = await rulesOf(new URL(url).origin);
+  if (rules.kind === 'disallow') return rules.reason;
+  if (rules.kind === 'defer') return 'robots-deferred';
+  return rules.robots.allows(url) ? null : 'robots';
+}

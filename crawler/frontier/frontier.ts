@@ -1,0 +1,265 @@
+/**
+ * What is still to be fetched: `frontier.db`, one SQLite file (WAL) with every URL ever found, the queue of each host, the
+ * host's clock, and what is known of its robots.txt. A URL is claimed (leased) for a fetch and finished with the links it
+ * led to, each in one transaction. A crawl holds the corpus' lock, so a lease that is open when the file is opened
+ * belongs to a process that died: it goes back to the queue. Nothing here ever reads the whole queue.
+ */
+import type Database from 'better-sqlite3';
+import type { SitemapTexts } from '../page/sitemap.ts';
+import type { Revisit } from './revisit.ts';
+import { type Claim, type Host, kinds, type NewUrl, openFrontierDb, parkedMs, type UrlKind } from './schema.ts';
+import { statements } from './statements.ts';
+
+export class Frontier {
+  readonly db: Database.Database;
+  private readonly hostIds = new Map<string, number>();
+  private readonly sql: ReturnType<typeof statements>;
+
+  private constructor(db: Database.Database) {
+    this.db = db;
+    this.sql = statements(db);
+  }
+
+  /** Opens or creates `frontier.db` in a corpus directory and takes back the leases of a process that died. */
+  static open(corpusDir: string): Frontier {
+    const frontier = new Frontier(openFrontierDb(corpusDir));
+    frontier.returnLeases();
+    return frontier;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  private returnLeases(): void {
+    this.db.transaction(() => {
+      this.db.exec(`
+        UPDATE hosts SET queued = queued + active, active = 0, next_at_ms = 0 WHERE active > 0;
+        UPDATE hosts SET next_at_ms = 0 WHERE queued > 0 AND next_at_ms >= ${parkedMs};
+        UPDATE urls SET state = 0 WHERE state = 1;`);
+    })();
+  }
+
+  /** Runs several calls as one transaction. */
+  atomically<T>(work: () => T): T {
+    return this.db.transaction(work)();
+  }
+
+  /** Puts URLs that were never seen into the queue and says how many those were. */
+  add(urls: readonly NewUrl[]): number {
+    let added = 0;
+    for (const { url, kind, depth, priority, hops = 0 } of urls) {
+      const hostId = this.hostId(url);
+      const { changes } = this.sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority, hops);
+      if (changes === 0) continue;
+      added += 1;
+      this.sql.hostQueued.run(hostId);
+    }
+    return added;
+  }
+
+  /** Queues seeds and remembers them: the scope of every later run is spanned by all of them. */
+  addSeeds(seeds: readonly NewUrl[]): void {
+    this.atomically(() => {
+      for (const { url } of seeds) this.sql.insertSeed.run(url);
+      this.add(seeds);
+    });
+  }
+
+  seeds(): string[] {
+    return this.sql.seeds.all() as string[];
+  }
+
+  hasPagesInFlight(): boolean {
+    return this.sql.pageInFlight.get() !== undefined;
+  }
+
+  /** Counts a new page's query for its path; true when that path has had more different queries than `most`. */
+  queryExplodes(url: string, most: number): boolean {
+    const mark = url.indexOf('?');
+    if (mark === -1 || this.sql.isKnownPage.get(url) !== undefined) return false;
+    return (this.sql.countQuery.get(url.slice(0, mark)) as number) > most;
+  }
+
+  /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
+  requeue(url: string, kind: UrlKind): boolean {
+    const hostId = this.hostId(url);
+    const { changes } = this.sql.requeue.run(hostId, url, kinds.indexOf(kind));
+    if (changes > 0) this.sql.hostQueued.run(hostId);
+    return changes > 0;
+  }
+
+  /** Lets every host be asked at once, and robots.txt files that could not be fetched be asked for again. */
+  forgetFailures(): void {
+    this.db.exec(`
+      UPDATE hosts SET next_at_ms = 0, failures = 0 WHERE failures > 0;
+      DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'disallow';`);
+  }
+
+  /** When a page was last changed and is to be seen again; undefined for one that was never read. */
+  revisit(id: number): Revisit | undefined {
+    return this.sql.revisit.get(id) as Revisit | undefined;
+  }
+
+  setRevisit(id: number, { intervalMs, hash }: Revisit, nowMs: number): void {
+    this.sql.setRevisit.run(id, nowMs + intervalMs, intervalMs, hash);
+  }
+
+  /** Queues pages that are due for another visit (all that were ever read, with `Infinity`), in steps, and says how many. */
+  queueDue(nowMs: number): number {
+    const untilMs = Math.min(nowMs, parkedMs - 1);
+    let queued = 0;
+    for (;;) {
+      const step = this.atomically(() => {
+        const due = this.sql.due.all(untilMs, 10_000) as number[];
+        for (const id of due) {
+          const row = this.sql.requeueById.get(id) as { hostId: number } | undefined;
+          if (row) this.sql.hostQueued.run(row.hostId);
+          this.sql.revisitQueued.run(id);
+        }
+        return due.length;
+      });
+      queued += step;
+      if (step < 10_000) return queued;
+    }
+  }
+
+  /** Marks a URL that was fetched under another name as finished, whether it was known or not; a lease on it stays. */
+  settle({ url, kind, depth, priority }: NewUrl): void {
+    const hostId = this.hostId(url);
+    const { changes } = this.sql.insertFinished.run(url, kinds.indexOf(kind), hostId, depth, priority);
+    if (changes > 0) return;
+    if (this.sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0) this.sql.hostUnqueued.run(hostId);
+  }
+
+  /**
+   * Hosts are told apart by name alone, since what is to be spared is the machine behind all its ports and schemes: Nutch's
+   * and StormCrawler's default (`byHost`). BUbiNG spares addresses too; the large ones of today stand for thousands of
+   * unrelated sites of a content network, which a pause of seconds would throttle to one.
+   */
+  private hostId(url: string): number {
+    const end = url.indexOf('/', 8);
+    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end).replace(/:\d+$/, '');
+    const known = this.hostIds.get(name);
+    if (known !== undefined) return known;
+    this.sql.insertHost.run(name);
+    const id = this.sql.selectHostId.get(name) as number;
+    if (this.hostIds.size >= 10_000) this.hostIds.clear();
+    this.hostIds.set(name, id);
+    return id;
+  }
+
+  /**
+   * Leases up to `limit` URLs of hosts whose time has come, the host that has waited longest first, at most `perHost`
+   * of one host in flight. One transaction.
+   */
+  claim(limit: number, nowMs: number, perHost = 1): Claim[] {
+    return this.atomically(() => {
+      const claims: Claim[] = [];
+      while (claims.length < limit) {
+        const hosts = this.sql.readyHosts.all(nowMs, limit - claims.length) as { id: number; active: number }[];
+        if (hosts.length === 0) break;
+        const share = Math.max(1, Math.floor((limit - claims.length) / hosts.length));
+        for (const host of hosts) {
+          const taken = this.sql.claimUrls.all(host.id, Math.min(share, perHost - host.active)) as (Omit<
+            Claim,
+            'kind'
+          > & {
+            kind: number;
+          })[];
+          for (const row of taken) claims.push({ ...row, kind: kinds[row.kind]! });
+          const active = host.active + taken.length;
+          this.sql.hostClaimed.run(taken.length, taken.length, active >= perHost ? parkedMs : nowMs, host.id);
+        }
+      }
+      return claims;
+    });
+  }
+
+  /** Ends a lease. The host may be asked again from `nextAtMs` on; a page seen for the first time counts for its host. */
+  finish(claim: Claim, nextAtMs: number, firstVisit = true): void {
+    this.sql.finishUrl.run(claim.id);
+    this.sql.hostFinished.run(0, claim.kind === 'page' && firstVisit ? 1 : 0, nextAtMs, nextAtMs, claim.hostId);
+  }
+
+  /** Ends a lease without a result: the URL goes back into the queue, `failed` when this was a try. */
+  giveBack(claim: Claim, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
+    this.sql.returnUrl.run(failed ? 1 : 0, claim.id);
+    this.sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
+  }
+
+  /** Ends a lease because the URL redirects to another host: it is queued there, with `at` to be fetched. */
+  move(claim: Claim, { at, hops }: { readonly at: string; readonly hops: number }, nextAtMs: number): void {
+    const hostId = this.hostId(at);
+    this.sql.moveUrl.run(at, hops, hostId, claim.id);
+    this.sql.hostFinished.run(0, 0, nextAtMs, nextAtMs, claim.hostId);
+    this.sql.hostQueued.run(hostId);
+  }
+
+  /** Moves a host's clock: it was asked for something that is no URL of the queue. */
+  rest(url: string, nextAtMs: number): void {
+    this.sql.hostRests.run(nextAtMs, this.hostId(url));
+  }
+
+  /** When the next host is ready, in ms since 1970; null when nothing is queued (leases apart). */
+  nextReadyMs(): number | null {
+    return this.sql.nextReady.get() as number | null;
+  }
+
+  host(id: number): Host {
+    return this.sql.host.get(id) as Host;
+  }
+
+  /** Counts consecutive failures of a host; 0 forgets them. */
+  setFailures(hostId: number, failures: number): void {
+    this.sql.setFailures.run(failures, hostId);
+  }
+
+  setCrawlDelay(hostId: number, crawlDelayMs: number): void {
+    this.sql.setCrawlDelay.run(crawlDelayMs, hostId);
+  }
+
+  countRender(hostId: number, gained: boolean): void {
+    this.sql.countRender.run(gained ? 1 : 0, hostId);
+  }
+
+  /** Counts one more page of a host that shows these images as content. */
+  countSightings(hostId: number, urls: readonly string[]): void {
+    for (const url of urls) this.sql.countSighting.run(hostId, url);
+  }
+
+  /** Images that at least so many pages and such a share of the pages of one host show. */
+  repeatedImages(fewestPages: number, share: number): string[] {
+    return this.sql.repeatedImages.all(fewestPages, share) as string[];
+  }
+
+  addSitemapTexts(texts: readonly SitemapTexts[]): void {
+    for (const { pageUrl, imageUrl, text } of texts) this.sql.addSitemapText.run(pageUrl, imageUrl, text);
+  }
+
+  /** What sitemaps say about the images of a page. */
+  sitemapTexts(pageUrl: string): SitemapTexts[] {
+    return this.sql.sitemapTexts.all(pageUrl) as SitemapTexts[];
+  }
+
+  /** What is known of an origin (robots.txt, TDMRep) and until when it may be believed; undefined when never asked. */
+  origin(origin: string): { readonly rules: string; readonly untilMs: number } | undefined {
+    return this.sql.origin.get(origin) as { rules: string; untilMs: number } | undefined;
+  }
+
+  setOrigin(origin: string, rules: string, untilMs: number): void {
+    this.sql.setOrigin.run(origin, rules, untilMs);
+  }
+
+  /** The first waiting host, in the order of their ids, for which `test` holds; null when there is none. */
+  findQueuedHost(test: (name: string) => boolean): string | null {
+    // The cursor is closed before anyone else can use the connection, which would be "busy" while it is open.
+    for (const name of this.sql.queuedHosts.iterate() as Iterable<string>) if (test(name)) return name;
+    return null;
+  }
+
+  /** URLs waiting, by summing over hosts that have any. */
+  queued(): number {
+    return this.sql.queued.get() as number;
+  }
+}

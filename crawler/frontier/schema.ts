@@ -1,0 +1,139 @@
+/** The tables of `frontier.db` and the words for what is in them. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { UserError } from '../../dataset/user-error.ts';
+
+export type UrlKind = 'page' | 'image' | 'sitemap';
+
+/** A URL to put into the queue; the highest priority is claimed first, and of equals the one that was found first. */
+export interface NewUrl {
+  readonly url: string;
+  readonly kind: UrlKind;
+  /** Links from a seed. */
+  readonly depth: number;
+  readonly priority: number;
+  /** Redirects from other hosts that led to it. */
+  readonly hops?: number;
+}
+
+export interface Claim {
+  readonly id: number;
+  readonly url: string;
+  /** What is to be fetched: the URL, or where redirects from its host to another led. */
+  readonly at: string;
+  /** Redirects followed so far. */
+  readonly hops: number;
+  readonly kind: UrlKind;
+  readonly depth: number;
+  readonly priority: number;
+  readonly hostId: number;
+  /** Failed tries before this one. */
+  readonly tries: number;
+}
+
+export interface Host {
+  readonly id: number;
+  readonly name: string;
+  readonly failures: number;
+  /** Pages finished, each counted once. */
+  readonly pages: number;
+  readonly crawlDelayMs: number;
+  readonly renderTries: number;
+  readonly renderGains: number;
+}
+
+const version = 2;
+export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
+
+// state: 0 queued, 1 claimed, 2 finished. `at` is where redirects led, on the host `host_id`. A host's `next_at_ms` lies in the far future while it has all the requests
+// in flight that it may have.
+const schema = `
+  CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    next_at_ms INTEGER NOT NULL DEFAULT 0,
+    queued INTEGER NOT NULL DEFAULT 0,
+    active INTEGER NOT NULL DEFAULT 0,
+    pages INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    crawl_delay_ms INTEGER NOT NULL DEFAULT 0,
+    render_tries INTEGER NOT NULL DEFAULT 0,
+    render_gains INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX hosts_ready ON hosts (next_at_ms) WHERE queued > 0;
+  CREATE INDEX hosts_active ON hosts (id) WHERE active > 0;
+  CREATE TABLE urls (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    host_id INTEGER NOT NULL REFERENCES hosts (id),
+    depth INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    at TEXT,
+    hops INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (url, kind)
+  ) STRICT;
+  CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
+  CREATE INDEX urls_claimed ON urls (id) WHERE state = 1;
+  CREATE TABLE seeds (url TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE sightings (
+    host_id INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    pages INTEGER NOT NULL,
+    PRIMARY KEY (host_id, url)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE sitemap_texts (
+    page_url TEXT NOT NULL,
+    image_url TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (page_url, image_url, text)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE revisits (
+    url_id INTEGER PRIMARY KEY,
+    due_at_ms INTEGER NOT NULL,
+    interval_ms INTEGER NOT NULL,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX revisits_due ON revisits (due_at_ms);
+  CREATE TABLE path_queries (path TEXT PRIMARY KEY, queries INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE origins (
+    origin TEXT PRIMARY KEY,
+    rules TEXT NOT NULL,
+    until_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** The time of a host that is not to be asked again before the frontier is opened again. */
+export const parkedMs = 8_640_000_000_000_000;
+
+/** Opens or creates the file in a corpus directory; throws a UserError when a newer version of lait wrote it. */
+export function openFrontierDb(corpusDir: string): Database.Database {
+  mkdirSync(corpusDir, { recursive: true });
+  const path = join(corpusDir, 'frontier.db');
+  const db = new Database(path);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = NORMAL');
+  db.pragma('busy_timeout = 10000');
+  db.pragma('cache_size = -32000');
+  const found = db.pragma('user_version', { simple: true }) as number;
+  if (found > version) {
+    throw new UserError(
+      `Expected frontier version ${version} for ${path} but received ${found}; update lait or use another corpus.`,
+    );
+  }
+  if (found === 0) {
+    db.transaction(() => {
+      db.exec(schema);
+      db.pragma(`user_version = ${version}`);
+    })();
+  } else if (found === 1) {
+    db.transaction(() => {
+      db.exec('ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;');
+      db.pragma(`user_version = ${version}`);
+    })();
+  }
+  return db;
+}

@@ -1,0 +1,93 @@
+/** Every SQL statement of the frontier, compiled once. */
+import type Database from 'better-sqlite3';
+import { parkedMs } from './schema.ts';
+
+/** Prepares them for an open `frontier.db`. */
+export function statements(db: Database.Database) {
+  return {
+    insertUrl: db.prepare(
+      'INSERT INTO urls (url, kind, host_id, depth, priority, hops) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    ),
+    requeue: db.prepare(
+      'UPDATE urls SET state = 0, tries = 0, at = NULL, hops = 0, host_id = ? WHERE url = ? AND kind = ? AND state = 2',
+    ),
+    insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
+    seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
+    pageInFlight: db.prepare('SELECT 1 FROM urls WHERE state = 1 AND kind = 0 LIMIT 1'),
+    isKnownPage: db.prepare('SELECT 1 FROM urls WHERE url = ? AND kind = 0'),
+    countQuery: db
+      .prepare(
+        `INSERT INTO path_queries (path, queries) VALUES (?, 1)
+         ON CONFLICT DO UPDATE SET queries = queries + 1 RETURNING queries`,
+      )
+      .pluck(),
+    insertFinished: db.prepare(
+      'INSERT INTO urls (url, kind, host_id, depth, priority, state) VALUES (?, ?, ?, ?, ?, 2) ON CONFLICT DO NOTHING',
+    ),
+    finishQueued: db.prepare('UPDATE urls SET state = 2 WHERE url = ? AND kind = ? AND state = 0'),
+    hostUnqueued: db.prepare('UPDATE hosts SET queued = queued - 1 WHERE id = ?'),
+    revisit: db.prepare('SELECT interval_ms AS intervalMs, hash FROM revisits WHERE url_id = ?'),
+    setRevisit: db.prepare(
+      `INSERT INTO revisits (url_id, due_at_ms, interval_ms, hash) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms, interval_ms = excluded.interval_ms, hash = excluded.hash`,
+    ),
+    due: db.prepare('SELECT url_id FROM revisits WHERE due_at_ms <= ? LIMIT ?').pluck(),
+    requeueById: db.prepare(
+      'UPDATE urls SET state = 0, tries = 0 WHERE id = ? AND state = 2 RETURNING host_id AS hostId',
+    ),
+    revisitQueued: db.prepare(`UPDATE revisits SET due_at_ms = ${parkedMs} WHERE url_id = ?`),
+    insertHost: db.prepare('INSERT INTO hosts (name) VALUES (?) ON CONFLICT DO NOTHING'),
+    selectHostId: db.prepare('SELECT id FROM hosts WHERE name = ?').pluck(),
+    hostQueued: db.prepare('UPDATE hosts SET queued = queued + 1 WHERE id = ?'),
+    readyHosts: db.prepare(
+      'SELECT id, active FROM hosts WHERE queued > 0 AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?',
+    ),
+    claimUrls: db.prepare(
+      `UPDATE urls SET state = 1
+       WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
+       RETURNING id, url, coalesce(at, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries`,
+    ),
+    hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),
+    finishUrl: db.prepare('UPDATE urls SET state = 2 WHERE id = ?'),
+    returnUrl: db.prepare('UPDATE urls SET state = 0, tries = tries + ?, priority = priority - 1 WHERE id = ?'),
+    moveUrl: db.prepare('UPDATE urls SET state = 0, at = ?, hops = ?, host_id = ? WHERE id = ?'),
+    hostFinished: db.prepare(
+      `UPDATE hosts SET active = active - 1, queued = queued + ?, pages = pages + ?,
+         next_at_ms = CASE WHEN next_at_ms = ${parkedMs} THEN ? ELSE max(next_at_ms, ?) END WHERE id = ?`,
+    ),
+    hostRests: db.prepare('UPDATE hosts SET next_at_ms = max(next_at_ms, ?) WHERE id = ?'),
+    nextReady: db.prepare('SELECT min(next_at_ms) FROM hosts WHERE queued > 0').pluck(),
+    host: db.prepare(
+      `SELECT id, name, failures, pages, crawl_delay_ms AS crawlDelayMs, render_tries AS renderTries, render_gains AS renderGains
+       FROM hosts WHERE id = ?`,
+    ),
+    setFailures: db.prepare('UPDATE hosts SET failures = ? WHERE id = ?'),
+    setCrawlDelay: db.prepare('UPDATE hosts SET crawl_delay_ms = ? WHERE id = ?'),
+    countRender: db.prepare(
+      'UPDATE hosts SET render_tries = render_tries + 1, render_gains = render_gains + ? WHERE id = ?',
+    ),
+    countSighting: db.prepare(
+      `INSERT INTO sightings (host_id, url, pages) VALUES (?, ?, 1)
+       ON CONFLICT DO UPDATE SET pages = pages + 1`,
+    ),
+    repeatedImages: db
+      .prepare(
+        `SELECT url FROM sightings s JOIN hosts h ON h.id = s.host_id
+         WHERE s.pages >= ? AND s.pages >= ? * h.pages ORDER BY url`,
+      )
+      .pluck(),
+    addSitemapText: db.prepare(
+      'INSERT INTO sitemap_texts (page_url, image_url, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    ),
+    sitemapTexts: db.prepare(
+      'SELECT page_url AS pageUrl, image_url AS imageUrl, text FROM sitemap_texts WHERE page_url = ?',
+    ),
+    origin: db.prepare('SELECT rules, until_ms AS untilMs FROM origins WHERE origin = ?'),
+    setOrigin: db.prepare(
+      `INSERT INTO origins (origin, rules, until_ms) VALUES (?, ?, ?)
+       ON CONFLICT (origin) DO UPDATE SET rules = excluded.rules, until_ms = excluded.until_ms`,
+    ),
+    queuedHosts: db.prepare('SELECT name FROM hosts WHERE queued > 0').pluck(),
+    queued: db.prepare('SELECT coalesce(sum(queued), 0) FROM hosts WHERE queued > 0').pluck(),
+  };
+}

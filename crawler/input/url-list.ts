@@ -1,0 +1,172 @@
+/**
+ * Lists of image URLs with captions, as img2dataset takes them: txt, csv, tsv, jsonl (each also .gz) and parquet. A row is a
+ * pair already, so pages are skipped: pairs go into the ledger, images into the queue, and the next crawl downloads them.
+ */
+import { createReadStream, existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Duplex, pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { parse } from 'csv-parse';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { withCleanup } from '../../dataset/cleanup.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import { expected } from '../../dataset/user-error.ts';
+import { priority } from '../fetch/page.ts';
+import { makeDurable } from '../frontier/commit.ts';
+import { Frontier } from '../frontier/frontier.ts';
+import { lockCorpus } from '../frontier/run-lock.ts';
+import { cleanText } from '../page/texts.ts';
+import { normaliseUrl } from '../policy/url.ts';
+
+export interface UrlListOptions {
+  readonly corpusDir: string;
+  readonly file: string;
+  readonly urlColumn?: string;
+  readonly captionColumn?: string;
+}
+
+export interface UrlListSummary {
+  readonly rows: number;
+  /** Rows whose URL is none, or that have no caption. */
+  readonly unusable: number;
+  readonly queued: number;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+const batchRows = 5000;
+
+/** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there. */
+export async function importUrlList(
+  { corpusDir, file, urlColumn = 'url', captionColumn = 'caption' }: UrlListOptions,
+  {
+    ledger,
+    onProgress,
+    signal,
+  }: {
+    readonly ledger: Ledger;
+    readonly onProgress?: (rows: number) => void;
+    readonly signal?: AbortSignal;
+  },
+): Promise<UrlListSummary> {
+  if (!existsSync(file)) throw expected('a file', 'urls', file, 'give a txt, csv, tsv, jsonl or parquet list');
+  const rows = readRows(file, urlColumn, captionColumn);
+  return withCleanup(async (defer) => {
+    defer(lockCorpus(corpusDir));
+    const frontier = Frontier.open(corpusDir);
+    defer(() => frontier.close());
+    makeDurable(ledger);
+    // Pairs belong to a page: the list stands for it.
+    const page = { url: `list:${basename(file)}`, status: 'fetched', title: basename(file) } as const;
+    let count = 0;
+    let unusable = 0;
+    let queued = 0;
+    let batch: { url: string; text: string }[] = [];
+    const flush = (): void => {
+      const images = batch.map(({ url, text }) => ({ url, texts: [{ source: 'list' as const, text }] }));
+      ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, images);
+      queued += frontier.atomically(() =>
+        frontier.add(batch.map(({ url }) => ({ url, kind: 'image', depth: 0, priority: priority.image }))),
+      );
+      batch = [];
+      onProgress?.(count);
+    };
+    for await (const row of rows) {
+      if (signal?.aborted) break;
+      if (count === 0 && !(urlColumn in row)) {
+        throw expected(
+          `a column ${urlColumn}`,
+          'urls',
+          Object.keys(row).join(', '),
+          'name the column that has the URLs',
+        );
+      }
+      count += 1;
+      const url = typeof row[urlColumn] === 'string' ? normaliseUrl(row[urlColumn].trim()) : null;
+      const text = typeof row[captionColumn] === 'string' ? cleanText(row[captionColumn]) : '';
+      if (url === null || text === '') unusable += 1;
+      else batch.push({ url, text });
+      if (batch.length >= batchRows) flush();
+    }
+    flush();
+    return { rows: count, unusable, queued };
+  });
+}
+
+/** The form is known by the name, before the file is opened. */
+function readRows(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
+  const form = /\.(csv|tsv|txt|jsonl|ndjson|parquet)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
+  if (form === 'parquet') return readable(file, readParquet(file));
+  if (form === 'csv') return readable(file, readSeparated(file, ','));
+  if (form === 'tsv') return readable(file, readSeparated(file, '\t'));
+  if (form === 'txt') return readable(file, readText(file, urlColumn, captionColumn));
+  if (form !== undefined) return readable(file, readJsonLines(file));
+  throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(file), 'name the file by what it is');
+}
+
+/** A damaged file is the operator's to mend; what came before it is in the corpus, and a repetition changes nothing. */
+async function* readable(file: string, rows: AsyncIterable<Row>): AsyncGenerator<Row> {
+  try {
+    yield* rows;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw expected('a list that can be read to its end', 'urls', `${basename(file)} (${reason})`, 'fetch it again');
+  }
+}
+
+function readSeparated(file: string, delimiter: ',' | '\t'): AsyncIterable<Row> {
+  const options = { columns: true, delimiter, bom: true, relaxQuotes: true, relaxColumnCount: true };
+  return joined(openText(file), parse({ ...options, quote: delimiter === '\t' ? null : '"' }));
+}
+
+/** A caption may follow a URL after a tab; without one there is no pair. */
+async function* readText(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
+  for await (const line of readLines(file)) {
+    const [url, ...caption] = line.split('\t');
+    yield { [urlColumn]: url, [captionColumn]: caption.join(' ') };
+  }
+}
+
+async function* readJsonLines(file: string): AsyncGenerator<Row> {
+  for await (const line of readLines(file)) yield parseLine(line);
+}
+
+async function* readLines(file: string): AsyncGenerator<string> {
+  const lines = createInterface({ input: openText(file), crlfDelay: Number.POSITIVE_INFINITY });
+  for await (const line of lines) if (line.trim() !== '') yield line;
+}
+
+function openText(file: string): Readable {
+  const raw = createReadStream(file);
+  return file.toLowerCase().endsWith('.gz') ? joined(raw, createGunzip()) : raw;
+}
+
+/** As `pipe`, but an error or an early end of either closes both and reaches the reader. */
+function joined(from: Readable, to: Duplex): Duplex {
+  pipeline(from, to, () => {});
+  return to;
+}
+
+function parseLine(line: string): Row {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Row) : {};
+  } catch {
+    return {};
+  }
+}
+
+async function* readParquet(file: string): AsyncGenerator<Row> {
+  const buffer = await asyncBufferFromFile(file);
+  const metadata = await parquetMetadataAsync(buffer);
+  const rows = Number(metadata.num_rows);
+  for (let start = 0; start < rows; start += batchRows) {
+    yield* await parquetReadObjects({
+      file: buffer,
+      metadata,
+      rowStart: start,
+      rowEnd: Math.min(rows, start + batchRows),
+    });
+  }
+}

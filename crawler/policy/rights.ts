@@ -1,0 +1,150 @@
+/**
+ * Signals by which a site reserves its rights, read before an image's bytes are taken; the most restrictive wins and the
+ * raw values are kept as evidence. X-Robots-Tag and robots meta tags (`noai`, `noimageai`, `noindex`, `noimageindex`), the
+ * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and the IETF's AIPREF
+ * preferences (`Content-Usage` header and robots.txt lines, drafts of 2025).
+ */
+import type { Headers } from '../fetch/fetch.ts';
+import { mostSpecific } from './path-pattern.ts';
+import { productToken } from './robots.ts';
+
+/** Raw values by signal name: `x-robots-tag`, `meta-robots`, `tdm-reservation`, `tdmrep.json`, `content-usage`, … */
+export type Evidence = Record<string, string>;
+
+export interface Rights {
+  /** The reason of a refusal in kebab-case, null when nothing forbids. */
+  readonly refused: string | null;
+  readonly evidence: Evidence;
+  /** The page asks that its links are not followed. */
+  readonly nofollow: boolean;
+}
+
+/** Most telling first: a value that refuses for machine learning before one that refuses for indexes. */
+const refusing = ['noai', 'noimageai', 'noimageindex', 'noindex', 'none'] as const;
+
+/** Directives that take a value after a colon, so that their name is not mistaken for a crawler's. */
+const valued = new Set(['unavailable_after', 'max-snippet', 'max-image-preview', 'max-video-preview']);
+
+/** A crawler's name. A date after `unavailable_after` has commas and colons too, and is none. */
+const agentName = /^(?:\*|[a-z_][\w.-]*)$/;
+
+/** The directives of X-Robots-Tag values that address every crawler or this one. */
+export function robotsDirectives(value: string): Set<string> {
+  const directives = new Set<string>();
+  let forUs = true;
+  for (const part of value.split(',')) {
+    let directive = part.trim().toLowerCase();
+    const colon = directive.indexOf(':');
+    const name = directive.slice(0, colon).trim();
+    if (colon > 0 && agentName.test(name) && !valued.has(name)) {
+      forUs = [productToken, '*'].includes(name);
+      directive = directive.slice(colon + 1).trim();
+    }
+    if (forUs && directive !== '') directives.add(directive);
+  }
+  return directives;
+}
+
+export interface RightsSources {
+  readonly headers: Headers;
+  /** Of the page; an image has none. */
+  readonly meta?: ReadonlyMap<string, string>;
+  readonly url: string;
+  /** The rules of the URL's origin. */
+  readonly tdmrep: readonly TdmRule[];
+  /** `Content-Usage` of robots.txt for this URL. */
+  readonly robotsUsage: string | null;
+}
+
+/** What the signals of one page or one image together say. */
+export function rightsOf({ headers, meta, url, tdmrep, robotsUsage }: RightsSources): Rights {
+  const evidence: Evidence = {};
+  const reasons: string[] = [];
+  const directives = new Set<string>();
+
+  // Several headers are one list each: a crawler's name in one does not reach into the next.
+  const tags = headers['x-robots-tag'];
+  if (tags !== undefined) {
+    evidence['x-robots-tag'] = [tags].flat().join(', ');
+    for (const tag of [tags].flat()) for (const directive of robotsDirectives(tag)) directives.add(directive);
+  }
+  for (const name of ['robots', productToken]) {
+    const value = meta?.get(name);
+    if (value === undefined) continue;
+    evidence[`meta-${name}`] = value;
+    for (const directive of value.toLowerCase().split(',')) directives.add(directive.trim());
+  }
+  for (const word of refusing) if (directives.has(word)) reasons.push(`rights-${word}`);
+
+  const reservation = tdmReservation(headers, meta, url, tdmrep, evidence);
+  if (reservation) reasons.push('rights-tdm-reservation');
+
+  const usages = [headerText(headers['content-usage']), robotsUsage].filter((value) => value !== null);
+  if (usages.length > 0) evidence['content-usage'] = usages.join('; ');
+  if (usages.some(forbidsTraining)) reasons.push('rights-content-usage');
+
+  return {
+    refused: reasons[0] ?? null,
+    evidence,
+    nofollow: directives.has('nofollow') || directives.has('none'),
+  };
+}
+
+const headerText = (value: string | string[] | undefined): string | null =>
+  value === undefined ? null : [value].flat().join(', ');
+
+/** One entry of `/.well-known/tdmrep.json`. */
+export interface TdmRule {
+  readonly location: string;
+  readonly reservation: 0 | 1;
+  readonly policy?: string;
+}
+
+/** Reads the well-known file; entries that are not as the protocol says are left out. */
+export function parseTdmrep(body: string): TdmRule[] {
+  let entries: unknown;
+  try {
+    entries = JSON.parse(body);
+  } catch {
+    return [];
+  }
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: Record<string, unknown> | null): TdmRule[] => {
+    const location = entry?.location;
+    const reservation = entry?.['tdm-reservation'];
+    if (typeof location !== 'string' || (reservation !== 0 && reservation !== 1)) return [];
+    const policy = entry?.['tdm-policy'];
+    return [{ location, reservation, ...(typeof policy === 'string' ? { policy } : {}) }];
+  });
+}
+
+/** The first of file, header and meta that says 0 or 1 decides (TDMRep §4); within the file the most specific location. */
+function tdmReservation(
+  headers: Headers,
+  meta: ReadonlyMap<string, string> | undefined,
+  url: string,
+  rules: readonly TdmRule[],
+  evidence: Evidence,
+): boolean {
+  const rulings = mostSpecific(rules, ({ location }) => location, url);
+  const ruling = rulings.find(({ reservation }) => reservation === 1) ?? rulings[0];
+  if (ruling) {
+    evidence['tdmrep.json'] = JSON.stringify(ruling);
+    return ruling.reservation === 1;
+  }
+  for (const [source, value, policy] of [
+    ['tdm-reservation', headerText(headers['tdm-reservation']), headerText(headers['tdm-policy'])],
+    ['meta-tdm-reservation', meta?.get('tdm-reservation') ?? null, meta?.get('tdm-policy') ?? null],
+  ] as const) {
+    const trimmed = value?.trim();
+    if (trimmed !== '0' && trimmed !== '1') continue;
+    evidence[source] = policy ? `${trimmed} ${policy}` : trimmed;
+    return trimmed === '1';
+  }
+  return false;
+}
+
+/** True when a preference dictionary (RFC 9651 in shape) says no to training: `train-ai=n`, Cloudflare's `ai-train=no`. */
+export function forbidsTraining(usage: string): boolean {
+  return /(?:^|[,;\s])(?:train-ai|ai-train|train-genai|bots)\s*=\s*"?(?:n|no)"?\s*(?:$|[,;\s])/i.test(usage);
+}

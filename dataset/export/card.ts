@@ -1,0 +1,275 @@
+/**
+ * The dataset card: a Hugging Face README with its YAML header, made from the ledger and the export alone, so that it says
+ * what was done and not what was meant. The funnel is drawn beside it as `funnel.svg`.
+ */
+
+import type { FunnelRow, RuleRecord } from '../ledger/verdicts.ts';
+import type { CorpusFacts, Count } from './corpus-facts.ts';
+import type { Split } from './split.ts';
+
+export interface CardOptions {
+  /** Title of the card and name in the Croissant file. */
+  readonly name?: string;
+  readonly description?: string;
+  /** Hugging Face's word for the licence of the collection: the texts and links as such, not the pictures. */
+  readonly license?: string;
+  /** ISO 639-1. Default: the languages that the recipe keeps. */
+  readonly languages?: readonly string[];
+}
+
+export interface CardInput {
+  readonly card: CardOptions;
+  readonly facts: CorpusFacts;
+  readonly rules: readonly RuleRecord[];
+  readonly samples: Readonly<Record<Split, number>>;
+  readonly shards: Readonly<Record<Split, number>>;
+  readonly bytes: number;
+  readonly format: 'webdataset' | 'parquet' | 'jsonl';
+}
+
+/** Thresholds that publications give, by rule and setting: where a corpus has the same value, its card names them. */
+const published: Readonly<Record<string, readonly (readonly [value: unknown, source: string])[]>> = {
+  'corpus/common-text.maxImages': [[10, 'COYO-700M, ALIGN']],
+  'image/area.maxPx': [[89_478_484, 'LAION']],
+  'image/aspect.maxRatio': [
+    [2, 'CC3M'],
+    [2.5, 'CC12M'],
+    [3, 'COYO-700M, DataComp'],
+  ],
+  'image/bytes.minBytes': [[5000, 'LAION, COYO-700M']],
+  'image/format.formats': [[['jpg', 'png', 'webp'], 'LAION, OBELICS']],
+  'image/size.minSidePx': [
+    [200, 'COYO-700M, DataComp'],
+    [301, 'LAIT: both sides over 300 px (ImageBERT §3)'],
+    [401, 'CC3M, CC12M: both sides over 400 px'],
+  ],
+  'image/unsafe.maxUnsafe': [[0.5, 'COYO-700M, LAION']],
+  'image/url-words.words': [[['logo', 'button', 'icon', 'plugin', 'widget', 'porn', 'xxx', 'sex'], 'OBELICS']],
+  'page/language.languages': [[['en'], 'LAIT: English pages only (ImageBERT §3)']],
+  'text/language.languages': [[['en'], 'LAIT: English only (ImageBERT §3)']],
+  'text/length.maxChars': [[1000, 'COYO-700M']],
+  'text/length.maxWords': [[256, 'COYO-700M, CC12M']],
+  'text/length.minChars': [[6, 'COYO-700M, DataComp']],
+  'text/length.minWords': [[3, 'COYO-700M, CC12M']],
+  'text/repetition.maxShare': [[0.2, 'CC12M']],
+  'text/symbols.maxShare': [[0.3, 'OBELICS']],
+};
+
+/** Where a setting's value comes from, in words. */
+export function thresholdSource(rule: string, setting: string, value: unknown): string {
+  const json = JSON.stringify(value);
+  const found = published[`${rule}.${setting}`]?.find(([known]) => JSON.stringify(known) === json);
+  return found?.[1] ?? 'ours';
+}
+
+/** A setting's value as a table shows it: a long list by its length, the whole of it is in the manifest. */
+export function shownSetting(value: unknown): string {
+  const json = JSON.stringify(value) ?? '';
+  if (!Array.isArray(value) || (value.length <= 8 && json.length <= 120)) return json;
+  return value.length === 1 ? '1 entry' : `${value.length} entries`;
+}
+
+const grouped = (n: number) => n.toLocaleString('en-US');
+
+const plural = (n: number, what: string) => `${grouped(n)} ${what}${n === 1 ? '' : 's'}`;
+
+export function cardLanguages({ card, rules }: Pick<CardInput, 'card' | 'rules'>): readonly string[] {
+  const kept = rules.flatMap(({ settings }) => (Array.isArray(settings.languages) ? settings.languages : []));
+  return card.languages ?? [...new Set(kept as string[])].sort();
+}
+
+/** Hugging Face's classes of size. */
+function sizeCategory(samples: number): string {
+  const bounds = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
+  const names = ['1K', '10K', '100K', '1M', '10M', '100M', '1B', '10B', '100B', '1T'];
+  const at = bounds.findIndex((bound) => samples < bound);
+  if (at === 0) return 'n<1K';
+  return at < 0 ? 'n>1T' : `${names[at - 1]}<n<${names[at]}`;
+}
+
+const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+
+export const markdownTable = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+  [head, head.map(() => '---'), ...rows]
+    .map((row) => `| ${row.map((one) => (typeof one === 'number' ? grouped(one) : cell(one))).join(' | ')} |`)
+    .join('\n');
+
+const countTable = (what: string, counts: readonly Count[], none: string): string =>
+  counts.length === 0
+    ? none
+    : markdownTable(
+        [what, 'count'],
+        counts.map(({ name, count }) => [name || none, count]),
+      );
+
+const reasonsOf = ({ reasons }: FunnelRow) =>
+  reasons.map(({ reason, count }) => `${reason} ${grouped(count)}`).join(', ');
+
+function days({ collected }: CorpusFacts): string {
+  if (collected === null) return '';
+  const { from, to } = collected;
+  return from === to ? `, collected on ${from}` : `, collected from ${from} to ${to}`;
+}
+
+/** The YAML that Hugging Face reads before the text; `files` are its lines of splits and paths. */
+export function cardHeader({
+  name,
+  license = 'other',
+  languages,
+  samples,
+  files,
+}: {
+  readonly name: string;
+  readonly license: string | undefined;
+  readonly languages: readonly string[];
+  readonly samples: number;
+  readonly files: readonly string[];
+}): string {
+  const spoken = languages.map((language) => `  - ${language}\n`).join('');
+  return `---
+pretty_name: ${JSON.stringify(name)}
+license: ${license}
+${spoken === '' ? '' : `language:\n${spoken}`}task_categories:
+  - image-to-text
+  - text-to-image
+size_categories:
+  - ${sizeCategory(samples)}
+tags:
+  - image-text
+  - webdataset
+  - lait
+configs:
+  - config_name: default
+    data_files:
+${files.join('\n')}
+---`;
+}
+
+/** The text of `README.md`. */
+export function cardReadme(input: CardInput): string {
+  const { card, facts, rules, samples, shards, bytes, format } = input;
+  const {
+    name = 'An image-text corpus',
+    description = 'Pairs of images and texts that describe them, from web pages.',
+  } = card;
+  const total = samples.train + samples.validation;
+  const pattern = { webdataset: '*.tar', parquet: '*.parquet', jsonl: '*.jsonl' }[format];
+  const files = (['train', 'validation'] as const)
+    .filter((split) => samples[split] > 0)
+    .map((split) => `      - split: ${split}\n        path: ${split}/${pattern}`);
+  const languages = cardLanguages(input);
+  const settings = rules.flatMap(({ name: rule, settings: values }) =>
+    Object.entries(values).map(([setting, value]) => [
+      `\`${rule}\``,
+      setting,
+      shownSetting(value),
+      thresholdSource(rule, setting, value),
+    ]),
+  );
+  return `${cardHeader({ name, license: card.license, languages, samples: total, files })}
+
+# ${name}
+
+${description}
+
+${plural(total, 'sample')} in ${plural(shards.train + shards.validation, 'shard')}, ${(bytes / 1e6).toFixed(1)} MB${days(facts)}.
+
+${markdownTable(
+  ['split', 'samples', 'shards'],
+  [
+    ['train', samples.train, shards.train],
+    ['validation', samples.validation, shards.validation],
+  ],
+)}
+
+The split follows from the SHA-256 of the image: an image is never in both, and never moves.
+
+## How it was made
+
+Pages were fetched and images with every text near them became pairs; then each rule below, in this order,
+dropped what it was not content with. Of ${plural(facts.funnel.found, 'pair')} found, ${grouped(facts.funnel.kept)} were kept${
+    facts.funnel.unjudged > 0 ? `; ${grouped(facts.funnel.unjudged)} were not judged` : ''
+  }.
+
+![Pairs left after each rule](funnel.svg)
+
+${markdownTable(
+  ['rule', 'stage', 'entered', 'dropped', 'kept', 'reasons'],
+  facts.funnel.rows.map((row) => [`\`${row.rule}\``, row.stage, row.entered, row.dropped, row.kept, reasonsOf(row)]),
+)}
+
+### Thresholds
+
+${markdownTable(['rule', 'setting', 'value', 'from'], settings)}
+
+## Where it comes from
+
+Kept pairs by the site of their page (${plural(facts.hostCount, 'site')}${facts.hostCount > 10 ? ' in all; the first ten' : ''}):
+
+${countTable('site', facts.hosts, '–')}
+
+Kept pairs by where the text was found:
+
+${countTable('text', facts.sources, '–')}
+
+Pages by what became of them:
+
+${countTable('page', facts.pages, '–')}
+
+## Licence and rights
+
+The images belong to those who made them; no licence is given for them here. Kept pairs by the licence link on their page:
+
+${countTable('licence', facts.licenses, 'no link found')}
+
+Signals about rights that were seen, by pages (their raw values are in the column \`rights\`):
+
+${countTable('signal', facts.rightsSignals, 'none')}
+
+Pages and images that were left alone, by reason (decoration such as icons and adverts aside):
+
+${countTable('reason', facts.refusals, 'none')}
+
+## Columns
+
+Every sample has an image, its text, and a JSON member; the tables hold the same columns for every pair, failed ones too:
+\`url\`, \`caption\`, \`key\`, \`status\`, \`error_message\`, \`width\`, \`height\`, \`original_width\`, \`original_height\`, \`exif\`,
+\`sha256\` as img2dataset has them; \`uid\`, \`text\` as DataComp has them; \`found_text\` before cleaning, \`source\` of the text on the
+page, \`page_url\`, \`page_title\`, \`phash\`, \`license_url\`, \`rights\`, \`scores\`, \`fetched_at\`, \`http_etag\`, \`last_modified\`.
+
+## Limits
+
+The texts are what pages said near an image: many describe it loosely or not at all. The sites were chosen by whoever made
+this corpus, and their view of the world is in it. People may be seen and named; nothing was done to find or to blur them. The
+rules judge form, language and duplicates; they do not know what is true, fair or fit for minors. ${
+    rules.some(({ name }) => name === 'image/unsafe')
+      ? 'A model dropped images that it took for\npornographic or racy; its false alarms on ordinary photographs were measured, how many such images it misses was not.'
+      : 'No rule looked for pornographic images.'
+  }
+`;
+}
+
+/** Bars of the pairs left after each rule, and how many it dropped, as an SVG picture. */
+export function funnelSvg(rows: readonly FunnelRow[], found: number): string {
+  const bars = [
+    { name: 'found', kept: found, dropped: 0 },
+    ...rows.map(({ rule, kept, dropped }) => ({ name: rule, kept, dropped })),
+  ];
+  const most = Math.max(1, found);
+  const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  const lines = bars.map(({ name, kept, dropped }, i) => {
+    const y = 10 + i * 26;
+    const width = ((kept / most) * 400).toFixed(1);
+    const loss = dropped === 0 ? '' : ` <tspan fill="#a33b3b">−${grouped(dropped)}</tspan>`;
+    return `  <text x="190" y="${y + 15}" text-anchor="end">${xml(name)}</text>
+  <rect x="200" y="${y}" width="${width}" height="20" fill="#3b6ea5"/>
+  <text x="${(206 + Number(width)).toFixed(1)}" y="${y + 15}">${grouped(kept)}${loss}</text>`;
+  });
+  const height = 20 + bars.length * 26;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 ${height}" width="720" height="${height}" font-family="sans-serif" font-size="13" role="img">
+  <title>Pairs left after each rule</title>
+  <rect width="720" height="${height}" fill="#ffffff"/>
+${lines.join('\n')}
+</svg>
+`;
+}

@@ -1,0 +1,222 @@
+/** `lait ledger explain`: the whole story of a pair, an image or a page, from where it was found to the shard it is in. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ledger } from '../ledger/ledger.ts';
+import { currentRecipe, downloadRule, scoresOf } from '../ledger/verdicts.ts';
+import { findInShards } from '../shards/find-in-shards.ts';
+import { expected } from '../user-error.ts';
+
+/** What the current recipe's rule said of a pair. */
+export interface RuleStory {
+  readonly rule: string;
+  readonly said: 'kept' | 'dropped' | 'not-asked';
+  readonly reason: string | null;
+  readonly score: number | null;
+}
+
+export interface PairStory {
+  readonly id: string;
+  readonly imageUrl: string;
+  readonly pageUrl: string;
+  readonly pageTitle: string;
+  readonly text: string;
+  readonly cleanedText: string | null;
+  readonly source: string;
+  readonly pageStatus: string;
+  readonly pageReason: string | null;
+  readonly pageFetchedAt: string;
+  readonly licenseUrl: string | null;
+  /** Raw values of the rights signals of page and image. */
+  readonly rights: {
+    readonly page: Readonly<Record<string, string>>;
+    readonly image: Readonly<Record<string, string>>;
+  };
+  readonly imageStatus: string;
+  readonly imageReason: string | null;
+  readonly imageFetchedAt: string | null;
+  readonly image: {
+    readonly format: string;
+    readonly width: number;
+    readonly height: number;
+    readonly byteLength: number;
+    readonly sha256: string;
+    readonly phash: string;
+    readonly segment: number | null;
+    readonly offset: number | null;
+  } | null;
+  readonly verdict: 'kept' | 'dropped' | 'unjudged';
+  readonly droppedBy: string | null;
+  readonly reason: string | null;
+  /** In the recipe's order; empty when the pair was not judged by the current recipe. */
+  readonly rules: readonly RuleStory[];
+  /** `train/00000` and the sample's key; empty when it was not exported. */
+  readonly shards: readonly { readonly shard: string; readonly key: string | null; readonly status: string }[];
+}
+
+export interface Explanation {
+  readonly asked: string;
+  readonly pairs: readonly PairStory[];
+  /** When what was asked for was taken down: by what and when. */
+  readonly takenDown: readonly {
+    readonly kind: string;
+    readonly value: string;
+    readonly note: string;
+    readonly at: string;
+  }[];
+  /** When an image or a page was asked for that gave no pair: what became of it. */
+  readonly without: readonly {
+    readonly kind: 'page' | 'image';
+    readonly url: string;
+    readonly status: string;
+    readonly reason: string | null;
+  }[];
+}
+
+interface Row {
+  readonly id: string;
+  readonly imageUrl: string;
+  readonly pageUrl: string;
+  readonly pageTitle: string;
+  readonly text: string;
+  readonly cleanedText: string | null;
+  readonly source: string;
+  readonly judgedBy: number | null;
+  readonly droppedBy: string | null;
+  readonly reason: string | null;
+  readonly pageStatus: string;
+  readonly pageReason: string | null;
+  readonly pageFetchedAtMs: number;
+  readonly pageRights: string | null;
+  readonly licenseUrl: string | null;
+  readonly imageStatus: string;
+  readonly imageReason: string | null;
+  readonly imageFetchedAtMs: number | null;
+  readonly imageRights: string | null;
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly byteLength: number;
+  readonly sha256: string | null;
+  readonly phash: string;
+  readonly segment: number | null;
+  readonly offset: number | null;
+}
+
+const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+
+/**
+ * Tells everything about a pair's id (or its first six digits or more), an image's or a page's URL, or an image's SHA-256.
+ * Throws a UserError when the ledger knows nothing of it.
+ */
+export async function explain(options: {
+  readonly corpusDir: string;
+  readonly what: string;
+  /** Default: `shards` in the corpus. */
+  readonly shardsDir?: string;
+}): Promise<Explanation> {
+  const { corpusDir, what, shardsDir = join(corpusDir, 'shards') } = options;
+  if (!existsSync(join(corpusDir, 'ledger.db'))) {
+    throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'name the folder that lait crawl wrote');
+  }
+  const ledger = Ledger.open(corpusDir);
+  try {
+    const isPrefix = /^[0-9a-f]{6,31}$/.test(what);
+    const rows = ledger.db
+      .prepare(
+        `SELECT p.id, i.url AS imageUrl, p.page_url AS pageUrl, g.title AS pageTitle, p.text,
+           p.cleaned_text AS cleanedText, p.source, p.judged_by AS judgedBy, p.dropped_by AS droppedBy,
+           p.drop_reason AS reason, g.status AS pageStatus, g.reason AS pageReason, g.fetched_at_ms AS pageFetchedAtMs,
+           g.rights AS pageRights, g.license_url AS licenseUrl, i.status AS imageStatus, i.reason AS imageReason,
+           i.fetched_at_ms AS imageFetchedAtMs, i.rights AS imageRights, i.format, i.width, i.height,
+           i.byte_length AS byteLength, i.sha256, i.phash, i.segment, i.offset
+         FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+         WHERE p.rowid IN (
+           SELECT rowid FROM pairs WHERE id = @what OR (@isPrefix AND id >= @what AND id < @what || 'g')
+           UNION SELECT q.rowid FROM pairs q JOIN images j ON j.id = q.image_id WHERE j.url = @what OR j.sha256 = @what
+           UNION SELECT q.rowid FROM pairs q JOIN pages h ON h.id = q.page_id WHERE h.url = @what)
+         ORDER BY p.id`,
+      )
+      .all({ what, isPrefix: isPrefix ? 1 : 0 }) as Row[];
+    const without = ledger.db
+      .prepare(
+        `SELECT 'page' AS kind, url, status, reason FROM pages g WHERE url = @what
+           AND NOT EXISTS (SELECT 1 FROM pairs WHERE page_id = g.id)
+         UNION ALL SELECT 'image', url, status, reason FROM images i WHERE (url = @what OR sha256 = @what)
+           AND NOT EXISTS (SELECT 1 FROM pairs WHERE image_id = i.id)`,
+      )
+      .all({ what }) as Explanation['without'];
+    const takenDown = tombstonesOf(ledger, what);
+    if (rows.length === 0 && without.length === 0 && takenDown.length === 0) {
+      throw expected('the id, URL or SHA-256 of something known', 'explain', what, 'look for it in a shard’s parquet');
+    }
+    const ids = new Set(rows.map(({ id }) => id));
+    const found = existsSync(shardsDir) ? await findInShards(shardsDir, (row) => ids.has(row.uid as string)) : [];
+    const shardsOf = (id: string): PairStory['shards'] =>
+      found.flatMap(({ split, name, rows: matches }) =>
+        matches
+          .filter(({ uid }) => uid === id)
+          .map(({ key, status }) => ({
+            shard: `${split}/${name}`,
+            key: (key as string | undefined) ?? null,
+            status: status as string,
+          })),
+      );
+    return { asked: what, pairs: rows.map((row) => story(ledger, row, shardsOf(row.id))), takenDown, without };
+  } finally {
+    ledger.close();
+  }
+}
+
+function tombstonesOf(ledger: Ledger, what: string): Explanation['takenDown'] {
+  const host = URL.canParse(what) ? new URL(what).hostname : what;
+  const rows = ledger.db
+    .prepare(
+      `SELECT kind, value, note, taken_down_at_ms AS atMs FROM tombstones
+       WHERE (kind, value) IN (VALUES ('url', @what), ('sha256', @what), ('host', @host)) ORDER BY kind, value`,
+    )
+    .all({ what, host }) as { kind: string; value: string; note: string; atMs: number }[];
+  return rows.map(({ kind, value, note, atMs }) => ({ kind, value, note, at: new Date(atMs).toISOString() }));
+}
+
+function story(ledger: Ledger, row: Row, shards: PairStory['shards']): PairStory {
+  const { format, width, height, byteLength, sha256, phash, segment, offset } = row;
+  return {
+    id: row.id,
+    imageUrl: row.imageUrl,
+    pageUrl: row.pageUrl,
+    pageTitle: row.pageTitle,
+    text: row.text,
+    cleanedText: row.cleanedText,
+    source: row.source,
+    pageStatus: row.pageStatus,
+    pageReason: row.pageReason,
+    pageFetchedAt: new Date(row.pageFetchedAtMs).toISOString(),
+    licenseUrl: row.licenseUrl,
+    rights: { page: JSON.parse(row.pageRights ?? '{}'), image: JSON.parse(row.imageRights ?? '{}') },
+    imageStatus: row.imageStatus,
+    imageReason: row.imageReason,
+    imageFetchedAt: isoOrNull(row.imageFetchedAtMs),
+    image: sha256 === null ? null : { format, width, height, byteLength, sha256, phash, segment, offset },
+    verdict: row.judgedBy === null ? 'unjudged' : row.droppedBy === null ? 'kept' : 'dropped',
+    // Of a pair to be judged anew, an earlier verdict is still there.
+    droppedBy: row.judgedBy === null ? null : row.droppedBy,
+    reason: row.judgedBy === null ? null : row.reason,
+    rules: ruleStories(ledger, row),
+    shards,
+  };
+}
+
+/** What each rule of the current recipe said, as far as the pair came. */
+function ruleStories(ledger: Ledger, row: Row): RuleStory[] {
+  const recipe = currentRecipe(ledger);
+  if (recipe === null || row.judgedBy !== recipe.id) return [];
+  const scores = { ...(row.sha256 === null ? {} : scoresOf(ledger, row.sha256)), ...scoresOf(ledger, row.id) };
+  const of = (stage: string) => recipe.rules.filter((rule) => rule.stage === stage).map(({ name }) => name);
+  let isOut = false;
+  return [...of('text'), downloadRule, ...of('image'), ...of('match'), ...of('corpus')].map((rule) => {
+    const isDropper = rule === row.droppedBy;
+    const said = isDropper ? 'dropped' : isOut ? 'not-asked' : 'kept';
+    if (isDropper) isOut = true;
+    return { rule, said, reason: isDropper ? row.reason : null, score: scores[rule] ?? null };
+  });
+}

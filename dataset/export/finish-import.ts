@@ -1,0 +1,129 @@
+/** The last step of an import: indexes, dataset card, Croissant file and manifest, made from the shards' own numbers alone. */
+import { join } from 'node:path';
+import { writeFileAtomic } from '../atomic-file.ts';
+import type { FunnelRow } from '../ledger/verdicts.ts';
+import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
+import { writeManifest } from '../shards/manifest.ts';
+import { shardBytes } from '../shards/writer.ts';
+import { type CardOptions, cardHeader, funnelSvg, markdownTable } from './card.ts';
+import { type CroissantAccount, croissant } from './croissant.ts';
+
+/** What the manifest records of how an import was made. */
+export interface ImportConfiguration extends Readonly<Record<string, unknown>> {
+  readonly source: 'import';
+  /** Samples of the source that have no place in the shards, by reason. */
+  readonly failed: Readonly<Record<string, number>>;
+  readonly card: CardOptions;
+}
+
+/** Writes everything that speaks of the set as a whole. Needs no image and may be repeated. */
+export function finishImport(outDir: string, shards: FinishedShards, configuration: ImportConfiguration): void {
+  const { card, failed } = configuration;
+  const files = writeIndexes(outDir, shards, 'webdataset');
+  const all = Object.values(shards).flat();
+  const samples = Object.fromEntries(
+    Object.entries(shards).map(([split, of]) => [split, of.reduce((sum, { stats }) => sum + stats.successes, 0)]),
+  );
+  const put = (name: string, text: string) => {
+    files[name] = writeFileAtomic(join(outDir, name), text);
+  };
+  const kept = Object.values(samples).reduce((sum, n) => sum + n, 0);
+  const rows = funnelOf(kept, failed);
+  const found = rows[0]?.entered ?? kept;
+  put('croissant.json', `${JSON.stringify(croissant(account(card, samples, failed), files), null, 2)}\n`);
+  put('funnel.svg', funnelSvg(rows, found));
+  put(
+    'README.md',
+    readme({ card, samples, shards, bytes: all.reduce((n, { stats }) => n + shardBytes(stats), 0), rows }),
+  );
+  writeManifest(outDir, { configuration, samples, files });
+}
+
+/** Each reason as a step, most frequent first, ties by name. */
+function funnelOf(kept: number, failed: Readonly<Record<string, number>>): FunnelRow[] {
+  const reasons = Object.entries(failed).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  let entered = reasons.reduce((sum, [, count]) => sum + count, kept);
+  return reasons.map(([reason, dropped]) => {
+    entered -= dropped;
+    const reasonsOf = [{ reason, count: dropped }];
+    return { rule: reason, stage: 'download', entered: entered + dropped, dropped, kept: entered, reasons: reasonsOf };
+  });
+}
+
+const nameOf = ({ name = 'An imported image-text set' }: CardOptions) => name;
+const describe = ({ description = 'Images with their captions, imported from another set.' }: CardOptions) =>
+  description;
+
+function account(
+  card: CardOptions,
+  samples: Readonly<Record<string, number>>,
+  failed: Readonly<Record<string, number>>,
+): CroissantAccount {
+  const left = Object.entries(failed).map(([reason, count]) => `left out as ${reason}: ${count}`);
+  return {
+    name: nameOf(card),
+    description: describe(card),
+    license: card.license ?? 'other',
+    languages: card.languages ?? [],
+    published: null,
+    samples,
+    rai: {
+      'rai:dataCollection': 'Imported by lait from a set that others made; see there how it was collected.',
+      'rai:dataCollectionType': ['Secondary Data Analysis'],
+      'rai:dataPreprocessingProtocol': ['Captions with their white space made one space', ...left],
+      'rai:dataLimitations': 'Those of the source.',
+    },
+  };
+}
+
+function readme(input: {
+  readonly card: CardOptions;
+  readonly samples: Readonly<Record<string, number>>;
+  readonly shards: FinishedShards;
+  readonly bytes: number;
+  readonly rows: readonly FunnelRow[];
+}): string {
+  const { card, samples, shards, bytes, rows } = input;
+  const used = Object.keys(samples).filter((split) => samples[split]! > 0);
+  const total = used.reduce((sum, split) => sum + samples[split]!, 0);
+  const leftOut =
+    rows.length === 0
+      ? 'Every sample of the source is in the shards.'
+      : `![Samples left after each reason](funnel.svg)
+
+${markdownTable(
+  ['left out as', 'entered', 'left out', 'kept'],
+  rows.map(({ rule, entered, dropped, kept }) => [`\`${rule}\``, entered, dropped, kept]),
+)}`;
+  const files = used.map((split) => `      - split: ${split}\n        path: ${split}/*.tar`);
+  return `${cardHeader({ name: nameOf(card), license: card.license, languages: card.languages ?? [], samples: total, files })}
+
+# ${nameOf(card)}
+
+${describe(card)}
+
+${total} samples in ${used.reduce((sum, split) => sum + shards[split]!.length, 0)} shards, ${(bytes / 1e6).toFixed(1)} MB.
+
+${markdownTable(
+  ['split', 'samples', 'shards'],
+  used.map((split) => [split, samples[split]!, shards[split]!.length]),
+)}
+
+The splits are the source's own.
+
+## What was left out
+
+${leftOut}
+
+## Licence and rights
+
+The set and its pictures keep the licences that their makers gave them; the column \`license_url\` has the link of each picture
+where the source gives one.
+
+## Columns
+
+Every sample has an image (\`KEY.jpg\`), its first caption (\`KEY.txt\`) and a JSON member; \`texts\` there has all captions of the
+image. \`url\`, \`caption\`, \`key\`, \`status\`, \`error_message\`, \`width\`, \`height\`, \`original_width\`, \`original_height\`, \`exif\` and
+\`sha256\` are img2dataset's columns, \`uid\` and \`text\` DataComp's.
+`;
+}

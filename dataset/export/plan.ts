@@ -1,0 +1,209 @@
+/**
+ * Which pairs go into which shard: a pure function of the ledger and of four numbers, so that a killed export goes on
+ * where it was and a repeated one finds everything in its place. Pairs come ordered by id, which is a hash: the order is
+ * already a shuffle. A shard closes when it has enough images, or enough bytes of them; pairs whose image failed go
+ * along with the shard that is open, and take no place in it.
+ */
+import { createHash } from 'node:crypto';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { RawStore } from '../ledger/raw-store.ts';
+import { type KeptSample, keptSamples } from '../ledger/verdicts.ts';
+import type { ShardItem } from '../shards/writer.ts';
+import { type Split, splitOf } from './split.ts';
+
+/** One pair of the plan: everything about it that does not need the image's bytes. */
+export interface Candidate {
+  readonly row: ShardItem['row'];
+  /** Where the image lies; null when the download or the decoding failed, and then `failure` says how. */
+  readonly image: {
+    readonly segment: number;
+    readonly offset: number;
+    readonly byteLength: number;
+    readonly format: string;
+  } | null;
+  readonly failure: ShardItem['failure'];
+  readonly fetchedAtMs: number | null;
+}
+
+export interface ShardPlan {
+  readonly split: Split;
+  readonly number: number;
+  readonly candidates: readonly Candidate[];
+}
+
+export interface PlanOptions {
+  readonly samplesPerShard: number;
+  readonly maxShardBytes: number;
+  readonly validationFraction: number;
+  /** Only pairs with one of these ids. */
+  readonly subset?: ReadonlySet<string>;
+}
+
+/** All shards of an export, each as soon as it is complete, the last ones of both splits at the end. */
+export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
+  const { samplesPerShard, maxShardBytes, validationFraction, subset } = options;
+  const open = {
+    train: { number: 0, candidates: [] as Candidate[], images: 0, bytes: 0 },
+    validation: { number: 0, candidates: [] as Candidate[], images: 0, bytes: 0 },
+  };
+  for (const candidate of candidates(ledger)) {
+    if (subset !== undefined && !subset.has(candidate.row.uid)) continue;
+    const split = splitOf(candidate.row.sha256 ?? candidate.row.uid, validationFraction);
+    const shard = open[split];
+    const bytes = candidate.image?.byteLength ?? 0;
+    const isFull = shard.images >= samplesPerShard || (shard.images > 0 && shard.bytes + bytes > maxShardBytes);
+    if (candidate.image !== null && isFull) {
+      yield { split, number: shard.number, candidates: shard.candidates };
+      open[split] = { number: shard.number + 1, candidates: [candidate], images: 1, bytes };
+    } else {
+      shard.candidates.push(candidate);
+      if (candidate.image !== null) shard.images++;
+      shard.bytes += bytes;
+    }
+  }
+  for (const split of ['train', 'validation'] as const) {
+    const { number, candidates: rest } = open[split];
+    if (rest.length > 0) yield { split, number, candidates: rest };
+  }
+}
+
+/** The hash that a finished shard carries: another plan or configuration gives another one. */
+export function planHash(plan: ShardPlan, configuration: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify(configuration));
+  for (const candidate of plan.candidates) hash.update(JSON.stringify(candidate));
+  return hash.digest('hex');
+}
+
+/** The plan's pairs with a way to their images. */
+export function* planItems({ candidates: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
+  for (const { row, image, failure, fetchedAtMs } of all) {
+    yield { row, image: image === null ? null : () => readRaw(raw, image), failure, fetchedAtMs };
+  }
+}
+
+/** The image's bytes, null when its segment is gone or cut. */
+function readRaw(raw: RawStore, image: NonNullable<Candidate['image']>): Buffer | null {
+  try {
+    return raw.read(image);
+  } catch {
+    return null;
+  }
+}
+
+/** Kept samples and pairs whose image failed, merged by id. */
+function* candidates(ledger: Ledger): Generator<Candidate> {
+  const failures = failedPairs(ledger);
+  const evidence = ledger.db.prepare<[string], Evidence>(
+    `SELECT g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
+       i.last_modified AS lastModified
+     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id WHERE p.id = ?`,
+  );
+  let failed = failures.next();
+  for (const sample of keptSamples(ledger)) {
+    for (; !failed.done && failed.value.row.uid < sample.id; failed = failures.next()) yield failed.value;
+    yield fromSample(sample, evidence.get(sample.id)!);
+  }
+  for (; !failed.done; failed = failures.next()) yield failed.value;
+}
+
+interface Evidence {
+  readonly pageRights: string | null;
+  readonly imageRights: string | null;
+  readonly fetchedAtMs: number | null;
+  readonly etag: string | null;
+  readonly lastModified: string | null;
+}
+
+function fromSample(sample: KeptSample, evidence: Evidence): Candidate {
+  const { segment, offset, byteLength, format } = sample;
+  return {
+    row: {
+      url: sample.imageUrl,
+      caption: sample.text,
+      original_width: sample.width,
+      original_height: sample.height,
+      sha256: sample.sha256,
+      uid: sample.id,
+      text: sample.text,
+      found_text: sample.foundText,
+      source: sample.source,
+      page_url: sample.pageUrl,
+      page_title: sample.pageTitle,
+      phash: sample.phash,
+      license_url: sample.licenseUrl,
+      scores: JSON.stringify(sorted(sample.scores)),
+      ...evidenceColumns(evidence),
+    },
+    image: { segment, offset, byteLength, format },
+    failure: null,
+    fetchedAtMs: evidence.fetchedAtMs,
+  };
+}
+
+function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModified }: Evidence) {
+  return {
+    rights: JSON.stringify({ page: JSON.parse(pageRights ?? '{}'), image: JSON.parse(imageRights ?? '{}') }),
+    fetched_at: fetchedAtMs === null ? null : new Date(fetchedAtMs).toISOString(),
+    http_etag: etag,
+    last_modified: lastModified,
+  };
+}
+
+const sorted = (record: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+interface FailedRow extends Evidence {
+  readonly id: string;
+  readonly url: string;
+  readonly text: string;
+  readonly foundText: string;
+  readonly source: string;
+  readonly pageUrl: string;
+  readonly pageTitle: string;
+  readonly licenseUrl: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+}
+
+/** Pairs that the text rules let through and whose image was tried in vain, ordered by id. */
+function* failedPairs(ledger: Ledger): Generator<Candidate> {
+  const statement = ledger.db.prepare<[string], FailedRow>(
+    `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
+       g.license_url AS licenseUrl, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
+       i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified
+     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+     WHERE p.id > ? AND p.dropped_by = 'download' AND i.status <> 'pending' ORDER BY p.id LIMIT 1000`,
+  );
+  for (let after = ''; ; ) {
+    const rows = statement.all(after);
+    if (rows.length === 0) return;
+    for (const row of rows) {
+      yield {
+        row: {
+          url: row.url,
+          caption: row.text,
+          original_width: null,
+          original_height: null,
+          sha256: null,
+          uid: row.id,
+          text: row.text,
+          found_text: row.foundText,
+          source: row.source,
+          page_url: row.pageUrl,
+          page_title: row.pageTitle,
+          phash: null,
+          license_url: row.licenseUrl,
+          scores: null,
+          ...evidenceColumns(row),
+        },
+        image: null,
+        failure: {
+          status: row.status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download',
+          reason: row.reason ?? row.status.replaceAll('_', '-'),
+        },
+        fetchedAtMs: row.fetchedAtMs,
+      };
+    }
+    after = rows.at(-1)!.id;
+  }
+}

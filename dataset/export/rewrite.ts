@@ -1,0 +1,116 @@
+/**
+ * Writes a finished shard again without some of its samples, in the form it has; the others keep their keys and their bytes.
+ * The table goes last: while it still names the samples, a rewriting that was killed finds them again and does the rest.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import type { BasicType } from 'hyparquet-writer';
+import { digestOf, writeFileAtomic } from '../atomic-file.ts';
+import { type ExportFormat, imagesPerRowGroup, openParquet } from '../shards/container.ts';
+import { parquetBytes, readParquet, type ShardRow } from '../shards/parquet.ts';
+import { readShard } from '../shards/reader.ts';
+import { TarWriter } from '../shards/tar-writer.ts';
+import { type ShardStats, statsJson, statusCounts } from '../shards/writer.ts';
+
+export interface Rewriting {
+  /** Path of the shard without an ending. */
+  readonly base: string;
+  readonly columns: Readonly<Record<string, BasicType>>;
+  /** True for the rows that go. */
+  readonly isCondemned: (row: Readonly<Record<string, unknown>>) => boolean;
+  /** Called once the samples are gone and before the table says so: for what lies beside the shard. */
+  readonly beforeTable?: () => void;
+}
+
+/** The form of a finished shard, from the files that its stats name. */
+export function shardFormat({ lait: { files } }: ShardStats): ExportFormat {
+  if ('.tar' in files) return 'webdataset';
+  return '.jsonl' in files ? 'jsonl' : 'parquet';
+}
+
+export const readStats = (base: string) => JSON.parse(readFileSync(`${base}_stats.json`, 'utf8')) as ShardStats;
+
+/** Rewrites one shard. Its plan is no export's any more, so that the next export writes it anew. */
+export async function rewriteShard(rewriting: Rewriting): Promise<void> {
+  const old = readStats(rewriting.base);
+  const format = shardFormat(old);
+  if (format === 'parquet') return rewriteParquet(rewriting, old);
+  const { base, columns, isCondemned, beforeTable } = rewriting;
+  const all = await readParquet(`${base}.parquet`);
+  const rows = all.filter((row) => !isCondemned(row));
+  const keys = new Set(all.filter(isCondemned).flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
+  const files =
+    format === 'jsonl' ? removeFiles(base, old.lait.files, keys) : { '.tar': await rewriteTar(`${base}.tar`, keys) };
+  const table = parquetBytes(columns, rows);
+  const count = (status: string) => rows.filter((row) => row.status === status).length;
+  const stats: ShardStats = {
+    ...old,
+    count: rows.length,
+    successes: count('success'),
+    failed_to_download: count('failed_to_download'),
+    failed_to_resize: count('failed_to_resize'),
+    status_dict: statusCounts(rows as unknown as ShardRow[]),
+    lait: { plan: 'taken-down', files: { ...files, '.parquet': digestOf(table) } },
+  };
+  writeFileAtomic(`${base}_stats.json`, statsJson(stats));
+  beforeTable?.();
+  writeFileAtomic(`${base}.parquet`, table);
+}
+
+/** Writes a tar of samples again without these keys; it is replaced when it is whole. */
+export async function rewriteTar(path: string, keys: ReadonlySet<string>) {
+  const tar = new TarWriter(path);
+  try {
+    for await (const { key, fields } of readShard(path)) if (!keys.has(key)) tar.add(key, fields);
+  } catch (error) {
+    tar.abandon();
+    throw error;
+  }
+  return tar.commit();
+}
+
+/** Removes image files and their lines; the files that stay are not touched. */
+function removeFiles(base: string, files: ShardStats['lait']['files'], keys: ReadonlySet<string>) {
+  const isGone = (file: string) => keys.has(/^\/([^.]+)\./.exec(file)?.[1] ?? '');
+  for (const file of Object.keys(files).filter(isGone)) rmSync(join(base, file), { force: true });
+  const lines = readFileSync(`${base}.jsonl`, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !keys.has(JSON.parse(line).key));
+  const digest = writeFileAtomic(`${base}.jsonl`, lines.map((line) => `${line}\n`).join(''));
+  return { ...Object.fromEntries(Object.entries(files).filter(([file]) => !isGone(file))), '.jsonl': digest };
+}
+
+/** Here the table holds the images, and has no rows of failed ones: how many those were stays as it is. */
+async function rewriteParquet({ base, columns, isCondemned, beforeTable }: Rewriting, old: ShardStats): Promise<void> {
+  const file = await asyncBufferFromFile(`${base}.parquet`);
+  const { num_rows } = await parquetMetadataAsync(file);
+  const container = openParquet(base, columns);
+  let successes = 0;
+  try {
+    for (let rowStart = 0; rowStart < Number(num_rows); rowStart += imagesPerRowGroup) {
+      const rowEnd = Math.min(rowStart + imagesPerRowGroup, Number(num_rows));
+      // Bytes that are no text must not be decoded as text.
+      for (const { image, ...row } of await parquetReadObjects({ file, rowStart, rowEnd, utf8: false })) {
+        if (isCondemned(row)) continue;
+        const { bytes, path } = image as { bytes: Uint8Array; path: string };
+        container.addRow({ bytes, path }, row);
+        successes++;
+      }
+    }
+  } catch (error) {
+    container.abandon();
+    throw error;
+  }
+  container.commit((files) => {
+    const stats: ShardStats = {
+      ...old,
+      count: successes + old.failed_to_download + old.failed_to_resize,
+      successes,
+      status_dict: { ...old.status_dict, success: successes },
+      lait: { plan: 'taken-down', files },
+    };
+    writeFileAtomic(`${base}_stats.json`, statsJson(stats));
+    beforeTable?.();
+  });
+}

@@ -1,0 +1,237 @@
+/**
+ * The ledger: what became of every page, image and pair of a corpus. One SQLite file (WAL), written by the crawler
+ * (pages, images, pairs) and by the filters (verdicts, scores), read by the export. A pair keeps the first rule that
+ * dropped it; a score is kept whether the pair passed or not, so a moved threshold needs no new crawl and no new scoring.
+ * Every write is one transaction and may be repeated: recording the same page twice changes nothing.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { pairId, type SourcedText, textSources } from '../pair.ts';
+import { migrate } from './migrations.ts';
+
+/** What became of a page. `reason` is null only for a page that was fetched. */
+export interface PageRecord {
+  readonly url: string;
+  readonly status: 'fetched' | 'unchanged' | 'refused' | 'failed' | 'skipped';
+  readonly reason?: string | null;
+  readonly title?: string;
+  /** The beginning of the visible text, for the language filter. */
+  readonly text?: string;
+  readonly fetchedAtMs: number;
+  readonly etag?: string | null;
+  readonly lastModified?: string | null;
+  readonly rendered?: boolean;
+  readonly licenseUrl?: string | null;
+  /** Raw values of every rights signal seen, by signal name: the evidence for the decision. */
+  readonly rights?: Readonly<Record<string, string>>;
+}
+
+/** An image that a page shows, with every text that may describe it. */
+export interface FoundImage {
+  readonly url: string;
+  readonly texts: readonly SourcedText[];
+}
+
+/** What became of an image. `status` and `reason` use img2dataset's words where it has one. */
+export interface ImageRecord {
+  readonly url: string;
+  readonly status: 'success' | 'failed_to_download' | 'failed_to_decode' | 'refused';
+  readonly reason?: string | null;
+  readonly fetchedAtMs: number;
+  readonly etag?: string | null;
+  readonly lastModified?: string | null;
+  readonly rights?: Readonly<Record<string, string>>;
+  readonly stored?: StoredImage;
+}
+
+/** The measured image and where its original bytes lie in `raw/`. */
+export interface StoredImage {
+  readonly format: string;
+  /** As shown, after EXIF rotation. */
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly byteLength: number;
+  readonly sha256: string;
+  /** 64-bit perceptual hash, 16 hexadecimal digits. */
+  readonly phash: string;
+  readonly segment: number;
+  readonly offset: number;
+}
+
+export class Ledger {
+  readonly db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  private constructor(db: Database.Database) {
+    this.db = db;
+  }
+
+  /** Opens or creates `ledger.db` in a corpus directory; throws a UserError when a newer version of lait wrote it. */
+  static open(corpusDir: string): Ledger {
+    mkdirSync(corpusDir, { recursive: true });
+    const path = join(corpusDir, 'ledger.db');
+    const db = new Database(path);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('busy_timeout = 10000');
+    db.pragma('cache_size = -65536'); // 64 MiB: scores and images are looked up by hash, in no order
+    migrate(db, path);
+    return new Ledger(db);
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  /** A statement that is compiled once for each SQL text. Not for text that is put together from values. */
+  statement(sql: string): Database.Statement<unknown[]> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /**
+   * Records a page and the images found on it, in one transaction. A pair that another page gave already keeps the
+   * better source, then the page whose URL sorts first, so that the result does not depend on the order of the crawl.
+   * What was taken down does not come back: neither an image by its URL or host nor anything from such a page.
+   */
+  recordPage(page: PageRecord, images: readonly FoundImage[] = []): void {
+    this.db.transaction(() => {
+      const pageId = this.upsertPage(page);
+      const isTakenDown = this.isTakenDown({ url: page.url });
+      for (const image of images) {
+        if (isTakenDown || this.isTakenDown({ url: image.url })) continue;
+        const imageId = this.imageId(image.url);
+        for (const { source, text } of image.texts) this.upsertPair(image.url, imageId, pageId, page.url, source, text);
+      }
+    })();
+  }
+
+  private upsertPage(page: PageRecord): number {
+    const row = this.statement(
+      `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights)
+         VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights)
+         ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason, title = excluded.title,
+           text = excluded.text, fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag,
+           last_modified = excluded.last_modified, rendered = excluded.rendered, license_url = excluded.license_url,
+           rights = excluded.rights
+         RETURNING id`,
+    ).get({
+      url: page.url,
+      status: page.status,
+      reason: page.reason ?? null,
+      title: page.title ?? '',
+      text: page.text ?? '',
+      fetchedAtMs: page.fetchedAtMs,
+      etag: page.etag ?? null,
+      lastModified: page.lastModified ?? null,
+      rendered: page.rendered ? 1 : 0,
+      licenseUrl: page.licenseUrl ?? null,
+      rights: page.rights ? JSON.stringify(page.rights) : null,
+    }) as { id: number };
+    return row.id;
+  }
+
+  private imageId(url: string): number {
+    const insert = this.statement(
+      `INSERT INTO images (url, status) VALUES (?, 'pending') ON CONFLICT (url) DO NOTHING`,
+    );
+    const inserted = insert.run(url);
+    if (inserted.changes > 0) return Number(inserted.lastInsertRowid);
+    return (this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
+  }
+
+  private upsertPair(
+    imageUrl: string,
+    imageId: number,
+    pageId: number,
+    pageUrl: string,
+    source: SourcedText['source'],
+    text: string,
+  ): void {
+    this.statement(
+      `INSERT INTO pairs (id, image_id, page_id, page_url, text, source, source_rank)
+         VALUES (@id, @imageId, @pageId, @pageUrl, @text, @source, @rank)
+         ON CONFLICT (id) DO UPDATE SET page_id = excluded.page_id, page_url = excluded.page_url,
+           source = excluded.source, source_rank = excluded.source_rank
+         WHERE (excluded.source_rank, excluded.page_url) < (pairs.source_rank, pairs.page_url)`,
+    ).run({
+      id: pairId(imageUrl, text),
+      imageId,
+      pageId,
+      pageUrl,
+      text,
+      source,
+      rank: textSources.indexOf(source),
+    });
+  }
+
+  /** Whether `takedown` has removed this, by URL, by host, or by the bytes' hash: then it is not fetched nor stored again. */
+  isTakenDown({ url, sha256 }: { readonly url?: string; readonly sha256?: string }): boolean {
+    const host = url !== undefined && URL.canParse(url) ? new URL(url).hostname : null;
+    const found = this.statement(
+      `SELECT 1 FROM tombstones
+       WHERE (kind, value) IN (VALUES ('url', ?), ('host', ?), ('sha256', ?)) LIMIT 1`,
+    );
+    return found.get(url ?? null, host, sha256 ?? null) !== undefined;
+  }
+
+  /** Where these bytes lie already, so that the same picture under two URLs is stored once; null when they are new. */
+  storedAt(sha256: string): { readonly segment: number; readonly offset: number } | null {
+    const row = this.statement('SELECT segment, offset FROM images WHERE sha256 = ? AND segment IS NOT NULL LIMIT 1');
+    return (row.get(sha256) as { segment: number; offset: number } | undefined) ?? null;
+  }
+
+  /**
+   * Records what became of an image URL; a success carries its measurements and its place in `raw/`. An image that was
+   * taken down is recorded as refused.
+   */
+  recordImage(image: ImageRecord): void {
+    const sha256 = image.stored?.sha256;
+    if (
+      image.stored !== undefined &&
+      this.isTakenDown({ url: image.url, ...(sha256 === undefined ? {} : { sha256 }) })
+    ) {
+      const { stored: _, ...rest } = image;
+      this.recordImage({ ...rest, status: 'refused', reason: 'taken-down' });
+      return;
+    }
+    this.statement(
+      `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
+           frames, byte_length, sha256, phash, segment, offset)
+         VALUES (@url, @status, @reason, @fetchedAtMs, @etag, @lastModified, @rights, @format, @width, @height,
+           @frames, @byteLength, @sha256, @phash, @segment, @offset)
+         ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason,
+           fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag, last_modified = excluded.last_modified,
+           rights = excluded.rights, format = excluded.format, width = excluded.width, height = excluded.height,
+           frames = excluded.frames, byte_length = excluded.byte_length, sha256 = excluded.sha256,
+           phash = excluded.phash, segment = excluded.segment, offset = excluded.offset`,
+    ).run({
+      url: image.url,
+      status: image.status,
+      reason: image.reason ?? null,
+      fetchedAtMs: image.fetchedAtMs,
+      etag: image.etag ?? null,
+      lastModified: image.lastModified ?? null,
+      rights: image.rights ? JSON.stringify(image.rights) : null,
+      ...(image.stored ?? nothingStored),
+    });
+  }
+}
+
+const nothingStored = {
+  format: null,
+  width: null,
+  height: null,
+  frames: null,
+  byteLength: null,
+  sha256: null,
+  phash: null,
+  segment: null,
+  offset: null,
+};

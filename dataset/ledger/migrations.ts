@@ -1,0 +1,113 @@
+/** The ledger's schema as versioned steps; `PRAGMA user_version` says how many a file has taken. */
+import type Database from 'better-sqlite3';
+import { UserError } from '../user-error.ts';
+
+/** Append only: a step that has shipped never changes. */
+const steps: readonly string[] = [
+  `CREATE TABLE pages (
+     id INTEGER PRIMARY KEY,
+     url TEXT NOT NULL UNIQUE,
+     status TEXT NOT NULL,
+     reason TEXT,
+     title TEXT NOT NULL,
+     text TEXT NOT NULL,
+     fetched_at_ms INTEGER NOT NULL,
+     etag TEXT,
+     last_modified TEXT,
+     rendered INTEGER NOT NULL,
+     license_url TEXT,
+     rights TEXT
+   ) STRICT;
+   CREATE TABLE images (
+     id INTEGER PRIMARY KEY,
+     url TEXT NOT NULL UNIQUE,
+     status TEXT NOT NULL,
+     reason TEXT,
+     fetched_at_ms INTEGER,
+     etag TEXT,
+     last_modified TEXT,
+     rights TEXT,
+     format TEXT,
+     width INTEGER,
+     height INTEGER,
+     frames INTEGER,
+     byte_length INTEGER,
+     sha256 TEXT,
+     phash TEXT,
+     segment INTEGER,
+     offset INTEGER
+   ) STRICT;
+   CREATE INDEX images_by_sha256 ON images (sha256) WHERE sha256 IS NOT NULL;
+   CREATE TABLE pairs (
+     id TEXT NOT NULL UNIQUE,
+     image_id INTEGER NOT NULL REFERENCES images (id),
+     page_id INTEGER NOT NULL REFERENCES pages (id),
+     page_url TEXT NOT NULL,
+     text TEXT NOT NULL,
+     source TEXT NOT NULL,
+     source_rank INTEGER NOT NULL,
+     judged_by INTEGER REFERENCES recipes (id),
+     dropped_by TEXT,
+     drop_reason TEXT
+   ) STRICT;
+   CREATE INDEX pairs_by_image ON pairs (image_id);
+   CREATE TABLE recipes (
+     id INTEGER PRIMARY KEY,
+     sha256 TEXT NOT NULL UNIQUE,
+     rules TEXT NOT NULL,
+     judged_at_ms INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE scores (
+     subject TEXT NOT NULL,
+     rule TEXT NOT NULL,
+     score REAL NOT NULL,
+     PRIMARY KEY (subject, rule)
+   ) STRICT, WITHOUT ROWID;`,
+  // The text as the recipe cleaned it (null: as found), whether a recipe's screening ran to its end, triggers that
+  // make a pair unjudged again when what it was judged on has changed: its image's bytes, its page's text, its source; and what corpus rules read.
+  `ALTER TABLE pairs ADD COLUMN cleaned_text TEXT;
+   ALTER TABLE recipes ADD COLUMN finished INTEGER NOT NULL DEFAULT 1;
+   CREATE INDEX pairs_by_page ON pairs (page_id);
+   CREATE TRIGGER image_changed AFTER UPDATE OF status, reason, sha256 ON images
+     WHEN old.status IS NOT new.status OR old.reason IS NOT new.reason OR old.sha256 IS NOT new.sha256
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE image_id = new.id AND judged_by IS NOT NULL; END;
+   CREATE TRIGGER page_changed AFTER UPDATE OF text, title ON pages
+     WHEN old.text IS NOT new.text OR old.title IS NOT new.title
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE page_id = new.id AND judged_by IS NOT NULL; END;
+   CREATE TRIGGER pair_changed AFTER UPDATE OF page_id, source_rank ON pairs
+     WHEN old.page_id IS NOT new.page_id OR old.source_rank IS NOT new.source_rank
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE id = new.id; END;
+   CREATE VIEW survivors AS
+     SELECT p.rowid AS row, p.id, coalesce(p.cleaned_text, p.text) AS text, p.source, p.source_rank, p.page_url,
+       p.image_id, i.url AS image_url, i.sha256, i.phash, i.width, i.height, i.byte_length
+     FROM pairs p JOIN images i ON i.id = p.image_id
+     WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL;`,
+  // What was asked to be removed, so that a later crawl does not bring it back; and the end of the raw store, which is
+  // asked for at every start.
+  `CREATE TABLE tombstones (
+     kind TEXT NOT NULL CHECK (kind IN ('url', 'host', 'sha256')),
+     value TEXT NOT NULL,
+     note TEXT NOT NULL,
+     taken_down_at_ms INTEGER NOT NULL,
+     PRIMARY KEY (kind, value)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX images_by_place ON images (segment, offset) WHERE segment IS NOT NULL;`,
+];
+
+/** The version that this lait writes. */
+export const newestVersion: number = steps.length;
+
+/** Brings a ledger to `target`, in one transaction; a file of a newer version than ours is refused. */
+export function migrate(db: Database.Database, path: string, target = newestVersion): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version > newestVersion) {
+    throw new UserError(
+      `Expected ledger version ${newestVersion} or older for ${path} but received ${version}; update lait or use another corpus.`,
+    );
+  }
+  if (version >= target) return;
+  db.transaction(() => {
+    for (const step of steps.slice(version, target)) db.exec(step);
+    db.pragma(`user_version = ${target}`);
+  })();
+}

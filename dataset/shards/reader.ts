@@ -1,0 +1,209 @@
+/**
+ * The one reader of shards, for training and for tools. Streams WebDataset archives in constant memory: members with the
+ * same key that lie together are a sample (`KEY.FIELD`, the field being everything after the first dot). What is broken is a
+ * reason told to `onBad`, and reading goes on. Order, shuffle and split depend on the seed, the epoch and the part alone.
+ */
+import { open } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { HttpFault, httpChunks } from './http-chunks.ts';
+import { expandShardPaths, isUrl } from './paths.ts';
+import type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
+import { bufferShuffled, mixSeeds, randomNumbers, shuffled } from './shuffle.ts';
+import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
+
+export type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
+
+/** Image fields that this project and open_clip read, most usual first. */
+export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
+
+/** Reads samples. Throws a UserError before the first one when a path does not exist. */
+export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {
+  let left = options.skip ?? 0;
+  for await (const batch of shuffledBatches(options)) {
+    for (const sample of batch) {
+      if (left > 0) left--;
+      else yield sample;
+    }
+    options.signal?.throwIfAborted();
+  }
+}
+
+/** The good samples of one shard. */
+export async function* readShard(shard: string, options: ShardOptions = {}): AsyncGenerator<ShardSample> {
+  for await (const batch of shardBatches(shard, options)) for (const sample of batch) yield sample;
+}
+
+// Inside, samples go in batches, as many as a chunk of the file has: a promise for each sample at each step would cost
+// more than reading it.
+type Batches = AsyncGenerator<readonly ShardSample[]>;
+
+function shuffledBatches(options: ReadShardsOptions): Batches {
+  const { shuffle, part } = options;
+  if (shuffle === undefined) return partOfShards(options);
+  const { seed, epoch = 0, bufferSamples = 1000 } = shuffle;
+  return bufferShuffled(
+    owned(partOfShards(options)),
+    bufferSamples,
+    randomNumbers(mixSeeds(seed, epoch, part?.index ?? 0)),
+  );
+}
+
+/** The samples of this part's shards, in order. */
+async function* partOfShards(options: ReadShardsOptions): Batches {
+  const { shuffle, part = { index: 0, count: 1 } } = options;
+  let shards = expandShardPaths(options.paths);
+  if (shuffle !== undefined) shards = shuffled(shards, randomNumbers(mixSeeds(shuffle.seed, shuffle.epoch ?? 0)));
+  const byShard = shards.length >= part.count;
+  if (byShard) shards = shards.filter((_, i) => i % part.count === part.index);
+  let i = 0;
+  for (const shard of shards) {
+    for await (const batch of shardBatches(shard, options)) {
+      yield byShard ? batch : batch.filter(() => i++ % part.count === part.index);
+    }
+  }
+}
+
+/** Copies fields out of the chunk they were read in, so that a shuffle buffer holds its samples and nothing more. */
+async function* owned(batches: Batches): Batches {
+  for await (const batch of batches) {
+    yield batch.map(({ key, shard, fields }) => ({
+      key,
+      shard,
+      fields: Object.fromEntries(Object.entries(fields).map(([field, bytes]) => [field, Buffer.from(bytes)])),
+    }));
+  }
+}
+
+type ShardOptions = Pick<ReadShardsOptions, 'columns' | 'require' | 'maxMemberBytes' | 'http' | 'onBad' | 'signal'>;
+
+async function* shardBatches(shard: string, options: ShardOptions): Batches {
+  const { columns = [], require = [], onBad = () => {} } = options;
+  const bad = (key: string, reason: BadInput['reason']) => onBad({ shard, key, reason });
+  const joins = await Promise.all(columns.map((column) => openColumn(join(column, basename(shard)), bad)));
+  const isGood = (sample: ShardSample) => {
+    const fault = faultOf(sample, require);
+    if (fault !== null) bad(sample.key, fault);
+    return fault === null;
+  };
+  try {
+    for await (const batch of groupMembers(shard, options, bad)) {
+      const good = require.length === 0 ? batch : batch.filter(isGood);
+      if (joins.length === 0) {
+        yield good;
+        continue;
+      }
+      const joined: ShardSample[] = [];
+      for (const sample of good) {
+        const found = await Promise.all(joins.map((column) => column?.fields(sample.key) ?? null));
+        if (found.includes(null)) bad(sample.key, 'missing-column');
+        else joined.push({ ...sample, fields: Object.assign({}, sample.fields, ...found) });
+      }
+      yield joined;
+    }
+  } finally {
+    for (const column of joins) await column?.close();
+  }
+}
+
+/** Why a sample lacks what is required of it. */
+function faultOf({ fields }: ShardSample, require: readonly (readonly string[])[]): BadInput['reason'] | null {
+  for (const names of require) {
+    const name = names.find((one) => fields[one] !== undefined);
+    if (name === undefined) return 'missing-field';
+    if (fields[name]!.length === 0) return 'empty-field';
+  }
+  return null;
+}
+
+/** webdataset's rule: the key ends at the first dot of the last part of the path. */
+const memberName = /^((?:.*\/)?[^./][^./]*)\.([^/]+)$/;
+
+async function* groupMembers(
+  shard: string,
+  options: ShardOptions,
+  bad: (key: string, reason: BadInput['reason']) => void,
+): Batches {
+  let key: string | null = null;
+  let fields: Record<string, Buffer> = {};
+  for await (const members of readMembers(shard, options, bad)) {
+    const batch: ShardSample[] = [];
+    for (const { name, bytes } of members) {
+      const [, nextKey, field] = memberName.exec(name) ?? [];
+      if (nextKey === undefined || field === undefined) {
+        if (!/(^|\/)__[^/]*__$/.test(name)) bad(name, 'no-field'); // webdataset's own notes are named __so__
+        continue;
+      }
+      if (nextKey !== key) {
+        if (key !== null) batch.push({ key, shard, fields });
+        key = nextKey;
+        fields = {};
+      }
+      const lower = field.toLowerCase();
+      if (fields[lower] === undefined) fields[lower] = bytes;
+      else bad(key, 'duplicate-field');
+    }
+    yield batch;
+  }
+  if (key !== null) yield [{ key, shard, fields }];
+}
+
+async function* readMembers(
+  shard: string,
+  shardOptions: ShardOptions,
+  bad: (key: string, reason: BadInput['reason']) => void,
+): AsyncGenerator<TarMember[]> {
+  const { maxMemberBytes, signal } = shardOptions;
+  const options = {
+    onBad: (fault: TarFault, name: string) => bad(name, fault),
+    ...(maxMemberBytes === undefined ? {} : { maxMemberBytes }),
+  };
+  const archive = readTar(openChunks(shard, shardOptions), options);
+  try {
+    for (;;) {
+      // Only reading may fail here: what the caller does with the members is outside of this `try`.
+      const next = await archive.next().catch((error: unknown) => {
+        signal?.throwIfAborted();
+        bad('', error instanceof HttpFault && error.status !== null ? `http-${error.status}` : 'cannot-read');
+        return null;
+      });
+      if (next === null || next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await archive.return(undefined);
+  }
+}
+
+function openChunks(shard: string, { http, signal }: ShardOptions): AsyncIterable<Buffer> {
+  if (shard === '-') return process.stdin;
+  return isUrl(shard) ? httpChunks(shard, { ...http, ...(signal && { signal }) }) : fileChunks(shard);
+}
+
+/** Fields of a feature shard by key, read when asked for: it may lack keys or have them in another order. */
+async function openColumn(path: string, bad: (key: string, reason: BadInput['reason']) => void) {
+  const file = await open(path, 'r').catch(() => null);
+  if (file === null) return null;
+  const places = new Map<string, { field: string; offset: number; byteLength: number }[]>();
+  for (const { name, offset, byteLength } of await tarEntries(file, { onBad: (fault, name) => bad(name, fault) })) {
+    const [, key, field] = memberName.exec(name) ?? [];
+    if (key === undefined || field === undefined || !isSafeName(name)) continue;
+    const known = places.get(key);
+    if (known === undefined) places.set(key, [{ field, offset, byteLength }]);
+    else known.push({ field, offset, byteLength });
+  }
+  return {
+    async fields(key: string): Promise<Record<string, Buffer> | null> {
+      const found = places.get(key);
+      if (found === undefined) return null;
+      const fields: Record<string, Buffer> = {};
+      for (const { field, offset, byteLength } of found) {
+        const bytes = Buffer.allocUnsafeSlow(byteLength);
+        const { bytesRead } = await file.read(bytes, 0, byteLength, offset);
+        if (bytesRead < byteLength) return null;
+        fields[field.toLowerCase()] = bytes;
+      }
+      return fields;
+    },
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * How a task makes arrays of examples, as plain data: so a worker thread can make them as well as the thread that trains, with the
+ * same numbers.
+ */
+
+import type { Random } from '../../dataset/random.ts';
+import type { SpecialPieces } from '../net/embeddings.ts';
+import { type Ranking, rankingArrays } from '../net/objectives/ranking.ts';
+import { type Arrays, type BatchSetup, type BatchShape, plainBatch, trainingBatch } from './batch.ts';
+import type { Example } from './example.ts';
+import type { Standard } from './standardize.ts';
+
+export type Recipe =
+  | ({ readonly task: 'pretrain' } & Omit<BatchSetup, 'standard'>)
+  | { readonly task: 'finetune'; readonly special: SpecialPieces; readonly ranking: Ranking };
+
+/** The arrays of one batch; masks, partners and candidates are drawn from `draw`. */
+export function makeArrays(
+  recipe: Recipe,
+  examples: readonly Example[],
+  shape: BatchShape,
+  standard: Standard,
+  draw: Random,
+): Arrays {
+  if (recipe.task === 'pretrain') return trainingBatch(examples, shape, { ...recipe, standard }, draw);
+  return {
+    ...plainBatch(examples, shape, { special: recipe.special, standard }),
+    ...rankingArrays(examples, recipe.ranking, draw),
+  };
+}

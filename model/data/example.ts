@@ -1,0 +1,125 @@
+/**
+ * One training example: the word pieces of a text and the regions of its image, joined by key from a shard and its
+ * column of region features. A sample with several captions (`texts` in its JSON member) is as many examples.
+ */
+
+import { random } from '../../dataset/random.ts';
+import { type BadInput, readShards, type ShardSample } from '../../dataset/shards/reader.ts';
+import { type ColumnsManifest, type RegionsFault, readColumnsManifest, regionsOf } from '../regions/columns.ts';
+import { type Regions, topRegions } from '../regions/region.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export interface Example {
+  readonly key: string;
+  /** Word pieces without [CLS] and [SEP]; at least one. */
+  readonly pieces: readonly number[];
+  readonly regions: Regions;
+  /** What several captions of the same image share; the key where the shard does not say. */
+  readonly imageId: string;
+}
+
+/**
+ * Which of the texts of one sample an epoch learns from: each epoch another, whatever the order of reading, so that a batch
+ * has no image twice and no image counts for more than another.
+ */
+export function drawnText(key: string, texts: number, { seed, epoch = 0 }: { seed: number; epoch?: number }): number {
+  let hash = 0;
+  for (let index = 0; index < key.length; index++) hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0;
+  return random(seed, epoch, hash, 0x7e475).below(texts);
+}
+
+export interface ReadExamplesOptions {
+  /** Shards of one split, as `readShards` takes them: a folder, files, globs. */
+  readonly shards: string | readonly string[];
+  /** The folder with their region features. */
+  readonly regions: string;
+  readonly tokenizer: Tokenizer;
+  /** Longer texts are cut. The paper: 41. */
+  readonly maxPieces: number;
+  /** Of more regions, the most confident are kept. The paper: 100. */
+  readonly maxRegions: number;
+  /** Reads in another order, and of several texts of a sample only the one drawn for the epoch. */
+  readonly shuffle?: { readonly seed: number; readonly epoch?: number; readonly bufferSamples?: number };
+  readonly part?: { readonly index: number; readonly count: number };
+  /** Samples to pass over at the start, counted in the order that the same options give. */
+  readonly skip?: number;
+  /** Hears of every sample that is left out, with the reason. */
+  readonly onBad?: (bad: BadExample) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface BadExample {
+  readonly shard: string;
+  readonly key: string;
+  readonly reason: BadInput['reason'] | RegionsFault | 'no-text';
+}
+
+/**
+ * Reads the examples of a split in order, or shuffled. A sample without text, without regions or with features that are
+ * not finite is left out and told to `onBad`. Throws a UserError when there are no shards or no region features.
+ */
+export async function* readExamples(options: ReadExamplesOptions): AsyncGenerator<Example> {
+  const { shards, regions, onBad, shuffle, part, skip, signal } = options;
+  const columns = readColumnsManifest(regions);
+  const samples = readShards({
+    paths: shards,
+    columns: [regions],
+    require: [['txt', 'json']],
+    ...(shuffle && { shuffle }),
+    ...(part && { part }),
+    ...(skip && { skip }),
+    ...(signal && { signal }),
+    ...(onBad && { onBad }),
+  });
+  for await (const sample of samples) {
+    const examples = examplesOf(sample, columns, options);
+    if (typeof examples !== 'string') yield* examples;
+    else onBad?.({ shard: sample.shard, key: sample.key, reason: examples });
+  }
+}
+
+/** The examples of a sample, or why it has none. */
+function examplesOf(
+  { key, fields }: ShardSample,
+  columns: ColumnsManifest,
+  { tokenizer, maxPieces, maxRegions, shuffle }: ReadExamplesOptions,
+): Example[] | RegionsFault | 'no-text' {
+  const { texts, imageId } = aboutOf(fields);
+  const first = fields.txt?.toString('utf8');
+  const all = texts.length > 0 ? texts : first === undefined ? [] : [first];
+  const chosen = shuffle && all.length > 1 ? all.slice(drawnText(key, all.length, shuffle)).slice(0, 1) : all;
+  const encoded = chosen.map((text) => tokenizer.encode(text, maxPieces)).filter((pieces) => pieces.length > 0);
+  if (encoded.length === 0) return 'no-text';
+  const found = regionsOf(fields, columns);
+  if (typeof found === 'string') return found;
+  const regions = topRegions(found, maxRegions, columns.featureSize);
+  return encoded.map((pieces) => ({ key, pieces, regions, imageId: imageId ?? key }));
+}
+
+/**
+ * What the sample's JSON member says of its texts and its image, if it is one. `texts` are all captions of an import (the
+ * first is `KEY.txt` too), `caption` and `sha256` are img2dataset's, `image_id` is COCO's.
+ */
+function aboutOf(fields: Readonly<Record<string, Buffer>>): { texts: readonly string[]; imageId?: string } {
+  const json = objectOf(fields.json);
+  const word = (name: string): string | undefined => {
+    const value = json[name];
+    return (typeof value === 'string' && value !== '') || Number.isInteger(value) ? String(value) : undefined;
+  };
+  const several = Array.isArray(json.texts)
+    ? json.texts.filter((text) => typeof text === 'string' && text.trim() !== '')
+    : [];
+  const caption = fields.txt === undefined ? word('caption') : undefined;
+  const imageId = word('image_id') ?? word('sha256');
+  return { texts: several.length > 0 || caption === undefined ? several : [caption], ...(imageId && { imageId }) };
+}
+
+function objectOf(member: Buffer | undefined): Readonly<Record<string, unknown>> {
+  if (!member) return {};
+  try {
+    const json: unknown = JSON.parse(member.toString('utf8'));
+    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

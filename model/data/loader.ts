@@ -1,0 +1,116 @@
+/**
+ * The batches of a run as arrays, in the order of `data.ts`. Where the source can be opened elsewhere, a worker thread reads,
+ * tokenises, masks and pads some batches ahead of the step; else the training thread does. Both give the same arrays.
+ */
+import { Worker } from 'node:worker_threads';
+import { UserError } from '../../dataset/user-error.ts';
+import type { Arrays } from './batch.ts';
+import { makeArrays, type Recipe } from './collate.ts';
+import type { BadExample } from './example.ts';
+import { type BatchPlan, batches, type PlannedBatch, type Position } from './sampler.ts';
+import type { ExampleSource, SourceSpec } from './source.ts';
+import type { Standard } from './standardize.ts';
+
+export interface LoadedBatch {
+  readonly arrays: Arrays;
+  /** Of its examples, to name them where something is wrong. */
+  readonly keys: readonly string[];
+  readonly pieces: number;
+  readonly regions: number;
+  readonly epoch: number;
+  readonly next: Position;
+}
+
+export interface Loader {
+  /** Throws what reading throws: a UserError where an epoch has nothing to learn from. */
+  next(): Promise<LoadedBatch>;
+  close(): Promise<void>;
+}
+
+export interface Loading {
+  readonly plan: BatchPlan;
+  readonly from: Position;
+  readonly recipe: Recipe;
+  readonly standard: Standard;
+}
+
+/** `thread` false keeps everything in this thread. Close it, or the worker keeps the process alive. */
+export function openLoader(source: ExampleSource, loading: Loading, { thread = true } = {}): Loader {
+  return thread && source.spec ? threadLoader(source.spec, loading, source.onBad) : ownLoader(source, loading);
+}
+
+export function ownLoader(source: ExampleSource, { plan, from, recipe, standard }: Loading): Loader {
+  const upcoming = batches(source, plan, from);
+  return {
+    async next() {
+      const { value } = await upcoming.next();
+      return load(value, { plan, recipe, standard });
+    },
+    async close() {
+      await upcoming.return(undefined);
+    },
+  };
+}
+
+/** Makes the arrays of a planned batch. */
+export function load(batch: PlannedBatch, { plan, recipe, standard }: Omit<Loading, 'from'>): LoadedBatch {
+  const { examples, pieces, regions, epoch, next, draw } = batch;
+  const arrays = makeArrays(recipe, examples, { pairs: plan.batchSize, pieces, regions }, standard, draw);
+  return { arrays, keys: examples.map(({ key }) => key), pieces, regions, epoch, next };
+}
+
+/** What the worker is started with. */
+export interface WorkerTask extends Loading {
+  readonly spec: SourceSpec;
+  /** Batches made ahead of the one that is used. Ours: 3, enough for the pause between two windows of shards to vanish. */
+  readonly ahead: number;
+}
+
+/** What the worker says. */
+export type WorkerMessage =
+  | { readonly batch: LoadedBatch }
+  | { readonly bad: BadExample }
+  | { readonly failed: { readonly name: string; readonly message: string; readonly stack?: string } };
+
+const batchesAhead = 3;
+
+function threadLoader(spec: SourceSpec, loading: Loading, onBad?: (bad: BadExample) => void): Loader {
+  const workerData: WorkerTask = { ...loading, spec, ahead: batchesAhead };
+  const worker = new Worker(new URL('./loader-thread.mjs', import.meta.url), { workerData, execArgv: [] });
+  const ready: LoadedBatch[] = [];
+  let failure: Error | undefined;
+  let wake = (): void => {};
+  const fail = (error: Error): void => {
+    failure ??= error;
+    wake();
+  };
+  worker.on('message', (message: WorkerMessage) => {
+    if ('bad' in message) return onBad?.(message.bad);
+    if ('failed' in message) return fail(errorOf(message.failed));
+    ready.push(message.batch);
+    wake();
+  });
+  worker.on('error', fail);
+  worker.on('exit', (code) => fail(new Error(`The thread that reads data ended with ${code}.`)));
+  return {
+    async next() {
+      // What was made before a failure is still good.
+      while (ready.length === 0) {
+        if (failure) throw failure;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      worker.postMessage('more');
+      return ready.shift() as LoadedBatch;
+    },
+    async close() {
+      await worker.terminate();
+    },
+  };
+}
+
+function errorOf({ name, message, stack }: { name: string; message: string; stack?: string }): Error {
+  if (name === 'UserError') return new UserError(message);
+  return Object.assign(new Error(message), stack === undefined ? {} : { stack });
+}

@@ -1,0 +1,148 @@
+/**
+ * Text to word pieces and back, by @huggingface/tokenizers: from any Hugging Face `tokenizer.json`, from a BERT
+ * `vocab.txt`, or from a vocabulary that `vocabulary.ts` learned. WordPiece, as public BERT (arXiv 1810.04805), whose cased
+ * vocabularies are known by their capitals, so that pieces alone say how a run read its texts.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { expected, UserError } from '../../dataset/user-error.ts';
+
+/** WordPiece with BERT's five special pieces. */
+export interface Tokenizer {
+  readonly vocabulary: readonly string[];
+  /** V */
+  readonly size: number;
+  readonly padId: number;
+  readonly unkId: number;
+  readonly clsId: number;
+  readonly sepId: number;
+  readonly maskId: number;
+  /** The word pieces of a text, without [CLS] and [SEP], at most `maxPieces`. */
+  encode(text: string, maxPieces?: number): number[];
+  /** The text of word pieces, special pieces left out. */
+  decode(pieces: readonly number[]): string;
+}
+
+/** In the order of BERT's own vocabulary. */
+export const specialPieces = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
+
+/** WordPiece gives up on a longer word: it becomes [UNK] (BERT's max_input_chars_per_word). */
+const maxWordLength = 100;
+
+/**
+ * Reads `tokenizer.json` or `vocab.txt`, or the one of them that lies in a folder. Throws a UserError where there is
+ * none, or where the vocabulary lacks one of BERT's special pieces.
+ */
+export function readTokenizer(path: string): Tokenizer {
+  if (!existsSync(path))
+    throw expected('tokenizer.json, vocab.txt or their folder', 'the tokenizer', path, 'check the path');
+  if (statSync(path).isDirectory()) {
+    const found = ['tokenizer.json', 'vocab.txt'].map((name) => join(path, name)).find((one) => existsSync(one));
+    if (!found) throw expected('tokenizer.json or vocab.txt', path, 'neither', 'give a folder of a Hugging Face model');
+    return readTokenizer(found);
+  }
+  const text = readFileSync(path, 'utf8');
+  if (!path.endsWith('.json')) return tokenizerOf(vocabularyLines(text), path);
+  try {
+    const json = JSON.parse(text) as { model?: { type?: string; vocab?: Record<string, number> } };
+    if (json.model?.type !== 'WordPiece' || !json.model.vocab) throw new Error(`the model ${json.model?.type}`);
+    const vocabulary: string[] = [];
+    for (const [piece, id] of Object.entries(json.model.vocab)) vocabulary[id] = piece;
+    return wrap(new HuggingFaceTokenizer(json, {}), vocabulary, path);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw expected('a WordPiece tokenizer', path, (error as Error).message, 'take tokenizer.json of a BERT');
+  }
+}
+
+function vocabularyLines(text: string): string[] {
+  return text.replace(/\r?\n$/, '').split(/\r?\n/);
+}
+
+/** A tokenizer with these pieces; `name` stands in the UserError when a special piece is missing. */
+export function tokenizerOf(vocabulary: readonly string[], name = 'the vocabulary'): Tokenizer {
+  return wrap(bertTokenizer(vocabulary), vocabulary, name);
+}
+
+/** What `vocab.txt` holds. */
+export function vocabularyText(tokenizer: Tokenizer): string {
+  return tokenizer.vocabulary.map((piece) => `${piece}\n`).join('');
+}
+
+/** Splits a text into words as `encode` does: cleaned, in lower case, without accents, punctuation and Chinese apart. */
+export function wordSplitter(): (text: string) => string[] {
+  const { normalizer, pre_tokenizer: preTokenizer } = bertTokenizer(specialPieces);
+  if (!normalizer || !preTokenizer) throw new Error('The BERT tokenizer has no normalizer or no pre-tokenizer.');
+  return (text) => preTokenizer.pre_tokenize(normalizer.normalize(text));
+}
+
+const isCased = (vocabulary: readonly string[]): boolean =>
+  vocabulary.some((piece) => piece.toLowerCase() !== piece && !/^\[.*\]$/.test(piece));
+
+/** BERT's normalizer, pre-tokenizer and WordPiece over a vocabulary, by the library. */
+function bertTokenizer(vocabulary: readonly string[]): HuggingFaceTokenizer {
+  return new HuggingFaceTokenizer(
+    {
+      version: '1.0',
+      added_tokens: specialPieces.map((content) => ({
+        id: vocabulary.indexOf(content),
+        content,
+        special: true,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+      })),
+      normalizer: {
+        type: 'BertNormalizer',
+        clean_text: true,
+        handle_chinese_chars: true,
+        strip_accents: null,
+        lowercase: !isCased(vocabulary),
+      },
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      post_processor: null,
+      decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+      model: {
+        type: 'WordPiece',
+        unk_token: '[UNK]',
+        continuing_subword_prefix: '##',
+        max_input_chars_per_word: maxWordLength,
+        vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
+      },
+    },
+    {},
+  );
+}
+
+function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name: string): Tokenizer {
+  const [padId, unkId, clsId, sepId, maskId] = specialPieces.map((piece) => {
+    const id = vocabulary.indexOf(piece);
+    if (id < 0)
+      throw expected(`the piece ${piece}`, name, `${vocabulary.length} pieces without it`, 'take a BERT vocabulary');
+    return id;
+  }) as [number, number, number, number, number];
+  const special = new Set([padId, clsId, sepId, maskId]);
+  return {
+    vocabulary,
+    size: vocabulary.length,
+    padId,
+    unkId,
+    clsId,
+    sepId,
+    maskId,
+    encode(text, maxPieces = Number.POSITIVE_INFINITY) {
+      // A piece stands for at most one word, so what lies behind this many characters cannot count.
+      const enough = text.replace(/\s+/g, ' ').slice(0, maxPieces * (maxWordLength + 1));
+      const pieces: number[] = [];
+      for (const id of library.encode(enough, { add_special_tokens: false }).ids) {
+        if (pieces.length >= maxPieces) break;
+        // A text that spells a special piece does not get to place one.
+        pieces.push(special.has(id) ? unkId : id);
+      }
+      return pieces;
+    },
+    decode: (pieces) => library.decode([...pieces], { skip_special_tokens: true }),
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * ImageBERT (arXiv 2001.07966 §4): one BERT encoder over regions and words, and its objectives in one forward pass. True
+ * pairs come first in the batch; the wrong pairs of ITM reuse their embedded words and regions, so that their masks are the
+ * same and nothing is embedded twice.
+ */
+import { type Tensor, tf } from '../runtime/backend.ts';
+import type { ModelConfig } from './config.ts';
+import { type Dropout, noDropout } from './dropout.ts';
+import {
+  arrange,
+  embedFrame,
+  embedRegions,
+  embedTexts,
+  type Frame,
+  type Sequence,
+  type SpecialPieces,
+} from './embeddings.ts';
+import type { Weights } from './layers.ts';
+import type { ObjectiveName, ObjectiveWeights, Outcome } from './objective.ts';
+import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
+import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
+import { mlm } from './objectives/mlm.ts';
+import { moc } from './objectives/moc.ts';
+import { mrfr } from './objectives/mrfr.ts';
+import { encode, encodeFirst, firstTokens, pool } from './transformer.ts';
+
+export interface Model {
+  readonly weights: Weights;
+  readonly config: ModelConfig;
+  readonly special: SpecialPieces;
+}
+
+/** A batch as tensors, by the names of `batch.ts`. */
+export type Inputs = Readonly<Record<string, Tensor>>;
+
+const input = (inputs: Inputs, name: string): Tensor => {
+  const tensor = inputs[name];
+  if (!tensor) throw new Error(`The batch lacks ${name}.`);
+  return tensor;
+};
+
+const texts = (model: Model, inputs: Inputs): { said: Sequence; frame: Frame } => {
+  const { words, frame } = embedTexts(model.weights, model.config, input(inputs, 'pieces'), model.special);
+  return { said: { tokens: words, mask: input(inputs, 'pieceMask') }, frame };
+};
+
+const regions = (model: Model, inputs: Inputs): Sequence => ({
+  tokens: embedRegions(model.weights, model.config, input(inputs, 'features'), input(inputs, 'boxes')),
+  mask: input(inputs, 'regionMask'),
+});
+
+/** Rows of a sequence by index [N]; negative indexes must not occur. */
+const rows = ({ tokens, mask }: Sequence, index: Tensor): Sequence => ({
+  tokens: tf.gather(tokens, index as never),
+  mask: tf.gather(mask, index as never),
+});
+
+const joined = (parts: readonly Sequence[]): Sequence =>
+  parts.length === 1
+    ? (parts[0] as Sequence)
+    : {
+        tokens: tf.concat(
+          parts.map(({ tokens }) => tokens),
+          0,
+        ),
+        mask: tf.concat(
+          parts.map(({ mask }) => mask),
+          0,
+        ),
+      };
+
+/**
+ * The wrong pairs of a batch, N at a time: every image with the sentence of its partner, or where the batch has noise for
+ * it, every image with a hard sentence and every sentence with a hard image.
+ */
+function wrongPairs(
+  said: Sequence,
+  seen: Sequence,
+  similar: Tensor | undefined,
+  inputs: Inputs,
+): { words: Sequence; regions: Sequence }[] {
+  if (!inputs.sentenceNoise) return [{ regions: seen, words: rows(said, input(inputs, 'partners')) }];
+  if (!similar) throw new Error('Hard negatives are chosen by the similarities of ITC, which is off.');
+  const same = input(inputs, 'sameImage');
+  return [
+    { regions: seen, words: rows(said, hardPartners(similar, same, inputs.sentenceNoise)) },
+    {
+      regions: rows(seen, hardPartners(tf.transpose(similar), tf.transpose(same), input(inputs, 'imageNoise'))),
+      words: said,
+    },
+  ];
+}
+
+/**
+ * All objectives whose weight is not 0, on a batch of N pairs with wrong pairs made of the same parts: N, or with hard negatives 2 N.
+ */
+export function objectives(
+  model: Model,
+  wanted: ObjectiveWeights,
+  inputs: Inputs,
+  drop: Dropout,
+): Partial<Record<ObjectiveName, Outcome>> {
+  const { weights, config } = model;
+  const { said, frame } = texts(model, inputs);
+  const seen = regions(model, inputs);
+  const N = said.tokens.shape[0] as number;
+  const outcomes: Partial<Record<ObjectiveName, Outcome>> = {};
+  let similar: Tensor | undefined;
+  if (wanted.itc > 0) {
+    const images = embedAlone(model, 'image', { regions: seen }, frame, drop);
+    similar = similarities(weights, images, embedAlone(model, 'text', { words: said }, frame, drop));
+    outcomes.itc = itc(similar, input(inputs, 'sameImage'));
+  }
+  if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return outcomes;
+  const wrong = wanted.itm > 0 ? wrongPairs(said, seen, similar, inputs) : [];
+  const pairs = {
+    words: joined([said, ...wrong.map(({ words }) => words)]),
+    regions: joined([seen, ...wrong.map(({ regions }) => regions)]),
+  };
+  const B = N * (1 + wrong.length);
+  const hidden = encode(weights, config, arrange(pairs, frame, drop), drop); // [B T, H]
+  const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
+  if (wanted.mlm > 0) {
+    const labels = input(inputs, 'mlmLabels');
+    outcomes.mlm = mlm(weights, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
+  }
+  if (wanted.moc + wanted.mrfr > 0) {
+    const asked = at('regionPlaces'); // [G, H]
+    const counts = input(inputs, 'regionCounts');
+    if (wanted.moc > 0) outcomes.moc = moc(weights, asked, input(inputs, 'regionLabels'), counts);
+    if (wanted.mrfr > 0) outcomes.mrfr = mrfr(weights, asked, input(inputs, 'regionTargets'), counts);
+  }
+  if (wanted.itm > 0) {
+    const logits = matchingLogits(weights, drop(pool(weights, firstTokens(hidden, B))));
+    outcomes.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
+  }
+  return outcomes;
+}
+
+/** An image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone, to ITC's space: [N, itcSize]. */
+function embedAlone(
+  { weights, config }: Model,
+  side: 'image' | 'text',
+  parts: { words?: Sequence; regions?: Sequence },
+  frame: Frame,
+  drop: Dropout,
+): Tensor {
+  return itcEmbedding(weights, side, encodeFirst(weights, config, arrange(parts, frame, drop), drop));
+}
+
+/**
+ * Matching logits [B] of pairs chosen among images and texts by `imageRows` and `textRows` [B]: each image and text of the
+ * batch is embedded once, however many pairs it is in. Nothing is hidden.
+ */
+export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropout): Tensor {
+  const { weights, config } = model;
+  const { said, frame } = texts(model, inputs);
+  const parts = {
+    words: rows(said, input(inputs, 'textRows')),
+    regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
+  };
+  const first = encodeFirst(weights, config, arrange(parts, frame, drop), drop);
+  return matchingLogits(weights, drop(pool(weights, first)));
+}
+
+/** ITC embeddings of the images or the texts of a batch. */
+export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs): Tensor {
+  if (side === 'image') {
+    const frame = embedFrame(model.weights, model.config, model.special);
+    return embedAlone(model, side, { regions: regions(model, inputs) }, frame, noDropout);
+  }
+  const { said, frame } = texts(model, inputs);
+  return embedAlone(model, side, { words: said }, frame, noDropout);
+}

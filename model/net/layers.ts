@@ -1,0 +1,147 @@
+/**
+ * The few differentiable pieces that BERT is made of, in plain tfjs ops: any backend runs them, and `compile.ts` records
+ * them into one TensorFlow graph. Gradients of LayerNorm and GELU are written out: tfjs would derive each from a dozen ops,
+ * and these passes over memory are what a training step on a CPU spends most of its time on beside the matrix products.
+ */
+import { floatOp, nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
+
+/** Gives a trained tensor by its name. */
+export type Weights = (name: string) => Tensor;
+
+/** y = x Wᵀ + b for x [N, in], W [out, in], b [out]. */
+export function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  return addBias(tf.matMul(x, weight, false, true), bias); // [N, out]
+}
+
+/** W and b of a layer. */
+export const layerOf = (weights: Weights, name: string): { weight: Tensor; bias: Tensor } => ({
+  weight: weights(`${name}.weight`),
+  bias: weights(`${name}.bias`),
+});
+
+/** `affine` by a layer's name. */
+export function linear(weights: Weights, name: string, x: Tensor): Tensor {
+  const { weight, bias } = layerOf(weights, name);
+  return affine(x, weight, bias);
+}
+
+function addBias(x: Tensor, bias: Tensor): Tensor {
+  const run = tf.customGrad((...args: unknown[]) => {
+    const [input, shift] = args as [Tensor, Tensor];
+    return { value: tf.add(input, shift), gradFunc: (dy: Tensor) => [dy, sumRows(dy)] };
+  });
+  return run(x, bias);
+}
+
+/** The sum over all axes but the last. TensorFlow's gradient of a bias takes half the time of its sum. */
+function sumRows(x: Tensor): Tensor {
+  const native = nativeBackend();
+  if (!native) {
+    const rows = x.shape.slice(0, -1).map((_, axis) => axis);
+    return tf.sum(x, rows);
+  }
+  return floatOp(native, 'BiasAddGrad', [x]);
+}
+
+/** BERT's post-norm over the last axis. */
+export function layerNorm(weights: Weights, name: string, x: Tensor, epsilon: number): Tensor {
+  return normalize(x, weights(`${name}.weight`), weights(`${name}.bias`), epsilon);
+}
+
+function normalize(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
+  const H = x.shape.at(-1) as number;
+  const run = tf.customGrad((...args: unknown[]) => {
+    const [input, scale, shift] = args as [Tensor, Tensor, Tensor];
+    const save = args[3] as (tensors: Tensor[]) => void;
+    const evenly = tf.fill([H, 1], 1 / H);
+    const centred = tf.sub(input, weighRows(input, evenly));
+    const inverse = tf.rsqrt(tf.add(weighRows(tf.square(centred), evenly), epsilon)); // [..., 1]
+    const unit = tf.mul(centred, inverse);
+    save([unit, inverse, scale]);
+    return {
+      value: tf.add(tf.mul(unit, scale), shift),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [unit, inverse, scale] = saved as [Tensor, Tensor, Tensor];
+        const aligned = tf.mul(dy, unit);
+        const share = tf.div(tf.reshape(scale, [H, 1]), H);
+        const pull = tf.add(tf.mul(unit, weighRows(aligned, share)), weighRows(dy, share));
+        return [tf.mul(tf.sub(tf.mul(dy, scale), pull), inverse), sumRows(aligned), sumRows(dy)];
+      },
+    };
+  });
+  return run(x, gain, bias);
+}
+
+/** The sum of each row of [..., H] by weights [H, 1]: [..., 1], in float32 always. A product takes half the time of TensorFlow's mean. */
+function weighRows(x: Tensor, column: Tensor): Tensor {
+  const H = column.shape[0] as number;
+  const rows = tf.reshape(x, [-1, H]);
+  const native = nativeBackend();
+  // Not tf.matMul, whose op is rounded to bfloat16 where products are.
+  const sums = native ? floatOp(native, 'MatMul', [rows, column]) : tf.matMul(rows, column);
+  return tf.reshape(sums, [...x.shape.slice(0, -1), 1]);
+}
+
+/**
+ * x Φ(x), exact (erf), as BERT, but for two factors: from u = geluTurn x this gives y so that GELU(x) = geluTurn y. Before and after a
+ * linear layer its weights can take the factors, which are smaller than what it reads and writes.
+ */
+export const geluTurn = -Math.SQRT1_2;
+
+export function turnedGelu(u: Tensor): Tensor {
+  const run = tf.customGrad((...args: unknown[]) => {
+    const [input, save] = args as [Tensor, (tensors: Tensor[]) => void];
+    // Not Erfc, which takes four times as long as soon as some numbers are above 1, as a trained model's are.
+    const tail = tf.sub(1, tf.erf(input)); // 2 Φ(x)
+    save([input, tail]);
+    return {
+      value: tf.mul(input, tail),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [input, tail] = saved as [Tensor, Tensor];
+        const slope = tf.exp(tf.sub(Math.log(2 / Math.sqrt(Math.PI)), tf.square(input)));
+        return [tf.mul(dy, tf.sub(tail, tf.mul(input, slope)))];
+      },
+    };
+  });
+  return run(u);
+}
+
+export const gelu = (x: Tensor): Tensor => tf.mul(turnedGelu(tf.mul(x, geluTurn)), geluTurn);
+
+/**
+ * Softmax cross-entropy of each row against its class: [N] from logits [N, K] and labels [N] int32. The softmax itself gives both
+ * the loss (its largest value is 1 / Σ exp(x − max x)) and, less 1 at the label, the gradient.
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const N = logits.shape[0] as number;
+  const places = tf.stack([tf.range(0, N, 1, 'int32'), labels], 1); // [N, 2]
+  const run = tf.customGrad((...args: unknown[]) => {
+    const [input, save] = args as [Tensor, (tensors: Tensor[]) => void];
+    const chances = tf.softmax(input);
+    save([chances, places]);
+    const total = tf.sub(tf.max(input, -1), tf.log(tf.max(chances, -1))); // log Σ exp x
+    return {
+      value: tf.sub(total, tf.gatherND(input, places as never)),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [chances, places] = saved as [Tensor, Tensor];
+        return [subtractAt(tf.mul(chances, tf.expandDims(dy, -1)), places, dy)];
+      },
+    };
+  });
+  return run(logits);
+}
+
+/** x [N, K] less `values` [N] at `places` [N, 2] int32, one in each row. */
+function subtractAt(x: Tensor, places: Tensor, values: Tensor): Tensor {
+  const native = nativeBackend();
+  if (!native) {
+    const labels = tf.reshape(tf.slice(places, [0, 1], [-1, 1]), [-1]);
+    return tf.sub(x, tf.mul(tf.oneHot(labels as never, x.shape[1] as number), tf.expandDims(values, -1)));
+  }
+  return floatOp(native, 'TensorScatterSub', [x, places, values], ['Tindices']);
+}
+
+/** Σ values·weights / max(Σ weights, 1): a mean that is 0 where nothing counts. */
+export function weightedMean(values: Tensor, weights: Tensor): Tensor {
+  return tf.div(tf.sum(tf.mul(values, weights)), tf.maximum(tf.sum(weights), 1));
+}

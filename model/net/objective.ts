@@ -1,0 +1,31 @@
+/**
+ * What the four objectives have in common. Each has a file of its own in `objectives/` with its corruption of the input and
+ * its head and loss; a weight of 0 turns it off, and then nothing of it is computed.
+ */
+import type { Scalar } from '../runtime/backend.ts';
+
+export interface ObjectiveWeights {
+  /** Masked language modelling */
+  readonly mlm: number;
+  /** Masked object classification */
+  readonly moc: number;
+  /** Masked region feature regression */
+  readonly mrfr: number;
+  /** Image-text matching */
+  readonly itm: number;
+  /** Image-text contrastive: not the paper's, 0 in its preset */
+  readonly itc: number;
+}
+
+export type ObjectiveName = keyof ObjectiveWeights;
+
+export const objectiveNames = ['mlm', 'moc', 'mrfr', 'itm', 'itc'] as const satisfies readonly ObjectiveName[];
+
+/** The paper adds its four losses; it gives no weights (ours: all 1). */
+export const paperObjectives: ObjectiveWeights = { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 0 };
+
+/** A loss to minimise and, where answers are right or wrong, the share that is right. */
+export interface Outcome {
+  readonly loss: Scalar;
+  readonly accuracy?: Scalar;
+}

@@ -1,0 +1,72 @@
+/**
+ * Masked object classification (ImageBERT §4.2): 15 % of the regions are hidden, of which 90 % get a feature of zeros and 10 %
+ * keep theirs; the model says the class that the detector gave. Boxes of one object overlap, so regions that overlap a hidden
+ * one by more than 0.4 (intersection over union) lose their features as well, as ViLBERT (arXiv 1908.02265) does; without
+ * that the hidden feature can be read off its neighbour.
+ */
+
+import type { Random } from '../../../dataset/random.ts';
+import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
+import { crossEntropy, linear, type Weights, weightedMean } from '../layers.ts';
+import type { Outcome } from '../objective.ts';
+
+export const mocChance = 0.15;
+
+export interface HiddenRegions {
+  /** Regions that MOC and MRFR ask for. */
+  readonly asked: number[];
+  /** Regions whose feature becomes zeros. */
+  readonly zeroed: Set<number>;
+}
+
+/**
+ * Chooses among `count` regions with boxes [R, 4], at least one asked for and at most `limit`; but where that would hide all of
+ * them, none in 85 % of the cases.
+ */
+export function hideRegions(
+  boxes: Float32Array,
+  count: number,
+  { maxOverlap, limit }: { readonly maxOverlap: number; readonly limit: number },
+  draw: Random,
+): HiddenRegions {
+  const asked: number[] = [];
+  for (let index = 0; index < count; index++) if (draw.next() < mocChance) asked.push(index);
+  if (asked.length === 0) asked.push(draw.below(count));
+  if (asked.length > limit) draw.shuffle(asked).length = limit;
+  const zeroed = new Set<number>();
+  const kept = new Set<number>();
+  for (const index of asked) (draw.next() < 0.9 ? zeroed : kept).add(index);
+  for (const index of [...zeroed]) {
+    for (let other = 0; other < count; other++) {
+      if (!kept.has(other) && overlap(boxes, index, other) > maxOverlap) zeroed.add(other);
+    }
+  }
+  // An image of few or overlapping regions would nearly always lose them all, and nothing could be learned about it.
+  if (zeroed.size === count && draw.next() >= mocChance) return { asked: [], zeroed: new Set() };
+  return { asked, zeroed };
+}
+
+/** Intersection over union of two boxes. */
+export function overlap(boxes: Float32Array, first: number, second: number): number {
+  const side = (at: number, from: number, to: number) => Math.max(0, (boxes[at + to] ?? 0) - (boxes[at + from] ?? 0));
+  const area = (at: number) => side(at, 0, 2) * side(at, 1, 3);
+  const [a, b] = [first * 4, second * 4];
+  const shared = (from: number, to: number) =>
+    Math.max(
+      0,
+      Math.min(boxes[a + to] ?? 0, boxes[b + to] ?? 0) - Math.max(boxes[a + from] ?? 0, boxes[b + from] ?? 0),
+    );
+  const intersection = shared(0, 2) * shared(1, 3);
+  const union = area(a) + area(b) - intersection;
+  return union > 0 ? intersection / union : 0;
+}
+
+/** From hidden states [G, H] of hidden regions to the detector's classes [G]. */
+export function moc(weights: Weights, hidden: Tensor, labels: Tensor, counts: Tensor): Outcome {
+  const logits = linear(weights, 'cls.moc', hidden); // [G, K]
+  const right = tf.cast(tf.equal(tf.argMax(logits, -1), labels), 'float32');
+  return {
+    loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,
+    accuracy: weightedMean(right, counts) as Scalar,
+  };
+}

@@ -1,0 +1,100 @@
+/** BERT's encoder (arXiv 1810.04805): post-norm, exact GELU, dropout on attention weights and on both sublayers. */
+
+import { nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
+import { opsAreWhole } from '../runtime/threads.ts';
+import { attend } from './attention.ts';
+import type { ModelConfig } from './config.ts';
+import type { Dropout } from './dropout.ts';
+import type { Sequence } from './embeddings.ts';
+import { affine, geluTurn, layerNorm, layerOf, linear, turnedGelu, type Weights } from './layers.ts';
+
+/** Added to the scores of tokens that do not count; float32's softmax gives them exactly 0. */
+const farBelow = -1e9;
+
+/** Tokens [B, T, H] to hidden states [B T, H]. */
+export const encode = (weights: Weights, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
+  run(weights, config, sequence, drop, false);
+
+/** The hidden states of the first tokens alone, [B, H]: the last layer asks for no others. */
+export const encodeFirst = (weights: Weights, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
+  run(weights, config, sequence, drop, true);
+
+function run(
+  weights: Weights,
+  config: ModelConfig,
+  { tokens, mask }: Sequence,
+  drop: Dropout,
+  firstOnly: boolean,
+): Tensor {
+  const [B, T, H] = tokens.shape as [number, number, number];
+  const parts = B % 2 === 0 && opsAreWhole() && !nativeBackend()?.isUsingGpuDevice ? 2 : 1;
+  const shut = split(tf.reshape(tf.mul(tf.sub(1, mask), farBelow), [B, 1, 1, T]), parts);
+  let states: Tensor[] = split(tf.reshape(tokens, [B * T, H]), parts);
+  for (let index = 0; index < config.layers; index++) {
+    const layer = prepare(weights, config, `bert.encoder.layer.${index}`, drop);
+    const asked = firstOnly && index === config.layers - 1 ? 1 : T;
+    states = states.map((x, part) => layer(x, shut[part] as Tensor, { B: B / parts, T, asked }));
+  }
+  return parts === 1 ? (states[0] as Tensor) : tf.concat(states, 0);
+}
+
+interface Sizes {
+  readonly B: number;
+  readonly T: number;
+  /** Tokens of each sequence, from the first, whose states are wanted. */
+  readonly asked: number;
+}
+
+/** One layer: states [B T, H] to [B asked, H]. What is made of its weights alone is made once for all parts of a batch. */
+function prepare(
+  weights: Weights,
+  { heads: A, hiddenSize: H, layerNormEpsilon }: ModelConfig,
+  name: string,
+  drop: Dropout,
+) {
+  const size = H / A;
+  const input = layerOf(weights, `${name}.attention.self.qkv`);
+  const output = layerOf(weights, `${name}.attention.output.dense`);
+  const wide = layerOf(weights, `${name}.intermediate.dense`);
+  const narrow = layerOf(weights, `${name}.output.dense`);
+  // Factors of scores, dropout and GELU go into weights, the smallest tensors there.
+  const scale = tf.concat([tf.fill([H], 1 / Math.sqrt(size)), tf.ones([2 * H])]); // [3 H]
+  const [inputWeight, inputBias] = [tf.mul(input.weight, tf.expandDims(scale, 1)), tf.mul(input.bias, scale)];
+  const outputWeight = drop.grow === 1 ? output.weight : tf.mul(output.weight, drop.grow);
+  const [wideWeight, wideBias] = [tf.mul(wide.weight, geluTurn), tf.mul(wide.bias, geluTurn)];
+  const narrowWeight = tf.mul(narrow.weight, geluTurn);
+  /** Queries, keys or values from rows of the joint weights: `count` of [B, A, tokens, size]. */
+  const project = (x: Tensor, from: number, count: number, B: number): Tensor[] => {
+    const weight = count === 3 ? inputWeight : tf.slice(inputWeight, [from * H, 0], [count * H, H]);
+    const bias = count === 3 ? inputBias : tf.slice(inputBias, [from * H], [count * H]);
+    const projected = tf.transpose(tf.reshape(affine(x, weight, bias), [B, -1, count, A, size]), [2, 0, 3, 1, 4]);
+    // The gradient of tf.unstack wants two or more.
+    return count === 1 ? [tf.squeeze(projected, [0])] : tf.unstack(projected);
+  };
+  return (x: Tensor, shut: Tensor, { B, T, asked }: Sizes): Tensor => {
+    const own = asked === T ? x : firstTokens(x, B); // [B asked, H]
+    const [query, key, value] = (
+      asked === T ? project(x, 0, 3, B) : [...project(own, 0, 1, B), ...project(x, 1, 2, B)]
+    ) as [Tensor, Tensor, Tensor];
+    const mixed = attend(query, key, value, shut, drop.mask([B, A, asked, T])); // [B, A, asked, size]
+    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), own.shape);
+    const attended = drop(affine(joined, outputWeight, output.bias));
+    const y = layerNorm(weights, `${name}.attention.output.LayerNorm`, tf.add(own, attended), layerNormEpsilon);
+    const turned = turnedGelu(affine(y, wideWeight, wideBias)); // [B asked, F]
+    const narrowed = drop(affine(turned, narrowWeight, narrow.bias)); // [B asked, H]
+    return layerNorm(weights, `${name}.output.LayerNorm`, tf.add(y, narrowed), layerNormEpsilon);
+  };
+}
+
+const split = (x: Tensor, parts: number): Tensor[] => (parts === 1 ? [x] : tf.split(x, parts));
+
+/** The first token of each sequence, [B, H], from hidden states [B T, H]. */
+export function firstTokens(hidden: Tensor, B: number): Tensor {
+  const [rows, H] = hidden.shape as [number, number];
+  return tf.reshape(tf.slice(tf.reshape(hidden, [B, rows / B, H]), [0, 0, 0], [B, 1, H]), [B, H]);
+}
+
+/** BERT's pooler: tanh(FC([CLS])). */
+export function pool(weights: Weights, first: Tensor): Tensor {
+  return tf.tanh(linear(weights, 'bert.pooler.dense', first)); // [B, H]
+}

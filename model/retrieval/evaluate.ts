@@ -1,0 +1,224 @@
+/**
+ * Image-text retrieval as the paper reports it (ImageBERT §5.2): for each sentence the rank of its image among all images, for
+ * each image the best rank of its sentences among all sentences; recall at 1, 5 and 10, beside what chance gives. Every pair
+ * is scored by ITM; or, much faster, ITC finds the likeliest candidates and ITM helps to order those (ALBEF §3).
+ */
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { expected, UserError } from '../../dataset/user-error.ts';
+import type { Example } from '../data/example.ts';
+import type { Regions } from '../regions/region.ts';
+import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
+import type { Watch } from '../train/progress.ts';
+import { type ScorerOptions, scorer } from './score.ts';
+import { openScoreLog, passingLog } from './score-log.ts';
+import { type Matching, type Method, mostPairs, type RetrievalSet, scoreTable } from './score-table.ts';
+
+export interface EvaluateOptions extends ScorerOptions {
+  /** A checkpoint folder, or a run, whose newest one is taken. */
+  readonly checkpoint: string;
+  /** Pairs; several with one imageId are several sentences of one image. */
+  readonly examples: readonly Example[];
+  /** Names the regions of the examples; another than the checkpoint's is refused. */
+  readonly detector?: string;
+  /** Retrieval within each of so many equal parts, averaged. COCO's 1k protocol: 5 parts of 1,000 images. */
+  readonly folds?: number;
+  readonly method?: Method['method'];
+  readonly candidates?: number;
+  /** Where ITM's scores are kept as they are made (`*.scores`), until the end: the same evaluation goes on from there after a stop. */
+  readonly logFolder?: string;
+}
+
+export interface Recalls {
+  /** Shares of queries, 0 to 1, whose answer is among the first 1, 5, 10. */
+  readonly r1: number;
+  readonly r5: number;
+  readonly r10: number;
+}
+
+export interface RetrievalResult {
+  readonly images: number;
+  readonly texts: number;
+  readonly folds: number;
+  readonly method: Method['method'];
+  /** Image for sentence */
+  readonly imageRetrieval: Recalls;
+  /** Sentence for image */
+  readonly textRetrieval: Recalls;
+  readonly chance: { readonly imageRetrieval: Recalls; readonly textRetrieval: Recalls };
+  readonly pairsScored: number;
+  readonly pairsPerSecond: number;
+  readonly checkpoint: string;
+}
+
+export interface EvaluateProgress {
+  /** Pairs that have a score, those of an earlier start among them. */
+  readonly done: number;
+  readonly total: number;
+  readonly pairsPerSecond: number;
+}
+
+/** Throws a UserError for a checkpoint of another detector or feature width, and for fewer than two images. */
+export async function evaluateRetrieval(
+  options: EvaluateOptions,
+  { onProgress, signal }: Watch<EvaluateProgress> = {},
+): Promise<RetrievalResult> {
+  const { examples, folds = 1, method = 'itm', candidates = 128 } = options;
+  const checkpoint = readCheckpoint(options.checkpoint);
+  const { config, detector, objectives } = checkpoint;
+  if (options.detector !== undefined && options.detector !== detector) {
+    throw expected(`${detector}, the checkpoint's`, 'the detector', options.detector, 'extract regions with it first');
+  }
+  if (method !== 'itm' && objectives.itc === 0) {
+    throw expected('a checkpoint that learned ITC', `method ${method}`, options.checkpoint, 'use the method itm');
+  }
+  const sets = splitImages(examples, folds);
+  for (const { images } of sets) {
+    const width = (images[0] as Regions).features.length / (images[0] as Regions).labels.length;
+    if (width !== config.featureSize) {
+      throw expected(
+        `features of ${config.featureSize} numbers`,
+        'the regions',
+        width,
+        'extract them with the same detector',
+      );
+    }
+  }
+  const wanted = { method, candidates };
+  const left = sets.map((set) => mostPairs(set, wanted));
+  const places = sets.map(({ images, texts }) => images.length * texts.length);
+  const size = method === 'itc' ? 0 : places.reduce((sum, count) => sum + count, 0);
+  const { logFolder } = options;
+  const log =
+    logFolder && size > 0 ? openScoreLog(logFolder, keyOf(checkpoint, sets, options), size) : passingLog(size);
+  const score = scorer(checkpoint, options);
+  const started = performance.now();
+  let done = 0;
+  let scored = 0;
+  const speed = () => scored / Math.max(1e-3, (performance.now() - started) / 1000);
+  try {
+    const results: { found: ByDirection; chance: ByDirection }[] = [];
+    let firstPlace = 0;
+    for (const [fold, set] of sets.entries()) {
+      const { images, texts } = set;
+      const first = firstPlace;
+      const logits = log.known.subarray(first, first + (places[fold] as number));
+      const match: Matching['match'] = async (pairs, remaining) => {
+        const placeOf = ([image, text]: readonly [number, number]) => image * texts.length + text;
+        const fresh = pairs.filter((pair) => Number.isNaN(logits[placeOf(pair)]));
+        const added = fresh.map((pair) => first + placeOf(pair));
+        if (fresh.length > 0) log.add(added, score.match(images, texts, fresh));
+        scored += fresh.length;
+        done += pairs.length;
+        left[fold] = remaining;
+        onProgress?.({ done, total: done + left.reduce((sum, count) => sum + count, 0), pairsPerSecond: speed() });
+        await setImmediate();
+        signal?.throwIfAborted();
+      };
+      const table = await scoreTable(set, score, { logits, match }, wanted);
+      results.push({ found: recalls(table, set), chance: chanceRecalls(set) });
+      firstPlace += places[fold] as number;
+    }
+    log.remove();
+    const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => {
+      const average = (key: keyof Recalls) => results.reduce((sum, one) => sum + of(one)[key], 0) / results.length;
+      return { r1: average('r1'), r5: average('r5'), r10: average('r10') };
+    };
+    return {
+      images: sets.reduce((sum, { images }) => sum + images.length, 0),
+      texts: sets.reduce((sum, { texts }) => sum + texts.length, 0),
+      folds,
+      method,
+      imageRetrieval: mean(({ found }) => found.image),
+      textRetrieval: mean(({ found }) => found.text),
+      chance: { imageRetrieval: mean(({ chance }) => chance.image), textRetrieval: mean(({ chance }) => chance.text) },
+      pairsScored: done,
+      pairsPerSecond: speed(),
+      checkpoint: checkpoint.dir,
+    };
+  } finally {
+    log.close();
+    score.dispose();
+  }
+}
+
+/** Names what the scores depend on: the weights, the images and texts, and the precision. */
+function keyOf(
+  { config, values, standard }: Checkpoint,
+  sets: readonly RetrievalSet[],
+  { precision = 'f32' }: ScorerOptions,
+): string {
+  const hash = createHash('sha256').update(JSON.stringify({ precision, config }));
+  hash.update(standard.mean).update(standard.scale);
+  for (const [name, array] of values) hash.update(name).update(array);
+  for (const { images, texts } of sets) {
+    for (const { features, boxes } of images) hash.update(features).update(boxes);
+    hash.update(JSON.stringify(texts));
+  }
+  return `lait scores ${hash.digest('hex')}`;
+}
+
+/** Groups examples by image and cuts the images, in order, into equal folds. */
+export function splitImages(examples: readonly Example[], folds: number): RetrievalSet[] {
+  const byImage = new Map<string, Example[]>();
+  for (const example of examples) {
+    const group = byImage.get(example.imageId);
+    if (group) group.push(example);
+    else byImage.set(example.imageId, [example]);
+  }
+  const groups = [...byImage.values()];
+  const size = Math.floor(groups.length / folds);
+  if (size < 2)
+    throw new UserError(`Expected two images or more for each fold but received ${groups.length}; export more pairs.`);
+  return Array.from({ length: folds }, (_, fold) => {
+    const own = groups.slice(fold * size, (fold + 1) * size);
+    return {
+      images: own.map((group) => (group[0] as Example).regions),
+      texts: own.flatMap((group) => group.map(({ pieces }) => pieces)),
+      owner: own.flatMap((group, image) => group.map(() => image)),
+    };
+  });
+}
+
+interface ByDirection {
+  readonly image: Recalls;
+  readonly text: Recalls;
+}
+
+/** Recalls from a table of scores. A tie counts against the model: equal scores rank before the answer. */
+export function recalls(table: Float32Array, { images, texts, owner }: RetrievalSet): ByDirection {
+  const at = (image: number, text: number) => table[image * texts.length + text] as number;
+  const imageRanks = texts.map((_, text) => {
+    const answer = owner[text] as number;
+    return images.filter((_, image) => image !== answer && at(image, text) >= at(answer, text)).length;
+  });
+  const textRanks = images.map((_, image) => {
+    const own = texts.map((_, text) => text).filter((text) => owner[text] === image);
+    const best = Math.max(...own.map((text) => at(image, text)));
+    return texts.filter((_, text) => owner[text] !== image && at(image, text) >= best).length;
+  });
+  return { image: recallsOfRanks(imageRanks), text: recallsOfRanks(textRanks) };
+}
+
+function recallsOfRanks(ranks: readonly number[]): Recalls {
+  const within = (limit: number) => ranks.filter((rank) => rank < limit).length / ranks.length;
+  return { r1: within(1), r5: within(5), r10: within(10) };
+}
+
+/** What a random order gives on average. */
+export function chanceRecalls({ images, texts, owner }: RetrievalSet): ByDirection {
+  const imageAt = (limit: number) => Math.min(1, limit / images.length);
+  const counts = images.map((_, image) => owner.filter((one) => one === image).length);
+  const textAt = (limit: number) => {
+    const misses = counts.map((count) => {
+      let miss = 1;
+      for (let drawn = 0; drawn < Math.min(limit, texts.length); drawn++) {
+        miss *= Math.max(0, texts.length - count - drawn) / (texts.length - drawn);
+      }
+      return miss;
+    });
+    return 1 - misses.reduce((sum, miss) => sum + miss, 0) / misses.length;
+  };
+  const table = (recall: (limit: number) => number) => ({ r1: recall(1), r5: recall(5), r10: recall(10) });
+  return { image: table(imageAt), text: table(textAt) };
+}

@@ -1,0 +1,142 @@
+/**
+ * AdamW (arXiv 1711.05101) with a bound on the gradients' global norm. The update exists twice, with the same numbers: as plain
+ * tfjs ops, and as nodes of a graph, where TensorFlow's own kernel updates a variable in place in one pass.
+ */
+
+import type { ParameterSpec } from '../net/parameters.ts';
+import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
+import { bool, type Graph, type Output, type } from './graph.ts';
+
+export interface AdamW {
+  readonly beta1: number;
+  /** 0.98: UNITER's, steadier than 0.999 in short runs */
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly decay: number;
+  /** Largest global norm of the gradients. BERT: 1. */
+  readonly clipNorm: number;
+}
+
+export const adamW: AdamW = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, decay: 0.01, clipNorm: 1 };
+
+/** The two running means of a parameter, kept beside it under these names. */
+export const slots = (name: string) => ({ mean: `${name}/adam_m`, square: `${name}/adam_v` });
+
+/** Where the gradients of a parameter are summed up when several batches make one update. */
+export const sumOf = (name: string): string => `${name}/gradient_sum`;
+
+/** A sum beside each parameter, for `learn` in step.ts. They are no part of a checkpoint: an update starts with its first batch. */
+export const gradientSums = (parameters: readonly ParameterSpec[]): ParameterSpec[] =>
+  parameters.map(({ name, shape }) => ({ name: sumOf(name), shape, start: 'zeros', decays: false, replaced: true }));
+
+/** What changes from step to step. */
+export interface Rates {
+  readonly learningRate: number;
+  /** beta1 and beta2 to the power of the step's number, counted from 1 */
+  readonly beta1Power: number;
+  readonly beta2Power: number;
+}
+
+/** `step` counts from 0. */
+export function ratesAt({ beta1, beta2 }: AdamW, step: number, learningRate: number): Rates {
+  return { learningRate, beta1Power: beta1 ** (step + 1), beta2Power: beta2 ** (step + 1) };
+}
+
+/** Gradients scaled down to the global norm, and what the norm was. */
+export function clip(
+  gradients: ReadonlyMap<string, Tensor>,
+  clipNorm: number,
+): { clipped: Map<string, Tensor>; norm: Scalar } {
+  const norm = tf.sqrt(tf.mul(tf.sum(tf.stack([...gradients.values()].map(halfOfSquares))), 2)) as Scalar;
+  const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
+  const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]));
+  return { clipped, norm };
+}
+
+function halfOfSquares(x: Tensor): Tensor {
+  const native = nativeBackend();
+  return native ? floatOp(native, 'L2Loss', [x]) : tf.mul(tf.sum(tf.square(x)), 0.5);
+}
+
+/** Updates a variable and its slots in place, op by op. */
+export function updateEagerly(
+  optimizer: AdamW,
+  { decays, replaced }: ParameterSpec,
+  [variable, mean, square]: readonly [Variable, Variable, Variable],
+  gradient: Tensor,
+  { learningRate, beta1Power, beta2Power }: Rates,
+): void {
+  if (replaced) {
+    variable.assign(gradient as never);
+    return;
+  }
+  const { beta1, beta2, epsilon, decay } = optimizer;
+  const rate = (learningRate * Math.sqrt(1 - beta2Power)) / (1 - beta1Power);
+  tf.tidy(() => {
+    const newMean = tf.add(mean, tf.mul(tf.sub(gradient, mean), 1 - beta1));
+    const newSquare = tf.add(square, tf.mul(tf.sub(tf.square(gradient), square), 1 - beta2));
+    const kept = decays ? tf.sub(variable, tf.mul(variable, learningRate * decay)) : variable;
+    const next = tf.sub(kept, tf.div(tf.mul(newMean, rate), tf.add(tf.sqrt(newSquare), epsilon)));
+    mean.assign(newMean as never);
+    square.assign(newSquare as never);
+    variable.assign(next as never);
+  });
+}
+
+/** Handles in a graph. */
+export interface GraphRates {
+  readonly learningRate: Output;
+  readonly beta1Power: Output;
+  readonly beta2Power: Output;
+}
+
+/** Adds the update of one variable to a graph; gives the node that has run when it is done. */
+export function addUpdate(
+  graph: Graph,
+  prefix: string,
+  optimizer: AdamW,
+  { decays, replaced }: ParameterSpec,
+  handles: { readonly variable: Output; readonly mean: Output; readonly square: Output; readonly value: Output },
+  gradient: Output,
+  rates: GraphRates,
+): Output {
+  const T = type('float32');
+  if (replaced) {
+    const inputs = [handles.variable, gradient, `^${handles.value}`];
+    return graph.add(`${prefix}/${handles.variable}/replaced`, 'AssignVariableOp', inputs, { dtype: T });
+  }
+  const before: Output[] = [`^${handles.value}`];
+  if (decays) {
+    const share = `${prefix}/kept`; // 1 − learning rate × decay, as PyTorch
+    if (!graph.has(share)) {
+      graph.scalar(`${share}/rate`, optimizer.decay);
+      graph.scalar(`${share}/one`, 1);
+      graph.add(`${share}/lost`, 'Mul', [rates.learningRate, `${share}/rate`], { T });
+      graph.add(share, 'Sub', [`${share}/one`, `${share}/lost`], { T });
+    }
+    const after = `^${gradient.split(':')[0]}`;
+    const left = graph.add(`${prefix}/${handles.variable}/left`, 'Mul', [handles.value, share, after], { T });
+    const inputs = [handles.variable, left];
+    before.push(`^${graph.add(`${prefix}/${handles.variable}/decayed`, 'AssignVariableOp', inputs, { dtype: T })}`);
+  }
+  const constant = (name: string, value: number) =>
+    graph.has(`${prefix}/${name}`) ? `${prefix}/${name}` : graph.scalar(`${prefix}/${name}`, value);
+  return graph.add(
+    `${prefix}/${handles.variable}/adam`,
+    'ResourceApplyAdam',
+    [
+      handles.variable,
+      handles.mean,
+      handles.square,
+      rates.beta1Power,
+      rates.beta2Power,
+      rates.learningRate,
+      constant('beta1', optimizer.beta1),
+      constant('beta2', optimizer.beta2),
+      constant('epsilon', optimizer.epsilon),
+      gradient,
+      ...before,
+    ],
+    { T, use_locking: bool(false), use_nesterov: bool(false) },
+  );
+}

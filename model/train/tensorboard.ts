@@ -1,0 +1,28 @@
+/** A run's numbers as TensorBoard scalars in `runDir/tensorboard`, by tfjs's own writer. */
+import { join } from 'node:path';
+import { nativeBackend, tf } from '../runtime/backend.ts';
+import type { PretrainProgress } from './progress.ts';
+
+/** Writes each report; undefined where tfjs has no native backend to write with. */
+export function tensorboardWriter(runDir: string): ((progress: PretrainProgress) => void) | undefined {
+  if (!nativeBackend()) return undefined;
+  const writer = tf.node.summaryFileWriter(join(runDir, 'tensorboard'));
+  return ({ step, losses, accuracies, validation, ...report }) => {
+    const { loss, gradientNorm, learningRate, samplesPerSecond, tokensPerSecond, flopsPerSecond, waitShare } = report;
+    const speeds = { samplesPerSecond, tokensPerSecond, flopsPerSecond, waitShare };
+    const scalars: Record<string, number> = { loss, gradientNorm, learningRate, ...speeds };
+    if (report.peakShare !== undefined) scalars.peakShare = report.peakShare;
+    const add = (prefix: string, values: Readonly<Record<string, number>>) => {
+      for (const [name, value] of Object.entries(values)) scalars[`${prefix}${name}`] = value;
+    };
+    add('loss/', losses);
+    add('accuracy/', accuracies);
+    if (validation) {
+      scalars['validation/loss'] = validation.loss;
+      add('validation/loss/', validation.losses);
+      add('validation/accuracy/', validation.accuracies);
+    }
+    for (const [name, value] of Object.entries(scalars)) writer.scalar(name, value, step);
+    writer.flush();
+  };
+}

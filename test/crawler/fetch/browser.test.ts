@@ -1,0 +1,156 @@
+/** Rendering with a real browser, where there is one: what scripts add is seen, private addresses stay out of reach. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { crawl } from '../../../crawler/crawl.ts';
+import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
+import { hasBrowser, openRenderer } from '../../../crawler/fetch/browser.ts';
+import { temporaryCorpus } from '../../helpers/corpus.ts';
+import { picture } from '../../helpers/picture.ts';
+import { type Route, startSite } from '../../helpers/site.ts';
+
+const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+const skip = browserPath === undefined && !(await hasBrowser(undefined)) ? 'there is no browser' : false;
+const browser = { ...(browserPath === undefined ? {} : { browserPath }), browserSandbox: false } as const;
+const allows = async () => true;
+const scripted = `<title>Scripted</title><main><div id="app">Loading…</div></main>
+  <script>document.getElementById('app').innerHTML = '<p>Written by a script.</p><img src="/i.jpg" alt="A picture from a script">'</script>`;
+
+test('without a browser a page is kept as it is and counted', async (t) => {
+  const site = await startSite({ routes: { '/': scripted } });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  const summary = await crawl(
+    { seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, browserPath: '/no/browser' },
+    corpus,
+  );
+  assert.equal(summary.unrendered, 1);
+  assert.deepEqual(corpus.pages(), { '/': 'needs-browser' });
+});
+
+describe('with a browser', { skip }, () => {
+  test('a crawl sees what scripts write and asks for the page once', async (t) => {
+    const site = await startSite({
+      routes: {
+        '/': scripted,
+        '/i.jpg': await picture(1),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    const summary = await crawl(
+      { seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser },
+      corpus,
+    );
+    assert.equal(summary.rendered, 1);
+    assert.deepEqual(corpus.pairs(), [
+      '/i.jpg | alt | A picture from a script | /',
+      '/i.jpg | nearby | Written by a script. | /',
+    ]);
+    assert.equal(site.hits.get('/'), 1);
+    assert.equal(site.hits.get('/i.jpg'), 1);
+  });
+
+  test('scripts are loaded where robots.txt of their origin allows it, and only there', async (t) => {
+    const parts = await startSite({
+      routes: {
+        '/robots.txt': 'User-agent: *\nDisallow: /no.js\n',
+        '/no.js': "document.querySelector('main').innerHTML += '<img src=/no.jpg alt=\"A forbidden picture\">'",
+        '/yes.js': "document.querySelector('main').innerHTML += '<img src=/yes.jpg alt=\"A permitted picture\">'",
+      },
+    });
+    const site = await startSite({
+      routes: {
+        '/': `<main><div id="app"></div></main><script src="${parts.url}/no.js"></script><script src="${parts.url}/yes.js"></script>`,
+        '/yes.jpg': await picture(1),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await Promise.all([site.close(), parts.close()]);
+    });
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser }, corpus);
+    assert.deepEqual(corpus.images(), { '/yes.jpg': 'success' });
+    assert.deepEqual([...parts.hits.keys()].sort(), ['/.well-known/tdmrep.json', '/robots.txt', '/yes.js']);
+  });
+
+  test('what scripts asked for is paid back in rest of their host', async (t) => {
+    const seen: { path: string; atMs: number }[] = [];
+    const note =
+      (type: string, body: string | Buffer): Route =>
+      (req, res) => {
+        seen.push({ path: req.url!, atMs: performance.now() });
+        res.writeHead(200, { 'content-type': type }).end(body);
+      };
+    const scripts = [1, 2, 3].map((n) => `<script src="/${n}.js"></script>`).join('');
+    const site = await startSite({
+      routes: {
+        '/': `<main><div id="app"></div></main>${scripts}`,
+        ...Object.fromEntries([1, 2].map((n) => [`/${n}.js`, note('text/javascript', '')])),
+        '/3.js': note(
+          'text/javascript',
+          `document.querySelector('main').innerHTML += '<img src=/i.jpg alt="A picture">'`,
+        ),
+        '/i.jpg': note('image/jpeg', await picture(1)),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    const minDelayMs = 300;
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs, ...browser }, corpus);
+    assert.deepEqual(seen.map(({ path }) => path).sort(), ['/1.js', '/2.js', '/3.js', '/i.jpg']);
+    const last = seen.find(({ path }) => path === '/3.js')!;
+    const next = seen.find(({ path }) => path === '/i.jpg')!;
+    assert.ok(next.atMs - last.atMs >= 4 * minDelayMs, 'the page and its three scripts');
+  });
+
+  test('a page that never ends is left, and the next one is rendered', async (t) => {
+    const renderer = openRenderer({
+      ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+      sandbox: false,
+      userAgent: 'lait/0.1',
+      guard: addressGuard(),
+      deadlineMs: 3000,
+    });
+    t.after(() => renderer.close());
+    const url = 'https://a.example/';
+    assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>', allows }), {
+      reason: 'render-timeout',
+      asked: new Map(),
+    });
+    const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
+    assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));
+  });
+
+  test('scripts reach no private address, not even by a redirect', async (t) => {
+    const inner = await startSite({
+      routes: { '/secret': { headers: { 'access-control-allow-origin': '*' }, body: 'secret' } },
+    });
+    const renderer = openRenderer({
+      ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+      sandbox: false,
+      userAgent: 'lait/0.1',
+      guard: addressGuard(),
+    });
+    t.after(async () => {
+      await renderer.close();
+      await inner.close();
+    });
+    const html = `<p id=x>no</p><script>fetch('${inner.url}/secret').then((r) => r.text()).then((s) => { x.textContent = s })</script>`;
+    const page = await renderer.render({ url: 'http://a.example/', html, allows });
+    assert.ok('html' in page && page.html.includes('<p id="x">no</p>') && !page.html.includes('>secret<'));
+    assert.equal(inner.hits.size, 0);
+  });
+});

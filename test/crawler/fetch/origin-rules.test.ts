@@ -1,0 +1,119 @@
+/** How long an origin's rules are believed (RFC 9309 §2.4), across runs, and that concurrent questions are one request. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
+import { openFetcher } from '../../../crawler/fetch/fetch.ts';
+import { type OriginRules, openOriginRules } from '../../../crawler/fetch/origin-rules.ts';
+import { Frontier } from '../../../crawler/frontier/frontier.ts';
+import { temporaryCorpus } from '../../helpers/corpus.ts';
+import { type Route, startSite } from '../../helpers/site.ts';
+
+const hourMs = 3_600_000;
+const forbidding = 'User-agent: *\nDisallow: /no\n';
+const summary = (rules: OriginRules, url: string): string =>
+  rules.kind === 'rules'
+    ? rules.robots.allows(`${url}/no`)
+      ? 'allows'
+      : 'forbids'
+    : rules.kind === 'disallow'
+      ? rules.reason
+      : 'defers';
+
+describe('rules of an origin', () => {
+  const steps: {
+    name: string;
+    first: Route;
+    next: Route;
+    expected: { afterMs: number; says: string; asked: number }[];
+  }[] = [
+    {
+      name: 'hold for a day, whatever the server says meanwhile',
+      first: forbidding,
+      next: { status: 503 },
+      expected: [
+        { afterMs: 0, says: 'forbids', asked: 1 },
+        { afterMs: 24 * hourMs - 1000, says: 'forbids', asked: 1 },
+        { afterMs: 24 * hourMs + 1000, says: 'robots-server-error', asked: 2 },
+      ],
+    },
+    {
+      name: 'of a server that fails forbid all for an hour',
+      first: { status: 500 },
+      next: forbidding,
+      expected: [
+        { afterMs: 0, says: 'robots-server-error', asked: 1 },
+        { afterMs: hourMs - 1000, says: 'robots-server-error', asked: 1 },
+        { afterMs: hourMs + 1000, says: 'forbids', asked: 2 },
+      ],
+    },
+    {
+      name: 'that are missing allow all for a day',
+      first: { status: 404 },
+      next: forbidding,
+      expected: [
+        { afterMs: 0, says: 'allows', asked: 1 },
+        { afterMs: 24 * hourMs - 1000, says: 'allows', asked: 1 },
+        { afterMs: 24 * hourMs + 1000, says: 'forbids', asked: 2 },
+      ],
+    },
+    {
+      name: 'that are deferred are asked for each time',
+      first: { status: 429 },
+      next: forbidding,
+      expected: [
+        { afterMs: 0, says: 'defers', asked: 1 },
+        { afterMs: 1, says: 'forbids', asked: 2 },
+      ],
+    },
+  ];
+  for (const { name, first, next, expected } of steps) {
+    for (const again of [false, true]) {
+      test(`${name}${again ? ', in a later run too' : ''}`, async (t) => {
+        const routes: Record<string, Route> = { '/robots.txt': first };
+        const site = await startSite({ routes });
+        const corpus = temporaryCorpus();
+        const fetcher = openFetcher(addressGuard({ allowPrivate: true }), 'lait/0.1');
+        let frontier = Frontier.open(corpus.dir);
+        t.after(async () => {
+          frontier.close();
+          corpus.remove();
+          await Promise.all([fetcher.close(), site.close()]);
+        });
+        const startMs = Date.parse('2026-01-01');
+        t.mock.timers.enable({ apis: ['Date'], now: startMs });
+        let rulesOf = openOriginRules(frontier, fetcher, {});
+        for (const { afterMs, says, asked } of expected) {
+          t.mock.timers.setTime(startMs + afterMs);
+          if (again) {
+            frontier.close();
+            frontier = Frontier.open(corpus.dir);
+            rulesOf = openOriginRules(frontier, fetcher, {});
+          }
+          assert.equal(summary(await rulesOf(site.url), site.url), says);
+          assert.equal(site.hits.get('/robots.txt'), asked);
+          routes['/robots.txt'] = next;
+        }
+      });
+    }
+  }
+
+  test('are one request for all who ask at once', async (t) => {
+    const site = await startSite({ routes: { '/robots.txt': forbidding }, delayMs: 20 });
+    const corpus = temporaryCorpus();
+    const fetcher = openFetcher(addressGuard({ allowPrivate: true }), 'lait/0.1');
+    const frontier = Frontier.open(corpus.dir);
+    t.after(async () => {
+      frontier.close();
+      corpus.remove();
+      await Promise.all([fetcher.close(), site.close()]);
+    });
+    const rulesOf = openOriginRules(frontier, fetcher, {});
+    const answers = await Promise.all([rulesOf(site.url), rulesOf(site.url), rulesOf(site.url)]);
+    assert.deepEqual(
+      answers.map((rules) => summary(rules, site.url)),
+      ['forbids', 'forbids', 'forbids'],
+    );
+    assert.deepEqual(Object.fromEntries(site.hits), { '/robots.txt': 1, '/.well-known/tdmrep.json': 1 });
+    assert.equal((await rulesOf(site.url)).asked, false);
+  });
+});

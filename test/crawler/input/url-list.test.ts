@@ -1,0 +1,124 @@
+/** Lists of URLs with captions, in each form that img2dataset takes. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { parquetWriteFile } from 'hyparquet-writer';
+import { crawl } from '../../../crawler/crawl.ts';
+import { importUrlList } from '../../../crawler/input/url-list.ts';
+import { UserError } from '../../../dataset/user-error.ts';
+import { temporaryCorpus } from '../../helpers/corpus.ts';
+import { picture } from '../../helpers/picture.ts';
+import { type Site, startSite } from '../../helpers/site.ts';
+
+const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
+let site: Site;
+const folder = mkdtempSync(join(tmpdir(), 'lait-lists-'));
+before(async () => {
+  site = await startSite({ routes: { '/a.jpg': await picture(1), '/b.jpg': await picture(2) } });
+});
+after(async () => {
+  await site.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('lists of URLs', () => {
+  const rows = () => [
+    { url: `${site.url}/a.jpg`, caption: 'A first, "quoted" picture' },
+    { url: `${site.url}/b.jpg`, caption: 'A second picture' },
+    { url: `${site.url}/c.jpg`, caption: 'A missing picture' },
+    { url: 'no url at all', caption: 'A row of no use' },
+  ];
+  const csv = () =>
+    `url,caption\n${rows()
+      .map(({ url, caption }) => `${url},"${caption.replaceAll('"', '""')}"`)
+      .join('\n')}\n`;
+  const files: { name: string; write: (path: string) => void; captions?: boolean }[] = [
+    { name: 'list.csv', write: (path) => writeFileSync(path, csv()) },
+    { name: 'list.csv.gz', write: (path) => writeFileSync(path, gzipSync(csv())) },
+    {
+      name: 'list.tsv',
+      write: (path) =>
+        writeFileSync(
+          path,
+          `url\tcaption\n${rows()
+            .map((row) => `${row.url}\t${row.caption}`)
+            .join('\n')}`,
+        ),
+    },
+    {
+      name: 'list.jsonl',
+      write: (path) =>
+        writeFileSync(
+          path,
+          rows()
+            .map((row) => JSON.stringify(row))
+            .join('\n'),
+        ),
+    },
+    {
+      name: 'list.txt',
+      write: (path) =>
+        writeFileSync(
+          path,
+          rows()
+            .map((row) => `${row.url}\t${row.caption}`)
+            .join('\r\n'),
+        ),
+    },
+    {
+      name: 'list.parquet',
+      write: (filename) =>
+        parquetWriteFile({
+          filename,
+          columnData: [
+            { name: 'url', data: rows().map(({ url }) => url), type: 'STRING' },
+            { name: 'caption', data: rows().map(({ caption }) => caption), type: 'STRING' },
+          ],
+        }),
+    },
+  ];
+  for (const { name, write } of files) {
+    test(name, async (t) => {
+      const corpus = temporaryCorpus();
+      t.after(() => corpus.remove());
+      const file = join(folder, name);
+      write(file);
+      const summary = await importUrlList({ corpusDir: corpus.dir, file }, corpus);
+      assert.deepEqual(summary, { rows: 4, unusable: 1, queued: 3 });
+      assert.deepEqual(await importUrlList({ corpusDir: corpus.dir, file }, corpus), {
+        rows: 4,
+        unusable: 1,
+        queued: 0,
+      });
+      await crawl({ ...own, seeds: [], corpusDir: corpus.dir }, corpus);
+      assert.deepEqual(corpus.images(), { '/a.jpg': 'success', '/b.jpg': 'success', '/c.jpg': 'http-404' });
+      assert.deepEqual(corpus.ledger.db.prepare('SELECT text FROM pairs ORDER BY text').pluck().all(), [
+        'A first, "quoted" picture',
+        'A missing picture',
+        'A second picture',
+      ]);
+    });
+  }
+
+  const tornGzip = gzipSync('url,caption\nhttps://a.example/x.jpg,hello\n').subarray(0, 40);
+  for (const { name, content } of [
+    { name: 'missing.csv', content: null },
+    { name: 'other.csv', content: 'link,text\nhttps://a.example/x.jpg,hello\n' },
+    { name: 'list.xlsx', content: 'x' },
+    { name: 'list.csv.gz.bak', content: 'x' },
+    { name: 'torn.txt.gz', content: tornGzip },
+    { name: 'torn.csv.gz', content: tornGzip },
+    { name: 'broken.parquet', content: 'PAR1, not really' },
+    { name: 'open-quote.csv', content: 'url,caption\nhttps://a.example/x.jpg,"never closed\n' },
+  ]) {
+    test(`${name} is a user error`, async (t) => {
+      const corpus = temporaryCorpus();
+      t.after(() => corpus.remove());
+      if (content !== null) writeFileSync(join(folder, name), content);
+      await assert.rejects(importUrlList({ corpusDir: corpus.dir, file: join(folder, name) }, corpus), UserError);
+    });
+  }
+});

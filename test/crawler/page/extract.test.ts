@@ -1,0 +1,275 @@
+/** What is seen on a page: which images are content, where their address is, and every text that describes them. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { extractPage } from '../../../crawler/page/extract.ts';
+
+const url = 'https://a.example/dir/page.html';
+const seen = (html: string) =>
+  extractPage(html, url).images.map(({ url: image, texts }) => [
+    image.replace('https://a.example', ''),
+    ...texts.map(({ source, text }) => `${source}: ${text}`),
+  ]);
+const alt = 'A red boat on the lake';
+
+describe('where an image and its texts are found', () => {
+  const cases: { name: string; html: string; expected: string[][] }[] = [
+    { name: 'plain', html: `<img src="b.jpg" alt="${alt}">`, expected: [['/dir/b.jpg', `alt: ${alt}`]] },
+    {
+      name: 'figure with caption, title, heading and the paragraph before',
+      html: `<main><h2>Boats</h2><p>They are red.</p><figure><img src=b.jpg alt="${alt}" title="Boat"><figcaption>In <b>M</b>ay</figcaption></figure></main>`,
+      expected: [
+        ['/dir/b.jpg', `alt: ${alt}`, 'caption: In May', 'title: Boat', 'heading: Boats', 'nearby: They are red.'],
+      ],
+    },
+    {
+      name: 'lazy',
+      html: `<img class=lazyload src="data:image/gif;base64,AA" data-src="b.jpg" alt="${alt}">`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`]],
+    },
+    {
+      name: 'the widest sensible candidate',
+      html: `<img src=s.jpg srcset="m.jpg 800w, l.jpg 2000w, xl.jpg 9000w" alt="${alt}">`,
+      expected: [['/dir/l.jpg', `alt: ${alt}`]],
+    },
+    {
+      name: 'picture with an unknown type',
+      html: `<picture><source type="image/x-none" srcset=x.xyz><img src=b.jpg alt="${alt}"></picture>`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`]],
+    },
+    {
+      name: 'picture without a source of its own',
+      html: `<picture><source type="image/webp" srcset="b.webp 900w"><img alt="${alt}"></picture>`,
+      expected: [['/dir/b.webp', `alt: ${alt}`]],
+    },
+    {
+      name: 'noscript beside a placeholder',
+      html: `<p><img src="data:image/gif;base64,AA" alt=""><noscript><img src=b.jpg alt="${alt}"></noscript></p>`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`]],
+    },
+    {
+      name: 'base',
+      html: `<base href="/other/"><img src=b.jpg alt="${alt}">`,
+      expected: [['/other/b.jpg', `alt: ${alt}`]],
+    },
+    {
+      name: 'the picture behind a thumbnail',
+      html: `<a href=full.jpg><img src=b-150x150.jpg alt="${alt}"></a>`,
+      expected: [['/dir/full.jpg', `alt: ${alt}`]],
+    },
+    {
+      name: 'a link to an image',
+      html: '<p><a href=b.jpg>Our boat in May</a></p>',
+      expected: [['/dir/b.jpg', 'nearby: Our boat in May']],
+    },
+    {
+      name: 'aria',
+      html: `<main><img src=b.jpg aria-labelledby="x y"><span id=x>A red</span><span id=y>boat</span></main>`,
+      expected: [['/dir/b.jpg', 'aria: A red boat']],
+    },
+    {
+      name: 'a class that says caption',
+      html: `<div class="wp-caption"><img src=b.jpg alt="${alt}"><p class="wp-caption-text">In May</p></div>`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`, 'caption: In May']],
+    },
+    {
+      name: 'a DocBook figure',
+      html: `<div class="figure"><p class="title">Figure 1. In May</p><div class="figure-contents"><div class="mediaobject"><img src=b.jpg alt="${alt}"></div></div></div>`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`, 'caption: Figure 1. In May']],
+    },
+    {
+      name: 'og:image',
+      html: '<meta property="og:image" content="/og.jpg"><meta property="og:description" content="All about boats"><p>x',
+      expected: [['/og.jpg', 'og: All about boats']],
+    },
+    {
+      name: 'JSON-LD',
+      html: '<script type="application/ld+json">{"@graph":[{"@type":"ImageObject","contentUrl":"/j.jpg","caption":"Boats and lakes"}]}</script>',
+      expected: [['/j.jpg', 'json-ld: Boats and lakes']],
+    },
+    {
+      name: 'a background that is an image',
+      html: `<div role=img aria-label="${alt}" style="background-image: url('b.jpg')"></div>`,
+      expected: [['/dir/b.jpg', `aria: ${alt}`]],
+    },
+    { name: 'a background that is not', html: '<div style="background-image: url(b.jpg)">text</div>', expected: [] },
+    {
+      name: 'twice on one page',
+      html: `<main><p><img src=b.jpg alt="${alt}"></p><p><img src=b.jpg alt="The same boat again"></p></main>`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`, 'alt: The same boat again']],
+    },
+    {
+      name: 'entities, folding and characters that cannot be seen',
+      html: '<img src=b.jpg alt=" A &amp; B\u202e\n  &#x43;\u200b ">',
+      expected: [['/dir/b.jpg', 'alt: A & B C']],
+    },
+    { name: 'nothing to say', html: '<main><img src=b.jpg></main>', expected: [] },
+  ];
+  for (const { name, html, expected } of cases) test(name, () => assert.deepEqual(seen(html), expected));
+});
+
+describe('what is furniture', () => {
+  const photo = `<img src=photo.jpg alt="${alt}">`;
+  const cases: { name: string; html: string; reason: string | null }[] = [
+    { name: 'a photo in the text', html: `<p>${photo}</p>`, reason: null },
+    { name: 'a photo in an article’s own header', html: `<article><header>${photo}</header></article>`, reason: null },
+    { name: 'a page whose class tells of its sidebar', html: `<div class="has-sidebar">${photo}</div>`, reason: null },
+    {
+      name: 'a figure in an aside of an article',
+      html: `<article><aside><figure>${photo}</figure></aside></article>`,
+      reason: null,
+    },
+    { name: 'header', html: `<header>${photo}</header>`, reason: 'decoration-header' },
+    { name: 'navigation', html: `<nav>${photo}</nav>`, reason: 'decoration-navigation' },
+    { name: 'footer by role', html: `<div role=contentinfo>${photo}</div>`, reason: 'decoration-footer' },
+    { name: 'sidebar by class', html: `<div class="left-sidebar">${photo}</div>`, reason: 'decoration-aside' },
+    {
+      name: 'advert by class',
+      html: `<main><div class="ad-slot ads">${photo}</div></main>`,
+      reason: 'decoration-advert',
+    },
+    {
+      name: 'icon size',
+      html: '<main><img src=photo.jpg alt="x" width=32 height=32></main>',
+      reason: 'decoration-icon-size',
+    },
+    {
+      name: 'tracking pixel',
+      html: '<main><img src=photo.jpg width=1 height=1></main>',
+      reason: 'decoration-tracking-pixel',
+    },
+    {
+      name: 'pixel by style',
+      html: '<main><img src=photo.jpg style="width:1px;height:1px"></main>',
+      reason: 'decoration-tracking-pixel',
+    },
+    {
+      name: 'a logo by name that leads home',
+      html: '<div><a href="/"><img src="/img/site-logo.png" alt="Home"></a></div>',
+      reason: 'decoration-home-link',
+    },
+    {
+      name: 'a logo that leads to the page it stands on',
+      html: '<div><a href="page.html"><img src="image_right.png" alt="Documentation Site"></a></div>',
+      reason: 'decoration-home-link',
+    },
+    { name: 'a picture that a script enlarges', html: `<div><a href="#">${photo}</a></div>`, reason: null },
+    { name: 'empty alt', html: '<p><img src=photo.jpg alt=""></p>', reason: 'decoration-empty-alt' },
+    {
+      name: 'presentation',
+      html: `<p><img src=photo.jpg alt="x" role=presentation></p>`,
+      reason: 'decoration-presentational',
+    },
+    {
+      name: 'an advert’s size',
+      html: '<p><img src=photo.jpg alt="Save 20% today" width=728 height=90></p>',
+      reason: 'decoration-advert-size',
+    },
+    { name: 'comments', html: `<main><div id="comments">${photo}</div></main>`, reason: 'decoration-comments' },
+  ];
+  for (const { name, html, reason } of cases) {
+    test(name, () => {
+      const page = extractPage(html, url);
+      const verdict = page.refused[0]?.reason ?? null;
+      assert.equal(verdict, reason);
+      if (reason === null) assert.equal(page.images.length, 1);
+    });
+  }
+});
+
+test('the rest of a page', () => {
+  const page = extractPage(
+    `<html lang="de"><title>Boote &amp; Seen</title><link rel="license" href="https://creativecommons.org/licenses/by/4.0/">
+     <header>Menü Menü Menü</header><main><p>Ein rotes Boot liegt am Ufer des Sees und wartet.</p><script>var x = "no text";</script>
+     <a href="a.html#x">a</a> <a href="b.html" rel="nofollow">b</a> <a href="mailto:x@y.z">m</a></main></html>`,
+    url,
+  );
+  assert.equal(page.title, 'Boote & Seen');
+  assert.equal(page.lang, 'de');
+  assert.equal(page.licenseUrl, 'https://creativecommons.org/licenses/by/4.0/');
+  assert.equal(page.text, 'Ein rotes Boot liegt am Ufer des Sees und wartet. a b m');
+  assert.deepEqual(page.links, [
+    { url: 'https://a.example/dir/a.html', nofollow: false },
+    { url: 'https://a.example/dir/b.html', nofollow: true },
+  ]);
+});
+
+describe('hostile pages are read in time that grows with their size', () => {
+  const many = (piece: string, times: number): string => piece.repeat(times);
+  const cases: { readonly name: string; readonly html: string; readonly images: number }[] = [
+    {
+      name: '20,000 images with captions, of which the first 5,000 are looked at',
+      html: Array.from(
+        { length: 20_000 },
+        (_, i) => `<figure><img src="${i}.jpg" alt="Boat ${i}"><figcaption>In May</figcaption></figure>`,
+      ).join(''),
+      images: 5000,
+    },
+    {
+      name: '20,000 images in one paragraph under one heading',
+      html: `<h2>${many('word ', 10_000)}</h2><p>${Array.from({ length: 20_000 }, (_, i) => `<img src="${i}.jpg" alt="Boat">`).join('')}${many('word ', 10_000)}</p>`,
+      images: 5000,
+    },
+    { name: 'one image 20,000 times', html: `<main>${many('<img src=a.jpg alt="A boat">', 20_000)}</main>`, images: 1 },
+    {
+      name: 'figures in figures with captions in captions',
+      html: many('<figure><figcaption>a', 2000) + many('<img src=a.jpg alt=b>', 4000),
+      images: 1,
+    },
+    {
+      name: 'captions that claim all images before them',
+      html: `<div>${many('<img src=a.jpg>', 5000)}</div>${many('<p class=caption></p>', 20_000)}`,
+      images: 0,
+    },
+    {
+      name: 'links in links around images',
+      html: many('<a href=b.jpg>', 4000) + many('<img src=a.jpg alt=b>', 4000),
+      images: 1,
+    },
+    { name: 'empty roots in empty roots', html: many('<div id=app><script></script>', 4900), images: 0 },
+    { name: 'noscript in noscript', html: many('<noscript>', 4900) + many('<b></b>', 50_000), images: 0 },
+    {
+      name: 'labels that name everything',
+      html: `${many('<i id=a>word word word</i>', 2000)}${many(`<img src=a.jpg aria-labelledby="${many('a ', 1000)}">`, 200)}`,
+      images: 1,
+    },
+    {
+      name: 'a style of a megabyte',
+      html: `<div role=img style="${many('background:', 90_000)}"></div><img src=a.jpg alt=b style="${many('width :', 90_000)}">`,
+      images: 1,
+    },
+    {
+      name: 'a class of a megabyte',
+      html: `<img src=a.jpg alt=b class="${many('ad-x-', 200_000)}"><div class="${many('share-', 200_000)}"></div>`,
+      images: 1,
+    },
+  ];
+  for (const { name, html, images } of cases) {
+    test(name, { timeout: 20_000 }, () => assert.equal(extractPage(html, url).images.length, images));
+  }
+});
+
+test('no HTML makes the extraction throw', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '<main>',
+      '</main>',
+      '<img src=a.jpg alt="',
+      '">',
+      '<figure>',
+      '</div>',
+      '<a href=//>',
+      '<!--',
+      '-->',
+      '<script>',
+      '</script>',
+      '<base href=":">',
+      'srcset="',
+      '&#0;',
+      '<p',
+      '\0',
+    ),
+    fc.string({ maxLength: 20 }),
+  );
+  fc.assert(fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => void extractPage(pieces.join(''), url)));
+});

@@ -1,0 +1,57 @@
+/** URLs and scope: tables. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { normaliseUrl, scopeOf } from '../../../crawler/policy/url.ts';
+
+describe('normalising', () => {
+  const base = 'https://a.example/dir/page.html?x=1';
+  for (const { href, url } of [
+    { href: 'b.html', url: 'https://a.example/dir/b.html' },
+    { href: '//B.Example:443/../x/./y', url: 'https://b.example/x/y' },
+    { href: 'HTTP://A.EXAMPLE:80/%7Euser/#part', url: 'http://a.example/%7Euser/' },
+    { href: '?b=2&a=1', url: 'https://a.example/dir/page.html?a=1&b=2' },
+    { href: '?b=2&a=2&a=1', url: 'https://a.example/dir/page.html?a=2&a=1&b=2' },
+    { href: '?zebra&ape', url: 'https://a.example/dir/page.html?zebra&ape' },
+    { href: '/p?utm_source=x&id=3&fbclid=y', url: 'https://a.example/p?id=3' },
+    { href: '/p?', url: 'https://a.example/p' },
+    { href: '/p?utm_medium=x', url: 'https://a.example/p' },
+    { href: 'https://user:secret@a.example/', url: 'https://a.example/' },
+    { href: '#top', url: 'https://a.example/dir/page.html?x=1' },
+    { href: 'http://münchen.example/ä', url: 'http://xn--mnchen-3ya.example/%C3%A4' },
+    { href: 'mailto:a@b.c', url: null },
+    { href: 'javascript:void(0)', url: null },
+    { href: 'http://', url: null },
+    { href: `/${'x'.repeat(3000)}`, url: null },
+  ]) {
+    test(href.slice(0, 60), () => assert.equal(normaliseUrl(href, base), url));
+  }
+  test('normalising twice is normalising once', () => {
+    fc.assert(
+      fc.property(fc.webUrl({ withQueryParameters: true, withFragments: true }), (url) => {
+        const once = normaliseUrl(url);
+        assert.equal(once === null ? null : normaliseUrl(once), once);
+      }),
+    );
+  });
+});
+
+describe('scope', () => {
+  const seeds = ['https://www.a.co.uk/x/'];
+  for (const { scope, url, inside } of [
+    { scope: 'host', url: 'https://www.a.co.uk/y', inside: true },
+    { scope: 'host', url: 'https://b.a.co.uk/', inside: false },
+    { scope: 'domain', url: 'https://b.a.co.uk/', inside: true },
+    { scope: 'domain', url: 'https://c.co.uk/', inside: false },
+    { scope: 'any', url: 'https://z.example/', inside: true },
+  ] as const) {
+    test(`${scope} ${url}`, () => assert.equal(scopeOf(seeds, scope)(url), inside));
+  }
+  test('patterns', () => {
+    const inside = scopeOf(seeds, 'host', { allow: [/\/x\//], deny: [/\/x\/private/] });
+    assert.deepEqual(
+      ['https://www.a.co.uk/x/1', 'https://www.a.co.uk/y/1', 'https://www.a.co.uk/x/private'].map(inside),
+      [true, false, false],
+    );
+  });
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { parse } from 'yaml';
+import { funnelSvg, shownSetting, thresholdSource } from '../../../dataset/export/card.ts';
+import { exportShards } from '../../../dataset/export/export.ts';
+import { readManifest } from '../../../dataset/shards/manifest.ts';
+import { writeSmallCorpus } from '../small-corpus.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'lait-card-'));
+const outDir = join(root, 'shards');
+after(() => rmSync(root, { recursive: true, force: true }));
+before(async () => {
+  await writeSmallCorpus(root, { images: 20, failed: 3 });
+  const card = { name: 'Squares: "all" of them', license: 'cc-by-4.0', languages: ['en'] };
+  await exportShards({ corpusDir: root, outDir, samplesPerShard: 10, validationFraction: 0.3, card });
+});
+
+test('the header is YAML that Hugging Face knows, with a pattern for each split', () => {
+  const readme = readFileSync(join(outDir, 'README.md'), 'utf8');
+  const header = parse(readme.split('---\n')[1]!);
+  assert.deepEqual(
+    [header.pretty_name, header.license, header.language, header.size_categories],
+    ['Squares: "all" of them', 'cc-by-4.0', ['en'], ['n<1K']],
+  );
+  assert.deepEqual(header.configs[0].data_files, [
+    { split: 'train', path: 'train/*.tar' },
+    { split: 'validation', path: 'validation/*.tar' },
+  ]);
+  assert.match(readme, /\| `download` \| download \| 23 \| 3 \| 20 \| http-404 3 \|/);
+  assert.match(readme, /\| no link found \| 20 \|/);
+  assert.match(readme, /\| robots\.txt \| 1 \|/);
+  assert.match(readme, /^20 samples in \d shards, [\d.]+ MB, collected on 2023-11-14\.$/m);
+  assert.match(readme, /^Kept pairs by the site of their page \(1 site\):$/m);
+  assert.match(readme, /No rule looked for pornographic images\./);
+});
+
+test('the Croissant file names every archive with its hash, and record sets of both splits', () => {
+  const croissant = JSON.parse(readFileSync(join(outDir, 'croissant.json'), 'utf8'));
+  const { files } = readManifest(outDir);
+  const archives = Object.keys(files).filter((path) => path.endsWith('.tar'));
+  const objects = croissant.distribution.filter((one: { '@type': string }) => one['@type'] === 'cr:FileObject');
+  assert.deepEqual(
+    objects.map((one: Record<string, string>) => [one['@id'], one.sha256, one.contentSize]),
+    archives.map((path) => [path, files[path]!.sha256, `${files[path]!.bytes} B`]),
+  );
+  assert.equal(croissant.conformsTo, 'http://mlcommons.org/croissant/1.1');
+  assert.deepEqual(
+    croissant.recordSet.map((one: { name: string }) => one.name),
+    ['train-texts', 'train-images', 'validation-texts', 'validation-images'],
+  );
+});
+
+test('a threshold is a publication’s where it has its value, else ours', () => {
+  const table: [string, string, unknown, string][] = [
+    ['image/size', 'minSidePx', 301, 'LAIT: both sides over 300 px (ImageBERT §3)'],
+    ['image/size', 'minSidePx', 64, 'ours'],
+    ['image/aspect', 'maxRatio', 2.5, 'CC12M'],
+    ['text/length', 'maxWords', 64, 'ours'],
+    ['text/language', 'languages', ['en'], 'LAIT: English only (ImageBERT §3)'],
+    ['text/language', 'languages', ['de'], 'ours'],
+  ];
+  for (const [rule, setting, value, source] of table) assert.equal(thresholdSource(rule, setting, value), source);
+  assert.equal(shownSetting(['a', 'b']), '["a","b"]');
+  assert.equal(shownSetting(Array(9).fill('a')), '9 entries');
+  assert.equal(shownSetting(['a'.repeat(116)]).length, 120);
+  assert.equal(shownSetting(['a'.repeat(117)]), '1 entry');
+});
+
+test('the funnel’s picture has a bar for what was found and for each rule', () => {
+  const row = { rule: 'a<b', stage: 'text', entered: 4000, dropped: 2000, kept: 2000, reasons: [] } as const;
+  const svg = funnelSvg([row], 4000);
+  assert.equal(svg.match(/fill="#3b6ea5"/g)!.length, 2);
+  assert.match(svg, /a&lt;b/);
+  assert.match(svg, /width="200\.0"/);
+  assert.match(svg, />2,000 <tspan fill="#a33b3b">−2,000<\/tspan></);
+});

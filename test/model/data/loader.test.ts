@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
+import type { BadExample } from '../../../model/data/example.ts';
+import { type LoadedBatch, type Loading, openLoader } from '../../../model/data/loader.ts';
+import { lengthBuckets, start } from '../../../model/data/sampler.ts';
+import { type ExampleSource, memorySource, mixedSource, shardSource } from '../../../model/data/source.ts';
+import { tokenizerOf } from '../../../model/data/tokenizer.ts';
+import { regionFields } from '../../../model/regions/columns.ts';
+import { batchSetup, config, smallExamples, vocabulary } from '../small-model.ts';
+import { type SmallShards, writeSmallShards } from '../small-shards.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'lait-loader-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const writeShards = (name: string, count: number, seed: number): SmallShards =>
+  writeSmallShards(join(folder, name), { name, count, seed });
+
+let one: SmallShards;
+let other: SmallShards;
+before(() => {
+  one = writeShards('one', 40, 1);
+  other = writeShards('other', 20, 2);
+});
+
+const shardsOf = (paths: SmallShards, onBad?: (bad: BadExample) => void) =>
+  shardSource(
+    {
+      ...paths,
+      tokenizer: tokenizerOf(vocabulary),
+      maxPieces: config.maxPieces,
+      maxRegions: config.maxRegions,
+      ...(onBad && { onBad }),
+    },
+    3,
+  );
+
+const loading: Loading = {
+  plan: { batchSize: 8, seed: 5, buckets: lengthBuckets(config), windowBatches: 2 },
+  from: start,
+  recipe: { task: 'pretrain', ...batchSetup },
+  standard: batchSetup.standard,
+};
+
+async function take(source: ExampleSource, count: number, own: Partial<Loading> = {}, thread = true, pauseMs = 0) {
+  const loader = openLoader(source, { ...loading, ...own }, { thread });
+  try {
+    const taken: LoadedBatch[] = [];
+    while (taken.length < count) {
+      if (pauseMs > 0) await setTimeout(pauseMs);
+      taken.push(await loader.next());
+    }
+    return taken;
+  } finally {
+    await loader.close();
+  }
+}
+
+test('a worker thread makes the batches that the training thread would, whenever they are asked for', async () => {
+  const sources = {
+    shards: shardsOf(one),
+    mixture: mixedSource([{ source: shardsOf(one), share: 2 }, { source: shardsOf(other), share: 1 }], 9), // biome-ignore format: one line
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    assert.ok(source.spec, name);
+    const wanted = await take(source, 12, {}, false);
+    assert.ok((wanted.at(-1) as LoadedBatch).epoch > 0, 'more than an epoch');
+    assert.deepEqual(await take(source, 12), wanted, name);
+    assert.deepEqual(await take(source, 12, {}, true, 20), wanted, `${name}, slowly`);
+    // From where a checkpoint was written, bit for bit.
+    const from = (wanted[6] as LoadedBatch).next;
+    assert.deepEqual(await take(source, 5, { from }), wanted.slice(7), `${name}, resumed`);
+  }
+});
+
+test('what lies in memory is batched where it lies', async () => {
+  const source = memorySource(smallExamples(20), 1);
+  assert.equal(source.spec, undefined);
+  assert.equal((await take(source, 1))[0]?.keys.length, 8);
+});
+
+test('samples that are left out are told from the thread by key; no sample at all is an error of the operator', async () => {
+  const torn = writeShards('torn', 16, 3);
+  const tar = new TarWriter(join(torn.regions, '00001.tar'));
+  tar.add('tornpair8', regionFields({ ...smallExamples(1)[0]!.regions, features: new Float32Array(config.featureSize * 2).fill(Number.NaN) })); // biome-ignore format: one line
+  tar.commit();
+  const bad: string[] = [];
+  await take(
+    shardsOf(torn, ({ key, reason }) => bad.push(`${key} ${reason}`)),
+    1,
+  );
+  assert.ok(bad.includes('tornpair9 missing-column'), bad.join());
+  assert.ok(
+    bad.some((one) => one.startsWith('tornpair8 ')),
+    bad.join(),
+  );
+
+  const empty = writeShards('empty', 0, 3);
+  await assert.rejects(take(shardsOf(empty), 1), { name: 'UserError', message: /Expected examples for training/ });
+  await assert.rejects(take(shardsOf({ ...one, shards: join(folder, 'none') }), 1), { name: 'UserError' });
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { random } from '../../../dataset/random.ts';
+import { tf } from '../../../model/runtime/backend.ts';
+import type { ImageFeatures } from '../../../model/scorers/image-features.ts';
+import { type CaptionedImage, loadRelevance, trainRelevance } from '../../../model/scorers/relevance.ts';
+import type { TextFeatures } from '../../../model/scorers/text-features.ts';
+
+/** Twenty subjects; an image's features and a text's are the subject's two unrelated directions and noise. */
+const subjects = 20;
+const direction = (subject: number, kind: number, size: number, noise: number) => {
+  const draw = random(subject, kind);
+  const blur = random(subject, kind, noise);
+  return Float32Array.from({ length: size }, () => draw.normal() + 0.3 * blur.normal());
+};
+const imageFeatures: ImageFeatures = {
+  name: 'subjects',
+  size: 24,
+  of: async (images) =>
+    images.map((image) => {
+      const [subject, noise] = image.toString().split(' ').map(Number) as [number, number];
+      return Number.isNaN(subject) ? null : direction(subject, 1, 24, noise);
+    }),
+  dispose: () => {},
+};
+const textFeatures: TextFeatures = {
+  name: 'subjects',
+  size: 16,
+  of: (texts) =>
+    texts.map((text) => {
+      const [subject, noise] = text.split(' ').map(Number) as [number, number];
+      return direction(subject, 2, 16, noise);
+    }),
+  dispose: () => {},
+};
+const examples = (from: number, count: number): CaptionedImage[] =>
+  Array.from({ length: count }, (_, at) => ({
+    image: Buffer.from(`${at % subjects} ${from + at}`),
+    text: `${at % subjects} ${from + at}`,
+  }));
+
+describe('relevance', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'lait-relevance-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  const train = (out: string, more = {}) =>
+    trainRelevance({
+      examples: examples(0, 200),
+      imageFeatures,
+      textFeatures,
+      out,
+      epochs: 30,
+      batchSize: 50,
+      ...more,
+    });
+
+  it('scores a text of the same subject above others, for images never seen', async () => {
+    const out = join(folder, 'relevance.safetensors');
+    const summary = await train(out);
+    assert.deepEqual([summary.images, summary.texts, summary.undecodable], [200, 200, 0]);
+    const relevance = loadRelevance(out, imageFeatures, textFeatures);
+    const images = examples(1000, 20);
+    const right = await relevance.score(images.map(({ image, text }) => ({ image, sha256: String(image), text })));
+    const wrong = await relevance.score(
+      images.map(({ image }, at) => ({ image, sha256: String(image), text: `${(at + 1) % subjects} 5` })),
+    );
+    relevance.dispose();
+    assert.equal(right.filter((score, at) => score! > wrong[at]!).length, images.length);
+  });
+
+  it('names a model by its weights and gives the same ones for the same seed', async () => {
+    const names = new Set<string>();
+    for (const seed of [1, 1, 2]) {
+      const out = join(folder, 'again.safetensors');
+      await train(out, { seed, epochs: 2 });
+      names.add(loadRelevance(out, imageFeatures, textFeatures).model);
+    }
+    assert.equal(names.size, 2);
+  });
+
+  it('gives no score where the image does not decode', async () => {
+    const relevance = loadRelevance(join(folder, 'relevance.safetensors'), imageFeatures, textFeatures);
+    const [none, some] = await relevance.score([
+      { image: Buffer.from('broken'), sha256: 'a', text: '1 1' },
+      { image: Buffer.from('1 1'), sha256: 'b', text: '1 1' },
+    ]);
+    assert.equal(none, null);
+    assert.equal(typeof some, 'number');
+  });
+
+  it('refuses other features, too few images, and stops at the signal without a file', async () => {
+    assert.throws(
+      () => loadRelevance(join(folder, 'relevance.safetensors'), { ...imageFeatures, name: 'other' }, textFeatures),
+      {
+        name: 'UserError',
+      },
+    );
+    await assert.rejects(train(join(folder, 'one'), { examples: examples(0, 1) }), { name: 'UserError' });
+    await assert.rejects(train(join(folder, 'none'), { signal: AbortSignal.abort(new Error('stopped')) }), /stopped/);
+    assert.equal(existsSync(join(folder, 'none')), false);
+  });
+
+  it('leaves no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    const out = join(folder, 'tidy.safetensors');
+    await train(out, { epochs: 1 });
+    loadRelevance(out, imageFeatures, textFeatures).dispose();
+    assert.equal(tf.memory().numTensors, before);
+  });
+});

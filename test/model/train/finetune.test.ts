@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { random } from '../../../dataset/random.ts';
+import { memorySource, mixedSource } from '../../../model/data/source.ts';
+import { type Ranking, rank, rankingArrays } from '../../../model/net/objectives/ranking.ts';
+import { tf } from '../../../model/runtime/backend.ts';
+import { readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { finetune } from '../../../model/train/finetune.ts';
+import { pretrainStages } from '../../../model/train/stages.ts';
+import { config, smallExamples, vocabulary } from '../small-model.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'lait-finetune-'));
+after(() => rmSync(root, { recursive: true }));
+
+test('every true pair stands against wrong sentences and wrong images', () => {
+  const examples = smallExamples(6);
+  const arrays = rankingArrays(examples, { loss: 'binary', candidates: 3, margin: 0.2 }, random(1));
+  const columns = 5;
+  const at = (name: 'imageRows' | 'textRows', row: number, column: number) =>
+    arrays[name]?.values[row * columns + column];
+  for (let row = 0; row < 6; row++) {
+    assert.deepEqual([at('imageRows', row, 0), at('textRows', row, 0)], [row, row]);
+    for (const column of [1, 2]) {
+      assert.equal(at('imageRows', row, column), row);
+      assert.notEqual(at('textRows', row, column), row);
+      assert.equal(at('textRows', row, column + 2), row);
+      assert.notEqual(at('imageRows', row, column + 2), row);
+    }
+  }
+  assert.ok(arrays.rankCounts?.values.every((one) => one === 1));
+});
+
+const softplus = (x: number) => Math.log1p(Math.exp(x));
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+/** One true pair at 1; wrong sentences at 0 and 2, wrong images at −1 and one that the batch lacked. */
+const losses: [Ranking['loss'], wanted: number][] = [
+  ['binary', (softplus(-1) + softplus(0) + softplus(2) + softplus(-1)) / 4],
+  ['multi-class', (Math.log((Math.E + 1 + Math.E ** 2) / Math.E) + Math.log((Math.E + Math.exp(-1)) / Math.E)) / 2],
+  ['triplet', (Math.max(0, sigmoid(2) - sigmoid(1) + 0.2) + Math.max(0, sigmoid(-1) - sigmoid(1) + 0.2)) / 2],
+];
+for (const [loss, wanted] of losses) {
+  test(`the ${loss} loss`, () => {
+    tf.tidy(() => {
+      const outcome = rank(tf.tensor2d([[1, 0, 2, -1, 50]]), tf.tensor2d([[1, 1, 1, 1, 0]]), {
+        loss,
+        candidates: 3,
+        margin: 0.2,
+      });
+      assert.ok(Math.abs((outcome.loss.dataSync()[0] as number) - wanted) < 1e-5);
+      assert.equal(outcome.accuracy?.dataSync()[0], 0.5, 'best among images, not among sentences');
+    });
+  });
+}
+
+test('stages follow one another from weights to weights, then fine-tuning; what is done is passed over', async () => {
+  const source = memorySource(smallExamples(40), 1);
+  const base = {
+    runDir: join(root, 'run'),
+    config,
+    vocabulary,
+    detector: 'test',
+    batchSize: 8,
+    learningRate: 2e-3,
+    resume: true,
+  };
+  const stages = [
+    { name: 'large', open: async () => ({ source }), steps: 6 },
+    {
+      name: 'near',
+      open: async () => ({
+        source: mixedSource(
+          [
+            { source, share: 3 },
+            { source, share: 1 },
+          ],
+          1,
+        ),
+      }),
+      steps: 4,
+    },
+  ];
+  const seen: string[] = [];
+  const watch = { onProgress: ({ stage, step }: { stage: string; step: number }) => seen.push(`${stage} ${step}`) };
+  const last = await pretrainStages(base, stages, watch);
+  assert.deepEqual(seen, ['large 6', 'near 4']);
+  assert.deepEqual(
+    readCheckpoint(join(base.runDir, 'near')).standard,
+    readCheckpoint(join(base.runDir, 'large')).standard,
+  );
+  assert.equal((await pretrainStages(base, stages, watch)).checkpoint, last.checkpoint);
+  assert.equal(seen.length, 2, 'nothing is trained again');
+
+  for (const loss of ['binary', 'multi-class', 'triplet'] as const) {
+    const tuned = await finetune({
+      runDir: join(root, loss),
+      checkpoint: last.checkpoint,
+      source,
+      steps: 2,
+      loss,
+      batchSize: 8,
+    });
+    assert.ok(Number.isFinite(tuned.last?.losses.itm));
+    const [before, after] = [readCheckpoint(last.checkpoint), readCheckpoint(tuned.checkpoint)];
+    assert.deepEqual(after.values.get('cls.moc.weight'), before.values.get('cls.moc.weight'), 'other heads stay');
+    assert.notDeepEqual(after.values.get('cls.itm.weight'), before.values.get('cls.itm.weight'));
+  }
+});
+
+test('a mixture gives examples by their shares until each source was read through', async () => {
+  const [one, other] = [
+    smallExamples(20),
+    smallExamples(60).map((example) => ({ ...example, key: `other-${example.key}` })),
+  ];
+  const mixed = mixedSource(
+    [
+      { source: memorySource(one, 1), share: 1 },
+      { source: memorySource(other, 1), share: 1 },
+    ],
+    5,
+  );
+  const keys: string[] = [];
+  for await (const { key } of mixed.epoch(0)) keys.push(key);
+  assert.ok(new Set(keys).size === 80, 'all of both');
+  const again: string[] = [];
+  for await (const { key } of mixed.epoch(0)) again.push(key);
+  assert.deepEqual(again, keys);
+  const share = keys.filter((key) => key.startsWith('other')).length / keys.length;
+  assert.ok(share > 0.35 && share < 0.65, `${share}`);
+});

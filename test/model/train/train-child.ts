@@ -1,0 +1,23 @@
+/** Trains a small model in the folder of the first argument and writes a line of JSON for each step, to be killed half-way. */
+import { memorySource } from '../../../model/data/source.ts';
+import { pretrain } from '../../../model/train/train.ts';
+import { config, smallExamples, vocabulary } from '../small-model.ts';
+
+const [runDir = '', steps = ''] = process.argv.slice(2);
+
+void pretrain(
+  {
+    runDir,
+    source: memorySource(smallExamples(50), 4),
+    config,
+    vocabulary,
+    detector: 'test',
+    steps: Number(steps),
+    batchSize: 8,
+    learningRate: 2e-3,
+    checkpointEverySteps: 7,
+    reportEverySteps: 1,
+    resume: true,
+  },
+  { onProgress: ({ step, loss }) => process.stdout.write(`${JSON.stringify({ step, loss })}\n`) },
+);
