@@ -104,7 +104,7 @@ describe('a limit on file sizes', () => {
   for (const { what, limitKb, where, notWhere } of [
     { what: 'pictures', limitKb: 400, where: /raw-store\.ts/, notWhere: /toFrontier/ },
     { what: 'texts', limitKb: 400, where: /commit\.ts/, notWhere: /toFrontier|raw-store\.ts/ },
-    { what: 'links', limitKb: 400, where: /crawler.frontier\.ts/, notWhere: /raw-store\.ts/ },
+    { what: 'links', limitKb: 400, where: /crawler.frontier.frontier\.ts/, notWhere: /raw-store\.ts/ },
   ] as const) {
     test(`met by ${what}`, async (t) => {
       const site = await siteFullOf(what);
