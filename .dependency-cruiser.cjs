@@ -1,6 +1,48 @@
-/** Who may import whom: dataset imports no sibling; crawler, filters and model import only dataset; nobody imports cli. */
+/**
+ * Who may import whom, as ARCHITECTURE.md draws it. Between the top folders: dataset imports no sibling; crawler, filters and
+ * model import only dataset; nobody imports cli. Within a folder each room lists the rooms below it that it may import.
+ */
 const folder = (name) => `^${name}/`;
 const product = '^(crawler|filters|dataset|model|cli)/';
+
+/** Room → the rooms of the same folder that it may import. The files on top of a folder may import all of its rooms. */
+const rooms = {
+  crawler: {
+    policy: [],
+    page: ['policy'],
+    frontier: ['policy', 'page'],
+    fetch: ['policy', 'page', 'frontier'],
+    input: ['policy', 'page', 'frontier', 'fetch'],
+  },
+  dataset: {
+    shards: [],
+    ledger: ['shards'],
+    export: ['shards', 'ledger'],
+    import: ['shards', 'ledger', 'export'],
+  },
+  model: {
+    runtime: [],
+    formats: ['runtime'],
+    net: ['runtime'],
+    regions: ['runtime', 'formats'],
+    data: ['runtime', 'net', 'regions'],
+    train: ['runtime', 'formats', 'net', 'data'],
+    retrieval: ['runtime', 'formats', 'net', 'regions', 'data', 'train'],
+    scorers: ['runtime', 'formats', 'net', 'regions', 'data', 'train', 'retrieval'],
+  },
+};
+
+const roomRules = Object.entries(rooms).flatMap(([top, floors]) =>
+  Object.entries(floors).map(([room, below]) => ({
+    name: `${top}-${room}-imports-only-rooms-below`,
+    severity: 'error',
+    from: { path: folder(`${top}/${room}`) },
+    to: {
+      path: `^${top}/(${Object.keys(floors).join('|')})/`,
+      pathNot: [room, ...below].map((one) => folder(`${top}/${one}`)),
+    },
+  })),
+);
 
 module.exports = {
   forbidden: [
@@ -18,6 +60,7 @@ module.exports = {
       from: { path: folder(name) },
       to: { path: product, pathNot: [folder(name), folder('dataset')] },
     })),
+    ...roomRules,
     {
       name: 'nobody-imports-cli',
       severity: 'error',

@@ -42,6 +42,7 @@ async function visit(url) {
     if (link.host === host && !seen.has(link.href)) { seen.add(link.href); queue.push(link.href); }
   });
 }
+
 function pump() {
   while (active < concurrency && queue.length > 0) {
     active += 1;

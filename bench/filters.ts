@@ -48,6 +48,7 @@ const verbs = 'runs past,stands near,looks at,jumps over,rests beside,is painted
 );
 const colours = 'red blue old small wooden white happy tall'.split(' ');
 const pick = (list: readonly string[], at: number): string => list[at % list.length]!;
+
 /** 11 words on average, as captions have. */
 const made = Array.from(
   { length: 20_000 },

@@ -22,6 +22,7 @@ const { values: flags, positionals: files } = parseArgs({
 });
 
 type Detect = (text: string) => string | Promise<string>;
+
 /** Node resolves the other detectors from this folder's node_modules. */
 const from = createRequire(join(flags.packages, 'package.json'));
 const load = async (name: string) => import(pathToFileURL(from.resolve(name)).href);

@@ -56,6 +56,7 @@ for (const dir of corpora) {
     .all() as Omit<Row, 'corpus'>[];
   for (const row of found) rows.push({ ...row, text: clean(row.text), corpus: { ledger, raw } });
 }
+
 /** An order that is the same each time and has nothing to do with the pages'. */
 const shuffled = (rule: string, list: readonly Example[]): Example[] => {
   const key = ({ row }: Example) => createHash('sha256').update(`${rule} ${row.id}`).digest('hex');
@@ -64,6 +65,7 @@ const shuffled = (rule: string, list: readonly Example[]): Example[] => {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, one]) => one);
 };
+
 function grouped(list: readonly Example[]): Map<string | null, Example[]> {
   const byReason = new Map<string | null, Example[]>();
   for (const one of list) {
@@ -73,6 +75,7 @@ function grouped(list: readonly Example[]): Map<string | null, Example[]> {
   }
   return byReason;
 }
+
 /** Some examples of each reason in turn, no image twice and no text twice. */
 function choose(rule: string, list: readonly Example[], nearest?: (score: number) => number): Example[] {
   const order = nearest
@@ -154,6 +157,7 @@ const knownWords = () => {
   return { source: 'the corpora', knows: (word: string) => words.some(({ knows }) => knows(word)) };
 };
 const made = recipe({ knownWords, nounAndDeterminer: true });
+
 /** Rules about words are asked about texts in the wanted language only, or another language's words would be their drops. */
 const languageRules = made.text.filter(({ name }) => name.endsWith('/language'));
 const wanted: Row[] = [];

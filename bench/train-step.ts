@@ -17,10 +17,11 @@ import { type ModelConfig, type PresetName, presets } from '../model/net/config.
 import { modelCost } from '../model/net/cost.ts';
 import { paperObjectives } from '../model/net/objective.ts';
 import { parameterSpecs } from '../model/net/parameters.ts';
+import { program } from '../model/runtime/executable.ts';
 import { adamW, ratesAt } from '../model/runtime/optimizer.ts';
-import { program } from '../model/runtime/program.ts';
+import { startValues } from '../model/runtime/parameter.ts';
 import { wholeOps } from '../model/runtime/threads.ts';
-import { type Precision, startValues } from '../model/runtime/traced-function.ts';
+import type { Precision } from '../model/runtime/traced-function.ts';
 import { trainRoutine } from '../model/train/step.ts';
 
 const steps = { warm: 2, timed: 12 };

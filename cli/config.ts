@@ -198,6 +198,7 @@ const regions = z.strictObject({
 });
 
 const runName = z.string().regex(/^[\w.-]+$/);
+
 /** A run, or one stage of it. */
 const stageName = z.string().regex(/^[\w.-]+(\/[\w.-]+)?$/);
 const weight = z.number().min(0);

@@ -8,9 +8,9 @@ import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/
 import { publishedRows } from '../model/retrieval/paper-results.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
 import { type CommandContext, requirePath } from './command.ts';
-import { LeftOut } from './left-out.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
+import { LeftOut } from './skipped-samples.ts';
 import { count, percent, table } from './table.ts';
 import { trainedDir } from './training.ts';
 

@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected } from '../dataset/user-error.ts';
-import { ensureHubModel, hubScheme } from '../model/formats/hub.ts';
 import { ensureWeights } from '../model/formats/pretrained.ts';
 import { clipRelevance, isClip } from '../model/scorers/clip.ts';
+import { ensureHubModel, hubScheme } from '../model/scorers/hub.ts';
 import { efficientNetFeatures, type ImageFeatures } from '../model/scorers/image-features.ts';
 import { imageBertRelevance, type RelevanceHead } from '../model/scorers/imagebert.ts';
 import { photoScorer } from '../model/scorers/photo.ts';

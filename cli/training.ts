@@ -9,9 +9,9 @@ import { latestStage } from '../model/train/stages.ts';
 import type { PretrainProgress, PretrainSummary } from '../model/train/train.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
-import { LeftOut } from './left-out.ts';
 import { clock, type Progress } from './progress.ts';
 import { regionsDir } from './regions.ts';
+import { LeftOut } from './skipped-samples.ts';
 import { count, percent } from './table.ts';
 
 /** A split of so many images or fewer is held in memory; a larger one streams from its shards. Ours. */

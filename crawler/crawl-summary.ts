@@ -1,4 +1,7 @@
 /** What a crawl did, counted while it runs: for the progress line, the summary and `runs.jsonl`. */
+
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Outcome } from './frontier/outcome.ts';
 
 export interface CrawlProgress {
@@ -68,4 +71,9 @@ export function progressOf({ pages, images, bytes }: Counts, queued: number): Cr
     queued,
     bytes,
   };
+}
+
+/** Appends one line; a line is short enough to be written whole or not at all. */
+export function logRun(corpusDir: string, run: Readonly<Record<string, unknown>>): void {
+  appendFileSync(join(corpusDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
 }

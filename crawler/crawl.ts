@@ -8,8 +8,8 @@ import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
-import { type CrawlOptions, type CrawlTools, checkQueue, checkSeeds } from './crawl-options.ts';
-import { type CrawlSummary, count, newCounts, progressOf } from './crawl-summary.ts';
+import type { CrawlOptions, CrawlTools } from './crawl-options.ts';
+import { type CrawlSummary, count, logRun, newCounts, progressOf } from './crawl-summary.ts';
 import { addressGuard } from './fetch/address-guard.ts';
 import { hasBrowser, openRenderer, type Renderer } from './fetch/browser.ts';
 import { fetchClaim } from './fetch/claim.ts';
@@ -23,14 +23,15 @@ import type { Outcome } from './frontier/outcome.ts';
 import { removeFurniture } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { type Claim, parkedMs } from './frontier/schema.ts';
+import { checkQueue, checkSeeds } from './input/seeds.ts';
 import { defaultManners, type Manners } from './policy/politeness.ts';
 import { userAgentOf } from './policy/robots.ts';
 import { trapReason } from './policy/traps.ts';
 import { normaliseUrl, scopeOf } from './policy/url.ts';
-import { logRun } from './run-log.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const longestWaitMs = 120_000;
+
 /** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
 const commitEvery = 64;
 const commitAfterMs = 50;

@@ -26,8 +26,10 @@ interface Word extends Seen {
 /** ELD cuts a text after 350 bytes and a word after 70. */
 const shortAscii = /^[\0-\x7f]{1,350}$/;
 const maxWordChars = 70;
+
 /** ELD's separators, as far as ASCII goes. */
 const separators = /[^A-Za-z]+(?<!['`])/g;
+
 /** ELD's score of a text is s / (s + 25), s being the mean over its n-grams. */
 const scale = 25;
 

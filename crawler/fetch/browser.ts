@@ -45,6 +45,7 @@ export interface RendererOptions {
 
 /** Ours: contexts that lived for hundreds of pages are where scrapy-playwright's reports of growing memory come from. */
 const pagesPerContext = 50;
+
 /** No request for so long means that the page has settled, in ms. */
 const quietMs = 300;
 const maxHtmlLength = 20_000_000;

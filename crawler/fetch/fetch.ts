@@ -6,10 +6,9 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { Agent, type Dispatcher } from 'undici';
+import type { Headers } from '../policy/rights.ts';
 import { normaliseUrl } from '../policy/url.ts';
 import type { AddressGuard } from './address-guard.ts';
-
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface Fetched {
   readonly ok: true;

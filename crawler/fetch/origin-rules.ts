@@ -5,15 +5,9 @@
 
 import type { Frontier } from '../frontier/frontier.ts';
 import { parseTdmrep, type TdmRule } from '../policy/rights.ts';
-import {
-  believeFailureMs,
-  believeRulesMs,
-  fetchRobots,
-  parseRobots,
-  type RobotsAnswer,
-  type RobotsRules,
-} from '../policy/robots.ts';
+import { parseRobots, type RobotsRules } from '../policy/robots.ts';
 import type { Fetcher } from './fetch.ts';
+import { believeFailureMs, believeRulesMs, fetchRobots, type RobotsAnswer } from './robots.ts';
 
 export type OriginRules =
   | {

@@ -9,9 +9,10 @@ import { extractPage, type Page } from '../page/extract.ts';
 import type { RefusedImage } from '../page/images.ts';
 import { needsBrowser } from '../page/needs-browser.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
+import type { Headers } from '../policy/rights.ts';
 import { rightsOf } from '../policy/rights.ts';
 import type { Renderer } from './browser.ts';
-import type { Fetched, Fetcher, Headers, NotFetched } from './fetch.ts';
+import type { Fetched, Fetcher, NotFetched } from './fetch.ts';
 import type { OriginRules } from './origin-rules.ts';
 import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
 
@@ -20,6 +21,7 @@ export const maxPageBytes = 8_000_000;
 
 /** Priorities: images at once, so that a crawl yields samples from the start; sitemap files; pages by how rich in images they look. */
 export const priority = { image: 1000, sitemap: 900, sitemapEntry: 100, seed: 500, page: 0 } as const;
+
 /** Links of a page with many content images come before those of a page with none, up to this much. */
 const mostRichness = 5;
 

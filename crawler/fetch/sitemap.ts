@@ -2,7 +2,7 @@
 
 import type { Claim, NewUrl } from '../frontier/schema.ts';
 import { maxSitemapBytes, readSitemap, type SitemapTexts } from '../page/sitemap.ts';
-import type { Headers } from './fetch.ts';
+import type { Headers } from '../policy/rights.ts';
 import { first, type PageContext, priority } from './page.ts';
 import { otherHost, redirectsOf } from './redirects.ts';
 

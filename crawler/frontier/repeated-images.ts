@@ -8,6 +8,7 @@ import type { Frontier } from './frontier.ts';
 
 /** Ours: on fewer pages than this it may be a series. */
 const fewestPages = 8;
+
 /** Ours: a theme's picture stands on all pages of a section, a photograph on a handful. */
 const shareOfPages = 0.25;
 

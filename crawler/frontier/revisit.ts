@@ -5,11 +5,14 @@
 import { createHash } from 'node:crypto';
 
 const hourMs = 3_600_000;
+
 /** Ours: a day, between StormCrawler's (24 h) and Nutch's (30 days) first interval, nearer to the former. */
 export const firstIntervalMs = 24 * hourMs;
+
 /** StormCrawler's shortest and Nutch's longest interval. */
 const shortestMs = hourMs;
 const longestMs = 90 * 24 * hourMs;
+
 /** Nutch's rates: 0.4 longer when unchanged, 0.2 shorter when changed. */
 const longer = 1.4;
 const shorter = 0.8;

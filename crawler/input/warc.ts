@@ -8,7 +8,6 @@ import { WARCParser } from 'warcio';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import type { FoundImage, Ledger, PageRecord } from '../../dataset/ledger/ledger.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { checkSeeds } from '../crawl-options.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';
 import { maxPageBytes, priority } from '../fetch/page.ts';
@@ -20,6 +19,7 @@ import { extractPage } from '../page/extract.ts';
 import { rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { normaliseUrl } from '../policy/url.ts';
+import { checkSeeds } from './seeds.ts';
 
 export interface WarcOptions {
   readonly corpusDir: string;
@@ -56,7 +56,7 @@ export async function importWarc(
   }: { readonly ledger: Ledger; readonly onProgress?: (summary: WarcSummary) => void; readonly signal?: AbortSignal },
 ): Promise<WarcSummary> {
   const bytes = /^https?:\/\//i.test(source)
-    ? download(checkSeeds({ seeds: [source], corpusDir, allowPrivate, ...(contact ? { contact } : {}) })[0]!, {
+    ? download(checkSeeds({ seeds: [source], allowPrivate, ...(contact ? { contact } : {}) })[0]!, {
         guard: addressGuard({ allowPrivate, onlyLoopback: !contact }),
         userAgent: userAgentOf(contact),
         signal,

@@ -3,21 +3,24 @@
  * caption to the image just before it, and a table of pictures may have its captions in the row below.
  */
 import type { Element } from 'domhandler';
-import type { Candidate } from './candidate.ts';
 import type { PartWords } from './parts.ts';
-import type { Figure, Surroundings } from './surroundings.ts';
+import type { Candidate, Figure, Surroundings } from './surroundings.ts';
 import { isElement, textOf } from './texts.ts';
 import { hasImage } from './walk.ts';
 
 /** Longest caption kept, in UTF-16 units. Ours: the longest of two textbooks has 842. */
 export const longestCaption = 5000;
+
 /** Wrappers within wrappers that are looked at for a caption. */
 const mostFigures = 4;
+
 /** Steps from a caption, and from an image, to the elements that stand side by side. Ours: news sites need three. */
 const captionSteps = 3;
 const imageSteps = 8;
+
 /** Images that one caption without a figure may speak of. */
 const mostSharing = 20;
+
 /** A longer cell below a picture is text of its own. */
 const longestCellCaption = 500;
 

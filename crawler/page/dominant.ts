@@ -60,6 +60,7 @@ const regionWeight: Readonly<Record<Region, number>> = {
 
 /** Sides of an icon, in CSS pixels: toolbars and avatars go up to 64. */
 const iconSidePx = 64;
+
 /** A picture worth a look; half the side that LAIT asks for in the end. */
 const pictureSidePx = 150;
 

@@ -4,6 +4,7 @@
  */
 
 const deepest = 5000;
+
 /** Shorter pages cannot nest deep enough to matter: a tag has three characters at least. */
 const worthALook = 4 * deepest;
 

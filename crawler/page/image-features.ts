@@ -1,8 +1,8 @@
 /** What an image element, its link and its place tell the judgement of dominant.ts. */
 import type { Element } from 'domhandler';
-import type { Candidate } from './candidate.ts';
 import type { ImageFeatures } from './dominant.ts';
 import { isImageFile } from './image-sources.ts';
+import type { Candidate } from './surroundings.ts';
 import { isElement } from './texts.ts';
 
 /** Where an image leads; to the page that it stands on leads a logo. */

@@ -40,6 +40,7 @@ const lazyBackgrounds = ['data-bg', 'data-background-image', 'data-background', 
 
 /** Wider files cost traffic and are scaled down again before a model sees them. Ours: four times a 640-pixel detector input. */
 const widestSensiblePx = 2560;
+
 /** Shopify's placeholder for a width, when the page does not say which there are. Ours. */
 const usualWidthPx = 1080;
 

@@ -1,15 +1,17 @@
 /** Every text of a page that may describe an image, with its source. */
 import type { Element } from 'domhandler';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
-import type { Candidate } from './candidate.ts';
 import { captionOf, longestCaption } from './captions.ts';
-import { isParagraph } from './paragraphs.ts';
+import { isParagraph } from './parts.ts';
+import type { Candidate } from './surroundings.ts';
 import { cleanText, isElement, isInline, textOf } from './texts.ts';
 
 /** Of the text around an image this much may still be about it; LAION drops texts above 2,000 characters. */
 const longestNearby = 2000;
+
 /** An aria attribute that names more elements than this names none of them. */
 const mostIds = 10;
+
 /** Wrappers of an image that may carry its label: `role=img` around an image without one. */
 const labelSteps = 3;
 

@@ -15,6 +15,7 @@ export interface DescribedImage {
 type Node = Readonly<Record<string, unknown>>;
 
 const mostNodes = 10_000;
+
 /** Properties that lead to the site and to people, not to the page's subject. */
 const aside = new Set(
   'logo author publisher creator editor contributor provider sponsor brand copyrightHolder sourceOrganization review reviews comment isPartOf breadcrumb itemListElement potentialAction thumbnail'.split(

@@ -6,8 +6,10 @@ import type { ScriptSigns } from './script-signs.ts';
 
 /** Less text than this, in characters, is a shell or a stub. Ours: a paragraph is rarely shorter. */
 const thinTextLength = 200;
+
 /** So many renderings without gain are enough to stop guessing about a host. */
 const enoughTries = 3;
+
 /** Strong signs are worth more tries: pages of one host differ. */
 const enoughStrongTries = 12;
 

@@ -65,6 +65,7 @@ const mainWord =
 const figureWord =
   /^(?:figure|fig|thumb|thumbinner|thumbnail-caption|wp-caption|caption-?(?:box|container|wrapper|image)|image-?(?:block|wrapper|container|caption)|img-?(?:wrapper|container|caption)|media-?object|informalfigure|screenshot|photo|illustration|gallery-?(?:item|icon|box)|tsingle|picture-?box|tr-caption-container|infobox-image)$/;
 const captionWord = /(?:caption|captions|(?:^|-)legend|^gallerytext)(?:-?(?:text|content|body|inner|dd|title))?$/;
+
 /** Words about a wrapper, not about a caption's text. */
 const aboutCaption = /^(?:has|with|no|without|hide|wp)-/;
 
@@ -134,3 +135,10 @@ export function regionOf({ name, attribs }: Element, parts: PartWords, inMain: b
   const worded = inMain ? parts.regionInMain : parts.region;
   return worded ?? (named === 'header' && inMain ? null : named);
 }
+
+const paragraphNames = new Set(['p', 'li', 'dd', 'blockquote', 'td']);
+const paragraphClasses = /^(?:para|paragraph|simpara|text)$/;
+
+/** Elements that hold a paragraph of text, on sites with and without `p`. */
+export const isParagraph = ({ name, attribs }: Element): boolean =>
+  paragraphNames.has(name) || (name === 'div' && attribs.class !== undefined && paragraphClasses.test(attribs.class));

@@ -4,14 +4,12 @@
  */
 import type { Element } from 'domhandler';
 import { normaliseUrl } from '../policy/url.ts';
-import type { Candidate } from './candidate.ts';
 import { captionKind, noteCaption } from './captions.ts';
 import { backgroundUrl, bestImageUrl, isImageFile, isSupportedSource } from './image-sources.ts';
-import { isParagraph } from './paragraphs.ts';
-import { openPartReader } from './parts.ts';
+import { isParagraph, openPartReader } from './parts.ts';
 import { openSignReader, type ScriptSigns } from './script-signs.ts';
 import { openSharedImages, type SharedImages } from './shared-images.ts';
-import { enterSurroundings, nowhere, type Surroundings } from './surroundings.ts';
+import { type Candidate, enterSurroundings, nowhere, type Surroundings } from './surroundings.ts';
 import { isInline, isSilent, textOf } from './texts.ts';
 import { openPageText } from './visible-text.ts';
 import { walk } from './walk.ts';

@@ -25,6 +25,7 @@ const appRoot =
 const loadingText =
   /^(?:loading|please wait|lade[nt]?|wird geladen|chargement|cargando|caricamento|carregando|laden|загрузка|読み込み中|加载中|로딩)\W*$/i;
 const containers = new Set(['div', 'section', 'article', 'main', 'ul']);
+
 /** Empty elements that widgets fill in, not content: Facebook, Google, Disqus and the like, and anchors of menus. */
 const widgetName =
   /(?:^|[^a-z])(?:fb|google|goog|disqus|gpt|ad|ads|cookie|consent|captcha|recaptcha|share|social|modal|overlay|toast|popup|tooltip|portal|announcer|search|map|player|chat|progress|backdrop|clear|clearfix|spacer|divider|nav|menu|header|footer)(?:[^a-z]|$)/i;

@@ -77,3 +77,16 @@ export function enterSurroundings(
     picture: isPicture ? [] : outer.picture,
   };
 }
+
+/** An image element, or a link to an image, and where it stands. */
+export interface Candidate {
+  readonly url: string;
+  readonly element: Element;
+  readonly around: Surroundings;
+  readonly heading: Element | null;
+  /** The paragraphs before and after, up to a heading. */
+  readonly before: Element | null;
+  after: Element | null;
+  /** A caption that stands beside it without a figure around both. */
+  caption: Element | null;
+}

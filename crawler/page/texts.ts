@@ -51,6 +51,7 @@ const inline = new Set(
 
 /** True when an element's text is never shown as text. */
 export const isSilent = (name: string): boolean => silent.has(name);
+
 /** True when words on both sides of an element's tag touch. */
 export const isInline = (name: string): boolean => inline.has(name);
 

@@ -2,6 +2,7 @@
 import { cleanText } from './texts.ts';
 
 const longestPageText = 2000;
+
 /** Shorter main text is a heading at most. */
 const enoughMainText = 40;
 

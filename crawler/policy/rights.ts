@@ -4,7 +4,6 @@
  * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and the IETF's AIPREF
  * preferences (`Content-Usage` header and robots.txt lines, drafts of 2025).
  */
-import type { Headers } from '../fetch/fetch.ts';
 import { mostSpecific } from './path-pattern.ts';
 import { productToken } from './robots.ts';
 
@@ -44,6 +43,9 @@ export function robotsDirectives(value: string): Set<string> {
   }
   return directives;
 }
+
+/** Headers of a response by their names in lower case. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface RightsSources {
   readonly headers: Headers;

@@ -1,13 +1,9 @@
 /**
- * robots.txt to RFC 9309. The rules themselves (groups, wildcards, longest match, ties allow) are robots-parser's; what
- * an answer's status means is ours, since that is where crawlers differ: 2xx is read, 4xx allows everything, 5xx and
- * network errors forbid everything, 429 says to come back later, after five redirects there is no robots.txt. Rules
- * belong to the authority that was asked, wherever its redirects led.
+ * The rules of a robots.txt (RFC 9309). Groups, wildcards, longest match and ties that allow are robots-parser's; records that
+ * belong to no group, encodings and `Content-Usage` are ours. How it is asked for is said in fetch/robots.ts.
  */
 import robotsParser from 'robots-parser';
-import type { Fetched, Fetcher, NotFetched } from '../fetch/fetch.ts';
 import { mostSpecific } from './path-pattern.ts';
-import { retryAfterMs } from './politeness.ts';
 
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
 export const productToken = 'lait';
@@ -15,60 +11,6 @@ export const productToken = 'lait';
 /** The User-Agent, honest about who crawls: the contact is where site owners can reach the operator. */
 export const userAgentOf = (contact: string | undefined): string =>
   `${productToken}/0.1${contact ? ` (+${contact})` : ''}`;
-
-/** RFC 9309 §2.5 asks for at least 500 KiB; what comes after is not read. */
-const maxRobotsBytes = 500 * 1024;
-/** RFC 9309 §2.3.1.2: at least five. */
-const maxRedirects = 5;
-/** RFC 9309 §2.4: not longer than 24 hours. */
-export const believeRulesMs = 24 * 3_600_000;
-/** A server that failed is asked again soon: Google and StormCrawler take an hour. */
-export const believeFailureMs = 3_600_000;
-
-export type RobotsAnswer =
-  | { readonly kind: 'rules'; readonly body: string }
-  | { readonly kind: 'allow' }
-  /** Nothing may be fetched; the reason says why. */
-  | { readonly kind: 'disallow'; readonly reason: string }
-  | { readonly kind: 'defer'; readonly forMs: number };
-
-/** Asks an origin (`https://example.org`) for its robots.txt. */
-export async function fetchRobots(fetcher: Fetcher, origin: string, signal?: AbortSignal): Promise<RobotsAnswer> {
-  let hops = 0;
-  const response = await fetcher.get(`${origin}/robots.txt`, {
-    maxBytes: maxRobotsBytes,
-    truncate: true,
-    refuseRedirect: () => (++hops > maxRedirects ? 'too-many-redirects' : null),
-    signal,
-  });
-  return robotsAnswer(response);
-}
-
-/** What a response for robots.txt means. */
-export function robotsAnswer(response: Fetched | NotFetched): RobotsAnswer {
-  if (response.ok) {
-    const { status } = response;
-    if (status === 429) return { kind: 'defer', forMs: retryAfterMs(response.headers['retry-after']) ?? 60_000 };
-    if (status >= 500) return { kind: 'disallow', reason: 'robots-server-error' };
-    if (status >= 400) return { kind: 'allow' };
-    if (status >= 200 && status < 300) return { kind: 'rules', body: wholeLines(response.body) };
-    return { kind: 'allow' };
-  }
-  if (response.reason === 'too-many-redirects' || response.reason === 'redirect-to-nowhere') return { kind: 'allow' };
-  if (['private-address', 'contact-required', 'stopped'].includes(response.reason)) {
-    return { kind: 'disallow', reason: response.reason };
-  }
-  // Some of the file came but not in a readable form: like a server error.
-  return { kind: 'disallow', reason: 'robots-unreachable' };
-}
-
-/** A file that was cut at the limit loses its last line: half a path would match more than the site wrote. */
-function wholeLines(body: Buffer): string {
-  const text = body.toString('utf8');
-  return body.length < maxRobotsBytes
-    ? text
-    : text.slice(0, Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1);
-}
 
 export interface RobotsRules {
   readonly allows: (url: string) => boolean;

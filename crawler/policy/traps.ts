@@ -7,6 +7,7 @@
 export const mostQueries = 500;
 const mostSegments = 20;
 const mostParameters = 12;
+
 /** A segment that comes up so often in one path, or a run of segments right after itself. */
 const mostRepeats = 3;
 

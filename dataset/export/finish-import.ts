@@ -4,6 +4,7 @@ import { writeFileAtomic } from '../atomic-file.ts';
 import type { FunnelRow } from '../ledger/verdicts.ts';
 import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { writeManifest } from '../shards/manifest.ts';
+import { shardColumns } from '../shards/parquet.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { type CardOptions, cardHeader, funnelSvg, markdownTable } from './card.ts';
 import { type CroissantAccount, croissant } from './croissant.ts';
@@ -127,3 +128,6 @@ image. \`url\`, \`caption\`, \`key\`, \`status\`, \`error_message\`, \`width\`, 
 \`sha256\` are img2dataset's columns, \`uid\` and \`text\` DataComp's.
 `;
 }
+
+/** The columns of an import: those of an export and `texts`, a JSON array. */
+export const importColumns = { ...shardColumns, texts: 'STRING' } as const;

@@ -6,7 +6,6 @@
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { importColumns } from '../import/imported.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
@@ -15,7 +14,7 @@ import { manifestName, readManifest } from '../shards/manifest.ts';
 import { shardColumns } from '../shards/parquet.ts';
 import { expected } from '../user-error.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
-import { finishImport, type ImportConfiguration } from './finish-import.ts';
+import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
 import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
 import { splits } from './split.ts';
 import { removeFromColumns } from './takedown-columns.ts';

@@ -3,12 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CardOptions } from '../export/card.ts';
-import { finishImport } from '../export/finish-import.ts';
+import { finishImport, importColumns } from '../export/finish-import.ts';
 import { pairId } from '../pair.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';
 import { jsonSha256, manifestName } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
 import { type ShardItem, shardBytes, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 
@@ -121,9 +120,6 @@ export async function writeImported(
   finishImport(outDir, done, { ...configuration, failed, card: options.card ?? {} });
   return { outDir, splits: summaries, failed };
 }
-
-/** The columns of an import: those of an export and `texts`, a JSON array. */
-export const importColumns = { ...shardColumns, texts: 'STRING' } as const;
 
 /** Samples as the shard writer takes them; without a text, or outside of the subset, they are left out with a reason. */
 async function* wellFormed(

@@ -19,9 +19,9 @@ import {
   truncateSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { writeAll } from '../atomic-file.ts';
 import { blockBytes, endOfArchive, headerChecksum, paddingBytes, tarHeader } from '../shards/tar-header.ts';
 import { UserError } from '../user-error.ts';
-import { writeAll } from '../write-all.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Where an image lies: the segment's number and the offset of the first byte of the image in it. */

@@ -19,6 +19,7 @@ const phrases = [
   'loading(?:\\.\\.\\.|…)',
 ];
 const boilerplate = new RegExp(`(?<![\\p{L}\\p{N}])(?:${phrases.join('|')})(?![\\p{L}\\p{N}])`, 'iu');
+
 /** A text that is nothing but the mark of a site. */
 const mark = /^(?:the )?(?:\S+ ){0,4}(?:logo|icon|banner|avatar|thumbnail|button|spacer|screenshot|wordmark)$/iu;
 

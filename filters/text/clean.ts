@@ -37,6 +37,7 @@ const croppedPhrases = [
   '(?:image|photo|picture) may be subject to copyright',
 ];
 const phrases = new RegExp(`(?<![\\p{L}\\p{N}])(?:${croppedPhrases.join('|')})(?![\\p{L}\\p{N}])`, 'giu');
+
 /**
  * Who made a picture is not to be seen in it. In brackets, as textbooks and newspapers print it in English, Spanish, French
  * and German, or after the last sentence. Ours: all 326 captions of an OpenStax textbook end so.
@@ -53,6 +54,7 @@ const invisible =
   /[\p{Cs}\p{Co}\p{Cn}\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffc\ufffd]/gu;
 const space = /[\p{Cc}\p{Z}]+/gu;
 const address = /(?:https?:\/\/|www\.)\S+/gi;
+
 /** What is left of a sentence around a cropped phrase: separators at either end, brackets with nothing in them. */
 const emptyBrackets = /\(\s*\)|\[\s*\]|\{\s*\}/g;
 const masks = [personMask, ...contactMasks].join('|');

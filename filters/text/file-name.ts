@@ -2,6 +2,7 @@
 import { drop, type Filter, keep } from '../filter.ts';
 
 const extension = /\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|eps|psd|ai|raw|pdf)$/i;
+
 /** What cameras, telephones and screen-shot tools call their files (DCF, JEITA CP-3461, and the makers' own habits). */
 const camera =
   /^(?:img|imgp?|dsc[fn]?|dscn|dscf|pict|p|cimg|sam|gopr|dji|mvimg|pxl|whatsapp image|screen ?shot|screenshot|untitled|image|photo|picture)[\s_-]*\(?\d[\d\s_.:()-]*(?:at|am|pm|copy|edited|\d|[\s_.:()-])*$/i;

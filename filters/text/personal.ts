@@ -5,6 +5,7 @@
 import { drop, type Filter, keep } from '../filter.ts';
 
 const email = /[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63})+/gu;
+
 /** International (+ and 8 to 15 digits, ITU-T E.164) or North American, with the separators people write. */
 const telephone = /(?<![\p{N}.,])(?:\+\d[\d\s().-]{6,18}\d|\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4})(?![\p{N}])/gu;
 const digit = /\d/;

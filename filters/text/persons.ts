@@ -15,6 +15,7 @@ const titles = new Set(
     ' ',
   ),
 );
+
 /** A run with one of these is a place, a body, a work, a day, a people: no person. */
 const otherNames = new Set(
   'university college school institute academy museum gallery library hospital church cathedral chapel abbey temple mosque castle palace tower bridge hall house home building center centre theater theatre stadium arena station airport fort camp street avenue road lane boulevard square park garden gardens zoo forest river lake creek bay gulf sea ocean island islands isles mount mountain mountains hill hills valley canyon gorge desert beach coast cape city town county state states province territory territories district region republic kingdom empire union north south east west northern southern eastern western central new old great grand upper lower san santa saint sao los las el al-aqsa day eve year month festival games cup trophy prize award medal war battle treaty act amendment party convention congress senate parliament committee commission council court department ministry agency bureau office administration service society association foundation federation league club team company corporation inc ltd co corp bank press times post news journal magazine book hotel inn restaurant cafe bar shop store market mall airlines airways harbor harbour ferry brigade regiment division expedition exposition trail falls springs monument memorial observatory observation nova scotia domingo puerto costa cerro sierra rico tigers giants dodgers human rights crossing terrier spaniel retriever st sightseeing olympics railway railroad canal dam line lines army navy force corps guard police nation nations tribe people peoples indian indians american americans african british english french german italian spanish chinese japanese russian european asian latin canadian australian mexican brazilian egyptian siberian persian turkish dutch swiss swedish norwegian danish polish hungarian irish scottish welsh jewish christian muslim roman greek bible creative commons wikimedia flickr openstax january february march april may june july august september october november december monday tuesday wednesday thursday friday saturday sunday spring summer autumn fall winter christmas easter figure map plate room photograph photo portrait black white rose'.split(
@@ -27,6 +28,7 @@ const initials = /^(?:\p{Lu}\.)+$/u;
 const abbreviation = /^(?:U\.S\.|U\.S\.S\.|U\.S\.A\.|U\.N\.|U\.K\.|D\.C\.|H\.M\.S\.)$/;
 const upper = "\\p{Lu}[\\p{L}\\p{M}]*(?:['’-]\\p{L}[\\p{L}\\p{M}]+)*";
 const word = `(?:(?:Mr|Mrs|Ms|Dr|Prof|Gen|Col|Capt|Lt|Sgt|Sen|Gov|Rep|Rev|Jr|Sr)\\.|(?:\\p{Lu}\\.)+|${upper})`;
+
 /** Two or more words in capitals, some of them joined by a particle. */
 const run = new RegExp(
   `(?<![\\p{L}\\p{N}\\p{M}@#_<])${word}(?: (?:(?:${particles}) ){0,2}${word})+(?![\\p{L}\\p{M}_])`,

@@ -10,6 +10,7 @@ import type { ObjectiveWeights } from '../net/objective.ts';
 import { gumbelNoise, samePair, wrongPartners } from '../net/objectives/itm.ts';
 import { hidePieces, mlmChance } from '../net/objectives/mlm.ts';
 import { hideRegions, mocChance } from '../net/objectives/moc.ts';
+import type { Arrays, NamedArray } from '../runtime/traced-function.ts';
 import type { Example } from './example.ts';
 import { type Standard, standardizeInto } from './standardize.ts';
 
@@ -19,13 +20,6 @@ export interface BatchShape {
   readonly pieces: number;
   readonly regions: number;
 }
-
-export interface NamedArray {
-  readonly shape: readonly number[];
-  readonly values: Float32Array | Int32Array;
-}
-
-export type Arrays = Record<string, NamedArray>;
 
 export interface BatchSetup {
   readonly config: ModelConfig;

@@ -6,7 +6,8 @@
 import type { Random } from '../../dataset/random.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 import { type Ranking, rankingArrays } from '../net/objectives/ranking.ts';
-import { type Arrays, type BatchSetup, type BatchShape, plainBatch, trainingBatch } from './batch.ts';
+import type { Arrays } from '../runtime/traced-function.ts';
+import { type BatchSetup, type BatchShape, plainBatch, trainingBatch } from './batch.ts';
 import type { Example } from './example.ts';
 import type { Standard } from './standardize.ts';
 

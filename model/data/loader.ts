@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../dataset/user-error.ts';
-import type { Arrays } from './batch.ts';
+import type { Arrays } from '../runtime/traced-function.ts';
 import { makeArrays, type Recipe } from './collate.ts';
 import type { BadExample } from './example.ts';
 import { type BatchPlan, batches, type PlannedBatch, type Position } from './sampler.ts';

@@ -1,7 +1,6 @@
 /** Our parameters under Hugging Face's tensor names and back, so that a public BERT loads here and ours loads in Python. */
 import { expected } from '../../dataset/user-error.ts';
-import type { ParameterSpec } from '../net/parameters.ts';
-import type { Values } from '../runtime/traced-function.ts';
+import type { ParameterSpec, Values } from '../runtime/parameter.ts';
 import type { StoredTensor } from './safetensors.ts';
 
 const parts = ['query', 'key', 'value'] as const;

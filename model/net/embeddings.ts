@@ -4,9 +4,10 @@
  * A word's embedding is BERT's; a region's is LayerNorm(FC(feature) + FC(box) + segment + position).
  */
 import { type Tensor, tf } from '../runtime/backend.ts';
+import type { Weights } from '../runtime/traced-function.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
-import { layerNorm, linear, type Weights } from './layers.ts';
+import { layerNorm, linear } from './layers.ts';
 
 export interface SpecialPieces {
   readonly padId: number;

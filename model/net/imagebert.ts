@@ -4,6 +4,7 @@
  * same and nothing is embedded twice.
  */
 import { type Tensor, tf } from '../runtime/backend.ts';
+import type { Inputs, Weights } from '../runtime/traced-function.ts';
 import type { ModelConfig } from './config.ts';
 import { type Dropout, noDropout } from './dropout.ts';
 import {
@@ -15,7 +16,6 @@ import {
   type Sequence,
   type SpecialPieces,
 } from './embeddings.ts';
-import type { Weights } from './layers.ts';
 import type { ObjectiveName, ObjectiveWeights, Outcome } from './objective.ts';
 import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
@@ -29,9 +29,6 @@ export interface Model {
   readonly config: ModelConfig;
   readonly special: SpecialPieces;
 }
-
-/** A batch as tensors, by the names of `batch.ts`. */
-export type Inputs = Readonly<Record<string, Tensor>>;
 
 const input = (inputs: Inputs, name: string): Tensor => {
   const tensor = inputs[name];

@@ -4,9 +4,7 @@
  * and these passes over memory are what a training step on a CPU spends most of its time on beside the matrix products.
  */
 import { floatOp, nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
-
-/** Gives a trained tensor by its name. */
-export type Weights = (name: string) => Tensor;
+import type { Weights } from '../runtime/traced-function.ts';
 
 /** y = x Wᵀ + b for x [N, in], W [out, in], b [out]. */
 export function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {

@@ -29,3 +29,9 @@ export interface Outcome {
   readonly loss: Scalar;
   readonly accuracy?: Scalar;
 }
+
+/** What tells whether two examples are a true pair: whose image it is, and the words. */
+export interface PairedExample {
+  readonly imageId: string;
+  readonly pieces: readonly number[];
+}

@@ -1,21 +1,5 @@
-/**
- * Every trained tensor: its name, shape and start. The names are Hugging Face's for BERT, so that a public BERT loads and
- * Python reads ours, with two differences: query, key and value lie in one tensor `…self.qkv` (one product instead of
- * three; checkpoints store them apart), and the visual and objective heads have names of their own.
- */
+import type { ParameterSpec } from '../runtime/parameter.ts';
 import type { ModelConfig } from './config.ts';
-
-export interface ParameterSpec {
-  readonly name: string;
-  /** Linear layers are [out, in], as PyTorch stores them. */
-  readonly shape: readonly number[];
-  /** A number: normal with this standard deviation, truncated at two of them, as BERT. */
-  readonly start: number | 'zeros' | 'ones';
-  /** AdamW decays matrices and tables, not biases and LayerNorm, as BERT. */
-  readonly decays: boolean;
-  /** Not trained: what a routine gives as its gradient becomes its value. */
-  readonly replaced?: true;
-}
 
 /** Which heads a model carries. */
 export interface Heads {

@@ -2,11 +2,12 @@
 
 import { nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
 import { opsAreWhole } from '../runtime/threads.ts';
+import type { Weights } from '../runtime/traced-function.ts';
 import { attend } from './attention.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
 import type { Sequence } from './embeddings.ts';
-import { affine, geluTurn, layerNorm, layerOf, linear, turnedGelu, type Weights } from './layers.ts';
+import { affine, geluTurn, layerNorm, layerOf, linear, turnedGelu } from './layers.ts';
 
 /** Added to the scores of tokens that do not count; float32's softmax gives them exactly 0. */
 const farBelow = -1e9;

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAll } from '../../dataset/write-all.ts';
+import { writeAll } from '../../dataset/atomic-file.ts';
 
 const recordBytes = 8;
 

@@ -7,7 +7,7 @@ import { bucketFor, lengthBuckets } from '../data/sampler.ts';
 import { similarityScale } from '../net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
-import { program } from '../runtime/program.ts';
+import { program } from '../runtime/executable.ts';
 import type { Precision, Program } from '../runtime/traced-function.ts';
 import { type Checkpoint, specialPieces } from '../train/checkpoint.ts';
 import { embedRoutine, matchRoutine } from '../train/step.ts';

@@ -1,16 +1,9 @@
-/**
- * Runs routines as TensorFlow graphs. tfjs on the native addon calls TensorFlow once per op, thousands of times a training
- * step; here a routine is called once per shape of its inputs to write down what it would ask of the addon (see record.ts),
- * and the notes become nodes of one graph: forward, backward and the optimiser's update of the variables, in one call.
- * All routines and shapes share one graph, because two graphs cannot share variables; a new shape rebuilds it and carries
- * the variables over.
- */
-import type { Arrays, NamedArray } from '../data/batch.ts';
 import { inFull, inHalf } from './bfloat16.ts';
 import { bool, dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
+import type { Values } from './parameter.ts';
 import { type Constant, type Recording, record, sizeOf } from './trace.ts';
-import { type Program, type ProgramOptions, type Values, variableShapes } from './traced-function.ts';
+import { type Arrays, type NamedArray, type Program, type ProgramOptions, variableShapes } from './traced-function.ts';
 import { fuse } from './xla-clusters.ts';
 
 export class CompiledProgram implements Program {

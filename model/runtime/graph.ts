@@ -23,6 +23,7 @@ export const float = (f: number): Attribute => ({ f });
 export const bool = (b: boolean): Attribute => ({ b });
 export const string = (s: string): Attribute => ({ s: Buffer.from(s) });
 export const strings = (s: readonly string[]): Attribute => ({ list: { s: s.map((one) => Buffer.from(one)) } });
+
 /** A dimension of -1 is unknown until the graph runs. */
 export const shape = (size: readonly number[]): Attribute => ({ shape: dimensions(size) });
 

@@ -1,11 +1,6 @@
-/**
- * AdamW (arXiv 1711.05101) with a bound on the gradients' global norm. The update exists twice, with the same numbers: as plain
- * tfjs ops, and as nodes of a graph, where TensorFlow's own kernel updates a variable in place in one pass.
- */
-
-import type { ParameterSpec } from '../net/parameters.ts';
 import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
 import { bool, type Graph, type Output, type } from './graph.ts';
+import type { ParameterSpec } from './parameter.ts';
 
 export interface AdamW {
   readonly beta1: number;

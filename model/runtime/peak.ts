@@ -3,13 +3,16 @@
  * §4.1, arXiv 2204.02311, but against what this machine was seen to do, not a data sheet).
  */
 import { tf } from './backend.ts';
-import { program } from './program.ts';
-import { type Precision, startValues } from './traced-function.ts';
+import { program } from './executable.ts';
+import { startValues } from './parameter.ts';
+import type { Precision } from './traced-function.ts';
 
 /** Large enough for full speed on a CPU; a large GPU may do more on larger ones. */
 const side = 1536;
+
 /** Variables, since inputs would be copied in each run; each by each makes four products. */
 const names = ['a', 'b'];
+
 /** The best of four was now and then two thirds of the best of ten. */
 const runs = 10;
 

@@ -1,13 +1,7 @@
-/**
- * Runs a routine once and writes down what TensorFlow was asked to do, at the boundary of tfjs's native addon. Nothing is computed: what
- * an op gives is a number that stands for a tensor of its shape.
- */
-
-import type { Arrays } from '../data/batch.ts';
 import { type NativeBackend, nativeBackend, type Tensor, tf, type Variable } from './backend.ts';
 import { type Attribute, shape as shapeOf } from './graph.ts';
 import { type Form, inferred, tried } from './infer.ts';
-import type { ProgramOptions, Routine } from './traced-function.ts';
+import type { Arrays, ProgramOptions, Routine } from './traced-function.ts';
 
 /** One call of TensorFlow, as it was made. */
 export interface Call {

@@ -3,13 +3,9 @@
  * `compile.ts` as one TensorFlow graph.
  */
 
-import { random } from '../../dataset/random.ts';
-import type { Arrays } from '../data/batch.ts';
-import type { Inputs } from '../net/imagebert.ts';
-import type { Weights } from '../net/layers.ts';
-import type { ParameterSpec } from '../net/parameters.ts';
 import type { Tensor, Variable } from './backend.ts';
 import { type AdamW, type Rates, slots } from './optimizer.ts';
+import type { ParameterSpec, Values } from './parameter.ts';
 
 export interface RoutineResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -36,9 +32,6 @@ export interface ProgramOptions {
 
 export type Precision = 'f32' | 'bf16';
 
-/** Trained variables by name, the optimiser's means (see `slots`) among them. */
-export type Values = Map<string, Float32Array>;
-
 export interface Program {
   readonly compiled: boolean;
   /** Gets ready for a routine at a shape. What is made ready together is compiled once instead of each time again. */
@@ -50,25 +43,6 @@ export interface Program {
   /** Sets variables; those not named keep their value. */
   load(values: ReadonlyMap<string, Float32Array>): void;
   dispose(): void;
-}
-
-/** First values of all parameters, from a seed. */
-export function startValues(parameters: readonly ParameterSpec[], seed: number): Values {
-  const draw = random(seed, 0x57a27);
-  return new Map(
-    parameters.map(({ name, shape, start }) => {
-      const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-      if (start === 'ones') values.fill(1);
-      if (typeof start === 'number') {
-        for (let index = 0; index < values.length; index++) {
-          let drawn = draw.normal();
-          while (Math.abs(drawn) > 2) drawn = draw.normal();
-          values[index] = start * drawn;
-        }
-      }
-      return [name, values];
-    }),
-  );
 }
 
 /** Every variable of a program: parameters, then the optimiser's means. */
@@ -83,3 +57,16 @@ export function variableShapes({ parameters, optimizer }: ProgramOptions): Map<s
   }
   return shapes;
 }
+
+export interface NamedArray {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array;
+}
+
+export type Arrays = Record<string, NamedArray>;
+
+/** A batch as tensors, by the names of `batch.ts`. */
+export type Inputs = Readonly<Record<string, Tensor>>;
+
+/** Gives a trained tensor by its name. */
+export type Weights = (name: string) => Tensor;

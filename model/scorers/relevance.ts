@@ -72,6 +72,7 @@ const width = 1024;
 const common = 512;
 const dropout = 0.4;
 const weightDecay = 1e-4;
+
 /** CLIP's starting temperature is 0.07. */
 const firstLogScale = Math.log(1 / 0.07);
 

@@ -19,6 +19,7 @@ export interface TextFeatures {
 const layers = 6;
 const heads = 12;
 const hidden = 384;
+
 /** T at most, with [CLS] and [SEP]: what the model was trained with is 128; captions are shorter. */
 const maxPieces = 64;
 const epsilon = 1e-12;

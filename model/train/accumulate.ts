@@ -1,11 +1,5 @@
-/**
- * Several batches for one update (gradient accumulation). A loss that is a mean over hidden pieces, hidden regions or counted pairs
- * must be the mean over those of all the batches, not the mean of the batches' means; so each batch's loss and gradients are weighted
- * with its share of what is counted, and the update is that of one large batch. Only ITC differs, by its nature: it contrasts a
- * pair with its own batch alone.
- */
-import type { Arrays } from '../data/batch.ts';
 import { type ObjectiveName, objectiveNames } from '../net/objective.ts';
+import type { Arrays } from '../runtime/traced-function.ts';
 import type { Measured } from './metrics.ts';
 
 /** The array over whose sum an objective's loss averages; where a batch has none of its names, over its pairs. */

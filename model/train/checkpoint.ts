@@ -26,9 +26,9 @@ import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats
 import type { ModelConfig } from '../net/config.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
-import { type ParameterSpec, parameterSpecs } from '../net/parameters.ts';
+import { parameterSpecs } from '../net/parameters.ts';
 import { slots } from '../runtime/optimizer.ts';
-import type { Values } from '../runtime/traced-function.ts';
+import type { ParameterSpec, Values } from '../runtime/parameter.ts';
 
 /** What a model is, apart from its weights. */
 export interface ModelDescription {

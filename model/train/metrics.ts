@@ -1,6 +1,5 @@
-/** Sums of what steps measured, and their means: what a run reports. */
-import type { Arrays } from '../data/batch.ts';
 import { objectiveNames } from '../net/objective.ts';
+import type { Arrays } from '../runtime/traced-function.ts';
 import type { PretrainProgress } from './progress.ts';
 
 /** What a routine gave, each the first number of an array. */

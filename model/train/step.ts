@@ -6,12 +6,12 @@
 import type { ModelConfig } from '../net/config.ts';
 import { type Dropout, dropout, noDropout } from '../net/dropout.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
-import { embedBatch, type Inputs, matchPairs, objectives } from '../net/imagebert.ts';
+import { embedBatch, matchPairs, objectives } from '../net/imagebert.ts';
 import { type ObjectiveName, type ObjectiveWeights, objectiveNames } from '../net/objective.ts';
 import { type Ranking, rank } from '../net/objectives/ranking.ts';
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
-import type { Routine } from '../runtime/traced-function.ts';
+import type { Inputs, Routine } from '../runtime/traced-function.ts';
 
 export interface ModelSetup {
   readonly config: ModelConfig;

@@ -18,9 +18,10 @@ import { checkConfig, type ModelConfig } from '../net/config.ts';
 import { modelCost } from '../net/cost.ts';
 import { type ObjectiveWeights, paperObjectives } from '../net/objective.ts';
 import { parameterSpecs } from '../net/parameters.ts';
+import { program } from '../runtime/executable.ts';
 import { type AdamW, adamW, gradientSums, ratesAt } from '../runtime/optimizer.ts';
-import { program } from '../runtime/program.ts';
-import { type Precision, type Routine, startValues } from '../runtime/traced-function.ts';
+import { startValues } from '../runtime/parameter.ts';
+import type { Precision, Routine } from '../runtime/traced-function.ts';
 import {
   checkSameModel,
   latestCheckpoint,

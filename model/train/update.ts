@@ -1,8 +1,5 @@
-/** One update of the weights from one batch, or from several by turns (gradient accumulation, see accumulate.ts). */
-
-import type { Arrays } from '../data/batch.ts';
 import type { Rates } from '../runtime/optimizer.ts';
-import type { Program, Routine } from '../runtime/traced-function.ts';
+import type { Arrays, Program, Routine } from '../runtime/traced-function.ts';
 import { combined, sharesOf } from './accumulate.ts';
 import type { Measured } from './metrics.ts';
 import type { Role } from './step.ts';

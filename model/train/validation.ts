@@ -1,12 +1,11 @@
 /** Losses on held-out pairs, by which a run knows its best checkpoint. */
 
 import { random } from '../../dataset/random.ts';
-import type { Arrays } from '../data/batch.ts';
 import { makeArrays, type Recipe } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
 import type { Standard } from '../data/standardize.ts';
 import type { ModelConfig } from '../net/config.ts';
-import type { Program } from '../runtime/traced-function.ts';
+import type { Arrays, Program } from '../runtime/traced-function.ts';
 import { Tally } from './metrics.ts';
 import type { Measures } from './progress.ts';
 

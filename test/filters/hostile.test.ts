@@ -17,6 +17,7 @@ const noise = (width: number, height: number): Sharp =>
   sharp({
     create: { width, height, channels: 3, background: '#888', noise: { type: 'gaussian', mean: 128, sigma: 60 } },
   });
+
 /** Two frames of 320 × 320. */
 const animated = async (): Promise<Buffer> => {
   const frames = await noise(320, 640).raw().toBuffer();

@@ -5,6 +5,7 @@ import { englishWords } from '../../filters/text/english-words.ts';
 
 const model = { model: 'm', score: async () => [] };
 const all = { knownWords: englishWords, unsafe: model, photo: model, relevance: model };
+
 /** What the preset's rules were told, by rule; undefined where the rule is not in its recipe. */
 const settingsOf = (preset: Preset) =>
   new Map(ruleRecords(recipe({ preset, ...all })).map(({ name, settings }) => [name, settings]));

@@ -73,6 +73,7 @@ const dropped = () =>
       .rows.filter((row) => row.dropped > 0)
       .map(({ rule, reasons }) => [rule, reasons.map(({ reason, count }) => `${reason} ${count}`).join()]),
   );
+
 /** Only what is tested here. */
 const options: RecipeOptions = { minBytes: 0, onePairPerImage: false, maxDuplicateBits: null };
 

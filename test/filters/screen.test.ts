@@ -40,6 +40,7 @@ function page(path: string, text: string, images: Record<string, SourcedText[]>)
 }
 
 let next = 0;
+
 function image(name: string, changes: Partial<StoredImage> = {}) {
   next++;
   const stored = {

@@ -4,7 +4,8 @@
  * similarities choose hard negatives.
  */
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import { linear, type Weights } from '../layers.ts';
+import type { Weights } from '../../runtime/traced-function.ts';
+import { linear } from '../layers.ts';
 import type { Outcome } from '../objective.ts';
 
 /** CLIP's and ALBEF's start: 0.07. The parameter is what is learned on top of it, as a power of e. */

@@ -5,13 +5,13 @@
  */
 
 import type { Random } from '../../../dataset/random.ts';
-import type { Example } from '../../data/example.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import { linear, type Weights, weightedMean } from '../layers.ts';
-import type { Outcome } from '../objective.ts';
+import type { Weights } from '../../runtime/traced-function.ts';
+import { linear, weightedMean } from '../layers.ts';
+import type { Outcome, PairedExample } from '../objective.ts';
 
 /** Whether a sentence of one example would be true of the other's image, as far as the keys and words say. */
-export function samePair(one: Example, other: Example): boolean {
+export function samePair(one: PairedExample, other: PairedExample): boolean {
   if (one.imageId === other.imageId) return true;
   return one.pieces.length === other.pieces.length && one.pieces.every((piece, index) => piece === other.pieces[index]);
 }
@@ -20,7 +20,7 @@ export function samePair(one: Example, other: Example): boolean {
  * For each example the index of one whose sentence is wrong for it; a permutation where the batch allows one. -1 where every
  * other example has the same image or the same words.
  */
-export function wrongPartners(examples: readonly Example[], draw: Random): number[] {
+export function wrongPartners(examples: readonly PairedExample[], draw: Random): number[] {
   const count = examples.length;
   const order = draw.shuffle(Array.from({ length: count }, (_, index) => index));
   const partner = new Array<number>(count).fill(-1);
@@ -28,7 +28,8 @@ export function wrongPartners(examples: readonly Example[], draw: Random): numbe
   order.forEach((index, at) => {
     partner[index] = order[(at + 1) % count] as number;
   });
-  const wrong = (index: number, other: number) => !samePair(examples[index] as Example, examples[other] as Example);
+  const wrong = (index: number, other: number) =>
+    !samePair(examples[index] as PairedExample, examples[other] as PairedExample);
   for (let index = 0; index < count; index++) {
     const current = partner[index] as number;
     if (wrong(index, current)) continue;

@@ -5,7 +5,8 @@
 
 import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import { crossEntropy, gelu, layerNorm, linear, type Weights, weightedMean } from '../layers.ts';
+import type { Weights } from '../../runtime/traced-function.ts';
+import { crossEntropy, gelu, layerNorm, linear, weightedMean } from '../layers.ts';
 import type { Outcome } from '../objective.ts';
 
 export const mlmChance = 0.15;

@@ -7,7 +7,8 @@
 
 import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import { crossEntropy, linear, type Weights, weightedMean } from '../layers.ts';
+import type { Weights } from '../../runtime/traced-function.ts';
+import { crossEntropy, linear, weightedMean } from '../layers.ts';
 import type { Outcome } from '../objective.ts';
 
 export const mocChance = 0.15;

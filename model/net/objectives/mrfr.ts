@@ -3,7 +3,8 @@
  * L2 distance. It is divided by the feature's width D, so that its weight means the same for every detector.
  */
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import { linear, type Weights, weightedMean } from '../layers.ts';
+import type { Weights } from '../../runtime/traced-function.ts';
+import { linear, weightedMean } from '../layers.ts';
 import type { Outcome } from '../objective.ts';
 
 /** From hidden states [G, H] of hidden regions to their features [G, D]. */

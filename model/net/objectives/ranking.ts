@@ -5,10 +5,9 @@
  */
 
 import type { Random } from '../../../dataset/random.ts';
-import type { Arrays } from '../../data/batch.ts';
-import type { Example } from '../../data/example.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import type { Outcome } from '../objective.ts';
+import type { Arrays } from '../../runtime/traced-function.ts';
+import type { Outcome, PairedExample } from '../objective.ts';
 import { itm, samePair } from './itm.ts';
 
 export interface Ranking {
@@ -23,14 +22,14 @@ export interface Ranking {
  * Columns of a true pair and its candidates: [N, 2 P − 1] pairs, true, wrong sentences, wrong images. `imageRows` and `textRows`
  * choose them among the batch; `rankCounts` is 0 where the batch had no wrong one left.
  */
-export function rankingArrays(examples: readonly Example[], { candidates }: Ranking, draw: Random): Arrays {
+export function rankingArrays(examples: readonly PairedExample[], { candidates }: Ranking, draw: Random): Arrays {
   const N = examples.length;
   const columns = 2 * candidates - 1;
   const imageRows = new Int32Array(N * columns);
   const textRows = new Int32Array(N * columns);
   const counts = new Float32Array(N * columns);
   examples.forEach((one, row) => {
-    const wrong = examples.map((_, index) => index).filter((index) => !samePair(one, examples[index] as Example));
+    const wrong = examples.map((_, index) => index).filter((index) => !samePair(one, examples[index] as PairedExample));
     const drawn = [
       ...draw.shuffle([...wrong]).slice(0, candidates - 1),
       ...draw.shuffle(wrong).slice(0, candidates - 1),

@@ -35,6 +35,7 @@ const outcome = async (bytes: Buffer): Promise<string> => {
   const decoded = await decodeImage(bytes);
   return 'reason' in decoded ? decoded.reason : `${decoded.width}x${decoded.height}`;
 };
+
 /** Every pixel of the first frame. */
 const fullDecode = (bytes: Buffer): Promise<boolean> =>
   sharp(bytes, { failOn: 'error' })

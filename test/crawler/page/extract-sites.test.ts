@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { extractPage } from '../../../crawler/page/extract.ts';
 
 const url = 'https://a.example/dir/page.html';
+
 /** Address, alt texts and captions; the texts around are the matter of extract.test.ts. */
 const seen = (html: string): string[][] =>
   extractPage(html, url).images.map(({ url: image, texts }) => [

@@ -4,7 +4,8 @@ import { describe, test } from 'node:test';
 import { crawl } from '../../../crawler/crawl.ts';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { openFetcher } from '../../../crawler/fetch/fetch.ts';
-import { fetchRobots, parseRobots, type RobotsAnswer } from '../../../crawler/policy/robots.ts';
+import { fetchRobots, type RobotsAnswer } from '../../../crawler/fetch/robots.ts';
+import { parseRobots } from '../../../crawler/policy/robots.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { type Route, startSite } from '../../helpers/site.ts';
 

@@ -41,6 +41,7 @@ before(async () => {
 const taken = [1, 2, 3, 5, 8, 13, 21].map((i) => `https://site.example/${i}.jpg`);
 
 let copies = 0;
+
 function copy(): string {
   const corpus = join(root, `copy-${copies++}`);
   cpSync(original, corpus, { recursive: true });

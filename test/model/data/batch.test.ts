@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
-import { imageArrays, type NamedArray, textArrays, trainingBatch } from '../../../model/data/batch.ts';
+import { imageArrays, textArrays, trainingBatch } from '../../../model/data/batch.ts';
 import type { Example } from '../../../model/data/example.ts';
+import type { NamedArray } from '../../../model/runtime/traced-function.ts';
 import { allObjectives, batchSetup, config, smallExamples, special } from '../small-model.ts';
 
 const shape = { pairs: 12, pieces: config.maxPieces, regions: config.maxRegions };

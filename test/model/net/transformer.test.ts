@@ -5,7 +5,7 @@ import { noDropout } from '../../../model/net/dropout.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { encode, encodeFirst, firstTokens } from '../../../model/net/transformer.ts';
 import { type Tensor, tf } from '../../../model/runtime/backend.ts';
-import { startValues } from '../../../model/runtime/traced-function.ts';
+import { startValues } from '../../../model/runtime/parameter.ts';
 import { config as smallConfig } from '../small-model.ts';
 
 const variable = 'TF_NUM_INTRAOP_THREADS';

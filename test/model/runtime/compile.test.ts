@@ -5,9 +5,10 @@ import { trainingBatch } from '../../../model/data/batch.ts';
 import type { ModelConfig } from '../../../model/net/config.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { tf } from '../../../model/runtime/backend.ts';
+import { program } from '../../../model/runtime/executable.ts';
 import { adamW, ratesAt } from '../../../model/runtime/optimizer.ts';
-import { program } from '../../../model/runtime/program.ts';
-import { type Precision, type Program, startValues } from '../../../model/runtime/traced-function.ts';
+import { startValues } from '../../../model/runtime/parameter.ts';
+import type { Precision, Program } from '../../../model/runtime/traced-function.ts';
 import { trainRoutine, validateRoutine } from '../../../model/train/step.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { ensureHubModel } from '../../../model/formats/hub.ts';
 import { clipFiles, clipRelevance, isClip } from '../../../model/scorers/clip.ts';
+import { ensureHubModel } from '../../../model/scorers/hub.ts';
 
 /** Made by clip/make.py with Hugging Face's transformers 5.24: random weights, all else as the public models have it. */
 const models = join(import.meta.dirname, 'clip');

@@ -17,6 +17,7 @@ const root = mkdtempSync(join(tmpdir(), 'lait-imagebert-'));
 after(() => rmSync(root, { recursive: true }));
 
 const examples = smallExamples(40);
+
 /** An image is the number of its example: what it shows is what training showed. */
 let detected = 0;
 const detector: Detector = {

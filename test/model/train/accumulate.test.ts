@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
-import { type Arrays, type NamedArray, trainingBatch } from '../../../model/data/batch.ts';
+import { trainingBatch } from '../../../model/data/batch.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
+import { program } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
-import { program } from '../../../model/runtime/program.ts';
-import { startValues } from '../../../model/runtime/traced-function.ts';
+import { startValues } from '../../../model/runtime/parameter.ts';
+import type { Arrays, NamedArray } from '../../../model/runtime/traced-function.ts';
 import { sharesOf } from '../../../model/train/accumulate.ts';
 import { trainRoutine } from '../../../model/train/step.ts';
 import { update, updateRoutines } from '../../../model/train/update.ts';

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
-import { startValues } from '../../../model/runtime/traced-function.ts';
+import { startValues } from '../../../model/runtime/parameter.ts';
 import { checkpoints, latestCheckpoint, readCheckpoint, readOptimizer } from '../../../model/train/checkpoint.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-checkpoint-'));

@@ -35,6 +35,7 @@ test('every true pair stands against wrong sentences and wrong images', () => {
 
 const softplus = (x: number) => Math.log1p(Math.exp(x));
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
 /** One true pair at 1; wrong sentences at 0 and 2, wrong images at −1 and one that the batch lacked. */
 const losses: [Ranking['loss'], wanted: number][] = [
   ['binary', (softplus(-1) + softplus(0) + softplus(2) + softplus(-1)) / 4],

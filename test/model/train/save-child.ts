@@ -5,7 +5,7 @@ import { unchanged } from '../../../model/data/standardize.ts';
 import { paperObjectives } from '../../../model/net/objective.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { slots } from '../../../model/runtime/optimizer.ts';
-import { startValues } from '../../../model/runtime/traced-function.ts';
+import { startValues } from '../../../model/runtime/parameter.ts';
 import { saveCheckpoint } from '../../../model/train/checkpoint.ts';
 import { config, vocabulary } from '../small-model.ts';
 

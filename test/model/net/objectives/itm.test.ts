@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { random } from '../../../../dataset/random.ts';
-import { type NamedArray, trainingBatch } from '../../../../model/data/batch.ts';
+import { trainingBatch } from '../../../../model/data/batch.ts';
 import type { Example } from '../../../../model/data/example.ts';
 import { gumbelNoise, hardPartners, samePair, wrongPartners } from '../../../../model/net/objectives/itm.ts';
 import { tf } from '../../../../model/runtime/backend.ts';
+import type { NamedArray } from '../../../../model/runtime/traced-function.ts';
 import { batchSetup, config, smallExamples } from '../../small-model.ts';
 
 test('every image meets one wrong sentence and every sentence one wrong image', () => {

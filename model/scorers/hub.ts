@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { expected } from '../../dataset/user-error.ts';
-import { clipFiles } from '../scorers/clip.ts';
-import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from './pretrained.ts';
+import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from '../formats/pretrained.ts';
+import { clipFiles } from './clip.ts';
 
 export const hubScheme = 'hf://';
 const address = /^hf:\/\/([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w-][\w.-]*))?$/;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LeftOut } from '../../cli/left-out.ts';
+import { LeftOut } from '../../cli/skipped-samples.ts';
 
 test('samples that are left out are counted once each and named by key, the first three of a reason', () => {
   const leftOut = new LeftOut();

@@ -1,14 +1,8 @@
-/**
- * Routines over one set of trained variables: training steps of every batch shape, validation, scoring. A routine is written
- * once in tfjs ops; `compile.ts` runs it as one TensorFlow graph, and this file runs it op by op, with the same results, where
- * tfjs has another backend or the operator asks for it.
- */
-
-import type { Arrays } from '../data/batch.ts';
 import { nativeBackend, tf, type Variable } from './backend.ts';
 import { CompiledProgram } from './compile.ts';
 import { type Rates, slots, updateEagerly } from './optimizer.ts';
-import { type Program, type ProgramOptions, type Routine, type Values, variableShapes } from './traced-function.ts';
+import type { Values } from './parameter.ts';
+import { type Arrays, type Program, type ProgramOptions, type Routine, variableShapes } from './traced-function.ts';
 
 /** Compiled where TensorFlow's native backend is active, unless `compiled` is false. Variables start at 0. */
 export function program(options: ProgramOptions & { readonly compiled?: boolean }): Program {

@@ -1,0 +1,44 @@
+/** Where a crawl begins: seeds and what is queued already, checked for an operator's mistakes before any request. */
+import { expected, UserError } from '../../dataset/user-error.ts';
+import { isLoopbackHost, isPublicAddress } from '../fetch/address-guard.ts';
+import type { Frontier } from '../frontier/frontier.ts';
+import { normaliseUrl } from '../policy/url.ts';
+
+export interface Seeds {
+  readonly seeds: readonly string[];
+  /** See `CrawlOptions`. */
+  readonly contact?: string;
+  readonly allowPrivate?: boolean;
+}
+
+/** Without a contact nothing but this machine may be asked: hosts that earlier runs or lists queued are the operator's mistake. */
+export function checkQueue(frontier: Frontier, { contact }: Pick<Seeds, 'contact'>): void {
+  if (contact) return;
+  const host = frontier.findQueuedHost((name) => !isLoopbackHost(name));
+  if (host !== null) throw contactExpected(host);
+}
+
+const contactExpected = (hostname: string): UserError =>
+  new UserError(
+    `Expected a contact for crawling ${hostname} but received none; set contact to a web page or mail address at which site owners can reach you.`,
+  );
+
+/** The seeds, normalised; a seed that cannot be crawled is the operator's mistake. */
+export function checkSeeds({ seeds, contact, allowPrivate }: Seeds): string[] {
+  if (contact !== undefined && !/^(?:https?:\/\/|mailto:)?[^\s()]+\.[^\s()]+$/.test(contact)) {
+    throw expected('a web page or mail address', 'contact', contact, 'give one at which site owners can reach you');
+  }
+  return seeds.map((seed) => {
+    const url = normaliseUrl(seed);
+    if (url === null)
+      throw expected('an http or https URL', 'seed', seed, 'write it in full, as in https://example.org/');
+    const { hostname } = new URL(url);
+    const loopback = isLoopbackHost(hostname);
+    if (!loopback && !contact) throw contactExpected(hostname);
+    const isAddress = /^\[|^[\d.]+$/.test(hostname);
+    if (!allowPrivate && (loopback || (isAddress && !isPublicAddress(hostname)))) {
+      throw expected('a public address', 'seed', seed, 'set allowPrivate to crawl this machine or a private network');
+    }
+    return url;
+  });
+}
