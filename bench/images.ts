@@ -13,11 +13,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
-import { importUrlList } from '../crawler/input/url-list.ts';
+import { queueUrlList } from '../crawler/input/url-list.ts';
 import { exportShards } from '../dataset/export/export.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
-import { markFinished, recipeId, recordJudgements } from '../dataset/ledger/verdicts.ts';
+import { markFinished, recipeId, recordVerdicts } from '../dataset/ledger/verdicts.ts';
 
 const [images, python, rounds] = [Number(process.argv[2] ?? 2000), process.argv[3], Number(process.argv[4] ?? 3)];
 const home = join(import.meta.dirname, '..');
@@ -53,7 +53,7 @@ async function lait(corpusDir: string): Promise<{ readonly crawled: Timed; reado
   const ledger = Ledger.open(corpusDir);
   const raw = openRawStore(corpusDir);
   const crawled = await timed(async () => {
-    await importUrlList({ corpusDir, file: list }, { ledger });
+    await queueUrlList({ corpusDir, file: list }, { ledger });
     const summary = await crawl(
       { seeds: [], corpusDir, allowPrivate: true, minDelayMs: 0, concurrency: 32 },
       { ledger, raw },
@@ -62,7 +62,7 @@ async function lait(corpusDir: string): Promise<{ readonly crawled: Timed; reado
   });
   const ids = ledger.db.prepare('SELECT id FROM pairs').pluck().all() as string[];
   const recipe = recipeId(ledger, [{ name: 'text/any', stage: 'text', settings: {} }]);
-  recordJudgements(
+  recordVerdicts(
     ledger,
     recipe,
     ids.map((id) => ({ id, droppedBy: null, reason: null })),

@@ -14,7 +14,7 @@ import { extract } from 'tar-stream';
 import { exportShards } from '../dataset/export/export.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
-import { markFinished, recipeId, recordJudgements } from '../dataset/ledger/verdicts.ts';
+import { markFinished, recipeId, recordVerdicts } from '../dataset/ledger/verdicts.ts';
 import { pairId } from '../dataset/pair.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 
@@ -46,7 +46,7 @@ async function makeCorpus(corpusDir: string): Promise<void> {
     judged.push({ id: pairId(url, text), droppedBy: null, reason: null });
   }
   const recipe = recipeId(ledger, [{ name: 'text/any', stage: 'text', settings: {} }]);
-  recordJudgements(ledger, recipe, judged);
+  recordVerdicts(ledger, recipe, judged);
   markFinished(ledger, recipe, true);
   raw.close();
   ledger.close();

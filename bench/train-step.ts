@@ -17,12 +17,12 @@ import { type ModelConfig, type PresetName, presets } from '../model/net/config.
 import { modelCost } from '../model/net/cost.ts';
 import { paperObjectives } from '../model/net/objective.ts';
 import { parameterSpecs } from '../model/net/parameters.ts';
-import { program } from '../model/runtime/executable.ts';
+import { openExecutable } from '../model/runtime/executable.ts';
 import { adamW, ratesAt } from '../model/runtime/optimizer.ts';
 import { startValues } from '../model/runtime/parameter.ts';
 import { wholeOps } from '../model/runtime/threads.ts';
 import type { Precision } from '../model/runtime/traced-function.ts';
-import { trainRoutine } from '../model/train/step.ts';
+import { trainFunction } from '../model/train/step.ts';
 
 const steps = { warm: 2, timed: 12 };
 
@@ -108,9 +108,9 @@ function ours(config: ModelConfig, pairs: number, running: Running): Row {
     maxOverlap: 0.4,
   };
   const parameters = parameterSpecs(config);
-  const model = program({
+  const model = openExecutable({
     parameters,
-    routines: { train: trainRoutine(setup, adamW) },
+    functions: { train: trainFunction(setup, adamW) },
     optimizer: adamW,
     ...running,
   });

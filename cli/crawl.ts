@@ -2,7 +2,7 @@
 import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/frontier/run-lock.ts';
-import { importUrlList } from '../crawler/input/url-list.ts';
+import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
@@ -19,7 +19,7 @@ export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
   const progress = startProgress('Crawling');
   try {
     for (const file of texts(options.urls)) {
-      const list = await importUrlList(
+      const list = await queueUrlList(
         { corpusDir, file, ...columns(options) },
         { ledger, signal, onProgress: (rows) => progress.update({ done: rows, detail: `rows of ${file}` }) },
       );

@@ -5,12 +5,12 @@ import { type Example, readExamples } from '../model/data/example.ts';
 import { tokenizerOf } from '../model/data/tokenizer.ts';
 import { readColumnsManifest } from '../model/regions/columns.ts';
 import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/retrieval/evaluate.ts';
-import { publishedRows } from '../model/retrieval/paper-results.ts';
+import { paperRows } from '../model/retrieval/paper-results.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
-import { LeftOut } from './skipped-samples.ts';
+import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent, table } from './table.ts';
 import { trainedDir } from './training.ts';
 
@@ -31,7 +31,7 @@ export async function evaluate({
   const { name: detector } = readColumnsManifest(regions);
   const { maxPieces, maxRegions } = checkpoint.config;
   const tokenizer = tokenizerOf(checkpoint.vocabulary);
-  const leftOut = new LeftOut();
+  const leftOut = new SkippedSamples();
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: leftOut.add, signal };
   const examples = await firstImages(readExamples(reading), settings.images);
   const progress = startProgress('Scoring pairs');
@@ -49,7 +49,7 @@ export async function evaluate({
     progress.stop();
     for (const line of leftOut.lines()) console.error(line);
     const file = join(folder, `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
-    const json = JSON.stringify({ split, ...result, published: publishedRows(result) }, null, 2);
+    const json = JSON.stringify({ split, ...result, published: paperRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);
     console.log(options.json === true ? json : `${resultTable(result)}\n${file}`);
   } finally {
@@ -73,7 +73,7 @@ function resultTable(result: RetrievalResult): string {
   const { images, texts, folds, method, chance, checkpoint, pairsPerSecond } = result;
   const row = (name: string, { r1, r5, r10 }: Recalls): string[] => [name, percent(r1), percent(r5), percent(r10)];
   const parts = folds === 1 ? '' : `, mean of ${folds} folds`;
-  const rows = publishedRows(result).flatMap(({ data, training, imageRetrieval, textRetrieval }) => [
+  const rows = paperRows(result).flatMap(({ data, training, imageRetrieval, textRetrieval }) => [
     row(`image for a text, ${data}, ${training}`, imageRetrieval),
     row(`text for an image, ${data}, ${training}`, textRetrieval),
   ]);

@@ -4,7 +4,7 @@ import { count } from './table.ts';
 
 const mostKeys = 3;
 
-export class LeftOut {
+export class SkippedSamples {
   private readonly keys = new Map<string, Set<string>>();
 
   /** Counts a sample once, however often it is met. */

@@ -11,7 +11,7 @@ import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
 import { clock, type Progress } from './progress.ts';
 import { regionsDir } from './regions.ts';
-import { LeftOut } from './skipped-samples.ts';
+import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent } from './table.ts';
 
 /** A split of so many images or fewer is held in memory; a larger one streams from its shards. Ours. */
@@ -49,7 +49,7 @@ export interface TrainingExamples {
   /** For a person: how many there are. */
   readonly words: string;
   /** What cannot be used, as far as it was met. */
-  readonly leftOut: LeftOut;
+  readonly leftOut: SkippedSamples;
 }
 
 interface ReadingOptions {
@@ -65,7 +65,7 @@ interface ReadingOptions {
 /** The training splits as one source of batches, and held-out examples to watch. */
 export async function trainingExamples(options: ReadingOptions): Promise<TrainingExamples> {
   const { corpora, config, seed, tokenizer, maxPieces, maxRegions, signal } = options;
-  const leftOut = new LeftOut();
+  const leftOut = new SkippedSamples();
   const parts: { source: ExampleSource; share: number }[] = [];
   const validation: Example[] = [];
   const words: string[] = [];

@@ -2,7 +2,7 @@
 
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Outcome } from './frontier/outcome.ts';
+import type { FetchOutcome } from './frontier/outcome.ts';
 
 export interface CrawlProgress {
   readonly pages: number;
@@ -45,7 +45,7 @@ export const newCounts = (): Counts => ({ pages: {}, images: {}, reasons: {}, un
 /** Counts an outcome that ended its URL. */
 export function count(
   counts: Counts,
-  { end, page, redirected, image, unrendered, rendered, byteLength }: Outcome,
+  { end, page, redirected, image, unrendered, rendered, byteLength }: FetchOutcome,
 ): void {
   if (end !== 'done') return;
   const add = (into: Record<string, number>, key: string | null | undefined): void => {

@@ -19,10 +19,10 @@ import { type PageContext, priority } from './fetch/page.ts';
 import { openCommit } from './frontier/commit.ts';
 import { Frontier } from './frontier/frontier.ts';
 import { knownPage } from './frontier/known-page.ts';
-import type { Outcome } from './frontier/outcome.ts';
-import { removeFurniture } from './frontier/repeated-images.ts';
+import type { FetchOutcome } from './frontier/outcome.ts';
+import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
-import { type Claim, parkedMs } from './frontier/schema.ts';
+import { type Claim, suspendedMs } from './frontier/schema.ts';
 import { checkQueue, checkSeeds } from './input/seeds.ts';
 import { defaultManners, type Manners } from './policy/politeness.ts';
 import { userAgentOf } from './policy/robots.ts';
@@ -98,7 +98,7 @@ export async function crawl(
     defer(() => fetcher.close());
     const stop = new AbortController();
     setMaxListeners(0, stop.signal);
-    const outcomes: Outcome[] = [];
+    const outcomes: FetchOutcome[] = [];
     const counts = newCounts();
     const commit = openCommit({ ledger, raw, frontier });
     const requests = new PQueue({ concurrency });
@@ -159,7 +159,7 @@ export async function crawl(
       signal: stop.signal,
     };
     const whenFree = <T>(work: () => Promise<T>): Promise<T> => decodes.add(work);
-    const process = (claim: Claim): Promise<Outcome> =>
+    const process = (claim: Claim): Promise<FetchOutcome> =>
       fetchClaim(claim, { ledger, frontier, context, whenFree, manners, maxPagesPerHost });
 
     for (;;) {
@@ -175,7 +175,7 @@ export async function crawl(
       if (room > 0 && claims.length < room) claimAtMs = readyAtMs(frontier);
       for (const claim of claims) {
         if (claim.kind === 'page' && pagesStarted >= maxPages) {
-          frontier.giveBack(claim, limited ? parkedMs : 0);
+          frontier.release(claim, limited ? suspendedMs : 0);
           continue;
         }
         if (claim.kind === 'page') pagesStarted += 1;
@@ -224,7 +224,7 @@ export async function crawl(
       });
       wake = () => {};
     }
-    removeFurniture(ledger, frontier);
+    removeRepeatedImages(ledger, frontier);
     const queued = frontier.queued();
     onProgress?.(progressOf(counts, queued));
     const summary: CrawlSummary = {
@@ -248,5 +248,5 @@ export async function crawl(
 /** When the next host is ready, in ms since 1970; infinite when none is queued or all are put off to the next run. */
 function readyAtMs(frontier: Frontier): number {
   const readyMs = frontier.nextReadyMs();
-  return readyMs === null || readyMs >= parkedMs ? Number.POSITIVE_INFINITY : readyMs;
+  return readyMs === null || readyMs >= suspendedMs ? Number.POSITIVE_INFINITY : readyMs;
 }

@@ -16,7 +16,7 @@ export type Fate = 'same' | 'survives' | 'unknown';
  * The fate of every pair that an earlier recipe has judged as `before`: today's rules in order, as far as their verdicts
  * stand. That there is no image stands as well, since a ledger forgets its judgement when the image changes.
  */
-export function fateOf(before: Before, rules: readonly RuleRecord[], standing: Standing): Fate {
+export function fateOf(before: Before, rules: readonly RuleRecord[], standing: ReusableVerdicts): Fate {
   const names = (isAsked: (stage: RuleRecord['stage']) => boolean) =>
     rules.filter(({ stage }) => isAsked(stage)).map(({ name }) => name);
   const text = names((stage) => stage === 'text');
@@ -34,12 +34,12 @@ export function fateOf(before: Before, rules: readonly RuleRecord[], standing: S
 }
 
 /** What an earlier recipe's rule of this name and these settings said, where it was asked at all. */
-export type Standing = (before: Before | null, rule: string) => Verdict | undefined;
+export type ReusableVerdicts = (before: Before | null, rule: string) => Verdict | undefined;
 
 const stages: Readonly<Record<RuleRecord['stage'], number>> = { text: 0, image: 2, match: 3, corpus: 4 };
 const cleaner = 'text/clean';
 
-export function standingVerdicts(ledger: Ledger, rules: readonly RuleRecord[]): Standing {
+export function reusableVerdicts(ledger: Ledger, rules: readonly RuleRecord[]): ReusableVerdicts {
   const recipes = new Map<number, Map<string, { readonly place: number; readonly same: boolean }>>();
 
   const placesOf = (recipe: number) => {

@@ -6,19 +6,19 @@
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import type { RawStore } from '../dataset/ledger/raw-store.ts';
 import {
-  type Judgement,
   type PairToJudge,
+  type PairVerdict,
   type Score,
   type StoredSample,
   scoresOf,
 } from '../dataset/ledger/verdicts.ts';
 import { drop, type ImageSample, type ScoredFilter, type Verdict } from './filter.ts';
 import { decodePixels } from './image/pixels.ts';
-import type { Standing } from './reusable-verdicts.ts';
+import type { ReusableVerdicts } from './reusable-verdicts.ts';
 
 /** A pair that the text and image rules let through. Its sample's text is the cleaned one. */
-export interface Candidate {
-  readonly known: Pick<Judgement, 'id' | 'row' | 'cleanedText'>;
+export interface ScoringCandidate {
+  readonly known: Pick<PairVerdict, 'id' | 'row' | 'cleanedText'>;
   readonly before: PairToJudge['before'];
   readonly sample: StoredSample;
 }
@@ -30,10 +30,10 @@ const candidatesAtOnce = 32;
 export async function* scoreCandidates(
   ledger: Ledger,
   rules: readonly ScoredFilter[],
-  candidates: readonly Candidate[],
-  standing: Standing,
+  candidates: readonly ScoringCandidate[],
+  standing: ReusableVerdicts,
   raw: Pick<RawStore, 'read'>,
-): AsyncGenerator<Judgement[]> {
+): AsyncGenerator<PairVerdict[]> {
   for (let at = 0; at < candidates.length; at += candidatesAtOnce) {
     yield await scoreGroup(ledger, rules, candidates.slice(at, at + candidatesAtOnce), standing, raw);
   }
@@ -42,17 +42,17 @@ export async function* scoreCandidates(
 async function scoreGroup(
   ledger: Ledger,
   rules: readonly ScoredFilter[],
-  group: readonly Candidate[],
-  standing: Standing,
+  group: readonly ScoringCandidate[],
+  standing: ReusableVerdicts,
   raw: Pick<RawStore, 'read'>,
-): Promise<Judgement[]> {
-  const judgements: Judgement[] = [];
+): Promise<PairVerdict[]> {
+  const judgements: PairVerdict[] = [];
   const images = new Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>();
   const stored = new Map<string, Readonly<Record<string, number>>>();
   let rest = group.map((candidate) => ({ ...candidate, scores: [] as Score[] }));
 
   for (const rule of rules) {
-    const subject = ({ sample }: Candidate) => (rule.subject === 'image' ? sample.sha256 : sample.id);
+    const subject = ({ sample }: ScoringCandidate) => (rule.subject === 'image' ? sample.sha256 : sample.id);
     const verdicts = new Map<string, Verdict>();
     const unscored = new Map<string, ImageSample>();
     for (const candidate of rest) {

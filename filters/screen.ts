@@ -15,20 +15,20 @@ import {
   downloadRule,
   type Funnel,
   funnel,
-  type Judgement,
   markFinished,
   type PairToJudge,
+  type PairVerdict,
   pairsToJudge,
   recipeId,
   recordCorpusDrops,
-  recordJudgements,
+  recordVerdicts,
 } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { Filter } from './filter.ts';
 import { type Recipe, ruleRecords } from './recipe.ts';
-import { fateOf, type Standing, standingVerdicts } from './reusable-verdicts.ts';
-import { type Candidate, scoreCandidates } from './scoring.ts';
+import { fateOf, type ReusableVerdicts, reusableVerdicts } from './reusable-verdicts.ts';
+import { type ScoringCandidate, scoreCandidates } from './scoring.ts';
 
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */
@@ -62,7 +62,7 @@ export async function screen(options: ScreenOptions): Promise<Funnel> {
   if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
   markFinished(ledger, id, false);
 
-  const standing = standingVerdicts(ledger, rules);
+  const standing = reusableVerdicts(ledger, rules);
   const groups = judgedGroups(ledger, id).filter((group) => fateOf(group, rules, standing) !== 'unknown');
   for (const _ of carryOver(ledger, id, groups)) signal?.throwIfAborted();
   const total = countUnjudged(ledger, id);
@@ -71,8 +71,8 @@ export async function screen(options: ScreenOptions): Promise<Funnel> {
     let judged = 0;
     for (const batch of pairsToJudge(ledger, id, { batchSize })) {
       signal?.throwIfAborted();
-      const judgements: Judgement[] = [];
-      const candidates: Candidate[] = [];
+      const judgements: PairVerdict[] = [];
+      const candidates: ScoringCandidate[] = [];
       for (const pair of batch) {
         const result = await judge(pair, recipe, standing);
         if ('droppedBy' in result) judgements.push(result);
@@ -102,17 +102,17 @@ function recordBatch(
   ledger: Ledger,
   recipe: number,
   batch: readonly PairToJudge[],
-  judgements: readonly Judgement[],
+  judgements: readonly PairVerdict[],
 ): void {
   const before = new Map(batch.map((pair) => [pair.row, pair.before]));
-  const isSame = ({ row, droppedBy, reason, cleanedText, scores = [] }: Judgement): boolean => {
+  const isSame = ({ row, droppedBy, reason, cleanedText, scores = [] }: PairVerdict): boolean => {
     const was = before.get(row!);
     if (!was || scores.length > 0 || was.cleanedText !== (cleanedText ?? null)) return false;
     if (droppedBy === null) return was.droppedBy === null || was.droppedBy.startsWith('corpus/');
     return was.droppedBy === droppedBy && was.reason === reason;
   };
   const isWhole = judgements.length === batch.length;
-  recordJudgements(ledger, recipe, isWhole ? judgements.filter((one) => !isSame(one)) : judgements);
+  recordVerdicts(ledger, recipe, isWhole ? judgements.filter((one) => !isSame(one)) : judgements);
   if (isWhole) recordUnchanged(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
 }
 
@@ -120,11 +120,11 @@ function recordBatch(
 async function judge(
   { row, pair, sample, missing, before }: PairToJudge,
   recipe: Recipe,
-  standing: Standing,
-): Promise<Judgement | Candidate> {
+  standing: ReusableVerdicts,
+): Promise<PairVerdict | ScoringCandidate> {
   const text = recipe.clean ? recipe.clean.clean(pair.text) : pair.text;
   const known = { id: pair.id, row, ...(text === pair.text ? {} : { cleanedText: text }) };
-  const first = async <In extends Pair>(rules: readonly Filter<In>[], x: In): Promise<Judgement | null> => {
+  const first = async <In extends Pair>(rules: readonly Filter<In>[], x: In): Promise<PairVerdict | null> => {
     for (const rule of rules) {
       let verdict = standing(before, rule.name) ?? rule.judge(x);
       if (verdict instanceof Promise) verdict = await verdict;

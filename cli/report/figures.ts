@@ -4,7 +4,7 @@ import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { StoredSample } from '../../dataset/ledger/verdicts.ts';
 
 /** A pair for the picture grids; `place` is null where no image was stored. */
-export interface Example {
+export interface ExamplePair {
   readonly text: string;
   readonly source: string;
   readonly pageUrl: string;
@@ -31,13 +31,13 @@ export interface Choice {
   readonly from?: number;
 }
 
-type Row = Omit<Example, 'place'> & { image: number; segment: number | null; offset: number; byteLength: number };
+type Row = Omit<ExamplePair, 'place'> & { image: number; segment: number | null; offset: number; byteLength: number };
 
 /** An image has several texts: so many pairs are read for each one shown, no image twice. */
 const pairsRead = 5;
 
 /** Some pairs by what became of them, each of another image. Ids are hashes, so pairs in their order are any pairs. */
-export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, from = 0 }: Choice): Example[] {
+export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, from = 0 }: Choice): ExamplePair[] {
   const given = { droppedBy: JSON.stringify(droppedBy.map((rule) => rule ?? '')), most: pairsRead * count };
   const select = (column: string, join: string, and: string, order: string, values: object) =>
     ledger.db

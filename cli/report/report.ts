@@ -8,7 +8,7 @@ import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import { currentRecipe, type FunnelRow, funnel, type RuleRecord } from '../../dataset/ledger/verdicts.ts';
 import { bars, histogram, short } from './charts.ts';
-import { type Example, examples, hosts, scores, shorterSides, yields } from './figures.ts';
+import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from './figures.ts';
 import { html, Markup } from './html.ts';
 import { css } from './style.ts';
 
@@ -108,7 +108,7 @@ function settingsList(settings: RuleRecord['settings']): Markup {
 }
 
 /** `rule` is the one that the section is about: what another one dropped says so. */
-async function grid(list: readonly Example[], raw: ReportOptions['raw'], rule?: string): Promise<Markup> {
+async function grid(list: readonly ExamplePair[], raw: ReportOptions['raw'], rule?: string): Promise<Markup> {
   const figures: Markup[] = [];
   for (const example of list) {
     const { text, source, droppedBy, reason, score, imageUrl, pageUrl, width, height } = example;
@@ -128,7 +128,7 @@ const address = (label: string, url: string): Markup =>
     : html`${label} ${url}`;
 
 /** A small WebP as a data address, on white as a page would show it; null where there is no image or it does not decode. */
-async function thumbnail({ place }: Example, raw: ReportOptions['raw']): Promise<string | null> {
+async function thumbnail({ place }: ExamplePair, raw: ReportOptions['raw']): Promise<string | null> {
   if (!place || !raw) return null;
   try {
     const small = await sharp(raw.read(place), { failOn: 'none' })

@@ -1,7 +1,7 @@
 /** One claimed URL from robots.txt to outcome, and what a failure means for its host. */
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { Frontier } from '../frontier/frontier.ts';
-import type { Outcome } from '../frontier/outcome.ts';
+import type { FetchOutcome } from '../frontier/outcome.ts';
 import type { Claim } from '../frontier/schema.ts';
 import { backOffMs, delayMs, type Manners, retryAfterMs } from '../policy/politeness.ts';
 import { fetchImage } from './image.ts';
@@ -29,7 +29,7 @@ export async function fetchClaim(
     readonly manners: Manners;
     readonly maxPagesPerHost: number;
   },
-): Promise<Outcome> {
+): Promise<FetchOutcome> {
   const targets = claim.at === claim.url ? [claim.url] : [claim.url, claim.at];
   if (targets.some((url) => ledger.isTakenDown({ url }))) return refusedOutcome(claim, 'taken-down');
   const host = frontier.host(claim.hostId);
@@ -75,7 +75,7 @@ export async function fetchClaim(
 }
 
 /** What the three kinds of fetch may say. */
-type Result = Awaited<ReturnType<typeof fetchPage>> & Pick<Outcome, 'moved'>;
+type Result = Awaited<ReturnType<typeof fetchPage>> & Pick<FetchOutcome, 'moved'>;
 
 const unreachable = new Set([
   'connection-refused',
@@ -89,7 +89,7 @@ const crawlDelayOf = (rules: OriginRules, knownMs: number): number =>
   rules.kind === 'rules' ? rules.robots.crawlDelayMs : knownMs;
 
 /** A refused URL asks nothing of its host, so the next one need not wait. */
-function refusedOutcome(claim: Claim, reason: string): Outcome {
+function refusedOutcome(claim: Claim, reason: string): FetchOutcome {
   const fetchedAtMs = Date.now();
   const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs };
   const { kind } = claim;

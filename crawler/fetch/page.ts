@@ -1,7 +1,7 @@
 /** One page from claim to outcome: fetched, rendered if need be, its rights read, its images and links found. */
 
 import type { FoundImage, PageRecord } from '../../dataset/ledger/ledger.ts';
-import type { Outcome } from '../frontier/outcome.ts';
+import type { FetchOutcome } from '../frontier/outcome.ts';
 import { bodyHash, nextIntervalMs, type Revisit } from '../frontier/revisit.ts';
 import type { Claim, Host, NewUrl } from '../frontier/schema.ts';
 import { decodeText } from '../page/charset.ts';
@@ -45,7 +45,7 @@ export interface PageContext {
   readonly signal: AbortSignal;
 }
 
-type PageOutcome = Omit<Outcome, 'claim' | 'pauseMs' | 'end'> & {
+type PageOutcome = Omit<FetchOutcome, 'claim' | 'pauseMs' | 'end'> & {
   readonly latencyMs: number;
   /** Made to the page's host. */
   readonly requests: number;

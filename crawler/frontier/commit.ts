@@ -13,7 +13,7 @@ import { mostFailures } from '../policy/politeness.ts';
 import { mostQueries } from '../policy/traps.ts';
 import type { Frontier } from './frontier.ts';
 import { knownPage } from './known-page.ts';
-import type { DecodedImage, Outcome } from './outcome.ts';
+import type { DecodedImage, FetchOutcome } from './outcome.ts';
 import type { NewUrl } from './schema.ts';
 
 /** A host that failed so often in a row rests for an hour, which ends its part in this run. */
@@ -27,7 +27,7 @@ export interface Stores {
 }
 
 /** Returns the function that commits a batch of outcomes. */
-export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readonly Outcome[]) => void {
+export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readonly FetchOutcome[]) => void {
   const refuse = ledger.db.prepare(
     `INSERT INTO images (url, status, reason, fetched_at_ms) VALUES (?, 'refused', ?, ?) ON CONFLICT DO NOTHING`,
   );
@@ -51,7 +51,7 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     return { ...measured, ...raw.append({ sha256: measured.sha256, format: measured.format, bytes }) };
   };
 
-  const toLedger = ledger.db.transaction((outcomes: readonly Outcome[]) => {
+  const toLedger = ledger.db.transaction((outcomes: readonly FetchOutcome[]) => {
     for (const { page, redirected, found, refused, trapped, sitemapTexts, image, decoded } of outcomes) {
       if (redirected) ledger.recordPage(redirected);
       if (page) ledger.recordPage(page, found);
@@ -72,7 +72,7 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     appended = false;
   });
 
-  const toFrontier = (outcomes: readonly Outcome[]): void =>
+  const toFrontier = (outcomes: readonly FetchOutcome[]): void =>
     frontier.atomically(() => {
       const exploding: string[] = [];
       const now = Date.now();
@@ -90,13 +90,13 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         if (fresh.length > 0) frontier.add(fresh);
         const firstVisit = frontier.revisit(claim.id) === undefined;
         if (firstVisit && outcome.found && outcome.found.length > 0) {
-          frontier.countSightings(
+          frontier.countImagePages(
             claim.hostId,
             outcome.found.map(({ url }) => url),
           );
         }
         if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
-        if (outcome.redirected && page) frontier.settle({ ...claim, url: page.url });
+        if (outcome.redirected && page) frontier.finishAlias({ ...claim, url: page.url });
         if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
         if (outcome.revisit) frontier.setRevisit(claim.id, outcome.revisit, now);
@@ -111,7 +111,7 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         for (const { url, pauseMs } of outcome.alsoAsked ?? []) frontier.rest(url, now + pauseMs);
         if (outcome.end === 'done') frontier.finish(claim, nextAtMs, firstVisit);
         else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
-        else frontier.giveBack(claim, nextAtMs, { failed: outcome.end === 'failed' });
+        else frontier.release(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
       if (exploding.length > 0) skipAll(exploding, now);
     });

@@ -7,7 +7,7 @@
 import type Database from 'better-sqlite3';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import type { Revisit } from './revisit.ts';
-import { type Claim, type Host, kinds, type NewUrl, openFrontierDb, parkedMs, type UrlKind } from './schema.ts';
+import { type Claim, type Host, kinds, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
 
 export class Frontier {
@@ -35,7 +35,7 @@ export class Frontier {
     this.db.transaction(() => {
       this.db.exec(`
         UPDATE hosts SET queued = queued + active, active = 0, next_at_ms = 0 WHERE active > 0;
-        UPDATE hosts SET next_at_ms = 0 WHERE queued > 0 AND next_at_ms >= ${parkedMs};
+        UPDATE hosts SET next_at_ms = 0 WHERE queued > 0 AND next_at_ms >= ${suspendedMs};
         UPDATE urls SET state = 0 WHERE state = 1;`);
     })();
   }
@@ -107,7 +107,7 @@ export class Frontier {
 
   /** Queues pages that are due for another visit (all that were ever read, with `Infinity`), in steps, and says how many. */
   queueDue(nowMs: number): number {
-    const untilMs = Math.min(nowMs, parkedMs - 1);
+    const untilMs = Math.min(nowMs, suspendedMs - 1);
     let queued = 0;
     for (;;) {
       const step = this.atomically(() => {
@@ -125,7 +125,7 @@ export class Frontier {
   }
 
   /** Marks a URL that was fetched under another name as finished, whether it was known or not; a lease on it stays. */
-  settle({ url, kind, depth, priority }: NewUrl): void {
+  finishAlias({ url, kind, depth, priority }: NewUrl): void {
     const hostId = this.hostId(url);
     const { changes } = this.sql.insertFinished.run(url, kinds.indexOf(kind), hostId, depth, priority);
     if (changes > 0) return;
@@ -169,7 +169,7 @@ export class Frontier {
           })[];
           for (const row of taken) claims.push({ ...row, kind: kinds[row.kind]! });
           const active = host.active + taken.length;
-          this.sql.hostClaimed.run(taken.length, taken.length, active >= perHost ? parkedMs : nowMs, host.id);
+          this.sql.hostClaimed.run(taken.length, taken.length, active >= perHost ? suspendedMs : nowMs, host.id);
         }
       }
       return claims;
@@ -183,7 +183,7 @@ export class Frontier {
   }
 
   /** Ends a lease without a result: the URL goes back into the queue, `failed` when this was a try. */
-  giveBack(claim: Claim, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
+  release(claim: Claim, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
     this.sql.returnUrl.run(failed ? 1 : 0, claim.id);
     this.sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
   }
@@ -224,7 +224,7 @@ export class Frontier {
   }
 
   /** Counts one more page of a host that shows these images as content. */
-  countSightings(hostId: number, urls: readonly string[]): void {
+  countImagePages(hostId: number, urls: readonly string[]): void {
     for (const url of urls) this.sql.countSighting.run(hostId, url);
   }
 

@@ -11,7 +11,7 @@ export interface DecodedImage {
   readonly measured: Omit<StoredImage, 'segment' | 'offset'>;
 }
 
-export interface Outcome {
+export interface FetchOutcome {
   readonly claim: Claim;
   /** `done` ends the lease; `failed` counts a try and queues the URL again; `later` queues it again, `moved` on another host. */
   readonly end: 'done' | 'failed' | 'later' | 'moved';

@@ -19,7 +19,7 @@ export const repeatedReason = 'decoration-repeated';
 export const iconFileReason = 'decoration-icon-file';
 
 /** Marks repeated images and takes back the pairs of everything that proved to be furniture. */
-export function removeFurniture(ledger: Ledger, frontier: Frontier): void {
+export function removeRepeatedImages(ledger: Ledger, frontier: Frontier): void {
   const mark = ledger.db.prepare(`UPDATE images SET status = 'refused', reason = ? WHERE url = ?`);
   ledger.db.transaction(() => {
     for (const url of frontier.repeatedImages(fewestPages, shareOfPages)) mark.run(repeatedReason, url);

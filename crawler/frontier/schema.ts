@@ -107,7 +107,7 @@ const schema = `
 `;
 
 /** The time of a host that is not to be asked again before the frontier is opened again. */
-export const parkedMs = 8_640_000_000_000_000;
+export const suspendedMs = 8_640_000_000_000_000;
 
 /** Opens or creates the file in a corpus directory; throws a UserError when a newer version of lait wrote it. */
 export function openFrontierDb(corpusDir: string): Database.Database {

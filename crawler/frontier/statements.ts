@@ -1,6 +1,6 @@
 /** Every SQL statement of the frontier, compiled once. */
 import type Database from 'better-sqlite3';
-import { parkedMs } from './schema.ts';
+import { suspendedMs } from './schema.ts';
 
 /** Prepares them for an open `frontier.db`. */
 export function statements(db: Database.Database) {
@@ -35,7 +35,7 @@ export function statements(db: Database.Database) {
     requeueById: db.prepare(
       'UPDATE urls SET state = 0, tries = 0 WHERE id = ? AND state = 2 RETURNING host_id AS hostId',
     ),
-    revisitQueued: db.prepare(`UPDATE revisits SET due_at_ms = ${parkedMs} WHERE url_id = ?`),
+    revisitQueued: db.prepare(`UPDATE revisits SET due_at_ms = ${suspendedMs} WHERE url_id = ?`),
     insertHost: db.prepare('INSERT INTO hosts (name) VALUES (?) ON CONFLICT DO NOTHING'),
     selectHostId: db.prepare('SELECT id FROM hosts WHERE name = ?').pluck(),
     hostQueued: db.prepare('UPDATE hosts SET queued = queued + 1 WHERE id = ?'),
@@ -53,7 +53,7 @@ export function statements(db: Database.Database) {
     moveUrl: db.prepare('UPDATE urls SET state = 0, at = ?, hops = ?, host_id = ? WHERE id = ?'),
     hostFinished: db.prepare(
       `UPDATE hosts SET active = active - 1, queued = queued + ?, pages = pages + ?,
-         next_at_ms = CASE WHEN next_at_ms = ${parkedMs} THEN ? ELSE max(next_at_ms, ?) END WHERE id = ?`,
+         next_at_ms = CASE WHEN next_at_ms = ${suspendedMs} THEN ? ELSE max(next_at_ms, ?) END WHERE id = ?`,
     ),
     hostRests: db.prepare('UPDATE hosts SET next_at_ms = max(next_at_ms, ?) WHERE id = ?'),
     nextReady: db.prepare('SELECT min(next_at_ms) FROM hosts WHERE queued > 0').pluck(),

@@ -38,7 +38,7 @@ type Row = Readonly<Record<string, unknown>>;
 const batchRows = 5000;
 
 /** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there. */
-export async function importUrlList(
+export async function queueUrlList(
   { corpusDir, file, urlColumn = 'url', captionColumn = 'caption' }: UrlListOptions,
   {
     ledger,

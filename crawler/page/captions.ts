@@ -4,7 +4,7 @@
  */
 import type { Element } from 'domhandler';
 import type { PartWords } from './parts.ts';
-import type { Candidate, Figure, Surroundings } from './surroundings.ts';
+import type { Figure, ImageCandidate, Surroundings } from './surroundings.ts';
 import { isElement, textOf } from './texts.ts';
 import { hasImage } from './walk.ts';
 
@@ -42,7 +42,7 @@ export function noteCaption(
   element: Element,
   kind: 'tag' | 'class' | 'title',
   figure: Figure | null,
-  candidates: readonly Candidate[],
+  candidates: readonly ImageCandidate[],
 ): void {
   if (figure && kind === 'tag') figure.byTag ??= element;
   if (figure && kind === 'title') figure.byTitle ??= element;
@@ -68,7 +68,7 @@ export function noteCaption(
 }
 
 /** The caption of an image; `known` keeps the texts of captions that images share. */
-export function captionOf({ element, around, caption }: Candidate, known: Map<Element, string>): string {
+export function captionOf({ element, around, caption }: ImageCandidate, known: Map<Element, string>): string {
   const read = (from: Element): string => {
     let text = known.get(from);
     if (text === undefined) {

@@ -7,7 +7,7 @@ import { load } from 'cheerio/slim';
 import type { Element } from 'domhandler';
 import { limitDepth } from './html-depth.ts';
 import { type PageImages, pageImages } from './images.ts';
-import { type PageLink, survey } from './scan.ts';
+import { type PageLink, scanPage } from './scan.ts';
 import type { ScriptSigns } from './script-signs.ts';
 import { cleanText } from './texts.ts';
 
@@ -27,7 +27,7 @@ export interface Page extends PageImages {
 /** Everything the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects. */
 export function extractPage(html: string, pageUrl: string): Page {
   const $ = load(limitDepth(html), { xml: { xmlMode: false, decodeEntities: true } });
-  const found = survey($.root()[0]! as unknown as Element, pageUrl);
+  const found = scanPage($.root()[0]! as unknown as Element, pageUrl);
   const { title, lang, text, links, licenseUrl, meta, signs } = found;
   return {
     ...pageImages(found, pageUrl),

@@ -2,7 +2,7 @@
 import type { Element } from 'domhandler';
 import type { ImageFeatures } from './dominant.ts';
 import { isImageFile } from './image-sources.ts';
-import type { Candidate } from './surroundings.ts';
+import type { ImageCandidate } from './surroundings.ts';
 import { isElement } from './texts.ts';
 
 /** Where an image leads; to the page that it stands on leads a logo. */
@@ -17,7 +17,7 @@ export function linkKind(target: string | null, pageUrl: string): ImageFeatures[
 
 /** The features of an image on the page, but for what the rest of the page says of it. */
 export function featuresOf(
-  { element, around, url }: Candidate,
+  { element, around, url }: ImageCandidate,
   {
     target,
     pageUrl,

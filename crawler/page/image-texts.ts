@@ -3,7 +3,7 @@ import type { Element } from 'domhandler';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
 import { captionOf, longestCaption } from './captions.ts';
 import { isParagraph } from './parts.ts';
-import type { Candidate } from './surroundings.ts';
+import type { ImageCandidate } from './surroundings.ts';
 import { cleanText, isElement, isInline, textOf } from './texts.ts';
 
 /** Of the text around an image this much may still be about it; LAION drops texts above 2,000 characters. */
@@ -16,8 +16,8 @@ const mostIds = 10;
 const labelSteps = 3;
 
 export interface ImageTexts {
-  readonly caption: (candidate: Candidate) => string;
-  readonly all: (candidate: Candidate) => SourcedText[];
+  readonly caption: (candidate: ImageCandidate) => string;
+  readonly all: (candidate: ImageCandidate) => SourcedText[];
 }
 
 /** Reads the texts of the images of one page; `ids` are its elements by id. Texts that images share are gathered once. */
@@ -42,9 +42,9 @@ export function openImageTexts(ids: ReadonlyMap<string, Element>): ImageTexts {
         return element ? read(element) : '';
       })
       .join(' ');
-  const caption = (candidate: Candidate): string => captionOf(candidate, captions);
+  const caption = (candidate: ImageCandidate): string => captionOf(candidate, captions);
 
-  const all = (candidate: Candidate): SourcedText[] => {
+  const all = (candidate: ImageCandidate): SourcedText[] => {
     const { element, around, heading, before, after } = candidate;
     const { attribs } = element;
     const texts: SourcedText[] = [];
@@ -77,7 +77,7 @@ export function openImageTexts(ids: ReadonlyMap<string, Element>): ImageTexts {
 }
 
 /** The label of the figure, or of a wrapper that is an image to assistive technology. */
-function labelAround({ element, around }: Candidate): string | undefined {
+function labelAround({ element, around }: ImageCandidate): string | undefined {
   let node = element.parent;
   for (let step = 0; node && isElement(node) && step < labelSteps; step++) {
     if (node.attribs.role === 'img' || node.attribs.role === 'figure') return node.attribs['aria-label'];

@@ -10,7 +10,7 @@ import { featuresOf } from './image-features.ts';
 import { imageLink } from './image-sources.ts';
 import { openImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
-import type { Survey } from './scan.ts';
+import type { PageScan } from './scan.ts';
 import { textOf } from './texts.ts';
 
 /** An image that is furniture, and why. */
@@ -36,7 +36,7 @@ interface Seen {
   readonly reason: string | null;
 }
 
-export function pageImages(page: Survey, pageUrl: string): PageImages {
+export function pageImages(page: PageScan, pageUrl: string): PageImages {
   const { base } = page;
   const found = new Map<string, Seen>();
   const merge = (url: string, texts: readonly SourcedText[], content: boolean, reason: string | null): void => {

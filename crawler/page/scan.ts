@@ -9,7 +9,7 @@ import { backgroundUrl, bestImageUrl, isImageFile, isSupportedSource } from './i
 import { isParagraph, openPartReader } from './parts.ts';
 import { openSignReader, type ScriptSigns } from './script-signs.ts';
 import { openSharedImages, type SharedImages } from './shared-images.ts';
-import { type Candidate, enterSurroundings, nowhere, type Surroundings } from './surroundings.ts';
+import { enterSurroundings, type ImageCandidate, nowhere, type Surroundings } from './surroundings.ts';
 import { isInline, isSilent, textOf } from './texts.ts';
 import { openPageText } from './visible-text.ts';
 import { walk } from './walk.ts';
@@ -20,7 +20,7 @@ export interface PageLink {
   readonly nofollow: boolean;
 }
 
-export interface Survey {
+export interface PageScan {
   readonly base: string;
   readonly title: string;
   readonly lang: string;
@@ -28,9 +28,9 @@ export interface Survey {
   readonly links: readonly PageLink[];
   readonly licenseUrl: string | null;
   readonly meta: ReadonlyMap<string, string>;
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly ImageCandidate[];
   /** Links to image files. */
-  readonly linkedImages: readonly Candidate[];
+  readonly linkedImages: readonly ImageCandidate[];
   /** Links with an image in them. */
   readonly imageLinks: ReadonlySet<Element>;
   readonly shared: SharedImages;
@@ -45,7 +45,7 @@ const mostIds = 50_000;
 const headingName = /^h[1-6]$/;
 
 /** Surveys a parsed page. `pageUrl` is where it was found, after redirects. */
-export function survey(document: Element, pageUrl: string): Survey {
+export function scanPage(document: Element, pageUrl: string): PageScan {
   let base = pageUrl;
   let hasBase = false;
   let title = '';
@@ -54,13 +54,13 @@ export function survey(document: Element, pageUrl: string): Survey {
   let noscripts = 0;
   let heading: Element | null = null;
   let paragraph: Element | null = null;
-  let waiting: Candidate[] = [];
+  let waiting: ImageCandidate[] = [];
   let around: Surroundings = nowhere;
   const links = new Map<string, PageLink>();
   const meta = new Map<string, string>();
   const ids = new Map<string, Element>();
-  const candidates: Candidate[] = [];
-  const linkedImages: Candidate[] = [];
+  const candidates: ImageCandidate[] = [];
+  const linkedImages: ImageCandidate[] = [];
   const imageLinks = new Set<Element>();
   const jsonLd: string[] = [];
   const partsOf = openPartReader();
@@ -68,7 +68,7 @@ export function survey(document: Element, pageUrl: string): Survey {
   const signs = openSignReader();
   const text = openPageText();
 
-  const candidate = (url: string, element: Element): Candidate => ({
+  const candidate = (url: string, element: Element): ImageCandidate => ({
     url,
     element,
     around,

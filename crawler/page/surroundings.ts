@@ -79,7 +79,7 @@ export function enterSurroundings(
 }
 
 /** An image element, or a link to an image, and where it stands. */
-export interface Candidate {
+export interface ImageCandidate {
   readonly url: string;
   readonly element: Element;
   readonly around: Surroundings;

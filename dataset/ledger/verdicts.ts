@@ -45,7 +45,7 @@ export interface PairToJudge {
 }
 
 /** What a recipe said of one pair. */
-export interface Judgement {
+export interface PairVerdict {
   readonly id: string;
   /** `PairToJudge.row`, when known: finds the pair faster than its id does. */
   readonly row?: number;
@@ -213,7 +213,7 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
 }
 
 /** Records judgements and their scores in one transaction; repeating it changes nothing. */
-export function recordJudgements(ledger: Ledger, recipe: number, judgements: readonly Judgement[]): void {
+export function recordVerdicts(ledger: Ledger, recipe: number, judgements: readonly PairVerdict[]): void {
   const verdict = 'UPDATE pairs SET judged_by = ?, dropped_by = ?, drop_reason = ?, cleaned_text = ? WHERE';
   const byRow = ledger.db.prepare(`${verdict} rowid = ? AND id = ?`);
   const byId = ledger.db.prepare(`${verdict} id = ?`);

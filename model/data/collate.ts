@@ -11,13 +11,13 @@ import { type BatchSetup, type BatchShape, plainBatch, trainingBatch } from './b
 import type { Example } from './example.ts';
 import type { Standard } from './standardize.ts';
 
-export type Recipe =
+export type Collation =
   | ({ readonly task: 'pretrain' } & Omit<BatchSetup, 'standard'>)
   | { readonly task: 'finetune'; readonly special: SpecialPieces; readonly ranking: Ranking };
 
 /** The arrays of one batch; masks, partners and candidates are drawn from `draw`. */
 export function makeArrays(
-  recipe: Recipe,
+  recipe: Collation,
   examples: readonly Example[],
   shape: BatchShape,
   standard: Standard,

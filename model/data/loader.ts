@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../dataset/user-error.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
-import { makeArrays, type Recipe } from './collate.ts';
+import { type Collation, makeArrays } from './collate.ts';
 import type { BadExample } from './example.ts';
 import { type BatchPlan, batches, type PlannedBatch, type Position } from './sampler.ts';
 import type { ExampleSource, SourceSpec } from './source.ts';
@@ -30,7 +30,7 @@ export interface Loader {
 export interface Loading {
   readonly plan: BatchPlan;
   readonly from: Position;
-  readonly recipe: Recipe;
+  readonly recipe: Collation;
   readonly standard: Standard;
 }
 

@@ -16,7 +16,7 @@ import {
   type Sequence,
   type SpecialPieces,
 } from './embeddings.ts';
-import type { ObjectiveName, ObjectiveWeights, Outcome } from './objective.ts';
+import type { ObjectiveName, ObjectiveResult, ObjectiveWeights } from './objective.ts';
 import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
 import { mlm } from './objectives/mlm.ts';
@@ -96,12 +96,12 @@ export function objectives(
   wanted: ObjectiveWeights,
   inputs: Inputs,
   drop: Dropout,
-): Partial<Record<ObjectiveName, Outcome>> {
+): Partial<Record<ObjectiveName, ObjectiveResult>> {
   const { weights, config } = model;
   const { said, frame } = texts(model, inputs);
   const seen = regions(model, inputs);
   const N = said.tokens.shape[0] as number;
-  const outcomes: Partial<Record<ObjectiveName, Outcome>> = {};
+  const outcomes: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
     const images = embedAlone(model, 'image', { regions: seen }, frame, drop);

@@ -25,7 +25,7 @@ export const objectiveNames = ['mlm', 'moc', 'mrfr', 'itm', 'itc'] as const sati
 export const paperObjectives: ObjectiveWeights = { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 0 };
 
 /** A loss to minimise and, where answers are right or wrong, the share that is right. */
-export interface Outcome {
+export interface ObjectiveResult {
   readonly loss: Scalar;
   readonly accuracy?: Scalar;
 }

@@ -4,7 +4,7 @@
  */
 import type { Recalls } from './evaluate.ts';
 
-export interface PublishedRow {
+export interface PaperRow {
   readonly data: 'Flickr30k 1k' | 'COCO 1k' | 'COCO 5k';
   readonly training: 'zero-shot' | 'fine-tuned';
   readonly imageRetrieval: Recalls;
@@ -13,7 +13,7 @@ export interface PublishedRow {
 
 const recalls = (r1: number, r5: number, r10: number): Recalls => ({ r1: r1 / 100, r5: r5 / 100, r10: r10 / 100 });
 
-export const published: readonly PublishedRow[] = [
+export const paperResults: readonly PaperRow[] = [
   {
     data: 'Flickr30k 1k',
     training: 'zero-shot',
@@ -53,9 +53,9 @@ export const published: readonly PublishedRow[] = [
 ];
 
 /** The rows of the protocol that ranks so many images in so many folds; none for any other. */
-export function publishedRows({ images, folds }: { images: number; folds: number }): readonly PublishedRow[] {
+export function paperRows({ images, folds }: { images: number; folds: number }): readonly PaperRow[] {
   const data = images === 1000 && folds === 1 ? 'Flickr30k 1k' : images === 5000 ? foldsOfCoco[folds] : undefined;
-  return published.filter((row) => row.data === data);
+  return paperResults.filter((row) => row.data === data);
 }
 
-const foldsOfCoco: Readonly<Record<number, PublishedRow['data']>> = { 1: 'COCO 5k', 5: 'COCO 1k' };
+const foldsOfCoco: Readonly<Record<number, PaperRow['data']>> = { 1: 'COCO 5k', 5: 'COCO 1k' };

@@ -7,10 +7,10 @@ import { bucketFor, lengthBuckets } from '../data/sampler.ts';
 import { similarityScale } from '../net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
-import { program } from '../runtime/executable.ts';
-import type { Precision, Program } from '../runtime/traced-function.ts';
+import { openExecutable } from '../runtime/executable.ts';
+import type { Executable, Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, specialPieces } from '../train/checkpoint.ts';
-import { embedRoutine, matchRoutine } from '../train/step.ts';
+import { embedFunction, matchFunction } from '../train/step.ts';
 
 export interface ScorerOptions {
   readonly compiled?: boolean;
@@ -45,12 +45,12 @@ export function scorer(
 ): Scorer {
   const special = specialPieces(vocabulary);
   const setup = { config, special };
-  const model: Program = program({
+  const model: Executable = openExecutable({
     parameters: parameterSpecs(config, { itc: objectives.itc > 0 }),
-    routines: {
-      match: matchRoutine(setup),
-      image: embedRoutine('image', setup),
-      text: embedRoutine('text', setup),
+    functions: {
+      match: matchFunction(setup),
+      image: embedFunction('image', setup),
+      text: embedFunction('text', setup),
     },
     ...running,
   });

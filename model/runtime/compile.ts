@@ -2,20 +2,26 @@ import { inFull, inHalf } from './bfloat16.ts';
 import { bool, dataType, Graph, type Output, type RunningGraph, shape as shapeOf, string, type } from './graph.ts';
 import { addUpdate, type GraphRates, type Rates, slots } from './optimizer.ts';
 import type { Values } from './parameter.ts';
-import { type Constant, type Recording, record, sizeOf } from './trace.ts';
-import { type Arrays, type NamedArray, type Program, type ProgramOptions, variableShapes } from './traced-function.ts';
-import { fuse } from './xla-clusters.ts';
+import { type Constant, sizeOf, type Trace, trace } from './trace.ts';
+import {
+  type Arrays,
+  type Executable,
+  type ExecutableOptions,
+  type NamedArray,
+  variableShapes,
+} from './traced-function.ts';
+import { markXlaClusters } from './xla-clusters.ts';
 
-export class CompiledProgram implements Program {
+export class CompiledExecutable implements Executable {
   readonly compiled = true;
-  private readonly options: ProgramOptions;
+  private readonly options: ExecutableOptions;
   private readonly shapes: Map<string, readonly number[]>;
-  private readonly recordings = new Map<string, Recording>();
+  private readonly recordings = new Map<string, Trace>();
   private running: RunningGraph | undefined;
   /** Where the variables are while no graph runs. */
   private waiting: Values;
 
-  constructor(options: ProgramOptions) {
+  constructor(options: ExecutableOptions) {
     this.options = options;
     this.shapes = variableShapes(options);
     this.waiting = new Map([...this.shapes].map(([name, shape]) => [name, new Float32Array(sizeOf(shape))]));
@@ -24,9 +30,9 @@ export class CompiledProgram implements Program {
   prepare(routine: string, inputs: Arrays): void {
     const key = keyOf(routine, inputs);
     if (this.recordings.has(key)) return;
-    const body = this.options.routines[routine];
+    const body = this.options.functions[routine];
     if (!body) throw new Error(`The program has no routine ${routine}.`);
-    const recording = record(body, inputs, this.options);
+    const recording = trace(body, inputs, this.options);
     this.stop();
     this.recordings.set(key, recording);
   }
@@ -34,7 +40,7 @@ export class CompiledProgram implements Program {
   run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
     this.prepare(routine, inputs);
     const key = keyOf(routine, inputs);
-    const recording = this.recordings.get(key) as Recording;
+    const recording = this.recordings.get(key) as Trace;
     const graph = this.start();
     const prefix = `f${[...this.recordings.keys()].indexOf(key)}`;
     const fed: Record<string, NamedArray> = {};
@@ -92,7 +98,7 @@ export class CompiledProgram implements Program {
     [...this.recordings.values()].forEach((recording, index) => {
       addRoutine(graph, `f${index}`, recording, this.options, rates, elements);
     });
-    this.running = this.options.xla ? graph.start((nodes) => fuse(nodes, elements)) : graph.start();
+    this.running = this.options.xla ? graph.start((nodes) => markXlaClusters(nodes, elements)) : graph.start();
     this.feed(this.waiting);
     this.waiting = new Map();
     return this.running;
@@ -144,8 +150,8 @@ const inOrder = { _grappler_ArithmeticOptimizer_AddOpsRewriteStage: bool(true) }
 function addRoutine(
   graph: Graph,
   prefix: string,
-  { calls, constants, inputs, variables, outputs, gradients }: Recording,
-  { parameters, optimizer, precision }: ProgramOptions,
+  { calls, constants, inputs, variables, outputs, gradients }: Trace,
+  { parameters, optimizer, precision }: ExecutableOptions,
   rates: GraphRates,
   elements: Map<string, number>,
 ): void {

@@ -1,21 +1,27 @@
 import { nativeBackend, tf, type Variable } from './backend.ts';
-import { CompiledProgram } from './compile.ts';
+import { CompiledExecutable } from './compile.ts';
 import { type Rates, slots, updateEagerly } from './optimizer.ts';
 import type { Values } from './parameter.ts';
-import { type Arrays, type Program, type ProgramOptions, type Routine, variableShapes } from './traced-function.ts';
+import {
+  type Arrays,
+  type Executable,
+  type ExecutableOptions,
+  type TracedFunction,
+  variableShapes,
+} from './traced-function.ts';
 
 /** Compiled where TensorFlow's native backend is active, unless `compiled` is false. Variables start at 0. */
-export function program(options: ProgramOptions & { readonly compiled?: boolean }): Program {
+export function openExecutable(options: ExecutableOptions & { readonly compiled?: boolean }): Executable {
   const able = nativeBackend() !== undefined;
-  return able && options.compiled !== false ? new CompiledProgram(options) : new EagerProgram(options);
+  return able && options.compiled !== false ? new CompiledExecutable(options) : new EagerProgram(options);
 }
 
-class EagerProgram implements Program {
+class EagerProgram implements Executable {
   readonly compiled = false;
-  private readonly options: ProgramOptions;
+  private readonly options: ExecutableOptions;
   private readonly variables: Map<string, Variable>;
 
-  constructor(options: ProgramOptions) {
+  constructor(options: ExecutableOptions) {
     this.options = options;
     this.variables = new Map(
       [...variableShapes(options)].map(([name, shape]) => [name, tf.tidy(() => tf.variable(tf.zeros([...shape])))]),
@@ -25,7 +31,7 @@ class EagerProgram implements Program {
   prepare(): void {}
 
   run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
-    const { parameters, routines, optimizer } = this.options;
+    const { parameters, functions: routines, optimizer } = this.options;
     const variable = (name: string) => this.variables.get(name) as Variable;
     return tf.tidy(() => {
       const tensors = Object.fromEntries(
@@ -35,7 +41,7 @@ class EagerProgram implements Program {
         ]),
       );
       const all = new Map(parameters.map(({ name }) => [name, variable(name)]));
-      const { outputs, gradients } = (routines[routine] as Routine)(tensors, variable, all);
+      const { outputs, gradients } = (routines[routine] as TracedFunction)(tensors, variable, all);
       const read = Object.entries(outputs).map(([name, tensor]) => [name, tensor.dataSync().slice()]);
       if (gradients) {
         if (!optimizer || !rates)

@@ -3,7 +3,7 @@
  * §4.1, arXiv 2204.02311, but against what this machine was seen to do, not a data sheet).
  */
 import { tf } from './backend.ts';
-import { program } from './executable.ts';
+import { openExecutable } from './executable.ts';
 import { startValues } from './parameter.ts';
 import type { Precision } from './traced-function.ts';
 
@@ -19,9 +19,9 @@ const runs = 10;
 /** Floating-point operations a second of products of 1536 × 1536 matrices: the best of ten runs of four. About a second on two cores. */
 export function measurePeakFlops(precision: Precision): number {
   const parameters = names.map((name) => ({ name, shape: [side, side], start: 'ones' as const, decays: false }));
-  const running = program({
+  const running = openExecutable({
     parameters,
-    routines: {
+    functions: {
       // A number of each product, so that none is left out and little is read back.
       peak: (_, weights) => {
         const corners = names.flatMap((one) =>

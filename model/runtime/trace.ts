@@ -1,7 +1,7 @@
 import { type NativeBackend, nativeBackend, type Tensor, tf, type Variable } from './backend.ts';
 import { type Attribute, shape as shapeOf } from './graph.ts';
 import { type Form, inferred, tried } from './infer.ts';
-import type { Arrays, ProgramOptions, Routine } from './traced-function.ts';
+import type { Arrays, ExecutableOptions, TracedFunction } from './traced-function.ts';
 
 /** One call of TensorFlow, as it was made. */
 export interface Call {
@@ -27,7 +27,7 @@ interface InputNote {
 }
 
 /** A routine at one shape, by the numbers that the addon gave its tensors. */
-export interface Recording {
+export interface Trace {
   readonly calls: readonly Call[];
   readonly constants: ReadonlyMap<number, Constant>;
   readonly inputs: ReadonlyMap<string, InputNote>;
@@ -45,7 +45,7 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
 /** Calls a routine once. Values that it read would be those of this one call, or zeros. */
-export function record(routine: Routine, inputs: Arrays, options: ProgramOptions): Recording {
+export function trace(routine: TracedFunction, inputs: Arrays, options: ExecutableOptions): Trace {
   const backend = nativeBackend() as NativeBackend;
   const real = backend.binding;
   const calls: Call[] = [];

@@ -7,7 +7,7 @@ import type { Tensor, Variable } from './backend.ts';
 import { type AdamW, type Rates, slots } from './optimizer.ts';
 import type { ParameterSpec, Values } from './parameter.ts';
 
-export interface RoutineResult {
+export interface TracedResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** By parameter name; where given, the optimiser updates those parameters after the routine. */
   readonly gradients?: ReadonlyMap<string, Tensor>;
@@ -17,11 +17,15 @@ export interface RoutineResult {
  * Tensors in, tensors out, by names. It must not read values in JavaScript: a compiled routine runs its JavaScript once per shape
  * of the inputs, so whatever changes from run to run is an input.
  */
-export type Routine = (inputs: Inputs, weights: Weights, variables: ReadonlyMap<string, Variable>) => RoutineResult;
+export type TracedFunction = (
+  inputs: Inputs,
+  weights: Weights,
+  variables: ReadonlyMap<string, Variable>,
+) => TracedResult;
 
-export interface ProgramOptions {
+export interface ExecutableOptions {
   readonly parameters: readonly ParameterSpec[];
-  readonly routines: Readonly<Record<string, Routine>>;
+  readonly functions: Readonly<Record<string, TracedFunction>>;
   /** Without one the variables never change. */
   readonly optimizer?: AdamW;
   /** bf16: matrix products in bfloat16; weights, sums and everything else stay float32. Compiled only. */
@@ -32,7 +36,7 @@ export interface ProgramOptions {
 
 export type Precision = 'f32' | 'bf16';
 
-export interface Program {
+export interface Executable {
   readonly compiled: boolean;
   /** Gets ready for a routine at a shape. What is made ready together is compiled once instead of each time again. */
   prepare(routine: string, inputs: Arrays): void;
@@ -46,7 +50,7 @@ export interface Program {
 }
 
 /** Every variable of a program: parameters, then the optimiser's means. */
-export function variableShapes({ parameters, optimizer }: ProgramOptions): Map<string, readonly number[]> {
+export function variableShapes({ parameters, optimizer }: ExecutableOptions): Map<string, readonly number[]> {
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
   if (optimizer) {
     for (const { name, shape, replaced } of parameters) {

@@ -34,7 +34,7 @@ const fusable: ReadonlyMap<string, Fusable> = new Map([
 const leastElements = 512;
 
 /** `elements` of a node's output decide whether it is worth it; a node that is not named there stays as it is. */
-export function fuse(
+export function markXlaClusters(
   nodes: readonly GraphNode[],
   elements: ReadonlyMap<string, number>,
 ): { nodes: GraphNode[]; functions: GraphFunction[] } {

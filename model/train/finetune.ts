@@ -5,7 +5,7 @@ import type { Ranking } from '../net/objectives/ranking.ts';
 import { adamW } from '../runtime/optimizer.ts';
 import { readCheckpoint, specialPieces } from './checkpoint.ts';
 import type { PretrainProgress, Watch } from './progress.ts';
-import { rankRoutine, validateRankRoutine } from './step.ts';
+import { rankFunction, validateRankFunction } from './step.ts';
 import { type PretrainSummary, type TrainOptions, train } from './train.ts';
 
 export interface FinetuneOptions
@@ -38,8 +38,8 @@ export async function finetune(
     {
       objectives,
       recipe: { task: 'finetune', special, ranking },
-      train: (role) => rankRoutine(setup, options.optimizer ?? adamW, role),
-      validate: validateRankRoutine(setup),
+      train: (role) => rankFunction(setup, options.optimizer ?? adamW, role),
+      validate: validateRankFunction(setup),
       flops: ({ pairs, pieces, regions }) => {
         const padded = { ...config, maxPieces: pieces, maxRegions: regions };
         return 3 * pairs * (2 * candidates - 1) * modelCost(padded, objectives).firstFlops;

@@ -16,7 +16,7 @@ export interface StepCost {
   readonly flops: number;
 }
 
-export class Tally {
+export class Metrics {
   private readonly sums = new Map<string, number>();
   private readonly cost = { waitedMs: 0, ranMs: 0, samples: 0, tokens: 0, flops: 0 };
   private steps = 0;

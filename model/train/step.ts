@@ -11,7 +11,7 @@ import { type ObjectiveName, type ObjectiveWeights, objectiveNames } from '../ne
 import { type Ranking, rank } from '../net/objectives/ranking.ts';
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
-import type { Inputs, Routine } from '../runtime/traced-function.ts';
+import type { Inputs, TracedFunction } from '../runtime/traced-function.ts';
 
 export interface ModelSetup {
   readonly config: ModelConfig;
@@ -34,7 +34,7 @@ type Minimised = (
 export type Role = 'whole' | 'part' | 'last';
 
 /** Losses, accuracies and the gradients' norm of a `trainingBatch`, with gradients; reads `seed` [2] int32 for dropout. */
-export const trainRoutine = (setup: ModelSetup, optimizer: AdamW, role: Role = 'whole'): Routine =>
+export const trainFunction = (setup: ModelSetup, optimizer: AdamW, role: Role = 'whole'): TracedFunction =>
   learn({ config: setup.config, optimizer, role }, (inputs, weights, drop, outputs) =>
     losses(setup, inputs, weights, drop, outputs),
   );
@@ -46,7 +46,7 @@ interface Learning {
 }
 
 const learn =
-  ({ config, optimizer, role }: Learning, minimised: Minimised): Routine =>
+  ({ config, optimizer, role }: Learning, minimised: Minimised): TracedFunction =>
   (inputs, weights, all) => {
     const outputs: Record<string, Tensor> = {};
     const variables = new Map(role === 'whole' ? all : [...all].filter(([name]) => all.has(sumOf(name))));
@@ -83,14 +83,14 @@ const learn =
   };
 
 /** Fine-tuning's loss (see objectives/ranking.ts) and how often the true pair scores best; learns from it. */
-export const rankRoutine = (setup: RankingSetup, optimizer: AdamW, role: Role = 'whole'): Routine =>
+export const rankFunction = (setup: RankingSetup, optimizer: AdamW, role: Role = 'whole'): TracedFunction =>
   learn({ config: setup.config, optimizer, role }, (inputs, weights, drop, outputs) =>
     rankingLoss(setup, inputs, weights, drop, outputs),
   );
 
 /** The same without dropout and without learning. */
-export const validateRankRoutine =
-  (setup: RankingSetup): Routine =>
+export const validateRankFunction =
+  (setup: RankingSetup): TracedFunction =>
   (inputs, weights) => {
     const outputs: Record<string, Tensor> = {};
     rankingLoss(setup, inputs, weights, noDropout, outputs);
@@ -124,8 +124,8 @@ function rankingLoss(
 }
 
 /** The losses and accuracies of a `trainingBatch`, without dropout and without learning. */
-export const validateRoutine =
-  (setup: ModelSetup): Routine =>
+export const validateFunction =
+  (setup: ModelSetup): TracedFunction =>
   (inputs, weights) => {
     const outputs: Record<string, Tensor> = {};
     losses(setup, inputs, weights, noDropout, outputs);
@@ -133,13 +133,13 @@ export const validateRoutine =
   };
 
 /** Matching logits [B] of the pairs that `imageRows` and `textRows` [B] choose among a batch's images and texts. */
-export const matchRoutine =
-  ({ config, special }: Omit<ModelSetup, 'objectives'>): Routine =>
+export const matchFunction =
+  ({ config, special }: Omit<ModelSetup, 'objectives'>): TracedFunction =>
   (inputs, weights) => ({ outputs: { logits: matchPairs({ config, special, weights }, inputs) } });
 
 /** ITC embeddings [N, itcSize] of a batch's images or texts. */
-export const embedRoutine =
-  (side: 'image' | 'text', { config, special }: Omit<ModelSetup, 'objectives'>): Routine =>
+export const embedFunction =
+  (side: 'image' | 'text', { config, special }: Omit<ModelSetup, 'objectives'>): TracedFunction =>
   (inputs, weights) => ({ outputs: { embeddings: embedBatch({ config, special, weights }, side, inputs) } });
 
 /**

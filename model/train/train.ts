@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { BatchShape } from '../data/batch.ts';
-import type { Recipe } from '../data/collate.ts';
+import type { Collation } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
 import { type LoadedBatch, type Loading, load, openLoader } from '../data/loader.ts';
 import { type BatchPlan, batches, commonLengths, lengthBuckets, start } from '../data/sampler.ts';
@@ -18,10 +18,10 @@ import { checkConfig, type ModelConfig } from '../net/config.ts';
 import { modelCost } from '../net/cost.ts';
 import { type ObjectiveWeights, paperObjectives } from '../net/objective.ts';
 import { parameterSpecs } from '../net/parameters.ts';
-import { program } from '../runtime/executable.ts';
+import { openExecutable } from '../runtime/executable.ts';
 import { type AdamW, adamW, gradientSums, ratesAt } from '../runtime/optimizer.ts';
 import { startValues } from '../runtime/parameter.ts';
-import type { Precision, Routine } from '../runtime/traced-function.ts';
+import type { Precision, TracedFunction } from '../runtime/traced-function.ts';
 import {
   checkSameModel,
   latestCheckpoint,
@@ -33,12 +33,12 @@ import {
   standardOf,
   type TrainingState,
 } from './checkpoint.ts';
-import { type Measured, Tally, tokensOf } from './metrics.ts';
+import { type Measured, Metrics, tokensOf } from './metrics.ts';
 import type { PretrainProgress, Watch } from './progress.ts';
 import { learningRate } from './schedule.ts';
-import { type Role, trainRoutine, validateRoutine } from './step.ts';
+import { type Role, trainFunction, validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
-import { prepareUpdate, update, updateRoutines } from './update.ts';
+import { prepareUpdate, update, updateFunctions } from './update.ts';
 import { heldOutBatches, validate } from './validation.ts';
 
 export type { PretrainProgress, Watch } from './progress.ts';
@@ -101,9 +101,9 @@ export interface PretrainOptions extends TrainOptions {
 export interface Task {
   /** Which heads the model has, and what its checkpoints say that it learned. */
   readonly objectives: ObjectiveWeights;
-  readonly recipe: Recipe;
-  readonly train: (role: Role) => Routine;
-  readonly validate: Routine;
+  readonly recipe: Collation;
+  readonly train: (role: Role) => TracedFunction;
+  readonly validate: TracedFunction;
   /** Floating-point operations of learning from a batch of one shape. */
   readonly flops: (shape: BatchShape) => number;
 }
@@ -134,8 +134,8 @@ export async function pretrain(
   const task: Task = {
     objectives,
     recipe: { task: 'pretrain', ...setup, maxOverlap, hardNegatives },
-    train: (role) => trainRoutine(setup, optimizer, role),
-    validate: validateRoutine(setup),
+    train: (role) => trainFunction(setup, optimizer, role),
+    validate: validateFunction(setup),
     flops: ({ pairs, pieces, regions }) => {
       const padded = { ...config, maxPieces: pieces, maxRegions: regions };
       return pairs * modelCost(padded, objectives, { hardNegatives }).trainingFlops;
@@ -166,9 +166,9 @@ export async function train(
   mkdirSync(runDir, { recursive: true });
   const description: ModelDescription = { config, vocabulary, detector, objectives };
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
-  const running = program({
+  const running = openExecutable({
     parameters: accumulate > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
-    routines: { ...updateRoutines(task.train, accumulate), validate: task.validate },
+    functions: { ...updateFunctions(task.train, accumulate), validate: task.validate },
     optimizer,
     precision,
     xla,
@@ -213,7 +213,7 @@ export async function train(
     const loader = openLoader(source, loading, { thread });
     closing.push(() => loader.close());
     const board = options.tensorboard === false ? undefined : tensorboardWriter(runDir);
-    let tally = new Tally();
+    let tally = new Metrics();
     let last: PretrainProgress | undefined;
     while (state.step < steps && !signal?.aborted) {
       const waited = performance.now();
@@ -249,7 +249,7 @@ export async function train(
         last = { ...report, ...(checked && { validation: checked }), ...(due && { checkpoint: save() }) };
         onProgress?.(last);
         board?.(last);
-        tally = new Tally();
+        tally = new Metrics();
       }
       // Lets signals and the reading of data have their turn.
       await new Promise(setImmediate);

@@ -1,5 +1,5 @@
 import type { Rates } from '../runtime/optimizer.ts';
-import type { Arrays, Program, Routine } from '../runtime/traced-function.ts';
+import type { Arrays, Executable, TracedFunction } from '../runtime/traced-function.ts';
 import { combined, sharesOf } from './accumulate.ts';
 import type { Measured } from './metrics.ts';
 import type { Role } from './step.ts';
@@ -9,18 +9,21 @@ import { numbersOf } from './validation.ts';
 const seedsOfBatch = 4096;
 
 /** The routines of an update: `train` ends it; `part` learns from a batch before its last one. */
-export const updateRoutines = (train: (role: Role) => Routine, accumulate: number): Record<string, Routine> =>
+export const updateFunctions = (
+  train: (role: Role) => TracedFunction,
+  accumulate: number,
+): Record<string, TracedFunction> =>
   accumulate > 1 ? { part: train('part'), train: train('last') } : { train: train('whole') };
 
 /** Gets ready for updates by batches of one shape. */
-export function prepareUpdate(running: Program, arrays: Arrays, accumulate: number): void {
+export function prepareUpdate(running: Executable, arrays: Arrays, accumulate: number): void {
   for (const { routine, inputs } of passes(new Array<Arrays>(accumulate).fill(arrays), { seed: 0, step: 0 })) {
     running.prepare(routine, inputs);
   }
 }
 
 /** Learns from the batches of one update. Gives the losses and accuracies over all their examples and the norm of the gradients. */
-export function update(running: Program, batches: readonly Arrays[], rates: Rates, at: Place): Measured {
+export function update(running: Executable, batches: readonly Arrays[], rates: Rates, at: Place): Measured {
   const measured = passes(batches, at).map(({ routine, inputs }) => numbersOf(running.run(routine, inputs, rates)));
   return batches.length === 1 ? (measured[0] as Measured) : combined(measured, sharesOf(batches));
 }

@@ -1,18 +1,18 @@
 /** Losses on held-out pairs, by which a run knows its best checkpoint. */
 
 import { random } from '../../dataset/random.ts';
-import { makeArrays, type Recipe } from '../data/collate.ts';
+import { type Collation, makeArrays } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
 import type { Standard } from '../data/standardize.ts';
 import type { ModelConfig } from '../net/config.ts';
-import type { Arrays, Program } from '../runtime/traced-function.ts';
-import { Tally } from './metrics.ts';
+import type { Arrays, Executable } from '../runtime/traced-function.ts';
+import { Metrics } from './metrics.ts';
 import type { Measures } from './progress.ts';
 
-export interface HeldOut {
+export interface ValidationSet {
   readonly batchSize: number;
   readonly config: ModelConfig;
-  readonly recipe: Recipe;
+  readonly recipe: Collation;
   readonly standard: Standard;
 }
 
@@ -22,7 +22,7 @@ export interface HeldOut {
  */
 export function* heldOutBatches(
   examples: readonly Example[],
-  { batchSize, config, recipe, standard }: HeldOut,
+  { batchSize, config, recipe, standard }: ValidationSet,
 ): Generator<Arrays> {
   if (examples.length < 2) return;
   const shape = { pairs: batchSize, pieces: config.maxPieces, regions: config.maxRegions };
@@ -36,8 +36,8 @@ export function* heldOutBatches(
 }
 
 /** Means of the losses and accuracies over held-out batches; undefined where there are none. */
-export function validate(running: Program, batches: Iterable<Arrays>): Measures | undefined {
-  const tally = new Tally();
+export function validate(running: Executable, batches: Iterable<Arrays>): Measures | undefined {
+  const tally = new Metrics();
   let some = false;
   for (const arrays of batches) {
     tally.add(numbersOf(running.run('validate', arrays)), { waitedMs: 0, ranMs: 1, samples: 0, tokens: 0, flops: 0 });

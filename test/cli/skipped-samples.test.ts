@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LeftOut } from '../../cli/skipped-samples.ts';
+import { SkippedSamples } from '../../cli/skipped-samples.ts';
 
 test('samples that are left out are counted once each and named by key, the first three of a reason', () => {
-  const leftOut = new LeftOut();
+  const leftOut = new SkippedSamples();
   assert.deepEqual(leftOut.lines(), []);
   for (const epoch of [0, 1]) {
     for (const key of ['a', 'b', 'c', 'd']) leftOut.add({ shard: '00000.tar', key, reason: 'not-finite' });

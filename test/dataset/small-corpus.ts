@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
-import { markFinished, recipeId, recordJudgements } from '../../dataset/ledger/verdicts.ts';
+import { markFinished, recipeId, recordVerdicts } from '../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../dataset/pair.ts';
 
 export interface SmallCorpusOptions {
@@ -62,7 +62,7 @@ export async function writeSmallCorpus(corpusDir: string, options: SmallCorpusOp
     reason: i < images ? null : 'http-404',
     scores: i < images ? [{ subject: pairId(name(i), text(i)), rule: 'text/any', score: i / images }] : [],
   }));
-  recordJudgements(ledger, recipe, judged);
+  recordVerdicts(ledger, recipe, judged);
   markFinished(ledger, recipe, true);
   ledger.close();
   return judged

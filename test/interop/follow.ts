@@ -27,14 +27,14 @@ import { type ModelConfig, presets } from '../../model/net/config.ts';
 import { paperObjectives } from '../../model/net/objective.ts';
 import { parameterSpecs } from '../../model/net/parameters.ts';
 import { readColumnsManifest } from '../../model/regions/columns.ts';
-import { program } from '../../model/runtime/executable.ts';
+import { openExecutable } from '../../model/runtime/executable.ts';
 import { adamW, ratesAt } from '../../model/runtime/optimizer.ts';
 import { startValues, type Values } from '../../model/runtime/parameter.ts';
 import type { Arrays, Precision } from '../../model/runtime/traced-function.ts';
 import type { Measured } from '../../model/train/metrics.ts';
 import { learningRate } from '../../model/train/schedule.ts';
-import { trainRoutine } from '../../model/train/step.ts';
-import { update, updateRoutines } from '../../model/train/update.ts';
+import { trainFunction } from '../../model/train/step.ts';
+import { update, updateFunctions } from '../../model/train/update.ts';
 import { config as smallConfig, smallExamples, special as smallSpecial } from '../model/small-model.ts';
 
 const [python = '', corpus, bert = '', steps = '200', pairs = '8'] = process.argv.slice(2);
@@ -96,8 +96,8 @@ try {
     values: Values,
     onBatch: (arrays: Arrays, step: number) => void = () => {},
   ) => {
-    const routines = updateRoutines((role) => trainRoutine(setup, adamW, role), 1);
-    const running = program({ parameters, routines, optimizer: adamW, precision });
+    const routines = updateFunctions((role) => trainFunction(setup, adamW, role), 1);
+    const running = openExecutable({ parameters, functions: routines, optimizer: adamW, precision });
     running.load(values);
     const loader = ownLoader(source, { plan: { ...whole, allowed: lengths }, from: start, recipe, standard });
     const curve: Measured[] = [];

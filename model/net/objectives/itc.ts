@@ -6,7 +6,7 @@
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Weights } from '../../runtime/traced-function.ts';
 import { linear } from '../layers.ts';
-import type { Outcome } from '../objective.ts';
+import type { ObjectiveResult } from '../objective.ts';
 
 /** CLIP's and ALBEF's start: 0.07. The parameter is what is learned on top of it, as a power of e. */
 const startTemperature = 0.07;
@@ -27,7 +27,7 @@ export function similarities(weights: Weights, images: Tensor, texts: Tensor): T
 }
 
 /** `targets` [N, N] has rows and columns that sum to 1: several captions of one image share it. */
-export function itc(similar: Tensor, targets: Tensor): Outcome {
+export function itc(similar: Tensor, targets: Tensor): ObjectiveResult {
   const along = (logits: Tensor, wanted: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), wanted), -1)));
   const loss = tf.mul(tf.add(along(similar, targets), along(tf.transpose(similar), tf.transpose(targets))), 0.5);
   const right = tf.cast(tf.equal(tf.argMax(similar, -1), tf.argMax(targets, -1)), 'float32');

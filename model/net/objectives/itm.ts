@@ -8,7 +8,7 @@ import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Weights } from '../../runtime/traced-function.ts';
 import { linear, weightedMean } from '../layers.ts';
-import type { Outcome, PairedExample } from '../objective.ts';
+import type { ObjectiveResult, PairedExample } from '../objective.ts';
 
 /** Whether a sentence of one example would be true of the other's image, as far as the keys and words say. */
 export function samePair(one: PairedExample, other: PairedExample): boolean {
@@ -76,7 +76,7 @@ export function matchingLogits(weights: Weights, pooled: Tensor): Tensor {
 }
 
 /** Binary cross-entropy of logits [B] against `matched` [B] of 0 and 1. */
-export function itm(logits: Tensor, matched: Tensor, counts: Tensor): Outcome {
+export function itm(logits: Tensor, matched: Tensor, counts: Tensor): ObjectiveResult {
   // max(s, 0) − s y + log(1 + e^−|s|), which does not overflow
   const loss = tf.add(tf.sub(tf.relu(logits), tf.mul(logits, matched)), tf.log1p(tf.exp(tf.neg(tf.abs(logits)))));
   const right = tf.cast(tf.equal(tf.cast(tf.greater(logits, 0), 'float32'), matched), 'float32');

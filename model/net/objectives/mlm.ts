@@ -7,7 +7,7 @@ import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Weights } from '../../runtime/traced-function.ts';
 import { crossEntropy, gelu, layerNorm, linear, weightedMean } from '../layers.ts';
-import type { Outcome } from '../objective.ts';
+import type { ObjectiveResult } from '../objective.ts';
 
 export const mlmChance = 0.15;
 
@@ -34,7 +34,13 @@ export function hidePieces(
 }
 
 /** From hidden states [M, H] of hidden pieces to their labels [M]; BERT's head, its last layer tied to the word table. */
-export function mlm(weights: Weights, hidden: Tensor, labels: Tensor, counts: Tensor, epsilon: number): Outcome {
+export function mlm(
+  weights: Weights,
+  hidden: Tensor,
+  labels: Tensor,
+  counts: Tensor,
+  epsilon: number,
+): ObjectiveResult {
   const transformed = gelu(linear(weights, 'cls.predictions.transform.dense', hidden)); // [M, H]
   const normed = layerNorm(weights, 'cls.predictions.transform.LayerNorm', transformed, epsilon);
   const words = tf.matMul(normed, weights('bert.embeddings.word_embeddings.weight'), false, true); // [M, V]

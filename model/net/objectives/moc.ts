@@ -9,7 +9,7 @@ import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Weights } from '../../runtime/traced-function.ts';
 import { crossEntropy, linear, weightedMean } from '../layers.ts';
-import type { Outcome } from '../objective.ts';
+import type { ObjectiveResult } from '../objective.ts';
 
 export const mocChance = 0.15;
 
@@ -63,7 +63,7 @@ export function overlap(boxes: Float32Array, first: number, second: number): num
 }
 
 /** From hidden states [G, H] of hidden regions to the detector's classes [G]. */
-export function moc(weights: Weights, hidden: Tensor, labels: Tensor, counts: Tensor): Outcome {
+export function moc(weights: Weights, hidden: Tensor, labels: Tensor, counts: Tensor): ObjectiveResult {
   const logits = linear(weights, 'cls.moc', hidden); // [G, K]
   const right = tf.cast(tf.equal(tf.argMax(logits, -1), labels), 'float32');
   return {

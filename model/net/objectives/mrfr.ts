@@ -5,10 +5,10 @@
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Weights } from '../../runtime/traced-function.ts';
 import { linear, weightedMean } from '../layers.ts';
-import type { Outcome } from '../objective.ts';
+import type { ObjectiveResult } from '../objective.ts';
 
 /** From hidden states [G, H] of hidden regions to their features [G, D]. */
-export function mrfr(weights: Weights, hidden: Tensor, features: Tensor, counts: Tensor): Outcome {
+export function mrfr(weights: Weights, hidden: Tensor, features: Tensor, counts: Tensor): ObjectiveResult {
   const distance = tf.mean(tf.squaredDifference(linear(weights, 'cls.mrfr', hidden), features), -1); // [G]
   return { loss: weightedMean(distance, counts) as Scalar };
 }

@@ -7,7 +7,7 @@
 import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Arrays } from '../../runtime/traced-function.ts';
-import type { Outcome, PairedExample } from '../objective.ts';
+import type { ObjectiveResult, PairedExample } from '../objective.ts';
 import { itm, samePair } from './itm.ts';
 
 export interface Ranking {
@@ -54,7 +54,7 @@ export function rankingArrays(examples: readonly PairedExample[], { candidates }
 }
 
 /** The loss of logits [N, 2 P − 1], and the share of true pairs that score best in their direction. */
-export function rank(logits: Tensor, counts: Tensor, { loss, candidates, margin }: Ranking): Outcome {
+export function rank(logits: Tensor, counts: Tensor, { loss, candidates, margin }: Ranking): ObjectiveResult {
   const [N] = logits.shape as [number, number];
   const absent = tf.mul(tf.sub(1, counts), -1e9);
   const held = tf.add(logits, absent);

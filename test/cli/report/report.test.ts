@@ -8,7 +8,7 @@ import { html } from '../../../cli/report/html.ts';
 import { renderReport } from '../../../cli/report/report.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../../../dataset/ledger/raw-store.ts';
-import { recipeId, recordCorpusDrops, recordJudgements } from '../../../dataset/ledger/verdicts.ts';
+import { recipeId, recordCorpusDrops, recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../../dataset/pair.ts';
 
 describe('report', () => {
@@ -52,7 +52,7 @@ describe('report', () => {
       { name: 'text/length', stage: 'text', settings: { minWords: 3 } },
       { name: 'image/blur', stage: 'image', settings: { minVariance: 60 } },
     ]);
-    recordJudgements(ledger, recipe, [
+    recordVerdicts(ledger, recipe, [
       {
         id: pairId(image, `A boat ${hostile}`),
         droppedBy: null,

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { openCommit } from '../../../crawler/frontier/commit.ts';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
-import type { Outcome } from '../../../crawler/frontier/outcome.ts';
+import type { FetchOutcome } from '../../../crawler/frontier/outcome.ts';
 import type { RawStore } from '../../../dataset/ledger/raw-store.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { picture } from '../../helpers/picture.ts';
@@ -31,7 +31,7 @@ async function setUp(t: { after: (work: () => void) => void }) {
     sha256: 'a'.repeat(64),
     phash: '0'.repeat(16),
   };
-  const image: Outcome = {
+  const image: FetchOutcome = {
     claim: claim!,
     end: 'done',
     pauseMs: 0,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
-import { type NewUrl, parkedMs } from '../../../crawler/frontier/schema.ts';
+import { type NewUrl, suspendedMs } from '../../../crawler/frontier/schema.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 
 const page = (url: string, priority = 0): NewUrl => ({ url, kind: 'page', depth: 0, priority });
@@ -31,7 +31,7 @@ test('a frontier', async (t) => {
       ['https://a.example/2'],
     );
     assert.deepEqual(frontier.claim(10, 1000), []);
-    assert.equal(frontier.nextReadyMs(), parkedMs);
+    assert.equal(frontier.nextReadyMs(), suspendedMs);
     frontier.finish(claims[0]!, 3000);
     assert.equal(frontier.nextReadyMs(), 3000);
     assert.deepEqual(frontier.claim(10, 2999), []);
@@ -43,7 +43,7 @@ test('a frontier', async (t) => {
     assert.equal(frontier.queued(), 2);
     const claims = frontier.claim(10, 3000, 2);
     assert.deepEqual(claims.map(({ kind }) => kind).sort(), ['image', 'page']);
-    for (const claim of claims) frontier.giveBack(claim, 3000, { failed: true });
+    for (const claim of claims) frontier.release(claim, 3000, { failed: true });
     assert.deepEqual(
       frontier.claim(10, 3000, 2).map(({ tries }) => tries),
       [1, 1],

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteFile } from 'hyparquet-writer';
 import { crawl } from '../../../crawler/crawl.ts';
-import { importUrlList } from '../../../crawler/input/url-list.ts';
+import { queueUrlList } from '../../../crawler/input/url-list.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { picture } from '../../helpers/picture.ts';
@@ -86,9 +86,9 @@ describe('lists of URLs', () => {
       t.after(() => corpus.remove());
       const file = join(folder, name);
       write(file);
-      const summary = await importUrlList({ corpusDir: corpus.dir, file }, corpus);
+      const summary = await queueUrlList({ corpusDir: corpus.dir, file }, corpus);
       assert.deepEqual(summary, { rows: 4, unusable: 1, queued: 3 });
-      assert.deepEqual(await importUrlList({ corpusDir: corpus.dir, file }, corpus), {
+      assert.deepEqual(await queueUrlList({ corpusDir: corpus.dir, file }, corpus), {
         rows: 4,
         unusable: 1,
         queued: 0,
@@ -118,7 +118,7 @@ describe('lists of URLs', () => {
       const corpus = temporaryCorpus();
       t.after(() => corpus.remove());
       if (content !== null) writeFileSync(join(folder, name), content);
-      await assert.rejects(importUrlList({ corpusDir: corpus.dir, file: join(folder, name) }, corpus), UserError);
+      await assert.rejects(queueUrlList({ corpusDir: corpus.dir, file: join(folder, name) }, corpus), UserError);
     });
   }
 });

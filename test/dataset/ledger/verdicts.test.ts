@@ -14,7 +14,7 @@ import {
   type RuleRecord,
   recipeId,
   recordCorpusDrops,
-  recordJudgements,
+  recordVerdicts,
   scoresOf,
 } from '../../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../../dataset/pair.ts';
@@ -100,7 +100,7 @@ describe('judgements', () => {
     const recipe = recipeId(ledger, rules);
     const id = (name: string, text: string) => pairId(image(name), text);
     const judge = () =>
-      recordJudgements(ledger, recipe, [
+      recordVerdicts(ledger, recipe, [
         {
           id: id('a.jpg', 'a red boat'),
           droppedBy: null,
@@ -180,7 +180,7 @@ describe('judgements', () => {
     const recipe = recipeId(ledger, rules);
     const unjudged = () => [...pairsToJudge(ledger, recipe)].flat().map(({ pair }) => pair.text);
     const judgeAll = () =>
-      recordJudgements(
+      recordVerdicts(
         ledger,
         recipe,
         [...pairsToJudge(ledger, recipe)].flat().map(({ pair }) => ({ id: pair.id, droppedBy: null, reason: null })),
@@ -205,7 +205,7 @@ describe('judgements', () => {
   it('gives what an earlier recipe said, so that only changed rules need judging', () => {
     const first = recipeId(ledger, rules);
     const id = pairId(image('a.jpg'), 'boat');
-    recordJudgements(ledger, first, [{ id, droppedBy: 'text/length', reason: 'too-short' }]);
+    recordVerdicts(ledger, first, [{ id, droppedBy: 'text/length', reason: 'too-short' }]);
     const next = recipeId(ledger, rules.slice(1));
     assert.deepEqual([...pairsToJudge(ledger, next)].flat().find(({ pair }) => pair.id === id)?.before, {
       recipe: first,

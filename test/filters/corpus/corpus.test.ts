@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
-import { recipeId, recordJudgements } from '../../../dataset/ledger/verdicts.ts';
+import { recipeId, recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
 import { pairId, type TextSource } from '../../../dataset/pair.ts';
 import { bestText } from '../../../filters/corpus/best-text.ts';
 import { commonText } from '../../../filters/corpus/common-text.ts';
@@ -58,7 +58,7 @@ function drops(rule: CorpusFilter, rows: readonly Row[]): string[] {
     ledger.recordImage({ url, status: 'success', fetchedAtMs: 2, stored });
     const scores =
       measured.relevance === undefined ? [] : [{ subject: id, rule: 'match/relevance', score: measured.relevance }];
-    recordJudgements(ledger, recipe, [{ id, droppedBy: null, reason: null, scores }]);
+    recordVerdicts(ledger, recipe, [{ id, droppedBy: null, reason: null, scores }]);
   });
   return [...rule.drops(ledger)].map(({ id, reason }) => `${names.get(id)}: ${reason}`).sort();
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { publishedRows } from '../../../model/retrieval/paper-results.ts';
+import { paperRows } from '../../../model/retrieval/paper-results.ts';
 
 const protocols: [images: number, folds: number, data: string | undefined][] = [
   [1000, 1, 'Flickr30k 1k'],
@@ -11,7 +11,7 @@ const protocols: [images: number, folds: number, data: string | undefined][] = [
 ];
 for (const [images, folds, data] of protocols) {
   test(`${images} images in ${folds} folds stand beside ${data ?? 'no published row'}`, () => {
-    const rows = publishedRows({ images, folds });
+    const rows = paperRows({ images, folds });
     assert.deepEqual(
       rows.map((row) => [row.data, row.training]),
       data === undefined ? [] : [[data, 'zero-shot'], [data, 'fine-tuned']], // biome-ignore format: one line

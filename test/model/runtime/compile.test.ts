@@ -5,11 +5,11 @@ import { trainingBatch } from '../../../model/data/batch.ts';
 import type { ModelConfig } from '../../../model/net/config.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { tf } from '../../../model/runtime/backend.ts';
-import { program } from '../../../model/runtime/executable.ts';
+import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
-import type { Precision, Program } from '../../../model/runtime/traced-function.ts';
-import { trainRoutine, validateRoutine } from '../../../model/train/step.ts';
+import type { Executable, Precision } from '../../../model/runtime/traced-function.ts';
+import { trainFunction, validateFunction } from '../../../model/train/step.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
 
 const examples = smallExamples(8);
@@ -23,11 +23,11 @@ function make({
   dropout: number;
   precision?: Precision;
   xla?: boolean;
-}): Program {
+}): Executable {
   const own: ModelConfig = { ...config, layers: 2, dropout };
   const setup = { ...batchSetup, config: own };
-  const routines = { train: trainRoutine(setup, adamW), validate: validateRoutine(setup) };
-  const made = program({ parameters, routines, optimizer: adamW, ...running });
+  const routines = { train: trainFunction(setup, adamW), validate: validateFunction(setup) };
+  const made = openExecutable({ parameters, functions: routines, optimizer: adamW, ...running });
   made.load(startValues(parameters, 3));
   return made;
 }
@@ -38,7 +38,7 @@ function batch(step: number, pieces = config.maxPieces) {
   return { ...arrays, seed: { shape: [2], values: Int32Array.of(1, step * 1000) } };
 }
 
-function losses(running: Program, steps: number): number[] {
+function losses(running: Executable, steps: number): number[] {
   return Array.from({ length: steps }, (_, step) => {
     return running.run('train', batch(step), ratesAt(adamW, step, 2e-3)).loss?.[0] as number;
   });
@@ -71,8 +71,8 @@ test('a step of hundreds of megabytes gives the same bits each time', () => {
   const parameters = parameterSpecs(own, { itc: true });
   const first = startValues(parameters, 3);
   for (const precision of ['f32', 'bf16'] as const) {
-    const routines = { train: trainRoutine({ ...batchSetup, config: own }, adamW) };
-    const running = program({ parameters, routines, optimizer: adamW, precision });
+    const routines = { train: trainFunction({ ...batchSetup, config: own }, adamW) };
+    const running = openExecutable({ parameters, functions: routines, optimizer: adamW, precision });
     const run = () => {
       const zeros = [...running.values()].map(([name, array]) => [name, new Float32Array(array.length)] as const);
       running.load(new Map([...zeros, ...first]));
@@ -110,7 +110,7 @@ test('a tensor from outside a routine is refused, in an op and as an output', ()
   const outside = tf.add(tf.tensor1d([1, 2]), 1);
   for (const use of [() => tf.add(outside, 1), () => tf.cumsum(outside), () => outside]) {
     const routines = { leaky: () => ({ outputs: { outside: use() } }) };
-    const running = program({ parameters, routines });
+    const running = openExecutable({ parameters, functions: routines });
     assert.throws(() => running.run('leaky', {}), /a tensor from outside itself/);
   }
   outside.dispose();
@@ -147,7 +147,7 @@ test('another shape and another routine read the variables that the first one tr
     running.run('train', batch(3, 6), ratesAt(adamW, 3, 2e-3));
   }
   const { seed: _, ...plain } = batch(4);
-  const loss = (running: Program) => running.run('validate', plain).loss?.[0] as number;
+  const loss = (running: Executable) => running.run('validate', plain).loss?.[0] as number;
   assert.ok(Math.abs(loss(eager) - loss(compiled)) < 1e-4);
   eager.dispose();
   compiled.dispose();

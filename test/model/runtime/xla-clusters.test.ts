@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bool, Graph, type GraphBody, type Output, type } from '../../../model/runtime/graph.ts';
-import { fuse } from '../../../model/runtime/xla-clusters.ts';
+import { markXlaClusters } from '../../../model/runtime/xla-clusters.ts';
 
 const T = type('float32');
 const kept = { T, Tidx: type('int32'), keep_dims: bool(true) };
@@ -18,7 +18,7 @@ function both(build: (graph: Graph, x: Output) => Output[], elements: Record<str
     const outputs = build(graph, graph.placeholder('x', 'float32', [rows, columns]));
     const running = rewritten
       ? graph.start((nodes) => {
-          fused = fuse(nodes, new Map(Object.entries(elements)));
+          fused = markXlaClusters(nodes, new Map(Object.entries(elements)));
           return fused;
         })
       : graph.start();

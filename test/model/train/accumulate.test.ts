@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { trainingBatch } from '../../../model/data/batch.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
-import { program } from '../../../model/runtime/executable.ts';
+import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
 import type { Arrays, NamedArray } from '../../../model/runtime/traced-function.ts';
 import { sharesOf } from '../../../model/train/accumulate.ts';
-import { trainRoutine } from '../../../model/train/step.ts';
-import { update, updateRoutines } from '../../../model/train/update.ts';
+import { trainFunction } from '../../../model/train/step.ts';
+import { update, updateFunctions } from '../../../model/train/update.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
 
 const objectives = { mlm: 1, moc: 0.5, mrfr: 1, itm: 2, itc: 0 };
@@ -53,9 +53,9 @@ function whole(batches: readonly Arrays[]): Arrays {
 for (const compiled of [true, false]) {
   test(`three batches make the update that one batch of them all makes, ${compiled ? 'compiled' : 'op by op'}`, () => {
     const after = [[whole(parts)], parts].map((batches) => {
-      const running = program({
+      const running = openExecutable({
         parameters: batches.length > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
-        routines: updateRoutines((role) => trainRoutine(setup, adamW, role), batches.length),
+        functions: updateFunctions((role) => trainFunction(setup, adamW, role), batches.length),
         optimizer: adamW,
         compiled,
       });
