@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { pairId, textSources } from '../dataset/pair.ts';
-import { randomNumbers } from '../dataset/shards/shuffle.ts';
+import { random } from '../dataset/random.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 
@@ -35,8 +35,8 @@ const colours = 'red blue old small wooden white happy tall green brown'.split('
 
 /** Fills the ledger by its tables: what is measured is the judging, not the crawl. */
 function fill(ledger: Ledger): void {
-  const random = randomNumbers(1);
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  const draw = random(1);
+  const pick = <T>(list: readonly T[]): T => list[draw.below(list.length)]!;
   const page = ledger.db.prepare(
     `INSERT INTO pages (id, url, status, title, text, fetched_at_ms, rendered) VALUES (?, ?, 'fetched', 'Harbour', ?, 1, 0)`,
   );
@@ -50,12 +50,13 @@ function fill(ledger: Ledger): void {
   const score = ledger.db.prepare('INSERT INTO scores (subject, rule, score) VALUES (?, ?, ?)');
   const hex = (digits: number) =>
     Array.from({ length: digits / 8 }, () =>
-      Math.floor(random() * 2 ** 32)
+      draw
+        .below(2 ** 32)
         .toString(16)
         .padStart(8, '0'),
     ).join('');
   const sentence = () =>
-    `A ${pick(colours)} ${pick(nouns)} ${pick(verbs)} the ${pick(colours)} ${pick(nouns)} near a ${pick(nouns)} in ${1500 + Math.floor(random() * 500)}`;
+    `A ${pick(colours)} ${pick(nouns)} ${pick(verbs)} the ${pick(colours)} ${pick(nouns)} near a ${pick(nouns)} in ${1500 + draw.below(500)}`;
   let imageId = 0;
   let pageUrl = '';
   let pageId = 0;
@@ -65,26 +66,26 @@ function fill(ledger: Ledger): void {
       if (i % pairsAPage === 0) {
         pageId++;
         pageUrl = `https://site${pageId % 997}.example/pages/${pageId}.html`;
-        page.run(pageId, pageUrl, random() < 0.2 ? spanish : english);
+        page.run(pageId, pageUrl, draw.next() < 0.2 ? spanish : english);
       }
-      if (i === 0 || random() >= 0.2) {
+      if (i === 0 || draw.next() >= 0.2) {
         imageId++;
         imageUrl = `https://site${pageId % 997}.example/pictures/${imageId}.jpg`;
-        if (random() < 0.12) {
+        if (draw.next() < 0.12) {
           const gone = [null, null, null, null, null, null, null, null, null];
           image.run(imageId, imageUrl, 'failed_to_download', 'http-404', ...gone);
         } else {
-          const width = 80 + Math.floor(random() * 900);
-          const height = Math.max(40, Math.floor(width * (0.4 + random())));
-          const bytes = Math.floor(width * height * (0.05 + random() * 0.3));
+          const width = 80 + draw.below(900);
+          const height = Math.max(40, Math.floor(width * (0.4 + draw.next())));
+          const bytes = Math.floor(width * height * (0.05 + draw.next() * 0.3));
           const sha256 = hex(64);
-          const format = random() < 0.9 ? 'jpg' : 'gif';
+          const format = draw.next() < 0.9 ? 'jpg' : 'gif';
           image.run(imageId, imageUrl, 'success', null, format, width, height, 1, bytes, sha256, hex(16), 0, i * 512);
-          score.run(sha256, 'image/flat', 1 + random() * 7);
-          score.run(sha256, 'image/blur', random() * 2000);
+          score.run(sha256, 'image/flat', 1 + draw.next() * 7);
+          score.run(sha256, 'image/blur', draw.next() * 2000);
         }
       }
-      const kind = random();
+      const kind = draw.next();
       const text = kind < 0.1 ? `IMG_${i}.jpg` : kind < 0.25 ? `${pick(nouns)} ${i}` : sentence();
       const source = pick(textSources);
       pair.run(pairId(imageUrl, `${text}${i}`), imageId, pageId, pageUrl, text, source, textSources.indexOf(source));

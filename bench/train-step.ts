@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { random } from '../dataset/random.ts';
 import { trainingBatch } from '../model/data/batch.ts';
 import type { Example } from '../model/data/example.ts';
-import { unchanged } from '../model/data/standardize.ts';
+import { identityStatistics } from '../model/data/feature-statistics.ts';
 import { type ModelConfig, type PresetName, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
 import { paperObjectives } from '../model/net/objective.ts';
@@ -104,7 +104,7 @@ function ours(config: ModelConfig, pairs: number, running: Running): Row {
     config,
     special,
     objectives: paperObjectives,
-    standard: unchanged(config.featureSize),
+    featureStatistics: identityStatistics(config.featureSize),
     maxOverlap: 0.4,
   };
   const parameters = parameterSpecs(config);

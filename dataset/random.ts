@@ -40,9 +40,7 @@ export function random(...stream: readonly number[]): Random {
     shuffle: (items) => {
       for (let index = items.length - 1; index > 0; index--) {
         const other = below(index + 1);
-        const held = items[index] as (typeof items)[number];
-        items[index] = items[other] as (typeof items)[number];
-        items[other] = held;
+        [items[index], items[other]] = [items[other]!, items[index]!];
       }
       return items;
     },

@@ -5,10 +5,11 @@
  */
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { random } from '../random.ts';
 import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './paths.ts';
 import type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
-import { bufferShuffled, mixSeeds, randomNumbers, shuffled } from './shuffle.ts';
+import { bufferShuffled } from './shuffle.ts';
 import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
 
 export type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
@@ -41,18 +42,14 @@ function shuffledBatches(options: ReadShardsOptions): Batches {
   const { shuffle, part } = options;
   if (shuffle === undefined) return partOfShards(options);
   const { seed, epoch = 0, bufferSamples = 1000 } = shuffle;
-  return bufferShuffled(
-    owned(partOfShards(options)),
-    bufferSamples,
-    randomNumbers(mixSeeds(seed, epoch, part?.index ?? 0)),
-  );
+  return bufferShuffled(owned(partOfShards(options)), bufferSamples, random(seed, epoch, part?.index ?? 0, 0xb0ff));
 }
 
 /** The samples of this part's shards, in order. */
 async function* partOfShards(options: ReadShardsOptions): Batches {
   const { shuffle, part = { index: 0, count: 1 } } = options;
   let shards = expandShardPaths(options.paths);
-  if (shuffle !== undefined) shards = shuffled(shards, randomNumbers(mixSeeds(shuffle.seed, shuffle.epoch ?? 0)));
+  if (shuffle !== undefined) random(shuffle.seed, shuffle.epoch ?? 0, 0x54a2d).shuffle(shards);
   const byShard = shards.length >= part.count;
   if (byShard) shards = shards.filter((_, i) => i % part.count === part.index);
   let i = 0;

@@ -12,7 +12,7 @@ import { hidePieces, mlmChance } from '../net/objectives/mlm.ts';
 import { hideRegions, mocChance } from '../net/objectives/moc.ts';
 import type { Arrays, NamedArray } from '../runtime/traced-function.ts';
 import type { Example } from './example.ts';
-import { type Standard, standardizeInto } from './standardize.ts';
+import { type FeatureStatistics, standardizeInto } from './feature-statistics.ts';
 
 /** N pairs of at most W word pieces and R regions. */
 export interface BatchShape {
@@ -25,7 +25,7 @@ export interface BatchSetup {
   readonly config: ModelConfig;
   readonly special: SpecialPieces;
   readonly objectives: ObjectiveWeights;
-  readonly standard: Standard;
+  readonly featureStatistics: FeatureStatistics;
   /** Regions that overlap a hidden one by more are hidden too. ViLBERT's: 0.4; 1 turns it off. */
   readonly maxOverlap: number;
   /** ITM's wrong pairs are chosen by ITC's similarities, twice as many (ALBEF). Needs both objectives. */
@@ -39,13 +39,13 @@ const room = (length: number, chance: number) => Math.max(2, Math.ceil(length * 
 export function trainingBatch(
   examples: readonly Example[],
   shape: BatchShape,
-  { config, special, objectives, standard, maxOverlap, hardNegatives }: BatchSetup,
+  { config, special, objectives, featureStatistics, maxOverlap, hardNegatives }: BatchSetup,
   draw: Random,
 ): Arrays {
   const N = examples.length;
   const { pieces: W, regions: R } = shape;
   const T = 1 + R + 1 + W + 1;
-  const arrays = plainBatch(examples, shape, { special, standard });
+  const arrays = plainBatch(examples, shape, { special, featureStatistics });
   if (objectives.mlm > 0) {
     const pieces = (arrays.pieces as NamedArray).values as Int32Array;
     const perText = room(W, mlmChance);
@@ -75,7 +75,7 @@ export function trainingBatch(
       for (const index of asked) {
         const place = places.add(n * T + 1 + index);
         labels[place] = regions.labels[index] ?? 0;
-        standardizeInto(targets, place * D, regions.features.subarray(index * D, (index + 1) * D), standard);
+        standardizeInto(targets, place * D, regions.features.subarray(index * D, (index + 1) * D), featureStatistics);
       }
       for (const index of zeroed) features.fill(0, (n * R + index) * D, (n * R + index + 1) * D);
     });
@@ -116,7 +116,7 @@ export function trainingBatch(
 export function plainBatch(
   examples: readonly Example[],
   shape: BatchShape,
-  { special, standard }: Pick<BatchSetup, 'special' | 'standard'>,
+  { special, featureStatistics }: Pick<BatchSetup, 'special' | 'featureStatistics'>,
 ): Arrays {
   return {
     ...textArrays(
@@ -127,7 +127,7 @@ export function plainBatch(
     ...imageArrays(
       examples.map((example) => example.regions),
       shape.regions,
-      standard,
+      featureStatistics,
     ),
   };
 }
@@ -148,15 +148,19 @@ export function textArrays(texts: readonly (readonly number[])[], W: number, { p
 }
 
 /** `features` [N, R, D] on the standard scale, `boxes` [N, R, 5] with the area last, `regionMask` [N, R]. */
-export function imageArrays(images: readonly Example['regions'][], R: number, standard: Standard): Arrays {
-  const D = standard.mean.length;
+export function imageArrays(
+  images: readonly Example['regions'][],
+  R: number,
+  featureStatistics: FeatureStatistics,
+): Arrays {
+  const D = featureStatistics.mean.length;
   const N = images.length;
   const features = new Float32Array(N * R * D);
   const boxes = new Float32Array(N * R * 5);
   const mask = new Float32Array(N * R);
   images.forEach((image, n) => {
     const count = Math.min(image.labels.length, R);
-    standardizeInto(features, n * R * D, image.features.subarray(0, count * D), standard);
+    standardizeInto(features, n * R * D, image.features.subarray(0, count * D), featureStatistics);
     mask.fill(1, n * R, n * R + count);
     for (let index = 0; index < count; index++) {
       const box = image.boxes.subarray(index * 4, index * 4 + 4);

@@ -9,23 +9,23 @@ import { type Ranking, rankingArrays } from '../net/objectives/ranking.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
 import { type BatchSetup, type BatchShape, plainBatch, trainingBatch } from './batch.ts';
 import type { Example } from './example.ts';
-import type { Standard } from './standardize.ts';
+import type { FeatureStatistics } from './feature-statistics.ts';
 
 export type Collation =
-  | ({ readonly task: 'pretrain' } & Omit<BatchSetup, 'standard'>)
+  | ({ readonly task: 'pretrain' } & Omit<BatchSetup, 'featureStatistics'>)
   | { readonly task: 'finetune'; readonly special: SpecialPieces; readonly ranking: Ranking };
 
 /** The arrays of one batch; masks, partners and candidates are drawn from `draw`. */
-export function makeArrays(
-  recipe: Collation,
+export function collate(
+  collation: Collation,
   examples: readonly Example[],
   shape: BatchShape,
-  standard: Standard,
+  featureStatistics: FeatureStatistics,
   draw: Random,
 ): Arrays {
-  if (recipe.task === 'pretrain') return trainingBatch(examples, shape, { ...recipe, standard }, draw);
+  if (collation.task === 'pretrain') return trainingBatch(examples, shape, { ...collation, featureStatistics }, draw);
   return {
-    ...plainBatch(examples, shape, { special: recipe.special, standard }),
-    ...rankingArrays(examples, recipe.ranking, draw),
+    ...plainBatch(examples, shape, { special: collation.special, featureStatistics }),
+    ...rankingArrays(examples, collation.ranking, draw),
   };
 }

@@ -1,7 +1,7 @@
 /** The thread of `loader.ts`: makes batches as long as they are taken, and never computes with TensorFlow. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load, type WorkerMessage, type WorkerTask } from './loader.ts';
-import { batches } from './sampler.ts';
+import { collateBatch, type WorkerMessage, type WorkerTask } from './loader.ts';
+import { sampleBatches } from './sampler.ts';
 import { openSource } from './source.ts';
 
 const { spec, ahead, ...loading } = workerData as WorkerTask;
@@ -18,14 +18,14 @@ port.on('message', () => {
 
 async function work(): Promise<void> {
   const source = openSource(spec, (bad) => say({ bad }));
-  for await (const planned of batches(source, loading.plan, loading.from)) {
+  for await (const planned of sampleBatches(source, loading.sampler, loading.from)) {
     while (room === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
     room--;
-    const batch = load(planned, loading);
+    const batch = collateBatch(planned, loading);
     say({ batch }, [...new Set(Object.values(batch.arrays).map(({ values }) => values.buffer as ArrayBuffer))]);
   }
 }

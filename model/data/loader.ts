@@ -5,11 +5,11 @@
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../dataset/user-error.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
-import { type Collation, makeArrays } from './collate.ts';
+import { type Collation, collate } from './collate.ts';
 import type { BadExample } from './example.ts';
-import { type BatchPlan, batches, type PlannedBatch, type Position } from './sampler.ts';
+import type { FeatureStatistics } from './feature-statistics.ts';
+import { type Position, type SampledBatch, type SamplerOptions, sampleBatches } from './sampler.ts';
 import type { ExampleSource, SourceSpec } from './source.ts';
-import type { Standard } from './standardize.ts';
 
 export interface LoadedBatch {
   readonly arrays: Arrays;
@@ -27,24 +27,27 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-export interface Loading {
-  readonly plan: BatchPlan;
+export interface LoaderOptions {
+  readonly sampler: SamplerOptions;
   readonly from: Position;
-  readonly recipe: Collation;
-  readonly standard: Standard;
+  readonly collation: Collation;
+  readonly featureStatistics: FeatureStatistics;
 }
 
 /** `thread` false keeps everything in this thread. Close it, or the worker keeps the process alive. */
-export function openLoader(source: ExampleSource, loading: Loading, { thread = true } = {}): Loader {
+export function openLoader(source: ExampleSource, loading: LoaderOptions, { thread = true } = {}): Loader {
   return thread && source.spec ? threadLoader(source.spec, loading, source.onBad) : ownLoader(source, loading);
 }
 
-export function ownLoader(source: ExampleSource, { plan, from, recipe, standard }: Loading): Loader {
-  const upcoming = batches(source, plan, from);
+export function ownLoader(
+  source: ExampleSource,
+  { sampler, from, collation, featureStatistics }: LoaderOptions,
+): Loader {
+  const upcoming = sampleBatches(source, sampler, from);
   return {
     async next() {
       const { value } = await upcoming.next();
-      return load(value, { plan, recipe, standard });
+      return collateBatch(value, { sampler, collation, featureStatistics });
     },
     async close() {
       await upcoming.return(undefined);
@@ -53,14 +56,17 @@ export function ownLoader(source: ExampleSource, { plan, from, recipe, standard 
 }
 
 /** Makes the arrays of a planned batch. */
-export function load(batch: PlannedBatch, { plan, recipe, standard }: Omit<Loading, 'from'>): LoadedBatch {
+export function collateBatch(
+  batch: SampledBatch,
+  { sampler, collation, featureStatistics }: Omit<LoaderOptions, 'from'>,
+): LoadedBatch {
   const { examples, pieces, regions, epoch, next, draw } = batch;
-  const arrays = makeArrays(recipe, examples, { pairs: plan.batchSize, pieces, regions }, standard, draw);
+  const arrays = collate(collation, examples, { pairs: sampler.batchSize, pieces, regions }, featureStatistics, draw);
   return { arrays, keys: examples.map(({ key }) => key), pieces, regions, epoch, next };
 }
 
 /** What the worker is started with. */
-export interface WorkerTask extends Loading {
+export interface WorkerTask extends LoaderOptions {
   readonly spec: SourceSpec;
   /** Batches made ahead of the one that is used. Ours: 3, enough for the pause between two windows of shards to vanish. */
   readonly ahead: number;
@@ -74,7 +80,7 @@ export type WorkerMessage =
 
 const batchesAhead = 3;
 
-function threadLoader(spec: SourceSpec, loading: Loading, onBad?: (bad: BadExample) => void): Loader {
+function threadLoader(spec: SourceSpec, loading: LoaderOptions, onBad?: (bad: BadExample) => void): Loader {
   const workerData: WorkerTask = { ...loading, spec, ahead: batchesAhead };
   const worker = new Worker(new URL('./loader-thread.mjs', import.meta.url), { workerData, execArgv: [] });
   const ready: LoadedBatch[] = [];

@@ -22,7 +22,7 @@ export interface Lengths {
   readonly regions: number;
 }
 
-export interface PlannedBatch extends Lengths {
+export interface SampledBatch extends Lengths {
   readonly examples: readonly Example[];
   readonly epoch: number;
   /** Masks and partners of this batch are drawn from it. */
@@ -30,7 +30,7 @@ export interface PlannedBatch extends Lengths {
   readonly next: Position;
 }
 
-export interface BatchPlan {
+export interface SamplerOptions {
   readonly batchSize: number;
   readonly seed: number;
   /** Lengths that texts and images are padded to, ascending; the last one holds all. */
@@ -44,7 +44,7 @@ export interface BatchPlan {
 /** Ours. */
 export const defaultWindowBatches = 16;
 
-export const start: Position = { epoch: 0, window: 0, batch: 0 };
+export const firstPosition: Position = { epoch: 0, window: 0, batch: 0 };
 
 export interface Buckets {
   readonly pieces: readonly number[];
@@ -74,17 +74,17 @@ export const bucketFor = (buckets: readonly number[], length: number): number =>
   buckets.find((bucket) => bucket >= length) ?? (buckets.at(-1) as number);
 
 /** Pairs of lengths that one run compiles a graph for; each takes some five seconds. Ours. */
-const mostLengths = 8;
+const maxLengths = 8;
 
 /**
  * The commonest lengths among batches, each with the first batch of it, and the longest ones, which hold all: a run that keeps to
  * these meets no new shape half-way, for which all its graphs would have to be made again.
  */
 export async function commonLengths(
-  planned: AsyncIterable<PlannedBatch>,
+  planned: AsyncIterable<SampledBatch>,
   { count, buckets }: { readonly count: number; readonly buckets: Buckets },
-): Promise<{ lengths: Lengths[]; firsts: PlannedBatch[] }> {
-  const met = new Map<string, { first: PlannedBatch; times: number }>();
+): Promise<{ lengths: Lengths[]; firsts: SampledBatch[] }> {
+  const met = new Map<string, { first: SampledBatch; times: number }>();
   let left = count;
   for await (const batch of planned) {
     const key = `${batch.pieces} ${batch.regions}`;
@@ -93,7 +93,7 @@ export async function commonLengths(
     else met.set(key, { first: batch, times: 1 });
     if (--left === 0) break;
   }
-  const common = [...met.values()].sort((one, other) => other.times - one.times).slice(0, mostLengths);
+  const common = [...met.values()].sort((one, other) => other.times - one.times).slice(0, maxLengths);
   const firsts = common.map(({ first }) => first);
   const longest = { pieces: buckets.pieces.at(-1) as number, regions: buckets.regions.at(-1) as number };
   return { lengths: [...firsts.map(({ pieces, regions }) => ({ pieces, regions })), longest], firsts };
@@ -106,15 +106,15 @@ function fit(needed: Lengths, allowed: readonly Lengths[]): Lengths {
 }
 
 /** Batches without end, from a position on. Throws a UserError where an epoch has no two examples of different images. */
-export async function* batches(
+export async function* sampleBatches(
   source: ExampleSource,
-  { batchSize, seed, buckets, allowed, windowBatches = defaultWindowBatches }: BatchPlan,
-  from: Position = start,
-): AsyncGenerator<PlannedBatch> {
+  { batchSize, seed, buckets, allowed, windowBatches = defaultWindowBatches }: SamplerOptions,
+  from: Position = firstPosition,
+): AsyncGenerator<SampledBatch> {
   for (let epoch = from.epoch; ; epoch++) {
     let window = 0;
     let held: Example[] = [];
-    const first = epoch === from.epoch ? from : { ...start, epoch };
+    const first = epoch === from.epoch ? from : { ...firstPosition, epoch };
     for await (const example of source.epoch(epoch)) {
       held.push(example);
       if (held.length < batchSize * windowBatches) continue;
@@ -134,7 +134,7 @@ export async function* batches(
     }
     if (held.length >= batchSize && window >= first.window) yield* cut(held, window);
 
-    function* cut(examples: Example[], at: number): Generator<PlannedBatch> {
+    function* cut(examples: Example[], at: number): Generator<SampledBatch> {
       const order = random(seed, epoch, at, 0x0bde7);
       order.shuffle(examples).length = Math.floor(examples.length / batchSize) * batchSize;
       const regionsOf = ({ regions }: Example) => bucketFor(buckets.regions, regions.labels.length);

@@ -144,12 +144,12 @@ export async function evaluateRetrieval(
 
 /** Names what the scores depend on: the weights, the images and texts, and the precision. */
 function keyOf(
-  { config, values, standard }: Checkpoint,
+  { config, values, featureStatistics }: Checkpoint,
   sets: readonly RetrievalSet[],
   { precision = 'f32' }: ScorerOptions,
 ): string {
   const hash = createHash('sha256').update(JSON.stringify({ precision, config }));
-  hash.update(standard.mean).update(standard.scale);
+  hash.update(featureStatistics.mean).update(featureStatistics.scale);
   for (const [name, array] of values) hash.update(name).update(array);
   for (const { images, texts } of sets) {
     for (const { features, boxes } of images) hash.update(features).update(boxes);

@@ -40,7 +40,7 @@ export interface Scorer {
 }
 
 export function scorer(
-  { config, vocabulary, objectives, standard, values }: Checkpoint,
+  { config, vocabulary, objectives, featureStatistics, values }: Checkpoint,
   { batchPairs = 128, ...running }: ScorerOptions = {},
 ): Scorer {
   const special = specialPieces(vocabulary);
@@ -81,7 +81,7 @@ export function scorer(
     const shown = seen.rows.map((index) => images[index] as Regions);
     const chosen = said.rows.map((index) => texts[index] as readonly number[]);
     const { logits } = model.run('match', {
-      ...imageArrays(shown, regionsFor(shown), standard),
+      ...imageArrays(shown, regionsFor(shown), featureStatistics),
       ...textArrays(chosen, piecesFor(chosen), special),
       imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => seen.order.get(image) as number) },
       textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => said.order.get(text) as number) },
@@ -109,7 +109,7 @@ export function scorer(
     },
     embedImages: (images) =>
       embed(images, (batch) => {
-        return model.run('image', imageArrays(batch, regionsFor(batch), standard)).embeddings as Float32Array;
+        return model.run('image', imageArrays(batch, regionsFor(batch), featureStatistics)).embeddings as Float32Array;
       }),
     embedTexts: (texts) =>
       embed(texts, (batch) => {

@@ -19,8 +19,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { diskFullCode } from '../../dataset/disk-full.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
+import type { FeatureStatistics } from '../data/feature-statistics.ts';
 import type { Position } from '../data/sampler.ts';
-import type { Standard } from '../data/standardize.ts';
 import { fromHuggingFace, toHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import type { ModelConfig } from '../net/config.ts';
@@ -42,7 +42,7 @@ export interface ModelDescription {
 
 /** A description and the scale of the features, which is measured when the run starts. */
 export interface MeasuredModel extends ModelDescription {
-  readonly standard: Standard;
+  readonly featureStatistics: FeatureStatistics;
 }
 
 /** Where a run stands: the next step and the batch that it will learn from. */
@@ -117,9 +117,9 @@ export function saveCheckpoint(
     mkdirSync(partial);
     const parameters = parameterSpecs(description.config, { itc: description.objectives.itc > 0 });
     const weights = toHuggingFace(parameters, values);
-    const { mean, scale } = description.standard;
-    weights.set(standardNames.mean, { shape: [mean.length], values: mean });
-    weights.set(standardNames.scale, { shape: [scale.length], values: scale });
+    const { mean, scale } = description.featureStatistics;
+    weights.set(statisticsNames.mean, { shape: [mean.length], values: mean });
+    weights.set(statisticsNames.scale, { shape: [scale.length], values: scale });
     writeSafetensors(join(partial, 'model.safetensors'), weights, { format: 'pt' });
     writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values));
     const write = (name: string, text: string) => writeFileSync(join(partial, name), text, { flush: true });
@@ -190,10 +190,10 @@ function readWhole(dir: string): Checkpoint {
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = readSafetensors(join(dir, 'model.safetensors'));
   const values = fromHuggingFace(parameters, tensors);
-  const standard = standardOf(tensors);
+  const featureStatistics = featureStatisticsIn(tensors);
   const missing = parameters.find(({ name }) => !values.has(name))?.name;
-  if (missing || !standard) {
-    const name = missing ?? standardNames.mean;
+  if (missing || !featureStatistics) {
+    const name = missing ?? statisticsNames.mean;
     throw expected(`the tensor ${name}`, join(dir, 'model.safetensors'), 'none', 'take another checkpoint');
   }
   return {
@@ -202,7 +202,7 @@ function readWhole(dir: string): Checkpoint {
     vocabulary,
     detector,
     objectives,
-    standard,
+    featureStatistics,
     values,
     state: readJson<TrainingState>(join(dir, 'training.json')),
   };
@@ -232,11 +232,11 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
 }
 
 /** Where the scale of the features lies among the weights. */
-const standardNames = { mean: 'visual.mean', scale: 'visual.scale' };
+const statisticsNames = { mean: 'visual.mean', scale: 'visual.scale' };
 
 /** The scale of the features that a model of ours was saved with. */
-export function standardOf(tensors: ReadonlyMap<string, StoredTensor>): Standard | undefined {
-  const [mean, scale] = [tensors.get(standardNames.mean)?.values, tensors.get(standardNames.scale)?.values];
+export function featureStatisticsIn(tensors: ReadonlyMap<string, StoredTensor>): FeatureStatistics | undefined {
+  const [mean, scale] = [tensors.get(statisticsNames.mean)?.values, tensors.get(statisticsNames.scale)?.values];
   return mean && scale ? { mean, scale } : undefined;
 }
 

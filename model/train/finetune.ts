@@ -37,7 +37,7 @@ export async function finetune(
     },
     {
       objectives,
-      recipe: { task: 'finetune', special, ranking },
+      collation: { task: 'finetune', special, ranking },
       train: (role) => rankFunction(setup, options.optimizer ?? adamW, role),
       validate: validateRankFunction(setup),
       flops: ({ pairs, pieces, regions }) => {

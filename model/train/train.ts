@@ -8,10 +8,10 @@ import { expected, UserError } from '../../dataset/user-error.ts';
 import type { BatchShape } from '../data/batch.ts';
 import type { Collation } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
-import { type LoadedBatch, type Loading, load, openLoader } from '../data/loader.ts';
-import { type BatchPlan, batches, commonLengths, lengthBuckets, start } from '../data/sampler.ts';
+import { type FeatureStatistics, measureFeatureStatistics } from '../data/feature-statistics.ts';
+import { collateBatch, type LoadedBatch, type LoaderOptions, openLoader } from '../data/loader.ts';
+import { commonLengths, firstPosition, lengthBuckets, type SamplerOptions, sampleBatches } from '../data/sampler.ts';
 import type { ExampleSource } from '../data/source.ts';
-import { measureStandard, type Standard } from '../data/standardize.ts';
 import { fromHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { checkConfig, type ModelConfig } from '../net/config.ts';
@@ -24,13 +24,13 @@ import { startValues } from '../runtime/parameter.ts';
 import type { Precision, TracedFunction } from '../runtime/traced-function.ts';
 import {
   checkSameModel,
+  featureStatisticsIn,
   latestCheckpoint,
   type ModelDescription,
   readCheckpoint,
   readOptimizer,
   saveCheckpoint,
   specialPieces,
-  standardOf,
   type TrainingState,
 } from './checkpoint.ts';
 import { type Measured, Metrics, tokensOf } from './metrics.ts';
@@ -39,7 +39,7 @@ import { learningRate } from './schedule.ts';
 import { type Role, trainFunction, validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
 import { prepareUpdate, update, updateFunctions } from './update.ts';
-import { heldOutBatches, validate } from './validation.ts';
+import { validate, validationBatches } from './validation.ts';
 
 export type { PretrainProgress, Watch } from './progress.ts';
 
@@ -101,7 +101,7 @@ export interface PretrainOptions extends TrainOptions {
 export interface Task {
   /** Which heads the model has, and what its checkpoints say that it learned. */
   readonly objectives: ObjectiveWeights;
-  readonly recipe: Collation;
+  readonly collation: Collation;
   readonly train: (role: Role) => TracedFunction;
   readonly validate: TracedFunction;
   /** Floating-point operations of learning from a batch of one shape. */
@@ -133,7 +133,7 @@ export async function pretrain(
   const setup = { config, special: specialPieces(vocabulary), objectives };
   const task: Task = {
     objectives,
-    recipe: { task: 'pretrain', ...setup, maxOverlap, hardNegatives },
+    collation: { task: 'pretrain', ...setup, maxOverlap, hardNegatives },
     train: (role) => trainFunction(setup, optimizer, role),
     validate: validateFunction(setup),
     flops: ({ pairs, pieces, regions }) => {
@@ -155,7 +155,7 @@ export async function train(
 ): Promise<PretrainSummary> {
   const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
   const { batchSize = 48, accumulate = 1, optimizer = adamW, seed = 1, thread = true } = options;
-  const { objectives, recipe } = task;
+  const { objectives, collation } = task;
   const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10, precision = 'f32', xla = false } = options;
   const schedule = {
     peak: options.learningRate ?? 1e-4,
@@ -176,8 +176,8 @@ export async function train(
   });
   const closing: (() => unknown)[] = [() => running.dispose()];
   try {
-    let state: TrainingState = { step: 0, position: start, seed };
-    let standard: Standard;
+    let state: TrainingState = { step: 0, position: firstPosition, seed };
+    let featureStatistics: FeatureStatistics;
     const before = options.resume ? latestCheckpoint(runDir) : undefined;
     if (!options.resume && latestCheckpoint(runDir)) {
       throw new UserError(
@@ -190,22 +190,28 @@ export async function train(
       running.load(checkpoint.values);
       running.load(readOptimizer(checkpoint));
       state = checkpoint.state;
-      standard = checkpoint.standard;
+      featureStatistics = checkpoint.featureStatistics;
     } else {
       const { tensors } = options.startFrom ? readSafetensors(options.startFrom) : { tensors: new Map() };
-      standard = standardOf(tensors) ?? (await measureStandard(source.epoch(0), config.featureSize));
+      featureStatistics =
+        featureStatisticsIn(tensors) ?? (await measureFeatureStatistics(source.epoch(0), config.featureSize));
       running.load(startValues(parameters, seed));
       running.load(fromHuggingFace(parameters, tensors));
     }
-    const save = () => saveCheckpoint(runDir, { ...description, standard }, state, running.values(), { keep });
+    const save = () => saveCheckpoint(runDir, { ...description, featureStatistics }, state, running.values(), { keep });
     const buckets = lengthBuckets(config);
-    const whole: BatchPlan = { batchSize, seed: state.seed, buckets };
+    const whole: SamplerOptions = { batchSize, seed: state.seed, buckets };
     // Always from the start, so that a run that goes on pads as before.
     const count = Math.min(steps * accumulate, source.spec ? looked.inShards : looked.inMemory);
-    const { lengths, firsts } = await commonLengths(batches(source, whole), { count, buckets });
-    const loading: Loading = { plan: { ...whole, allowed: lengths }, from: state.position, recipe, standard };
-    const held = () => heldOutBatches(validation, { batchSize, config, recipe, standard });
-    for (const batch of firsts) prepareUpdate(running, load(batch, loading).arrays, accumulate);
+    const { lengths, firsts } = await commonLengths(sampleBatches(source, whole), { count, buckets });
+    const loading: LoaderOptions = {
+      sampler: { ...whole, allowed: lengths },
+      from: state.position,
+      collation,
+      featureStatistics,
+    };
+    const held = () => validationBatches(validation, { batchSize, config, collation, featureStatistics });
+    for (const batch of firsts) prepareUpdate(running, collateBatch(batch, loading).arrays, accumulate);
     for (const arrays of held()) {
       running.prepare('validate', arrays);
       break;

@@ -1,9 +1,9 @@
 /** Losses on held-out pairs, by which a run knows its best checkpoint. */
 
 import { random } from '../../dataset/random.ts';
-import { type Collation, makeArrays } from '../data/collate.ts';
+import { type Collation, collate } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
-import type { Standard } from '../data/standardize.ts';
+import type { FeatureStatistics } from '../data/feature-statistics.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { Arrays, Executable } from '../runtime/traced-function.ts';
 import { Metrics } from './metrics.ts';
@@ -12,17 +12,17 @@ import type { Measures } from './progress.ts';
 export interface ValidationSet {
   readonly batchSize: number;
   readonly config: ModelConfig;
-  readonly recipe: Collation;
-  readonly standard: Standard;
+  readonly collation: Collation;
+  readonly featureStatistics: FeatureStatistics;
 }
 
 /**
  * Makes batch after batch of the largest shape; the last one is filled from the start. Their masks are the same each time.
  * None of fewer than two examples.
  */
-export function* heldOutBatches(
+export function* validationBatches(
   examples: readonly Example[],
-  { batchSize, config, recipe, standard }: ValidationSet,
+  { batchSize, config, collation, featureStatistics }: ValidationSet,
 ): Generator<Arrays> {
   if (examples.length < 2) return;
   const shape = { pairs: batchSize, pieces: config.maxPieces, regions: config.maxRegions };
@@ -31,7 +31,7 @@ export function* heldOutBatches(
       { length: batchSize },
       (_, index) => examples[(batch * batchSize + index) % examples.length] as Example,
     );
-    yield makeArrays(recipe, chosen, shape, standard, random(0x7a11da, batch));
+    yield collate(collation, chosen, shape, featureStatistics, random(0x7a11da, batch));
   }
 }
 

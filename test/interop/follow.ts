@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { random } from '../../dataset/random.ts';
 import { readExamples } from '../../model/data/example.ts';
+import { measureFeatureStatistics } from '../../model/data/feature-statistics.ts';
 import { ownLoader } from '../../model/data/loader.ts';
-import { batches, commonLengths, lengthBuckets, start } from '../../model/data/sampler.ts';
+import { commonLengths, firstPosition, lengthBuckets, sampleBatches } from '../../model/data/sampler.ts';
 import { type ExampleSource, memorySource } from '../../model/data/source.ts';
-import { measureStandard } from '../../model/data/standardize.ts';
 import { readTokenizer, specialPieces as specialNames } from '../../model/data/tokenizer.ts';
 import { fromHuggingFace, toHuggingFace } from '../../model/formats/hugging-face.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../model/formats/safetensors.ts';
@@ -85,10 +85,10 @@ try {
   const setup = { config, special, objectives: paperObjectives };
   const first = new Map([...startValues(parameters, 1), ...fromHuggingFace(parameters, tensors)]);
   writeSafetensors(join(folder, 'model.safetensors'), toHuggingFace(parameters, first));
-  const standard = await measureStandard(source.epoch(0), config.featureSize);
+  const featureStatistics = await measureFeatureStatistics(source.epoch(0), config.featureSize);
   const whole = { batchSize: Number(pairs), seed: 1, buckets: lengthBuckets(config) };
-  const { lengths } = await commonLengths(batches(source, whole), { count: totalSteps, buckets: whole.buckets });
-  const recipe = { task: 'pretrain' as const, ...setup, maxOverlap: 0.4 };
+  const { lengths } = await commonLengths(sampleBatches(source, whole), { count: totalSteps, buckets: whole.buckets });
+  const collation = { task: 'pretrain' as const, ...setup, maxOverlap: 0.4 };
 
   const learn = async (
     name: string,
@@ -99,7 +99,12 @@ try {
     const routines = updateFunctions((role) => trainFunction(setup, adamW, role), 1);
     const running = openExecutable({ parameters, functions: routines, optimizer: adamW, precision });
     running.load(values);
-    const loader = ownLoader(source, { plan: { ...whole, allowed: lengths }, from: start, recipe, standard });
+    const loader = ownLoader(source, {
+      sampler: { ...whole, allowed: lengths },
+      from: firstPosition,
+      collation,
+      featureStatistics,
+    });
     const curve: Measured[] = [];
     for (let step = 0; step < totalSteps; step++) {
       const { arrays } = await loader.next();

@@ -2,7 +2,7 @@
 
 import { random } from '../../dataset/random.ts';
 import type { Example } from '../../model/data/example.ts';
-import { unchanged } from '../../model/data/standardize.ts';
+import { identityStatistics } from '../../model/data/feature-statistics.ts';
 import type { ModelConfig } from '../../model/net/config.ts';
 import type { ObjectiveWeights } from '../../model/net/objective.ts';
 
@@ -34,7 +34,13 @@ export const special = { padId: 0, clsId: 2, sepId: 3, maskId: 4 };
 
 export const allObjectives: ObjectiveWeights = { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 1 };
 
-export const batchSetup = { config, special, objectives: allObjectives, standard: unchanged(6), maxOverlap: 0.4 };
+export const batchSetup = {
+  config,
+  special,
+  objectives: allObjectives,
+  featureStatistics: identityStatistics(6),
+  maxOverlap: 0.4,
+};
 
 /** Each image shows two things of ten, each text names them. */
 export function smallExamples(count: number, seed = 1): Example[] {

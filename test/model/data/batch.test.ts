@@ -32,14 +32,14 @@ test('a caption of 10,000 words is one row like any other', () => {
 });
 
 test('a box carries its area and regions beyond the limit are left out', () => {
-  const standard = { mean: Float32Array.of(1), scale: Float32Array.of(2) };
+  const featureStatistics = { mean: Float32Array.of(1), scale: Float32Array.of(2) };
   const image = {
     boxes: Float32Array.from([0, 0, 0.5, 0.5, 0, 0, 1, 1]),
     labels: Int32Array.of(0, 1),
     confidences: Float32Array.of(1, 1),
     features: Float32Array.of(3, 4),
   };
-  const arrays = imageArrays([image], 1, standard);
+  const arrays = imageArrays([image], 1, featureStatistics);
   assert.deepEqual(values(arrays, 'boxes'), [0, 0, 0.5, 0.5, 0.25]);
   assert.deepEqual(values(arrays, 'features'), [4]);
 });

@@ -6,8 +6,8 @@ import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import type { BadExample } from '../../../model/data/example.ts';
-import { type LoadedBatch, type Loading, openLoader } from '../../../model/data/loader.ts';
-import { lengthBuckets, start } from '../../../model/data/sampler.ts';
+import { type LoadedBatch, type LoaderOptions, openLoader } from '../../../model/data/loader.ts';
+import { firstPosition, lengthBuckets } from '../../../model/data/sampler.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../../../model/data/source.ts';
 import { tokenizerOf } from '../../../model/data/tokenizer.ts';
 import { regionFields } from '../../../model/regions/columns.ts';
@@ -39,14 +39,20 @@ const shardsOf = (paths: SmallShards, onBad?: (bad: BadExample) => void) =>
     3,
   );
 
-const loading: Loading = {
-  plan: { batchSize: 8, seed: 5, buckets: lengthBuckets(config), windowBatches: 2 },
-  from: start,
-  recipe: { task: 'pretrain', ...batchSetup },
-  standard: batchSetup.standard,
+const loading: LoaderOptions = {
+  sampler: { batchSize: 8, seed: 5, buckets: lengthBuckets(config), windowBatches: 2 },
+  from: firstPosition,
+  collation: { task: 'pretrain', ...batchSetup },
+  featureStatistics: batchSetup.featureStatistics,
 };
 
-async function take(source: ExampleSource, count: number, own: Partial<Loading> = {}, thread = true, pauseMs = 0) {
+async function take(
+  source: ExampleSource,
+  count: number,
+  own: Partial<LoaderOptions> = {},
+  thread = true,
+  pauseMs = 0,
+) {
   const loader = openLoader(source, { ...loading, ...own }, { thread });
   try {
     const taken: LoadedBatch[] = [];

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batches, bucketFor, commonLengths, lengthBuckets, type PlannedBatch } from '../../../model/data/sampler.ts';
+import {
+  bucketFor,
+  commonLengths,
+  lengthBuckets,
+  type SampledBatch,
+  sampleBatches,
+} from '../../../model/data/sampler.ts';
 import { presets } from '../../../model/net/config.ts';
 import { config, smallExamples } from '../small-model.ts';
 
@@ -27,23 +33,23 @@ test('the first length that holds is taken, and the last for what is cut to it',
 });
 
 const examples = smallExamples(70);
-const plan = { batchSize: 8, seed: 3, buckets: lengthBuckets(config), windowBatches: 4 };
+const options = { batchSize: 8, seed: 3, buckets: lengthBuckets(config), windowBatches: 4 };
 const source = {
   async *epoch() {
     yield* examples;
   },
 };
 
-async function take(count: number, from?: PlannedBatch['next']): Promise<PlannedBatch[]> {
-  const taken: PlannedBatch[] = [];
-  for await (const batch of batches(source as never, plan, from)) {
+async function take(count: number, from?: SampledBatch['next']): Promise<SampledBatch[]> {
+  const taken: SampledBatch[] = [];
+  for await (const batch of sampleBatches(source as never, options, from)) {
     taken.push(batch);
     if (taken.length === count) break;
   }
   return taken;
 }
 
-const keys = ({ examples, pieces, regions, next }: PlannedBatch) => ({
+const keys = ({ examples, pieces, regions, next }: SampledBatch) => ({
   keys: examples.map(({ key }) => key),
   pieces,
   regions,
@@ -69,8 +75,8 @@ test('from any position on, the batches are those of an undisturbed run', async 
   }
 });
 
-async function* planned(...lengths: [pieces: number, regions: number][]): AsyncGenerator<PlannedBatch> {
-  for (const [pieces, regions] of lengths) yield { pieces, regions } as PlannedBatch;
+async function* planned(...lengths: [pieces: number, regions: number][]): AsyncGenerator<SampledBatch> {
+  for (const [pieces, regions] of lengths) yield { pieces, regions } as SampledBatch;
 }
 
 test('the commonest lengths are found, commonest first, and the longest', async () => {
@@ -89,11 +95,14 @@ test('the commonest lengths are found, commonest first, and the longest', async 
 });
 
 test('batches are padded to the shortest of the lengths allowed that holds them', async () => {
-  const longest = { pieces: plan.buckets.pieces.at(-1) as number, regions: plan.buckets.regions.at(-1) as number };
+  const longest = {
+    pieces: options.buckets.pieces.at(-1) as number,
+    regions: options.buckets.regions.at(-1) as number,
+  };
   const free = (await take(12)).map(({ pieces, regions }) => [pieces, regions]);
   const only = [{ pieces: longest.pieces, regions: 2 }, longest];
   const held: number[][] = [];
-  for await (const { pieces, regions } of batches(source as never, { ...plan, allowed: only })) {
+  for await (const { pieces, regions } of sampleBatches(source as never, { ...options, allowed: only })) {
     held.push([pieces, regions]);
     if (held.length === 12) break;
   }

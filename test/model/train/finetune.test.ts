@@ -88,8 +88,8 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
   const last = await pretrainStages(base, stages, watch);
   assert.deepEqual(seen, ['large 6', 'near 4']);
   assert.deepEqual(
-    readCheckpoint(join(base.runDir, 'near')).standard,
-    readCheckpoint(join(base.runDir, 'large')).standard,
+    readCheckpoint(join(base.runDir, 'near')).featureStatistics,
+    readCheckpoint(join(base.runDir, 'large')).featureStatistics,
   );
   assert.equal((await pretrainStages(base, stages, watch)).checkpoint, last.checkpoint);
   assert.equal(seen.length, 2, 'nothing is trained again');

@@ -1,7 +1,7 @@
 /** Saves checkpoint after checkpoint into the folder of the first argument, to be killed meanwhile or to run out of room. */
 
-import { start } from '../../../model/data/sampler.ts';
-import { unchanged } from '../../../model/data/standardize.ts';
+import { identityStatistics } from '../../../model/data/feature-statistics.ts';
+import { firstPosition } from '../../../model/data/sampler.ts';
 import { paperObjectives } from '../../../model/net/objective.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { slots } from '../../../model/runtime/optimizer.ts';
@@ -17,14 +17,14 @@ const description = {
   vocabulary,
   detector: 'test',
   objectives: paperObjectives,
-  standard: unchanged(6),
+  featureStatistics: identityStatistics(6),
 };
 
 for (let step = Number(first); step <= Number(last); step++) {
   const values = startValues(parameters, step);
   for (const [name, own] of [...values]) for (const slot of Object.values(slots(name))) values.set(slot, own);
   try {
-    saveCheckpoint(runDir, description, { step, position: start, seed: step }, values, { keep: 2 });
+    saveCheckpoint(runDir, description, { step, position: firstPosition, seed: step }, values, { keep: 2 });
   } catch (error) {
     process.stdout.write(`${JSON.stringify({ ...(error as Error), message: (error as Error).message })}\n`);
     break;

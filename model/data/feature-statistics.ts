@@ -5,7 +5,7 @@
  */
 import type { Example } from './example.ts';
 
-export interface Standard {
+export interface FeatureStatistics {
   /** [D] */
   readonly mean: Float32Array;
   /** [D] one over the standard deviation */
@@ -13,7 +13,7 @@ export interface Standard {
 }
 
 /** Leaves features as they are. */
-export const unchanged = (featureSize: number): Standard => ({
+export const identityStatistics = (featureSize: number): FeatureStatistics => ({
   mean: new Float32Array(featureSize),
   scale: new Float32Array(featureSize).fill(1),
 });
@@ -22,11 +22,11 @@ export const unchanged = (featureSize: number): Standard => ({
 const leastShare = 0.01;
 
 /** Measures the features of up to `most` examples. */
-export async function measureStandard(
+export async function measureFeatureStatistics(
   examples: AsyncIterable<Example>,
   featureSize: number,
   most = 4096,
-): Promise<Standard> {
+): Promise<FeatureStatistics> {
   const sum = new Float64Array(featureSize);
   const squares = new Float64Array(featureSize);
   let regions = 0;
@@ -40,7 +40,7 @@ export async function measureStandard(
     regions += own.labels.length;
     if (++read >= most) break;
   }
-  if (regions === 0) return unchanged(featureSize);
+  if (regions === 0) return identityStatistics(featureSize);
   const mean = Float32Array.from(sum, (one) => one / regions);
   const deviation = Float32Array.from(squares, (one, at) =>
     Math.sqrt(Math.max(0, one / regions - ((sum[at] as number) / regions) ** 2)),
@@ -55,7 +55,7 @@ export function standardizeInto(
   target: Float32Array,
   at: number,
   features: Float32Array,
-  { mean, scale }: Standard,
+  { mean, scale }: FeatureStatistics,
 ): void {
   const D = mean.length;
   for (let index = 0; index < features.length; index++) {
