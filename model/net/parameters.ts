@@ -13,7 +13,7 @@ export const itcSize = 256;
 export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false }): ParameterSpec[] {
   const { hiddenSize: H, feedForwardSize: F, vocabularySize: V, featureSize: D, classes: K } = config;
   // BERT's 0.02 is for H = 768. A narrower layer needs larger weights for outputs of the same size; with 0.02, H = 128 learns
-  // no matching in 600 steps (docs/LOG.md).
+  // no matching in 600 steps (docs/decisions/0019-ten-regions-and-standard-features.md).
   const deviation = 0.02 * Math.sqrt(768 / H);
   const linear = (name: string, out: number, inner: number): ParameterSpec[] => [
     { name: `${name}.weight`, shape: [out, inner], start: deviation, decays: true },

@@ -20,7 +20,10 @@ export type RelevanceHead = 'itm' | 'itc';
 export interface ImageBertRelevanceOptions {
   /** The one that the checkpoint names; its owner frees it. */
   readonly detector: Detector;
-  /** When left out `itc` where the checkpoint learned it, else `itm`: early in training ITC alone agrees with people (docs/LOG.md). */
+  /**
+   * When left out `itc` where the checkpoint learned it, else `itm`: early in training ITC alone agrees with people
+   * (docs/decisions/0021-relevance-and-ranking-by-contrast.md).
+   */
   readonly head?: RelevanceHead;
   readonly precision?: Precision;
   readonly compiled?: boolean;

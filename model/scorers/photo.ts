@@ -1,7 +1,7 @@
 /**
  * The probability that a picture is a photograph and not a drawing, a screenshot, a diagram or a slide: logistic regression over
  * EfficientNet-Lite2's features, which relevance and regions need too. Its weights lie beside this file; `bench/photo.ts`
- * learned them from openly licensed pictures and measures them on others (docs/LOG.md, "Photographs").
+ * learned them from openly licensed pictures and measures them on others (docs/benchmarks.md, "Photographs").
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
