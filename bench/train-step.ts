@@ -22,6 +22,7 @@ import { adamW, ratesAt } from '../model/runtime/optimizer.ts';
 import { startValues } from '../model/runtime/parameter.ts';
 import { wholeOps } from '../model/runtime/threads.ts';
 import type { Precision } from '../model/runtime/traced-function.ts';
+import { pretrainLoss } from '../model/train/pretrain.ts';
 import { trainFunction } from '../model/train/step.ts';
 
 const steps = { warm: 2, timed: 12 };
@@ -110,7 +111,7 @@ function ours(config: ModelConfig, pairs: number, running: Running): Row {
   const parameters = parameterSpecs(config);
   const model = openExecutable({
     parameters,
-    functions: { train: trainFunction(setup, adamW) },
+    functions: { train: trainFunction(pretrainLoss(setup), { dropout: config.dropout, optimizer: adamW }) },
     optimizer: adamW,
     ...running,
   });

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readShards } from '../dataset/shards/reader.ts';
-import { UserError } from '../dataset/user-error.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
 import { ensureWeights } from '../model/formats/pretrained.ts';
@@ -10,8 +9,7 @@ import { type ModelConfig, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
 import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
-import { latestStage, pretrainStages } from '../model/train/stages.ts';
-import { pretrain as train } from '../model/train/train.ts';
+import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
 import { type CommandContext, requirePath } from './command.ts';
 import { fetching, startProgress } from './progress.ts';
 import { plannedStages, sameFeatures } from './stages.ts';
@@ -28,11 +26,7 @@ export async function pretrain({
   const stages = plannedStages(corpusDir, settings, options.stages as string | undefined);
   const { name: detector, labels, featureSize, maxRegions: most } = sameFeatures(stages, config);
   const dir = runDir(corpusDir, settings.run);
-  if (!stages.some(({ name }) => name !== undefined) && latestStage(dir) !== dir) {
-    throw new UserError(
-      `Expected a run without stages at ${dir} but received one with; give its stages or another run.`,
-    );
-  }
+  checkStages(dir, stages);
   const startFrom = await weightsOf(settings.from);
   const shards = [...new Set(stages.flatMap(({ corpora }) => corpora.map((one) => join(one.dir, 'shards/train'))))];
   const tokenizer = await openTokenizer(latestStage(dir), shards, settings, startFrom, signal);
@@ -81,15 +75,11 @@ export async function pretrain({
   };
   const show = showStep(progress);
   try {
-    const [first] = stages as [(typeof stages)[number]];
-    const summary =
-      first.name === undefined
-        ? await train({ ...base, ...first, ...(await open(first)) }, { signal, onProgress: (state) => show(state) })
-        : await pretrainStages(
-            base,
-            stages.map((stage) => ({ ...stage, name: stage.name as string, open: () => open(stage) })),
-            { signal, onProgress: (state) => show(state, state.stage) },
-          );
+    const summary = await pretrainStages(
+      base,
+      stages.map((stage) => ({ ...stage, open: () => open(stage) })),
+      { signal, onProgress: (state) => show(state, state.stage) },
+    );
     progress.stop();
     console.log(endLine(summary));
   } finally {

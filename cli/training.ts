@@ -5,8 +5,8 @@ import { type Example, readExamples } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
+import type { TrainingProgress, TrainingSummary } from '../model/train/progress.ts';
 import { latestStage } from '../model/train/stages.ts';
-import type { PretrainProgress, PretrainSummary } from '../model/train/train.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
 import { clock, type Progress } from './progress.ts';
@@ -120,7 +120,7 @@ async function firstImages(
 /** Shows a step on the bar, and twenty of a run and every checkpoint as lines that stay; `stage` names what it belongs to. */
 export const showStep =
   (progress: Progress) =>
-  (state: PretrainProgress, stage?: string): void => {
+  (state: TrainingProgress, stage?: string): void => {
     const { step, totalSteps, samplesPerSecond, tokensPerSecond, secondsLeft, waitShare, checkpoint } = state;
     const speed = `${samplesPerSecond.toFixed(0)} samples/s, ${count(Math.round(tokensPerSecond))} tokens/s, ${peakWords(state)}`;
     const left = `${clock(secondsLeft * 1000)} left, ${percent(waitShare)} waiting for data`;
@@ -131,12 +131,12 @@ export const showStep =
       progress.line(`${stage === undefined ? '' : `${stage}  `}${lossLine(state)}`);
   };
 
-function peakWords({ flopsPerSecond, peakShare }: PretrainProgress): string {
+function peakWords({ flopsPerSecond, peakShare }: TrainingProgress): string {
   const speed = `${(flopsPerSecond / 1e9).toFixed(0)} GFLOP/s`;
   return peakShare === undefined ? speed : `${speed} (${percent(peakShare)} of peak)`;
 }
 
-function lossLine({ step, losses, accuracies, validation }: PretrainProgress): string {
+function lossLine({ step, losses, accuracies, validation }: TrainingProgress): string {
   const one = (name: keyof typeof losses): string => {
     const share = accuracies[name];
     return `${name} ${losses[name]?.toFixed(3)}${share === undefined ? '' : ` (${percent(share)})`}`;
@@ -152,5 +152,5 @@ export const epochWords = (
   images: number,
 ): string => `${count(steps)} steps of ${count(batchSize * accumulate)} pairs, ${((steps * batchSize * accumulate) / Math.max(1, images)).toFixed(1)} epochs`; // biome-ignore format: one thought
 
-export const endLine = ({ checkpoint, compiled }: PretrainSummary): string =>
+export const endLine = ({ checkpoint, compiled }: TrainingSummary): string =>
   `${checkpoint}${compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`;

@@ -99,6 +99,20 @@ export async function commonLengths(
   return { lengths: [...firsts.map(({ pieces, regions }) => ({ pieces, regions })), longest], firsts };
 }
 
+/** Batches looked at before a run to see which lengths it will meet. Ours: reading so many from shards takes seconds. */
+const lookAhead = { inMemory: 1024, inShards: 64 };
+
+/** The lengths that a run of so many batches will keep to, and the first batch of each but the longest. */
+export const lengthsOfRun = (
+  source: ExampleSource,
+  options: SamplerOptions,
+  totalBatches: number,
+): Promise<{ lengths: Lengths[]; firsts: SampledBatch[] }> =>
+  commonLengths(sampleBatches(source, options), {
+    count: Math.min(totalBatches, source.spec ? lookAhead.inShards : lookAhead.inMemory),
+    buckets: options.buckets,
+  });
+
 /** The shortest lengths allowed that hold these. */
 function fit(needed: Lengths, allowed: readonly Lengths[]): Lengths {
   const holds = allowed.filter(({ pieces, regions }) => pieces >= needed.pieces && regions >= needed.regions);

@@ -7,17 +7,14 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { expected, UserError } from '../../dataset/user-error.ts';
+import type { SpecialPieces } from '../net/embeddings.ts';
 
 /** WordPiece with BERT's five special pieces. */
-export interface Tokenizer {
+export interface Tokenizer extends SpecialPieces {
   readonly vocabulary: readonly string[];
   /** V */
   readonly size: number;
-  readonly padId: number;
   readonly unkId: number;
-  readonly clsId: number;
-  readonly sepId: number;
-  readonly maskId: number;
   /** The word pieces of a text, without [CLS] and [SEP], at most `maxPieces`. */
   encode(text: string, maxPieces?: number): number[];
   /** The text of word pieces, special pieces left out. */
@@ -26,6 +23,20 @@ export interface Tokenizer {
 
 /** In the order of BERT's own vocabulary. */
 export const specialPieces = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
+
+/** The ids of BERT's special pieces. Throws a UserError for a vocabulary without one of them; `name` stands in it. */
+export function specialPieceIds(
+  vocabulary: readonly string[],
+  name = 'the vocabulary',
+): SpecialPieces & { readonly unkId: number } {
+  const [padId, unkId, clsId, sepId, maskId] = specialPieces.map((piece) => {
+    const id = vocabulary.indexOf(piece);
+    if (id < 0)
+      throw expected(`the piece ${piece}`, name, `${vocabulary.length} pieces without it`, 'take a BERT vocabulary');
+    return id;
+  }) as [number, number, number, number, number];
+  return { padId, unkId, clsId, sepId, maskId };
+}
 
 /** WordPiece gives up on a longer word: it becomes [UNK] (BERT's max_input_chars_per_word). */
 const maxWordLength = 100;
@@ -117,12 +128,7 @@ function bertTokenizer(vocabulary: readonly string[]): HuggingFaceTokenizer {
 }
 
 function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name: string): Tokenizer {
-  const [padId, unkId, clsId, sepId, maskId] = specialPieces.map((piece) => {
-    const id = vocabulary.indexOf(piece);
-    if (id < 0)
-      throw expected(`the piece ${piece}`, name, `${vocabulary.length} pieces without it`, 'take a BERT vocabulary');
-    return id;
-  }) as [number, number, number, number, number];
+  const { padId, unkId, clsId, sepId, maskId } = specialPieceIds(vocabulary, name);
   const special = new Set([padId, clsId, sepId, maskId]);
   return {
     vocabulary,

@@ -4,13 +4,14 @@
  */
 import { imageArrays, textArrays } from '../data/batch.ts';
 import { bucketFor, lengthBuckets } from '../data/sampler.ts';
+import { specialPieceIds } from '../data/tokenizer.ts';
+import { embedBatch, matchPairs } from '../net/imagebert.ts';
 import { similarityScale } from '../net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
 import { openExecutable } from '../runtime/executable.ts';
-import type { Executable, Precision } from '../runtime/traced-function.ts';
-import { type Checkpoint, specialPieces } from '../train/checkpoint.ts';
-import { embedFunction, matchFunction } from '../train/step.ts';
+import type { Executable, Precision, TracedFunction } from '../runtime/traced-function.ts';
+import type { Checkpoint } from '../train/checkpoint.ts';
 
 export interface ScorerOptions {
   readonly compiled?: boolean;
@@ -43,14 +44,16 @@ export function scorer(
   { config, vocabulary, objectives, featureStatistics, values }: Checkpoint,
   { batchPairs = 128, ...running }: ScorerOptions = {},
 ): Scorer {
-  const special = specialPieces(vocabulary);
-  const setup = { config, special };
+  const special = specialPieceIds(vocabulary);
+  const embedFunction =
+    (side: 'image' | 'text'): TracedFunction =>
+    (inputs, weights) => ({ outputs: { embeddings: embedBatch({ config, special, weights }, side, inputs) } });
   const model: Executable = openExecutable({
     parameters: parameterSpecs(config, { itc: objectives.itc > 0 }),
     functions: {
-      match: matchFunction(setup),
-      image: embedFunction('image', setup),
-      text: embedFunction('text', setup),
+      match: (inputs, weights) => ({ outputs: { logits: matchPairs({ config, special, weights }, inputs) } }),
+      image: embedFunction('image'),
+      text: embedFunction('text'),
     },
     ...running,
   });

@@ -1,75 +1,50 @@
 /**
- * Checkpoints: a folder `checkpoints/step-00001000` with everything a run needs to go on as if nothing had happened.
+ * Reads checkpoints: a folder `checkpoints/step-00001000` holds everything that a run needs to go on as if nothing had happened.
  * `model.safetensors`, `config.json` and `vocab.txt` are what Hugging Face's BertModel and BertTokenizer read;
- * `optimizer.safetensors` and `training.json` are the optimiser's means, the step, the position in the data and the seed,
- * from which every random number follows. A checkpoint is written beside its place and renamed, so it is whole or absent.
+ * `optimizer.safetensors` and `training.json` are the optimizer's running means, the step, the position in the data and the seed,
+ * from which every random number follows. `save-checkpoint.ts` writes them.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { diskFullCode } from '../../dataset/disk-full.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { FeatureStatistics } from '../data/feature-statistics.ts';
 import type { Position } from '../data/sampler.ts';
-import { fromHuggingFace, toHuggingFace } from '../formats/hugging-face.ts';
-import { readSafetensors, type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
+import { fromHuggingFace } from '../formats/hugging-face.ts';
+import { readSafetensors, type StoredTensor } from '../formats/safetensors.ts';
 import type { ModelConfig } from '../net/config.ts';
-import type { SpecialPieces } from '../net/embeddings.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import { parameterSpecs } from '../net/parameters.ts';
-import { slots } from '../runtime/optimizer.ts';
-import type { ParameterSpec, Values } from '../runtime/parameter.ts';
+import type { Values } from '../runtime/parameter.ts';
 
-/** What a model is, apart from its weights. */
+/** What a model is, apart from its parameters. */
 export interface ModelDescription {
   readonly config: ModelConfig;
-  /** Pieces in the order of their numbers. */
+  /** Word pieces in the order of their ids. */
   readonly vocabulary: readonly string[];
   /** The detector whose regions the model has learned to read. */
   readonly detector: string;
   readonly objectives: ObjectiveWeights;
 }
 
-/** A description and the scale of the features, which is measured when the run starts. */
+/** A description and the statistics of the region features, which are measured when the run starts. */
 export interface MeasuredModel extends ModelDescription {
   readonly featureStatistics: FeatureStatistics;
 }
 
 /** Where a run stands: the next step and the batch that it will learn from. */
 export interface TrainingState {
-  readonly step: number;
-  readonly position: Position;
+  step: number;
+  position: Position;
   readonly seed: number;
-  /** The checkpoint with the lowest loss on held-out pairs so far. */
-  readonly best?: { readonly step: number; readonly loss: number };
+  /** The checkpoint with the lowest validation loss so far. */
+  best?: { readonly step: number; readonly loss: number };
 }
 
 export interface Checkpoint extends MeasuredModel {
   readonly dir: string;
-  readonly state: TrainingState;
+  readonly state: Readonly<TrainingState>;
   /** Parameters by name. */
   readonly values: Values;
-}
-
-/** The numbers of the special pieces. Throws a UserError for a vocabulary without them. */
-export function specialPieces(vocabulary: readonly string[]): SpecialPieces {
-  const find = (piece: string) => {
-    const id = vocabulary.indexOf(piece);
-    if (id < 0)
-      throw expected(`the piece ${piece}`, 'the vocabulary', `${vocabulary.length} others`, 'use a BERT vocabulary');
-    return id;
-  };
-  return { padId: find('[PAD]'), clsId: find('[CLS]'), sepId: find('[SEP]'), maskId: find('[MASK]') };
 }
 
 /** The newest checkpoint of a run, or undefined. */
@@ -85,89 +60,28 @@ export function checkpoints(runDir: string): string[] {
   return names.sort().map((name) => join(dir, name));
 }
 
-/** The checkpoint of a run with the lowest loss on held-out pairs, or undefined where none was measured. */
+/** The checkpoint of a run with the lowest validation loss, or undefined where none was measured. */
 export function bestCheckpoint(runDir: string): string | undefined {
   const latest = latestCheckpoint(runDir);
   const best = latest && readJson<TrainingState>(join(latest, 'training.json')).best;
-  return best ? checkpoints(runDir).find((dir) => dir.endsWith(folderOf(best.step))) : undefined;
+  return best ? checkpoints(runDir).find((dir) => dir.endsWith(folderName(best.step))) : undefined;
 }
 
-const folderOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
-
-/** What a system answers where there is no permission to write. */
-const forbidden: ReadonlySet<string | undefined> = new Set(['EACCES', 'EROFS']);
-
-/** Saves a checkpoint and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
-export function saveCheckpoint(
-  runDir: string,
-  description: MeasuredModel,
-  state: TrainingState,
-  values: Values,
-  { keep = 3 }: { readonly keep?: number } = {},
-): string {
-  const dir = join(runDir, 'checkpoints', folderOf(state.step));
-  if (existsSync(dir)) return dir;
-  const partial = `${dir}.partial`;
-  try {
-    mkdirSync(dirname(dir), { recursive: true });
-    // What a killed run left half written, of this step or another.
-    for (const name of readdirSync(dirname(dir)).filter((one) => one.endsWith('.partial'))) {
-      rmSync(join(dirname(dir), name), { recursive: true, force: true });
-    }
-    mkdirSync(partial);
-    const parameters = parameterSpecs(description.config, { itc: description.objectives.itc > 0 });
-    const weights = toHuggingFace(parameters, values);
-    const { mean, scale } = description.featureStatistics;
-    weights.set(statisticsNames.mean, { shape: [mean.length], values: mean });
-    weights.set(statisticsNames.scale, { shape: [scale.length], values: scale });
-    writeSafetensors(join(partial, 'model.safetensors'), weights, { format: 'pt' });
-    writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values));
-    const write = (name: string, text: string) => writeFileSync(join(partial, name), text, { flush: true });
-    write('vocab.txt', `${description.vocabulary.join('\n')}\n`);
-    write('config.json', `${JSON.stringify(configJson(description), null, 2)}\n`);
-    write('training.json', `${JSON.stringify(state, null, 2)}\n`);
-    flushFolder(partial);
-    renameSync(partial, dir);
-    flushFolder(dirname(dir));
-  } catch (cause) {
-    rmSync(partial, { recursive: true, force: true });
-    const { code } = cause as NodeJS.ErrnoException;
-    if (diskFullCode(cause) !== null || forbidden.has(code)) {
-      throw new UserError(
-        `Expected room to write ${dir} but received ${code}; earlier checkpoints are whole, make room and run the same command again.`,
-        { cause, exitCode: 1 },
-      );
-    }
-    throw cause;
-  }
-  for (const old of checkpoints(runDir).slice(0, -keep)) {
-    if (!state.best || !old.endsWith(folderOf(state.best.step))) rmSync(old, { recursive: true, force: true });
-  }
-  return dir;
-}
-
-/** Waits until a folder's entries are on the disk. */
-function flushFolder(dir: string): void {
-  const folder = openSync(dir, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
-}
+/** The name of the folder of a step's checkpoint. */
+export const folderName = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
 /**
- * Reads a checkpoint folder, or the newest one of a run. Throws a UserError for anything else, and for a torn file; it names the
- * checkpoint before it.
+ * Reads a checkpoint folder, or the newest one of a run. Throws a UserError for anything else, and for a torn file; the error names
+ * the checkpoint before it.
  */
 export function readCheckpoint(path: string): Checkpoint {
   const dir = existsSync(join(path, 'config.json')) ? path : latestCheckpoint(path);
   if (!dir) throw expected('a checkpoint or a run with one', 'the checkpoint', path, 'run lait pretrain first');
-  return readingWhole(dir, () => readWhole(dir));
+  return withAdvice(dir, () => readFolder(dir));
 }
 
-/** Adds to what is wrong with a checkpoint where to go on instead. */
-function readingWhole<T>(dir: string, read: () => T): T {
+/** Adds to an error about a torn checkpoint which one to go on from instead. */
+function withAdvice<T>(dir: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -182,7 +96,7 @@ function readingWhole<T>(dir: string, read: () => T): T {
   }
 }
 
-function readWhole(dir: string): Checkpoint {
+function readFolder(dir: string): Checkpoint {
   const json = readJson<ConfigJson>(join(dir, 'config.json'));
   if (!json.lait) throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
   const { config, detector, objectives } = json.lait;
@@ -208,9 +122,9 @@ function readWhole(dir: string): Checkpoint {
   };
 }
 
-/** The optimiser's means that belong to a checkpoint, by the names of `slots`. */
+/** The optimizer's running means of a checkpoint, by the names of `slots`. */
 export function readOptimizer({ dir }: Checkpoint): Values {
-  const { tensors } = readingWhole(dir, () => readSafetensors(join(dir, 'optimizer.safetensors')));
+  const { tensors } = withAdvice(dir, () => readSafetensors(join(dir, 'optimizer.safetensors')));
   return new Map([...tensors].map(([name, { values }]) => [name, values]));
 }
 
@@ -231,50 +145,18 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
   differ('the weight of ITC (on or off)', checkpoint.objectives.itc > 0, wanted.objectives.itc > 0);
 }
 
-/** Where the scale of the features lies among the weights. */
-const statisticsNames = { mean: 'visual.mean', scale: 'visual.scale' };
+/** The names of the feature statistics among the tensors. */
+export const statisticsNames = { mean: 'visual.mean', scale: 'visual.scale' };
 
-/** The scale of the features that a model of ours was saved with. */
+/** The feature statistics that a model of ours was saved with; undefined for another's. */
 export function featureStatisticsIn(tensors: ReadonlyMap<string, StoredTensor>): FeatureStatistics | undefined {
   const [mean, scale] = [tensors.get(statisticsNames.mean)?.values, tensors.get(statisticsNames.scale)?.values];
   return mean && scale ? { mean, scale } : undefined;
 }
 
-interface ConfigJson {
+/** Our part of `config.json`. */
+export interface ConfigJson {
   readonly lait?: Omit<ModelDescription, 'vocabulary'>;
-}
-
-/** Hugging Face's BertConfig, with ours beside it. */
-function configJson({ config, detector, objectives }: ModelDescription): ConfigJson & Record<string, unknown> {
-  return {
-    architectures: ['BertModel'],
-    model_type: 'bert',
-    vocab_size: config.vocabularySize,
-    hidden_size: config.hiddenSize,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    intermediate_size: config.feedForwardSize,
-    hidden_act: 'gelu',
-    hidden_dropout_prob: config.dropout,
-    attention_probs_dropout_prob: config.dropout,
-    max_position_embeddings: config.maxPositions,
-    type_vocab_size: 2,
-    layer_norm_eps: config.layerNormEpsilon,
-    pad_token_id: 0,
-    position_embedding_type: 'absolute',
-    lait: { config, detector, objectives },
-  };
-}
-
-function optimizerTensors(parameters: readonly ParameterSpec[], values: Values): Map<string, StoredTensor> {
-  const stored = new Map<string, StoredTensor>();
-  for (const { name, shape } of parameters) {
-    for (const slot of Object.values(slots(name))) {
-      const own = values.get(slot);
-      if (own) stored.set(slot, { shape, values: own });
-    }
-  }
-  return stored;
 }
 
 function readJson<T>(path: string): T {

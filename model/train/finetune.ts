@@ -1,12 +1,17 @@
 /** Fine-tuning for retrieval (ImageBERT §5.3): from a pretrained checkpoint, matching only, on pairs that are known to be good. */
 import { join } from 'node:path';
+import { specialPieceIds } from '../data/tokenizer.ts';
+import type { ModelConfig } from '../net/config.ts';
 import { modelCost } from '../net/cost.ts';
-import type { Ranking } from '../net/objectives/ranking.ts';
-import { adamW } from '../runtime/optimizer.ts';
-import { readCheckpoint, specialPieces } from './checkpoint.ts';
-import type { PretrainProgress, Watch } from './progress.ts';
-import { rankFunction, validateRankFunction } from './step.ts';
-import { type PretrainSummary, type TrainOptions, train } from './train.ts';
+import type { SpecialPieces } from '../net/embeddings.ts';
+import { matchPairs } from '../net/imagebert.ts';
+import { type Ranking, rank } from '../net/objectives/ranking.ts';
+import { tf } from '../runtime/backend.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import type { TrainOptions } from './options.ts';
+import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import type { Loss } from './step.ts';
+import { train } from './train.ts';
 
 export interface FinetuneOptions
   extends Omit<TrainOptions, 'config' | 'vocabulary' | 'detector' | 'startFrom'>,
@@ -18,28 +23,18 @@ export interface FinetuneOptions
 /** Paper: binary loss, batch 24, learning rate 5e-5. See `train` for what it throws. */
 export async function finetune(
   options: FinetuneOptions,
-  watch: Watch<PretrainProgress> = {},
-): Promise<PretrainSummary> {
+  watch: Watch<TrainingProgress> = {},
+): Promise<TrainingSummary> {
   const { loss = 'binary', candidates = 4, margin = 0.2, batchSize = 24, learningRate = 5e-5, ...rest } = options;
-  const ranking: Ranking = { loss, candidates, margin };
   const { dir, config, vocabulary, detector, objectives } = readCheckpoint(options.checkpoint);
-  const special = specialPieces(vocabulary);
-  const setup = { config, special, ranking };
+  const ranking = { loss, candidates, margin };
+  const special = specialPieceIds(vocabulary);
   return train(
-    {
-      ...rest,
-      batchSize,
-      learningRate,
-      config,
-      vocabulary,
-      detector,
-      startFrom: join(dir, 'model.safetensors'),
-    },
+    { ...rest, batchSize, learningRate, config, vocabulary, detector, startFrom: join(dir, 'model.safetensors') },
     {
       objectives,
       collation: { task: 'finetune', special, ranking },
-      train: (role) => rankFunction(setup, options.optimizer ?? adamW, role),
-      validate: validateRankFunction(setup),
+      loss: rankingLoss({ config, special, ranking }),
       flops: ({ pairs, pieces, regions }) => {
         const padded = { ...config, maxPieces: pieces, maxRegions: regions };
         return 3 * pairs * (2 * candidates - 1) * modelCost(padded, objectives).firstFlops;
@@ -48,3 +43,19 @@ export async function finetune(
     watch,
   );
 }
+
+interface FinetuneSetup {
+  readonly config: ModelConfig;
+  readonly special: SpecialPieces;
+  readonly ranking: Ranking;
+}
+
+/** The loss of a batch with `rankingArrays`, and how often the true pair scores best. */
+const rankingLoss = ({ config, special, ranking }: FinetuneSetup): Loss => ({
+  weights: { itm: 1 },
+  objectives: (inputs, parameters, drop) => {
+    const counts = inputs.rankCounts!; // [N, 2 P − 1]
+    const logits = tf.reshape(matchPairs({ weights: parameters, config, special }, inputs, drop), counts.shape); // [N, 2 P − 1]
+    return { itm: rank(logits, counts, ranking) };
+  },
+});

@@ -1,65 +1,98 @@
+/** What the steps since the last report measured and cost, as means. */
+import type { LoadedBatch } from '../data/loader.ts';
 import { objectiveNames } from '../net/objective.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
-import type { PretrainProgress } from './progress.ts';
+import type { Measures, Speed } from './progress.ts';
 
-/** What a routine gave, each the first number of an array. */
+/** The outputs of a traced function whose arrays hold one number each. */
 export type Measured = Readonly<Record<string, number>>;
 
+/** The first number of each output. */
+export const measuredOf = (outputs: Readonly<Record<string, Float32Array | Int32Array>>): Measured =>
+  Object.fromEntries(Object.entries(outputs).map(([name, values]) => [name, values[0] ?? Number.NaN]));
+
 export interface StepCost {
-  /** Time in which the step waited for its data. */
+  /** Time that the step waited for its data. */
   readonly waitedMs: number;
   readonly ranMs: number;
   readonly samples: number;
   /** Words, regions and special pieces that count, of true pairs and wrong ones. */
   readonly tokens: number;
-  /** Floating-point operations, see cost.ts; 0 where they are not counted. */
+  /** Floating-point operations, see net/cost.ts. */
   readonly flops: number;
 }
 
 export class Metrics {
-  private readonly sums = new Map<string, number>();
-  private readonly cost = { waitedMs: 0, ranMs: 0, samples: 0, tokens: 0, flops: 0 };
-  private steps = 0;
+  #sums = new Map<string, number>();
+  #cost = noCost();
+  #steps = 0;
 
-  add(measured: Measured, cost: StepCost): void {
-    for (const [name, value] of Object.entries(measured)) this.sums.set(name, (this.sums.get(name) ?? 0) + value);
-    for (const name of Object.keys(this.cost) as (keyof StepCost)[]) this.cost[name] += cost[name];
-    this.steps++;
+  add(measured: Measured, cost: StepCost = noCost()): void {
+    for (const [name, value] of Object.entries(measured)) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
+    for (const name of Object.keys(this.#cost) as (keyof StepCost)[]) this.#cost[name] += cost[name];
+    this.#steps += 1;
   }
 
-  /** Means since the tally began. `peakFlops` is what the machine does at most in a second, where that is known. */
-  report(
-    step: number,
-    totalSteps: number,
-    peakFlops?: number,
-  ): Omit<PretrainProgress, 'epoch' | 'learningRate' | 'step' | 'totalSteps'> {
-    const mean = (name: string) => (this.sums.get(name) ?? 0) / this.steps;
+  /** Mean losses and accuracies. */
+  measures(): Measures {
     const present = (suffix: string) =>
       objectiveNames
-        .filter((name) => this.sums.has(`${name}${suffix}`))
-        .map((name) => [name, mean(`${name}${suffix}`)] as const);
-    const { waitedMs, ranMs, samples, tokens, flops } = this.cost;
-    const seconds = (waitedMs + ranMs) / 1000;
+        .filter((name) => this.#sums.has(`${name}${suffix}`))
+        .map((name) => [name, this.#mean(`${name}${suffix}`)] as const);
     return {
-      loss: mean('loss'),
+      loss: this.#mean('loss'),
       losses: Object.fromEntries(present('')),
       accuracies: Object.fromEntries(present('Accuracy')),
-      gradientNorm: mean('gradientNorm'),
+    };
+  }
+
+  gradientNorm(): number {
+    return this.#mean('gradientNorm');
+  }
+
+  /** `peakFlops` is what the machine does at most in a second, where that is known. */
+  speed(stepsLeft: number, peakFlops?: number): Speed {
+    const { waitedMs, ranMs, samples, tokens, flops } = this.#cost;
+    const seconds = (waitedMs + ranMs) / 1000;
+    return {
       samplesPerSecond: samples / seconds,
       tokensPerSecond: tokens / seconds,
       flopsPerSecond: flops / seconds,
       ...(peakFlops !== undefined && { peakShare: flops / seconds / peakFlops }),
       waitShare: waitedMs / (waitedMs + ranMs),
-      secondsLeft: ((totalSteps - step) * seconds) / this.steps,
+      secondsLeft: (stepsLeft * seconds) / this.#steps,
     };
+  }
+
+  /** Starts again from nothing. */
+  reset(): void {
+    this.#sums.clear();
+    this.#cost = noCost();
+    this.#steps = 0;
+  }
+
+  #mean(name: string): number {
+    return (this.#sums.get(name) ?? 0) / this.#steps;
   }
 }
 
-/** What counts of a batch, times the passes that read it. */
-export function tokensOf(arrays: Arrays): number {
+const noCost = () => ({ waitedMs: 0, ranMs: 0, samples: 0, tokens: 0, flops: 0 });
+
+/** What learning from the batches of one update takes; `flops` gives the operations of one batch. */
+export const workOf = (
+  batches: readonly LoadedBatch[],
+  flops: (batch: LoadedBatch) => number,
+): Pick<StepCost, 'samples' | 'tokens' | 'flops'> => ({
+  samples: batches.reduce((sum, { keys }) => sum + keys.length, 0),
+  tokens: batches.reduce((sum, { arrays }) => sum + tokensOf(arrays), 0),
+  flops: batches.reduce((sum, batch) => sum + flops(batch), 0),
+});
+
+/** Tokens that count in a batch, times the passes that read them. */
+function tokensOf(arrays: Arrays): number {
   const counted = (name: string) => ((arrays[name]?.values ?? []) as Float32Array).reduce((sum, one) => sum + one, 0);
   const pairs = arrays.pieces?.shape[0] ?? 0;
-  // The routine's pairs: rows of `matched` in pretraining, of `imageRows` in fine-tuning.
+  // The pairs that the model sees: rows of `matched` in pretraining, of `imageRows` in fine-tuning.
   const passes = ((arrays.matched ?? arrays.imageRows)?.shape[0] ?? pairs) / pairs;
   return passes * (counted('pieceMask') + counted('regionMask') + 2 * pairs);
 }

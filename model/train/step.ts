@@ -1,61 +1,48 @@
 /**
- * The routines of a model: one training step (forward, losses, gradients, clipping), the same losses without learning, and the
- * scores that retrieval needs.
+ * A task's loss as traced functions: the training step (forward, losses, gradients, clipping; the optimizer follows in the
+ * executable), and the same losses without dropout and without gradients.
  */
-
-import type { ModelConfig } from '../net/config.ts';
 import { type Dropout, dropout, noDropout } from '../net/dropout.ts';
-import type { SpecialPieces } from '../net/embeddings.ts';
-import { embedBatch, matchPairs, objectives } from '../net/imagebert.ts';
-import { type ObjectiveName, type ObjectiveWeights, objectiveNames } from '../net/objective.ts';
-import { type Ranking, rank } from '../net/objectives/ranking.ts';
+import { type ObjectiveName, type ObjectiveResult, type ObjectiveWeights, objectiveNames } from '../net/objective.ts';
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
-import type { Inputs, TracedFunction } from '../runtime/traced-function.ts';
+import type { Inputs, TracedFunction, Weights } from '../runtime/traced-function.ts';
 
-export interface ModelSetup {
-  readonly config: ModelConfig;
-  readonly special: SpecialPieces;
-  readonly objectives: ObjectiveWeights;
+/** What a task minimises: the sum of its objectives' losses times their weights. */
+export interface Loss {
+  readonly weights: Partial<ObjectiveWeights>;
+  readonly objectives: (
+    inputs: Inputs,
+    parameters: Weights,
+    drop: Dropout,
+  ) => Partial<Record<ObjectiveName, ObjectiveResult>>;
 }
 
-/** What a routine minimises: gives the loss and writes what is to be reported to `outputs`. */
-type Minimised = (
-  inputs: Inputs,
-  weights: (name: string) => Tensor,
-  drop: Dropout,
-  outputs: Record<string, Tensor>,
-) => Scalar;
-
 /**
- * What becomes of a batch's gradients: `whole` updates by them, `part` adds them to the sums that `gradientSums` keeps (times the
- * input `carried` [], 0 for the first batch of an update), `last` updates by them and the sums.
+ * What becomes of a batch's gradients: `whole` updates the parameters with them, `part` adds them to the sums that `gradientSums`
+ * keeps (times the input `carried` [], which is 0 for the first batch of an update), `last` updates with them and the sums.
  */
 export type Role = 'whole' | 'part' | 'last';
 
-/** Losses, accuracies and the gradients' norm of a `trainingBatch`, with gradients; reads `seed` [2] int32 for dropout. */
-export const trainFunction = (setup: ModelSetup, optimizer: AdamW, role: Role = 'whole'): TracedFunction =>
-  learn({ config: setup.config, optimizer, role }, (inputs, weights, drop, outputs) =>
-    losses(setup, inputs, weights, drop, outputs),
-  );
-
-interface Learning {
-  readonly config: ModelConfig;
+export interface StepOptions {
+  /** Dropout rate, 0 to 1. */
+  readonly dropout: number;
   readonly optimizer: AdamW;
-  readonly role: Role;
+  readonly role?: Role;
 }
 
-const learn =
-  ({ config, optimizer, role }: Learning, minimised: Minimised): TracedFunction =>
-  (inputs, weights, all) => {
-    const outputs: Record<string, Tensor> = {};
+/** Gives `loss`, each objective's NAME and `NAMEAccuracy`, and `gradientNorm`, with gradients. Reads `seed` [2] int32 for dropout. */
+export const trainFunction =
+  (loss: Loss, { dropout: rate, optimizer, role = 'whole' }: StepOptions): TracedFunction =>
+  (inputs, parameters, all) => {
+    const kept: Record<string, Tensor> = {};
     const variables = new Map(role === 'whole' ? all : [...all].filter(([name]) => all.has(sumOf(name))));
     const { grads } = tf.variableGrads(
       () => {
-        const total = minimised(inputs, weights, dropout(config.dropout, inputs.seed as Tensor), outputs);
+        const measured = lossesOf(loss, inputs, parameters, dropout(rate, inputs.seed!));
         // variableGrads frees what its function does not return.
-        for (const tensor of Object.values(outputs)) tf.keep(tensor);
-        return total;
+        for (const [name, tensor] of Object.entries(measured)) kept[name] = tf.keep(tensor);
+        return measured.loss;
       },
       [...variables.values()] as never,
     );
@@ -64,114 +51,55 @@ const learn =
       tensor.dispose();
       return copy;
     };
-    const named = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, release(tensor)]));
+    const outputs = Object.fromEntries(Object.entries(kept).map(([name, tensor]) => [name, release(tensor)]));
     // tfjs gives gradients by its own names, and none for what the losses do not depend on.
     const gradients = new Map<string, Tensor>();
     for (const [name, variable] of variables) {
       const gradient = grads[variable.name];
       if (!gradient) continue;
       if (role === 'whole') gradients.set(name, gradient);
-      if (role === 'last') gradients.set(name, tf.add(weights(sumOf(name)), gradient));
+      if (role === 'last') gradients.set(name, tf.add(parameters(sumOf(name)), gradient));
       if (role === 'part') {
-        const carried = tf.mul(weights(sumOf(name)), inputs.carried as Tensor);
+        const carried = tf.mul(parameters(sumOf(name)), inputs.carried!);
         gradients.set(sumOf(name), tf.add(carried, gradient));
       }
     }
-    if (role === 'part') return { outputs: named, gradients };
+    if (role === 'part') return { outputs, gradients };
     const { clipped, norm } = clip(gradients, optimizer.clipNorm);
-    return { outputs: { ...named, gradientNorm: norm }, gradients: clipped };
+    return { outputs: { ...outputs, gradientNorm: norm }, gradients: clipped };
   };
 
-/** Fine-tuning's loss (see objectives/ranking.ts) and how often the true pair scores best; learns from it. */
-export const rankFunction = (setup: RankingSetup, optimizer: AdamW, role: Role = 'whole'): TracedFunction =>
-  learn({ config: setup.config, optimizer, role }, (inputs, weights, drop, outputs) =>
-    rankingLoss(setup, inputs, weights, drop, outputs),
-  );
-
-/** The same without dropout and without learning. */
-export const validateRankFunction =
-  (setup: RankingSetup): TracedFunction =>
-  (inputs, weights) => {
-    const outputs: Record<string, Tensor> = {};
-    rankingLoss(setup, inputs, weights, noDropout, outputs);
-    return { outputs };
-  };
-
-export interface RankingSetup {
-  readonly config: ModelConfig;
-  readonly special: SpecialPieces;
-  readonly ranking: Ranking;
-}
-
-function rankingLoss(
-  { config, special, ranking }: RankingSetup,
-  inputs: Inputs,
-  weights: (name: string) => Tensor,
-  drop: Dropout,
-  outputs: Record<string, Tensor>,
-): Scalar {
-  const logits = matchPairs({ weights, config, special }, inputs, drop);
-  const { loss, accuracy } = rank(
-    tf.reshape(logits, inputs.rankCounts?.shape as number[]),
-    inputs.rankCounts as Tensor,
-    ranking,
-  );
-  const total = weighted({ itm: 1 }, inputs)('itm', loss);
-  outputs.loss = total;
-  outputs.itm = loss;
-  if (accuracy) outputs.itmAccuracy = accuracy;
-  return total;
-}
-
-/** The losses and accuracies of a `trainingBatch`, without dropout and without learning. */
+/** Gives what `trainFunction` gives, without dropout and without gradients. */
 export const validateFunction =
-  (setup: ModelSetup): TracedFunction =>
-  (inputs, weights) => {
-    const outputs: Record<string, Tensor> = {};
-    losses(setup, inputs, weights, noDropout, outputs);
-    return { outputs };
-  };
-
-/** Matching logits [B] of the pairs that `imageRows` and `textRows` [B] choose among a batch's images and texts. */
-export const matchFunction =
-  ({ config, special }: Omit<ModelSetup, 'objectives'>): TracedFunction =>
-  (inputs, weights) => ({ outputs: { logits: matchPairs({ config, special, weights }, inputs) } });
-
-/** ITC embeddings [N, itcSize] of a batch's images or texts. */
-export const embedFunction =
-  (side: 'image' | 'text', { config, special }: Omit<ModelSetup, 'objectives'>): TracedFunction =>
-  (inputs, weights) => ({ outputs: { embeddings: embedBatch({ config, special, weights }, side, inputs) } });
+  (loss: Loss): TracedFunction =>
+  (inputs, parameters) => ({ outputs: lossesOf(loss, inputs, parameters, noDropout) });
 
 /**
- * Losses times their weights and, where several batches make one update, times the batch's `shares` (see accumulate.ts) [5] of
- * what each objective averages over.
+ * `loss`, and NAME and `NAMEAccuracy` of each objective. Where several batches make one update, `loss` has each objective times the
+ * batch's share of what that objective averages over, from the input `shares` [5]; see update.ts.
  */
-function weighted(
-  wanted: Partial<ObjectiveWeights>,
-  { shares }: Inputs,
-): (name: ObjectiveName, loss: Scalar) => Scalar {
-  return (name, loss) => {
-    const own = tf.mul(loss, wanted[name] ?? 0) as Scalar;
-    return shares ? tf.mul(own, tf.reshape(tf.slice(shares, objectiveNames.indexOf(name), 1), [])) : own;
-  };
+function lossesOf(
+  { weights, objectives }: Loss,
+  inputs: Inputs,
+  parameters: Weights,
+  drop: Dropout,
+): Record<string, Scalar> & { loss: Scalar } {
+  const results = Object.entries(objectives(inputs, parameters, drop)) as [ObjectiveName, ObjectiveResult][];
+  const terms = results.map(([name, { loss }]) => {
+    const term = tf.mul(loss, weights[name] ?? 0);
+    return inputs.shares ? tf.mul(term, shareOf(inputs.shares, name)) : term;
+  });
+  const measured = { loss: terms.reduce((sum, term) => tf.add(sum, term)) as Scalar };
+  const named = results.flatMap(([name, { loss, accuracy }]): [string, Scalar][] =>
+    accuracy
+      ? [
+          [name, loss],
+          [`${name}Accuracy`, accuracy],
+        ]
+      : [[name, loss]],
+  );
+  return Object.assign(measured, Object.fromEntries(named));
 }
 
-/** Writes `loss`, and NAME and `NAMEAccuracy` for each objective, to `outputs`. */
-function losses(
-  { config, special, objectives: wanted }: ModelSetup,
-  inputs: Inputs,
-  weights: (name: string) => Tensor,
-  drop: Dropout,
-  outputs: Record<string, Tensor>,
-): Scalar {
-  const outcomes = objectives({ weights, config, special }, wanted, inputs, drop);
-  const weigh = weighted(wanted, inputs);
-  const terms = Object.entries(outcomes).map(([name, { loss }]) => weigh(name as ObjectiveName, loss));
-  const total = terms.reduce((sum, term) => tf.add(sum, term) as Scalar);
-  outputs.loss = total;
-  for (const [name, { loss, accuracy }] of Object.entries(outcomes)) {
-    outputs[name] = loss;
-    if (accuracy) outputs[`${name}Accuracy`] = accuracy;
-  }
-  return total;
-}
+const shareOf = (shares: Tensor, name: ObjectiveName): Tensor =>
+  tf.reshape(tf.slice(shares, objectiveNames.indexOf(name), 1), []);

@@ -1,10 +1,10 @@
 /** A run's numbers as TensorBoard scalars in `runDir/tensorboard`, by tfjs's own writer. */
 import { join } from 'node:path';
 import { nativeBackend, tf } from '../runtime/backend.ts';
-import type { PretrainProgress } from './progress.ts';
+import type { TrainingProgress } from './progress.ts';
 
 /** Writes each report; undefined where tfjs has no native backend to write with. */
-export function tensorboardWriter(runDir: string): ((progress: PretrainProgress) => void) | undefined {
+export function tensorboardWriter(runDir: string): ((progress: TrainingProgress) => void) | undefined {
   if (!nativeBackend()) return undefined;
   const writer = tf.node.summaryFileWriter(join(runDir, 'tensorboard'));
   return ({ step, losses, accuracies, validation, ...report }) => {

@@ -1,49 +1,100 @@
+/**
+ * One update of the parameters from one batch or, where memory is short, from several: their gradients are summed, each objective
+ * weighted by the batch's share of what it averages over, so that the update is the one that a single large batch would make.
+ */
+import { type ObjectiveName, objectiveNames } from '../net/objective.ts';
 import type { Rates } from '../runtime/optimizer.ts';
 import type { Arrays, Executable, TracedFunction } from '../runtime/traced-function.ts';
-import { combined, sharesOf } from './accumulate.ts';
-import type { Measured } from './metrics.ts';
-import type { Role } from './step.ts';
-import { numbersOf } from './validation.ts';
+import { type Measured, measuredOf } from './metrics.ts';
+import { type Loss, type StepOptions, trainFunction } from './step.ts';
 
-/** Dropout has so many seeds for a batch; each use in the model takes the next one. */
-const seedsOfBatch = 4096;
-
-/** The routines of an update: `train` ends it; `part` learns from a batch before its last one. */
-export const updateFunctions = (
-  train: (role: Role) => TracedFunction,
+/** The traced functions of an update: `train` ends it; `part` learns from a batch before its last one. */
+export function updateFunctions(
+  loss: Loss,
+  options: Omit<StepOptions, 'role'>,
   accumulate: number,
-): Record<string, TracedFunction> =>
-  accumulate > 1 ? { part: train('part'), train: train('last') } : { train: train('whole') };
-
-/** Gets ready for updates by batches of one shape. */
-export function prepareUpdate(running: Executable, arrays: Arrays, accumulate: number): void {
-  for (const { routine, inputs } of passes(new Array<Arrays>(accumulate).fill(arrays), { seed: 0, step: 0 })) {
-    running.prepare(routine, inputs);
-  }
+): Record<string, TracedFunction> {
+  if (accumulate === 1) return { train: trainFunction(loss, options) };
+  return {
+    part: trainFunction(loss, { ...options, role: 'part' }),
+    train: trainFunction(loss, { ...options, role: 'last' }),
+  };
 }
 
-/** Learns from the batches of one update. Gives the losses and accuracies over all their examples and the norm of the gradients. */
-export function update(running: Executable, batches: readonly Arrays[], rates: Rates, at: Place): Measured {
-  const measured = passes(batches, at).map(({ routine, inputs }) => numbersOf(running.run(routine, inputs, rates)));
-  return batches.length === 1 ? (measured[0] as Measured) : combined(measured, sharesOf(batches));
+/** Prepares the executable for updates by batches of one shape. */
+export function prepareUpdate(executable: Executable, arrays: Arrays, accumulate: number): void {
+  const batches = new Array<Arrays>(accumulate).fill(arrays);
+  for (const { name, inputs } of passes(batches, { seed: 0, step: 0 })) executable.prepare(name, inputs);
 }
 
-/** Names an update: what is random in it follows from these. */
+/**
+ * Learns from the batches of one update; what is random in it follows from the run's seed and the step. Gives the losses and
+ * accuracies over all their examples and the norm of the gradients.
+ */
+export function update(executable: Executable, batches: readonly Arrays[], rates: Rates, place: Place): Measured {
+  const measured = passes(batches, place).map(({ name, inputs }) => measuredOf(executable.run(name, inputs, rates)));
+  return batches.length === 1 ? measured[0]! : combined(measured, sharesOf(batches));
+}
+
 interface Place {
   readonly seed: number;
   readonly step: number;
 }
 
-function passes(batches: readonly Arrays[], { seed, step }: Place): { routine: string; inputs: Arrays }[] {
+/** Each batch has this many seeds for dropout; each use in the model takes the next one. */
+const seedsPerBatch = 4096;
+
+/** The call of a traced function that each batch of an update makes. */
+function passes(batches: readonly Arrays[], { seed, step }: Place): { name: string; inputs: Arrays }[] {
   const shares = sharesOf(batches);
   return batches.map((arrays, index) => {
-    const place = Int32Array.of(seed, (step * batches.length + index) * seedsOfBatch);
-    const inputs: Arrays = { ...arrays, seed: { shape: [2], values: place } };
-    if (batches.length === 1) return { routine: 'train', inputs };
-    const share = shares[index] as Float32Array;
+    const seeds = Int32Array.of(seed, (step * batches.length + index) * seedsPerBatch);
+    const inputs: Arrays = { ...arrays, seed: { shape: [2], values: seeds } };
+    if (batches.length === 1) return { name: 'train', inputs };
+    const share = shares[index]!;
     inputs.shares = { shape: [share.length], values: share };
-    if (index === batches.length - 1) return { routine: 'train', inputs };
+    if (index === batches.length - 1) return { name: 'train', inputs };
     inputs.carried = { shape: [], values: Float32Array.of(index === 0 ? 0 : 1) };
-    return { routine: 'part', inputs };
+    return { name: 'part', inputs };
   });
+}
+
+/** The arrays over whose sum an objective's loss averages: the first that a batch has; its pairs where it has none. */
+const averagedOver: Readonly<Record<ObjectiveName, readonly string[]>> = {
+  mlm: ['mlmCounts'],
+  moc: ['regionCounts'],
+  mrfr: ['regionCounts'],
+  itm: ['matchCounts', 'rankCounts'],
+  itc: [],
+};
+
+/** For each batch of an update its share of each objective, in the order of `objectiveNames`; shares of an objective sum to 1. */
+export function sharesOf(batches: readonly Arrays[]): Float32Array[] {
+  const counts = batches.map((arrays) =>
+    objectiveNames.map((name) => {
+      const found = averagedOver[name].map((array) => arrays[array]).find((array) => array !== undefined);
+      if (!found) return 1;
+      return (found.values as Float32Array).reduce((sum, count) => sum + count, 0);
+    }),
+  );
+  return counts.map((own) =>
+    Float32Array.from(own, (count, index) => {
+      const total = counts.reduce((sum, batch) => sum + batch[index]!, 0);
+      return total > 0 ? count / total : 1 / batches.length;
+    }),
+  );
+}
+
+/** What the batches of one update measured, as a single batch of them all would have measured it. */
+function combined(measured: readonly Measured[], shares: readonly Float32Array[]): Measured {
+  const sums: Record<string, number> = {};
+  measured.forEach((own, batch) => {
+    for (const [name, value] of Object.entries(own)) {
+      const index = objectiveNames.indexOf(name.replace(/Accuracy$/, '') as ObjectiveName);
+      // The total loss already includes the shares; the gradients' norm is of their sum.
+      const share = index < 0 ? 1 : shares[batch]![index]!;
+      sums[name] = (sums[name] ?? 0) + share * value;
+    }
+  });
+  return sums;
 }

@@ -9,7 +9,7 @@ import type { Example } from '../../model/data/example.ts';
 import { memorySource } from '../../model/data/source.ts';
 import { patches } from '../../model/regions/patches.ts';
 import { topRegions } from '../../model/regions/region.ts';
-import { pretrain } from '../../model/train/train.ts';
+import { pretrain } from '../../model/train/pretrain.ts';
 import { picture } from '../helpers/picture.ts';
 import { config, smallExamples, vocabulary } from '../model/small-model.ts';
 

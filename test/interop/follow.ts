@@ -32,8 +32,8 @@ import { adamW, ratesAt } from '../../model/runtime/optimizer.ts';
 import { startValues, type Values } from '../../model/runtime/parameter.ts';
 import type { Arrays, Precision } from '../../model/runtime/traced-function.ts';
 import type { Measured } from '../../model/train/metrics.ts';
+import { pretrainLoss } from '../../model/train/pretrain.ts';
 import { learningRate } from '../../model/train/schedule.ts';
-import { trainFunction } from '../../model/train/step.ts';
 import { update, updateFunctions } from '../../model/train/update.ts';
 import { config as smallConfig, smallExamples, special as smallSpecial } from '../model/small-model.ts';
 
@@ -96,7 +96,7 @@ try {
     values: Values,
     onBatch: (arrays: Arrays, step: number) => void = () => {},
   ) => {
-    const routines = updateFunctions((role) => trainFunction(setup, adamW, role), 1);
+    const routines = updateFunctions(pretrainLoss(setup), { dropout: 0, optimizer: adamW }, 1);
     const running = openExecutable({ parameters, functions: routines, optimizer: adamW, precision });
     running.load(values);
     const loader = ownLoader(source, {

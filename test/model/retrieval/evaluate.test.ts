@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import type { Example } from '../../../model/data/example.ts';
 import { memorySource } from '../../../model/data/source.ts';
 import { chanceRecalls, evaluateRetrieval, recalls, splitImages } from '../../../model/retrieval/evaluate.ts';
-import { pretrain } from '../../../model/train/train.ts';
+import { pretrain } from '../../../model/train/pretrain.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-evaluate-'));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
 import { matchTexts } from '../../../model/retrieval/match.ts';
-import { pretrain } from '../../../model/train/train.ts';
+import { pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-match-'));

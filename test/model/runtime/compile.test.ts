@@ -9,6 +9,7 @@ import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
 import type { Executable, Precision } from '../../../model/runtime/traced-function.ts';
+import { pretrainLoss } from '../../../model/train/pretrain.ts';
 import { trainFunction, validateFunction } from '../../../model/train/step.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
 
@@ -26,7 +27,8 @@ function make({
 }): Executable {
   const own: ModelConfig = { ...config, layers: 2, dropout };
   const setup = { ...batchSetup, config: own };
-  const routines = { train: trainFunction(setup, adamW), validate: validateFunction(setup) };
+  const loss = pretrainLoss(setup);
+  const routines = { train: trainFunction(loss, { dropout, optimizer: adamW }), validate: validateFunction(loss) };
   const made = openExecutable({ parameters, functions: routines, optimizer: adamW, ...running });
   made.load(startValues(parameters, 3));
   return made;
@@ -71,7 +73,9 @@ test('a step of hundreds of megabytes gives the same bits each time', () => {
   const parameters = parameterSpecs(own, { itc: true });
   const first = startValues(parameters, 3);
   for (const precision of ['f32', 'bf16'] as const) {
-    const routines = { train: trainFunction({ ...batchSetup, config: own }, adamW) };
+    const routines = {
+      train: trainFunction(pretrainLoss({ ...batchSetup, config: own }), { dropout: own.dropout, optimizer: adamW }),
+    };
     const running = openExecutable({ parameters, functions: routines, optimizer: adamW, precision });
     const run = () => {
       const zeros = [...running.values()].map(([name, array]) => [name, new Float32Array(array.length)] as const);

@@ -10,7 +10,7 @@ import { matchTexts } from '../../../model/retrieval/match.ts';
 import { tf } from '../../../model/runtime/backend.ts';
 import { imageBertRelevance } from '../../../model/scorers/imagebert.ts';
 import { latestCheckpoint } from '../../../model/train/checkpoint.ts';
-import { pretrain } from '../../../model/train/train.ts';
+import { pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-imagebert-'));

@@ -84,7 +84,7 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
     },
   ];
   const seen: string[] = [];
-  const watch = { onProgress: ({ stage, step }: { stage: string; step: number }) => seen.push(`${stage} ${step}`) };
+  const watch = { onProgress: ({ stage, step }: { stage?: string; step: number }) => seen.push(`${stage} ${step}`) };
   const last = await pretrainStages(base, stages, watch);
   assert.deepEqual(seen, ['large 6', 'near 4']);
   assert.deepEqual(

@@ -6,7 +6,7 @@ import { paperObjectives } from '../../../model/net/objective.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { slots } from '../../../model/runtime/optimizer.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
-import { saveCheckpoint } from '../../../model/train/checkpoint.ts';
+import { saveCheckpoint } from '../../../model/train/save-checkpoint.ts';
 import { config, vocabulary } from '../small-model.ts';
 
 const [runDir = '', first = '1', last = '1000000'] = process.argv.slice(2);

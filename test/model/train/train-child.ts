@@ -1,6 +1,6 @@
 /** Trains a small model in the folder of the first argument and writes a line of JSON for each step, to be killed half-way. */
 import { memorySource } from '../../../model/data/source.ts';
-import { pretrain } from '../../../model/train/train.ts';
+import { pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
 
 const [runDir = '', steps = ''] = process.argv.slice(2);

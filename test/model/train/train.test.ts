@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
 import { bestCheckpoint, checkpoints, readCheckpoint } from '../../../model/train/checkpoint.ts';
-import { type PretrainOptions, type PretrainProgress, pretrain } from '../../../model/train/train.ts';
+import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
+import type { TrainingProgress } from '../../../model/train/progress.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-train-'));
@@ -69,7 +70,7 @@ test('a run killed half-way and started again goes on with the losses of an undi
 });
 
 test('losses fall, and each report has every objective', async () => {
-  const reports: PretrainProgress[] = [];
+  const reports: TrainingProgress[] = [];
   const own = options({
     steps: 120,
     reportEverySteps: 20,
@@ -78,7 +79,7 @@ test('losses fall, and each report has every objective', async () => {
   });
   const summary = await pretrain(own, { onProgress: (report) => reports.push(report) });
   assert.equal(summary.steps, 120);
-  const [first, last] = [reports[0] as PretrainProgress, reports.at(-1) as PretrainProgress];
+  const [first, last] = [reports[0] as TrainingProgress, reports.at(-1) as TrainingProgress];
   for (const name of ['mlm', 'moc', 'mrfr', 'itc'] as const) {
     assert.ok((last.losses[name] as number) < (first.losses[name] as number), `${name} falls`);
   }
@@ -102,7 +103,7 @@ test('a signal saves, then stops; the run goes on from there', async () => {
   assert.deepEqual([rest.stopped, steps], [false, [5, 6, 7, 8, 9, 10]]);
 });
 
-test('the newest checkpoints are kept, whole, and the one with the lowest held-out loss', async () => {
+test('the newest checkpoints are kept, whole, and the one with the lowest validation loss', async () => {
   const own = options({
     steps: 12,
     checkpointEverySteps: 3,
@@ -116,15 +117,6 @@ test('the newest checkpoints are kept, whole, and the one with the lowest held-o
   const name = (step: number) => `step-${String(step).padStart(8, '0')}`;
   assert.deepEqual(readdirSync(join(own.runDir, 'checkpoints')), [...new Set([name(best), name(12)])].sort());
   assert.equal(bestCheckpoint(own.runDir), join(own.runDir, 'checkpoints', name(best)));
-});
-
-test('scalars are written for TensorBoard', async () => {
-  const own = options({ steps: 2 });
-  await pretrain(own);
-  const [file = ''] = readdirSync(join(own.runDir, 'tensorboard'));
-  assert.match(file, /tfevents/);
-  const text = readFileSync(join(own.runDir, 'tensorboard', file), 'latin1');
-  for (const tag of ['loss/mlm', 'accuracy/itm', 'learningRate']) assert.ok(text.includes(tag), tag);
 });
 
 test('a loss that is no number stops the run with the keys of the batch', async () => {

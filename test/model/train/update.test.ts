@@ -7,9 +7,8 @@ import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
 import type { Arrays, NamedArray } from '../../../model/runtime/traced-function.ts';
-import { sharesOf } from '../../../model/train/accumulate.ts';
-import { trainFunction } from '../../../model/train/step.ts';
-import { update, updateFunctions } from '../../../model/train/update.ts';
+import { pretrainLoss } from '../../../model/train/pretrain.ts';
+import { sharesOf, update, updateFunctions } from '../../../model/train/update.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
 
 const objectives = { mlm: 1, moc: 0.5, mrfr: 1, itm: 2, itc: 0 };
@@ -55,7 +54,7 @@ for (const compiled of [true, false]) {
     const after = [[whole(parts)], parts].map((batches) => {
       const running = openExecutable({
         parameters: batches.length > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
-        functions: updateFunctions((role) => trainFunction(setup, adamW, role), batches.length),
+        functions: updateFunctions(pretrainLoss(setup), { dropout: 0, optimizer: adamW }, batches.length),
         optimizer: adamW,
         compiled,
       });

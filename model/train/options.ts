@@ -1,0 +1,66 @@
+/** What a run is given: how it trains, and what it learns. */
+import type { BatchShape } from '../data/batch.ts';
+import type { Collation } from '../data/collate.ts';
+import type { Example } from '../data/example.ts';
+import type { ExampleSource } from '../data/source.ts';
+import type { ModelConfig } from '../net/config.ts';
+import type { ObjectiveWeights } from '../net/objective.ts';
+import type { AdamW } from '../runtime/optimizer.ts';
+import type { Precision } from '../runtime/traced-function.ts';
+import type { Loss } from './step.ts';
+
+/** What a run of any task needs. */
+export interface TrainOptions {
+  /** Checkpoints go to `runDir/checkpoints`. */
+  readonly runDir: string;
+  readonly source: ExampleSource;
+  /** Examples that are never learned from; their losses are reported at each checkpoint. */
+  readonly validation?: readonly Example[];
+  readonly config: ModelConfig;
+  readonly vocabulary: readonly string[];
+  /** Names the detector of the regions; a run does not continue with another's. */
+  readonly detector: string;
+  readonly steps: number;
+  /** Pairs of a batch. The paper: 48. */
+  readonly batchSize?: number;
+  /** Batches that make one update; 1 turns it off. See update.ts. */
+  readonly accumulate?: number;
+  /** The paper: 1e-4. */
+  readonly learningRate?: number;
+  /** Share of the steps over which the rate rises. ViLT: 0.1. */
+  readonly warmupShare?: number;
+  readonly optimizer?: AdamW;
+  readonly seed?: number;
+  /**
+   * A safetensors file to start from, of a Hugging Face BERT or of ours (then with its feature statistics). Parameters that it lacks
+   * start at random.
+   */
+  readonly startFrom?: string;
+  /** Goes on from the run's newest checkpoint, if there is one. */
+  readonly resume?: boolean;
+  readonly checkpointEverySteps?: number;
+  /** Newest checkpoints kept; the one with the lowest validation loss stays as well. */
+  readonly keep?: number;
+  readonly reportEverySteps?: number;
+  /** false writes no TensorBoard scalars to `runDir/tensorboard`. */
+  readonly tensorboard?: boolean;
+  /** false runs op by op. */
+  readonly compiled?: boolean;
+  readonly precision?: Precision;
+  /** false makes batches in the training thread, although their source could be read in another. */
+  readonly thread?: boolean;
+  /** The machine's peak in floating-point operations a second; with it, progress says what share of the peak is reached. */
+  readonly peakFlops?: number;
+  /** Fuses what lies between matrix products with XLA; false unless given. Ignored where the run is not compiled. */
+  readonly xla?: boolean;
+}
+
+/** What a run learns: how examples become a batch, and what is minimised on it. */
+export interface Task {
+  /** Which heads the model has, and what its checkpoints say that it learned. */
+  readonly objectives: ObjectiveWeights;
+  readonly collation: Collation;
+  readonly loss: Loss;
+  /** Floating-point operations of learning from a batch of one shape. */
+  readonly flops: (shape: BatchShape) => number;
+}

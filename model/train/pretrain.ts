@@ -1,0 +1,58 @@
+/** Pretraining (ImageBERT §4.2): the paper's four objectives together, and ITC beside them where it is asked for. */
+import { expected } from '../../dataset/user-error.ts';
+import { specialPieceIds } from '../data/tokenizer.ts';
+import type { ModelConfig } from '../net/config.ts';
+import { modelCost } from '../net/cost.ts';
+import type { SpecialPieces } from '../net/embeddings.ts';
+import { objectives } from '../net/imagebert.ts';
+import { type ObjectiveWeights, paperObjectives } from '../net/objective.ts';
+import type { TrainOptions } from './options.ts';
+import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import type { Loss } from './step.ts';
+import { train } from './train.ts';
+
+export interface PretrainOptions extends TrainOptions {
+  readonly objectives?: ObjectiveWeights;
+  /** Regions that overlap a hidden one by more are hidden too. ViLBERT: 0.4; 1 turns it off. */
+  readonly maxOverlap?: number;
+  /** ITM's wrong pairs are those that ITC finds similar, twice as many (ALBEF). Needs ITC. */
+  readonly hardNegatives?: boolean;
+}
+
+/** Trains on the objectives whose weight is not 0; see `train` for what it throws. */
+export async function pretrain(
+  options: PretrainOptions,
+  watch: Watch<TrainingProgress> = {},
+): Promise<TrainingSummary> {
+  const { config, vocabulary, objectives = paperObjectives, maxOverlap = 0.4, hardNegatives = false } = options;
+  if (hardNegatives && (objectives.itc === 0 || objectives.itm === 0)) {
+    const name = objectives.itc === 0 ? 'itc' : 'itm';
+    throw expected('a weight above 0', name, 0, 'hard negatives are pairs of ITM that ITC chooses');
+  }
+  const setup = { config, special: specialPieceIds(vocabulary), objectives };
+  return train(
+    options,
+    {
+      objectives,
+      collation: { task: 'pretrain', ...setup, maxOverlap, hardNegatives },
+      loss: pretrainLoss(setup),
+      flops: ({ pairs, pieces, regions }) => {
+        const padded = { ...config, maxPieces: pieces, maxRegions: regions };
+        return pairs * modelCost(padded, objectives, { hardNegatives }).trainingFlops;
+      },
+    },
+    watch,
+  );
+}
+
+export interface PretrainSetup {
+  readonly config: ModelConfig;
+  readonly special: SpecialPieces;
+  readonly objectives: ObjectiveWeights;
+}
+
+/** The losses of a `trainingBatch`. */
+export const pretrainLoss = ({ config, special, objectives: weights }: PretrainSetup): Loss => ({
+  weights,
+  objectives: (inputs, parameters, drop) => objectives({ weights: parameters, config, special }, weights, inputs, drop),
+});

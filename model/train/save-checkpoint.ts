@@ -1,0 +1,127 @@
+/**
+ * Writes checkpoints, see checkpoint.ts. A folder is written beside its place, flushed and renamed, so that it is whole or absent
+ * whenever the process is killed.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { diskFullCode } from '../../dataset/disk-full.ts';
+import { UserError } from '../../dataset/user-error.ts';
+import { toHuggingFace } from '../formats/hugging-face.ts';
+import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
+import { parameterSpecs } from '../net/parameters.ts';
+import { slots } from '../runtime/optimizer.ts';
+import type { ParameterSpec, Values } from '../runtime/parameter.ts';
+import {
+  type ConfigJson,
+  checkpoints,
+  folderName,
+  type MeasuredModel,
+  type ModelDescription,
+  statisticsNames,
+  type TrainingState,
+} from './checkpoint.ts';
+
+/** The error codes of a missing permission to write. */
+const forbidden: ReadonlySet<string | undefined> = new Set(['EACCES', 'EROFS']);
+
+/** Saves a checkpoint and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
+export function saveCheckpoint(
+  runDir: string,
+  description: MeasuredModel,
+  state: Readonly<TrainingState>,
+  values: Values,
+  { keep = 3 }: { readonly keep?: number } = {},
+): string {
+  const dir = join(runDir, 'checkpoints', folderName(state.step));
+  if (existsSync(dir)) return dir;
+  const partial = `${dir}.partial`;
+  try {
+    mkdirSync(dirname(dir), { recursive: true });
+    // What a killed run left half written, of this step or another.
+    for (const name of readdirSync(dirname(dir)).filter((one) => one.endsWith('.partial'))) {
+      rmSync(join(dirname(dir), name), { recursive: true, force: true });
+    }
+    mkdirSync(partial);
+    const parameters = parameterSpecs(description.config, { itc: description.objectives.itc > 0 });
+    const tensors = toHuggingFace(parameters, values);
+    const { mean, scale } = description.featureStatistics;
+    tensors.set(statisticsNames.mean, { shape: [mean.length], values: mean });
+    tensors.set(statisticsNames.scale, { shape: [scale.length], values: scale });
+    writeSafetensors(join(partial, 'model.safetensors'), tensors, { format: 'pt' });
+    writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values));
+    const write = (name: string, text: string) => writeFileSync(join(partial, name), text, { flush: true });
+    write('vocab.txt', `${description.vocabulary.join('\n')}\n`);
+    write('config.json', `${JSON.stringify(configJson(description), null, 2)}\n`);
+    write('training.json', `${JSON.stringify(state, null, 2)}\n`);
+    flushFolder(partial);
+    renameSync(partial, dir);
+    flushFolder(dirname(dir));
+  } catch (cause) {
+    rmSync(partial, { recursive: true, force: true });
+    const { code } = cause as NodeJS.ErrnoException;
+    if (diskFullCode(cause) !== null || forbidden.has(code)) {
+      throw new UserError(
+        `Expected room to write ${dir} but received ${code}; earlier checkpoints are whole, make room and run the same command again.`,
+        { cause, exitCode: 1 },
+      );
+    }
+    throw cause;
+  }
+  for (const old of checkpoints(runDir).slice(0, -keep)) {
+    if (!state.best || !old.endsWith(folderName(state.best.step))) rmSync(old, { recursive: true, force: true });
+  }
+  return dir;
+}
+
+/** Waits until a folder's entries are on the disk. */
+function flushFolder(dir: string): void {
+  const folder = openSync(dir, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Hugging Face's BertConfig, with our own description beside it. */
+function configJson({ config, detector, objectives }: ModelDescription): ConfigJson & Record<string, unknown> {
+  return {
+    architectures: ['BertModel'],
+    model_type: 'bert',
+    vocab_size: config.vocabularySize,
+    hidden_size: config.hiddenSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    intermediate_size: config.feedForwardSize,
+    hidden_act: 'gelu',
+    hidden_dropout_prob: config.dropout,
+    attention_probs_dropout_prob: config.dropout,
+    max_position_embeddings: config.maxPositions,
+    type_vocab_size: 2,
+    layer_norm_eps: config.layerNormEpsilon,
+    pad_token_id: 0,
+    position_embedding_type: 'absolute',
+    lait: { config, detector, objectives },
+  };
+}
+
+function optimizerTensors(parameters: readonly ParameterSpec[], values: Values): Map<string, StoredTensor> {
+  const stored = new Map<string, StoredTensor>();
+  for (const { name, shape } of parameters) {
+    for (const slot of Object.values(slots(name))) {
+      const own = values.get(slot);
+      if (own) stored.set(slot, { shape, values: own });
+    }
+  }
+  return stored;
+}
