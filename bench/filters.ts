@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import type { StoredSample } from '../dataset/ledger/verdicts.ts';
+import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import { nearHashes } from '../filters/corpus/near-hashes.ts';
 import type { ImageSample } from '../filters/filter.ts';
 import { decodePixels } from '../filters/image/pixels.ts';

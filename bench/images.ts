@@ -17,7 +17,8 @@ import { queueUrlList } from '../crawler/input/url-list.ts';
 import { exportShards } from '../dataset/export/export.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
-import { markFinished, recipeId, recordVerdicts } from '../dataset/ledger/verdicts.ts';
+import { markFinished, recipeId } from '../dataset/ledger/recipes.ts';
+import { recordVerdicts } from '../dataset/ledger/verdicts.ts';
 
 const [images, python, rounds] = [Number(process.argv[2] ?? 2000), process.argv[3], Number(process.argv[4] ?? 3)];
 const home = join(import.meta.dirname, '..');

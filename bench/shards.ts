@@ -14,7 +14,8 @@ import { extract } from 'tar-stream';
 import { exportShards } from '../dataset/export/export.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
-import { markFinished, recipeId, recordVerdicts } from '../dataset/ledger/verdicts.ts';
+import { markFinished, recipeId } from '../dataset/ledger/recipes.ts';
+import { recordVerdicts } from '../dataset/ledger/verdicts.ts';
 import { pairId } from '../dataset/pair.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 

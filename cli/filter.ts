@@ -1,5 +1,4 @@
-/** `lait filter`: judges what was crawled and prints the funnel. */
-import type { Funnel } from '../dataset/ledger/verdicts.ts';
+import type { Funnel } from '../dataset/ledger/funnel.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { decoding, type RuleTime, timed } from '../filters/timing.ts';

@@ -1,8 +1,5 @@
-/**
- * What a rule is. A filter judges one pair, or one sample, and says keep or drop with a reason; it never changes or
- * deletes anything. Its name is its path below `filters/`, so the ledger's `image/size:too-small` is an address here.
- */
-import type { CorpusRule, StoredSample } from '../dataset/ledger/verdicts.ts';
+import type { CorpusRule } from '../dataset/ledger/corpus-drops.ts';
+import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { Pair } from '../dataset/pair.ts';
 import type { Pixels } from './image/pixels.ts';
 
@@ -11,16 +8,29 @@ export type Verdict =
   | { readonly keep: true; readonly score?: number }
   | { readonly keep: false; readonly reason: string; readonly score?: number };
 
-/** Every threshold of a rule by name: with the rule's name, its identity in the ledger. Plain JSON. */
+/** Every threshold of a rule by name. Plain JSON. */
 export type Settings = Readonly<Record<string, unknown>>;
+
+/** What every rule has. Name, version and settings are its identity in the ledger: where they are the same, verdicts are reused. */
+export interface Rule {
+  readonly name: string;
+  /**
+   * 1 when missing. Raise it with every change after which the rule says something else of some pair with the same settings
+   * (a corrected expression, another word list, another way to measure): a corpus that was screened before is then
+   * judged anew by this rule, and by this rule only; a scored rule's stored scores are measured anew. Leave it where
+   * only the speed or the wording changed.
+   */
+  readonly version?: number;
+  readonly settings: Settings;
+  /** Where the values come from, by setting: a publication, or `ours`. The dataset card prints it. */
+  readonly sources?: Readonly<Record<string, string>>;
+}
 
 /**
  * One rule. `judge` is a property and not a method, so that TypeScript refuses a `Filter<Sample>` in a list that runs
  * before the download (methods are bivariant in their parameters, properties are not).
  */
-export interface Filter<In extends Pair = Pair> {
-  readonly name: string;
-  readonly settings: Settings;
+export interface Filter<In extends Pair = Pair> extends Rule {
   readonly judge: (x: In) => Verdict | Promise<Verdict>;
 }
 
@@ -36,9 +46,7 @@ export interface ImageSample extends StoredSample {
  * `scoreName`, whatever the verdict, and the rule judges the score alone: a moved threshold opens no image. A null score
  * says that there is none, and drops the sample as `undecodable`.
  */
-export interface ScoredFilter {
-  readonly name: string;
-  readonly settings: Settings;
+export interface ScoredFilter extends Rule {
   /** The rule's name and what made the score, as a score belongs to one model: `match/relevance@MODEL`. */
   readonly scoreName: string;
   /** What the score is about: the image alone (stored once for all its pairs), or the image and the text. */
@@ -48,9 +56,7 @@ export interface ScoredFilter {
 }
 
 /** A rule over all survivors at once, such as duplicates: reads the ledger and yields the ids to drop. */
-export interface CorpusFilter extends CorpusRule {
-  readonly settings: Settings;
-}
+export interface CorpusFilter extends Rule, CorpusRule {}
 
 export const keep: Verdict = { keep: true };
 

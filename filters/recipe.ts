@@ -1,17 +1,12 @@
-/**
- * Every rule in the order of judging, every threshold with its source: read this first. The order is by cost (which
- * pairs survive does not depend on it): rules on the page, the text and the addresses need no image, rules on the image
- * need it downloaded, scored rules need it decoded or shown to a model, rules on the corpus need all survivors. LAIT §3
- * publishes its steps and one number, 300 px; where it is silent the number is another pipeline's, or ours.
- */
-import type { RuleRecord, StoredSample } from '../dataset/ledger/verdicts.ts';
+import type { RuleRecord } from '../dataset/ledger/recipes.ts';
+import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { bestText } from './corpus/best-text.ts';
 import { commonText } from './corpus/common-text.ts';
 import { duplicateImage } from './corpus/duplicate-image.ts';
 import { hostCap } from './corpus/host-cap.ts';
 import { relevanceShare } from './corpus/relevance-share.ts';
-import type { CorpusFilter, Filter, ScoredFilter } from './filter.ts';
+import type { CorpusFilter, Filter, Rule, ScoredFilter } from './filter.ts';
 import { imageAnimation } from './image/animation.ts';
 import { imageArea } from './image/area.ts';
 import { imageAspect } from './image/aspect.ts';
@@ -235,8 +230,8 @@ const given = <Value, Rule>(value: Value | null | undefined, rule: (value: Value
 
 /** The rules as the ledger remembers them, in order. */
 export function ruleRecords({ clean, text, image, scored = [], corpus }: Recipe): RuleRecord[] {
-  const of = (stage: RuleRecord['stage'], rules: readonly { name: string; settings: RuleRecord['settings'] }[]) =>
-    rules.map(({ name, settings }) => ({ name, stage, settings }));
+  const of = (stage: RuleRecord['stage'], rules: readonly Rule[]) =>
+    rules.map(({ name, version = 1, settings, sources = {} }) => ({ name, stage, version, settings, sources }));
   return [
     ...of('text', [...(clean ? [clean] : []), ...text]),
     ...of('image', image),

@@ -1,62 +1,60 @@
 /**
- * Verdicts that need not be asked again. A pair keeps the first rule that dropped it, so every rule before that one, in
- * the order of the recipe that judged it, let it pass; where the rule's settings are the same today, it would again.
+ * Verdicts that need not be asked for again. A pair keeps the first rule that dropped it, so every rule before that one, in
+ * the order of the recipe that judged it, let it pass; where the rule's version and settings are the same today, it would again.
  */
-
 import type { Ledger } from '../dataset/ledger/ledger.ts';
-import { downloadRule, type PairToJudge, type RuleRecord, recipeRules } from '../dataset/ledger/verdicts.ts';
+import { downloadRule, judgingOrder, type RuleRecord, recipeRules, ruleIdentity } from '../dataset/ledger/recipes.ts';
+import type { PairToJudge } from '../dataset/ledger/verdicts.ts';
 import { drop, keep, type Verdict } from './filter.ts';
 
 type Before = Pick<NonNullable<PairToJudge['before']>, 'recipe' | 'droppedBy' | 'reason'>;
 
-/** What is known of a pair without looking at it: its drop stands, it survives all rules for single pairs, or rules must be asked. */
+/** What is known of a pair without looking at it: it stays dropped, it survives all rules for single pairs, or rules must be asked. */
 export type Fate = 'same' | 'survives' | 'unknown';
 
 /**
  * The fate of every pair that an earlier recipe has judged as `before`: today's rules in order, as far as their verdicts
- * stand. That there is no image stands as well, since a ledger forgets its judgement when the image changes.
+ * can be reused. That there is no image can be as well, since a ledger forgets its verdict when the image changes.
  */
-export function fateOf(before: Before, rules: readonly RuleRecord[], standing: ReusableVerdicts): Fate {
-  const names = (isAsked: (stage: RuleRecord['stage']) => boolean) =>
-    rules.filter(({ stage }) => isAsked(stage)).map(({ name }) => name);
-  const text = names((stage) => stage === 'text');
-  if (!text.includes(cleaner)) return 'unknown'; // the cleaned text may be another recipe's
-  for (const name of [...text, downloadRule, ...names((stage) => stage === 'image' || stage === 'match')]) {
+export function fateOf(before: Before, rules: readonly RuleRecord[], reusable: ReusableVerdicts): Fate {
+  if (!rules.some(({ name }) => name === cleaner)) return 'unknown'; // the cleaned text may be another recipe's
+  for (const { name, stage } of judgingOrder(rules)) {
+    if (stage === 'corpus') break;
     if (name === downloadRule) {
       if (before.droppedBy === downloadRule) return 'same';
       continue;
     }
-    const verdict = standing(before, name);
+    const verdict = reusable(before, name);
     if (verdict === undefined) return 'unknown';
     if (!verdict.keep) return 'same';
   }
   return 'survives';
 }
 
-/** What an earlier recipe's rule of this name and these settings said, where it was asked at all. */
+/** What an earlier recipe's rule of this name, version and settings said, where it was asked at all. */
 export type ReusableVerdicts = (before: Before | null, rule: string) => Verdict | undefined;
 
-const stages: Readonly<Record<RuleRecord['stage'], number>> = { text: 0, image: 2, match: 3, corpus: 4 };
 const cleaner = 'text/clean';
 
+/** Reads earlier recipes when a verdict of theirs is first asked for. `rules`: those of today. */
 export function reusableVerdicts(ledger: Ledger, rules: readonly RuleRecord[]): ReusableVerdicts {
-  const recipes = new Map<number, Map<string, { readonly place: number; readonly same: boolean }>>();
+  const recipes = new Map<number, Map<string, { readonly place: number; readonly isSame: boolean }>>();
 
   const placesOf = (recipe: number) => {
     const known = recipes.get(recipe);
     if (known) return known;
-    const old = recipeRules(ledger, recipe).toSorted((a, b) => stages[a.stage] - stages[b.stage]);
-    const now = new Map(rules.map((rule) => [rule.name, identity(rule)]));
-    const was = new Map(old.map((rule) => [rule.name, identity(rule)]));
+    const old = recipeRules(ledger, recipe);
+    const now = new Map(rules.map((rule) => [rule.name, ruleIdentity(rule)]));
+    const was = new Map(old.map((rule) => [rule.name, ruleIdentity(rule)]));
     // Another cleaning gives the rules another text.
     const sameText = was.get(cleaner) === now.get(cleaner);
     const places = new Map(
-      old.map((rule, place) => {
-        const readsText = rule.stage === 'text' || rule.stage === 'match';
-        return [rule.name, { place, same: now.get(rule.name) === was.get(rule.name) && (sameText || !readsText) }];
+      judgingOrder(old).map(({ name, stage }, place) => {
+        const readsText = stage === 'text' || stage === 'match';
+        const isSame = was.has(name) && now.get(name) === was.get(name) && (sameText || !readsText);
+        return [name, { place, isSame }];
       }),
     );
-    places.set(downloadRule, { place: old.filter(({ stage }) => stage === 'text').length - 0.5, same: false });
     recipes.set(recipe, places);
     return places;
   };
@@ -65,11 +63,9 @@ export function reusableVerdicts(ledger: Ledger, rules: readonly RuleRecord[]): 
     if (!before) return undefined;
     const places = placesOf(before.recipe);
     const rule = places.get(name);
-    if (!rule?.same) return undefined;
+    if (!rule?.isSame) return undefined;
     if (before.droppedBy === null) return keep;
     if (before.droppedBy === name) return drop(before.reason ?? '');
     return rule.place < (places.get(before.droppedBy)?.place ?? -1) ? keep : undefined;
   };
 }
-
-const identity = ({ stage, settings }: RuleRecord): string => `${stage} ${JSON.stringify(settings)}`;

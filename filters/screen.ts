@@ -1,26 +1,23 @@
 /**
  * Judges a corpus by a recipe (LAIT §3 steps 2-5): for each pair the text rules, then, where its image was downloaded, the
  * image rules and the scored ones, first drop wins; at the end the rules over all survivors. Pairs whose verdict an
- * earlier recipe's unchanged rules decide are carried over without being looked at; the others are asked only by rules
- * whose verdict does not stand: a moved threshold costs one rule's work. Killed and started again, it goes on where the
+ * earlier recipe's unchanged rules decide are taken over without being looked at; of the others only those rules are
+ * asked whose verdict cannot be reused: a moved threshold costs one rule's work. Killed and started again, it goes on where the
  * last batch was recorded.
  */
 import { dirname } from 'node:path';
+import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
+import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
-import { carryOver, judgedGroups, recordUnchanged } from '../dataset/ledger/rejudging.ts';
+import { currentRecipe, downloadRule, lastVersion, markFinished, recipeId } from '../dataset/ledger/recipes.ts';
+import { deleteScores } from '../dataset/ledger/scores.ts';
+import { reuseVerdicts, reuseVerdictsOfRows, verdictGroups } from '../dataset/ledger/verdict-reuse.ts';
 import {
   countUnjudged,
-  currentRecipe,
-  downloadRule,
-  type Funnel,
-  funnel,
-  markFinished,
   type PairToJudge,
   type PairVerdict,
   pairsToJudge,
-  recipeId,
-  recordCorpusDrops,
   recordVerdicts,
 } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
@@ -28,7 +25,7 @@ import { UserError } from '../dataset/user-error.ts';
 import type { Filter } from './filter.ts';
 import { type Recipe, ruleRecords } from './recipe.ts';
 import { fateOf, type ReusableVerdicts, reusableVerdicts } from './reusable-verdicts.ts';
-import { type ScoringCandidate, scoreCandidates } from './scoring.ts';
+import { type PairToScore, scorePairs } from './score-pairs.ts';
 
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */
@@ -41,7 +38,7 @@ export interface ScreenProgress {
 export interface ScreenOptions {
   readonly ledger: Ledger;
   readonly recipe: Recipe;
-  /** Where scored rules read the images; the `raw/` beside the ledger when left out. */
+  /** Where scored rules read the images; default: the `raw/` beside the ledger. */
   readonly raw?: Pick<RawStore, 'read'>;
   readonly onProgress?: (progress: ScreenProgress) => void;
   /** Stops after the batch at hand with the signal's reason; what was judged stays judged. */
@@ -58,33 +55,34 @@ export async function screen(options: ScreenOptions): Promise<Funnel> {
   const { ledger, recipe, raw, onProgress, signal, batchSize = 2000 } = options;
   const rules = ruleRecords(recipe);
   refuseTwins(rules.map(({ name }) => name));
+  deleteStaleScores(ledger, recipe);
   const id = recipeId(ledger, rules);
   if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
   markFinished(ledger, id, false);
 
-  const standing = reusableVerdicts(ledger, rules);
-  const groups = judgedGroups(ledger, id).filter((group) => fateOf(group, rules, standing) !== 'unknown');
-  for (const _ of carryOver(ledger, id, groups)) signal?.throwIfAborted();
+  const reusable = reusableVerdicts(ledger, rules);
+  const groups = verdictGroups(ledger, id).filter((group) => fateOf(group, rules, reusable) !== 'unknown');
+  for (const _ of reuseVerdicts(ledger, id, groups)) signal?.throwIfAborted();
   const total = countUnjudged(ledger, id);
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
     let judged = 0;
     for (const batch of pairsToJudge(ledger, id, { batchSize })) {
       signal?.throwIfAborted();
-      const judgements: PairVerdict[] = [];
-      const candidates: ScoringCandidate[] = [];
+      const verdicts: PairVerdict[] = [];
+      const toScore: PairToScore[] = [];
       for (const pair of batch) {
-        const result = await judge(pair, recipe, standing);
-        if ('droppedBy' in result) judgements.push(result);
-        else candidates.push(result);
+        const result = await judge(pair, recipe, reusable);
+        if ('droppedBy' in result) verdicts.push(result);
+        else toScore.push(result);
       }
-      for await (const scored of scoreCandidates(ledger, recipe.scored ?? [], candidates, standing, raw ?? opened!)) {
-        judgements.push(...scored);
-        onProgress?.({ stage: 'pairs', judged: judged + judgements.length, total });
+      for await (const scored of scorePairs(ledger, recipe.scored ?? [], toScore, reusable, raw ?? opened!)) {
+        verdicts.push(...scored);
+        onProgress?.({ stage: 'pairs', judged: judged + verdicts.length, total });
         if (signal?.aborted) break;
       }
-      recordBatch(ledger, id, batch, judgements);
-      judged += judgements.length;
+      recordBatch(ledger, id, batch, verdicts);
+      judged += verdicts.length;
       onProgress?.({ stage: 'pairs', judged, total });
     }
   } finally {
@@ -102,7 +100,7 @@ function recordBatch(
   ledger: Ledger,
   recipe: number,
   batch: readonly PairToJudge[],
-  judgements: readonly PairVerdict[],
+  verdicts: readonly PairVerdict[],
 ): void {
   const before = new Map(batch.map((pair) => [pair.row, pair.before]));
   const isSame = ({ row, droppedBy, reason, cleanedText, scores = [] }: PairVerdict): boolean => {
@@ -111,22 +109,22 @@ function recordBatch(
     if (droppedBy === null) return was.droppedBy === null || was.droppedBy.startsWith('corpus/');
     return was.droppedBy === droppedBy && was.reason === reason;
   };
-  const isWhole = judgements.length === batch.length;
-  recordVerdicts(ledger, recipe, isWhole ? judgements.filter((one) => !isSame(one)) : judgements);
-  if (isWhole) recordUnchanged(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
+  const isWhole = verdicts.length === batch.length;
+  recordVerdicts(ledger, recipe, isWhole ? verdicts.filter((one) => !isSame(one)) : verdicts);
+  if (isWhole) reuseVerdictsOfRows(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
 }
 
-/** The judgement of a pair that a text or image rule drops, or the pair as a candidate for the scored rules. */
+/** The verdict on a pair that a text or image rule drops, or the pair for the scored rules to judge. */
 async function judge(
   { row, pair, sample, missing, before }: PairToJudge,
   recipe: Recipe,
-  standing: ReusableVerdicts,
-): Promise<PairVerdict | ScoringCandidate> {
+  reusable: ReusableVerdicts,
+): Promise<PairVerdict | PairToScore> {
   const text = recipe.clean ? recipe.clean.clean(pair.text) : pair.text;
   const known = { id: pair.id, row, ...(text === pair.text ? {} : { cleanedText: text }) };
   const first = async <In extends Pair>(rules: readonly Filter<In>[], x: In): Promise<PairVerdict | null> => {
     for (const rule of rules) {
-      let verdict = standing(before, rule.name) ?? rule.judge(x);
+      let verdict = reusable(before, rule.name) ?? rule.judge(x);
       if (verdict instanceof Promise) verdict = await verdict;
       if (!verdict.keep) return { ...known, droppedBy: rule.name, reason: verdict.reason };
     }
@@ -136,6 +134,14 @@ async function judge(
   if (dropped) return dropped;
   if (!sample) return { ...known, droppedBy: downloadRule, reason: missing };
   return (await first(recipe.image, { ...sample, text })) ?? { known, before, sample: { ...sample, text } };
+}
+
+/** A raised version says that a rule measures otherwise: what it measured before is of no use. */
+function deleteStaleScores(ledger: Ledger, { scored = [] }: Recipe): void {
+  for (const { name, version = 1, scoreName } of scored) {
+    const last = lastVersion(ledger, name);
+    if (last !== null && last !== version) deleteScores(ledger, scoreName);
+  }
 }
 
 function refuseTwins(names: readonly string[]): void {

@@ -1,7 +1,7 @@
 /** What the report shows, asked of the ledger. */
 
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
-import type { StoredSample } from '../../dataset/ledger/verdicts.ts';
+import type { StoredSample } from '../../dataset/ledger/stored-sample.ts';
 
 /** A pair for the picture grids; `place` is null where no image was stored. */
 export interface ExamplePair {

@@ -4,9 +4,10 @@
  * from the web is escaped; its policy forbids the browser anything else.
  */
 import sharp from 'sharp';
+import { type FunnelRow, funnel } from '../../dataset/ledger/funnel.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
-import { currentRecipe, type FunnelRow, funnel, type RuleRecord } from '../../dataset/ledger/verdicts.ts';
+import { currentRecipe, type RuleRecord } from '../../dataset/ledger/recipes.ts';
 import { bars, histogram, short } from './charts.ts';
 import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from './figures.ts';
 import { html, Markup } from './html.ts';

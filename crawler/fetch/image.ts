@@ -1,5 +1,4 @@
-/** One image from claim to outcome: its rights read from the headers before the body, downloaded, decoded, measured. */
-import type { ImageRecord } from '../../dataset/ledger/ledger.ts';
+import type { ImageRecord } from '../../dataset/ledger/records.ts';
 import type { DecodedImage } from '../frontier/outcome.ts';
 import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
 import type { Claim } from '../frontier/schema.ts';

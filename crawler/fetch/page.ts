@@ -1,6 +1,4 @@
-/** One page from claim to outcome: fetched, rendered if need be, its rights read, its images and links found. */
-
-import type { FoundImage, PageRecord } from '../../dataset/ledger/ledger.ts';
+import type { FoundImage, PageRecord } from '../../dataset/ledger/records.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
 import { bodyHash, nextIntervalMs, type Revisit } from '../frontier/revisit.ts';
 import type { Claim, Host, NewUrl } from '../frontier/schema.ts';

@@ -6,8 +6,9 @@
  * write-ahead log at each commit) before the frontier calls their URLs finished. The frontier itself may lose its last
  * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
-import type { Ledger, StoredImage } from '../../dataset/ledger/ledger.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
+import type { StoredImage } from '../../dataset/ledger/records.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import { mostFailures } from '../policy/politeness.ts';
 import { mostQueries } from '../policy/traps.ts';

@@ -1,5 +1,6 @@
 /** What the ledger already says of a page: for conditional requests, and for texts that come after the page was read. */
-import type { Ledger, PageRecord } from '../../dataset/ledger/ledger.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { PageRecord } from '../../dataset/ledger/records.ts';
 
 /** The page's row as it was recorded; null when there is none. */
 export function knownPage(ledger: Ledger, url: string): PageRecord | null {

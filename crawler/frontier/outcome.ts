@@ -1,5 +1,4 @@
-/** What became of one claimed URL: everything that is to be committed to raw store, ledger and frontier. */
-import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../../dataset/ledger/ledger.ts';
+import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../../dataset/ledger/records.ts';
 import type { RefusedImage } from '../page/images.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import type { Revisit } from './revisit.ts';

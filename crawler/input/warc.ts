@@ -6,7 +6,8 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { WARCParser } from 'warcio';
 import { withCleanup } from '../../dataset/cleanup.ts';
-import type { FoundImage, Ledger, PageRecord } from '../../dataset/ledger/ledger.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { FoundImage, PageRecord } from '../../dataset/ledger/records.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';

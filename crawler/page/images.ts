@@ -1,8 +1,4 @@
-/**
- * From what a survey found to the images that a page is about, each once and with every text, and those that are furniture with
- * the reason.
- */
-import type { FoundImage } from '../../dataset/ledger/ledger.ts';
+import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import { normaliseUrl } from '../policy/url.ts';
 import { judgeImage } from './dominant.ts';

@@ -1,7 +1,7 @@
 /** What a dataset card tells of a corpus beyond its shards: when it was collected, from where, under which terms. */
 
+import { type Funnel, funnel } from '../ledger/funnel.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { type Funnel, funnel } from '../ledger/verdicts.ts';
 
 export interface Count {
   readonly name: string;

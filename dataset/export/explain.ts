@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../ledger/ledger.ts';
-import { currentRecipe, downloadRule, scoresOf } from '../ledger/verdicts.ts';
+import { currentRecipe, downloadRule } from '../ledger/recipes.ts';
+import { scoresOf } from '../ledger/scores.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
 import { expected } from '../user-error.ts';
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { withCleanup } from '../cleanup.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
-import { currentRecipe } from '../ledger/verdicts.ts';
+import { currentRecipe } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';

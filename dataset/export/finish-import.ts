@@ -1,7 +1,7 @@
 /** The last step of an import: indexes, dataset card, Croissant file and manifest, made from the shards' own numbers alone. */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
-import type { FunnelRow } from '../ledger/verdicts.ts';
+import type { FunnelRow } from '../ledger/funnel.ts';
 import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { writeManifest } from '../shards/manifest.ts';
 import { shardColumns } from '../shards/parquet.ts';

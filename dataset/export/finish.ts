@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { RuleRecord } from '../ledger/verdicts.ts';
+import type { RuleRecord } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { writeManifest } from '../shards/manifest.ts';

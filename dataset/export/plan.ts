@@ -7,12 +7,12 @@
 import { createHash } from 'node:crypto';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
-import { type KeptSample, keptSamples } from '../ledger/verdicts.ts';
+import { type KeptSample, keptSamples } from '../ledger/survivors.ts';
 import type { ShardItem } from '../shards/writer.ts';
 import { type Split, splitOf } from './split.ts';
 
 /** One pair of the plan: everything about it that does not need the image's bytes. */
-export interface Candidate {
+export interface PlannedPair {
   readonly row: ShardItem['row'];
   /** Where the image lies; null when the download or the decoding failed, and then `failure` says how. */
   readonly image: {
@@ -28,7 +28,7 @@ export interface Candidate {
 export interface ShardPlan {
   readonly split: Split;
   readonly number: number;
-  readonly candidates: readonly Candidate[];
+  readonly pairs: readonly PlannedPair[];
 }
 
 export interface PlanOptions {
@@ -43,8 +43,8 @@ export interface PlanOptions {
 export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
   const { samplesPerShard, maxShardBytes, validationFraction, subset } = options;
   const open = {
-    train: { number: 0, candidates: [] as Candidate[], images: 0, bytes: 0 },
-    validation: { number: 0, candidates: [] as Candidate[], images: 0, bytes: 0 },
+    train: { number: 0, candidates: [] as PlannedPair[], images: 0, bytes: 0 },
+    validation: { number: 0, candidates: [] as PlannedPair[], images: 0, bytes: 0 },
   };
   for (const candidate of candidates(ledger)) {
     if (subset !== undefined && !subset.has(candidate.row.uid)) continue;
@@ -53,7 +53,7 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
     const bytes = candidate.image?.byteLength ?? 0;
     const isFull = shard.images >= samplesPerShard || (shard.images > 0 && shard.bytes + bytes > maxShardBytes);
     if (candidate.image !== null && isFull) {
-      yield { split, number: shard.number, candidates: shard.candidates };
+      yield { split, number: shard.number, pairs: shard.candidates };
       open[split] = { number: shard.number + 1, candidates: [candidate], images: 1, bytes };
     } else {
       shard.candidates.push(candidate);
@@ -63,26 +63,26 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
   }
   for (const split of ['train', 'validation'] as const) {
     const { number, candidates: rest } = open[split];
-    if (rest.length > 0) yield { split, number, candidates: rest };
+    if (rest.length > 0) yield { split, number, pairs: rest };
   }
 }
 
 /** The hash that a finished shard carries: another plan or configuration gives another one. */
 export function planHash(plan: ShardPlan, configuration: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(configuration));
-  for (const candidate of plan.candidates) hash.update(JSON.stringify(candidate));
+  for (const candidate of plan.pairs) hash.update(JSON.stringify(candidate));
   return hash.digest('hex');
 }
 
 /** The plan's pairs with a way to their images. */
-export function* planItems({ candidates: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
+export function* planItems({ pairs: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
   for (const { row, image, failure, fetchedAtMs } of all) {
     yield { row, image: image === null ? null : () => readRaw(raw, image), failure, fetchedAtMs };
   }
 }
 
 /** The image's bytes, null when its segment is gone or cut. */
-function readRaw(raw: RawStore, image: NonNullable<Candidate['image']>): Buffer | null {
+function readRaw(raw: RawStore, image: NonNullable<PlannedPair['image']>): Buffer | null {
   try {
     return raw.read(image);
   } catch {
@@ -91,7 +91,7 @@ function readRaw(raw: RawStore, image: NonNullable<Candidate['image']>): Buffer 
 }
 
 /** Kept samples and pairs whose image failed, merged by id. */
-function* candidates(ledger: Ledger): Generator<Candidate> {
+function* candidates(ledger: Ledger): Generator<PlannedPair> {
   const failures = failedPairs(ledger);
   const evidence = ledger.db.prepare<[string], Evidence>(
     `SELECT g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
@@ -114,7 +114,7 @@ interface Evidence {
   readonly lastModified: string | null;
 }
 
-function fromSample(sample: KeptSample, evidence: Evidence): Candidate {
+function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
   const { segment, offset, byteLength, format } = sample;
   return {
     row: {
@@ -166,7 +166,7 @@ interface FailedRow extends Evidence {
 }
 
 /** Pairs that the text rules let through and whose image was tried in vain, ordered by id. */
-function* failedPairs(ledger: Ledger): Generator<Candidate> {
+function* failedPairs(ledger: Ledger): Generator<PlannedPair> {
   const statement = ledger.db.prepare<[string], FailedRow>(
     `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
        g.license_url AS licenseUrl, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,

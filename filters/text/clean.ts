@@ -4,14 +4,13 @@
  * white space, composes accents, crops phrases about the web page and credits, masks persons, and cuts a long text after a
  * sentence. Never throws, never gains a word, never lengthens a text but by a mask, and cleaning twice is cleaning once.
  */
-import type { Settings } from '../filter.ts';
+import type { Rule } from '../filter.ts';
 import { contactMasks, maskContacts } from './personal.ts';
 import { maskPersons, personMask } from './persons.ts';
 import { firstSentences } from './sentences.ts';
 
-export interface Cleaner {
+export interface Cleaner extends Rule {
   readonly name: 'text/clean';
-  readonly settings: Settings;
   readonly clean: (text: string) => string;
 }
 
@@ -80,6 +79,7 @@ export const textClean = (options: CleanOptions = {}): Cleaner => {
 
   return {
     name: 'text/clean',
+    version: 2, // numbers of figures and sections are cropped
     settings: settings.crop ? { ...settings, croppedPhrases } : settings,
     clean: (text) => {
       // Cropping one phrase may bring another together: until nothing changes. A pass that changes anything but spelling

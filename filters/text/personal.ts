@@ -23,6 +23,7 @@ export function maskContacts(text: string): string {
 
 export const textPersonal = (): Filter => ({
   name: 'text/personal',
+  version: 2, // addresses of at most 64 characters a part
   settings: {},
   judge: ({ text }) => {
     const at = text.includes('@');

@@ -12,6 +12,7 @@ const shortWord = /^\p{Script=Latin}{1,3}$/u;
 
 export const textRepetition = ({ maxShare = 0.2 } = {}): Filter => ({
   name: 'text/repetition',
+  version: 2, // short words are no repetition
   settings: { maxShare },
   judge: ({ text }) => {
     const counts = new Map<string, number>();

@@ -16,6 +16,7 @@ export const textUnsafeWords = ({ languages = ['en'] as readonly string[] } = {}
   );
   return {
     name: 'text/unsafe-words',
+    version: 2, // without the harmless words
     settings: { languages },
     judge: ({ text }) => (lowerCaseWords(text).some((word) => unsafe.has(word)) ? drop('unsafe-word') : keep),
   };

@@ -29,7 +29,7 @@ export interface ImageBertRelevanceOptions {
   readonly compiled?: boolean;
 }
 
-/** Pairs a call of the graph: what `filters/scoring.ts` gives at once. */
+/** Pairs a call of the graph: what `filters/score-pairs.ts` gives at once. */
 const batchPairs = 32;
 
 /**

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
-import { markFinished, recipeId, recordVerdicts } from '../../dataset/ledger/verdicts.ts';
+import { markFinished, recipeId } from '../../dataset/ledger/recipes.ts';
+import { recordVerdicts } from '../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../dataset/pair.ts';
 
 export interface SmallCorpusOptions {

@@ -8,7 +8,7 @@ import sharp, { type Sharp } from 'sharp';
 import { decodeImage } from '../../crawler/fetch/decode.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
-import { keptSamples } from '../../dataset/ledger/verdicts.ts';
+import { keptSamples } from '../../dataset/ledger/survivors.ts';
 import { pairId } from '../../dataset/pair.ts';
 import { recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { decodeImage } from '../../crawler/fetch/decode.ts';
+import { type Funnel, funnel } from '../../dataset/ledger/funnel.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
-import { type Funnel, funnel, keptSamples } from '../../dataset/ledger/verdicts.ts';
+import { keptSamples } from '../../dataset/ledger/survivors.ts';
 import { recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
 

@@ -6,9 +6,11 @@ import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { html } from '../../../cli/report/html.ts';
 import { renderReport } from '../../../cli/report/report.ts';
+import { recordCorpusDrops } from '../../../dataset/ledger/corpus-drops.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../../../dataset/ledger/raw-store.ts';
-import { recipeId, recordCorpusDrops, recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
+import { recipeId } from '../../../dataset/ledger/recipes.ts';
+import { recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../../dataset/pair.ts';
 
 describe('report', () => {

@@ -6,7 +6,7 @@ import { after, describe, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { migrate, newestVersion } from '../../../dataset/ledger/migrations.ts';
-import { keptSamples } from '../../../dataset/ledger/verdicts.ts';
+import { keptSamples } from '../../../dataset/ledger/survivors.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-migrations-'));

@@ -3,20 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { recordCorpusDrops } from '../../../dataset/ledger/corpus-drops.ts';
+import { funnel } from '../../../dataset/ledger/funnel.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
-import {
-  countUnjudged,
-  currentRecipe,
-  funnel,
-  keptSamples,
-  markFinished,
-  pairsToJudge,
-  type RuleRecord,
-  recipeId,
-  recordCorpusDrops,
-  recordVerdicts,
-  scoresOf,
-} from '../../../dataset/ledger/verdicts.ts';
+import { currentRecipe, markFinished, type RuleRecord, recipeId } from '../../../dataset/ledger/recipes.ts';
+import { scoresOf } from '../../../dataset/ledger/scores.ts';
+import { keptSamples } from '../../../dataset/ledger/survivors.ts';
+import { countUnjudged, pairsToJudge, recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../../dataset/pair.ts';
 
 const image = (name: string) => `http://site.test/${name}`;
@@ -37,11 +30,11 @@ const rules: RuleRecord[] = [
   { name: 'corpus/best-text', stage: 'corpus', settings: {} },
 ];
 
-describe('judgements', () => {
+describe('verdicts', () => {
   let folder: string;
   let ledger: Ledger;
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'lait-judgements-'));
+    folder = mkdtempSync(join(tmpdir(), 'lait-verdicts-'));
     ledger = Ledger.open(folder);
     ledger.recordPage({ url: 'http://site.test/', status: 'fetched', text: 'Words of a page.', fetchedAtMs: 1 }, [
       {
@@ -176,7 +169,7 @@ describe('judgements', () => {
     assert.equal(funnel(ledger).kept, 1);
   });
 
-  it('forgets a judgement when the image, the page text or the source has changed', () => {
+  it('forgets a verdict when the image, the page text or the source has changed', () => {
     const recipe = recipeId(ledger, rules);
     const unjudged = () => [...pairsToJudge(ledger, recipe)].flat().map(({ pair }) => pair.text);
     const judgeAll = () =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { StoredSample } from '../../../dataset/ledger/verdicts.ts';
+import type { StoredSample } from '../../../dataset/ledger/stored-sample.ts';
 import type { Filter } from '../../../filters/filter.ts';
 import { imageAnimation } from '../../../filters/image/animation.ts';
 import { imageArea } from '../../../filters/image/area.ts';

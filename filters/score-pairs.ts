@@ -1,68 +1,64 @@
 /**
- * Runs scored rules over candidates, some at a time: each image is read once, decoded at most once, and shown to a model
+ * Runs scored rules over pairs, some at a time: each image is read once, decoded at most once, and shown to a model
  * only when the ledger has no score of that model for it.
  */
 
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import type { RawStore } from '../dataset/ledger/raw-store.ts';
-import {
-  type PairToJudge,
-  type PairVerdict,
-  type Score,
-  type StoredSample,
-  scoresOf,
-} from '../dataset/ledger/verdicts.ts';
+import { type Score, scoresOf } from '../dataset/ledger/scores.ts';
+import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
+import type { PairToJudge, PairVerdict } from '../dataset/ledger/verdicts.ts';
 import { drop, type ImageSample, type ScoredFilter, type Verdict } from './filter.ts';
 import { decodePixels } from './image/pixels.ts';
 import type { ReusableVerdicts } from './reusable-verdicts.ts';
 
 /** A pair that the text and image rules let through. Its sample's text is the cleaned one. */
-export interface ScoringCandidate {
+export interface PairToScore {
   readonly known: Pick<PairVerdict, 'id' | 'row' | 'cleanedText'>;
   readonly before: PairToJudge['before'];
   readonly sample: StoredSample;
 }
 
 /** Images in memory at once: 32 photographs of 10 MB are 320 MB, and a model's batch. */
-const candidatesAtOnce = 32;
+const pairsAtOnce = 32;
 
-/** Yields the judgements of each group of candidates, survivors and dropped. */
-export async function* scoreCandidates(
+/** Yields the verdicts on each group of pairs, survivors and dropped. */
+export async function* scorePairs(
   ledger: Ledger,
   rules: readonly ScoredFilter[],
-  candidates: readonly ScoringCandidate[],
-  standing: ReusableVerdicts,
+  pairs: readonly PairToScore[],
+  reusable: ReusableVerdicts,
   raw: Pick<RawStore, 'read'>,
 ): AsyncGenerator<PairVerdict[]> {
-  for (let at = 0; at < candidates.length; at += candidatesAtOnce) {
-    yield await scoreGroup(ledger, rules, candidates.slice(at, at + candidatesAtOnce), standing, raw);
+  for (let at = 0; at < pairs.length; at += pairsAtOnce) {
+    yield await scoreGroup(ledger, rules, pairs.slice(at, at + pairsAtOnce), reusable, raw);
   }
 }
 
 async function scoreGroup(
   ledger: Ledger,
   rules: readonly ScoredFilter[],
-  group: readonly ScoringCandidate[],
-  standing: ReusableVerdicts,
+  group: readonly PairToScore[],
+  reusable: ReusableVerdicts,
   raw: Pick<RawStore, 'read'>,
 ): Promise<PairVerdict[]> {
-  const judgements: PairVerdict[] = [];
+  const found: PairVerdict[] = [];
   const images = new Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>();
   const stored = new Map<string, Readonly<Record<string, number>>>();
-  let rest = group.map((candidate) => ({ ...candidate, scores: [] as Score[] }));
+  let rest = group.map((pair) => ({ ...pair, scores: [] as Score[] }));
 
   for (const rule of rules) {
-    const subject = ({ sample }: ScoringCandidate) => (rule.subject === 'image' ? sample.sha256 : sample.id);
+    const subject = ({ sample }: PairToScore) => (rule.subject === 'image' ? sample.sha256 : sample.id);
     const verdicts = new Map<string, Verdict>();
     const unscored = new Map<string, ImageSample>();
-    for (const candidate of rest) {
-      const key = subject(candidate);
-      const stands = standing(candidate.before, rule.name);
-      if (stands) verdicts.set(candidate.known.id, stands);
+    for (const pair of rest) {
+      const key = subject(pair);
+      const known = reusable(pair.before, rule.name);
+      if (known) verdicts.set(pair.known.id, known);
       else if (!unscored.has(key)) {
         if (!stored.has(key)) stored.set(key, scoresOf(ledger, key));
         const score = stored.get(key)![rule.scoreName];
-        if (score === undefined) unscored.set(key, { ...candidate.sample, ...imageOf(images, raw, candidate.sample) });
+        if (score === undefined) unscored.set(key, { ...pair.sample, ...imageOf(images, raw, pair.sample) });
         else verdicts.set(key, rule.judge(score));
       }
     }
@@ -73,21 +69,21 @@ async function scoreGroup(
       verdicts.set(key, value === null ? drop('undecodable') : rule.judge(value));
       if (value !== null) fresh.set(key, value);
     });
-    rest = rest.filter((candidate) => {
-      const key = subject(candidate);
+    rest = rest.filter((pair) => {
+      const key = subject(pair);
       const score = fresh.get(key);
       if (score !== undefined) {
-        candidate.scores.push({ subject: key, rule: rule.scoreName, score });
+        pair.scores.push({ subject: key, rule: rule.scoreName, score });
         fresh.delete(key);
       }
-      const verdict = verdicts.get(candidate.known.id) ?? verdicts.get(key)!;
+      const verdict = verdicts.get(pair.known.id) ?? verdicts.get(key)!;
       if (verdict.keep) return true;
-      judgements.push({ ...candidate.known, droppedBy: rule.name, reason: verdict.reason, scores: candidate.scores });
+      found.push({ ...pair.known, droppedBy: rule.name, reason: verdict.reason, scores: pair.scores });
       return false;
     });
   }
-  for (const { known, scores } of rest) judgements.push({ ...known, droppedBy: null, reason: null, scores });
-  return judgements;
+  for (const { known, scores } of rest) found.push({ ...known, droppedBy: null, reason: null, scores });
+  return found;
 }
 
 /** The image's bytes and its picture, read once a group however many pairs show it. */

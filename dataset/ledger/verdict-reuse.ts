@@ -5,7 +5,7 @@
 import type { Ledger } from './ledger.ts';
 
 /** Pairs that one recipe judged alike. */
-export interface JudgedGroup {
+export interface VerdictGroup {
   readonly recipe: number;
   /** The rule that dropped them; null for survivors. */
   readonly droppedBy: string | null;
@@ -13,13 +13,13 @@ export interface JudgedGroup {
 }
 
 /** All ways in which pairs were judged by other recipes than this one. */
-export function judgedGroups(ledger: Ledger, recipe: number): JudgedGroup[] {
+export function verdictGroups(ledger: Ledger, recipe: number): VerdictGroup[] {
   return ledger.db
     .prepare(
       `SELECT DISTINCT judged_by AS recipe, dropped_by AS droppedBy, drop_reason AS reason FROM pairs
        WHERE judged_by IS NOT NULL AND judged_by IS NOT ?`,
     )
-    .all(recipe) as JudgedGroup[];
+    .all(recipe) as VerdictGroup[];
 }
 
 /** Rows in one transaction: about half a second's work. */
@@ -29,7 +29,7 @@ const rowsAtOnce = 50_000;
  * Makes these groups' verdicts this recipe's own, cleaned texts included. Yields after each transaction, where the caller
  * may stop. What corpus rules dropped is dropped still, until `recordCorpusDrops` asks them again.
  */
-export function* carryOver(ledger: Ledger, recipe: number, groups: readonly JudgedGroup[]): Generator<void> {
+export function* reuseVerdicts(ledger: Ledger, recipe: number, groups: readonly VerdictGroup[]): Generator<void> {
   if (groups.length === 0) return;
   const last = ledger.db.prepare('SELECT coalesce(max(rowid), 0) FROM pairs').pluck().get() as number;
   const carry = ledger.db.prepare(
@@ -49,7 +49,7 @@ export function* carryOver(ledger: Ledger, recipe: number, groups: readonly Judg
  * Says of all pairs from one row to another, both included, that this recipe judges them as the last one did. Pairs
  * that were never judged, or have changed meanwhile, stay unjudged.
  */
-export function recordUnchanged(ledger: Ledger, recipe: number, firstRow: number, lastRow: number): void {
+export function reuseVerdictsOfRows(ledger: Ledger, recipe: number, firstRow: number, lastRow: number): void {
   ledger
     .statement(
       `UPDATE pairs SET judged_by = @recipe

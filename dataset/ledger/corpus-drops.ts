@@ -1,0 +1,24 @@
+/** The last step of a screening: the rules that look at all survivors at once. */
+import type { Ledger } from './ledger.ts';
+import { markFinished } from './recipes.ts';
+
+/** A rule that looks at all survivors at once (the ledger's view `survivors`) and says which to drop. */
+export interface CorpusRule {
+  readonly name: string;
+  readonly drops: (ledger: Ledger) => Iterable<{ readonly id: string; readonly reason: string }>;
+}
+/**
+ * Applies the corpus rules, in order, to everything that the rules for single pairs let through, and marks the recipe's
+ * screening as finished; one transaction. Pairs that an earlier pass dropped for the corpus' sake are judged anew, since
+ * a new pair may be a better text for an old image.
+ */
+export function recordCorpusDrops(ledger: Ledger, recipe: number, rules: readonly CorpusRule[]): void {
+  ledger.db.transaction(() => {
+    ledger.db.exec(`UPDATE pairs SET dropped_by = NULL, drop_reason = NULL WHERE dropped_by LIKE 'corpus/%'`);
+    const drop = ledger.db.prepare('UPDATE pairs SET dropped_by = ?, drop_reason = ? WHERE id = ?');
+    for (const rule of rules) {
+      for (const { id, reason } of [...rule.drops(ledger)]) drop.run(rule.name, reason, id);
+    }
+    markFinished(ledger, recipe, true);
+  })();
+}

@@ -1,0 +1,49 @@
+/** What the crawler and the imports tell the ledger of pages and images. */
+import type { SourcedText } from '../pair.ts';
+
+/** What became of a page. `reason` is null only for a page that was fetched. */
+export interface PageRecord {
+  readonly url: string;
+  readonly status: 'fetched' | 'unchanged' | 'refused' | 'failed' | 'skipped';
+  readonly reason?: string | null;
+  readonly title?: string;
+  /** The beginning of the visible text, for the language filter. */
+  readonly text?: string;
+  readonly fetchedAtMs: number;
+  readonly etag?: string | null;
+  readonly lastModified?: string | null;
+  readonly rendered?: boolean;
+  readonly licenseUrl?: string | null;
+  /** Raw values of every rights signal seen, by signal name: the evidence for the decision. */
+  readonly rights?: Readonly<Record<string, string>>;
+}
+/** An image that a page shows, with every text that may describe it. */
+export interface FoundImage {
+  readonly url: string;
+  readonly texts: readonly SourcedText[];
+}
+/** What became of an image. `status` and `reason` use img2dataset's words where it has one. */
+export interface ImageRecord {
+  readonly url: string;
+  readonly status: 'success' | 'failed_to_download' | 'failed_to_decode' | 'refused';
+  readonly reason?: string | null;
+  readonly fetchedAtMs: number;
+  readonly etag?: string | null;
+  readonly lastModified?: string | null;
+  readonly rights?: Readonly<Record<string, string>>;
+  readonly stored?: StoredImage;
+}
+/** The measured image and where its original bytes lie in `raw/`. */
+export interface StoredImage {
+  readonly format: string;
+  /** As shown, after EXIF rotation. */
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly byteLength: number;
+  readonly sha256: string;
+  /** 64-bit perceptual hash, 16 hexadecimal digits. */
+  readonly phash: string;
+  readonly segment: number;
+  readonly offset: number;
+}

@@ -1,0 +1,19 @@
+/** Rules' scores: stored whatever the verdict, so that a moved threshold scores nothing again. */
+import type { Ledger } from './ledger.ts';
+
+/** A rule's number for a pair (`subject` is the pair's id) or for an image (`subject` is its SHA-256). */
+export interface Score {
+  readonly subject: string;
+  readonly rule: string;
+  readonly score: number;
+}
+/** The stored scores of a pair or an image, by rule name. */
+export function scoresOf(ledger: Ledger, subject: string): Record<string, number> {
+  const rows = ledger.db.prepare('SELECT rule, score FROM scores WHERE subject = ?').raw().all(subject);
+  return Object.fromEntries(rows as [string, number][]);
+}
+
+/** Deletes the scores of this name: those of a rule whose code was corrected. */
+export function deleteScores(ledger: Ledger, name: string): void {
+  ledger.db.prepare('DELETE FROM scores WHERE rule = ?').run(name);
+}
