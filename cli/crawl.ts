@@ -5,6 +5,7 @@ import { lockCorpus } from '../crawler/frontier/run-lock.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import { pageUrlsByReason } from '../dataset/ledger/pages.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CommandContext } from './command.ts';
@@ -118,10 +119,7 @@ const unrenderedShown = 5;
 
 /** Which pages need a browser and did not get one, and what to do. */
 function withoutBrowser(ledger: Ledger): string {
-  const urls = ledger.db
-    .prepare(`SELECT url FROM pages WHERE reason IN ('needs-browser', 'render-failed') ORDER BY url`)
-    .pluck()
-    .all() as string[];
+  const urls = pageUrlsByReason(ledger, ['needs-browser', 'render-failed']);
   if (urls.length === 0) return '';
   const rest = urls.length > unrenderedShown ? [`… and ${count(urls.length - unrenderedShown)} more`] : [];
   const advice = rootNeedsNoSandbox() ? rootAdvice : `${browserAdvice}, then \`lait retry --reason needs-browser\``;

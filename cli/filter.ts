@@ -1,16 +1,16 @@
 import type { Funnel } from '../dataset/ledger/funnel.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { decoding, type RuleTime, timed } from '../filters/timing.ts';
 import type { CommandContext } from './command.ts';
 import type { Config } from './config.ts';
 import { knownWords } from './known-words.ts';
-import { openLedger } from './open-ledger.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
 export async function filter({ corpusDir, config, settings, signal }: CommandContext<'filter'>): Promise<void> {
-  const ledger = openLedger(corpusDir);
+  const ledger = Ledger.openExisting(corpusDir);
   const { scorers, dispose } =
     settings.unsafe || settings.photo || settings.relevance
       ? await load({ ...config, filter: settings }, corpusDir)

@@ -55,7 +55,7 @@ export interface ScoredFilter extends Rule {
   readonly judge: (score: number) => Verdict;
 }
 
-/** A rule over all survivors at once, such as duplicates: reads the ledger and yields the ids to drop. */
+/** A rule over all survivors at once, such as duplicates: reads the ledger and says which pairs to drop. */
 export interface CorpusFilter extends Rule, CorpusRule {}
 
 export const keep: Verdict = { keep: true };

@@ -40,10 +40,11 @@ export function timed(recipe: Recipe): { readonly recipe: Recipe; readonly times
       ...(scored && { scored: scored.map((rule) => timedScore(rule, add)) }),
       corpus: corpus.map((rule) => ({
         ...rule,
-        *drops(ledger) {
+        drops(ledger) {
           const started = performance.now();
-          yield* rule.drops(ledger);
+          const drops = rule.drops(ledger);
           add(rule.name, 0, performance.now() - started);
+          return drops;
         },
       })),
     },

@@ -4,12 +4,13 @@
  * from the web is escaped; its policy forbids the browser anything else.
  */
 import sharp from 'sharp';
+import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from '../../dataset/ledger/figures.ts';
 import { type FunnelRow, funnel } from '../../dataset/ledger/funnel.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import { currentRecipe, type RuleRecord } from '../../dataset/ledger/recipes.ts';
+import { hasScores } from '../../dataset/ledger/scores.ts';
 import { bars, histogram, short } from './charts.ts';
-import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from './figures.ts';
 import { html, Markup } from './html.ts';
 import { css } from './style.ts';
 
@@ -169,8 +170,7 @@ function scoreName(record: RuleRecord | undefined, ledger: Ledger): string | und
   if (!record) return undefined;
   const { model } = record.settings;
   const name = typeof model === 'string' ? `${record.name}@${model}` : record.name;
-  const found = ledger.db.prepare('SELECT 1 FROM scores WHERE rule = ? LIMIT 1').get(name);
-  return found === undefined ? undefined : name;
+  return hasScores(ledger, name) ? name : undefined;
 }
 
 /** A rule's settings that are numbers. */

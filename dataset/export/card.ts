@@ -1,6 +1,6 @@
+import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
-import type { CorpusFacts, Count } from './corpus-facts.ts';
 import type { Split } from './split.ts';
 
 export interface CardOptions {

@@ -2,8 +2,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../ledger/ledger.ts';
-import { currentRecipe, downloadRule } from '../ledger/recipes.ts';
+import { currentRecipe, judgingOrder } from '../ledger/recipes.ts';
 import { scoresOf } from '../ledger/scores.ts';
+import {
+  type StoredPair,
+  storedPairsAbout,
+  type Tombstone,
+  tombstonesAbout,
+  type WithoutPairs,
+  withoutPairs,
+} from '../ledger/stories.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
 import { expected } from '../user-error.ts';
 
@@ -58,49 +66,9 @@ export interface Explanation {
   readonly asked: string;
   readonly pairs: readonly PairStory[];
   /** When what was asked for was taken down: by what and when. */
-  readonly takenDown: readonly {
-    readonly kind: string;
-    readonly value: string;
-    readonly note: string;
-    readonly at: string;
-  }[];
+  readonly takenDown: readonly Tombstone[];
   /** When an image or a page was asked for that gave no pair: what became of it. */
-  readonly without: readonly {
-    readonly kind: 'page' | 'image';
-    readonly url: string;
-    readonly status: string;
-    readonly reason: string | null;
-  }[];
-}
-
-interface Row {
-  readonly id: string;
-  readonly imageUrl: string;
-  readonly pageUrl: string;
-  readonly pageTitle: string;
-  readonly text: string;
-  readonly cleanedText: string | null;
-  readonly source: string;
-  readonly judgedBy: number | null;
-  readonly droppedBy: string | null;
-  readonly reason: string | null;
-  readonly pageStatus: string;
-  readonly pageReason: string | null;
-  readonly pageFetchedAtMs: number;
-  readonly pageRights: string | null;
-  readonly licenseUrl: string | null;
-  readonly imageStatus: string;
-  readonly imageReason: string | null;
-  readonly imageFetchedAtMs: number | null;
-  readonly imageRights: string | null;
-  readonly format: string;
-  readonly width: number;
-  readonly height: number;
-  readonly byteLength: number;
-  readonly sha256: string | null;
-  readonly phash: string;
-  readonly segment: number | null;
-  readonly offset: number | null;
+  readonly without: readonly WithoutPairs[];
 }
 
 const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
@@ -116,37 +84,11 @@ export async function explain(options: {
   readonly shardsDir?: string;
 }): Promise<Explanation> {
   const { corpusDir, what, shardsDir = join(corpusDir, 'shards') } = options;
-  if (!existsSync(join(corpusDir, 'ledger.db'))) {
-    throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'name the folder that lait crawl wrote');
-  }
-  const ledger = Ledger.open(corpusDir);
+  const ledger = Ledger.openExisting(corpusDir);
   try {
-    const isPrefix = /^[0-9a-f]{6,31}$/.test(what);
-    const rows = ledger.db
-      .prepare(
-        `SELECT p.id, i.url AS imageUrl, p.page_url AS pageUrl, g.title AS pageTitle, p.text,
-           p.cleaned_text AS cleanedText, p.source, p.judged_by AS judgedBy, p.dropped_by AS droppedBy,
-           p.drop_reason AS reason, g.status AS pageStatus, g.reason AS pageReason, g.fetched_at_ms AS pageFetchedAtMs,
-           g.rights AS pageRights, g.license_url AS licenseUrl, i.status AS imageStatus, i.reason AS imageReason,
-           i.fetched_at_ms AS imageFetchedAtMs, i.rights AS imageRights, i.format, i.width, i.height,
-           i.byte_length AS byteLength, i.sha256, i.phash, i.segment, i.offset
-         FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
-         WHERE p.rowid IN (
-           SELECT rowid FROM pairs WHERE id = @what OR (@isPrefix AND id >= @what AND id < @what || 'g')
-           UNION SELECT q.rowid FROM pairs q JOIN images j ON j.id = q.image_id WHERE j.url = @what OR j.sha256 = @what
-           UNION SELECT q.rowid FROM pairs q JOIN pages h ON h.id = q.page_id WHERE h.url = @what)
-         ORDER BY p.id`,
-      )
-      .all({ what, isPrefix: isPrefix ? 1 : 0 }) as Row[];
-    const without = ledger.db
-      .prepare(
-        `SELECT 'page' AS kind, url, status, reason FROM pages g WHERE url = @what
-           AND NOT EXISTS (SELECT 1 FROM pairs WHERE page_id = g.id)
-         UNION ALL SELECT 'image', url, status, reason FROM images i WHERE (url = @what OR sha256 = @what)
-           AND NOT EXISTS (SELECT 1 FROM pairs WHERE image_id = i.id)`,
-      )
-      .all({ what }) as Explanation['without'];
-    const takenDown = tombstonesOf(ledger, what);
+    const rows = storedPairsAbout(ledger, what);
+    const without = withoutPairs(ledger, what);
+    const takenDown = tombstonesAbout(ledger, what);
     if (rows.length === 0 && without.length === 0 && takenDown.length === 0) {
       throw expected('the id, URL or SHA-256 of something known', 'explain', what, 'look for it in a shard’s parquet');
     }
@@ -168,18 +110,7 @@ export async function explain(options: {
   }
 }
 
-function tombstonesOf(ledger: Ledger, what: string): Explanation['takenDown'] {
-  const host = URL.canParse(what) ? new URL(what).hostname : what;
-  const rows = ledger.db
-    .prepare(
-      `SELECT kind, value, note, taken_down_at_ms AS atMs FROM tombstones
-       WHERE (kind, value) IN (VALUES ('url', @what), ('sha256', @what), ('host', @host)) ORDER BY kind, value`,
-    )
-    .all({ what, host }) as { kind: string; value: string; note: string; atMs: number }[];
-  return rows.map(({ kind, value, note, atMs }) => ({ kind, value, note, at: new Date(atMs).toISOString() }));
-}
-
-function story(ledger: Ledger, row: Row, shards: PairStory['shards']): PairStory {
+function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): PairStory {
   const { format, width, height, byteLength, sha256, phash, segment, offset } = row;
   return {
     id: row.id,
@@ -208,13 +139,12 @@ function story(ledger: Ledger, row: Row, shards: PairStory['shards']): PairStory
 }
 
 /** What each rule of the current recipe said, as far as the pair came. */
-function ruleStories(ledger: Ledger, row: Row): RuleStory[] {
+function ruleStories(ledger: Ledger, row: StoredPair): RuleStory[] {
   const recipe = currentRecipe(ledger);
   if (recipe === null || row.judgedBy !== recipe.id) return [];
   const scores = { ...(row.sha256 === null ? {} : scoresOf(ledger, row.sha256)), ...scoresOf(ledger, row.id) };
-  const of = (stage: string) => recipe.rules.filter((rule) => rule.stage === stage).map(({ name }) => name);
   let isOut = false;
-  return [...of('text'), downloadRule, ...of('image'), ...of('match'), ...of('corpus')].map((rule) => {
+  return judgingOrder(recipe.rules).map(({ name: rule }) => {
     const isDropper = rule === row.droppedBy;
     const said = isDropper ? 'dropped' : isOut ? 'not-asked' : 'kept';
     if (isDropper) isOut = true;

@@ -5,7 +5,7 @@
  * the same bytes as an undisturbed one.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCleanup } from '../cleanup.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -81,15 +81,12 @@ export async function exportShards(
     card = {},
     format = 'webdataset',
   } = options;
-  if (!existsSync(join(corpusDir, 'ledger.db'))) {
-    throw expected('a corpus with a ledger.db', 'the corpus', corpusDir, 'run lait crawl first');
-  }
   return withCleanup(async (defer) => {
-    const ledger = Ledger.open(corpusDir);
+    const ledger = Ledger.openExisting(corpusDir);
     defer(() => ledger.close());
     const raw = openRawStore(corpusDir);
     defer(() => raw.close());
-    ledger.db.exec('BEGIN'); // one view of the ledger for the whole export, whatever is written meanwhile
+    ledger.holdSnapshot();
     const recipe = currentRecipe(ledger);
     if (recipe === null || !recipe.finished) {
       const received = recipe === null ? 'one that was never screened' : 'one whose screening was cut short';

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
+import { corpusFacts } from '../ledger/corpus-facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
@@ -9,7 +10,6 @@ import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { writeManifest } from '../shards/manifest.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { type CardInput, type CardOptions, cardReadme, funnelSvg } from './card.ts';
-import { corpusFacts } from './corpus-facts.ts';
 import { croissant, exportAccount } from './croissant.ts';
 import type { Split } from './split.ts';
 

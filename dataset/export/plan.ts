@@ -5,6 +5,7 @@
  * along with the shard that is open, and take no place in it.
  */
 import { createHash } from 'node:crypto';
+import { type Evidence, evidenceOf, failedPairs } from '../ledger/evidence.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
 import { type KeptSample, keptSamples } from '../ledger/survivors.ts';
@@ -92,26 +93,13 @@ function readRaw(raw: RawStore, image: NonNullable<PlannedPair['image']>): Buffe
 
 /** Kept samples and pairs whose image failed, merged by id. */
 function* candidates(ledger: Ledger): Generator<PlannedPair> {
-  const failures = failedPairs(ledger);
-  const evidence = ledger.db.prepare<[string], Evidence>(
-    `SELECT g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
-       i.last_modified AS lastModified
-     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id WHERE p.id = ?`,
-  );
+  const failures = plannedFailures(ledger);
   let failed = failures.next();
   for (const sample of keptSamples(ledger)) {
     for (; !failed.done && failed.value.row.uid < sample.id; failed = failures.next()) yield failed.value;
-    yield fromSample(sample, evidence.get(sample.id)!);
+    yield fromSample(sample, evidenceOf(ledger, sample.id));
   }
   for (; !failed.done; failed = failures.next()) yield failed.value;
-}
-
-interface Evidence {
-  readonly pageRights: string | null;
-  readonly imageRights: string | null;
-  readonly fetchedAtMs: number | null;
-  readonly etag: string | null;
-  readonly lastModified: string | null;
 }
 
 function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
@@ -152,58 +140,33 @@ function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModif
 const sorted = (record: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-interface FailedRow extends Evidence {
-  readonly id: string;
-  readonly url: string;
-  readonly text: string;
-  readonly foundText: string;
-  readonly source: string;
-  readonly pageUrl: string;
-  readonly pageTitle: string;
-  readonly licenseUrl: string | null;
-  readonly status: string;
-  readonly reason: string | null;
-}
-
 /** Pairs that the text rules let through and whose image was tried in vain, ordered by id. */
-function* failedPairs(ledger: Ledger): Generator<PlannedPair> {
-  const statement = ledger.db.prepare<[string], FailedRow>(
-    `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
-       g.license_url AS licenseUrl, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
-       i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified
-     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
-     WHERE p.id > ? AND p.dropped_by = 'download' AND i.status <> 'pending' ORDER BY p.id LIMIT 1000`,
-  );
-  for (let after = ''; ; ) {
-    const rows = statement.all(after);
-    if (rows.length === 0) return;
-    for (const row of rows) {
-      yield {
-        row: {
-          url: row.url,
-          caption: row.text,
-          original_width: null,
-          original_height: null,
-          sha256: null,
-          uid: row.id,
-          text: row.text,
-          found_text: row.foundText,
-          source: row.source,
-          page_url: row.pageUrl,
-          page_title: row.pageTitle,
-          phash: null,
-          license_url: row.licenseUrl,
-          scores: null,
-          ...evidenceColumns(row),
-        },
-        image: null,
-        failure: {
-          status: row.status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download',
-          reason: row.reason ?? row.status.replaceAll('_', '-'),
-        },
-        fetchedAtMs: row.fetchedAtMs,
-      };
-    }
-    after = rows.at(-1)!.id;
+function* plannedFailures(ledger: Ledger): Generator<PlannedPair> {
+  for (const row of failedPairs(ledger)) {
+    yield {
+      row: {
+        url: row.url,
+        caption: row.text,
+        original_width: null,
+        original_height: null,
+        sha256: null,
+        uid: row.id,
+        text: row.text,
+        found_text: row.foundText,
+        source: row.source,
+        page_url: row.pageUrl,
+        page_title: row.pageTitle,
+        phash: null,
+        license_url: row.licenseUrl,
+        scores: null,
+        ...evidenceColumns(row),
+      },
+      image: null,
+      failure: {
+        status: row.status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download',
+        reason: row.reason ?? row.status.replaceAll('_', '-'),
+      },
+      fetchedAtMs: row.fetchedAtMs,
+    };
   }
 }

@@ -18,7 +18,7 @@ export interface Rewriting {
   readonly base: string;
   readonly columns: Readonly<Record<string, BasicType>>;
   /** True for the rows that go. */
-  readonly isCondemned: (row: Readonly<Record<string, unknown>>) => boolean;
+  readonly isRemoved: (row: Readonly<Record<string, unknown>>) => boolean;
   /** Called once the samples are gone and before the table says so: for what lies beside the shard. */
   readonly beforeTable?: () => void;
 }
@@ -36,10 +36,10 @@ export async function rewriteShard(rewriting: Rewriting): Promise<void> {
   const old = readStats(rewriting.base);
   const format = shardFormat(old);
   if (format === 'parquet') return rewriteParquet(rewriting, old);
-  const { base, columns, isCondemned, beforeTable } = rewriting;
+  const { base, columns, isRemoved, beforeTable } = rewriting;
   const all = await readParquet(`${base}.parquet`);
-  const rows = all.filter((row) => !isCondemned(row));
-  const keys = new Set(all.filter(isCondemned).flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
+  const rows = all.filter((row) => !isRemoved(row));
+  const keys = new Set(all.filter(isRemoved).flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
   const files =
     format === 'jsonl' ? removeFiles(base, old.lait.files, keys) : { '.tar': await rewriteTar(`${base}.tar`, keys) };
   const table = parquetBytes(columns, rows);
@@ -82,7 +82,7 @@ function removeFiles(base: string, files: ShardStats['lait']['files'], keys: Rea
 }
 
 /** Here the table holds the images, and has no rows of failed ones: how many those were stays as it is. */
-async function rewriteParquet({ base, columns, isCondemned, beforeTable }: Rewriting, old: ShardStats): Promise<void> {
+async function rewriteParquet({ base, columns, isRemoved, beforeTable }: Rewriting, old: ShardStats): Promise<void> {
   const file = await asyncBufferFromFile(`${base}.parquet`);
   const { num_rows } = await parquetMetadataAsync(file);
   const container = openParquet(base, columns);
@@ -92,7 +92,7 @@ async function rewriteParquet({ base, columns, isCondemned, beforeTable }: Rewri
       const rowEnd = Math.min(rowStart + imagesPerRowGroup, Number(num_rows));
       // Bytes that are no text must not be decoded as text.
       for (const { image, ...row } of await parquetReadObjects({ file, rowStart, rowEnd, utf8: false })) {
-        if (isCondemned(row)) continue;
+        if (isRemoved(row)) continue;
         const { bytes, path } = image as { bytes: Uint8Array; path: string };
         container.addRow({ bytes, path }, row);
         successes++;

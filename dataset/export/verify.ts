@@ -61,8 +61,9 @@ export async function verify(
 ): Promise<VerifySummary> {
   const { shardsDir, corpusDir, repair = false } = options;
   const manifest = readManifest(shardsDir);
-  if (repair && (corpusDir === undefined || !existsSync(join(corpusDir, 'ledger.db')))) {
-    throw expected('a corpus with a ledger.db', 'repair', corpusDir ?? 'none', 'name the corpus the shards came from');
+  if (repair) {
+    if (corpusDir === undefined) throw expected('a corpus', 'repair', 'none', 'name the corpus the shards came from');
+    Ledger.openExisting(corpusDir).close();
   }
   const listed = Object.entries(manifest.files);
   const faults: { path: string; reason: FileFault['reason'] }[] = [];
@@ -121,7 +122,7 @@ async function mend(
   const shardOf = (path: string) => /^((?:train|validation)\/\d+)[./_]/.exec(path)?.[1];
   const wanted = new Set(broken.flatMap((path) => shardOf(path) ?? []));
   await withCleanup(async (defer) => {
-    const ledger = Ledger.open(corpusDir);
+    const ledger = Ledger.openExisting(corpusDir);
     defer(() => ledger.close());
     const raw = openRawStore(corpusDir);
     defer(() => raw.close());

@@ -4,10 +4,11 @@
  * dropped it; a score is kept whether the pair passed or not, so a moved threshold needs no new crawl and no new scoring.
  * Every write is one transaction and may be repeated: recording the same page twice changes nothing.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { pairId, type SourcedText, textSources } from '../pair.ts';
+import { UserError } from '../user-error.ts';
 import { migrate } from './migrations.ts';
 import type { FoundImage, ImageRecord, PageRecord } from './records.ts';
 
@@ -32,6 +33,20 @@ export class Ledger {
     return new Ledger(db);
   }
 
+  /** Opens the ledger of a corpus that was crawled before. Throws a UserError where there is none. */
+  static openExisting(corpusDir: string): Ledger {
+    const path = join(corpusDir, 'ledger.db');
+    if (!existsSync(path)) {
+      throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
+    }
+    return Ledger.open(corpusDir);
+  }
+
+  /** From now until it is closed, this ledger reads what is in the file now, whatever others write meanwhile. */
+  holdSnapshot(): void {
+    this.db.exec('BEGIN');
+  }
+
   close(): void {
     this.db.close();
   }
@@ -53,17 +68,18 @@ export class Ledger {
    */
   recordPage(page: PageRecord, images: readonly FoundImage[] = []): void {
     this.db.transaction(() => {
-      const pageId = this.upsertPage(page);
+      const pageId = this.#upsertPage(page);
       const isTakenDown = this.isTakenDown({ url: page.url });
       for (const image of images) {
         if (isTakenDown || this.isTakenDown({ url: image.url })) continue;
-        const imageId = this.imageId(image.url);
-        for (const { source, text } of image.texts) this.upsertPair(image.url, imageId, pageId, page.url, source, text);
+        const imageId = this.#imageId(image.url);
+        for (const { source, text } of image.texts)
+          this.#upsertPair(image.url, imageId, pageId, page.url, source, text);
       }
     })();
   }
 
-  private upsertPage(page: PageRecord): number {
+  #upsertPage(page: PageRecord): number {
     const row = this.statement(
       `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights)
          VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights)
@@ -88,7 +104,7 @@ export class Ledger {
     return row.id;
   }
 
-  private imageId(url: string): number {
+  #imageId(url: string): number {
     const insert = this.statement(
       `INSERT INTO images (url, status) VALUES (?, 'pending') ON CONFLICT (url) DO NOTHING`,
     );
@@ -97,7 +113,7 @@ export class Ledger {
     return (this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
   }
 
-  private upsertPair(
+  #upsertPair(
     imageUrl: string,
     imageId: number,
     pageId: number,

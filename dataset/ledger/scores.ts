@@ -17,3 +17,7 @@ export function scoresOf(ledger: Ledger, subject: string): Record<string, number
 export function deleteScores(ledger: Ledger, name: string): void {
   ledger.db.prepare('DELETE FROM scores WHERE rule = ?').run(name);
 }
+
+/** Whether any score of this name is stored. */
+export const hasScores = (ledger: Ledger, name: string): boolean =>
+  ledger.db.prepare('SELECT 1 FROM scores WHERE rule = ? LIMIT 1').get(name) !== undefined;

@@ -1,4 +1,10 @@
-/** The pairs that every rule of the current recipe keeps. */
+/**
+ * The pairs that every rule of the current recipe keeps and whose image is stored. What a survivor is says the view
+ * `survivors` in migrations.ts, and nothing else.
+ *
+ * Functions that read many rows with one cursor take a callback and have closed it when they return: while a cursor is open,
+ * the connection refuses every other statement. A callback must not use the ledger.
+ */
 
 import type { Ledger } from './ledger.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
@@ -12,16 +18,14 @@ export interface KeptSample extends StoredSample {
 }
 /**
  * The survivors, ordered by id, with the place of their bytes. Reads in pages: the ledger may be written to meanwhile.
- * Whether the screening behind it is complete says `currentRecipe(ledger)?.finished`.
+ * `currentRecipe(ledger)?.finished` tells whether the screening behind them ran to its end.
  */
 export function* keptSamples(ledger: Ledger, { batchSize = 1000 }: { batchSize?: number } = {}): Generator<KeptSample> {
   const survivors = ledger.db.prepare(
-    `SELECT p.id, i.url AS imageUrl, p.page_url AS pageUrl, p.text AS foundText,
-       coalesce(p.cleaned_text, p.text) AS text, p.source, g.title AS pageTitle, g.text AS pageText,
-       g.license_url AS licenseUrl, ${imageColumns}
-     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
-     WHERE p.id > ? AND p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL
-     ORDER BY p.id LIMIT ?`,
+    `SELECT s.id, s.image_url AS imageUrl, s.page_url AS pageUrl, p.text AS foundText, s.text, s.source,
+       g.title AS pageTitle, g.text AS pageText, g.license_url AS licenseUrl, ${imageColumns}
+     FROM survivors s JOIN pairs p ON p.rowid = s.row JOIN images i ON i.id = s.image_id JOIN pages g ON g.id = p.page_id
+     WHERE s.id > ? ORDER BY s.id LIMIT ?`,
   );
   const scores = ledger.db.prepare('SELECT rule, score FROM scores WHERE subject IN (?, ?)').raw();
   for (let after = ''; ; ) {
@@ -32,4 +36,48 @@ export function* keptSamples(ledger: Ledger, { batchSize = 1000 }: { batchSize?:
     }
     after = rows.at(-1)!.id;
   }
+}
+
+/** A survivor as the rules over the whole corpus see it. */
+export interface Survivor {
+  readonly id: string;
+  readonly pageUrl: string;
+  readonly imageId: number;
+  readonly sha256: string;
+  readonly phash: string;
+}
+
+/**
+ * Shows all survivors, best first: by the score of this name, those without one last; then by the source of the text, the size of the
+ * picture in pixels, and the URL of the page.
+ */
+export function eachSurvivorBestFirst(ledger: Ledger, scoreName: string, show: (survivor: Survivor) => void): void {
+  const rows = ledger.db
+    .prepare(
+      `SELECT s.id, s.page_url AS pageUrl, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
+       LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
+       ORDER BY r.score DESC NULLS LAST, s.source_rank, s.width * s.height DESC, s.page_url, s.id`,
+    )
+    .iterate(scoreName) as Iterable<Survivor>;
+  for (const survivor of rows) show(survivor);
+}
+
+/** The ids of all survivors, highest score of this name first, those without one last. */
+export function survivorIdsByScore(ledger: Ledger, scoreName: string): string[] {
+  return ledger.db
+    .prepare(
+      `SELECT s.id FROM survivors s LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
+       ORDER BY r.score DESC NULLS LAST, s.id`,
+    )
+    .pluck()
+    .all(scoreName) as string[];
+}
+
+/** Shows the text, in lower case, and the image of every survivor. */
+export function eachSurvivorText(
+  ledger: Ledger,
+  show: (survivor: { readonly id: string; readonly text: string; readonly sha256: string }) => void,
+): void {
+  const rows = ledger.db.prepare('SELECT id, lower(text) AS text, sha256 FROM survivors').iterate();
+  for (const row of rows as Iterable<{ id: string; text: string; sha256: string }>) show(row);
 }

@@ -131,3 +131,9 @@ export function recordVerdicts(ledger: Ledger, recipe: number, verdicts: readonl
     }
   })();
 }
+
+/** Shows every distinct text as it was found. The callback must not use the ledger: its cursor is open meanwhile. */
+export function eachDistinctText(ledger: Ledger, show: (text: string) => void): void {
+  const texts = ledger.db.prepare('SELECT DISTINCT text FROM pairs').pluck().iterate() as Iterable<string>;
+  for (const text of texts) show(text);
+}

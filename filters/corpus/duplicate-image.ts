@@ -5,18 +5,21 @@
  * at half size or JPEG quality 50 and 98 % cropped by 2 px of 224; of its 32.7 million pairs of different photographs the
  * nearest lie at 8.
  */
+
+import type { Drop } from '../../dataset/ledger/corpus-drops.ts';
+import { eachSurvivorBestFirst } from '../../dataset/ledger/survivors.ts';
 import type { CorpusFilter } from '../filter.ts';
 import { nearHashes } from './near-hashes.ts';
-import { bestFirst } from './preferred.ts';
 
 export const duplicateImage = ({ maxDistanceBits = 4, relevance = 'match/relevance' } = {}): CorpusFilter => ({
   name: 'corpus/duplicate-image',
   settings: { maxDistanceBits, relevance },
-  *drops(ledger) {
+  drops(ledger) {
+    const drops: Drop[] = [];
     const reasons = new Map<number, string | null>(); // by image; null: it stays
     const bytes = new Set<string>();
     const pictures = nearHashes(maxDistanceBits);
-    for (const { id, imageId, sha256, phash } of bestFirst(ledger, relevance)) {
+    eachSurvivorBestFirst(ledger, relevance, ({ id, imageId, sha256, phash }) => {
       let reason = reasons.get(imageId);
       if (reason === undefined) {
         reason = bytes.has(sha256) ? 'same-bytes' : pictures.has(phash) ? 'near-duplicate' : null;
@@ -24,7 +27,8 @@ export const duplicateImage = ({ maxDistanceBits = 4, relevance = 'match/relevan
         bytes.add(sha256);
         if (reason === null) pictures.add(phash);
       }
-      if (reason !== null) yield { id, reason };
-    }
+      if (reason !== null) drops.push({ id, reason });
+    });
+    return drops;
   },
 });

@@ -1,6 +1,8 @@
 /** Keeps at most so many pairs a host, the best, so that no one site becomes the corpus. Ours; off unless a number is set. */
+
+import type { Drop } from '../../dataset/ledger/corpus-drops.ts';
+import { eachSurvivorBestFirst } from '../../dataset/ledger/survivors.ts';
 import type { CorpusFilter } from '../filter.ts';
-import { bestFirst } from './preferred.ts';
 
 export const hostCap = ({
   maxPairs,
@@ -11,13 +13,15 @@ export const hostCap = ({
 }): CorpusFilter => ({
   name: 'corpus/host-cap',
   settings: { maxPairs, relevance },
-  *drops(ledger) {
+  drops(ledger) {
+    const drops: Drop[] = [];
     const counts = new Map<string, number>();
-    for (const { id, pageUrl } of bestFirst(ledger, relevance)) {
+    eachSurvivorBestFirst(ledger, relevance, ({ id, pageUrl }) => {
       const host = new URL(pageUrl).hostname;
       const count = (counts.get(host) ?? 0) + 1;
       counts.set(host, count);
-      if (count > maxPairs) yield { id, reason: 'host-is-full' };
-    }
+      if (count > maxPairs) drops.push({ id, reason: 'host-is-full' });
+    });
+    return drops;
   },
 });

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import { eachDistinctText } from '../../dataset/ledger/verdicts.ts';
 import { type KnownWords, rareWordParts } from './rare-words.ts';
 
 /** A WordPiece vocabulary's whole words. */
@@ -22,10 +23,9 @@ export function corpusWords(
   { vocabulary, minCount = 20 }: { readonly vocabulary: KnownWords; readonly minCount?: number },
 ): KnownWords {
   const counts = new Map<string, number>();
-  const texts = ledger.db.prepare('SELECT DISTINCT text FROM pairs').pluck().iterate() as IterableIterator<string>;
-  for (const text of texts) {
+  eachDistinctText(ledger, (text) => {
     for (const word of rareWordParts(text)) if (!vocabulary.knows(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  }
+  });
   const frequent = new Set<string>();
   for (const [word, count] of counts) if (count >= minCount) frequent.add(word);
   const digits = /^\p{N}+$/u;

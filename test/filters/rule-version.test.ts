@@ -78,8 +78,9 @@ const corpusRule = (text: string, version?: number): CorpusFilter => ({
   name: 'corpus/colour',
   ...(version === undefined ? {} : { version }),
   settings: {},
-  *drops(from) {
-    for (const sample of [...keptSamples(from)]) if (sample.text === text) yield { id: sample.id, reason: 'chosen' };
+  drops: (from) => {
+    const chosen = [...keptSamples(from)].filter((sample) => sample.text === text);
+    return chosen.map(({ id }) => ({ id, reason: 'chosen' }));
   },
 });
 

@@ -153,3 +153,32 @@ describe('corpus/host-cap', () => {
     assert.deepEqual(drops(hostCap({ maxPairs: 2 }), rows), ['a one: host-is-full']);
   });
 });
+
+describe('a rule over the whole corpus', () => {
+  const rules = [
+    bestText(),
+    commonText({ maxImages: 1 }),
+    duplicateImage(),
+    hostCap({ maxPairs: 1 }),
+    relevanceShare({ share: 0.5, relevance: 'match/relevance' }),
+  ];
+  const rows: Row[] = [
+    { image: 'a', text: 'one text' },
+    { image: 'a', text: 'another text' },
+    { image: 'b', text: 'one text', sha256: 'a' },
+    { image: 'c', text: 'one text', sha256: 'a' },
+    { image: 'd', text: 'one text' },
+  ];
+  for (const rule of rules) {
+    it(`${rule.name}: leaves no cursor open behind a reader who stops after the first drop, or writes between two`, () => {
+      drops(rule, rows);
+      for (const { id } of rule.drops(ledger)) {
+        ledger.db.prepare('UPDATE pairs SET dropped_by = ? WHERE id = ?').run(rule.name, id);
+      }
+      ledger.db.exec('UPDATE pairs SET dropped_by = NULL');
+      const [first] = rule.drops(ledger);
+      assert.notEqual(first, undefined);
+      ledger.recordPage({ url: 'http://site.test/next', status: 'fetched', fetchedAtMs: 3 });
+    });
+  }
+});

@@ -1,7 +1,7 @@
 /** What the report shows, asked of the ledger. */
 
-import type { Ledger } from '../../dataset/ledger/ledger.ts';
-import type { StoredSample } from '../../dataset/ledger/stored-sample.ts';
+import type { Ledger } from './ledger.ts';
+import type { StoredSample } from './stored-sample.ts';
 
 /** A pair for the picture grids; `place` is null where no image was stored. */
 export interface ExamplePair {
@@ -38,7 +38,7 @@ const pairsRead = 5;
 
 /** Some pairs by what became of them, each of another image. Ids are hashes, so pairs in their order are any pairs. */
 export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, from = 0 }: Choice): ExamplePair[] {
-  const given = { droppedBy: JSON.stringify(droppedBy.map((rule) => rule ?? '')), most: pairsRead * count };
+  const given = { droppedBy: JSON.stringify(droppedBy.map((rule) => rule ?? '')), maxRows: pairsRead * count };
   const select = (column: string, join: string, and: string, order: string, values: object) =>
     ledger.db
       .prepare(
@@ -47,7 +47,7 @@ export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, fr
            i.byte_length AS byteLength, ${column} AS score
          FROM pairs p JOIN images i ON i.id = p.image_id ${join}
          WHERE p.judged_by IS NOT NULL AND coalesce(p.dropped_by, '') IN (SELECT value FROM json_each(@droppedBy)) ${and}
-         ORDER BY ${order} LIMIT @most`,
+         ORDER BY ${order} LIMIT @maxRows`,
       )
       .all({ ...given, ...values }) as Row[];
   const after = (comparison: '>=' | '<') =>
@@ -77,12 +77,12 @@ export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, fr
   }));
 }
 
-/** All stored scores by name; of more than `most` an even sample. */
-export function scores(ledger: Ledger, most = 200_000): Map<string, number[]> {
+/** All stored scores by name; of more than `maxValues` an even sample. */
+export function scores(ledger: Ledger, maxValues = 200_000): Map<string, number[]> {
   const found = new Map<string, number[]>();
   const counts = ledger.db.prepare('SELECT rule, count(*) FROM scores GROUP BY rule ORDER BY rule').raw().all();
   for (const [rule, count] of counts as [string, number][]) {
-    const step = Math.ceil(count / most);
+    const step = Math.ceil(count / maxValues);
     const values = ledger.db
       .prepare('SELECT score FROM (SELECT score, row_number() OVER () AS n FROM scores WHERE rule = ?) WHERE n % ? = 0')
       .pluck()
@@ -99,13 +99,11 @@ export const shorterSides = (ledger: Ledger): number[] =>
 /** Pairs found and kept by host, most found first. */
 export function hosts(
   ledger: Ledger,
-  most = 20,
+  maxHosts = 20,
 ): { readonly host: string; readonly found: number; readonly kept: number }[] {
   const counts = new Map<string, { host: string; found: number; kept: number }>();
   const pages = ledger.db
-    .prepare(
-      `SELECT page_url, count(*), sum(judged_by IS NOT NULL AND dropped_by IS NULL) FROM pairs GROUP BY page_url`,
-    )
+    .prepare(`SELECT page_url, count(*), sum(rowid IN (SELECT row FROM survivors)) FROM pairs GROUP BY page_url`)
     .raw()
     .iterate() as IterableIterator<[string, number, number]>;
   for (const [url, found, kept] of pages) {
@@ -115,7 +113,7 @@ export function hosts(
     count.kept += kept;
     counts.set(host, count);
   }
-  return [...counts.values()].sort((a, b) => b.found - a.found || (a.host < b.host ? -1 : 1)).slice(0, most);
+  return [...counts.values()].sort((a, b) => b.found - a.found || (a.host < b.host ? -1 : 1)).slice(0, maxHosts);
 }
 
 /** How many pairs each fetched page gave in the end: pages by 0, 1, 2, … kept pairs, the last class open. */
@@ -123,7 +121,7 @@ export function yields(ledger: Ledger, classes = 10): number[] {
   const rows = ledger.db
     .prepare(
       `SELECT min(kept, ?), count(*) FROM (
-         SELECT g.id, count(p.id) FILTER (WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL) AS kept
+         SELECT g.id, count(p.id) FILTER (WHERE p.rowid IN (SELECT row FROM survivors)) AS kept
          FROM pages g LEFT JOIN pairs p ON p.page_id = g.id WHERE g.status IN ('fetched', 'unchanged') GROUP BY g.id)
        GROUP BY 1`,
     )

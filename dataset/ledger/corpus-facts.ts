@@ -1,7 +1,7 @@
 /** What a dataset card tells of a corpus beyond its shards: when it was collected, from where, under which terms. */
 
-import { type Funnel, funnel } from '../ledger/funnel.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import { type Funnel, funnel } from './funnel.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface Count {
   readonly name: string;
@@ -25,9 +25,7 @@ export interface CorpusFacts {
   readonly refusals: readonly Count[];
 }
 
-const kept = 'p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL';
-const keptFrom = 'FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id';
-
+/** Counts over the whole corpus; the survivors' are of the current recipe. */
 export function corpusFacts(ledger: Ledger): CorpusFacts {
   const counts = (sql: string) => ledger.db.prepare(`${sql} GROUP BY 1 ORDER BY count DESC, name`).all() as Count[];
   const { first, last } = ledger.db
@@ -35,7 +33,7 @@ export function corpusFacts(ledger: Ledger): CorpusFacts {
     .get() as { first: number | null; last: number | null };
   const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
   const hosts = new Map<string, number>();
-  const pageUrls = ledger.db.prepare(`SELECT p.page_url ${keptFrom} WHERE ${kept}`).pluck();
+  const pageUrls = ledger.db.prepare('SELECT page_url FROM survivors').pluck();
   for (const url of pageUrls.iterate() as Iterable<string>) {
     const host = URL.canParse(url) ? new URL(url).hostname : '';
     hosts.set(host, (hosts.get(host) ?? 0) + 1);
@@ -49,8 +47,9 @@ export function corpusFacts(ledger: Ledger): CorpusFacts {
       .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
       .slice(0, 10),
     hostCount: hosts.size,
-    sources: counts(`SELECT p.source AS name, count(*) AS count ${keptFrom} WHERE ${kept}`),
-    licenses: counts(`SELECT coalesce(g.license_url, '') AS name, count(*) AS count ${keptFrom} WHERE ${kept}`),
+    sources: counts('SELECT source AS name, count(*) AS count FROM survivors'),
+    licenses: counts(`SELECT coalesce(g.license_url, '') AS name, count(*) AS count
+       FROM survivors s JOIN pairs p ON p.rowid = s.row JOIN pages g ON g.id = p.page_id`),
     rightsSignals: counts(`SELECT j.key AS name, count(*) AS count FROM pages, json_each(pages.rights) AS j`),
     refusals: counts(
       `SELECT reason AS name, count(*) AS count FROM

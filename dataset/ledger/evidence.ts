@@ -1,0 +1,53 @@
+/** What the export tells of a pair beyond its sample: rights, dates and headers; and the pairs whose image failed. */
+import type { Ledger } from './ledger.ts';
+
+/** Rights (JSON objects) of page and image, and what the image's server said. */
+export interface Evidence {
+  readonly pageRights: string | null;
+  readonly imageRights: string | null;
+  readonly fetchedAtMs: number | null;
+  readonly etag: string | null;
+  readonly lastModified: string | null;
+}
+
+/** The evidence of one pair. */
+export function evidenceOf(ledger: Ledger, id: string): Evidence {
+  return ledger
+    .statement(
+      `SELECT g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
+       i.last_modified AS lastModified
+     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id WHERE p.id = ?`,
+    )
+    .get(id) as Evidence;
+}
+
+/** A pair whose image could not be downloaded or decoded. */
+export interface FailedPair extends Evidence {
+  readonly id: string;
+  readonly url: string;
+  readonly text: string;
+  readonly foundText: string;
+  readonly source: string;
+  readonly pageUrl: string;
+  readonly pageTitle: string;
+  readonly licenseUrl: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+}
+
+/** Pairs that the text rules let through and whose image was tried in vain, ordered by id. Reads in pages. */
+export function* failedPairs(ledger: Ledger): Generator<FailedPair> {
+  const statement = ledger.db.prepare<[string], FailedPair>(
+    `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
+       g.license_url AS licenseUrl, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
+       i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified
+     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+     WHERE p.id > ? AND p.dropped_by = 'download' AND i.status <> 'pending' ORDER BY p.id LIMIT 1000`,
+  );
+  for (let after = ''; ; ) {
+    const rows = statement.all(after);
+    if (rows.length === 0) return;
+    yield* rows;
+    after = rows.at(-1)!.id;
+  }
+}

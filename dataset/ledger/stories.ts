@@ -1,0 +1,90 @@
+/** What `lait ledger explain` asks: everything stored about a pair, an image or a page. */
+import type { Ledger } from './ledger.ts';
+
+/** A pair with its page, its image and its verdict, as stored. */
+export interface StoredPair {
+  readonly id: string;
+  readonly imageUrl: string;
+  readonly pageUrl: string;
+  readonly pageTitle: string;
+  readonly text: string;
+  readonly cleanedText: string | null;
+  readonly source: string;
+  readonly judgedBy: number | null;
+  readonly droppedBy: string | null;
+  readonly reason: string | null;
+  readonly pageStatus: string;
+  readonly pageReason: string | null;
+  readonly pageFetchedAtMs: number;
+  readonly pageRights: string | null;
+  readonly licenseUrl: string | null;
+  readonly imageStatus: string;
+  readonly imageReason: string | null;
+  readonly imageFetchedAtMs: number | null;
+  readonly imageRights: string | null;
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly byteLength: number;
+  readonly sha256: string | null;
+  readonly phash: string;
+  readonly segment: number | null;
+  readonly offset: number | null;
+}
+
+/** A page or an image of which no pair was made. */
+export interface WithoutPairs {
+  readonly kind: 'page' | 'image';
+  readonly url: string;
+  readonly status: string;
+  readonly reason: string | null;
+}
+
+/** What was taken down, and when. */
+export interface Tombstone {
+  readonly kind: string;
+  readonly value: string;
+  readonly note: string;
+  readonly at: string;
+}
+
+/** Pairs by id (or its first 6 digits or more), by the URL of their page or image, or by the SHA-256 of their image; by id. */
+export function storedPairsAbout(ledger: Ledger, what: string): StoredPair[] {
+  const isPrefix = /^[0-9a-f]{6,31}$/.test(what);
+  return ledger.db
+    .prepare(`SELECT p.id, i.url AS imageUrl, p.page_url AS pageUrl, g.title AS pageTitle, p.text,
+           p.cleaned_text AS cleanedText, p.source, p.judged_by AS judgedBy, p.dropped_by AS droppedBy,
+           p.drop_reason AS reason, g.status AS pageStatus, g.reason AS pageReason, g.fetched_at_ms AS pageFetchedAtMs,
+           g.rights AS pageRights, g.license_url AS licenseUrl, i.status AS imageStatus, i.reason AS imageReason,
+           i.fetched_at_ms AS imageFetchedAtMs, i.rights AS imageRights, i.format, i.width, i.height,
+           i.byte_length AS byteLength, i.sha256, i.phash, i.segment, i.offset
+         FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+         WHERE p.rowid IN (
+           SELECT rowid FROM pairs WHERE id = @what OR (@isPrefix AND id >= @what AND id < @what || 'g')
+           UNION SELECT q.rowid FROM pairs q JOIN images j ON j.id = q.image_id WHERE j.url = @what OR j.sha256 = @what
+           UNION SELECT q.rowid FROM pairs q JOIN pages h ON h.id = q.page_id WHERE h.url = @what)
+         ORDER BY p.id`)
+    .all({ what, isPrefix: isPrefix ? 1 : 0 }) as StoredPair[];
+}
+
+/** The page or image of this URL, or the images with this SHA-256, where no pair was made of them. */
+export function withoutPairs(ledger: Ledger, what: string): WithoutPairs[] {
+  return ledger.db
+    .prepare(`SELECT 'page' AS kind, url, status, reason FROM pages g WHERE url = @what
+           AND NOT EXISTS (SELECT 1 FROM pairs WHERE page_id = g.id)
+         UNION ALL SELECT 'image', url, status, reason FROM images i WHERE (url = @what OR sha256 = @what)
+           AND NOT EXISTS (SELECT 1 FROM pairs WHERE image_id = i.id)`)
+    .all({ what }) as WithoutPairs[];
+}
+
+/** Tombstones of this URL, its host, or this SHA-256. */
+export function tombstonesAbout(ledger: Ledger, what: string): Tombstone[] {
+  const host = URL.canParse(what) ? new URL(what).hostname : what;
+  const rows = ledger.db
+    .prepare(
+      `SELECT kind, value, note, taken_down_at_ms AS atMs FROM tombstones
+       WHERE (kind, value) IN (VALUES ('url', @what), ('sha256', @what), ('host', @host)) ORDER BY kind, value`,
+    )
+    .all({ what, host }) as { kind: string; value: string; note: string; atMs: number }[];
+  return rows.map(({ kind, value, note, atMs }) => ({ kind, value, note, at: new Date(atMs).toISOString() }));
+}
