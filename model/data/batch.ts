@@ -32,7 +32,7 @@ export interface BatchSetup {
   readonly hardNegatives?: boolean;
 }
 
-/** Hidden places have room for a fifth of what could be hidden, 15 % and the at-least-one rule on average being less. */
+/** Room for the hidden places of a row: a fifth of it, as hiding 15 %, and at least one, takes less than that on average. */
 const room = (length: number, chance: number) => Math.max(2, Math.ceil(length * (chance + 0.05)));
 
 /** A batch to learn from. Draws masks and wrong partners from `draw`. */
@@ -47,7 +47,7 @@ export function trainingBatch(
   const T = 1 + R + 1 + W + 1;
   const arrays = plainBatch(examples, shape, { special, featureStatistics });
   if (objectives.mlm > 0) {
-    const pieces = (arrays.pieces as NamedArray).values as Int32Array;
+    const pieces = arrays.pieces!.values as Int32Array;
     const perText = room(W, mlmChance);
     const places = new Places(N * perText);
     const labels = new Int32Array(N * perText);
@@ -64,7 +64,7 @@ export function trainingBatch(
   }
   if (objectives.moc + objectives.mrfr > 0) {
     const D = config.featureSize;
-    const features = (arrays.features as NamedArray).values as Float32Array;
+    const features = arrays.features!.values as Float32Array;
     const perImage = room(R, mocChance);
     const places = new Places(N * perImage);
     const labels = new Int32Array(N * perImage);
@@ -175,25 +175,27 @@ export function imageArrays(
   };
 }
 
-/** Places in the hidden states, a fixed number of which the first so many count. */
+/** Places in the hidden states: a fixed number of them, of which only those added count. */
 class Places {
-  private readonly at: Int32Array;
-  private used = 0;
+  readonly #at: Int32Array;
+  #used = 0;
 
   constructor(size: number) {
-    this.at = new Int32Array(size);
+    this.#at = new Int32Array(size);
   }
 
   add(place: number): number {
-    this.at[this.used] = place;
-    return this.used++;
+    const index = this.#used;
+    this.#at[index] = place;
+    this.#used += 1;
+    return index;
   }
 
   indexes(): NamedArray {
-    return { shape: [this.at.length], values: this.at };
+    return { shape: [this.#at.length], values: this.#at };
   }
 
   counts(): NamedArray {
-    return { shape: [this.at.length], values: new Float32Array(this.at.length).fill(1, 0, this.used) };
+    return { shape: [this.#at.length], values: new Float32Array(this.#at.length).fill(1, 0, this.#used) };
   }
 }

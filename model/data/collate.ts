@@ -1,6 +1,6 @@
 /**
- * How a task makes arrays of examples, as plain data: so a worker thread can make them as well as the thread that trains, with the
- * same numbers.
+ * How a task turns examples into the arrays of a batch. It is plain data, so that a worker thread can make them as well as the
+ * training thread, with the same numbers.
  */
 
 import type { Random } from '../../dataset/random.ts';

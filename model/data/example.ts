@@ -19,8 +19,8 @@ export interface Example {
 }
 
 /**
- * Which of the texts of one sample an epoch learns from: each epoch another, whatever the order of reading, so that a batch
- * has no image twice and no image counts for more than another.
+ * Which text of a sample an epoch learns from: another in each epoch, whatever the order of reading, so that no batch
+ * has an image twice and no image counts for more than another.
  */
 export function drawnText(key: string, texts: number, { seed, epoch = 0 }: { seed: number; epoch?: number }): number {
   let hash = 0;
@@ -41,13 +41,14 @@ export interface ReadExamplesOptions {
   /** Reads in another order, and of several texts of a sample only the one drawn for the epoch. */
   readonly shuffle?: { readonly seed: number; readonly epoch?: number; readonly bufferSamples?: number };
   readonly part?: { readonly index: number; readonly count: number };
-  /** Samples to pass over at the start, counted in the order that the same options give. */
+  /** Samples to skip at the start, counted in the order that the same options give. */
   readonly skip?: number;
-  /** Hears of every sample that is left out, with the reason. */
+  /** Hears of every skipped sample, with the reason. */
   readonly onBad?: (bad: BadExample) => void;
   readonly signal?: AbortSignal;
 }
 
+/** A skipped sample. */
 export interface BadExample {
   readonly shard: string;
   readonly key: string;
@@ -56,7 +57,7 @@ export interface BadExample {
 
 /**
  * Reads the examples of a split in order, or shuffled. A sample without text, without regions or with features that are
- * not finite is left out and told to `onBad`. Throws a UserError when there are no shards or no region features.
+ * not finite is skipped and reported to `onBad`. Throws a UserError when there are no shards or no region features.
  */
 export async function* readExamples(options: ReadExamplesOptions): AsyncGenerator<Example> {
   const { shards, regions, onBad, shuffle, part, skip, signal } = options;

@@ -1,7 +1,7 @@
 /**
  * Region features on one scale: each of the D numbers minus its mean, over its standard deviation. Detectors' features share a
- * large constant part, in which what tells images apart drowns: on 1,046 drawings with CenterNet's features ImageBERT learned
- * nothing of them in 1,200 steps without this. The numbers are measured once, when a run starts, and belong to the model.
+ * large constant part that drowns what tells images apart: on 1,046 drawings with CenterNet's features, ImageBERT learned
+ * nothing from them in 1,200 steps without this. The statistics are measured once, when a run starts, and belong to the model.
  */
 import type { Example } from './example.ts';
 
@@ -18,14 +18,14 @@ export const identityStatistics = (featureSize: number): FeatureStatistics => ({
   scale: new Float32Array(featureSize).fill(1),
 });
 
-/** A number of which the features hardly vary is not blown up: the deviation counts as a hundredth of the average one. */
-const leastShare = 0.01;
+/** A dimension that hardly varies is not blown up: its deviation counts as at least a hundredth of the average one. */
+const minShare = 0.01;
 
-/** Measures the features of up to `most` examples. */
+/** Measures the features of up to `maxExamples` examples. */
 export async function measureFeatureStatistics(
   examples: AsyncIterable<Example>,
   featureSize: number,
-  most = 4096,
+  maxExamples = 4096,
 ): Promise<FeatureStatistics> {
   const sum = new Float64Array(featureSize);
   const squares = new Float64Array(featureSize);
@@ -33,21 +33,22 @@ export async function measureFeatureStatistics(
   let read = 0;
   for await (const { regions: own } of examples) {
     for (let at = 0; at < own.features.length; at++) {
-      const value = own.features[at] as number;
-      sum[at % featureSize] = (sum[at % featureSize] as number) + value;
-      squares[at % featureSize] = (squares[at % featureSize] as number) + value * value;
+      const value = own.features[at]!;
+      sum[at % featureSize]! += value;
+      squares[at % featureSize]! += value * value;
     }
     regions += own.labels.length;
-    if (++read >= most) break;
+    read += 1;
+    if (read >= maxExamples) break;
   }
   if (regions === 0) return identityStatistics(featureSize);
   const mean = Float32Array.from(sum, (one) => one / regions);
   const deviation = Float32Array.from(squares, (one, at) =>
-    Math.sqrt(Math.max(0, one / regions - ((sum[at] as number) / regions) ** 2)),
+    Math.sqrt(Math.max(0, one / regions - (sum[at]! / regions) ** 2)),
   );
   const average = deviation.reduce((total, one) => total + one, 0) / featureSize;
-  const least = average > 0 ? average * leastShare : 1;
-  return { mean, scale: deviation.map((one) => 1 / Math.max(one, least)) };
+  const minDeviation = average > 0 ? average * minShare : 1;
+  return { mean, scale: deviation.map((one) => 1 / Math.max(one, minDeviation)) };
 }
 
 /** Writes a region's features, on the standard scale, to `target` from `at`. */
@@ -60,6 +61,6 @@ export function standardizeInto(
   const D = mean.length;
   for (let index = 0; index < features.length; index++) {
     const place = index % D;
-    target[at + index] = ((features[index] as number) - (mean[place] as number)) * (scale[place] as number);
+    target[at + index] = (features[index]! - mean[place]!) * scale[place]!;
   }
 }

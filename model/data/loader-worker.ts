@@ -1,31 +1,32 @@
-/** The thread of `loader.ts`: makes batches as long as they are taken, and never computes with TensorFlow. */
+/** The worker thread of `loader.ts`: makes batches ahead of the step that takes them, and never computes with TensorFlow. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { collateBatch, type WorkerMessage, type WorkerTask } from './loader.ts';
 import { sampleBatches } from './sampler.ts';
 import { openSource } from './source.ts';
 
-const { spec, ahead, ...loading } = workerData as WorkerTask;
+const { spec, ahead, ...options } = workerData as WorkerTask;
 const port = parentPort;
 if (!port) throw new Error('loader-worker.ts runs as a worker thread only.');
 const say = (message: WorkerMessage, transferred: ArrayBuffer[] = []): void => port.postMessage(message, transferred);
 
+/** Batches that may be made before the training thread takes another. */
 let room = ahead;
 let wake = (): void => {};
 port.on('message', () => {
-  room++;
+  room += 1;
   wake();
 });
 
 async function work(): Promise<void> {
   const source = openSource(spec, (bad) => say({ bad }));
-  for await (const planned of sampleBatches(source, loading.sampler, loading.from)) {
+  for await (const sampled of sampleBatches(source, options.sampler, options.from)) {
     while (room === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
-    room--;
-    const batch = collateBatch(planned, loading);
+    room -= 1;
+    const batch = collateBatch(sampled, options);
     say({ batch }, [...new Set(Object.values(batch.arrays).map(({ values }) => values.buffer as ArrayBuffer))]);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The batches of a run as arrays, in the order of `data.ts`. Where the source can be opened elsewhere, a worker thread reads,
- * tokenises, masks and pads some batches ahead of the step; else the training thread does. Both give the same arrays.
+ * The batches of a run as arrays, in the order of `sampler.ts`. Where the source can be opened again, a worker thread reads,
+ * tokenises, masks and pads a few batches ahead of the step; otherwise the training thread does. Both give the same arrays.
  */
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../dataset/user-error.ts';
@@ -13,7 +13,7 @@ import type { ExampleSource, SourceSpec } from './source.ts';
 
 export interface LoadedBatch {
   readonly arrays: Arrays;
-  /** Of its examples, to name them where something is wrong. */
+  /** The keys of its examples, to name them where something is wrong. */
   readonly keys: readonly string[];
   readonly pieces: number;
   readonly regions: number;
@@ -39,6 +39,7 @@ export function openLoader(source: ExampleSource, loading: LoaderOptions, { thre
   return thread && source.spec ? threadLoader(source.spec, loading, source.onBad) : ownLoader(source, loading);
 }
 
+/** Makes each batch in this thread when it is asked for. */
 export function ownLoader(
   source: ExampleSource,
   { sampler, from, collation, featureStatistics }: LoaderOptions,
@@ -55,7 +56,7 @@ export function ownLoader(
   };
 }
 
-/** Makes the arrays of a planned batch. */
+/** Makes the arrays of a sampled batch. */
 export function collateBatch(
   batch: SampledBatch,
   { sampler, collation, featureStatistics }: Omit<LoaderOptions, 'from'>,
@@ -68,11 +69,11 @@ export function collateBatch(
 /** What the worker is started with. */
 export interface WorkerTask extends LoaderOptions {
   readonly spec: SourceSpec;
-  /** Batches made ahead of the one that is used. Ours: 3, enough for the pause between two windows of shards to vanish. */
+  /** Batches made ahead of the one in use. Ours: 3, enough to hide the pause between two windows of shards. */
   readonly ahead: number;
 }
 
-/** What the worker says. */
+/** What the worker tells the training thread. */
 export type WorkerMessage =
   | { readonly batch: LoadedBatch }
   | { readonly bad: BadExample }
@@ -108,7 +109,7 @@ function threadLoader(spec: SourceSpec, loading: LoaderOptions, onBad?: (bad: Ba
         });
       }
       worker.postMessage('more');
-      return ready.shift() as LoadedBatch;
+      return ready.shift()!;
     },
     async close() {
       await worker.terminate();

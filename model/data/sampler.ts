@@ -1,6 +1,6 @@
 /**
  * The order in which a run meets its examples. Examples come in windows; a window is shuffled, sorted by length, cut into batches
- * of similar length (padding costs as much as words), and the batches are shuffled. All of it follows from the seed and the
+ * of similar length (padding costs as much as words do), and the batches are shuffled. All of it follows from the seed and the
  * position, so a resumed run reads the batches that an undisturbed one would.
  */
 
@@ -9,14 +9,14 @@ import { UserError } from '../../dataset/user-error.ts';
 import type { Example } from './example.ts';
 import type { ExampleSource } from './source.ts';
 
-/** Names a batch: the next one of an epoch's window. */
+/** Where a run is in its data: the next batch of a window of an epoch. */
 export interface Position {
   readonly epoch: number;
   readonly window: number;
   readonly batch: number;
 }
 
-/** Word pieces and regions that a batch is padded to. */
+/** The numbers of word pieces and regions that a batch is padded to. */
 export interface Lengths {
   readonly pieces: number;
   readonly regions: number;
@@ -35,15 +35,16 @@ export interface SamplerOptions {
   readonly seed: number;
   /** Lengths that texts and images are padded to, ascending; the last one holds all. */
   readonly buckets: Buckets;
-  /** What of them may go together; one holds all. Without it any may. */
+  /** The combinations of them that may be used, one of which holds all; any may where this is absent. */
   readonly allowed?: readonly Lengths[];
-  /** Batches that one window makes; more sort better, fewer mix better. */
+  /** Batches of one window; more of them sort better, fewer mix better. */
   readonly windowBatches?: number;
 }
 
 /** Ours. */
-export const defaultWindowBatches = 16;
+const defaultWindowBatches = 16;
 
+/** Where a new run starts. */
 export const firstPosition: Position = { epoch: 0, window: 0, batch: 0 };
 
 export interface Buckets {
@@ -62,47 +63,48 @@ export function lengthBuckets({
   readonly maxPieces: number;
   readonly maxRegions: number;
 }): Buckets {
-  const upTo = (longest: number, least: number) => {
-    const count = Math.max(1, Math.min(6, Math.floor(longest / least)));
-    return Array.from({ length: count }, (_, index) => Math.ceil((longest * (index + 1)) / count));
+  const upTo = (max: number, minStep: number) => {
+    const count = Math.max(1, Math.min(6, Math.floor(max / minStep)));
+    return Array.from({ length: count }, (_, index) => Math.ceil((max * (index + 1)) / count));
   };
   return { pieces: upTo(maxPieces, 8), regions: upTo(maxRegions, 5) };
 }
 
 /** The first bucket that holds a length; the last one for what is cut to it. */
 export const bucketFor = (buckets: readonly number[], length: number): number =>
-  buckets.find((bucket) => bucket >= length) ?? (buckets.at(-1) as number);
+  buckets.find((bucket) => bucket >= length) ?? buckets.at(-1)!;
 
 /** Pairs of lengths that one run compiles a graph for; each takes some five seconds. Ours. */
 const maxLengths = 8;
 
 /**
- * The commonest lengths among batches, each with the first batch of it, and the longest ones, which hold all: a run that keeps to
- * these meets no new shape half-way, for which all its graphs would have to be made again.
+ * The commonest lengths among batches, each with its first batch, and the largest lengths, which hold all. A run that keeps to
+ * these meets no new shape half-way, for which all its graphs would have to be compiled again.
  */
 export async function commonLengths(
-  planned: AsyncIterable<SampledBatch>,
+  sampled: AsyncIterable<SampledBatch>,
   { count, buckets }: { readonly count: number; readonly buckets: Buckets },
 ): Promise<{ lengths: Lengths[]; firsts: SampledBatch[] }> {
   const met = new Map<string, { first: SampledBatch; times: number }>();
-  let left = count;
-  for await (const batch of planned) {
+  let read = 0;
+  for await (const batch of sampled) {
     const key = `${batch.pieces} ${batch.regions}`;
     const same = met.get(key);
-    if (same) same.times++;
+    if (same) same.times += 1;
     else met.set(key, { first: batch, times: 1 });
-    if (--left === 0) break;
+    read += 1;
+    if (read === count) break;
   }
   const common = [...met.values()].sort((one, other) => other.times - one.times).slice(0, maxLengths);
   const firsts = common.map(({ first }) => first);
-  const longest = { pieces: buckets.pieces.at(-1) as number, regions: buckets.regions.at(-1) as number };
-  return { lengths: [...firsts.map(({ pieces, regions }) => ({ pieces, regions })), longest], firsts };
+  const max = { pieces: buckets.pieces.at(-1)!, regions: buckets.regions.at(-1)! };
+  return { lengths: [...firsts.map(({ pieces, regions }) => ({ pieces, regions })), max], firsts };
 }
 
 /** Batches looked at before a run to see which lengths it will meet. Ours: reading so many from shards takes seconds. */
 const lookAhead = { inMemory: 1024, inShards: 64 };
 
-/** The lengths that a run of so many batches will keep to, and the first batch of each but the longest. */
+/** The lengths that a run of `totalBatches` will keep to, and the first batch of each that is common. */
 export const lengthsOfRun = (
   source: ExampleSource,
   options: SamplerOptions,
@@ -133,12 +135,12 @@ export async function* sampleBatches(
       held.push(example);
       if (held.length < batchSize * windowBatches) continue;
       if (window >= first.window) yield* cut(held, window);
-      window++;
+      window += 1;
       held = [];
     }
     if (window === 0 && held.length === 0)
       throw new UserError('Expected examples for training but received none; check shards and regions.');
-    // A rest too small for a batch waits for another epoch's shuffle, unless it is all there is.
+    // What is left over and too small for a batch waits for another epoch's shuffle, unless it is all there is.
     if (window === 0 && held.length < batchSize) {
       if (held.every(({ imageId }) => imageId === held[0]?.imageId))
         throw new UserError(
@@ -160,10 +162,10 @@ export async function* sampleBatches(
       );
       order.shuffle(planned);
       for (let batch = at === first.window ? first.batch : 0; batch < planned.length; batch++) {
-        const chosen = planned[batch] as Example[];
-        const longest = Math.max(...chosen.map((example) => example.pieces.length));
+        const chosen = planned[batch]!;
+        const maxPieces = Math.max(...chosen.map((example) => example.pieces.length));
         const needed = {
-          pieces: bucketFor(buckets.pieces, longest),
+          pieces: bucketFor(buckets.pieces, maxPieces),
           regions: Math.max(...chosen.map(regionsOf)),
         };
         const last = batch + 1 === planned.length;
@@ -181,5 +183,5 @@ export async function* sampleBatches(
 
 /** Repeats examples until there are enough for one batch. */
 function fill(examples: readonly Example[], count: number): Example[] {
-  return Array.from({ length: count }, (_, index) => examples[index % examples.length] as Example);
+  return Array.from({ length: count }, (_, index) => examples[index % examples.length]!);
 }

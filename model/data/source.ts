@@ -1,5 +1,5 @@
 /**
- * Where a run's examples come from: memory, shards, or a mixture of such. A source that can be described by plain data has a `spec`,
+ * Where a run's examples come from: memory, shards, or a mixture of several sources. A source that can be described by plain data has a `spec`,
  * and a worker thread can open it again.
  */
 
@@ -13,7 +13,7 @@ export interface ExampleSource {
   epoch(epoch: number): AsyncIterable<Example>;
   /** How to open the same source elsewhere; absent where the examples lie in this thread's memory. */
   readonly spec?: SourceSpec;
-  /** Hears of samples that are left out, each time they are met. */
+  /** Hears of each skipped sample, every time that it is met. */
   readonly onBad?: (bad: BadExample) => void;
 }
 
@@ -50,8 +50,7 @@ export function memorySource(examples: readonly Example[], seed: number): Exampl
   }
   return {
     async *epoch(epoch) {
-      const draw = (texts: readonly Example[]) =>
-        texts[drawnText((texts[0] as Example).key, texts.length, { seed, epoch })] as Example;
+      const draw = (texts: readonly Example[]) => texts[drawnText(texts[0]!.key, texts.length, { seed, epoch })]!;
       yield* random(seed, epoch, 0x5eed).shuffle(samples.map(draw));
     },
   };
@@ -91,12 +90,12 @@ export function mixedSource(
         if (!part) continue;
         let next = await part.reader.next();
         if (next.done) {
-          part.rounds++;
+          part.rounds += 1;
           if (open.every(({ rounds }) => rounds > 0)) return;
           part.reader = readerOf(part.source, epoch, part.rounds);
           next = await part.reader.next();
           if (next.done)
-            throw new UserError('Expected examples in every source of the mixture but one has none; leave it out.');
+            throw new UserError('Expected examples in every source of the mixture but one has none; remove it.');
         }
         yield next.value;
       }

@@ -17,7 +17,7 @@ export interface Tokenizer extends SpecialPieces {
   readonly unkId: number;
   /** The word pieces of a text, without [CLS] and [SEP], at most `maxPieces`. */
   encode(text: string, maxPieces?: number): number[];
-  /** The text of word pieces, special pieces left out. */
+  /** The text of word pieces, without special pieces. */
   decode(pieces: readonly number[]): string;
 }
 
@@ -139,7 +139,7 @@ function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name
     sepId,
     maskId,
     encode(text, maxPieces = Number.POSITIVE_INFINITY) {
-      // A piece stands for at most one word, so what lies behind this many characters cannot count.
+      // A piece covers at most one word, so nothing beyond this many characters can be kept.
       const enough = text.replace(/\s+/g, ' ').slice(0, maxPieces * (maxWordLength + 1));
       const pieces: number[] = [];
       for (const id of library.encode(enough, { add_special_tokens: false }).ids) {

@@ -16,24 +16,24 @@ export interface VocabularyOptions {
 
 /** Counts words as texts come in, then learns. */
 export class VocabularyLearner {
-  private readonly split = wordSplitter();
-  private readonly counts = new Map<string, number>();
+  readonly #split = wordSplitter();
+  readonly #counts = new Map<string, number>();
 
   add(text: string): void {
-    for (const word of this.split(text)) {
-      if (word.length <= maxWordLength) this.counts.set(word, (this.counts.get(word) ?? 0) + 1);
+    for (const word of this.#split(text)) {
+      if (word.length <= maxWordLength) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
     }
   }
 
   /** The vocabulary: special pieces, characters by frequency, then merged pieces in the order they were found. */
   learn({ size = 8000, minCount = 2, maxCharacters = 1000 }: VocabularyOptions = {}): string[] {
-    const characters = [...this.characters()].sort(byCount).slice(0, maxCharacters);
+    const characters = [...this.#characters()].sort(byCount).slice(0, maxCharacters);
     const alphabet = new Set(characters.map(([piece]) => piece));
     const vocabulary: string[] = [...specialPieces];
     for (const [character] of characters) {
       for (const piece of [character, `##${character}`]) if (vocabulary.length < size) vocabulary.push(piece);
     }
-    const words = [...this.counts].sort(byCount).flatMap(([word, count]) => {
+    const words = [...this.#counts].sort(byCount).flatMap(([word, count]) => {
       const pieces = [...word].map((character, index) => (index === 0 ? character : `##${character}`));
       return [...word].every((character) => alphabet.has(character)) ? [{ pieces, count }] : [];
     });
@@ -47,9 +47,9 @@ export class VocabularyLearner {
     return vocabulary;
   }
 
-  private characters(): Map<string, number> {
+  #characters(): Map<string, number> {
     const characters = new Map<string, number>();
-    for (const [word, count] of this.counts) {
+    for (const [word, count] of this.#counts) {
       for (const character of word) characters.set(character, (characters.get(character) ?? 0) + count);
     }
     return characters;
@@ -68,7 +68,7 @@ interface Word {
   readonly count: number;
 }
 
-/** Two neighbours. `words` may hold words in which they no longer are neighbours. */
+/** Two neighbouring pieces. `words` may still hold words in which they no longer are neighbours. */
 interface Neighbours {
   readonly left: string;
   readonly right: string;
@@ -100,7 +100,7 @@ function* mergedPieces(words: readonly Word[], minCount: number): Generator<stri
     });
   for (const pair of fresh) queue.push(pair, pair.count);
   for (let top = queue.pop(); top && top.count >= minCount; top = queue.pop()) {
-    // An entry whose count has changed since stands in the queue again with its new one.
+    // A pair whose count has changed since was queued again with its new count.
     if (top.count !== top.pair.count) continue;
     const { left, right } = top.pair;
     const merged = left + right.slice(2);
@@ -127,8 +127,8 @@ function merge(pieces: readonly string[], left: string, right: string, merged: s
   for (let index = 0; index < pieces.length; index++) {
     if (pieces[index] === left && pieces[index + 1] === right) {
       result.push(merged);
-      index++;
-    } else result.push(pieces[index] as string);
+      index += 1;
+    } else result.push(pieces[index]!);
   }
   return result;
 }
@@ -140,10 +140,10 @@ interface Queued {
 
 /** A binary heap: highest count first, then by the pieces, so that the order never depends on the input's. */
 class Queue {
-  private readonly heap: Queued[] = [];
+  readonly #heap: Queued[] = [];
 
   push(pair: Neighbours, count: number): void {
-    const { heap } = this;
+    const heap = this.#heap;
     heap.push({ pair, count });
     for (let child = heap.length - 1; child > 0; ) {
       const parent = (child - 1) >> 1;
@@ -154,7 +154,7 @@ class Queue {
   }
 
   pop(): Queued | undefined {
-    const { heap } = this;
+    const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();
     if (heap.length === 0 || !last) return first;
