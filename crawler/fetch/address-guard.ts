@@ -7,10 +7,18 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** Why a socket was not opened; its message is the reason in the ledger. */
+type AddressRefusal = 'private-address' | 'contact-required';
+
+/** Why a socket was not opened. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
   readonly code = 'ADDRESS_REFUSED';
+  readonly reason: AddressRefusal;
+
+  constructor(reason: AddressRefusal) {
+    super(reason);
+    this.reason = reason;
+  }
 }
 
 /**
@@ -42,13 +50,13 @@ export function isLoopbackHost(hostname: string): boolean {
 
 /** How long a resolved name is believed, in ms. The system's resolver gives no TTL; a minute is the shortest common one. */
 const believeNameMs = 60_000;
-const mostNames = 10_000;
+const maxNames = 10_000;
 
 export interface AddressGuard {
   /** For `net.connect` and `tls.connect`: gives only checked addresses. */
   readonly lookup: LookupFunction;
   /** Null, or the reason why a host that is itself an address (or is known by name) may not be connected to. */
-  readonly refuseHost: (hostname: string) => string | null;
+  readonly refuseHost: (hostname: string) => AddressRefusal | null;
 }
 
 /** A guard with its own cache of names. `allow` says which addresses may be connected to. */
@@ -57,12 +65,12 @@ export function addressGuard({
   onlyLoopback = false,
 }: {
   readonly allowPrivate?: boolean;
-  /** Without a contact for the User-Agent nothing but this machine is asked. */
+  /** Without a contact for the User-Agent only this machine may be connected to. */
   readonly onlyLoopback?: boolean;
 } = {}): AddressGuard {
   const names = new Map<string, { addresses: LookupAddress[]; untilMs: number }>();
 
-  const reasonFor = (address: string): string | null => {
+  const reasonFor = (address: string): AddressRefusal | null => {
     if (onlyLoopback && !isLoopbackHost(address)) return 'contact-required';
     return allowPrivate || isPublicAddress(address) ? null : 'private-address';
   };
@@ -98,7 +106,7 @@ export function addressGuard({
           callback(error, []);
           return;
         }
-        if (names.size >= mostNames) names.clear();
+        if (names.size >= maxNames) names.clear();
         names.set(hostname, { addresses, untilMs: Date.now() + believeNameMs });
         answer(hostname, addresses, all, callback);
       });

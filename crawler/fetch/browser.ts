@@ -13,11 +13,11 @@ import { type GuardedProxy, startGuardedProxy } from './guarded-proxy.ts';
 
 export interface Rendering {
   readonly html: string;
-  readonly asked: Asked;
+  readonly requests: RequestsByOrigin;
 }
 
-/** Requests that scripts and frames made, by origin. */
-type Asked = ReadonlyMap<string, number>;
+/** How many requests scripts and frames made to each origin. */
+type RequestsByOrigin = ReadonlyMap<string, number>;
 
 export interface RenderRequest {
   readonly url: string;
@@ -27,14 +27,20 @@ export interface RenderRequest {
 }
 
 export interface Renderer {
-  /** The HTML after scripts ran, or why there is none (`render-timeout`, `render-failed`). */
-  render(page: RenderRequest): Promise<Rendering | { readonly reason: string; readonly asked: Asked }>;
+  /** The HTML after scripts ran, or why there is none. */
+  render(page: RenderRequest): Promise<
+    | Rendering
+    | {
+        readonly reason: 'render-timeout' | 'render-failed';
+        readonly requests: RequestsByOrigin;
+      }
+  >;
   close(): Promise<void>;
 }
 
 export interface RendererOptions {
   /** The browser's binary; Playwright's own when left out. */
-  readonly executablePath?: string;
+  readonly executablePath?: string | undefined;
   /** False starts Chromium without its sandbox, which containers and root need. */
   readonly sandbox?: boolean;
   readonly userAgent: string;
@@ -46,7 +52,7 @@ export interface RendererOptions {
 /** Ours: contexts that lived for hundreds of pages are where scrapy-playwright's reports of growing memory come from. */
 const pagesPerContext = 50;
 
-/** No request for so long means that the page has settled, in ms. */
+/** A page with no request for so long has loaded, in ms. */
 const quietMs = 300;
 const maxHtmlLength = 20_000_000;
 
@@ -55,6 +61,29 @@ export async function hasBrowser(executablePath: string | undefined): Promise<bo
   if (executablePath !== undefined) return existsSync(executablePath);
   const { chromium } = await import('playwright');
   return existsSync(chromium.executablePath());
+}
+
+/** A renderer that is opened when it is first needed, since most crawls need none. */
+export interface LazyRenderer {
+  /** Null when there is no browser. */
+  get(): Promise<Renderer | null>;
+  close(): Promise<void>;
+}
+
+/** Looks for the browser at the first `get`. */
+export function lazyRenderer(options: RendererOptions): LazyRenderer {
+  let opening: Promise<Renderer | null> | undefined;
+  return {
+    get() {
+      opening ??= hasBrowser(options.executablePath).then((found) => (found ? openRenderer(options) : null));
+      return opening;
+    },
+    async close() {
+      // Who called `get` has been told why it could not be opened.
+      const renderer = await opening?.catch(() => null);
+      await renderer?.close();
+    },
+  };
 }
 
 /** Starts nothing yet: browser and proxy start with the first page. */
@@ -115,13 +144,18 @@ export function openRenderer({
     const holder = context!;
     holder.pages += 1;
     holder.open += 1;
-    return { page: await holder.context.newPage(), holder };
+    try {
+      return { page: await holder.context.newPage(), holder };
+    } catch (error) {
+      holder.open -= 1;
+      throw error;
+    }
   };
 
   const visit = async (
     page: Page,
     { url, html, allows }: RenderRequest,
-    asked: Map<string, number>,
+    requests: Map<string, number>,
   ): Promise<Rendering> => {
     page.on('dialog', (dialog) => void dialog.dismiss().catch(() => {}));
     let first = true;
@@ -138,19 +172,19 @@ export function openRenderer({
       if (!wanted || leaving || !target || !/^https?:$/.test(target.protocol) || !(await allows(target.href))) {
         return route.abort();
       }
-      asked.set(target.origin, (asked.get(target.origin) ?? 0) + 1);
+      requests.set(target.origin, (requests.get(target.origin) ?? 0) + 1);
       return route.continue();
     };
     // A page that was closed meanwhile has no request left to answer.
     await page.route('**/*', (route) => answer(route).catch(() => {}));
     await page.goto(url, { waitUntil: 'domcontentloaded', timeout: deadlineMs });
-    await settle(page, deadlineMs / 2);
-    return { html: (await page.content()).slice(0, maxHtmlLength), asked };
+    await waitUntilLoaded(page, deadlineMs / 2);
+    return { html: (await page.content()).slice(0, maxHtmlLength), requests };
   };
 
   return {
     async render(request) {
-      const asked = new Map<string, number>();
+      const requests = new Map<string, number>();
       let opened: Awaited<ReturnType<typeof openPage>> | undefined;
       let timer: NodeJS.Timeout | undefined;
       try {
@@ -158,10 +192,10 @@ export function openRenderer({
         const deadline = new Promise<never>((_, reject) => {
           timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
         });
-        return await Promise.race([visit(opened.page, request, asked), deadline]);
+        return await Promise.race([visit(opened.page, request, requests), deadline]);
       } catch (error) {
         const timedOut = error instanceof Error && /render-timeout|Timeout/.test(error.message);
-        return { reason: timedOut ? 'render-timeout' : 'render-failed', asked };
+        return { reason: timedOut ? 'render-timeout' : 'render-failed', requests };
       } finally {
         clearTimeout(timer);
         if (opened) await closePage(opened);
@@ -183,8 +217,8 @@ export function openRenderer({
   }
 }
 
-/** Waits until no request has been in flight for a moment, scrolls once for what loads when seen, and waits again. */
-async function settle(page: Page, limitMs: number): Promise<void> {
+/** Waits until no request has been in flight for a moment, scrolls once for what loads when it comes into view, and waits again. */
+async function waitUntilLoaded(page: Page, limitMs: number): Promise<void> {
   const untilMs = performance.now() + limitMs;
   await quiet(page, untilMs);
   await page.evaluate('window.scrollTo(0, document.documentElement.scrollHeight)').catch(() => {});
@@ -213,7 +247,7 @@ async function quiet(page: Page, untilMs: number): Promise<void> {
   page.off('requestfailed', ended);
 }
 
-/** True when the promise settled in time. */
+/** True when the promise was fulfilled or rejected in time. */
 async function within(limitMs: number, promise: Promise<unknown> | undefined): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

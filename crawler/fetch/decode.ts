@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
+import type { Reason } from '../policy/reasons.ts';
 import { jpegHeader } from './jpeg-header.ts';
 import { hashSidePx, perceptualHash } from './phash.ts';
 
@@ -35,7 +36,7 @@ export function sniffFormat(bytes: Buffer): 'jpg' | 'png' | 'gif' | 'webp' | 'av
 }
 
 /** Decodes and measures, or says why not: `not-an-image`, `too-many-pixels`, `broken-image`. */
-export async function decodeImage(bytes: Buffer): Promise<Decoded | { readonly reason: string }> {
+export async function decodeImage(bytes: Buffer): Promise<Decoded | { readonly reason: Reason }> {
   const format = sniffFormat(bytes);
   if (format === null) return { reason: 'not-an-image' };
   try {

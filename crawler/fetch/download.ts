@@ -6,10 +6,10 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { normaliseUrl } from '../policy/url.ts';
 import type { AddressGuard } from './address-guard.ts';
-import { mostRedirects, reasonOf } from './fetch.ts';
+import { maxRedirects, reasonOf } from './fetch.ts';
 
 /** Ours: Common Crawl's archives have about 1 GB, the largest in use elsewhere 5 GB. */
-const mostBytes = 20e9;
+const defaultMaxBytes = 20e9;
 
 export interface DownloadOptions {
   readonly guard: AddressGuard;
@@ -26,7 +26,7 @@ export interface DownloadOptions {
  */
 export async function* download(
   url: string,
-  { guard, userAgent, maxBytes = mostBytes, idleMs = 30_000, signal }: DownloadOptions,
+  { guard, userAgent, maxBytes = defaultMaxBytes, idleMs = 30_000, signal }: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
   const agent = new Agent({
     connect: { timeout: idleMs, lookup: guard.lookup, autoSelectFamily: true },
@@ -55,9 +55,10 @@ export async function* download(
       if (signal?.aborted) return;
       throw error;
     }
-    throw failure(reasonOf(error as NodeJS.ErrnoException, byteLength > 0)[0], error);
+    throw failure(reasonOf(error as NodeJS.ErrnoException, byteLength > 0), error);
   } finally {
-    await agent.destroy();
+    // A connection that cannot be closed does not change what was read, nor why reading ended.
+    await agent.destroy().catch(() => {});
   }
 }
 
@@ -74,7 +75,7 @@ async function open(
   },
 ): Promise<Dispatcher.ResponseData> {
   let at = url;
-  for (let hop = 0; hop <= mostRedirects; hop++) {
+  for (let hop = 0; hop <= maxRedirects; hop++) {
     const refused = guard.refuseHost(new URL(at).hostname);
     if (refused !== null) throw expected('a public address', 'warc', at, `it is refused: ${refused}`);
     const answer = await request(at, {

@@ -1,20 +1,21 @@
 /**
- * One HTTP request with undici, as a value: either a response whose body is complete and decompressed, or a reason in
- * kebab-case. It has limits on time (connect, first byte, whole), on bytes before and after decompression and on redirects,
+ * One HTTP request with undici, as a value: either a response whose body is complete and decompressed, or the reason why
+ * there is none. It has limits on time (connect, first byte, whole), on bytes before and after decompression and on redirects,
  * and lets the caller refuse a response after its headers, before a byte of the body is taken.
  */
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { Agent, type Dispatcher } from 'undici';
+import { meaningOf, type Reason } from '../policy/reasons.ts';
 import type { Headers } from '../policy/rights.ts';
 import { normaliseUrl } from '../policy/url.ts';
-import type { AddressGuard } from './address-guard.ts';
+import { type AddressGuard, AddressRefused } from './address-guard.ts';
 
 export interface Fetched {
   readonly ok: true;
   readonly status: number;
   readonly headers: Headers;
-  /** Complete and decompressed; empty for a response that `refuse` turned away is never seen, since that is not ok. */
+  /** Complete and decompressed. */
   readonly body: Buffer;
   /** Where the redirects ended, normalised. */
   readonly url: string;
@@ -24,14 +25,12 @@ export interface Fetched {
 
 export interface NotFetched {
   readonly ok: false;
-  readonly reason: string;
+  readonly reason: Reason;
   /** Null when no response came. */
   readonly status: number | null;
   readonly headers: Headers;
   readonly url: string;
   readonly latencyMs: number;
-  /** Another try may end differently: time-outs, cut connections, 5xx, 429. */
-  readonly temporary: boolean;
 }
 
 export interface FetchRequest {
@@ -40,10 +39,10 @@ export interface FetchRequest {
   readonly maxBytes: number;
   /** A longer body is cut there and the rest never taken, instead of a failure. */
   readonly truncate?: boolean;
-  /** A reason not to take the body, from status and headers; null to go on. Not asked for redirects. */
-  readonly refuse?: (status: number, headers: Headers) => string | null;
+  /** A reason not to take the body, from status and headers; null to go on. Not called for redirects. */
+  readonly refuse?: (status: number, headers: Headers) => Reason | null;
   /** A reason not to follow a redirect to this URL; null to follow. */
-  readonly refuseRedirect?: (url: string) => string | null | Promise<string | null>;
+  readonly refuseRedirect?: (url: string) => Reason | null | Promise<Reason | null>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,8 +51,8 @@ export interface Fetcher {
   close(): Promise<void>;
 }
 
-/** Ours: browsers follow 20, the longest chains seen in the wild that end anywhere are shorter than 10. */
-export const mostRedirects = 10;
+/** Ours: browsers follow 20; chains on the web that end anywhere are shorter than 10. */
+export const maxRedirects = 10;
 
 export interface FetchLimits {
   readonly connectMs?: number;
@@ -72,7 +71,7 @@ export function openFetcher(
     connectMs = 10_000,
     firstByteMs = 15_000,
     wholeMs = 30_000,
-    redirects = mostRedirects,
+    redirects = maxRedirects,
     connectionsPerOrigin = 6,
   }: FetchLimits = {},
 ): Fetcher {
@@ -95,7 +94,7 @@ export function openFetcher(
         const response = await oneHop(agent, guard, at, request, baseHeaders, deadlineMs);
         if (!isRedirect(response)) return response;
         const target = normaliseUrl(String(response.headers.location), at);
-        const stop = (reason: string): NotFetched => ({ ...response, ok: false, reason, url: at, temporary: false });
+        const stop = (reason: Reason): NotFetched => ({ ...response, ok: false, reason, url: at });
         if (target === null) return stop('redirect-to-nowhere');
         if (hop >= redirects) return stop('too-many-redirects');
         const refusal = await request.refuseRedirect?.(target);
@@ -135,39 +134,38 @@ function oneHop(
     let controller: Dispatcher.DispatchController | undefined;
     const chunks: Buffer[] = [];
 
-    const fail = (reason: string, temporary: boolean): void => {
-      settle({
+    const fail = (reason: Reason): void => {
+      end({
         ok: false,
         reason,
         status,
         headers,
         url,
         latencyMs: latencyMs || performance.now() - startMs,
-        temporary,
       });
     };
     const refusedHost = guard.refuseHost(hostname);
-    const abort = (reason: string): void => {
+    const abort = (reason: Reason): void => {
       if (controller) controller.abort(new Refused(reason));
-      fail(reason, true);
+      fail(reason);
     };
     const timer = setTimeout(() => abort('timeout-whole'), Math.max(1, deadlineMs - startMs));
     const onAbort = (): void => abort('stopped');
-    const settle = (hop: Hop): void => {
+    const end = (hop: Hop): void => {
       clearTimeout(timer);
       request.signal?.removeEventListener('abort', onAbort);
       resolve(hop);
     };
-    if (refusedHost) return fail(refusedHost, false);
-    if (request.signal?.aborted) return fail('stopped', true);
+    if (refusedHost) return fail(refusedHost);
+    if (request.signal?.aborted) return fail('stopped');
     request.signal?.addEventListener('abort', onAbort);
 
     const finish = (): void => {
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       decompress(body, headers['content-encoding'], request.maxBytes).then(
-        (whole) => settle({ ok: true, status: status!, headers, body: whole, url, latencyMs }),
+        (whole) => end({ ok: true, status: status!, headers, body: whole, url, latencyMs }),
         (error: NodeJS.ErrnoException) =>
-          fail(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-many-bytes' : 'broken-compression', false),
+          fail(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-many-bytes' : 'broken-compression'),
       );
     };
 
@@ -189,7 +187,7 @@ function oneHop(
               (!request.truncate && Number(headers['content-length']) > request.maxBytes ? 'too-many-bytes' : null));
           if (reason !== null) {
             given.abort(new Refused(reason));
-            fail(reason, false);
+            fail(reason);
           }
         },
         onResponseData(given, chunk) {
@@ -199,7 +197,7 @@ function oneHop(
           if (byteLength <= request.maxBytes) return;
           cut = true;
           given.abort(new Refused('too-many-bytes'));
-          if (!request.truncate) return fail('too-many-bytes', false);
+          if (!request.truncate) return fail('too-many-bytes');
           const excess = byteLength - request.maxBytes;
           chunks[chunks.length - 1] = chunk.subarray(0, chunk.length - excess);
           finish();
@@ -209,8 +207,7 @@ function oneHop(
         },
         onResponseError(_given, error) {
           if (error instanceof Refused) return;
-          const [reason, temporary] = reasonOf(error as NodeJS.ErrnoException, status !== null);
-          fail(reason, temporary);
+          fail(reasonOf(error as NodeJS.ErrnoException, status !== null));
         },
       },
     );
@@ -249,9 +246,9 @@ async function decompress(body: Buffer, encoding: string | string[] | undefined,
 }
 
 /** Reasons by error code: what undici, the resolver, TLS and the operating system say. */
-export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [reason: string, temporary: boolean] {
+export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): Reason {
   const code = error.code ?? '';
-  if (code === 'ADDRESS_REFUSED') return [error.message, false];
+  if (error instanceof AddressRefused) return error.reason;
   if (error.name === 'AggregateError') {
     const inner = (error as unknown as AggregateError).errors[0] as NodeJS.ErrnoException | undefined;
     if (inner) return reasonOf(inner, responded);
@@ -259,36 +256,42 @@ export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): [rea
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT':
-      return ['timeout-connect', true];
+      return 'timeout-connect';
     case 'UND_ERR_HEADERS_TIMEOUT':
-      return ['timeout-first-byte', true];
+      return 'timeout-first-byte';
     case 'UND_ERR_BODY_TIMEOUT':
-      return ['timeout-body', true];
+      return 'timeout-body';
     case 'ENOTFOUND':
     case 'ENODATA':
-      return ['dns-not-found', false];
+      return 'dns-not-found';
     case 'EAI_AGAIN':
-      return ['dns-failed', true];
+      return 'dns-failed';
     case 'ECONNREFUSED':
-      return ['connection-refused', true];
+      return 'connection-refused';
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return ['unreachable', true];
+      return 'unreachable';
     case 'UND_ERR_HEADERS_OVERFLOW':
     case 'HPE_HEADER_OVERFLOW':
-      return ['headers-too-large', false];
+      return 'headers-too-large';
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return ['body-cut-off', true];
+      return 'body-cut-off';
     case 'UND_ERR_SOCKET':
     case 'ECONNRESET':
     case 'EPIPE':
-      return [responded ? 'body-cut-off' : 'connection-lost', true];
+      return responded ? 'body-cut-off' : 'connection-lost';
     case 'UND_ERR_DESTROYED':
     case 'UND_ERR_CLOSED':
     case 'UND_ERR_ABORTED':
-      return ['stopped', true];
+      return 'stopped';
   }
-  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return ['broken-http', false];
-  if (/^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code)) return ['tls', false];
-  return ['connection-failed', true];
+  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'broken-http';
+  if (/^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code)) return 'tls';
+  return 'connection-failed';
 }
+
+/** Whether a request that ended for this reason is made again in the same crawl. */
+export const isTemporary = (reason: Reason): boolean => meaningOf(reason).again === 'soon';
+
+/** Whether a reason says that we may not, as opposed to that it did not work. */
+export const isRefusal = (reason: Reason): boolean => meaningOf(reason).class === 'refused';

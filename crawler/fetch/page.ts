@@ -1,126 +1,81 @@
-import type { FoundImage, PageRecord } from '../../dataset/ledger/records.ts';
-import type { FetchOutcome } from '../frontier/outcome.ts';
-import { bodyHash, nextIntervalMs, type Revisit } from '../frontier/revisit.ts';
-import type { Claim, Host, NewUrl } from '../frontier/schema.ts';
+/** One page from claim to result: fetched, rendered if need be, its rights read, its images and links found. */
+import type { PageRecord } from '../../dataset/ledger/records.ts';
+import type { Claim } from '../frontier/claim.ts';
+import type { RefusedUrl } from '../frontier/outcome.ts';
+import { bodyHash, nextIntervalMs } from '../frontier/revisit.ts';
+import type { NewUrl } from '../frontier/schema.ts';
 import { decodeText } from '../page/charset.ts';
 import { extractPage, type Page } from '../page/extract.ts';
-import type { RefusedImage } from '../page/images.ts';
 import { needsBrowser } from '../page/needs-browser.ts';
-import type { SitemapTexts } from '../page/sitemap.ts';
-import type { Headers } from '../policy/rights.ts';
-import { rightsOf } from '../policy/rights.ts';
-import type { Renderer } from './browser.ts';
-import type { Fetched, Fetcher, NotFetched } from './fetch.ts';
-import type { OriginRules } from './origin-rules.ts';
+import { priority } from '../policy/priority.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { type Headers, rightsOf } from '../policy/rights.ts';
+import { trapReason } from '../policy/traps.ts';
+import { type Fetched, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
+import { firstValue } from './headers.ts';
+import type { AllowedRules } from './origin-rules.ts';
 import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
+import type { FetchResult, FetchTools } from './tools.ts';
 
 /** Ours: Googlebot reads 15 MB, Nutch 1 MB; HTML of more than 8 MB is no page that a person reads. */
 export const maxPageBytes = 8_000_000;
 
-/** Priorities: images at once, so that a crawl yields samples from the start; sitemap files; pages by how rich in images they look. */
-export const priority = { image: 1000, sitemap: 900, sitemapEntry: 100, seed: 500, page: 0 } as const;
-
 /** Links of a page with many content images come before those of a page with none, up to this much. */
-const mostRichness = 5;
-
-export interface PageContext {
-  readonly fetcher: Fetcher;
-  /** Null when there is no browser; it starts when it is first asked for. */
-  readonly renderer: () => Promise<Renderer | null>;
-  readonly render: 'auto' | 'always' | 'never';
-  readonly rulesOf: (origin: string) => Promise<OriginRules>;
-  readonly inScope: (url: string) => boolean;
-  /** A reason not to queue a link, or null. */
-  readonly trap: (url: string) => string | null;
-  /** What sitemaps say about the images of a page. */
-  readonly sitemapTexts: (pageUrl: string) => readonly SitemapTexts[];
-  /** How often the claim is looked at and what it was at the last visit; null at the first. */
-  readonly revisit: (claim: Claim) => Revisit | null;
-  /** What was seen at an earlier visit: null for a page that is new. */
-  readonly before: (claim: Claim) => { readonly page: PageRecord; readonly revisit: Revisit } | null;
-  readonly maxDepth: number;
-  readonly takeImages: boolean;
-  readonly signal: AbortSignal;
-}
-
-type PageOutcome = Omit<FetchOutcome, 'claim' | 'pauseMs' | 'end'> & {
-  readonly latencyMs: number;
-  /** Made to the page's host. */
-  readonly requests: number;
-  /** Other origins that were asked while the page was rendered, with the number of requests. */
-  readonly others?: ReadonlyMap<string, number>;
-  /** Set when the fetch failed in a way that another try may mend. */
-  readonly again?: { readonly reason: string; readonly status: number | null; readonly headers: Headers };
-};
+const maxRichness = 5;
 
 /** Fetches and reads a page that robots.txt allows. */
-export async function fetchPage(
-  claim: Claim,
-  host: Host,
-  rules: Extract<OriginRules, { kind: 'rules' }>,
-  context: PageContext,
-): Promise<PageOutcome> {
-  const before = context.before(claim);
-  const redirects = redirectsOf(claim, context.rulesOf, (url) =>
-    context.inScope(url) ? context.trap(url) : 'redirect-out-of-scope',
+export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchTools): Promise<FetchResult> {
+  const { before } = claim;
+  const redirects = redirectsOf(claim, tools.rulesOf, (url) =>
+    tools.inScope(url) ? trapReason(url) : 'redirect-out-of-scope',
   );
-  const response = await context.fetcher.get(claim.at, {
+  const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
     headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1', ...conditions(before?.page) },
     refuse: (status, headers) => (status === 200 && !isHtml(headers) ? 'not-html' : null),
     refuseRedirect: redirects.refuseRedirect,
-    signal: context.signal,
+    signal: tools.signal,
   });
-  const { latencyMs } = response;
+  const { latencyMs, status, headers } = response;
   const requests = redirects.requests();
   const fetchedAtMs = Date.now();
-  const failed = (status: 'failed' | 'refused' | 'skipped', reason: string, url = claim.url): PageOutcome => ({
+  const failed = (reason: Reason): FetchResult => ({
     latencyMs,
     requests,
     // What was read at an earlier visit stays, so that its pairs can still be judged; the reason marks them.
-    page: { ...before?.page, url, status, reason, fetchedAtMs },
+    page: { ...before?.page, url: claim.url, status: isRefusal(reason) ? 'refused' : 'failed', reason, fetchedAtMs },
     ...(before ? { revisit: before.revisit } : {}),
+    ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
   });
-  if (!response.ok && response.reason === otherHost) return leave(claim, response, redirects, context.revisit(claim));
-  if (!response.ok) {
-    const outcome = failed(isRefusal(response.reason) ? 'refused' : 'failed', response.reason);
-    return response.temporary ? { ...outcome, again: response } : outcome;
-  }
-  if (before && (response.status === 304 || isSame(response, before))) {
-    const intervalMs = nextIntervalMs(before.revisit.intervalMs, false);
+  if (!response.ok) return response.reason === otherHost ? leave(claim, response, redirects) : failed(response.reason);
+  if (before && (status === 304 || isSame(response, before))) {
+    const { hash, intervalMs } = before.revisit;
     return {
       latencyMs,
       requests,
       page: { ...before.page, status: 'unchanged', reason: null, fetchedAtMs },
-      revisit: { intervalMs, hash: before.revisit.hash },
+      revisit: { intervalMs: nextIntervalMs(intervalMs, false), hash },
     };
   }
-  if (before && (response.status === 404 || response.status === 410)) {
-    return failed('failed', 'gone');
-  }
-  if (response.status !== 200) {
-    const outcome = failed('failed', `http-${response.status}`);
-    const again = { reason: `http-${response.status}`, status: response.status, headers: response.headers };
-    return response.status >= 500 || response.status === 429 || response.status === 408
-      ? { ...outcome, again }
-      : outcome;
-  }
-  return readPage(claim, host, rules, { response, requests }, context, before);
+  if (before && (status === 404 || status === 410)) return failed('gone');
+  if (status !== 200) return failed(`http-${response.status}`);
+  return readPage(claim, rules, response, requests, tools);
 }
 
-/** A page that leads to another host: the target is queued there. Whether it still leads there is looked at as for any page. */
-function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirects, known: Revisit | null): PageOutcome {
+/** A page that leads to another host: the target is queued there. Where it leads is looked up again as for any page. */
+function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirects): FetchResult {
   const hash = bodyHash(Buffer.from(url));
+  const { revisit, depth } = claim;
   return {
     latencyMs,
     requests: redirects.requests(),
     page: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs: Date.now() },
-    newUrls: [{ url, kind: 'page', depth: claim.depth, priority: claim.priority, hops: redirects.hops() }],
-    revisit: { intervalMs: nextIntervalMs(known?.intervalMs ?? null, known?.hash !== hash), hash },
+    newUrls: [{ url, kind: 'page', depth, priority: claim.priority, hops: redirects.hops() }],
+    revisit: { intervalMs: nextIntervalMs(revisit?.intervalMs ?? null, revisit?.hash !== hash), hash },
   };
 }
 
-/** Asks for a page only if it changed. One that scripts fill in may change while its HTML does not. */
+/** Headers that fetch a page only if it changed. One that scripts fill in may change while its HTML does not. */
 function conditions(page: PageRecord | undefined): Record<string, string> {
   if (!page || page.rendered) return {};
   return {
@@ -129,52 +84,30 @@ function conditions(page: PageRecord | undefined): Record<string, string> {
   };
 }
 
-const isSame = ({ status, body }: Fetched, { page, revisit }: { page: PageRecord; revisit: Revisit }): boolean =>
+const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim['before']>): boolean =>
   status === 200 && !page.rendered && page.reason !== 'needs-browser' && revisit.hash === bodyHash(body);
 
 async function readPage(
   claim: Claim,
-  host: Host,
-  rules: Extract<OriginRules, { kind: 'rules' }>,
-  { response, requests: fetches }: { readonly response: Fetched; readonly requests: number },
-  context: PageContext,
-  before: ReturnType<PageContext['before']>,
-): Promise<PageOutcome> {
-  const { url, headers, latencyMs } = response;
-  const html = decodeText(response.body, first(headers['content-type']));
-  let page = extractPage(html, url);
-  let rendered: { gained: boolean } | undefined;
-  let unrendered = false;
-  let note: string | null = null;
-  let asked: ReadonlyMap<string, number> = new Map();
-  const why =
-    context.render === 'never'
-      ? null
-      : context.render === 'always'
-        ? 'always'
-        : needsBrowser(page.signs, page.images.length, host);
-  const renderer = why === null ? null : await context.renderer();
-  if (why !== null && !renderer) {
-    unrendered = true;
-    note = 'needs-browser';
-  } else if (renderer) {
-    const allows = async (part: string): Promise<boolean> => (await refusedByRobots(part, context.rulesOf)) === null;
-    const rendering = await renderer.render({ url, html, allows });
-    asked = rendering.asked;
-    if ('reason' in rendering && context.signal.aborted) {
-      return { latencyMs, requests: fetches, again: { reason: 'stopped', status: null, headers: {} } };
-    }
-    if ('reason' in rendering) note = rendering.reason;
-    else {
-      const seen = extractPage(rendering.html, url);
-      rendered = { gained: gains(page, seen) };
-      page = seen;
-    }
-  }
+  rules: AllowedRules,
+  response: Fetched,
+  requests: number,
+  tools: FetchTools,
+): Promise<FetchResult> {
+  const { url, headers, latencyMs, body } = response;
+  const html = decodeText(body, firstValue(headers['content-type']));
+  const { page, note, rendered, requestsByOrigin } = await renderIfNeeded(
+    extractPage(html, url),
+    html,
+    url,
+    claim,
+    tools,
+  );
+  if (note === 'stopped') return { latencyMs, requests, again: { reason: note, status: null, headers: {} } };
 
   const redirected = url !== claim.url;
   const origin = new URL(url).origin;
-  const finalRules = redirected ? await context.rulesOf(origin) : rules;
+  const finalRules = redirected ? await tools.rulesOf(origin) : rules;
   const rights = rightsOf({
     headers,
     meta: page.meta,
@@ -182,83 +115,89 @@ async function readPage(
     tdmrep: finalRules.kind === 'rules' ? finalRules.tdmrep : [],
     robotsUsage: finalRules.kind === 'rules' ? finalRules.robots.contentUsage(url) : null,
   });
-  const found = rights.refused ? [] : withSitemapTexts(page.images, context.sitemapTexts(url));
+  const found = rights.refused ? [] : page.images;
   const depth = claim.depth + 1;
   const newUrls: NewUrl[] = [];
-  const trapped: RefusedImage[] = [];
-  if (context.takeImages) {
+  const trapped: RefusedUrl[] = [];
+  if (tools.takeImages) {
     for (const image of found) newUrls.push({ url: image.url, kind: 'image', depth, priority: priority.image });
   }
-  if (!rights.nofollow && depth <= context.maxDepth) {
-    const richness = Math.min(found.length, mostRichness);
+  if (!rights.nofollow && depth <= tools.maxDepth) {
+    const richness = Math.min(found.length, maxRichness);
     for (const link of page.links) {
-      if (link.nofollow || !context.inScope(link.url)) continue;
-      const trap = context.trap(link.url);
-      if (trap !== null) {
-        trapped.push({ url: link.url, reason: trap });
-        continue;
-      }
-      newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });
+      if (link.nofollow || !tools.inScope(link.url)) continue;
+      const trap = trapReason(link.url);
+      if (trap !== null) trapped.push({ url: link.url, reason: trap });
+      else newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });
     }
   }
-  const others = new Map(asked);
-  const requests = fetches + (others.get(origin) ?? 0);
-  others.delete(origin);
+  const otherRequests = new Map(requestsByOrigin);
+  otherRequests.delete(origin);
+  const fetchedAtMs = Date.now();
   return {
     latencyMs,
-    requests,
-    others,
-    byteLength: response.body.length,
+    requests: requests + (requestsByOrigin.get(origin) ?? 0),
+    otherRequests,
+    byteLength: body.length,
     page: {
       url,
       status: rights.refused ? 'refused' : 'fetched',
       reason: rights.refused ?? note,
       title: page.title,
       text: page.text,
-      fetchedAtMs: Date.now(),
-      etag: first(headers.etag) ?? null,
-      lastModified: first(headers['last-modified']) ?? null,
+      fetchedAtMs,
+      etag: firstValue(headers.etag) ?? null,
+      lastModified: firstValue(headers['last-modified']) ?? null,
       rendered: rendered !== undefined,
       licenseUrl: page.licenseUrl,
       rights: rights.evidence,
     },
-    ...(redirected
-      ? { redirected: { url: claim.url, status: 'skipped' as const, reason: 'redirected', fetchedAtMs: Date.now() } }
-      : {}),
-    revisit: { intervalMs: nextIntervalMs(before?.revisit.intervalMs ?? null, true), hash: bodyHash(response.body) },
+    ...(redirected ? { redirected: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs } } : {}),
+    revisit: { intervalMs: nextIntervalMs(claim.before?.revisit.intervalMs ?? null, true), hash: bodyHash(body) },
     found,
     refused: page.refused,
     newUrls,
     trapped,
-    unrendered,
+    unrendered: note === 'needs-browser',
     ...(rendered ? { rendered } : {}),
   };
 }
 
-/** A sitemap that describes an image says that it is content, and how a page is built does not matter then. */
-function withSitemapTexts(images: readonly FoundImage[], texts: readonly SitemapTexts[]): readonly FoundImage[] {
-  if (texts.length === 0) return images;
-  const byUrl = new Map(images.map((image) => [image.url, [...image.texts]]));
-  for (const { imageUrl, text } of texts) {
-    const known = byUrl.get(imageUrl) ?? [];
-    if (!known.some((other) => other.text === text)) known.push({ source: 'sitemap', text });
-    byUrl.set(imageUrl, known);
-  }
-  return [...byUrl].map(([url, merged]) => ({ url, texts: merged }));
+/** What there is to read of a page, after its scripts ran if it needs them. */
+interface Shown {
+  readonly page: Page;
+  /** Why the page is read without its scripts although it needs them, else null. */
+  readonly note: 'needs-browser' | 'render-timeout' | 'render-failed' | 'stopped' | null;
+  readonly rendered?: { readonly gained: boolean };
+  readonly requestsByOrigin: ReadonlyMap<string, number>;
+}
+
+async function renderIfNeeded(
+  page: Page,
+  html: string,
+  url: string,
+  { host }: Claim,
+  { render, renderer, rulesOf, signal }: FetchTools,
+): Promise<Shown> {
+  const none = new Map<string, number>();
+  const isNeeded =
+    render === 'always' || (render === 'auto' && needsBrowser(page.signs, page.images.length, host) !== null);
+  if (!isNeeded) return { page, note: null, requestsByOrigin: none };
+  const browser = await renderer();
+  if (!browser) return { page, note: 'needs-browser', requestsByOrigin: none };
+  const allows = async (part: string): Promise<boolean> => (await refusedByRobots(part, rulesOf)) === null;
+  const rendering = await browser.render({ url, html, allows });
+  const requestsByOrigin = rendering.requests;
+  if ('reason' in rendering) return { page, note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
+  const after = extractPage(rendering.html, url);
+  return { page: after, note: null, rendered: { gained: gains(page, after) }, requestsByOrigin };
 }
 
 /** Rendering paid if it showed an image more, or twice the text. */
 const gains = (before: Page, after: Page): boolean =>
   after.images.length > before.images.length || after.signs.mainTextLength > 2 * before.signs.mainTextLength + 100;
 
-/** Reasons that say that we may not, as opposed to that it did not work. */
-export const isRefusal = (reason: string): boolean =>
-  /^(?:robots|rights-|private-address|contact-required|redirect-out-of-scope|trap-)/.test(reason);
-
-export const first = (value: string | string[] | undefined): string | undefined =>
-  Array.isArray(value) ? value[0] : value;
-
 function isHtml(headers: Headers): boolean {
-  const type = first(headers['content-type'])?.split(';')[0]?.trim().toLowerCase();
+  const type = firstValue(headers['content-type'])?.split(';')[0]?.trim().toLowerCase();
   return type === undefined || type === '' || type === 'text/html' || type === 'application/xhtml+xml';
 }

@@ -4,27 +4,28 @@
  * stays on the host is followed at once, and the pause after it is that of as many requests.
  */
 
-import type { Claim } from '../frontier/schema.ts';
-import { mostRedirects } from './fetch.ts';
-import type { OriginRules } from './origin-rules.ts';
+import type { Lease } from '../frontier/schema.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { maxRedirects } from './fetch.ts';
+import type { RulesOf } from './origin-rules.ts';
 
 /** The reason of a request that ended because its target lies on another host. */
-export const otherHost = 'other-host';
+export const otherHost = 'other-host' satisfies Reason;
 
 export interface Redirects {
   /** For `Fetcher.get`: the reason not to follow, or null. */
-  readonly refuseRedirect: (url: string) => Promise<string | null>;
+  readonly refuseRedirect: (url: string) => Promise<Reason | null>;
   /** Hops so far, those of earlier claims of this URL included. */
   readonly hops: () => number;
   /** Requests that the claim's host had. */
   readonly requests: () => number;
 }
 
-/** Follows the redirects of a claim; `refuse` says what else forbids a target, before its robots.txt is looked at. */
+/** Follows the redirects of a claim; `refuse` says what else forbids a target, before its robots.txt is read. */
 export function redirectsOf(
-  claim: Claim,
-  rulesOf: (origin: string) => Promise<OriginRules>,
-  refuse: (url: string) => string | null = () => null,
+  claim: Lease,
+  rulesOf: RulesOf,
+  refuse: (url: string) => Reason | null = () => null,
 ): Redirects {
   const host = new URL(claim.at).hostname;
   let hops = claim.hops;
@@ -32,7 +33,7 @@ export function redirectsOf(
   return {
     refuseRedirect: async (url) => {
       hops += 1;
-      if (hops > mostRedirects) return 'too-many-redirects';
+      if (hops > maxRedirects) return 'too-many-redirects';
       const refusal = refuse(url);
       if (refusal !== null) return refusal;
       if (new URL(url).hostname !== host) return otherHost;
@@ -46,10 +47,7 @@ export function redirectsOf(
 }
 
 /** The reason why robots.txt of a URL's origin forbids it, or null. */
-export async function refusedByRobots(
-  url: string,
-  rulesOf: (origin: string) => Promise<OriginRules>,
-): Promise<string | null> {
+export async function refusedByRobots(url: string, rulesOf: RulesOf): Promise<Reason | null> {
   const rules = await rulesOf(new URL(url).origin);
   if (rules.kind === 'disallow') return rules.reason;
   if (rules.kind === 'defer') return 'robots-deferred';

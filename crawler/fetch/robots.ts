@@ -1,25 +1,29 @@
 /**
- * Asking for robots.txt to RFC 9309. What an answer's status means is where crawlers differ: 2xx is read, 4xx allows
+ * Fetching robots.txt as RFC 9309 says. What an answer's status means is where crawlers differ: 2xx is read, 4xx allows
  * everything, 5xx and network errors forbid everything, 429 says to come back later, after five redirects there is no
- * robots.txt. Rules belong to the authority that was asked, wherever its redirects led.
+ * robots.txt. The rules hold for the origin of the request, wherever its redirects led.
  */
 import { retryAfterMs } from '../policy/politeness.ts';
+import type { Reason } from '../policy/reasons.ts';
 import type { Fetched, Fetcher, NotFetched } from './fetch.ts';
 
 export type RobotsAnswer =
   | { readonly kind: 'rules'; readonly body: string }
   | { readonly kind: 'allow' }
   /** Nothing may be fetched; the reason says why. */
-  | { readonly kind: 'disallow'; readonly reason: string }
+  | { readonly kind: 'disallow'; readonly reason: Reason }
   | { readonly kind: 'defer'; readonly forMs: number };
 
-/** Asks an origin (`https://example.org`) for its robots.txt. */
+/** Fetches the robots.txt of an origin (`https://example.org`). */
 export async function fetchRobots(fetcher: Fetcher, origin: string, signal?: AbortSignal): Promise<RobotsAnswer> {
   let hops = 0;
   const response = await fetcher.get(`${origin}/robots.txt`, {
     maxBytes: maxRobotsBytes,
     truncate: true,
-    refuseRedirect: () => (++hops > maxRedirects ? 'too-many-redirects' : null),
+    refuseRedirect: () => {
+      hops += 1;
+      return hops > maxRedirects ? 'too-many-redirects' : null;
+    },
     signal,
   });
   return robotsAnswer(response);
@@ -60,5 +64,5 @@ const maxRedirects = 5;
 /** RFC 9309 §2.4: not longer than 24 hours. */
 export const believeRulesMs = 24 * 3_600_000;
 
-/** A server that failed is asked again soon: Google and StormCrawler take an hour. */
+/** After a failure of the server the file is fetched again soon: Google and StormCrawler wait an hour. */
 export const believeFailureMs = 3_600_000;

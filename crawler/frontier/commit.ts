@@ -6,20 +6,25 @@
  * write-ahead log at each commit) before the frontier calls their URLs finished. The frontier itself may lose its last
  * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
+import { atomically, knownPage, makeDurable, refuseNewImage, skipPage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import type { StoredImage } from '../../dataset/ledger/records.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
-import { mostFailures } from '../policy/politeness.ts';
-import { mostQueries } from '../policy/traps.ts';
+import { maxFailures } from '../policy/politeness.ts';
+import { priority } from '../policy/priority.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { maxQueries } from '../policy/traps.ts';
 import type { Frontier } from './frontier.ts';
-import { knownPage } from './known-page.ts';
 import type { DecodedImage, FetchOutcome } from './outcome.ts';
 import type { NewUrl } from './schema.ts';
+import { withSitemapTexts } from './sitemap-texts.ts';
 
 /** A host that failed so often in a row rests for an hour, which ends its part in this run. */
 const restMs = 3_600_000;
-const mostRemembered = 100_000;
+const maxRemembered = 100_000;
+const takenDown = 'taken-down' satisfies Reason;
+const manyQueries = 'trap-many-queries' satisfies Reason;
 
 export interface Stores {
   readonly ledger: Ledger;
@@ -27,21 +32,14 @@ export interface Stores {
   readonly frontier: Frontier;
 }
 
-/** Returns the function that commits a batch of outcomes. */
-export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readonly FetchOutcome[]) => void {
-  const refuse = ledger.db.prepare(
-    `INSERT INTO images (url, status, reason, fetched_at_ms) VALUES (?, 'refused', ?, ?) ON CONFLICT DO NOTHING`,
-  );
-  const skip = ledger.db.prepare(
-    `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, rendered) VALUES (?, 'skipped', ?, '', '', ?, 0)
-     ON CONFLICT DO NOTHING`,
-  );
+/** Returns the function that commits a batch of outcomes. Without `takeImages` no image is queued for what sitemaps say. */
+export function openCommit(
+  { ledger, raw, frontier }: Stores,
+  { takeImages = true }: { readonly takeImages?: boolean } = {},
+): (outcomes: readonly FetchOutcome[]) => void {
   makeDurable(ledger);
   let appended = false;
-  const skipAll = ledger.db.transaction((urls: readonly string[], nowMs: number) => {
-    for (const url of urls) skip.run(url, 'trap-many-queries', nowMs);
-  });
-  // What was written already, so that furniture and navigation found on every page cost nothing.
+  // What was written already, so that decoration and navigation found on every page cost nothing.
   const refusedBefore = new Set<string>();
   const queuedBefore = new Set<string>();
 
@@ -52,48 +50,85 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
     return { ...measured, ...raw.append({ sha256: measured.sha256, format: measured.format, bytes }) };
   };
 
-  const toLedger = ledger.db.transaction((outcomes: readonly FetchOutcome[]) => {
-    for (const { page, redirected, found, refused, trapped, sitemapTexts, image, decoded } of outcomes) {
-      if (redirected) ledger.recordPage(redirected);
-      if (page) ledger.recordPage(page, found);
-      for (const { url, reason } of refused ?? []) {
-        if (refusedBefore.has(url)) continue;
-        refuse.run(url, reason, page?.fetchedAtMs ?? Date.now());
-        remember(refusedBefore, url);
-      }
-      for (const { url, reason } of trapped ?? []) skip.run(url, reason, Date.now());
-      for (const text of sitemapTexts ?? []) addToKnownPage(ledger, text);
-      if (!image) continue;
-      if (!decoded) ledger.recordImage(image);
-      else if (ledger.isTakenDown({ sha256: decoded.measured.sha256 })) {
-        ledger.recordImage({ ...image, status: 'refused', reason: 'taken-down' });
-      } else ledger.recordImage({ ...image, stored: store(decoded) });
-    }
-    if (appended) raw.sync();
-    appended = false;
-  });
+  const imageToQueue = (url: string, depth: number): NewUrl[] =>
+    takeImages ? [{ url, kind: 'image', depth, priority: priority.image }] : [];
 
-  const toFrontier = (outcomes: readonly FetchOutcome[]): void =>
-    frontier.atomically(() => {
-      const exploding: string[] = [];
-      const now = Date.now();
-      for (const outcome of outcomes) {
-        const { claim, page, newUrls = [] } = outcome;
-        const fresh: NewUrl[] = [];
-        for (const newUrl of newUrls) {
-          const key = `${newUrl.kind} ${newUrl.url}`;
-          if (queuedBefore.has(key)) continue;
-          remember(queuedBefore, key);
-          if (newUrl.kind === 'page' && frontier.queryExplodes(newUrl.url, mostQueries)) {
-            exploding.push(newUrl.url);
-          } else fresh.push(newUrl);
+  /** A page that was read after its sitemap gets the sitemap's texts, and the images that only the sitemap names. */
+  const withEarlierSitemaps = (outcome: FetchOutcome): FetchOutcome => {
+    const { claim, page, found, newUrls = [] } = outcome;
+    if (page?.status !== 'fetched' || found === undefined) return outcome;
+    const texts = frontier.sitemapTexts(page.url);
+    if (texts.length === 0) return outcome;
+    const merged = withSitemapTexts(found, texts);
+    const added = merged.slice(found.length).flatMap(({ url }) => imageToQueue(url, claim.depth + 1));
+    return { ...outcome, found: merged, newUrls: [...newUrls, ...added] };
+  };
+
+  /** A page that was read before its sitemap gets the sitemap's texts now. Returns whether there is such a page. */
+  const addToKnownPage = ({ pageUrl, imageUrl, text }: SitemapTexts): boolean => {
+    const page = knownPage(ledger, pageUrl);
+    if (page?.status !== 'fetched' && page?.status !== 'unchanged') return false;
+    ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
+    return true;
+  };
+
+  /** Returns the images that sitemaps name on pages which were read before. */
+  const toLedger = (outcomes: readonly FetchOutcome[]): NewUrl[] =>
+    atomically(ledger, () => {
+      for (const { page, redirected, found, refused, trapped, image, decoded } of outcomes) {
+        if (redirected) ledger.recordPage(redirected);
+        if (page) ledger.recordPage(page, found);
+        for (const { url, reason } of refused ?? []) {
+          if (refusedBefore.has(url)) continue;
+          refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
+          remember(refusedBefore, url);
         }
-        if (fresh.length > 0) frontier.add(fresh);
-        const firstVisit = frontier.revisit(claim.id) === undefined;
-        if (firstVisit && outcome.found && outcome.found.length > 0) {
+        for (const { url, reason } of trapped ?? []) skipPage(ledger, url, reason, Date.now());
+        if (!image) continue;
+        if (!decoded) ledger.recordImage(image);
+        else if (ledger.isTakenDown({ sha256: decoded.measured.sha256 })) {
+          ledger.recordImage({ ...image, status: 'refused', reason: takenDown });
+        } else ledger.recordImage({ ...image, stored: store(decoded) });
+      }
+      // After the pages of the batch, so that the order in which page and sitemap came does not matter.
+      const lateImages: NewUrl[] = [];
+      for (const { claim, sitemapTexts = [] } of outcomes) {
+        for (const text of sitemapTexts) {
+          if (addToKnownPage(text)) lateImages.push(...imageToQueue(text.imageUrl, claim.depth + 1));
+        }
+      }
+      if (appended) raw.sync();
+      appended = false;
+      return lateImages;
+    });
+
+  /** Queues what is new and returns the pages that are not queued, since their path has too many queries. */
+  const queue = (newUrls: readonly NewUrl[]): string[] => {
+    const exploding: string[] = [];
+    const fresh: NewUrl[] = [];
+    for (const newUrl of newUrls) {
+      const key = `${newUrl.kind} ${newUrl.url}`;
+      if (queuedBefore.has(key)) continue;
+      remember(queuedBefore, key);
+      if (newUrl.kind === 'page' && frontier.queryExplodes(newUrl.url, maxQueries)) exploding.push(newUrl.url);
+      else fresh.push(newUrl);
+    }
+    if (fresh.length > 0) frontier.add(fresh);
+    return exploding;
+  };
+
+  const toFrontier = (outcomes: readonly FetchOutcome[], lateImages: readonly NewUrl[]): void =>
+    frontier.atomically(() => {
+      const now = Date.now();
+      const exploding = queue(lateImages);
+      for (const outcome of outcomes) {
+        const { claim, page, found = [] } = outcome;
+        exploding.push(...queue(outcome.newUrls ?? []));
+        const isFirstVisit = claim.revisit === null;
+        if (isFirstVisit && found.length > 0) {
           frontier.countImagePages(
             claim.hostId,
-            outcome.found.map(({ url }) => url),
+            found.map(({ url }) => url),
           );
         }
         if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
@@ -101,41 +136,35 @@ export function openCommit({ ledger, raw, frontier }: Stores): (outcomes: readon
         if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
         if (outcome.revisit) frontier.setRevisit(claim.id, outcome.revisit, now);
-        let nextAtMs = now + outcome.pauseMs;
-        if (outcome.hostFailed !== undefined) {
-          const { failures } = frontier.host(claim.hostId);
-          if (outcome.hostFailed) {
-            frontier.setFailures(claim.hostId, failures + 1);
-            if (failures + 1 >= mostFailures) nextAtMs = now + restMs;
-          } else if (failures > 0) frontier.setFailures(claim.hostId, 0);
-        }
-        for (const { url, pauseMs } of outcome.alsoAsked ?? []) frontier.rest(url, now + pauseMs);
-        if (outcome.end === 'done') frontier.finish(claim, nextAtMs, firstVisit);
+        for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, now + pauseMs);
+        const nextAtMs = now + Math.max(outcome.pauseMs, countFailures(outcome));
+        if (outcome.end === 'done') frontier.finish(claim, nextAtMs, isFirstVisit);
         else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
         else frontier.release(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
-      if (exploding.length > 0) skipAll(exploding, now);
+      if (exploding.length > 0) {
+        atomically(ledger, () => {
+          for (const url of exploding) skipPage(ledger, url, manyQueries, now);
+        });
+      }
     });
 
+  /** Counts a host's failures in a row and returns how long it rests for them, in ms. */
+  const countFailures = ({ claim, hostFailed }: FetchOutcome): number => {
+    if (hostFailed === undefined) return 0;
+    const { failures } = frontier.host(claim.hostId);
+    if (hostFailed) frontier.setFailures(claim.hostId, failures + 1);
+    else if (failures > 0) frontier.setFailures(claim.hostId, 0);
+    return hostFailed && failures + 1 >= maxFailures ? restMs : 0;
+  };
+
   return (outcomes) => {
-    toLedger(outcomes);
-    toFrontier(outcomes);
+    const complete = outcomes.map(withEarlierSitemaps);
+    toFrontier(complete, toLedger(complete));
   };
 }
 
-/** From now on a commit to the ledger is on the disk when it returns, before anything is finished in the frontier. */
-export function makeDurable(ledger: Ledger): void {
-  ledger.db.pragma('synchronous = FULL');
-}
-
-/** A page that was read before its sitemap gets the sitemap's texts now. */
-function addToKnownPage(ledger: Ledger, { pageUrl, imageUrl, text }: SitemapTexts): void {
-  const page = knownPage(ledger, pageUrl);
-  if (page?.status === 'fetched' || page?.status === 'unchanged')
-    ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
-}
-
 function remember(set: Set<string>, key: string): void {
-  if (set.size >= mostRemembered) set.clear();
+  if (set.size >= maxRemembered) set.clear();
   set.add(key);
 }

@@ -2,36 +2,41 @@
  * What is still to be fetched: `frontier.db`, one SQLite file (WAL) with every URL ever found, the queue of each host, the
  * host's clock, and what is known of its robots.txt. A URL is claimed (leased) for a fetch and finished with the links it
  * led to, each in one transaction. A crawl holds the corpus' lock, so a lease that is open when the file is opened
- * belongs to a process that died: it goes back to the queue. Nothing here ever reads the whole queue.
+ * belongs to a process that died, and its URL is queued again. Nothing here ever reads the whole queue.
  */
 import type Database from 'better-sqlite3';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import type { Revisit } from './revisit.ts';
-import { type Claim, type Host, kinds, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
+import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
 
 export class Frontier {
   readonly db: Database.Database;
-  private readonly hostIds = new Map<string, number>();
-  private readonly sql: ReturnType<typeof statements>;
+  readonly #hostIds = new Map<string, number>();
+  readonly #sql: ReturnType<typeof statements>;
 
   private constructor(db: Database.Database) {
     this.db = db;
-    this.sql = statements(db);
+    this.#sql = statements(db);
   }
 
-  /** Opens or creates `frontier.db` in a corpus directory and takes back the leases of a process that died. */
+  /** Opens or creates `frontier.db` in a corpus directory and queues again what a process that died had leased. */
   static open(corpusDir: string): Frontier {
     const frontier = new Frontier(openFrontierDb(corpusDir));
-    frontier.returnLeases();
-    return frontier;
+    try {
+      frontier.#returnLeases();
+      return frontier;
+    } catch (error) {
+      frontier.close();
+      throw error;
+    }
   }
 
   close(): void {
     this.db.close();
   }
 
-  private returnLeases(): void {
+  #returnLeases(): void {
     this.db.transaction(() => {
       this.db.exec(`
         UPDATE hosts SET queued = queued + active, active = 0, next_at_ms = 0 WHERE active > 0;
@@ -45,15 +50,15 @@ export class Frontier {
     return this.db.transaction(work)();
   }
 
-  /** Puts URLs that were never seen into the queue and says how many those were. */
+  /** Queues URLs that are new to the frontier and returns how many those were. */
   add(urls: readonly NewUrl[]): number {
     let added = 0;
     for (const { url, kind, depth, priority, hops = 0 } of urls) {
-      const hostId = this.hostId(url);
-      const { changes } = this.sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority, hops);
+      const hostId = this.#hostId(url);
+      const { changes } = this.#sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority, hops);
       if (changes === 0) continue;
       added += 1;
-      this.sql.hostQueued.run(hostId);
+      this.#sql.hostQueued.run(hostId);
     }
     return added;
   }
@@ -61,48 +66,48 @@ export class Frontier {
   /** Queues seeds and remembers them: the scope of every later run is spanned by all of them. */
   addSeeds(seeds: readonly NewUrl[]): void {
     this.atomically(() => {
-      for (const { url } of seeds) this.sql.insertSeed.run(url);
+      for (const { url } of seeds) this.#sql.insertSeed.run(url);
       this.add(seeds);
     });
   }
 
   seeds(): string[] {
-    return this.sql.seeds.all() as string[];
+    return this.#sql.seeds.all() as string[];
   }
 
   hasPagesInFlight(): boolean {
-    return this.sql.pageInFlight.get() !== undefined;
+    return this.#sql.pageInFlight.get() !== undefined;
   }
 
-  /** Counts a new page's query for its path; true when that path has had more different queries than `most`. */
-  queryExplodes(url: string, most: number): boolean {
+  /** Counts a new page's query for its path; true when that path has had more than `maxQueries` different ones. */
+  queryExplodes(url: string, maxQueries: number): boolean {
     const mark = url.indexOf('?');
-    if (mark === -1 || this.sql.isKnownPage.get(url) !== undefined) return false;
-    return (this.sql.countQuery.get(url.slice(0, mark)) as number) > most;
+    if (mark === -1 || this.#sql.isKnownPage.get(url) !== undefined) return false;
+    return (this.#sql.countQuery.get(url.slice(0, mark)) as number) > maxQueries;
   }
 
   /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
   requeue(url: string, kind: UrlKind): boolean {
-    const hostId = this.hostId(url);
-    const { changes } = this.sql.requeue.run(hostId, url, kinds.indexOf(kind));
-    if (changes > 0) this.sql.hostQueued.run(hostId);
+    const hostId = this.#hostId(url);
+    const { changes } = this.#sql.requeue.run(hostId, url, kinds.indexOf(kind));
+    if (changes > 0) this.#sql.hostQueued.run(hostId);
     return changes > 0;
   }
 
-  /** Lets every host be asked at once, and robots.txt files that could not be fetched be asked for again. */
+  /** Makes every host that failed ready at once, and forgets robots.txt files that could not be fetched. */
   forgetFailures(): void {
     this.db.exec(`
       UPDATE hosts SET next_at_ms = 0, failures = 0 WHERE failures > 0;
       DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'disallow';`);
   }
 
-  /** When a page was last changed and is to be seen again; undefined for one that was never read. */
+  /** How often a page is visited, and a hash of what the last visit found; undefined for one that was never read. */
   revisit(id: number): Revisit | undefined {
-    return this.sql.revisit.get(id) as Revisit | undefined;
+    return this.#sql.revisit.get(id) as Revisit | undefined;
   }
 
   setRevisit(id: number, { intervalMs, hash }: Revisit, nowMs: number): void {
-    this.sql.setRevisit.run(id, nowMs + intervalMs, intervalMs, hash);
+    this.#sql.setRevisit.run(id, nowMs + intervalMs, intervalMs, hash);
   }
 
   /** Queues pages that are due for another visit (all that were ever read, with `Infinity`), in steps, and says how many. */
@@ -111,11 +116,11 @@ export class Frontier {
     let queued = 0;
     for (;;) {
       const step = this.atomically(() => {
-        const due = this.sql.due.all(untilMs, 10_000) as number[];
+        const due = this.#sql.due.all(untilMs, 10_000) as number[];
         for (const id of due) {
-          const row = this.sql.requeueById.get(id) as { hostId: number } | undefined;
-          if (row) this.sql.hostQueued.run(row.hostId);
-          this.sql.revisitQueued.run(id);
+          const row = this.#sql.requeueById.get(id) as { hostId: number } | undefined;
+          if (row) this.#sql.hostQueued.run(row.hostId);
+          this.#sql.revisitQueued.run(id);
         }
         return due.length;
       });
@@ -126,10 +131,10 @@ export class Frontier {
 
   /** Marks a URL that was fetched under another name as finished, whether it was known or not; a lease on it stays. */
   finishAlias({ url, kind, depth, priority }: NewUrl): void {
-    const hostId = this.hostId(url);
-    const { changes } = this.sql.insertFinished.run(url, kinds.indexOf(kind), hostId, depth, priority);
+    const hostId = this.#hostId(url);
+    const { changes } = this.#sql.insertFinished.run(url, kinds.indexOf(kind), hostId, depth, priority);
     if (changes > 0) return;
-    if (this.sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0) this.sql.hostUnqueued.run(hostId);
+    if (this.#sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0) this.#sql.hostUnqueued.run(hostId);
   }
 
   /**
@@ -137,15 +142,15 @@ export class Frontier {
    * and StormCrawler's default (`byHost`). BUbiNG spares addresses too; the large ones of today stand for thousands of
    * unrelated sites of a content network, which a pause of seconds would throttle to one.
    */
-  private hostId(url: string): number {
+  #hostId(url: string): number {
     const end = url.indexOf('/', 8);
     const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end).replace(/:\d+$/, '');
-    const known = this.hostIds.get(name);
+    const known = this.#hostIds.get(name);
     if (known !== undefined) return known;
-    this.sql.insertHost.run(name);
-    const id = this.sql.selectHostId.get(name) as number;
-    if (this.hostIds.size >= 10_000) this.hostIds.clear();
-    this.hostIds.set(name, id);
+    this.#sql.insertHost.run(name);
+    const id = this.#sql.selectHostId.get(name) as number;
+    if (this.#hostIds.size >= 10_000) this.#hostIds.clear();
+    this.#hostIds.set(name, id);
     return id;
   }
 
@@ -153,113 +158,113 @@ export class Frontier {
    * Leases up to `limit` URLs of hosts whose time has come, the host that has waited longest first, at most `perHost`
    * of one host in flight. One transaction.
    */
-  claim(limit: number, nowMs: number, perHost = 1): Claim[] {
+  claim(limit: number, nowMs: number, perHost = 1): Lease[] {
     return this.atomically(() => {
-      const claims: Claim[] = [];
+      const claims: Lease[] = [];
       while (claims.length < limit) {
-        const hosts = this.sql.readyHosts.all(nowMs, limit - claims.length) as { id: number; active: number }[];
+        const hosts = this.#sql.readyHosts.all(nowMs, limit - claims.length) as { id: number; active: number }[];
         if (hosts.length === 0) break;
         const share = Math.max(1, Math.floor((limit - claims.length) / hosts.length));
         for (const host of hosts) {
-          const taken = this.sql.claimUrls.all(host.id, Math.min(share, perHost - host.active)) as (Omit<
-            Claim,
+          const taken = this.#sql.claimUrls.all(host.id, Math.min(share, perHost - host.active)) as (Omit<
+            Lease,
             'kind'
           > & {
             kind: number;
           })[];
           for (const row of taken) claims.push({ ...row, kind: kinds[row.kind]! });
           const active = host.active + taken.length;
-          this.sql.hostClaimed.run(taken.length, taken.length, active >= perHost ? suspendedMs : nowMs, host.id);
+          this.#sql.hostClaimed.run(taken.length, taken.length, active >= perHost ? suspendedMs : nowMs, host.id);
         }
       }
       return claims;
     });
   }
 
-  /** Ends a lease. The host may be asked again from `nextAtMs` on; a page seen for the first time counts for its host. */
-  finish(claim: Claim, nextAtMs: number, firstVisit = true): void {
-    this.sql.finishUrl.run(claim.id);
-    this.sql.hostFinished.run(0, claim.kind === 'page' && firstVisit ? 1 : 0, nextAtMs, nextAtMs, claim.hostId);
+  /** Ends a lease. The host is ready again from `nextAtMs` on; a page's first visit counts for its host. */
+  finish(claim: Lease, nextAtMs: number, firstVisit = true): void {
+    this.#sql.finishUrl.run(claim.id);
+    this.#sql.hostFinished.run(0, claim.kind === 'page' && firstVisit ? 1 : 0, nextAtMs, nextAtMs, claim.hostId);
   }
 
   /** Ends a lease without a result: the URL goes back into the queue, `failed` when this was a try. */
-  release(claim: Claim, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
-    this.sql.returnUrl.run(failed ? 1 : 0, claim.id);
-    this.sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
+  release(claim: Lease, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
+    this.#sql.returnUrl.run(failed ? 1 : 0, claim.id);
+    this.#sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
   }
 
   /** Ends a lease because the URL redirects to another host: it is queued there, with `at` to be fetched. */
-  move(claim: Claim, { at, hops }: { readonly at: string; readonly hops: number }, nextAtMs: number): void {
-    const hostId = this.hostId(at);
-    this.sql.moveUrl.run(at, hops, hostId, claim.id);
-    this.sql.hostFinished.run(0, 0, nextAtMs, nextAtMs, claim.hostId);
-    this.sql.hostQueued.run(hostId);
+  move(claim: Lease, { at, hops }: { readonly at: string; readonly hops: number }, nextAtMs: number): void {
+    const hostId = this.#hostId(at);
+    this.#sql.moveUrl.run(at, hops, hostId, claim.id);
+    this.#sql.hostFinished.run(0, 0, nextAtMs, nextAtMs, claim.hostId);
+    this.#sql.hostQueued.run(hostId);
   }
 
-  /** Moves a host's clock: it was asked for something that is no URL of the queue. */
+  /** Makes a host ready not before `nextAtMs`, after requests for something that is not in the queue. */
   rest(url: string, nextAtMs: number): void {
-    this.sql.hostRests.run(nextAtMs, this.hostId(url));
+    this.#sql.hostRests.run(nextAtMs, this.#hostId(url));
   }
 
   /** When the next host is ready, in ms since 1970; null when nothing is queued (leases apart). */
   nextReadyMs(): number | null {
-    return this.sql.nextReady.get() as number | null;
+    return this.#sql.nextReady.get() as number | null;
   }
 
   host(id: number): Host {
-    return this.sql.host.get(id) as Host;
+    return this.#sql.host.get(id) as Host;
   }
 
   /** Counts consecutive failures of a host; 0 forgets them. */
   setFailures(hostId: number, failures: number): void {
-    this.sql.setFailures.run(failures, hostId);
+    this.#sql.setFailures.run(failures, hostId);
   }
 
   setCrawlDelay(hostId: number, crawlDelayMs: number): void {
-    this.sql.setCrawlDelay.run(crawlDelayMs, hostId);
+    this.#sql.setCrawlDelay.run(crawlDelayMs, hostId);
   }
 
   countRender(hostId: number, gained: boolean): void {
-    this.sql.countRender.run(gained ? 1 : 0, hostId);
+    this.#sql.countRender.run(gained ? 1 : 0, hostId);
   }
 
   /** Counts one more page of a host that shows these images as content. */
   countImagePages(hostId: number, urls: readonly string[]): void {
-    for (const url of urls) this.sql.countSighting.run(hostId, url);
+    for (const url of urls) this.#sql.countImagePage.run(hostId, url);
   }
 
   /** Images that at least so many pages and such a share of the pages of one host show. */
-  repeatedImages(fewestPages: number, share: number): string[] {
-    return this.sql.repeatedImages.all(fewestPages, share) as string[];
+  repeatedImages(minPages: number, minShare: number): string[] {
+    return this.#sql.repeatedImages.all(minPages, minShare) as string[];
   }
 
   addSitemapTexts(texts: readonly SitemapTexts[]): void {
-    for (const { pageUrl, imageUrl, text } of texts) this.sql.addSitemapText.run(pageUrl, imageUrl, text);
+    for (const { pageUrl, imageUrl, text } of texts) this.#sql.addSitemapText.run(pageUrl, imageUrl, text);
   }
 
   /** What sitemaps say about the images of a page. */
   sitemapTexts(pageUrl: string): SitemapTexts[] {
-    return this.sql.sitemapTexts.all(pageUrl) as SitemapTexts[];
+    return this.#sql.sitemapTexts.all(pageUrl) as SitemapTexts[];
   }
 
-  /** What is known of an origin (robots.txt, TDMRep) and until when it may be believed; undefined when never asked. */
+  /** What is known of an origin (robots.txt, TDMRep) and until when it may be believed; undefined for a new origin. */
   origin(origin: string): { readonly rules: string; readonly untilMs: number } | undefined {
-    return this.sql.origin.get(origin) as { rules: string; untilMs: number } | undefined;
+    return this.#sql.origin.get(origin) as { rules: string; untilMs: number } | undefined;
   }
 
   setOrigin(origin: string, rules: string, untilMs: number): void {
-    this.sql.setOrigin.run(origin, rules, untilMs);
+    this.#sql.setOrigin.run(origin, rules, untilMs);
   }
 
   /** The first waiting host, in the order of their ids, for which `test` holds; null when there is none. */
   findQueuedHost(test: (name: string) => boolean): string | null {
     // The cursor is closed before anyone else can use the connection, which would be "busy" while it is open.
-    for (const name of this.sql.queuedHosts.iterate() as Iterable<string>) if (test(name)) return name;
+    for (const name of this.#sql.queuedHosts.iterate() as Iterable<string>) if (test(name)) return name;
     return null;
   }
 
   /** URLs waiting, by summing over hosts that have any. */
   queued(): number {
-    return this.sql.queued.get() as number;
+    return this.#sql.queued.get() as number;
   }
 }

@@ -1,14 +1,25 @@
+/** What became of one claimed URL: everything that is to be committed to raw store, ledger and frontier. */
 import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../../dataset/ledger/records.ts';
-import type { RefusedImage } from '../page/images.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
+import type { Reason } from '../policy/reasons.ts';
+import type { Claim } from './claim.ts';
 import type { Revisit } from './revisit.ts';
-import type { Claim, NewUrl } from './schema.ts';
+import type { NewUrl } from './schema.ts';
 
 /** An image's measurements before it has a place in the raw store. */
 export interface DecodedImage {
   readonly bytes: Buffer;
   readonly measured: Omit<StoredImage, 'segment' | 'offset'>;
 }
+
+/** A URL that is not fetched, and why. */
+export interface RefusedUrl {
+  readonly url: string;
+  readonly reason: Reason;
+}
+
+/** A row of the ledger whose reason is one that the crawler gives. */
+type WithReason<Row> = Row & { readonly reason?: Reason | null };
 
 export interface FetchOutcome {
   readonly claim: Claim;
@@ -19,18 +30,20 @@ export interface FetchOutcome {
   readonly pauseMs: number;
   /** How the host behaved: undefined says nothing about it. */
   readonly hostFailed?: boolean;
-  /** Other hosts that were asked for parts of the page, and how long each is left alone, in ms from now. */
-  readonly alsoAsked?: readonly { readonly url: string; readonly pauseMs: number }[];
-  readonly page?: PageRecord;
+  /** Other hosts that the page loaded parts from, and how long each is left alone, in ms from now. */
+  readonly otherHosts?: readonly { readonly url: string; readonly pauseMs: number }[];
+  readonly page?: WithReason<PageRecord>;
   /** The claimed URL, when it only led to the page. */
-  readonly redirected?: PageRecord;
+  readonly redirected?: WithReason<PageRecord>;
+  /** The page's content images, with the texts that the page has for them. */
   readonly found?: readonly FoundImage[];
-  readonly refused?: readonly RefusedImage[];
+  /** The page's images that are decoration. */
+  readonly refused?: readonly RefusedUrl[];
   /** Links that are not followed because they lead into a trap. */
-  readonly trapped?: readonly RefusedImage[];
+  readonly trapped?: readonly RefusedUrl[];
   readonly newUrls?: readonly NewUrl[];
   readonly sitemapTexts?: readonly SitemapTexts[];
-  readonly image?: ImageRecord;
+  readonly image?: WithReason<ImageRecord>;
   readonly decoded?: DecodedImage;
   /** When to look at the page again, from now. */
   readonly revisit?: Revisit;

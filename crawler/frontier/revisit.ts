@@ -10,8 +10,8 @@ const hourMs = 3_600_000;
 export const firstIntervalMs = 24 * hourMs;
 
 /** StormCrawler's shortest and Nutch's longest interval. */
-const shortestMs = hourMs;
-const longestMs = 90 * 24 * hourMs;
+const minIntervalMs = hourMs;
+const maxIntervalMs = 90 * 24 * hourMs;
 
 /** Nutch's rates: 0.4 longer when unchanged, 0.2 shorter when changed. */
 const longer = 1.4;
@@ -26,7 +26,7 @@ export interface Revisit {
 /** The next interval after a visit that found the page changed or not; a first visit has no interval before it. */
 export function nextIntervalMs(before: number | null, changed: boolean): number {
   if (before === null) return firstIntervalMs;
-  return Math.round(Math.min(longestMs, Math.max(shortestMs, before * (changed ? shorter : longer))));
+  return Math.round(Math.min(maxIntervalMs, Math.max(minIntervalMs, before * (changed ? shorter : longer))));
 }
 
 export const bodyHash = (body: Buffer): string => createHash('sha1').update(body).digest('hex');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../../dataset/user-error.ts';
 
-/** Takes the lock and returns the function that gives it back; throws a UserError that names the process which holds it. */
+/** Takes the lock and returns the function that releases it; throws a UserError that names the process which holds it. */
 export function lockCorpus(corpusDir: string): () => void {
   mkdirSync(corpusDir, { recursive: true });
   const holder = join(corpusDir, 'crawl.lock.json');
@@ -28,8 +28,11 @@ export function lockCorpus(corpusDir: string): () => void {
     throw error;
   }
   return () => {
-    rmSync(holder, { force: true });
-    db.close();
+    try {
+      rmSync(holder, { force: true });
+    } finally {
+      db.close();
+    }
   };
 }
 

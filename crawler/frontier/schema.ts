@@ -17,7 +17,8 @@ export interface NewUrl {
   readonly hops?: number;
 }
 
-export interface Claim {
+/** A URL that was taken from the queue to be fetched, until it is finished or released. */
+export interface Lease {
   readonly id: number;
   readonly url: string;
   /** What is to be fetched: the URL, or where redirects from its host to another led. */
@@ -46,8 +47,8 @@ export interface Host {
 const version = 2;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
-// state: 0 queued, 1 claimed, 2 finished. `at` is where redirects led, on the host `host_id`. A host's `next_at_ms` lies in the far future while it has all the requests
-// in flight that it may have.
+// state: 0 queued, 1 claimed, 2 finished. `at` is where redirects led, on the host `host_id`. A host's `next_at_ms` lies in
+// the far future while it has all the requests in flight that it may have.
 const schema = `
   CREATE TABLE hosts (
     id INTEGER PRIMARY KEY,
@@ -106,7 +107,7 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** The time of a host that is not to be asked again before the frontier is opened again. */
+/** The time of a host that gets no further request before the frontier is opened again. */
 export const suspendedMs = 8_640_000_000_000_000;
 
 /** Opens or creates the file in a corpus directory; throws a UserError when a newer version of lait wrote it. */
@@ -114,26 +115,31 @@ export function openFrontierDb(corpusDir: string): Database.Database {
   mkdirSync(corpusDir, { recursive: true });
   const path = join(corpusDir, 'frontier.db');
   const db = new Database(path);
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = NORMAL');
-  db.pragma('busy_timeout = 10000');
-  db.pragma('cache_size = -32000');
-  const found = db.pragma('user_version', { simple: true }) as number;
-  if (found > version) {
-    throw new UserError(
-      `Expected frontier version ${version} for ${path} but received ${found}; update lait or use another corpus.`,
-    );
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('busy_timeout = 10000');
+    db.pragma('cache_size = -32000');
+    const found = db.pragma('user_version', { simple: true }) as number;
+    if (found > version) {
+      throw new UserError(
+        `Expected frontier version ${version} for ${path} but received ${found}; update lait or use another corpus.`,
+      );
+    }
+    if (found === 0) {
+      db.transaction(() => {
+        db.exec(schema);
+        db.pragma(`user_version = ${version}`);
+      })();
+    } else if (found === 1) {
+      db.transaction(() => {
+        db.exec('ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;');
+        db.pragma(`user_version = ${version}`);
+      })();
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
   }
-  if (found === 0) {
-    db.transaction(() => {
-      db.exec(schema);
-      db.pragma(`user_version = ${version}`);
-    })();
-  } else if (found === 1) {
-    db.transaction(() => {
-      db.exec('ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;');
-      db.pragma(`user_version = ${version}`);
-    })();
-  }
-  return db;
 }

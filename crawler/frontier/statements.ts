@@ -66,7 +66,7 @@ export function statements(db: Database.Database) {
     countRender: db.prepare(
       'UPDATE hosts SET render_tries = render_tries + 1, render_gains = render_gains + ? WHERE id = ?',
     ),
-    countSighting: db.prepare(
+    countImagePage: db.prepare(
       `INSERT INTO sightings (host_id, url, pages) VALUES (?, ?, 1)
        ON CONFLICT DO UPDATE SET pages = pages + 1`,
     ),

@@ -10,13 +10,13 @@ import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { withCleanup } from '../../dataset/cleanup.ts';
+import { makeDurable } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { priority } from '../fetch/page.ts';
-import { makeDurable } from '../frontier/commit.ts';
 import { Frontier } from '../frontier/frontier.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { cleanText } from '../page/texts.ts';
+import { priority } from '../policy/priority.ts';
 import { normaliseUrl } from '../policy/url.ts';
 
 export interface UrlListOptions {

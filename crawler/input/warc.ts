@@ -6,17 +6,18 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { WARCParser } from 'warcio';
 import { withCleanup } from '../../dataset/cleanup.ts';
+import { atomically, makeDurable } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { FoundImage, PageRecord } from '../../dataset/ledger/records.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';
-import { maxPageBytes, priority } from '../fetch/page.ts';
-import { makeDurable } from '../frontier/commit.ts';
+import { maxPageBytes } from '../fetch/page.ts';
 import { Frontier } from '../frontier/frontier.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { decodeText } from '../page/charset.ts';
 import { extractPage } from '../page/extract.ts';
+import { priority } from '../policy/priority.ts';
 import { rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { normaliseUrl } from '../policy/url.ts';
@@ -72,9 +73,9 @@ export async function importWarc(
     const counts = { records: 0, pages: 0, refused: 0, images: 0 };
     let batch: ArchivedPage[] = [];
     const flush = (): void => {
-      ledger.db.transaction(() => {
+      atomically(ledger, () => {
         for (const { page, found } of batch) ledger.recordPage(page, found);
-      })();
+      });
       frontier.atomically(() => {
         const found = batch.flatMap((one) => one.found);
         frontier.add(found.map(({ url }) => ({ url, kind: 'image', depth: 1, priority: priority.image })));

@@ -5,6 +5,7 @@
  * description speak for an image, a place for furniture, an icon's size, an advert's size or a telling word in its URL
  * against it. One strong sign of furniture outweighs a description, a caption in a figure outweighs a telling word.
  */
+import type { DecorationSign, Reason } from '../policy/reasons.ts';
 
 /** The part of a page that an image stands in, from landmarks and class names; `null` is just the page. */
 export type Region =
@@ -42,7 +43,7 @@ export interface Judgement {
   readonly content: boolean;
   readonly score: number;
   /** The weightiest sign against a refused image, `decoration-…`; null for content. */
-  readonly reason: string | null;
+  readonly reason: Reason | null;
 }
 
 const regionWeight: Readonly<Record<Region, number>> = {
@@ -88,8 +89,8 @@ const furnitureHost =
 /** Judges one image of a page; pure. */
 export function judgeImage(image: ImageFeatures): Judgement {
   let score = 1;
-  let worst: { weight: number; reason: string } = { weight: 0, reason: 'decoration-no-sign-of-content' };
-  const against = (weight: number, reason: string): void => {
+  let worst: { weight: number; reason: Reason } = { weight: 0, reason: 'decoration-no-sign-of-content' };
+  const against = (weight: number, reason: DecorationSign): void => {
     score += weight;
     if (weight < worst.weight) worst = { weight, reason: `decoration-${reason}` };
   };

@@ -1,5 +1,6 @@
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
+import type { Reason } from '../policy/reasons.ts';
 import { normaliseUrl } from '../policy/url.ts';
 import { judgeImage } from './dominant.ts';
 import { featuresOf } from './image-features.ts';
@@ -12,7 +13,7 @@ import { textOf } from './texts.ts';
 /** An image that is furniture, and why. */
 export interface RefusedImage {
   readonly url: string;
-  readonly reason: string;
+  readonly reason: Reason;
 }
 
 export interface PageImages {
@@ -29,13 +30,13 @@ const mostTexts = 50;
 interface Seen {
   texts: SourcedText[];
   content: boolean;
-  readonly reason: string | null;
+  readonly reason: Reason | null;
 }
 
 export function pageImages(page: PageScan, pageUrl: string): PageImages {
   const { base } = page;
   const found = new Map<string, Seen>();
-  const merge = (url: string, texts: readonly SourcedText[], content: boolean, reason: string | null): void => {
+  const merge = (url: string, texts: readonly SourcedText[], content: boolean, reason: Reason | null): void => {
     const known = found.get(url);
     if (!known) {
       found.set(url, { texts: [...texts], content, reason });
@@ -88,7 +89,7 @@ export function pageImages(page: PageScan, pageUrl: string): PageImages {
   const refused: RefusedImage[] = [];
   let textless = 0;
   for (const [url, { texts: all, content, reason }] of found) {
-    if (!content) refused.push({ url, reason: reason ?? 'decoration' });
+    if (!content) refused.push({ url, reason: reason ?? 'decoration-no-sign-of-content' });
     else {
       const unique = uniqueTexts(all);
       if (unique.length === 0) textless += 1;

@@ -19,7 +19,7 @@ export function matchesPath(pattern: string, path: string): boolean {
 }
 
 /** The entries whose pattern matches and is the longest that does; several when they are equally long. */
-export function mostSpecific<T>(entries: readonly T[], patternOf: (entry: T) => string, url: string): T[] {
+export function mostSpecificMatches<T>(entries: readonly T[], patternOf: (entry: T) => string, url: string): T[] {
   const { pathname, search } = new URL(url);
   const path = pathname + search;
   let best: T[] = [];

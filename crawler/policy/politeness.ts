@@ -35,7 +35,7 @@ export function backOffMs(failures: number, { minDelayMs }: Manners): number {
 }
 
 /** After so many failures in a row a host is left for the next run. */
-export const mostFailures = 5;
+export const maxFailures = 5;
 
 /** A Retry-After header (seconds or a date) in ms from now, at most a day; null when there is none. */
 export function retryAfterMs(header: string | string[] | undefined, nowMs = Date.now()): number | null {

@@ -4,15 +4,16 @@
  * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and the IETF's AIPREF
  * preferences (`Content-Usage` header and robots.txt lines, drafts of 2025).
  */
-import { mostSpecific } from './path-pattern.ts';
+import { mostSpecificMatches } from './path-pattern.ts';
+import type { Reason } from './reasons.ts';
 import { productToken } from './robots.ts';
 
 /** Raw values by signal name: `x-robots-tag`, `meta-robots`, `tdm-reservation`, `tdmrep.json`, `content-usage`, … */
 export type Evidence = Record<string, string>;
 
 export interface Rights {
-  /** The reason of a refusal in kebab-case, null when nothing forbids. */
-  readonly refused: string | null;
+  /** The reason of a refusal; null when nothing forbids. */
+  readonly refused: Reason | null;
   readonly evidence: Evidence;
   /** The page asks that its links are not followed. */
   readonly nofollow: boolean;
@@ -61,7 +62,7 @@ export interface RightsSources {
 /** What the signals of one page or one image together say. */
 export function rightsOf({ headers, meta, url, tdmrep, robotsUsage }: RightsSources): Rights {
   const evidence: Evidence = {};
-  const reasons: string[] = [];
+  const reasons: Reason[] = [];
   const directives = new Set<string>();
 
   // Several headers are one list each: a crawler's name in one does not reach into the next.
@@ -128,7 +129,7 @@ function tdmReservation(
   rules: readonly TdmRule[],
   evidence: Evidence,
 ): boolean {
-  const rulings = mostSpecific(rules, ({ location }) => location, url);
+  const rulings = mostSpecificMatches(rules, ({ location }) => location, url);
   const ruling = rulings.find(({ reservation }) => reservation === 1) ?? rulings[0];
   if (ruling) {
     evidence['tdmrep.json'] = JSON.stringify(ruling);

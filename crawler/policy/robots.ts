@@ -3,14 +3,15 @@
  * belong to no group, encodings and `Content-Usage` are ours. How it is asked for is said in fetch/robots.ts.
  */
 import robotsParser from 'robots-parser';
-import { mostSpecific } from './path-pattern.ts';
+import { version } from '../../dataset/version.ts';
+import { mostSpecificMatches } from './path-pattern.ts';
 
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
 export const productToken = 'lait';
 
 /** The User-Agent, honest about who crawls: the contact is where site owners can reach the operator. */
 export const userAgentOf = (contact: string | undefined): string =>
-  `${productToken}/0.1${contact ? ` (+${contact})` : ''}`;
+  `${productToken}/${version}${contact ? ` (+${contact})` : ''}`;
 
 export interface RobotsRules {
   readonly allows: (url: string) => boolean;
@@ -32,7 +33,7 @@ export function parseRobots(origin: string, body: string): RobotsRules {
     crawlDelayMs: Math.max(0, (robots.getCrawlDelay(productToken) ?? 0) * 1000),
     sitemaps: robots.getSitemaps(),
     contentUsage: (url) => {
-      const values = mostSpecific(usages, ({ path }) => path, decodeUnreserved(url)).map(({ value }) => value);
+      const values = mostSpecificMatches(usages, ({ path }) => path, decodeUnreserved(url)).map(({ value }) => value);
       return values.length > 0 ? values.join('; ') : null;
     },
   };

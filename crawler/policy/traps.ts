@@ -2,26 +2,27 @@
  * Links that lead nowhere new: paths that repeat themselves (relative links gone wrong), paths that never end, queries
  * with parameters upon parameters, calendars that go on for ever. Each has its reason.
  */
+import type { Reason } from './reasons.ts';
 
 /** Different queries of one path: a search or a filter that can be combined for ever. Ours: the longest paged lists seen are shorter. */
-export const mostQueries = 500;
-const mostSegments = 20;
-const mostParameters = 12;
+export const maxQueries = 500;
+const maxSegments = 20;
+const maxParameters = 12;
 
 /** A segment that comes up so often in one path, or a run of segments right after itself. */
-const mostRepeats = 3;
+const maxRepeats = 3;
 
 /** Why a URL is not queued, or null. `now` is for the years that a calendar may show. */
-export function trapReason(url: string, now = new Date()): string | null {
+export function trapReason(url: string, now = new Date()): Reason | null {
   const { pathname, search } = new URL(url);
   const segments = pathname.split('/').filter((segment) => segment !== '');
-  if (segments.length > mostSegments) return 'trap-deep-path';
+  if (segments.length > maxSegments) return 'trap-deep-path';
   if (repeats(segments)) return 'trap-repeating-path';
   if (search !== '') {
     const parameters = search.slice(1).split('&');
-    if (parameters.length > mostParameters) return 'trap-many-parameters';
+    if (parameters.length > maxParameters) return 'trap-many-parameters';
     const names = parameters.map((parameter) => parameter.split('=', 1)[0]);
-    if (names.length - new Set(names).size >= mostRepeats) return 'trap-repeating-parameter';
+    if (names.length - new Set(names).size >= maxRepeats) return 'trap-repeating-parameter';
   }
   return isFarCalendar(pathname + search, now.getUTCFullYear()) ? 'trap-calendar' : null;
 }
@@ -31,14 +32,14 @@ function repeats(segments: readonly string[]): boolean {
   for (const segment of segments) {
     const count = (counts.get(segment) ?? 0) + 1;
     counts.set(segment, count);
-    if (count > mostRepeats) return true;
+    if (count > maxRepeats) return true;
   }
   // a/b/a/b/a/b
   for (let length = 1; length <= segments.length / 2; length++) {
     for (let at = 0; at + 2 * length <= segments.length; at++) {
       let times = 1;
       while (sameRun(segments, at, at + times * length, length)) times += 1;
-      if (times >= mostRepeats) return true;
+      if (times >= maxRepeats) return true;
     }
   }
   return false;

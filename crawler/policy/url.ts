@@ -10,11 +10,11 @@ const trackingParameter =
   /^(?:utm_\w+|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|fbclid|igshid|mc_cid|mc_eid|_hs(?:enc|mi)|hsctatracking|pk_\w+|mtm_\w+|yclid|ttclid|twclid|_ga|_gl|phpsessid|jsessionid|sessionid)$/i;
 
 /** Longest URL that is followed: the limit of the sitemap protocol. */
-export const longestUrl = 2048;
+export const maxUrlLength = 2048;
 
 /** The URL a link points at, normalised; null when it is no http(s) URL or too long. Sorting the query keeps repeated names in order. */
 export function normaliseUrl(href: string, base?: string): string | null {
-  if (href.length > 4 * longestUrl) return null;
+  if (href.length > 4 * maxUrlLength) return null;
   const url = URL.parse ? URL.parse(href, base) : parseOrNull(href, base);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') return null;
   if (url.hash !== '' || href.includes('#')) url.hash = '';
@@ -24,7 +24,7 @@ export function normaliseUrl(href: string, base?: string): string | null {
   }
   if (url.search.length > 1) url.search = normaliseQuery(url.search);
   else if (href.includes('?')) url.search = '';
-  return url.href.length <= longestUrl ? url.href : null;
+  return url.href.length <= maxUrlLength ? url.href : null;
 }
 
 /** Works on the raw text, so that what the site wrote is sent back as it wrote it. */

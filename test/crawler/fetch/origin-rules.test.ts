@@ -114,6 +114,6 @@ describe('rules of an origin', () => {
       ['forbids', 'forbids', 'forbids'],
     );
     assert.deepEqual(Object.fromEntries(site.hits), { '/robots.txt': 1, '/.well-known/tdmrep.json': 1 });
-    assert.equal((await rulesOf(site.url)).asked, false);
+    assert.equal((await rulesOf(site.url)).requested, false);
   });
 });

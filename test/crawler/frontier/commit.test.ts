@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
+import { claimUrls } from '../../../crawler/frontier/claim.ts';
 import { openCommit } from '../../../crawler/frontier/commit.ts';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
 import type { FetchOutcome } from '../../../crawler/frontier/outcome.ts';
@@ -20,7 +21,7 @@ async function setUp(t: { after: (work: () => void) => void }) {
     corpus.remove();
   });
   frontier.add([{ url: imageUrl, kind: 'image', depth: 0, priority: 0 }]);
-  const [claim] = frontier.claim(1, 0);
+  const [claim] = claimUrls({ ledger: corpus.ledger, frontier }, 1, 0);
   const bytes = await picture(1);
   const measured = {
     format: 'jpeg',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { crawl } from '../../../crawler/crawl.ts';
-import { mostQueries, trapReason } from '../../../crawler/policy/traps.ts';
+import { maxQueries, trapReason } from '../../../crawler/policy/traps.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { startSite } from '../../helpers/site.ts';
 
@@ -31,7 +31,7 @@ describe('traps', () => {
 const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
 
 test('links into traps have their reason in the ledger', async (t) => {
-  const queries = Array.from({ length: mostQueries + 3 }, (_, n) => `<a href="/search?q=${n}">x</a>`).join('');
+  const queries = Array.from({ length: maxQueries + 3 }, (_, n) => `<a href="/search?q=${n}">x</a>`).join('');
   const site = await startSite({
     routes: {
       '/': `<a href="/a/b/a/b/a/b/">x</a><a href="/calendar/2199/01/">x</a>${queries}`,
@@ -47,7 +47,7 @@ test('links into traps have their reason in the ledger', async (t) => {
   const reasons = Object.values(corpus.pages());
   const count = (reason: string): number => reasons.filter((other) => other === reason).length;
   assert.deepEqual(['fetched', 'trap-repeating-path', 'trap-calendar', 'trap-many-queries'].map(count), [
-    1 + mostQueries,
+    1 + maxQueries,
     1,
     1,
     3,

@@ -1,0 +1,65 @@
+/** One claimed URL from robots.txt to outcome, and what a failure means for its host. */
+import type { Claim } from '../frontier/claim.ts';
+import type { FetchOutcome } from '../frontier/outcome.ts';
+import { backOffMs, delayMs, retryAfterMs } from '../policy/politeness.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { fetchImage } from './image.ts';
+import { fetchPage } from './page.ts';
+import { fetchSitemap } from './sitemap.ts';
+import type { FetchTools } from './tools.ts';
+
+/** Tries of one URL in one crawl, the first included. */
+const maxTries = 3;
+
+const fetchKind = { page: fetchPage, image: fetchImage, sitemap: fetchSitemap } as const;
+
+/** Fetches what a claim names. The web's faults are part of the outcome, so what is thrown is ours. */
+export async function fetchClaim(claim: Claim, tools: FetchTools): Promise<FetchOutcome> {
+  const { host } = claim;
+  const { manners } = tools;
+  if (claim.isTakenDown) return refusedOutcome(claim, 'taken-down');
+  if (claim.kind === 'page' && host.pages >= tools.maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit');
+  const rules = await tools.rulesOf(new URL(claim.at).origin);
+  if (tools.signal.aborted) return { claim, end: 'later', pauseMs: 0 };
+  if (rules.kind === 'defer') {
+    const deferMs = Math.max(rules.forMs, backOffMs(host.failures + 1, manners));
+    return { claim, end: 'later', pauseMs: deferMs, hostFailed: true };
+  }
+  if (rules.kind === 'disallow') return refusedOutcome(claim, rules.reason);
+  const { crawlDelayMs } = rules.robots;
+  // robots.txt and the TDMRep file were requests too: the host's clock runs before the next one.
+  const restMs = rules.requested ? delayMs(manners, crawlDelayMs, 0, 2) : 0;
+  if (restMs > 0) return { claim, end: 'later', pauseMs: restMs, crawlDelayMs };
+  if (!rules.robots.allows(claim.at)) return refusedOutcome(claim, 'robots');
+
+  const { latencyMs, requests, otherRequests, again, ...found } = await fetchKind[claim.kind](claim, rules, tools);
+  if (again?.reason === 'stopped' || (again && tools.signal.aborted)) return { claim, end: 'later', pauseMs: 0 };
+  const pauseMs = delayMs(manners, crawlDelayMs, latencyMs, requests);
+  if (!again) {
+    const otherHosts = [...(otherRequests ?? [])].map(([url, n]) => ({ url, pauseMs: delayMs(manners, 0, 0, n) }));
+    const end = found.moved ? 'moved' : 'done';
+    return { claim, end, pauseMs, hostFailed: false, crawlDelayMs, otherHosts, ...found };
+  }
+  const overloaded = again.status === 429 || again.status === 503;
+  // A page that hangs or breaks off says little about its host; a host that cannot be reached or is busy is left alone.
+  const hostFailed = overloaded || unreachable.has(again.reason);
+  const backOff = Math.max(retryAfterMs(again.headers['retry-after']) ?? 0, backOffMs(host.failures + 1, manners));
+  const failed = { claim, pauseMs: hostFailed ? backOff : pauseMs, hostFailed };
+  return claim.tries + 1 < maxTries ? { ...failed, end: 'failed' } : { ...failed, end: 'done', ...found };
+}
+
+const unreachable: ReadonlySet<Reason> = new Set<Reason>([
+  'connection-refused',
+  'connection-failed',
+  'timeout-connect',
+  'dns-failed',
+  'unreachable',
+]);
+
+/** A refused URL sends no request to its host, so the next one need not wait. */
+function refusedOutcome(claim: Claim, reason: Reason): FetchOutcome {
+  const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs: Date.now() };
+  const refused = { claim, end: 'done', pauseMs: 0 } as const;
+  if (claim.kind === 'page') return { ...refused, page: row };
+  return claim.kind === 'image' ? { ...refused, image: row } : refused;
+}

@@ -1,0 +1,42 @@
+/** What fetching works with, and what it hands back. Nothing here knows where claims come from or where outcomes go. */
+import type { FetchOutcome } from '../frontier/outcome.ts';
+import type { Manners } from '../policy/politeness.ts';
+import type { Reason } from '../policy/reasons.ts';
+import type { Headers } from '../policy/rights.ts';
+import type { Renderer } from './browser.ts';
+import type { Decoded } from './decode.ts';
+import type { Fetcher } from './fetch.ts';
+import type { RulesOf } from './origin-rules.ts';
+
+/** One object for a whole run. */
+export interface FetchTools {
+  readonly fetcher: Fetcher;
+  readonly rulesOf: RulesOf;
+  /** Null when there is no browser; it starts when it is first needed. */
+  readonly renderer: () => Promise<Renderer | null>;
+  /** Decodes an image when a core is free. */
+  readonly decode: (bytes: Buffer) => Promise<Decoded | { readonly reason: Reason }>;
+  /** Whether a page or sitemap belongs to what is crawled. */
+  readonly inScope: (url: string) => boolean;
+  readonly manners: Manners;
+  readonly render: 'auto' | 'always' | 'never';
+  /** Pages of one host, over all runs. */
+  readonly maxPagesPerHost: number;
+  /** Links from a seed. */
+  readonly maxDepth: number;
+  /** False leaves the images of pages in the ledger without queueing them. */
+  readonly takeImages: boolean;
+  /** Stops everything in flight. */
+  readonly signal: AbortSignal;
+}
+
+/** What came of fetching one URL, before it is decided when its host may be asked again. */
+export interface FetchResult extends Omit<FetchOutcome, 'claim' | 'end' | 'pauseMs' | 'hostFailed' | 'otherHosts'> {
+  readonly latencyMs: number;
+  /** Made to the host of the claim. */
+  readonly requests: number;
+  /** Other origins that the rendered page sent requests to, with their number. */
+  readonly otherRequests?: ReadonlyMap<string, number>;
+  /** Set when the fetch failed in a way that another try may mend. */
+  readonly again?: { readonly reason: Reason; readonly status: number | null; readonly headers: Headers };
+}

@@ -1,0 +1,42 @@
+/**
+ * A claimed URL with everything that is known of it, read once when it is leased: whoever fetches it needs no database. What
+ * became of it goes back as an outcome (outcome.ts), which `commit` writes.
+ */
+import { knownPage } from '../../dataset/ledger/crawled.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { PageRecord } from '../../dataset/ledger/records.ts';
+import type { Frontier } from './frontier.ts';
+import type { Revisit } from './revisit.ts';
+import type { Host, Lease } from './schema.ts';
+
+export interface Claim extends Lease {
+  readonly host: Host;
+  /** `lait takedown` has removed the URL, or the one that it leads to. */
+  readonly isTakenDown: boolean;
+  /** How often the page is visited, and a hash of what the last visit found; null at the first visit. */
+  readonly revisit: Revisit | null;
+  /** The page as the last visit found it; null at the first visit, and when the last one found a redirect. */
+  readonly before: { readonly page: PageRecord; readonly revisit: Revisit } | null;
+}
+
+/** Leases up to `limit` URLs of hosts that are ready, at most `perHost` of one host in flight. */
+export function claimUrls(
+  { ledger, frontier }: { readonly ledger: Ledger; readonly frontier: Frontier },
+  limit: number,
+  nowMs: number,
+  perHost = 1,
+): Claim[] {
+  return frontier.claim(limit, nowMs, perHost).map((lease) => {
+    const revisit = lease.kind === 'page' ? (frontier.revisit(lease.id) ?? null) : null;
+    const page = revisit === null ? null : knownPage(ledger, lease.url);
+    const targets = lease.at === lease.url ? [lease.url] : [lease.url, lease.at];
+    return {
+      ...lease,
+      host: frontier.host(lease.hostId),
+      isTakenDown: targets.some((url) => ledger.isTakenDown({ url })),
+      revisit,
+      // The row of a redirect says nothing about the page that it led to.
+      before: revisit !== null && page !== null && page.status !== 'skipped' ? { page, revisit } : null,
+    };
+  });
+}
