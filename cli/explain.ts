@@ -1,4 +1,6 @@
 /** `lait explain`: the whole story of a pair, an image or a page. */
+
+import { meaningOf } from '../crawler/policy/reasons.ts';
 import { type PairStory, type RuleStory, explain as tell } from '../dataset/export/explain.ts';
 import type { ToolContext } from './command.ts';
 import { printable } from './progress.ts';
@@ -11,7 +13,7 @@ export async function explain({ corpusDir, args, options }: ToolContext): Promis
     console.log(printable(`taken down at ${at} by ${kind} ${value}${note ? `: ${note}` : ''}`));
   }
   for (const { kind, url, status, reason } of story.without) {
-    console.log(printable(`${kind} ${url}: ${status}${reason ? `, ${reason}` : ''}`));
+    console.log(printable(`${kind} ${url}: ${status}${reason ? `, ${reasonWords(reason)}` : ''}`));
   }
   for (const pair of story.pairs) console.log(`${pairText(pair)}\n`);
 }
@@ -24,7 +26,7 @@ function pairText(pair: PairStory): string {
     ['text', `${pair.text} (${pair.source})`],
     ['cleaned', pair.cleanedText !== null && pair.cleanedText !== pair.text ? pair.cleanedText : ''],
     ['page', `${pair.pageUrl}${pair.pageTitle ? ` "${pair.pageTitle}"` : ''}, ${pageWords(pair)}`],
-    ['image', `${pair.imageUrl}, ${pair.imageStatus}${pair.imageReason ? `: ${pair.imageReason}` : ''}`],
+    ['image', `${pair.imageUrl}, ${pair.imageStatus}${pair.imageReason ? `: ${reasonWords(pair.imageReason)}` : ''}`],
     [
       '',
       image ? `${image.format} ${image.width}×${image.height}, ${image.byteLength} bytes, sha256 ${image.sha256}` : '',
@@ -45,10 +47,16 @@ function verdictWords(pair: PairStory): string {
   return pair.verdict === 'kept' ? 'kept' : `dropped by ${rulesThat(pair, 'dropped')}: ${pair.reason}`;
 }
 
+/** A reason of the crawler with its meaning. */
+function reasonWords(reason: string): string {
+  const meaning = meaningOf(reason);
+  return meaning === null ? reason : `${reason}, ${meaning.text}`;
+}
+
 /** What became of the page at its last visit. */
 function pageWords({ pageStatus, pageReason, pageFetchedAt }: PairStory): string {
   if (pageReason === 'gone') return `gone at ${pageFetchedAt}: a later visit did not find it any more`;
-  return `${pageStatus}${pageReason ? ` (${pageReason})` : ''} at ${pageFetchedAt}`;
+  return `${pageStatus}${pageReason ? ` (${reasonWords(pageReason)})` : ''} at ${pageFetchedAt}`;
 }
 
 /** The rules that said so, with their scores. */

@@ -9,7 +9,7 @@ import { getDomain } from 'tldts';
 const trackingParameter =
   /^(?:utm_\w+|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|fbclid|igshid|mc_cid|mc_eid|_hs(?:enc|mi)|hsctatracking|pk_\w+|mtm_\w+|yclid|ttclid|twclid|_ga|_gl|phpsessid|jsessionid|sessionid)$/i;
 
-/** Longest URL that is followed: the limit of the sitemap protocol. */
+/** Longer URLs are not followed; the limit of the sitemap protocol, in characters. */
 export const maxUrlLength = 2048;
 
 /** The URL a link points at, normalised; null when it is no http(s) URL or too long. Sorting the query keeps repeated names in order. */
@@ -48,7 +48,7 @@ function parseOrNull(href: string, base?: string): URL | null {
   }
 }
 
-/** `host` keeps to the hosts of the seeds, `domain` to their registrable domains (public suffix list), `any` to nothing. */
+/** `host` stays on the hosts of the seeds, `domain` on their registrable domains (public suffix list), `any` goes anywhere. */
 export type Scope = 'host' | 'domain' | 'any';
 
 /** Says for a normalised URL whether it lies in the scope that the seeds span; deny wins over allow. */

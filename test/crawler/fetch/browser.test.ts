@@ -128,7 +128,7 @@ describe('with a browser', { skip }, () => {
     const url = 'https://a.example/';
     assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>', allows }), {
       reason: 'render-timeout',
-      asked: new Map(),
+      requests: new Map(),
     });
     const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
     assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));

@@ -1,7 +1,7 @@
 /** The order in which a batch reaches the disk, and what is left of it when a step fails. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { claimUrls } from '../../../crawler/frontier/claim.ts';
 import { openCommit } from '../../../crawler/frontier/commit.ts';
@@ -112,4 +112,55 @@ test('a ledger that cannot be written leaves the frontier as it was', async (t) 
   assert.throws(() => commit([image]), /no room/);
   assert.deepEqual(corpus.images(), {});
   assert.deepEqual(frontier.db.prepare('SELECT state FROM urls').pluck().all(), [1]);
+});
+
+describe('what a sitemap says of a page', () => {
+  const url = 'https://a.example/';
+  const shown = 'https://a.example/shown.jpg';
+  const named = 'https://a.example/named.jpg';
+  const sitemapTexts = [shown, named].map((imageUrl, n) => ({ pageUrl: url, imageUrl, text: `Sitemap text ${n}` }));
+  const orders: { name: string; batches: ('page' | 'sitemap')[][] }[] = [
+    { name: 'before it', batches: [['sitemap'], ['page']] },
+    { name: 'after it', batches: [['page'], ['sitemap']] },
+    { name: 'before it in the same batch', batches: [['sitemap', 'page']] },
+    { name: 'after it in the same batch', batches: [['page', 'sitemap']] },
+  ];
+  for (const takeImages of [true, false]) {
+    for (const { name, batches } of orders) {
+      test(`is kept when it comes ${name}${takeImages ? ', and its images are queued' : ''}`, (t) => {
+        const corpus = temporaryCorpus();
+        const frontier = Frontier.open(corpus.dir);
+        t.after(() => {
+          frontier.close();
+          corpus.remove();
+        });
+        frontier.add([
+          { url, kind: 'page', depth: 0, priority: 1 },
+          { url: 'https://a.example/s.xml', kind: 'sitemap', depth: 1, priority: 0 },
+        ]);
+        const [page, sitemap] = claimUrls({ ledger: corpus.ledger, frontier }, 2, 0, 2);
+        const found = [{ url: shown, texts: [{ source: 'alt' as const, text: 'The text of the page' }] }];
+        const outcomes: Record<'page' | 'sitemap', FetchOutcome> = {
+          page: {
+            claim: page!,
+            end: 'done',
+            pauseMs: 0,
+            page: { url, status: 'fetched', fetchedAtMs: 1 },
+            found,
+            newUrls: takeImages ? [{ url: shown, kind: 'image', depth: 1, priority: 1000 }] : [],
+          },
+          sitemap: { claim: sitemap!, end: 'done', pauseMs: 0, sitemapTexts },
+        };
+        const commit = openCommit({ ledger: corpus.ledger, raw: corpus.raw, frontier }, { takeImages });
+        for (const batch of batches) commit(batch.map((kind) => outcomes[kind]));
+        assert.deepEqual(corpus.pairs(), [
+          '/named.jpg | sitemap | Sitemap text 1 | /',
+          '/shown.jpg | alt | The text of the page | /',
+          '/shown.jpg | sitemap | Sitemap text 0 | /',
+        ]);
+        const queued = frontier.db.prepare('SELECT url FROM urls WHERE state = 0 ORDER BY url').pluck().all();
+        assert.deepEqual(queued, takeImages ? [named, shown] : []);
+      });
+    }
+  }
 });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import Database from 'better-sqlite3';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
 import { type NewUrl, suspendedMs } from '../../../crawler/frontier/schema.ts';
 import { UserError } from '../../../dataset/user-error.ts';
@@ -95,4 +96,17 @@ test('a frontier of the version before is brought up to date, one of a later ver
   second.db.pragma('user_version = 99');
   second.close();
   assert.throws(() => Frontier.open(dir), UserError);
+});
+
+test('a file of a newer version is refused and closed', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const frontier = Frontier.open(dir);
+  frontier.db.pragma('user_version = 99');
+  frontier.close();
+  const closed = t.mock.method(Database.prototype, 'close');
+  assert.throws(() => Frontier.open(dir), {
+    message: `Expected frontier version 2 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
+  });
+  assert.equal(closed.mock.callCount(), 1);
 });

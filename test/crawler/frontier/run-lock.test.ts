@@ -1,7 +1,7 @@
 /** The corpus' lock: who holds it is named, and a process that was killed leaves it free. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -36,5 +36,17 @@ test('a lock that another process holds is refused by its name and free when it 
   assert.throws(() => lockCorpus(dir), /received another process;/);
   unlock();
   assert.ok(!existsSync(join(dir, 'crawl.lock.json')));
+  lockCorpus(dir)();
+});
+
+test('a lock whose note cannot be removed is free all the same', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-lock-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const note = join(dir, 'crawl.lock.json');
+  const unlock = lockCorpus(dir);
+  rmSync(note);
+  mkdirSync(note);
+  assert.throws(unlock, { code: 'ERR_FS_EISDIR' });
+  rmSync(note, { recursive: true });
   lockCorpus(dir)();
 });
