@@ -30,7 +30,7 @@ export interface FetchTools {
   readonly signal: AbortSignal;
 }
 
-/** What came of fetching one URL, before it is decided when its host may be asked again. */
+/** What came of fetching one URL, before it is decided when its host is ready again. */
 export interface FetchResult extends Omit<FetchOutcome, 'claim' | 'end' | 'pauseMs' | 'hostFailed' | 'otherHosts'> {
   readonly latencyMs: number;
   /** Made to the host of the claim. */

@@ -11,7 +11,7 @@ export interface Seeds {
   readonly allowPrivate?: boolean;
 }
 
-/** Without a contact nothing but this machine may be asked: hosts that earlier runs or lists queued are the operator's mistake. */
+/** Without a contact only this machine may be crawled: another host in the queue, from an earlier run or a list, is the operator's mistake. */
 export function checkQueue(frontier: Frontier, { contact }: Pick<Seeds, 'contact'>): void {
   if (contact) return;
   const host = frontier.findQueuedHost((name) => !isLoopbackHost(name));

@@ -17,12 +17,12 @@ export const defaultManners: Manners = { minDelayMs: 1000, maxDelayMs: 30_000, l
 
 /**
  * The pause after an answer that took `latencyMs`, in ms. Several requests that could not wait for each other (redirects on
- * the host, what a rendered page asked for) are paid back with as many pauses, together at most `maxDelayMs`.
+ * the host, what a rendered page loaded) are paid back with as many pauses, together at most `maxDelayMs`.
  */
 export function delayMs(manners: Manners, crawlDelayMs: number, latencyMs: number, requests = 1): number {
-  const asked = Math.min(crawlDelayMs, manners.maxDelayMs);
+  const crawlDelay = Math.min(crawlDelayMs, manners.maxDelayMs);
   const adaptive = manners.minDelayMs === 0 ? 0 : Math.min(manners.latencyFactor * latencyMs, manners.maxDelayMs);
-  const one = Math.max(manners.minDelayMs, asked, adaptive);
+  const one = Math.max(manners.minDelayMs, crawlDelay, adaptive);
   return Math.round(Math.max(one, Math.min(requests * one, manners.maxDelayMs)));
 }
 

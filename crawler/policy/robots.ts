@@ -1,6 +1,6 @@
 /**
  * The rules of a robots.txt (RFC 9309). Groups, wildcards, longest match and ties that allow are robots-parser's; records that
- * belong to no group, encodings and `Content-Usage` are ours. How it is asked for is said in fetch/robots.ts.
+ * belong to no group, encodings and `Content-Usage` are ours. The request for it is in fetch/robots.ts.
  */
 import robotsParser from 'robots-parser';
 import { version } from '../../dataset/version.ts';

@@ -4,7 +4,7 @@
  */
 import type { Reason } from './reasons.ts';
 
-/** Different queries of one path: a search or a filter that can be combined for ever. Ours: the longest paged lists seen are shorter. */
+/** Different queries of one path: a search or a filter that can be combined for ever. Ours: lists with pages are shorter. */
 export const maxQueries = 500;
 const maxSegments = 20;
 const maxParameters = 12;
