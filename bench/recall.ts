@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
-import { cleanText } from '../crawler/page/texts.ts';
+import { cleanText } from '../crawler/page/clean-text.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';

@@ -43,7 +43,7 @@ export interface Recipe {
   readonly corpus: readonly CorpusFilter[];
 }
 
-/** More than the crawl keeps of a text (crawler/page/texts.ts): no limit. */
+/** More than the crawl keeps of a text (crawler/page/clean-text.ts): no limit. */
 const anyLength = 20_000;
 
 /** LAIT's steps with their numbers. `null` or `false` leaves a rule out. */

@@ -15,7 +15,7 @@ import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { Frontier } from '../frontier/frontier.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
-import { cleanText } from '../page/texts.ts';
+import { cleanText } from '../page/clean-text.ts';
 import { priority } from '../policy/priority.ts';
 import { normaliseUrl } from '../policy/url.ts';
 

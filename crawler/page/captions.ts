@@ -3,9 +3,9 @@
  * caption to the image just before it, and a table of pictures may have its captions in the row below.
  */
 import type { Element } from 'domhandler';
-import type { PartWords } from './parts.ts';
+import type { PartWords } from './class-words.ts';
+import { isElement, textOf } from './clean-text.ts';
 import type { Figure, ImageCandidate, Surroundings } from './surroundings.ts';
-import { isElement, textOf } from './texts.ts';
 import { hasImage } from './walk.ts';
 
 /** Longest caption kept, in UTF-16 units. Ours: the longest of two textbooks has 842. */

@@ -5,11 +5,11 @@
  */
 import { load } from 'cheerio/slim';
 import type { Element } from 'domhandler';
-import { limitDepth } from './html-depth.ts';
+import { cleanText } from './clean-text.ts';
 import { type PageImages, pageImages } from './images.ts';
+import { limitDepth } from './parse.ts';
 import { type PageLink, scanPage } from './scan.ts';
 import type { ScriptSigns } from './script-signs.ts';
-import { cleanText } from './texts.ts';
 
 export interface Page extends PageImages {
   readonly title: string;

@@ -1,9 +1,9 @@
 /** What an image element, its link and its place tell the judgement of dominant.ts. */
 import type { Element } from 'domhandler';
+import { isElement } from './clean-text.ts';
 import type { ImageFeatures } from './dominant.ts';
-import { isImageFile } from './image-sources.ts';
+import { isImageFile } from './image-urls.ts';
 import type { ImageCandidate } from './surroundings.ts';
-import { isElement } from './texts.ts';
 
 /** Where an image leads; to the page that it stands on leads a logo. */
 export function linkKind(target: string | null, pageUrl: string): ImageFeatures['link'] {

@@ -2,9 +2,9 @@
 import type { Element } from 'domhandler';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
 import { captionOf, longestCaption } from './captions.ts';
-import { isParagraph } from './parts.ts';
+import { isParagraph } from './class-words.ts';
+import { cleanText, isElement, isInline, textOf } from './clean-text.ts';
 import type { ImageCandidate } from './surroundings.ts';
-import { cleanText, isElement, isInline, textOf } from './texts.ts';
 
 /** Of the text around an image this much may still be about it; LAION drops texts above 2,000 characters. */
 const longestNearby = 2000;

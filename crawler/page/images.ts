@@ -2,13 +2,13 @@ import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { normaliseUrl } from '../policy/url.ts';
+import { textOf } from './clean-text.ts';
 import { judgeImage } from './dominant.ts';
 import { featuresOf } from './image-features.ts';
-import { imageLink } from './image-sources.ts';
 import { openImageTexts } from './image-texts.ts';
+import { imageLink } from './image-urls.ts';
 import { jsonLdImages } from './json-ld.ts';
 import type { PageScan } from './scan.ts';
-import { textOf } from './texts.ts';
 
 /** An image that is furniture, and why. */
 export interface RefusedImage {

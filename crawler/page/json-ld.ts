@@ -4,7 +4,7 @@
  */
 import type { SourcedText } from '../../dataset/pair.ts';
 import { normaliseUrl } from '../policy/url.ts';
-import { cleanText } from './texts.ts';
+import { cleanText } from './clean-text.ts';
 
 export interface DescribedImage {
   readonly url: string;

@@ -5,12 +5,12 @@
 import type { Element } from 'domhandler';
 import { normaliseUrl } from '../policy/url.ts';
 import { captionKind, noteCaption } from './captions.ts';
-import { backgroundUrl, bestImageUrl, isImageFile, isSupportedSource } from './image-sources.ts';
-import { isParagraph, openPartReader } from './parts.ts';
+import { isParagraph, openPartReader } from './class-words.ts';
+import { isInline, isSilent, textOf } from './clean-text.ts';
+import { backgroundUrl, bestImageUrl, isImageFile, isSupportedSource } from './image-urls.ts';
+import { openSharedImages, type SharedImages } from './open-graph.ts';
 import { openSignReader, type ScriptSigns } from './script-signs.ts';
-import { openSharedImages, type SharedImages } from './shared-images.ts';
 import { enterSurroundings, type ImageCandidate, nowhere, type Surroundings } from './surroundings.ts';
-import { isInline, isSilent, textOf } from './texts.ts';
 import { openPageText } from './visible-text.ts';
 import { walk } from './walk.ts';
 

@@ -1,6 +1,6 @@
 /** What tells whether scripts would add something to a page, gathered as the walk meets it; needs-browser.ts decides. */
 import type { Element } from 'domhandler';
-import { textOf } from './texts.ts';
+import { textOf } from './clean-text.ts';
 import { hasImage, walk } from './walk.ts';
 
 export interface ScriptSigns {

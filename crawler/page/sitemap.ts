@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { normaliseUrl } from '../policy/url.ts';
 import { decodeText } from './charset.ts';
-import { cleanText } from './texts.ts';
+import { cleanText } from './clean-text.ts';
 
 /** Limits of the protocol. */
 export const maxSitemapBytes = 52_428_800;

@@ -1,8 +1,8 @@
 /** What an element inherits from those around it: landmark, figure, link; a new one only where something changes. */
 import type { Element } from 'domhandler';
+import { type PartWords, regionOf } from './class-words.ts';
 import type { Region } from './dominant.ts';
-import type { ImageSource } from './image-sources.ts';
-import { type PartWords, regionOf } from './parts.ts';
+import type { ImageSource } from './image-urls.ts';
 
 /** An element that wraps images with their caption; the captions are filled in as the walk meets them. */
 export interface Figure {

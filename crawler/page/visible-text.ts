@@ -1,5 +1,5 @@
 /** The beginning of a page's visible text, for the language filter: without furniture when there is other text. */
-import { cleanText } from './texts.ts';
+import { cleanText } from './clean-text.ts';
 
 const longestPageText = 2000;
 

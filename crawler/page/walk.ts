@@ -1,6 +1,6 @@
 /** Walks a parsed page in document order without recursion: a page may be thousands of elements deep. */
 import type { AnyNode, Element } from 'domhandler';
-import { isElement } from './texts.ts';
+import { isElement } from './clean-text.ts';
 
 export interface Visitor {
   /** False: what is below is not visited. */

@@ -1,7 +1,7 @@
 /** The images by which a page wants to be shown elsewhere: Open Graph (with its arrays), Twitter cards, `image_src`. */
 import type { SourcedText } from '../../dataset/pair.ts';
 import { normaliseUrl } from '../policy/url.ts';
-import { cleanText } from './texts.ts';
+import { cleanText } from './clean-text.ts';
 
 /** Ours: shops list some twenty pictures of a product. */
 const mostShared = 50;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { load } from 'cheerio/slim';
 import type { Element } from 'domhandler';
 import fc from 'fast-check';
-import { cleanText, textOf } from '../../../crawler/page/texts.ts';
+import { cleanText, textOf } from '../../../crawler/page/clean-text.ts';
 
 test('any text comes out clean, and cleaning again changes nothing', () => {
   fc.assert(

@@ -1,7 +1,7 @@
 /** Pages that nest too deeply are cut, and no others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { limitDepth } from '../../../crawler/page/html-depth.ts';
+import { limitDepth } from '../../../crawler/page/parse.ts';
 
 const filler = '<!-- a page long enough to be looked at -->'.repeat(500);
 for (const { name, html, kept } of [
