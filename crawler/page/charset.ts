@@ -4,17 +4,16 @@
  */
 import { isUtf8 } from 'node:buffer';
 
-/** The text of a page. An unknown or lying charset never fails: broken bytes become U+FFFD. */
+/** Decodes a page. An unknown or wrong charset never fails: bytes that it cannot decode become U+FFFD. */
 export function decodeText(bytes: Buffer, contentType: string | undefined): string {
   const label = charsetOf(bytes, contentType);
-  if (label === 'utf-8')
-    return bytes.toString('utf8', bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);
+  if (label === 'utf-8') return bytes.toString('utf8', hasUtf8Mark(bytes) ? 3 : 0);
   return new TextDecoder(label).decode(bytes);
 }
 
-/** The encoding's canonical label. */
+/** The canonical label of the encoding. */
 export function charsetOf(bytes: Buffer, contentType: string | undefined): string {
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
+  if (hasUtf8Mark(bytes)) return 'utf-8';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   const header = /charset\s*=\s*["']?([^\s"';,]+)/i.exec(contentType ?? '')?.[1];
@@ -23,10 +22,12 @@ export function charsetOf(bytes: Buffer, contentType: string | undefined): strin
   const start = bytes.toString('latin1', 0, 1024);
   const meta = /<meta[^>]+charset\s*=\s*["']?\s*([^\s"'/>;]+)/i.exec(start)?.[1];
   const declared = canonical(meta ?? /<\?xml[^>]+encoding\s*=\s*["']([^"']+)/i.exec(start)?.[1]);
-  // A page that could be read far enough to find its meta tag is not UTF-16, whatever it says.
+  // If the meta tag can be read as single bytes, the page is not UTF-16, whatever the tag says.
   if (declared) return declared.startsWith('utf-16') ? 'utf-8' : declared;
   return isUtf8(bytes) ? 'utf-8' : 'windows-1252';
 }
+
+const hasUtf8Mark = (bytes: Buffer): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 
 function canonical(label: string | undefined): string | null {
   if (!label) return null;

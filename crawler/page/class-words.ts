@@ -1,30 +1,24 @@
 /**
- * The parts of a page, told by landmarks (HTML elements and ARIA roles) and by the class and id words that sites without
- * landmarks use: where furniture stands, where the content is, what wraps an image and what is its caption.
+ * The words in class and id by which sites without landmarks name the parts of a page: boilerplate regions, the main content,
+ * what wraps an image, and what is its caption.
  */
 import type { Element } from 'domhandler';
-import type { Region } from './dominant.ts';
 
-const landmark: Readonly<Record<string, Region>> = {
-  header: 'header',
-  nav: 'navigation',
-  aside: 'aside',
-  footer: 'footer',
-  dialog: 'overlay',
-};
-const role: Readonly<Record<string, Region>> = {
-  banner: 'header',
-  navigation: 'navigation',
-  menubar: 'navigation',
-  menu: 'navigation',
-  complementary: 'aside',
-  contentinfo: 'footer',
-  dialog: 'overlay',
-  alertdialog: 'overlay',
-};
+/** A part of a page that holds boilerplate, by landmark or class word. */
+export type Region =
+  | 'header'
+  | 'navigation'
+  | 'aside'
+  | 'footer'
+  | 'advert'
+  | 'social'
+  | 'related'
+  | 'comments'
+  | 'author'
+  | 'overlay';
 
 /** Whole words of class and id, so that `has-sidebar` on a wrapper says nothing about what it wraps. */
-const words: readonly (readonly [Region, RegExp])[] = [
+const regionWords: readonly (readonly [Region, RegExp])[] = [
   [
     'advert',
     /^(?:ads?|adv|advert\w*|ad-\w+|ads-\w+|\w+-ads?|adsbygoogle|adsense|adslot|banner-ad|sponsor(?:ed|s|ship)?|promo(?:tion)?s?|dfp|taboola|outbrain)$/,
@@ -57,7 +51,7 @@ const words: readonly (readonly [Region, RegExp])[] = [
     /^(?:cookies?|cookie-?(?:banner|notice|consent|bar)|consent|gdpr|modal|popup|pop-?up|lightbox-?overlay|newsletter(?:-\w+)*)$/,
   ],
 ];
-const anyRegion = new RegExp(words.map(([, pattern]) => pattern.source).join('|'));
+const anyRegion = new RegExp(regionWords.map(([, pattern]) => pattern.source).join('|'));
 
 /** Where content systems put the article: WordPress, MediaWiki, Drupal, Blogger, Ghost, Sphinx, news sites. */
 const mainWord =
@@ -66,23 +60,23 @@ const figureWord =
   /^(?:figure|fig|thumb|thumbinner|thumbnail-caption|wp-caption|caption-?(?:box|container|wrapper|image)|image-?(?:block|wrapper|container|caption)|img-?(?:wrapper|container|caption)|media-?object|informalfigure|screenshot|photo|illustration|gallery-?(?:item|icon|box)|tsingle|picture-?box|tr-caption-container|infobox-image)$/;
 const captionWord = /(?:caption|captions|(?:^|-)legend|^gallerytext)(?:-?(?:text|content|body|inner|dd|title))?$/;
 
-/** Words about a wrapper, not about a caption's text. */
-const aboutCaption = /^(?:has|with|no|without|hide|wp)-/;
+/** Words that describe a wrapper of a caption, not the caption. */
+const captionWrapperWord = /^(?:has|with|no|without|hide|wp)-/;
 
-/** What class and id words say of an element. */
-export interface PartWords {
+/** What the class and id of an element say that it is. */
+export interface ClassWords {
   readonly region: Region | null;
-  /** The same inside the content, where "header" is the article's own. */
+  /** The same inside the main content, where a header is the article's own. */
   readonly regionInMain: Region | null;
   readonly main: boolean;
-  /** Wraps an image and its caption on sites that do without `figure`. */
+  /** Wraps an image and its caption, as `figure` does. */
   readonly figure: boolean;
   readonly caption: boolean;
   /** DocBook's and AsciiDoc's caption of a figure. */
   readonly title: boolean;
 }
 
-const silent: PartWords = {
+const noWords: ClassWords = {
   region: null,
   regionInMain: null,
   main: false,
@@ -91,54 +85,38 @@ const silent: PartWords = {
   title: false,
 };
 
-/** Longest class or id that is read, in characters: utility classes fill some hundred, more is no name. */
-const longestLabels = 2000;
+/** UTF-16 units of class and id that are read. Ours: utility classes fill some hundred. */
+const maxLabelsLength = 2000;
 
-/** Reads the words of a class or id attribute. */
-export function partWords(labels: string): PartWords {
-  const parts = { ...silent };
-  for (const label of labels.slice(0, longestLabels).toLowerCase().replace(/[-_]+/g, '-').split(/\s+/)) {
+function readWords(labels: string): ClassWords {
+  const words = { ...noWords };
+  for (const label of labels.slice(0, maxLabelsLength).toLowerCase().replace(/[-_]+/g, '-').split(/\s+/)) {
     if (label === '') continue;
     if (anyRegion.test(label)) {
-      const [region] = words.find(([, pattern]) => pattern.test(label))!;
-      parts.region ??= region;
-      if (region !== 'header') parts.regionInMain ??= region;
+      const [region] = regionWords.find(([, pattern]) => pattern.test(label))!;
+      words.region ??= region;
+      if (region !== 'header') words.regionInMain ??= region;
     }
-    parts.main ||= mainWord.test(label);
-    parts.figure ||= figureWord.test(label);
-    parts.caption ||= captionWord.test(label) && (!aboutCaption.test(label) || label.startsWith('wp-caption-'));
-    parts.title ||= label === 'title';
+    words.main ||= mainWord.test(label);
+    words.figure ||= figureWord.test(label);
+    words.caption ||= captionWord.test(label) && (!captionWrapperWord.test(label) || label.startsWith('wp-caption-'));
+    words.title ||= label === 'title';
   }
-  return parts;
+  return words;
 }
 
-/** Reads elements of one page; a page repeats its classes, so each is looked at once. */
-export function openPartReader(): (element: Element) => PartWords {
-  const known = new Map<string, PartWords>();
+/** A reader for the elements of one page. It remembers what it read, since pages repeat their classes. */
+export function classWordReader(): (element: Element) => ClassWords {
+  const known = new Map<string, ClassWords>();
   return ({ attribs }) => {
     const { class: classes, id } = attribs;
-    if (!classes && !id) return silent;
+    if (!classes && !id) return noWords;
     const labels = !classes ? id! : !id ? classes : `${classes} ${id}`;
-    let parts = known.get(labels);
-    if (parts === undefined) {
-      parts = partWords(labels);
-      known.set(labels, parts);
+    let words = known.get(labels);
+    if (words === undefined) {
+      words = readWords(labels);
+      known.set(labels, words);
     }
-    return parts;
+    return words;
   };
 }
-
-/** The furniture region that an element opens, or null. A header inside the content belongs to the content. */
-export function regionOf({ name, attribs }: Element, parts: PartWords, inMain: boolean): Region | null {
-  if (name === 'html' || name === 'body' || name === 'main' || name === 'img' || name === 'figure') return null;
-  const named = landmark[name] ?? (attribs.role === undefined ? undefined : role[attribs.role]) ?? null;
-  const worded = inMain ? parts.regionInMain : parts.region;
-  return worded ?? (named === 'header' && inMain ? null : named);
-}
-
-const paragraphNames = new Set(['p', 'li', 'dd', 'blockquote', 'td']);
-const paragraphClasses = /^(?:para|paragraph|simpara|text)$/;
-
-/** Elements that hold a paragraph of text, on sites with and without `p`. */
-export const isParagraph = ({ name, attribs }: Element): boolean =>
-  paragraphNames.has(name) || (name === 'div' && attribs.class !== undefined && paragraphClasses.test(attribs.class));

@@ -1,24 +1,13 @@
 /**
- * Is an image what the page is about, or furniture? LAIT keeps only the dominant images of a page, told by HTML tags and
- * DOM features (ImageBERT §3, which publishes no features). Here every feature adds its weight to a score and an image
- * with a positive score is content. The weights are ours: a place where a page keeps its content, a caption or a
- * description speak for an image, a place for furniture, an icon's size, an advert's size or a telling word in its URL
- * against it. One strong sign of furniture outweighs a description, a caption in a figure outweighs a telling word.
+ * Is an image what the page is about, or decoration? LAIT keeps only the dominant images of a page, which it finds by HTML tags
+ * and DOM features (ImageBERT §3, which does not publish them). Here every feature adds its weight to a score, and an image with
+ * a positive score is dominant. The weights are ours. For an image count a place in the main content, a caption, a description;
+ * against it a boilerplate region, the size of an icon or an advert, a word in its URL such as "logo". One strong sign of
+ * decoration outweighs a description; a caption in a figure outweighs a word in the URL.
  */
 import type { DecorationSign, Reason } from '../policy/reasons.ts';
-
-/** The part of a page that an image stands in, from landmarks and class names; `null` is just the page. */
-export type Region =
-  | 'header'
-  | 'navigation'
-  | 'aside'
-  | 'footer'
-  | 'advert'
-  | 'social'
-  | 'related'
-  | 'comments'
-  | 'author'
-  | 'overlay';
+import type { Region } from './class-words.ts';
+import type { LinkKind } from './links.ts';
 
 export interface ImageFeatures {
   readonly region: Region | null;
@@ -32,17 +21,18 @@ export interface ImageFeatures {
   readonly url: string;
   /** Class and id of the image and its closest wrapper. */
   readonly classes: string;
-  /** Null when the attribute is missing; empty says that the image is decoration (HTML §4.8.4.4). */
+  /** Null when the attribute is missing; empty marks decoration (HTML §4.8.4.4). */
   readonly alt: string | null;
-  readonly link: 'none' | 'image' | 'home' | 'same-site' | 'other-site';
+  readonly link: LinkKind;
   readonly presentational: boolean;
-  readonly isShared: boolean;
+  /** The page names it as its picture, in Open Graph or JSON-LD. */
+  readonly isRepresentative: boolean;
 }
 
-export interface Judgement {
-  readonly content: boolean;
+export interface Dominance {
+  readonly isDominant: boolean;
   readonly score: number;
-  /** The weightiest sign against a refused image, `decoration-…`; null for content. */
+  /** The weightiest feature against an image that is decoration, `decoration-…`; null for a dominant one. */
   readonly reason: Reason | null;
 }
 
@@ -59,35 +49,38 @@ const regionWeight: Readonly<Record<Region, number>> = {
   overlay: -5,
 };
 
-/** Sides of an icon, in CSS pixels: toolbars and avatars go up to 64. */
-const iconSidePx = 64;
+/** Side of a tracking pixel, in CSS pixels. */
+const maxTrackingPixelSidePx = 3;
 
-/** A picture worth a look; half the side that LAIT asks for in the end. */
-const pictureSidePx = 150;
+/** Shorter side of an icon, in CSS pixels: toolbars and avatars go up to 64. */
+const maxIconSidePx = 64;
 
-/** Sizes of the Interactive Advertising Bureau's display adverts that no photograph has by chance. */
+/** Shorter side of a picture, in CSS pixels; half the side that LAIT asks for in the end. */
+const minPictureSidePx = 150;
+
+/** Sizes of the Interactive Advertising Bureau's display adverts, without those that photographs have too. */
 const advertSizes = new Set(
   '728x90 970x90 970x250 468x60 234x60 320x50 320x100 300x50 300x250 300x600 336x280 160x600 120x600 120x240 88x31 980x120 930x180'.split(
     ' ',
   ),
 );
 
-const furnitureWord =
+const decorationName =
   /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|banners?|spacer|blank|badges?|bullet|arrows?|emojis?|smil(?:ey|ies)|spinner|loader|loading|placeholder|divider|separator|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|promo|widgets?|counter|flags?|rating|stars?|thumbsup|powered)(?:[^a-z]|$)/;
 const advertName = /(?:^|[^0-9])(\d{2,4})x(\d{2,4})(?:[^0-9]|$)/;
 
-/** As a class these say that it is furniture; wrappers of lazy images are called placeholders, those of page builders widgets. */
-const furnitureClass =
+/** Without "placeholder" and "widget", which are classes of wrappers of lazy images and of page builders. */
+const decorationClass =
   /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|pixel|spacer|badges?|bullet|emojis?|smil(?:ey|ies)|spinner|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|flags?|rating|stars?|latex|tex|math|equation|mwe-math\S*)(?:[^a-z]|$)/;
-/** The icons of documentation: admonitions (DocBook, AsciiDoc) and buttons; the whole of a name. */
+/** Whole names of the icons of documentation: admonitions (DocBook, AsciiDoc) and buttons. */
 const iconName =
   /^(?:note|tip|hint|warning|caution|important|danger|info|next|prev|previous|up|home|toc|back|forward|top|search|print|rss|feed|close|menu|edit|external|link|email|mail|pdf|download|draft)(?:[-_]?\d{0,3})\.[a-z]{3,4}$/;
-/** Hosts of nothing but counters, adverts, avatars and badges. */
-const furnitureHost =
+/** Hosts that serve only counters, adverts, avatars and badges. */
+const decorationHost =
   /(?:^|\.)(?:gravatar\.com|shields\.io|badge\.fury\.io|doubleclick\.net|googlesyndication\.com|google-analytics\.com|scorecardresearch\.com|statcounter\.com|quantserve\.com|feedburner\.com|2mdn\.net|amazon-adsystem\.com)$/;
 
-/** Judges one image of a page; pure. */
-export function judgeImage(image: ImageFeatures): Judgement {
+/** Whether one image of a page is dominant. */
+export function judgeDominance(image: ImageFeatures): Dominance {
   let score = 1;
   let worst: { weight: number; reason: Reason } = { weight: 0, reason: 'decoration-no-sign-of-content' };
   const against = (weight: number, reason: DecorationSign): void => {
@@ -99,13 +92,13 @@ export function judgeImage(image: ImageFeatures): Judgement {
   if (image.hasCaption) score += 2;
   // An aside of the article is still an aside.
   if (image.inMain && image.region === null) score += 2;
-  if (image.isShared) score += 3;
+  if (image.isRepresentative) score += 3;
   if (image.link === 'image') score += 2;
   if (image.alt !== null && words(image.alt) >= 3) score += 1;
 
   if (image.region) against(regionWeight[image.region], image.region);
   if (image.presentational) against(-4, 'presentational');
-  // Many content systems fill in alt="" for want of a text, so that alone does not outweigh a figure.
+  // Many content systems write alt="" when there is no text, so that alone does not outweigh a figure.
   if (image.alt === '') against(-3, 'empty-alt');
   if (image.link === 'home') against(-4, 'home-link');
   if (image.link === 'other-site') against(-1, 'outward-link');
@@ -113,9 +106,9 @@ export function judgeImage(image: ImageFeatures): Judgement {
   const { width, height } = image;
   const shorter = Math.min(width ?? Number.POSITIVE_INFINITY, height ?? Number.POSITIVE_INFINITY);
   const longer = Math.max(width ?? 0, height ?? 0);
-  if (shorter <= 3) against(-12, 'tracking-pixel');
-  else if (shorter <= iconSidePx) against(-7, 'icon-size');
-  else if (width !== null && height !== null && shorter >= pictureSidePx) score += 2;
+  if (shorter <= maxTrackingPixelSidePx) against(-12, 'tracking-pixel');
+  else if (shorter <= maxIconSidePx) against(-7, 'icon-size');
+  else if (width !== null && height !== null && shorter >= minPictureSidePx) score += 2;
   if (width !== null && height !== null && longer > 5 * shorter) against(-4, 'stripe-shape');
   if (width !== null && height !== null && advertSizes.has(`${width}x${height}`)) against(-5, 'advert-size');
 
@@ -124,16 +117,16 @@ export function judgeImage(image: ImageFeatures): Judgement {
   const named = advertName.exec(name);
   if (named && advertSizes.has(`${named[1]}x${named[2]}`) && /ad|banner|promo|sponsor/.test(name))
     against(-6, 'advert-name');
-  if (furnitureWord.test(name)) against(-4, 'telling-name');
+  if (decorationName.test(name)) against(-4, 'telling-name');
   if (iconName.test(name)) against(-4, 'icon-name');
-  if (furnitureHost.test(hostname)) against(-6, 'telling-host');
-  if (furnitureClass.test(image.classes)) against(-4, 'telling-class');
-  return score > 0 ? { content: true, score, reason: null } : { content: false, score, reason: worst.reason };
+  if (decorationHost.test(hostname)) against(-6, 'telling-host');
+  if (decorationClass.test(image.classes)) against(-4, 'telling-class');
+  return score > 0 ? { isDominant: true, score, reason: null } : { isDominant: false, score, reason: worst.reason };
 }
 
 const words = (text: string): number => text.split(/\s+/).filter((word) => word !== '').length;
 
-/** The last path segment in lower case, camel case split; the folders before it name the site more often than the image. */
+/** The last path segment in lower case, camel case split. The folders before it describe the site rather than the image. */
 function fileName(pathname: string): string {
   const name = pathname.slice(pathname.lastIndexOf('/') + 1);
   return name.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();

@@ -1,17 +1,23 @@
 /**
- * Reads a page as a person sees it: its links, its images, every text that may describe an image, and which images are
- * what the page is about. cheerio (with htmlparser2, three times as fast as parse5 and as forgiving) makes the tree,
- * survey.ts walks it once, page-images.ts judges what it found.
+ * Reads a page as a person sees it: its links, its images, every text that may describe an image, and which images are what the
+ * page is about.
  */
-import { load } from 'cheerio/slim';
-import type { Element } from 'domhandler';
+import type { FoundImage } from '../../dataset/ledger/records.ts';
+import type { SourcedText } from '../../dataset/pair.ts';
+import type { Reason } from '../policy/reasons.ts';
 import { cleanText } from './clean-text.ts';
-import { type PageImages, pageImages } from './images.ts';
-import { limitDepth } from './parse.ts';
-import { type PageLink, scanPage } from './scan.ts';
-import type { ScriptSigns } from './script-signs.ts';
+import { type ImageFeatures, judgeDominance } from './dominant.ts';
+import { featuresOf } from './image-features.ts';
+import { ImageTexts } from './image-texts.ts';
+import { jsonLdImages } from './json-ld.ts';
+import { fullSizeUrl, linkTarget, type PageLink } from './links.ts';
+import type { ScriptSigns } from './needs-browser.ts';
+import { openGraphImages } from './open-graph.ts';
+import { parseHtml } from './parse.ts';
+import { scanPage } from './scan.ts';
+import { textOf } from './visible-text.ts';
 
-export interface Page extends PageImages {
+export interface Page {
   readonly title: string;
   /** BCP 47 as declared on the html element; empty when it is not. */
   readonly lang: string;
@@ -21,22 +27,129 @@ export interface Page extends PageImages {
   readonly licenseUrl: string | null;
   /** `content` of meta tags by lower-case name or property; repeated ones joined with commas. */
   readonly meta: ReadonlyMap<string, string>;
+  /** The dominant images that some text describes, each once with all its texts. */
+  readonly images: readonly FoundImage[];
+  /** Images that are decoration. */
+  readonly refused: readonly RefusedImage[];
+  /** Dominant images that nothing on the page describes. */
+  readonly textless: number;
   readonly signs: ScriptSigns;
 }
 
-/** Everything the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects. */
+/** An image that is not taken, and why. */
+export interface RefusedImage {
+  readonly url: string;
+  readonly reason: Reason;
+}
+
+/** Everything that the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects. */
 export function extractPage(html: string, pageUrl: string): Page {
-  const $ = load(limitDepth(html), { xml: { xmlMode: false, decodeEntities: true } });
-  const found = scanPage($.root()[0]! as unknown as Element, pageUrl);
-  const { title, lang, text, links, licenseUrl, meta, signs } = found;
+  // Parse the page and walk it once.
+  const scan = scanPage(parseHtml(html), pageUrl);
+  const { head } = scan;
+  const images = new PageImages();
+
+  // Images on the page: which are dominant, and what describes those.
+  const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
+  const representative = new Set(described.map(({ url }) => url));
+  const texts = new ImageTexts(scan.elementsById);
+  for (const candidate of scan.candidates) {
+    const link = candidate.surroundings.link?.attribs;
+    const target = linkTarget(link?.href, head.base);
+    const url = fullSizeUrl(target, candidate.url, candidate.element.attribs, link) ?? candidate.url;
+    const features = featuresOf(candidate, {
+      target,
+      pageUrl,
+      hasCaption: texts.caption(candidate) !== '',
+      isRepresentative: representative.has(candidate.url) || representative.has(url),
+    });
+    const { isDominant, reason } = judgeDominance(features);
+    images.add(url, reason, isDominant ? texts.all(candidate) : []);
+  }
+
+  // Image files that the page links to with words; a link around an image was followed with that image.
+  for (const { url, element, region } of scan.linkedImages) {
+    if (region !== null || images.has(url) || scan.imageLinks.has(element)) continue;
+    const text = textOf(element);
+    images.add(url, null, text === '' ? [] : [{ source: 'nearby', text }]);
+  }
+
+  // Images that the page describes in JSON-LD or Open Graph. That does not make a logo, or decoration on the page, dominant.
+  for (const { url, texts: description } of described) {
+    if (images.isDecoration(url)) continue;
+    const { isDominant, reason } = images.has(url)
+      ? { isDominant: true, reason: null }
+      : judgeDominance({ ...notOnPage, url });
+    images.add(url, reason, isDominant ? description : []);
+  }
+
   return {
-    ...pageImages(found, pageUrl),
-    title: title || cleanText(meta.get('og:title') ?? ''),
-    lang,
-    text,
-    links,
-    licenseUrl,
-    meta,
-    signs,
+    title: head.title || cleanText(head.meta.get('og:title') ?? ''),
+    lang: head.lang,
+    text: scan.text,
+    links: scan.links,
+    licenseUrl: head.licenseUrl,
+    meta: head.meta,
+    ...images.read(),
+    signs: scan.signs,
   };
+}
+
+/** The features of an image that is only described. */
+const notOnPage: Omit<ImageFeatures, 'url'> = {
+  region: null,
+  inMain: false,
+  inFigure: false,
+  hasCaption: false,
+  width: null,
+  height: null,
+  classes: '',
+  alt: null,
+  link: 'none',
+  presentational: false,
+  isRepresentative: true,
+};
+
+/** Ours: a page may show one image in many places; more texts than this say nothing new. */
+const maxTexts = 50;
+
+/** The images of one page, each once. One that is dominant in one place is dominant, with the texts of such places only. */
+class PageImages {
+  readonly #found = new Map<string, { texts: SourcedText[]; reason: Reason | null }>();
+
+  /** Adds one place of an image; `reason` says why it is decoration there, null that it is dominant. */
+  add(url: string, reason: Reason | null, texts: readonly SourcedText[]): void {
+    const known = this.#found.get(url);
+    if (!known) this.#found.set(url, { texts: [...texts], reason });
+    else if (reason === null) {
+      if (known.texts.length < maxTexts) known.texts.push(...texts);
+      known.reason = null;
+    }
+  }
+
+  has(url: string): boolean {
+    return this.#found.has(url);
+  }
+
+  isDecoration(url: string): boolean {
+    const known = this.#found.get(url);
+    return known !== undefined && known.reason !== null;
+  }
+
+  read(): Pick<Page, 'images' | 'refused' | 'textless'> {
+    const images: FoundImage[] = [];
+    const refused: RefusedImage[] = [];
+    let textless = 0;
+    for (const [url, { texts, reason }] of this.#found) {
+      if (reason !== null) refused.push({ url, reason });
+      else if (texts.length === 0) textless += 1;
+      else images.push({ url, texts: uniqueTexts(texts) });
+    }
+    return { images, refused, textless };
+  }
+}
+
+function uniqueTexts(texts: readonly SourcedText[]): SourcedText[] {
+  const seen = new Set<string>();
+  return texts.filter(({ text }) => !seen.has(text) && seen.add(text));
 }

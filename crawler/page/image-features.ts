@@ -1,41 +1,30 @@
-/** What an image element, its link and its place tell the judgement of dominant.ts. */
+/** The features of an image by which dominant.ts decides, read from its element, its link and its surroundings. */
 import type { Element } from 'domhandler';
-import { isElement } from './clean-text.ts';
+import type { ImageCandidate } from './candidates.ts';
 import type { ImageFeatures } from './dominant.ts';
-import { isImageFile } from './image-urls.ts';
-import type { ImageCandidate } from './surroundings.ts';
+import { linkKind } from './links.ts';
+import { isElement } from './walk.ts';
 
-/** Where an image leads; to the page that it stands on leads a logo. */
-export function linkKind(target: string | null, pageUrl: string): ImageFeatures['link'] {
-  if (target === null) return 'none';
-  if (isImageFile(target)) return 'image';
-  const [to, from] = [new URL(target), new URL(pageUrl)];
-  if (to.hostname !== from.hostname) return 'other-site';
-  const isHome = /^\/(?:index\.\w+|home\/?)?$/.test(to.pathname) && to.search === '';
-  return isHome || to.href === from.href ? 'home' : 'same-site';
-}
-
-/** The features of an image on the page, but for what the rest of the page says of it. */
+/** The features of an image; `target` is where the link around it leads. */
 export function featuresOf(
-  { element, around, url }: ImageCandidate,
+  { element, surroundings, url }: ImageCandidate,
   {
     target,
     pageUrl,
     hasCaption,
-    isShared,
+    isRepresentative,
   }: {
-    /** Where the link around the image leads. */
     readonly target: string | null;
     readonly pageUrl: string;
     readonly hasCaption: boolean;
-    readonly isShared: boolean;
+    readonly isRepresentative: boolean;
   },
 ): ImageFeatures {
   const { attribs } = element;
   return {
-    region: around.region,
-    inMain: around.inMain,
-    inFigure: around.figure !== null,
+    region: surroundings.region,
+    inMain: surroundings.inMain,
+    inFigure: surroundings.figure !== null,
     hasCaption,
     width: pixels(attribs.width, attribs.style, 'width'),
     height: pixels(attribs.height, attribs.style, 'height'),
@@ -45,15 +34,15 @@ export function featuresOf(
     link: linkKind(target, pageUrl),
     presentational:
       /^(?:presentation|none)$/.test(attribs.role ?? '') ||
-      around.hidden ||
+      surroundings.hidden ||
       attribs['aria-hidden'] === 'true' ||
       attribs.hidden !== undefined ||
       /(?:^|;)\s{0,9}(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden)/i.test(attribs.style ?? ''),
-    isShared,
+    isRepresentative,
   };
 }
 
-const styled = {
+const styleSide = {
   width: /(?:^|[;\s])width\s{0,9}:\s{0,9}(\d{1,6}(?:\.\d{1,9})?)px/i,
   height: /(?:^|[;\s])height\s{0,9}:\s{0,9}(\d{1,6}(?:\.\d{1,9})?)px/i,
 } as const;
@@ -61,10 +50,13 @@ const styled = {
 /** A side in CSS pixels, from the attribute or the style attribute. */
 function pixels(attribute: string | undefined, style: string | undefined, side: 'width' | 'height'): number | null {
   const value =
-    (style && styled[side].exec(style)?.[1]) ??
+    (style && styleSide[side].exec(style)?.[1]) ??
     /^\s{0,9}(\d{1,6}(?:\.\d{1,9})?)\s{0,9}(?:px)?\s{0,9}$/.exec(attribute ?? '')?.[1];
   return value ? Number(value) : null;
 }
+
+/** UTF-16 units. */
+const maxClassesLength = 1000;
 
 /** Class and id of the image and of a wrapper that holds little else. */
 function classesOf({ attribs, parent }: Element): string {
@@ -72,6 +64,6 @@ function classesOf({ attribs, parent }: Element): string {
   return [attribs.class, attribs.id, wrapper.class, wrapper.id]
     .filter((label) => label !== undefined)
     .join(' ')
-    .slice(0, 1000)
+    .slice(0, maxClassesLength)
     .toLowerCase();
 }

@@ -1,23 +1,32 @@
-/**
- * Guards the parser against pages nested so deeply that parsing takes minutes: its stack of open elements makes each new
- * element cost as much as there are open ones. Browsers stop nesting at 512; what a page says below 5,000 is cut off.
- */
+/** HTML to a tree of elements. */
+import { load } from 'cheerio/slim';
+import type { Element } from 'domhandler';
 
-const deepest = 5000;
+/** Browsers stop nesting at 512. */
+const maxDepth = 5000;
 
-/** Shorter pages cannot nest deep enough to matter: a tag has three characters at least. */
-const worthALook = 4 * deepest;
+/** Characters. Shorter pages are too short to nest that deep: a tag has three characters at least. */
+const minLengthToCheck = 4 * maxDepth;
 
-/** Elements that have no end tag, or whose end tag may be left out, so that many unclosed ones are not a depth. */
+/** Elements that have no end tag, or whose end tag may be left out: many of them unclosed are not nested. */
 const unnested = new Set(
   'area base basefont br col embed frame hr img input link meta param source track wbr p li dt dd td th tr option optgroup tbody thead tfoot colgroup rp rt'.split(
     ' ',
   ),
 );
 
-/** The page, cut off where it nests too deeply. */
+/** The root of the page's tree, by htmlparser2: three times as fast as parse5, and as forgiving. */
+export function parseHtml(html: string): Element {
+  const $ = load(limitDepth(html), { xml: { xmlMode: false, decodeEntities: true } });
+  return $.root()[0]! as unknown as Element;
+}
+
+/**
+ * The page, cut off where it nests deeper than 5,000 elements. The parser searches its stack of open elements for each new one:
+ * a page that only opens elements would take minutes.
+ */
 export function limitDepth(html: string): string {
-  if (html.length < worthALook) return html;
+  if (html.length < minLengthToCheck) return html;
   let depth = 0;
   for (let at = html.indexOf('<'); at !== -1; at = html.indexOf('<', at + 1)) {
     const code = html.charCodeAt(at + 1) | 32;
@@ -31,7 +40,7 @@ export function limitDepth(html: string): string {
         continue;
       }
       depth += 1;
-      if (depth > deepest) return html.slice(0, at);
+      if (depth > maxDepth) return html.slice(0, at);
     } else if (html.charCodeAt(at + 1) === 47 && depth > 0 && !unnested.has(nameAt(html, at + 2))) depth -= 1;
   }
   return html;

@@ -1,6 +1,6 @@
 /**
  * Sitemaps (sitemaps.org protocol 0.9, XML or plain text, gzip or not) with the image extension, whose captions and titles
- * are texts too. Read with a scanner and not a tree: a sitemap may have 50 MB.
+ * describe images too. Read token by token, without a tree: a sitemap may have 50 MB.
  */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -8,7 +8,7 @@ import { normaliseUrl } from '../policy/url.ts';
 import { decodeText } from './charset.ts';
 import { cleanText } from './clean-text.ts';
 
-/** Limits of the protocol. */
+/** Limits of the protocol, per file. */
 export const maxSitemapBytes = 52_428_800;
 const maxEntries = 50_000;
 
@@ -23,7 +23,7 @@ export interface Sitemap {
   readonly pages: readonly { readonly url: string; readonly images: readonly SitemapImage[] }[];
 }
 
-/** Reads a sitemap's bytes as downloaded; null when they are none. `.gz` files are unpacked up to the protocol's limit. */
+/** Reads a downloaded file, gzip or not; null when it is not a sitemap or unpacks to more than the protocol allows. */
 export async function readSitemap(
   bytes: Buffer,
   contentType: string | undefined,
@@ -49,7 +49,7 @@ export interface SitemapTexts {
 
 const token = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([\w.:-]+)[^>]*?(\/?)>|([^<]+)/g;
 
-/** Reads a decoded sitemap; entries whose address is no http(s) URL are left out, and all after the 50,000th. */
+/** Reads a decoded sitemap, or null. Entries without an http(s) URL are skipped, and all after the 50,000th. */
 export function parseSitemap(text: string, base: string): Sitemap | null {
   if (!/<(?:\w+:)?(?:urlset|sitemapindex)[\s>]/i.test(text.slice(0, 4096))) return parseTextSitemap(text, base);
   const sitemaps: string[] = [];
@@ -62,7 +62,7 @@ export function parseSitemap(text: string, base: string): Sitemap | null {
     if (cdata !== undefined) content += cdata;
     else if (data !== undefined) content += decodeEntities(data);
     if (qualified === undefined || selfClosing === '/') continue;
-    // Prefixes are free to choose, but every sitemap in the wild writes image: for the extension.
+    // XML allows any prefix, but every sitemap in the wild writes image: for the extension.
     const name = qualified.toLowerCase();
     const value = content.trim();
     content = '';
@@ -93,7 +93,7 @@ export function parseSitemap(text: string, base: string): Sitemap | null {
   return { sitemaps, pages };
 }
 
-/** One URL a line; a text whose first line is none is no sitemap. */
+/** One URL per line. A text that does not begin with one is not a sitemap. */
 function parseTextSitemap(text: string, base: string): Sitemap | null {
   const lines = text.trim().split(/\r?\n/, maxEntries);
   if (!/^https?:\/\/\S+$/.test(lines[0]?.trim() ?? '')) return null;
@@ -101,12 +101,12 @@ function parseTextSitemap(text: string, base: string): Sitemap | null {
   return { sitemaps: [], pages: urls.map((url) => ({ url, images: [] })) };
 }
 
-const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const namedEntities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 function decodeEntities(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return named[name] ?? whole;
+    if (name !== undefined) return namedEntities[name] ?? whole;
     const code = decimal !== undefined ? Number(decimal) : Number.parseInt(hex, 16);
     return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '';
   });

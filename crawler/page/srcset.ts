@@ -1,22 +1,29 @@
-/** The srcset attribute (HTML §4.8.4.2.1), read as a browser does: one pass, so that a hostile one costs no more than its length. */
+/** The srcset attribute (HTML §4.8.4.2.1), read as browsers do, in one pass: hostile ones take time that grows with their length. */
 
 export interface SourceCandidate {
   readonly address: string;
+  /** Pixels, of a `w` descriptor. */
   readonly width: number | null;
+  /** Of an `x` descriptor; 1 without one. */
   readonly density: number;
 }
 
 /** Ours: image services offer up to some twenty. */
-const mostCandidates = 100;
+const maxCandidates = 100;
 
 const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13 && code !== 11);
 const comma = 44;
+const openingBracket = 40;
+const closingBracket = 41;
 
-/** The candidates in their order; an address may contain commas, but not end with one. */
+/** Characters. */
+const maxDescriptorLength = 100;
+
+/** The candidates in order, at most 100. An address may contain commas, but not end with one. */
 export function parseSrcset(set: string): SourceCandidate[] {
   const candidates: SourceCandidate[] = [];
   let at = 0;
-  while (candidates.length < mostCandidates) {
+  while (candidates.length < maxCandidates) {
     while (at < set.length && (isSpace(set.charCodeAt(at)) || set.charCodeAt(at) === comma)) at += 1;
     if (at >= set.length) break;
     const start = at;
@@ -30,12 +37,12 @@ export function parseSrcset(set: string): SourceCandidate[] {
       let inBrackets = false;
       while (at < set.length) {
         const code = set.charCodeAt(at);
-        if (code === 40) inBrackets = true;
-        else if (code === 41) inBrackets = false;
+        if (code === openingBracket) inBrackets = true;
+        else if (code === closingBracket) inBrackets = false;
         else if (code === comma && !inBrackets) break;
         at += 1;
       }
-      descriptor = set.slice(from, Math.min(at, from + 100)).trim();
+      descriptor = set.slice(from, Math.min(at, from + maxDescriptorLength)).trim();
     }
     const width = /^(\d+)w/.exec(descriptor)?.[1];
     const density = /^(\d+(?:\.\d+)?)x/.exec(descriptor)?.[1];

@@ -1,36 +1,40 @@
-/** What an element inherits from those around it: landmark, figure, link; a new one only where something changes. */
+/**
+ * What an element inherits from its ancestors: the region of the page, the figure, the link. Most elements share the object of
+ * their parent; a new one is made only where something changes.
+ */
 import type { Element } from 'domhandler';
-import { type PartWords, regionOf } from './class-words.ts';
-import type { Region } from './dominant.ts';
-import type { ImageSource } from './image-urls.ts';
+import type { ClassWords, Region } from './class-words.ts';
+import type { Attributes } from './walk.ts';
 
-/** An element that wraps images with their caption; the captions are filled in as the walk meets them. */
+/** An element that wraps images with their caption; captions are filled in as the walk meets them. */
 export interface Figure {
   readonly element: Element;
   readonly outer: Figure | null;
-  /** `figcaption`, else a class that says caption, else (DocBook, AsciiDoc) a title. */
-  byTag: Element | null;
-  byClass: Element | null;
-  byTitle: Element | null;
-  images: number;
+  /** A `figcaption`. */
+  captionByTag: Element | null;
+  captionByClass: Element | null;
+  /** DocBook and AsciiDoc give a figure a title. */
+  captionByTitle: Element | null;
+  hasImage: boolean;
 }
 
 export interface Surroundings {
-  readonly node: Element | null;
+  /** The element that these were made for, and what surrounds it; null for the whole page. */
+  readonly element: Element | null;
   readonly outer: Surroundings | null;
+  /** Inside `main`, `article` or an element that stands for them. */
   readonly inMain: boolean;
   readonly region: Region | null;
   readonly figure: Figure | null;
   readonly link: Element | null;
   readonly hidden: boolean;
   readonly inCaption: boolean;
-  /** The sources of the `picture` around. */
-  readonly picture: ImageSource[] | null;
+  /** The `source` elements of the `picture` so far; null outside one. */
+  readonly pictureSources: Attributes[] | null;
 }
 
-/** The surroundings of a whole page. */
-export const nowhere: Surroundings = {
-  node: null,
+export const pageSurroundings: Surroundings = {
+  element: null,
   outer: null,
   inMain: false,
   region: null,
@@ -38,55 +42,77 @@ export const nowhere: Surroundings = {
   link: null,
   hidden: false,
   inCaption: false,
-  picture: null,
+  pictureSources: null,
 };
 
-/** The surroundings below an element; `isCaption` says that it is an image's caption. */
+/** The surroundings of what is below an element. */
 export function enterSurroundings(
   element: Element,
-  parts: PartWords,
+  words: ClassWords,
   isCaption: boolean,
   outer: Surroundings,
 ): Surroundings {
   const { name, attribs } = element;
-  const region = regionOf(element, parts, outer.inMain);
+  const region = regionOf(element, words, outer.inMain);
   const isMain =
     name === 'main' ||
     name === 'article' ||
     attribs.role === 'main' ||
     attribs.itemprop === 'articleBody' ||
-    (parts.main && name !== 'body' && name !== 'html');
+    (words.main && name !== 'body' && name !== 'html');
   const isFigure =
     name === 'figure' ||
-    (!isCaption && (parts.figure || attribs.itemtype?.endsWith('schema.org/ImageObject') === true));
+    (!isCaption && (words.figure || attribs.itemtype?.endsWith('schema.org/ImageObject') === true));
   const hidden = attribs['aria-hidden'] === 'true' || attribs.hidden !== undefined;
   const isPicture = name === 'picture';
   if (region === null && !isMain && !isFigure && !hidden && !isPicture && !isCaption && name !== 'a') return outer;
   return {
-    node: element,
+    element,
     outer,
     inMain: outer.inMain || isMain,
-    // A main element inside something that only looks like furniture is the page's content after all.
+    // A main element inside something that only looks like boilerplate is the page's content after all.
     region: name === 'main' ? null : (outer.region ?? region),
-    figure: isFigure
-      ? { element, outer: outer.figure, byTag: null, byClass: null, byTitle: null, images: 0 }
-      : outer.figure,
+    figure: isFigure ? emptyFigure(element, outer.figure) : outer.figure,
     link: name === 'a' ? element : outer.link,
     hidden: outer.hidden || hidden,
     inCaption: outer.inCaption || isCaption,
-    picture: isPicture ? [] : outer.picture,
+    pictureSources: isPicture ? [] : outer.pictureSources,
   };
 }
 
-/** An image element, or a link to an image, and where it stands. */
-export interface ImageCandidate {
-  readonly url: string;
-  readonly element: Element;
-  readonly around: Surroundings;
-  readonly heading: Element | null;
-  /** The paragraphs before and after, up to a heading. */
-  readonly before: Element | null;
-  after: Element | null;
-  /** A caption that stands beside it without a figure around both. */
-  caption: Element | null;
+const emptyFigure = (element: Element, outer: Figure | null): Figure => ({
+  element,
+  outer,
+  captionByTag: null,
+  captionByClass: null,
+  captionByTitle: null,
+  hasImage: false,
+});
+
+const landmarkElements: Readonly<Record<string, Region>> = {
+  header: 'header',
+  nav: 'navigation',
+  aside: 'aside',
+  footer: 'footer',
+  dialog: 'overlay',
+};
+const landmarkRoles: Readonly<Record<string, Region>> = {
+  banner: 'header',
+  navigation: 'navigation',
+  menubar: 'navigation',
+  menu: 'navigation',
+  complementary: 'aside',
+  contentinfo: 'footer',
+  dialog: 'overlay',
+  alertdialog: 'overlay',
+};
+
+/** The boilerplate region that an element opens, or null. A header inside the main content belongs to the content. */
+function regionOf({ name, attribs }: Element, words: ClassWords, inMain: boolean): Region | null {
+  if (name === 'html' || name === 'body' || name === 'main' || name === 'img' || name === 'figure') return null;
+  const byClass = inMain ? words.regionInMain : words.region;
+  if (byClass !== null) return byClass;
+  const landmark =
+    landmarkElements[name] ?? (attribs.role === undefined ? null : (landmarkRoles[attribs.role] ?? null));
+  return landmark === 'header' && inMain ? null : landmark;
 }

@@ -1,13 +1,18 @@
-/** Walks a parsed page in document order without recursion: a page may be thousands of elements deep. */
+/** Walks a parsed page in document order, without recursion: a page may be thousands of elements deep. */
 import type { AnyNode, Element } from 'domhandler';
-import { isElement } from './clean-text.ts';
+
+export type Attributes = Readonly<Record<string, string>>;
+
+export function isElement(node: AnyNode | null): node is Element {
+  return node !== null && (node.type === 'tag' || node.type === 'script' || node.type === 'style');
+}
 
 export interface Visitor {
-  /** False: what is below is not visited. */
+  /** Called before what is below the element is visited; false skips that. */
   readonly enter: (element: Element) => boolean;
-  /** Called for every element that was entered. */
-  readonly leave: (element: Element) => void;
-  readonly text: (data: string, parent: Element | null) => void;
+  /** Called after `enter` and after everything below that was visited. */
+  readonly leave?: (element: Element) => void;
+  readonly text?: (data: string, parent: Element | null) => void;
 }
 
 /** Visits everything below `root`, which itself is not visited. */
@@ -15,10 +20,10 @@ export function walk(root: Element, visitor: Visitor): void {
   let node: AnyNode | null = root.firstChild;
   while (node) {
     let descend: Element | null = null;
-    if (node.type === 'text') visitor.text(node.data, node.parent as Element | null);
+    if (node.type === 'text') visitor.text?.(node.data, node.parent as Element | null);
     else if (isElement(node)) {
       if (visitor.enter(node) && node.firstChild) descend = node;
-      else visitor.leave(node);
+      else visitor.leave?.(node);
     }
     if (descend) {
       node = descend.firstChild;
@@ -27,25 +32,23 @@ export function walk(root: Element, visitor: Visitor): void {
     while (node && !node.next) {
       const parent: Element | null = node.parent as Element | null;
       if (!parent || parent === root) return;
-      visitor.leave(parent);
+      visitor.leave?.(parent);
       node = parent;
     }
     node = node?.next ?? null;
   }
 }
 
-/** True when there is an image among the first `mostNodes` nodes below `root`. */
-export function hasImage(root: Element, mostNodes = 1000): boolean {
+/** True when there is an image among the first `maxElements` elements below `root`. */
+export function hasImage(root: Element, maxElements = 1000): boolean {
   let found = false;
   let visited = 0;
   walk(root, {
     enter: ({ name }) => {
       visited += 1;
       found ||= name === 'img' || name === 'picture' || name === 'amp-img';
-      return !found && visited < mostNodes;
+      return !found && visited < maxElements;
     },
-    leave: () => {},
-    text: () => {},
   });
   return found;
 }

@@ -1,7 +1,7 @@
-/** The judgement of one image, sign by sign. */
+/** Whether an image is dominant, feature by feature. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ImageFeatures, judgeImage } from '../../../crawler/page/dominant.ts';
+import { type ImageFeatures, judgeDominance } from '../../../crawler/page/dominant.ts';
 
 const plain: ImageFeatures = {
   region: null,
@@ -15,7 +15,7 @@ const plain: ImageFeatures = {
   alt: null,
   link: 'none',
   presentational: false,
-  isShared: false,
+  isRepresentative: false,
 };
 
 const cases: { name: string; image: Partial<ImageFeatures>; score: number; reason: string | null }[] = [
@@ -88,5 +88,7 @@ const cases: { name: string; image: Partial<ImageFeatures>; score: number; reaso
   },
 ];
 for (const { name, image, score, reason } of cases) {
-  test(name, () => assert.deepEqual(judgeImage({ ...plain, ...image }), { content: reason === null, score, reason }));
+  test(name, () =>
+    assert.deepEqual(judgeDominance({ ...plain, ...image }), { isDominant: reason === null, score, reason }),
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * A textbook's pages with the furniture of real ones, crawled whole: every content image with its alternative text and its
- * caption, however it is shown, and nothing else. The same kinds as bench/recall.ts measures on whole sites.
+ * Pages of a textbook with the decoration of real ones, crawled with a browser: every content image with its alternative text and
+ * its caption, however the page shows it, and nothing else. bench/recall.ts measures the same kinds on whole sites.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -57,15 +57,15 @@ function pages(): { routes: Record<string, string>; expected: string[]; files: s
   return { routes, expected: expected.sort(), files };
 }
 
-test('every content image with both texts, however it is shown, and no furniture', { skip }, async (t) => {
+test('every content image with both texts, however it is shown, and no decoration', { skip }, async (t) => {
   const { routes, expected, files } = pages();
   const pictures = await Promise.all(files.map(async (file, i) => [file, await picture(i)] as const));
-  const furniture = await Promise.all(
+  const decoration = await Promise.all(
     ['/logo.png', '/banner-728x90.png', '/pixel.gif', '/avatar.png', '/small.jpg'].map(
       async (file, i) => [file, await picture(100 + i)] as const,
     ),
   );
-  const site = await startSite({ routes: { ...routes, ...Object.fromEntries([...pictures, ...furniture]) } });
+  const site = await startSite({ routes: { ...routes, ...Object.fromEntries([...pictures, ...decoration]) } });
   const corpus = temporaryCorpus();
   t.after(async () => {
     corpus.remove();

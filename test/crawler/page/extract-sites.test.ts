@@ -1,11 +1,11 @@
-/** The mark-up of real content systems, shortened, and what is seen in it: address and texts of every content image. */
+/** The mark-up of real content systems, shortened: URL and texts of every dominant image. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { extractPage } from '../../../crawler/page/extract.ts';
 
 const url = 'https://a.example/dir/page.html';
 
-/** Address, alt texts and captions; the texts around are the matter of extract.test.ts. */
+/** URL, alt texts and captions; extract.test.ts checks headings and paragraphs. */
 const seen = (html: string): string[][] =>
   extractPage(html, url).images.map(({ url: image, texts }) => [
     image.replace('https://a.example', ''),
@@ -222,6 +222,6 @@ const cases: { readonly name: string; readonly html: string; readonly expected: 
   },
 ];
 
-describe('what is seen in the mark-up of', () => {
+describe('what is extracted from the mark-up of', () => {
   for (const { name, html, expected } of cases) test(name, () => assert.deepEqual(seen(html), expected));
 });

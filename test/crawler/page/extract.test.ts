@@ -1,4 +1,4 @@
-/** What is seen on a page: which images are content, where their address is, and every text that describes them. */
+/** What is extracted from a page: which images are dominant, which file they mean, and every text that describes them. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -108,7 +108,7 @@ describe('where an image and its texts are found', () => {
   for (const { name, html, expected } of cases) test(name, () => assert.deepEqual(seen(html), expected));
 });
 
-describe('what is furniture', () => {
+describe('what is decoration', () => {
   const photo = `<img src=photo.jpg alt="${alt}">`;
   const cases: { name: string; html: string; reason: string | null }[] = [
     { name: 'a photo in the text', html: `<p>${photo}</p>`, reason: null },

@@ -1,0 +1,61 @@
+/** What a page says of itself, mostly in its head: title, language, base URL, license, meta tags, JSON-LD. */
+import type { Element } from 'domhandler';
+import { normaliseUrl } from '../policy/url.ts';
+import { textOf } from './visible-text.ts';
+import type { Attributes } from './walk.ts';
+
+export interface MetaTag {
+  /** The name or property, in lower case. */
+  readonly key: string;
+  readonly content: string;
+}
+
+/** Gathers what a page says of itself as the walk meets it. */
+export class PageHead {
+  /** What relative URLs are relative to. */
+  base: string;
+  title = '';
+  lang = '';
+  licenseUrl: string | null = null;
+  /** The contents by key, repeated ones joined with commas. */
+  readonly meta = new Map<string, string>();
+  /** In document order; `link rel=image_src` is among them with the key `image`. */
+  readonly metaTags: MetaTag[] = [];
+  readonly jsonLd: string[] = [];
+  readonly #pageUrl: string;
+  #hasBase = false;
+
+  constructor(pageUrl: string) {
+    this.#pageUrl = pageUrl;
+    this.base = pageUrl;
+  }
+
+  addHtml(attribs: Attributes): void {
+    this.lang = attribs.lang ?? attribs['xml:lang'] ?? '';
+  }
+
+  addBase({ href }: Attributes): void {
+    if (this.#hasBase || href === undefined) return;
+    this.#hasBase = true;
+    this.base = normaliseUrl(href, this.#pageUrl) ?? this.#pageUrl;
+  }
+
+  addTitle(element: Element): void {
+    if (this.title === '') this.title = textOf(element);
+  }
+
+  addMeta({ name, property, 'http-equiv': httpEquiv, content }: Attributes): void {
+    const key = (name ?? property ?? httpEquiv ?? '').toLowerCase();
+    if (key === '' || content === undefined) return;
+    const known = this.meta.get(key);
+    this.meta.set(key, known === undefined ? content : `${known}, ${content}`);
+    this.metaTags.push({ key, content });
+  }
+
+  addLink({ rel = '', href = '' }: Attributes): void {
+    if (isLicense(rel)) this.licenseUrl ??= normaliseUrl(href, this.base);
+    if (rel === 'image_src') this.metaTags.push({ key: 'image', content: href });
+  }
+}
+
+export const isLicense = (rel: string): boolean => /\blicense\b/i.test(rel);
