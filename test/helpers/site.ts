@@ -54,28 +54,12 @@ export async function startSite({
   const hits = new Map<string, number>();
   const sockets = new Set<Socket>();
 
-  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const path = req.url ?? '/';
-    const pathname = new URL(path, 'http://site').pathname;
-    const route = routes[path] ?? routes[pathname];
-    if (typeof route === 'function') return route(req, res);
-    if (typeof route === 'string') return send(res, { headers: { 'content-type': 'text/html' }, body: route });
-    if (Buffer.isBuffer(route)) return send(res, { headers: typeOf(pathname), body: route });
-    if (route) return send(res, route);
-    if (!folder) return send(res, { status: 404, body: 'not found' });
-    try {
-      const name = normalize(decodeURIComponent(pathname.endsWith('/') ? `${pathname}index.html` : pathname));
-      send(res, { headers: typeOf(name), body: await readFile(join(folder, name)) });
-    } catch {
-      send(res, { status: 404, body: 'not found' });
-    }
-  };
-
   const server = createServer((req, res) => {
     const path = req.url ?? '/';
     hits.set(path, (hits.get(path) ?? 0) + 1);
-    if (delayMs > 0) setTimeout(() => void answer(req, res), delayMs);
-    else void answer(req, res);
+    const answerIt = () => void answer({ routes, folder }, req, res);
+    if (delayMs > 0) setTimeout(answerIt, delayMs);
+    else answerIt();
   });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -92,6 +76,28 @@ export async function startSite({
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+/** Answers one request from routes and a folder; also for HTTP/2 through Node's compatibility interface. */
+export async function answer(
+  { routes, folder }: { readonly routes: Readonly<Record<string, Route>>; readonly folder?: string | undefined },
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const path = req.url ?? '/';
+  const pathname = new URL(path, 'http://site').pathname;
+  const route = routes[path] ?? routes[pathname];
+  if (typeof route === 'function') return route(req, res);
+  if (typeof route === 'string') return send(res, { headers: { 'content-type': 'text/html' }, body: route });
+  if (Buffer.isBuffer(route)) return send(res, { headers: typeOf(pathname), body: route });
+  if (route) return send(res, route);
+  if (!folder) return send(res, { status: 404, body: 'not found' });
+  try {
+    const name = normalize(decodeURIComponent(pathname.endsWith('/') ? `${pathname}index.html` : pathname));
+    send(res, { headers: typeOf(name), body: await readFile(join(folder, name)) });
+  } catch {
+    send(res, { status: 404, body: 'not found' });
+  }
 }
 
 const typeOf = (path: string) => ({ 'content-type': types[extname(path).toLowerCase()] ?? 'application/octet-stream' });
