@@ -30,7 +30,7 @@ import { checkQueue, checkSeeds } from './input/seeds.ts';
 import { defaultManners, type Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
-import { normaliseUrl, scopeOf } from './policy/url.ts';
+import { normaliseUrl, openScope } from './policy/url.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const maxWaitMs = 120_000;
@@ -132,11 +132,11 @@ export async function crawl(
     frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
     checkQueue(frontier, options);
-    const inScope = scopeOf(frontier.seeds(), scope, options);
+    const followed = openScope(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
       signal: stop.signal,
       onNew: (origin, { sitemaps }) => {
-        if (!inScope(`${origin}/`)) return;
+        if (!followed.contains(`${origin}/`)) return;
         const urls = sitemaps.map((url) => normaliseUrl(url, origin)).filter((url) => url !== null);
         frontier.add(urls.map((url) => ({ url, kind: 'sitemap', depth: 1, priority: priority.sitemap })));
       },
@@ -146,7 +146,7 @@ export async function crawl(
       rulesOf,
       renderer: () => renderer.get(),
       decode: (bytes) => decodes.add(() => decodeImage(bytes)),
-      inScope,
+      scope: followed,
       manners,
       render,
       maxPagesPerHost,
@@ -209,6 +209,7 @@ export async function crawl(
         run.pagesStarted -= batch.filter(isStillToCome).length;
         run.nextClaimMs = 0;
         for (const outcome of batch) count(run.counts, outcome);
+        for (const { newSeed } of batch) if (newSeed !== undefined) followed.add(newSeed);
         if (performance.now() - run.progressMs > progressEveryMs) {
           run.progressMs = performance.now();
           onProgress?.(progressOf(run.counts, frontier.queued()));

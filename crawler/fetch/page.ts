@@ -27,7 +27,7 @@ const maxRichness = 5;
 export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchTools): Promise<FetchResult> {
   const { before } = claim;
   const redirects = redirectsOf(claim, tools.rulesOf, (url) =>
-    tools.inScope(url) ? trapReason(url) : 'redirect-out-of-scope',
+    tools.scope.contains(url) || takesScopeAlong(claim, url, tools) ? trapReason(url) : 'redirect-out-of-scope',
   );
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
@@ -47,7 +47,8 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
     ...(before ? { revisit: before.revisit } : {}),
     ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
   });
-  if (!response.ok) return response.reason === otherHost ? leave(claim, response, redirects) : failed(response.reason);
+  if (!response.ok)
+    return response.reason === otherHost ? leave(claim, response, redirects, tools) : failed(response.reason);
   if (before && (status === 304 || isSame(response, before))) {
     const { hash, intervalMs } = before.revisit;
     return {
@@ -62,8 +63,15 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   return readPage(claim, rules, response, requests, tools);
 }
 
-/** A page that leads to another host: the target is queued there. Where it leads is looked up again as for any page. */
-function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirects): FetchResult {
+/** Whether the page is a seed that leads to another host of its site, as example.org does to www.example.org. */
+const takesScopeAlong = ({ url: from, depth }: Claim, url: string, { scope }: FetchTools): boolean =>
+  depth === 0 && scope.movesWith(from, url);
+
+/**
+ * A page that leads to another host: the target is queued there. Where it leads is looked up again as for any page. A seed
+ * takes the scope along.
+ */
+function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirects, tools: FetchTools): FetchResult {
   const hash = bodyHash(Buffer.from(url));
   const { revisit, depth } = claim;
   return {
@@ -71,6 +79,7 @@ function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirect
     requests: redirects.requests(),
     page: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs: Date.now() },
     newUrls: [{ url, kind: 'page', depth, priority: claim.priority, hops: redirects.hops() }],
+    ...(tools.scope.contains(url) ? {} : { newSeed: url }),
     revisit: { intervalMs: nextIntervalMs(revisit?.intervalMs ?? null, revisit?.hash !== hash), hash },
   };
 }
@@ -125,7 +134,7 @@ async function readPage(
   if (!rights.nofollow && depth <= tools.maxDepth) {
     const richness = Math.min(found.length, maxRichness);
     for (const link of page.links) {
-      if (link.nofollow || !tools.inScope(link.url)) continue;
+      if (link.nofollow || !tools.scope.contains(link.url)) continue;
       const trap = trapReason(link.url);
       if (trap !== null) trapped.push({ url: link.url, reason: trap });
       else newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });

@@ -34,13 +34,13 @@ export async function fetchSitemap(claim: Claim, _rules: AllowedRules, tools: Fe
   const newUrls: NewUrl[] = [];
   if (claim.depth < maxIndexDepth) {
     for (const next of sitemap.sitemaps) {
-      if (!tools.inScope(next)) continue;
+      if (!tools.scope.contains(next)) continue;
       newUrls.push({ url: next, kind: 'sitemap', depth: claim.depth + 1, priority: priority.sitemap });
     }
   }
   const sitemapTexts: SitemapTexts[] = [];
   for (const page of sitemap.pages) {
-    if (!tools.inScope(page.url) || trapReason(page.url) !== null || tools.maxDepth < 1) continue;
+    if (!tools.scope.contains(page.url) || trapReason(page.url) !== null || tools.maxDepth < 1) continue;
     newUrls.push({ url: page.url, kind: 'page', depth: 1, priority: priority.sitemapEntry });
     for (const image of page.images) {
       for (const text of image.texts) sitemapTexts.push({ pageUrl: page.url, imageUrl: image.url, text });

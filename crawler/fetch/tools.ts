@@ -3,6 +3,7 @@ import type { FetchOutcome } from '../frontier/outcome.ts';
 import type { Manners } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { Headers } from '../policy/rights.ts';
+import type { FollowedUrls } from '../policy/url.ts';
 import type { Renderer } from './browser.ts';
 import type { Decoded } from './decode.ts';
 import type { Fetcher } from './fetch.ts';
@@ -16,8 +17,8 @@ export interface FetchTools {
   readonly renderer: () => Promise<Renderer | null>;
   /** Decodes an image when a core is free. */
   readonly decode: (bytes: Buffer) => Promise<Decoded | { readonly reason: Reason }>;
-  /** Whether a page or sitemap belongs to what is crawled. */
-  readonly inScope: (url: string) => boolean;
+  /** Which pages and sitemaps belong to what is crawled. */
+  readonly scope: FollowedUrls;
   readonly manners: Manners;
   readonly render: 'auto' | 'always' | 'never';
   /** Pages of one host, over all runs. */

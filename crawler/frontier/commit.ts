@@ -123,6 +123,7 @@ export function openCommit(
       const exploding = queue(lateImages);
       for (const outcome of outcomes) {
         const { claim, page, found = [] } = outcome;
+        if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
         exploding.push(...queue(outcome.newUrls ?? []));
         const isFirstVisit = claim.revisit === null;
         if (isFirstVisit && found.length > 0) {

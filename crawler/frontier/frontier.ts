@@ -66,9 +66,14 @@ export class Frontier {
   /** Queues seeds and remembers them: the scope of every later run is spanned by all of them. */
   addSeeds(seeds: readonly NewUrl[]): void {
     this.atomically(() => {
-      for (const { url } of seeds) this.#sql.insertSeed.run(url);
+      for (const { url } of seeds) this.addSeed(url);
       this.add(seeds);
     });
+  }
+
+  /** Remembers a seed without queueing it. */
+  addSeed(url: string): void {
+    this.#sql.insertSeed.run(url);
   }
 
   seeds(): string[] {

@@ -42,6 +42,8 @@ export interface FetchOutcome {
   /** Links that are not followed because they lead into a trap. */
   readonly trapped?: readonly RefusedUrl[];
   readonly newUrls?: readonly NewUrl[];
+  /** Where a seed leads on another host of its site: from now on it is a seed, and its host in the scope. */
+  readonly newSeed?: string;
   readonly sitemapTexts?: readonly SitemapTexts[];
   readonly image?: WithReason<ImageRecord>;
   readonly decoded?: DecodedImage;

@@ -51,20 +51,34 @@ function parseOrNull(href: string, base?: string): URL | null {
 /** `host` stays on the hosts of the seeds, `domain` on their registrable domains (public suffix list), `any` goes anywhere. */
 export type Scope = 'host' | 'domain' | 'any';
 
-/** Says for a normalised URL whether it lies in the scope that the seeds span; deny wins over allow. */
-export function scopeOf(
+/** Which URLs a crawl may follow. All are normalised. */
+export interface FollowedUrls {
+  readonly contains: (url: string) => boolean;
+  /** For a URL that a seed redirects to: whether it belongs to the seed's site, so that the scope moves along with the seed. */
+  readonly movesWith: (seed: string, url: string) => boolean;
+  /** Widens the scope by a seed. */
+  readonly add: (seed: string) => void;
+}
+
+/** The URLs in the scope that the seeds span; deny wins over allow. */
+export function openScope(
   seeds: readonly string[],
   scope: Scope,
   { allow = [], deny = [] }: { readonly allow?: readonly RegExp[]; readonly deny?: readonly RegExp[] } = {},
-): (url: string) => boolean {
-  const areaOf = (url: string): string => {
-    const { host, hostname } = new URL(url);
-    // Addresses and single names (localhost) have no registrable domain: they are their own.
-    return scope === 'host' ? host : (getDomain(hostname, { allowPrivateDomains: true }) ?? host);
-  };
+): FollowedUrls {
+  const areaOf = (url: string): string => (scope === 'host' ? new URL(url).host : siteOf(url));
   const areas = new Set(seeds.map(areaOf));
-  return (url) =>
-    (scope === 'any' || areas.has(areaOf(url))) &&
-    !deny.some((pattern) => pattern.test(url)) &&
-    (allow.length === 0 || allow.some((pattern) => pattern.test(url)));
+  const matches = (url: string): boolean =>
+    !deny.some((pattern) => pattern.test(url)) && (allow.length === 0 || allow.some((pattern) => pattern.test(url)));
+  return {
+    contains: (url) => (scope === 'any' || areas.has(areaOf(url))) && matches(url),
+    movesWith: (seed, url) => siteOf(seed) === siteOf(url) && matches(url),
+    add: (seed) => areas.add(areaOf(seed)),
+  };
+}
+
+/** The registrable domain. Addresses and single names (localhost) have none: they are their own site, with their port. */
+function siteOf(url: string): string {
+  const { host, hostname } = new URL(url);
+  return getDomain(hostname, { allowPrivateDomains: true }) ?? host;
 }

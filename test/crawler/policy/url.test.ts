@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { normaliseUrl, scopeOf } from '../../../crawler/policy/url.ts';
+import { normaliseUrl, openScope } from '../../../crawler/policy/url.ts';
 
 describe('normalising', () => {
   const base = 'https://a.example/dir/page.html?x=1';
@@ -45,13 +45,31 @@ describe('scope', () => {
     { scope: 'domain', url: 'https://c.co.uk/', inside: false },
     { scope: 'any', url: 'https://z.example/', inside: true },
   ] as const) {
-    test(`${scope} ${url}`, () => assert.equal(scopeOf(seeds, scope)(url), inside));
+    test(`${scope} ${url}`, () => assert.equal(openScope(seeds, scope).contains(url), inside));
   }
   test('patterns', () => {
-    const inside = scopeOf(seeds, 'host', { allow: [/\/x\//], deny: [/\/x\/private/] });
+    const { contains: inside } = openScope(seeds, 'host', { allow: [/\/x\//], deny: [/\/x\/private/] });
     assert.deepEqual(
       ['https://www.a.co.uk/x/1', 'https://www.a.co.uk/y/1', 'https://www.a.co.uk/x/private'].map(inside),
       [true, false, false],
     );
   });
+
+  for (const { seed, target, moves } of [
+    { seed: 'https://example.org/', target: 'https://www.example.org/', moves: true },
+    { seed: 'https://www.example.org/', target: 'https://shop.example.org/en/', moves: true },
+    { seed: 'https://example.org/', target: 'https://example.com/', moves: false },
+    { seed: 'https://a.co.uk/', target: 'https://b.co.uk/', moves: false },
+    { seed: 'https://a.github.io/', target: 'https://b.github.io/', moves: false },
+    { seed: 'https://example.org/', target: 'https://www.example.org/private', moves: false },
+    { seed: 'http://127.0.0.1:8001/', target: 'http://127.0.0.1:8002/', moves: false },
+  ]) {
+    test(`a seed ${seed} that redirects to ${target} ${moves ? 'takes' : 'does not take'} the scope along`, () => {
+      const scope = openScope([seed], 'host', { deny: [/\/private/] });
+      assert.equal(scope.movesWith(seed, target), moves);
+      assert.equal(scope.contains(target), false);
+      scope.add(target);
+      assert.equal(scope.contains(target), !target.includes('private'));
+    });
+  }
 });
