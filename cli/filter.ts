@@ -1,3 +1,4 @@
+/** `lait filter`: judges what was crawled and prints the funnel. */
 import type { Funnel } from '../dataset/ledger/funnel.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';

@@ -1,3 +1,7 @@
+/**
+ * What a rule is. A filter judges one pair, or one sample, and says keep or drop with a reason; it never changes or
+ * deletes anything. Its name is its path below `filters/`, so the ledger's `image/size:too-small` is an address here.
+ */
 import type { CorpusRule } from '../dataset/ledger/corpus-drops.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { Pair } from '../dataset/pair.ts';

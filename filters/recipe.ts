@@ -1,3 +1,9 @@
+/**
+ * Every rule in the order of judging, every threshold with its source: read this first. The order is by cost (which
+ * pairs survive does not depend on it): rules on the page, the text and the addresses need no image, rules on the image
+ * need it downloaded, scored rules need it decoded or shown to a model, rules on the corpus need all survivors. LAIT §3
+ * publishes its steps and one number, 300 px; where it is silent the number is another pipeline's, or ours.
+ */
 import type { RuleRecord } from '../dataset/ledger/recipes.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { Pair } from '../dataset/pair.ts';

@@ -1,3 +1,7 @@
+/**
+ * The dataset card: a Hugging Face README with its YAML header, made from the ledger and the export alone, so that it says
+ * what was done and not what was meant. The funnel is drawn beside it as `funnel.svg`.
+ */
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';

@@ -1,3 +1,4 @@
+/** A pair and a sample that every rule keeps, to be changed in one thing at a time. */
 import type { StoredSample } from '../../dataset/ledger/stored-sample.ts';
 import { type Pair, pairId } from '../../dataset/pair.ts';
 import type { Filter, Verdict } from '../../filters/filter.ts';
