@@ -49,113 +49,165 @@ export interface Recipe {
   readonly corpus: readonly CorpusFilter[];
 }
 
-/** More than the crawl keeps of a text (crawler/page/clean-text.ts): no limit. */
-const anyLength = 20_000;
+/** What an operator may set; what is missing is the preset's. A switch is `true` or `false`; a threshold that is off is `null`. */
+export interface RecipeNumbers {
+  readonly crop: boolean;
+  readonly firstSentences: boolean;
+  readonly maskPersons: boolean;
+  readonly languages: readonly string[];
+  readonly pageLanguage: boolean;
+  readonly allowHosts: readonly string[];
+  readonly denyHosts: readonly string[];
+  readonly minWords: number | null;
+  readonly maxWords: number | null;
+  readonly minChars: number | null;
+  readonly maxChars: number | null;
+  readonly maxSymbolShare: number | null;
+  readonly maxRepetition: number | null;
+  readonly maxRareShare: number | null;
+  readonly webPhrases: boolean;
+  readonly urlWords: boolean;
+  readonly unsafeWords: boolean;
+  readonly contacts: 'drop' | 'mask' | null;
+  readonly nounAndDeterminer: boolean;
+  readonly formats: readonly string[];
+  readonly minSidePx: number | null;
+  readonly maxAspectRatio: number | null;
+  readonly minBytes: number | null;
+  readonly maxPx: number | null;
+  readonly minEntropyBits: number | null;
+  readonly minSharpness: number | null;
+  /** These three are judged when a model is given; without a threshold its scores are stored all the same. */
+  readonly maxUnsafe: number | null;
+  readonly minPhoto: number | null;
+  readonly minRelevance: number | null;
+  readonly relevanceShare: number | null;
+  readonly maxDuplicateBits: number | null;
+  readonly onePairPerImage: boolean;
+  readonly maxImagesPerText: number | null;
+  readonly maxPairsPerHost: number | null;
+}
 
-/** LAIT's steps with their numbers. `null` or `false` leaves a rule out. */
-const lait = {
-  crop: true, //                               LAIT: bad spans inside a sentence; CC3M's phrases; credits ours
-  firstSentences: true, //                     LAIT: sentences are detected; a long text's first ones within maxWords
-  maskPersons: true, //                        CC12M (LAIT is silent): a name cannot be seen
-  languages: ['en'] as readonly string[], //   LAIT: English, told from the page's text (and here from the pair's)
-  pageLanguage: true, //                       LAIT: every non-English page discarded
-  allowHosts: [] as readonly string[], //      any
-  denyHosts: [] as readonly string[],
-  minWords: 3, //                              COYO, CC12M
-  maxWords: 64, //                             ours: what a sequence of 144 holds (LAIT: "normal length", 13 on average)
-  minChars: 6, //                              COYO, DataComp: more than 5
-  maxChars: 1000, //                           COYO
-  maxSymbolShare: 0.3 as number | null, //     OBELICS
-  maxRepetition: 0.2 as number | null, //      CC12M
-  maxRareShare: 0.3 as number | null, //       ours (LAIT: "high out-of-vocabulary ratio"); words from 20 occurrences: CC12M
-  webPhrases: true, //                         CC3M: boilerplate, file names
-  urlWords: true, //                           OBELICS, MMC4: words in addresses
-  unsafeWords: true, //                        LAIT: spam and porn words
-  contacts: 'drop' as 'drop' | 'mask' | null, // LAIT: spam; RedCaps masks handles
-  nounAndDeterminer: false, //                 CC12M asks for both; LAIT does not
-  formats: ['jpg', 'png', 'webp'] as readonly string[], // LAION, OBELICS
-  minSidePx: 301, //                           LAIT: width and height > 300 px
-  maxAspectRatio: 3 as number | null, //       COYO, DataComp
-  minBytes: 5000, //                           LAION, COYO
-  maxPx: 89_478_484, //                        LAION; in every preset, since more is a decompression bomb
-  minEntropyBits: 2.5 as number | null, //     ours, see image/flat.ts
-  minSharpness: 60 as number | null, //        ours, see image/blur.ts
-  maxUnsafe: 0.5, //                           COYO, LAION; judged when a model is given
-  minPhoto: 0.5, //                            ours (LAIT: a binary classifier); judged when a model is given
-  minRelevance: null as number | null, //      a number of the model's own; judged when a model is given
-  relevanceShare: null as number | null, //    DataComp: 0.3
-  maxDuplicateBits: 4 as number | null, //     ours, see corpus/duplicate-image.ts
-  onePairPerImage: true, //                    LAIT: the best-scored pair of an image
-  maxImagesPerText: 10 as number | null, //    COYO, ALIGN (LAIT: "too many")
-  maxPairsPerHost: null as number | null, //   ours
+/** Values with where they come from; the dataset card prints the source beside the value. */
+type Sourced<Numbers> = { readonly [Key in keyof Numbers]: { readonly value: Numbers[Key]; readonly source: string } };
+
+/** LAIT's steps with their numbers. */
+const lait: Sourced<RecipeNumbers> = {
+  crop: { value: true, source: 'LAIT: bad spans inside a sentence; phrases of CC3M, credits ours' },
+  firstSentences: { value: true, source: 'LAIT: sentences are detected; within maxWords ours' },
+  maskPersons: { value: true, source: 'CC12M' },
+  languages: { value: ['en'], source: 'LAIT: English only (ImageBERT §3)' },
+  pageLanguage: { value: true, source: 'LAIT: English pages only (ImageBERT §3)' },
+  allowHosts: { value: [], source: 'ours' },
+  denyHosts: { value: [], source: 'ours' },
+  minWords: { value: 3, source: 'COYO-700M, CC12M' },
+  maxWords: { value: 64, source: 'ours: what a sequence of 144 holds (LAIT: "normal length", 13 on average)' },
+  minChars: { value: 6, source: 'COYO-700M, DataComp' },
+  maxChars: { value: 1000, source: 'COYO-700M' },
+  maxSymbolShare: { value: 0.3, source: 'OBELICS' },
+  maxRepetition: { value: 0.2, source: 'CC12M' },
+  maxRareShare: { value: 0.3, source: 'ours (LAIT: "high out-of-vocabulary ratio"); words from 20 occurrences: CC12M' },
+  webPhrases: { value: true, source: 'CC3M' },
+  urlWords: { value: true, source: 'OBELICS, MMC4' },
+  unsafeWords: { value: true, source: 'LAIT: spam and porn words' },
+  contacts: { value: 'drop', source: 'LAIT: spam' },
+  nounAndDeterminer: { value: false, source: 'LAIT does not ask for them' },
+  formats: { value: ['jpg', 'png', 'webp'], source: 'LAION, OBELICS' },
+  minSidePx: { value: 301, source: 'LAIT: both sides over 300 px (ImageBERT §3)' },
+  maxAspectRatio: { value: 3, source: 'COYO-700M, DataComp' },
+  minBytes: { value: 5000, source: 'LAION, COYO-700M' },
+  maxPx: { value: 89_478_484, source: 'LAION' }, // in every preset, since more is a decompression bomb
+  minEntropyBits: { value: 2.5, source: 'ours' }, // see image/flat.ts
+  minSharpness: { value: 60, source: 'ours' }, // see image/blur.ts
+  maxUnsafe: { value: 0.5, source: 'COYO-700M, LAION' },
+  minPhoto: { value: 0.5, source: 'ours (LAIT: a binary classifier)' },
+  minRelevance: { value: null, source: "the model's own" },
+  relevanceShare: { value: null, source: 'LAIT gives none' },
+  maxDuplicateBits: { value: 4, source: 'ours' }, // see corpus/duplicate-image.ts
+  onePairPerImage: { value: true, source: 'LAIT: the best-scored pair of an image (ImageBERT §3)' },
+  maxImagesPerText: { value: 10, source: 'COYO-700M, ALIGN (LAIT: "too many")' },
+  maxPairsPerHost: { value: null, source: 'ours' },
 };
 
-/** What an operator may set; what is left out is the preset's. */
-export type RecipeNumbers = Readonly<typeof lait>;
+/** What neither LAION nor DataComp do. */
+const unfiltered = (source: string) =>
+  ({
+    crop: { value: false, source },
+    firstSentences: { value: false, source },
+    maskPersons: { value: false, source },
+    pageLanguage: { value: false, source },
+    maxSymbolShare: { value: null, source },
+    maxRepetition: { value: null, source },
+    maxRareShare: { value: null, source },
+    webPhrases: { value: false, source },
+    urlWords: { value: false, source },
+    unsafeWords: { value: false, source },
+    contacts: { value: null, source },
+    minEntropyBits: { value: null, source },
+    minSharpness: { value: null, source },
+    minPhoto: { value: null, source },
+    maxDuplicateBits: { value: null, source }, // they know addresses and texts only
+    onePairPerImage: { value: false, source },
+    maxImagesPerText: { value: null, source },
+  }) satisfies Partial<Sourced<RecipeNumbers>>;
 
-/** What LAION and DataComp do not do. */
-const unfiltered = {
-  crop: false,
-  firstSentences: false,
-  maskPersons: false,
-  pageLanguage: false,
-  maxSymbolShare: null,
-  maxRepetition: null,
-  maxRareShare: null,
-  webPhrases: false,
-  urlWords: false,
-  unsafeWords: false,
-  contacts: null,
-  minEntropyBits: null,
-  minSharpness: null,
-  minPhoto: 0,
-  maxDuplicateBits: null, //   they know addresses and texts only
-  onePairPerImage: false,
-  maxImagesPerText: null,
-} as const;
+const cc12m = 'CC12M §2.1';
+const laion = 'LAION';
+const datacomp = 'DataComp "basic"';
 
-/** Other pipelines' published numbers, as far as they differ from `lait`'s. */
+/** Other pipelines' published numbers, as far as they or their sources differ from `lait`'s. */
 export const presets = {
   lait: {},
   cc12m: {
-    firstSentences: false,
-    pageLanguage: false,
-    minChars: 1,
-    maxWords: 256, //          CC12M: 3 to 256 words
-    maxChars: anyLength,
-    maxSymbolShare: null,
-    urlWords: false,
-    contacts: 'mask', //       with the persons; CC12M tells of persons only
-    nounAndDeterminer: true,
-    formats: ['jpg'],
-    minSidePx: 401, //         CC12M: > 400 px
-    maxAspectRatio: 2.5,
-    minBytes: 0,
-    minEntropyBits: null,
-    minSharpness: null,
-    minPhoto: 0,
-    maxDuplicateBits: null,
-    onePairPerImage: false,
-    maxImagesPerText: null,
+    languages: { value: ['en'], source: 'CC12M: English only' },
+    firstSentences: { value: false, source: cc12m },
+    maskPersons: { value: true, source: cc12m },
+    pageLanguage: { value: false, source: cc12m },
+    minWords: { value: 3, source: 'CC12M: 3 to 256 words' },
+    maxWords: { value: 256, source: 'CC12M: 3 to 256 words' },
+    minChars: { value: null, source: cc12m },
+    maxChars: { value: null, source: cc12m },
+    maxSymbolShare: { value: null, source: cc12m },
+    urlWords: { value: false, source: cc12m },
+    contacts: { value: 'mask', source: 'ours: with the persons that CC12M masks; the handle as in RedCaps' },
+    nounAndDeterminer: { value: true, source: cc12m },
+    formats: { value: ['jpg'], source: cc12m },
+    minSidePx: { value: 401, source: 'CC12M: both sides over 400 px' },
+    maxAspectRatio: { value: 2.5, source: cc12m },
+    minBytes: { value: null, source: cc12m },
+    minEntropyBits: { value: null, source: cc12m },
+    minSharpness: { value: null, source: cc12m },
+    minPhoto: { value: null, source: cc12m },
+    maxDuplicateBits: { value: null, source: cc12m },
+    onePairPerImage: { value: false, source: cc12m },
+    maxImagesPerText: { value: null, source: cc12m },
   },
   laion: {
-    ...unfiltered,
-    minWords: 1,
-    minChars: 5, //            LAION: at least 5 characters
-    maxWords: anyLength,
-    maxChars: 2000, //         LAION: 2,000 bytes are what its language model reads
-    minSidePx: 1,
-    maxAspectRatio: null,
+    ...unfiltered(laion),
+    languages: { value: ['en'], source: 'LAION: English pairs in LAION-400M and LAION-2B-en' },
+    minWords: { value: 1, source: laion },
+    minChars: { value: 5, source: 'LAION: at least 5 characters' },
+    maxWords: { value: null, source: laion },
+    maxChars: { value: 2000, source: 'LAION: 2,000 bytes are what its language model reads' },
+    formats: { value: ['jpg', 'png', 'webp'], source: laion },
+    minSidePx: { value: null, source: laion },
+    maxAspectRatio: { value: null, source: laion },
+    minBytes: { value: 5000, source: laion },
+    maxUnsafe: { value: 0.5, source: laion },
   },
   datacomp: {
-    ...unfiltered, //          DataComp "basic": 3 words and 6 characters, as lait
-    maxWords: anyLength,
-    maxChars: anyLength,
-    minSidePx: 200,
-    minBytes: 0,
-    relevanceShare: 0.3, //    DataComp: the best 30 % by CLIP L/14
+    ...unfiltered(datacomp),
+    languages: { value: ['en'], source: datacomp },
+    minWords: { value: 3, source: 'DataComp "basic": at least 3 words' },
+    minChars: { value: 6, source: 'DataComp "basic": at least 6 characters' },
+    maxWords: { value: null, source: datacomp },
+    maxChars: { value: null, source: datacomp },
+    minSidePx: { value: 200, source: 'DataComp "basic": shorter side of at least 200 px' },
+    maxAspectRatio: { value: 3, source: 'DataComp "basic": sides 1 to 3 at most' },
+    minBytes: { value: null, source: datacomp },
+    relevanceShare: { value: 0.3, source: 'DataComp: the best 30 % by CLIP L/14' },
   },
-} satisfies Record<string, Partial<RecipeNumbers>>;
+} satisfies Record<string, Partial<Sourced<RecipeNumbers>>>;
 
 export type Preset = keyof typeof presets;
 
@@ -169,6 +221,7 @@ export interface RecipeOptions extends Partial<RecipeNumbers> {
   readonly relevance?: RelevanceScorer;
 }
 
+/** The rules of a preset with an operator's changes. */
 export function recipe({
   preset = 'lait',
   knownWords,
@@ -177,58 +230,115 @@ export function recipe({
   relevance,
   ...changes
 }: RecipeOptions = {}): Recipe {
-  const set: RecipeNumbers = { ...lait, ...presets[preset], ...changes };
+  const numbers: Sourced<RecipeNumbers> = { ...lait, ...presets[preset] };
+  const set = { ...valuesOf(numbers), ...changes };
+  const from = sourcesOf(numbers, changes);
   const { languages, minWords, maxWords, minChars, maxChars } = set;
   const score = relevance ? { relevance: relevanceScore(relevance) } : {};
   return {
-    clean: textClean({
-      crop: set.crop,
-      firstSentences: set.firstSentences ? { maxWords, maxChars } : null,
-      maskPersons: set.maskPersons,
-      maskContacts: set.contacts === 'mask',
-    }),
+    clean: cite(
+      textClean({
+        crop: set.crop,
+        firstSentences: set.firstSentences && maxWords !== null && maxChars !== null ? { maxWords, maxChars } : null,
+        maskPersons: set.maskPersons,
+        maskContacts: set.contacts === 'mask',
+      }),
+      {
+        crop: from.crop,
+        firstSentences: from.firstSentences,
+        maskPersons: from.maskPersons,
+        maskContacts: from.contacts,
+      },
+    ),
     text: [
-      pageHost({ allow: set.allowHosts, deny: set.denyHosts }),
-      textLength({ minWords, maxWords, minChars, maxChars }),
+      cite(pageHost({ allow: set.allowHosts, deny: set.denyHosts }), { allow: from.allowHosts, deny: from.denyHosts }),
+      cite(textLength({ minWords, maxWords, minChars, maxChars }), {
+        minWords: from.minWords,
+        maxWords: from.maxWords,
+        minChars: from.minChars,
+        maxChars: from.maxChars,
+      }),
       ...(set.webPhrases ? [textFileName(), textBoilerplate()] : []),
       ...(set.urlWords ? [imageUrlWords()] : []),
-      ...given(set.maxSymbolShare, (maxShare) => textSymbols({ maxShare })),
-      ...given(set.maxRepetition, (maxShare) => textRepetition({ maxShare })),
-      ...(set.unsafeWords ? [textUnsafeWords({ languages })] : []),
+      ...given(set.maxSymbolShare, (maxShare) => cite(textSymbols({ maxShare }), { maxShare: from.maxSymbolShare })),
+      ...given(set.maxRepetition, (maxShare) => cite(textRepetition({ maxShare }), { maxShare: from.maxRepetition })),
+      ...(set.unsafeWords ? [cite(textUnsafeWords({ languages }), { languages: from.languages })] : []),
       ...(set.contacts === 'drop' ? [textPersonal()] : []),
-      ...(set.pageLanguage ? [pageLanguage({ languages })] : []),
-      textLanguage({ languages }),
-      ...given(knownWords && set.maxRareShare, (maxShare) => textRareWords(knownWords!(), { maxShare })),
+      ...(set.pageLanguage ? [cite(pageLanguage({ languages }), { languages: from.pageLanguage })] : []),
+      cite(textLanguage({ languages }), { languages: from.languages }),
+      ...given(knownWords && set.maxRareShare, (maxShare) =>
+        cite(textRareWords(knownWords!(), { maxShare }), { maxShare: from.maxRareShare, vocabulary: chosen }),
+      ),
       ...(set.nounAndDeterminer ? [textGrammar()] : []),
     ],
     image: [
-      imageFormat({ formats: set.formats }),
+      cite(imageFormat({ formats: set.formats }), { formats: from.formats }),
       imageAnimation(),
-      imageSize({ minSidePx: set.minSidePx }),
-      ...given(set.maxAspectRatio, (maxRatio) => imageAspect({ maxRatio })),
-      imageBytes({ minBytes: set.minBytes }),
-      imageArea({ maxPx: set.maxPx }),
+      ...given(set.minSidePx, (minSidePx) => cite(imageSize({ minSidePx }), { minSidePx: from.minSidePx })),
+      ...given(set.maxAspectRatio, (maxRatio) => cite(imageAspect({ maxRatio }), { maxRatio: from.maxAspectRatio })),
+      ...given(set.minBytes, (minBytes) => cite(imageBytes({ minBytes }), { minBytes: from.minBytes })),
+      ...given(set.maxPx, (maxPx) => cite(imageArea({ maxPx }), { maxPx: from.maxPx })),
     ],
     scored: [
-      ...given(set.minEntropyBits, (minBits) => imageFlat({ minBits })),
-      ...given(set.minSharpness, (minVariance) => imageBlur({ minVariance })),
-      ...given(unsafe, (model) => imageUnsafe(model, { maxUnsafe: set.maxUnsafe })),
-      ...given(photo, (model) => imagePhoto(model, { minProbability: set.minPhoto })),
+      ...given(set.minEntropyBits, (minBits) => cite(imageFlat({ minBits }), { minBits: from.minEntropyBits })),
+      ...given(set.minSharpness, (minVariance) => cite(imageBlur({ minVariance }), { minVariance: from.minSharpness })),
+      ...given(unsafe, (model) =>
+        cite(imageUnsafe(model, { maxUnsafe: set.maxUnsafe }), { maxUnsafe: from.maxUnsafe, model: chosen }),
+      ),
+      ...given(photo, (model) =>
+        cite(imagePhoto(model, { minProbability: set.minPhoto }), { minProbability: from.minPhoto, model: chosen }),
+      ),
       ...given(relevance, (model) =>
-        matchRelevance(model, set.minRelevance === null ? {} : { minScore: set.minRelevance }),
+        cite(matchRelevance(model, { minScore: set.minRelevance }), { minScore: from.minRelevance, model: chosen }),
       ),
     ],
     corpus: [
       ...given(relevance && set.relevanceShare, (share) =>
-        relevanceShare({ share, relevance: relevanceScore(relevance!) }),
+        cite(relevanceShare({ share, relevance: relevanceScore(relevance!) }), {
+          share: from.relevanceShare,
+          relevance: chosen,
+        }),
       ),
-      ...given(set.maxImagesPerText, (maxImages) => commonText({ maxImages })),
-      ...given(set.maxDuplicateBits, (maxDistanceBits) => duplicateImage({ maxDistanceBits, ...score })),
-      ...(set.onePairPerImage ? [bestText(score)] : []),
-      ...given(set.maxPairsPerHost, (maxPairs) => hostCap({ maxPairs, ...score })),
+      ...given(set.maxImagesPerText, (maxImages) =>
+        cite(commonText({ maxImages }), { maxImages: from.maxImagesPerText }),
+      ),
+      ...given(set.maxDuplicateBits, (maxDistanceBits) =>
+        cite(duplicateImage({ maxDistanceBits, ...score }), {
+          maxDistanceBits: from.maxDuplicateBits,
+          relevance: chosen,
+        }),
+      ),
+      ...(set.onePairPerImage ? [cite(bestText(score), { relevance: chosen })] : []),
+      ...given(set.maxPairsPerHost, (maxPairs) =>
+        cite(hostCap({ maxPairs, ...score }), { maxPairs: from.maxPairsPerHost, relevance: chosen }),
+      ),
     ],
   };
 }
+
+/** The source of what no publication gives and an operator sets. */
+const chosen = 'chosen for this corpus';
+
+const valuesOf = (numbers: Sourced<RecipeNumbers>): RecipeNumbers =>
+  Object.fromEntries(Object.entries(numbers).map(([key, { value }]) => [key, value])) as unknown as RecipeNumbers;
+
+/** The preset's source of each value, unless the operator set another one. */
+function sourcesOf(
+  numbers: Sourced<RecipeNumbers>,
+  changes: Readonly<Record<string, unknown>>,
+): Readonly<Record<keyof RecipeNumbers, string>> {
+  const sources = Object.entries(numbers).map(([key, { value, source }]) => {
+    const isChanged = key in changes && JSON.stringify(changes[key]) !== JSON.stringify(value);
+    return [key, isChanged ? chosen : source];
+  });
+  return Object.fromEntries(sources);
+}
+
+/** The rule with the sources of its settings. */
+const cite = <R extends Rule>(rule: R, sources: Readonly<Record<string, string>>): R => ({
+  ...rule,
+  sources: { ...rule.sources, ...sources },
+});
 
 /** One rule where there is a value for it, none where there is not. */
 const given = <Value, Rule>(value: Value | null | undefined, rule: (value: Value) => Rule): Rule[] =>

@@ -27,43 +27,13 @@ export interface CardInput {
   readonly format: 'webdataset' | 'parquet' | 'jsonl';
 }
 
-/** Thresholds that publications give, by rule and setting: where a corpus has the same value, its card names them. */
-const published: Readonly<Record<string, readonly (readonly [value: unknown, source: string])[]>> = {
-  'corpus/common-text.maxImages': [[10, 'COYO-700M, ALIGN']],
-  'image/area.maxPx': [[89_478_484, 'LAION']],
-  'image/aspect.maxRatio': [
-    [2, 'CC3M'],
-    [2.5, 'CC12M'],
-    [3, 'COYO-700M, DataComp'],
-  ],
-  'image/bytes.minBytes': [[5000, 'LAION, COYO-700M']],
-  'image/format.formats': [[['jpg', 'png', 'webp'], 'LAION, OBELICS']],
-  'image/size.minSidePx': [
-    [200, 'COYO-700M, DataComp'],
-    [301, 'LAIT: both sides over 300 px (ImageBERT §3)'],
-    [401, 'CC3M, CC12M: both sides over 400 px'],
-  ],
-  'image/unsafe.maxUnsafe': [[0.5, 'COYO-700M, LAION']],
-  'image/url-words.words': [[['logo', 'button', 'icon', 'plugin', 'widget', 'porn', 'xxx', 'sex'], 'OBELICS']],
-  'page/language.languages': [[['en'], 'LAIT: English pages only (ImageBERT §3)']],
-  'text/language.languages': [[['en'], 'LAIT: English only (ImageBERT §3)']],
-  'text/length.maxChars': [[1000, 'COYO-700M']],
-  'text/length.maxWords': [[256, 'COYO-700M, CC12M']],
-  'text/length.minChars': [[6, 'COYO-700M, DataComp']],
-  'text/length.minWords': [[3, 'COYO-700M, CC12M']],
-  'text/repetition.maxShare': [[0.2, 'CC12M']],
-  'text/symbols.maxShare': [[0.3, 'OBELICS']],
-};
-
-/** Where a setting's value comes from, in words. */
-export function thresholdSource(rule: string, setting: string, value: unknown): string {
-  const json = JSON.stringify(value);
-  const found = published[`${rule}.${setting}`]?.find(([known]) => JSON.stringify(known) === json);
-  return found?.[1] ?? 'ours';
-}
+/** Where a setting's value comes from, as the rule said when the corpus was screened. */
+export const thresholdSource = ({ sources }: RuleRecord, setting: string): string =>
+  sources?.[setting] ?? 'not recorded';
 
 /** A setting's value as a table shows it: a long list by its length, the whole of it is in the manifest. */
 export function shownSetting(value: unknown): string {
+  if (value === null) return 'off';
   const json = JSON.stringify(value) ?? '';
   if (!Array.isArray(value) || (value.length <= 8 && json.length <= 120)) return json;
   return value.length === 1 ? '1 entry' : `${value.length} entries`;
@@ -158,12 +128,12 @@ export function cardReadme(input: CardInput): string {
     .filter((split) => samples[split] > 0)
     .map((split) => `      - split: ${split}\n        path: ${split}/${pattern}`);
   const languages = cardLanguages(input);
-  const settings = rules.flatMap(({ name: rule, settings: values }) =>
-    Object.entries(values).map(([setting, value]) => [
-      `\`${rule}\``,
+  const settings = rules.flatMap((rule) =>
+    Object.entries(rule.settings).map(([setting, value]) => [
+      `\`${rule.name}\``,
       setting,
       shownSetting(value),
-      thresholdSource(rule, setting, value),
+      thresholdSource(rule, setting),
     ]),
   );
   return `${cardHeader({ name, license: card.license, languages, samples: total, files })}
@@ -187,7 +157,7 @@ The split follows from the SHA-256 of the image: an image is never in both, and 
 ## How it was made
 
 Pages were fetched and images with every text near them became pairs; then each rule below, in this order,
-dropped what it was not content with. Of ${plural(facts.funnel.found, 'pair')} found, ${grouped(facts.funnel.kept)} were kept${
+dropped the pairs that failed it. Of ${plural(facts.funnel.found, 'pair')} found, ${grouped(facts.funnel.kept)} were kept${
     facts.funnel.unjudged > 0 ? `; ${grouped(facts.funnel.unjudged)} were not judged` : ''
   }.
 
@@ -222,11 +192,11 @@ The images belong to those who made them; no licence is given for them here. Kep
 
 ${countTable('licence', facts.licenses, 'no link found')}
 
-Signals about rights that were seen, by pages (their raw values are in the column \`rights\`):
+Pages by the rights signals found on them (the raw values are in the column \`rights\`):
 
 ${countTable('signal', facts.rightsSignals, 'none')}
 
-Pages and images that were left alone, by reason (decoration such as icons and adverts aside):
+Pages and images that were not taken, by reason (icons, adverts and other decoration are not counted):
 
 ${countTable('reason', facts.refusals, 'none')}
 

@@ -63,11 +63,11 @@ export interface CroissantAccount {
 /** What the ledger can answer for an export. */
 export function exportAccount(input: CardInput): CroissantAccount {
   const { card, facts, rules, samples } = input;
-  const steps = rules.map(({ name: rule, settings }) => {
-    const values = Object.entries(settings).map(
-      ([setting, value]) => `${setting} ${shownSetting(value)} (${thresholdSource(rule, setting, value)})`,
+  const steps = rules.map((rule) => {
+    const values = Object.entries(rule.settings).map(
+      ([setting, value]) => `${setting} ${shownSetting(value)} (${thresholdSource(rule, setting)})`,
     );
-    return values.length === 0 ? rule : `${rule}: ${values.join(', ')}`;
+    return values.length === 0 ? rule.name : `${rule.name}: ${values.join(', ')}`;
   });
   return {
     name: card.name ?? 'An image-text corpus',

@@ -6,11 +6,11 @@
 import { drop, keep, type ScoredFilter } from '../filter.ts';
 import type { ImageScorer } from '../scorer.ts';
 
-export const imagePhoto = (scorer: ImageScorer, { minProbability = 0.5 } = {}): ScoredFilter => ({
+export const imagePhoto = (scorer: ImageScorer, { minProbability = 0.5 as number | null } = {}): ScoredFilter => ({
   name: 'image/photo',
   settings: { model: scorer.model, minProbability },
   scoreName: `image/photo@${scorer.model}`,
   subject: 'image',
   score: (samples) => scorer.score(samples.map(({ bytes }) => bytes)),
-  judge: (probability) => (probability >= minProbability ? keep : drop('not-a-photo')),
+  judge: (probability) => (minProbability === null || probability >= minProbability ? keep : drop('not-a-photo')),
 });

@@ -6,14 +6,18 @@
 import { drop, keep, type ScoredFilter } from '../filter.ts';
 import type { ImageScorer } from '../scorer.ts';
 
-export const imageUnsafe = (scorer: ImageScorer, { maxUnsafe = 0.5, minPornographic = 0.8 } = {}): ScoredFilter => ({
+export const imageUnsafe = (
+  scorer: ImageScorer,
+  { maxUnsafe = 0.5 as number | null, minPornographic = 0.8 } = {},
+): ScoredFilter => ({
   name: 'image/unsafe',
   settings: { model: scorer.model, maxUnsafe, minPornographic },
+  sources: { minPornographic: 'Open NSFW' },
   scoreName: `image/unsafe@${scorer.model}`,
   subject: 'image',
   score: (samples) => scorer.score(samples.map(({ bytes }) => bytes)),
   judge: (probability) => {
-    if (probability <= maxUnsafe) return keep;
+    if (maxUnsafe === null || probability <= maxUnsafe) return keep;
     return drop(probability >= minPornographic ? 'pornographic' : 'racy');
   },
 });

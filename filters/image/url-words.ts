@@ -10,6 +10,7 @@ const plain = /^[!-$&-~]*$/;
 export const imageUrlWords = ({ words = obelics as readonly string[] } = {}): Filter<Pair> => ({
   name: 'image/url-words',
   settings: { words },
+  ...(words === obelics && { sources: { words: 'OBELICS' } }),
   judge: ({ imageUrl }) => {
     // Most addresses hold none of the letters: those are not parsed, unless something in them is encoded.
     const lowerCase = imageUrl.toLowerCase();

@@ -7,16 +7,13 @@
 import { drop, keep, type ScoredFilter } from '../filter.ts';
 import type { RelevanceScorer } from '../scorer.ts';
 
-export const matchRelevance = (
-  scorer: RelevanceScorer,
-  { minScore = Number.NEGATIVE_INFINITY } = {},
-): ScoredFilter => ({
+export const matchRelevance = (scorer: RelevanceScorer, { minScore = null as number | null } = {}): ScoredFilter => ({
   name: 'match/relevance',
-  settings: { model: scorer.model, minScore: minScore === Number.NEGATIVE_INFINITY ? null : minScore },
+  settings: { model: scorer.model, minScore },
   scoreName: relevanceScore(scorer),
   subject: 'pair',
   score: (samples) => scorer.score(samples.map(({ bytes, sha256, text }) => ({ image: bytes, sha256, text }))),
-  judge: (score) => (score >= minScore ? keep : drop('irrelevant')),
+  judge: (score) => (minScore === null || score >= minScore ? keep : drop('irrelevant')),
 });
 
 /** The name that a scorer's relevance is stored under. */

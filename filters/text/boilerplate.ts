@@ -26,6 +26,7 @@ const mark = /^(?:the )?(?:\S+ ){0,4}(?:logo|icon|banner|avatar|thumbnail|button
 export const textBoilerplate = (): Filter => ({
   name: 'text/boilerplate',
   settings: { phrases },
+  sources: { phrases: 'CC3M and ours' },
   judge: ({ text }) => {
     if (boilerplate.test(text)) return drop('site-phrase');
     return mark.test(text) ? drop('site-mark') : keep;

@@ -81,6 +81,7 @@ export const textClean = (options: CleanOptions = {}): Cleaner => {
     name: 'text/clean',
     version: 2, // numbers of figures and sections are cropped
     settings: settings.crop ? { ...settings, croppedPhrases } : settings,
+    sources: { croppedPhrases: 'CC3M and ours' },
     clean: (text) => {
       // Cropping one phrase may bring another together: until nothing changes. A pass that changes anything but spelling
       // shortens or masks, so this ends.

@@ -9,6 +9,7 @@ import { openLanguages } from '../language.ts';
 export const textLanguage = ({ languages = ['en'] as readonly string[], pageBonus = 0.05 } = {}): Filter => ({
   name: 'text/language',
   settings: { languages, pageBonus },
+  sources: { pageBonus: 'ours' },
   judge: async (pair) => {
     const { of, ofPage } = await openLanguages();
     const language = of(pair.text, { language: ofPage(pair), bonus: pageBonus });

@@ -48,13 +48,10 @@ const published: [rule: string, Record<Preset, Record<string, unknown> | undefin
   ['image/url-words', { lait: {}, cc12m: undefined, laion: undefined, datacomp: undefined }],
   [
     'image/size',
-    { lait: { minSidePx: 301 }, cc12m: { minSidePx: 401 }, laion: { minSidePx: 1 }, datacomp: { minSidePx: 200 } },
+    { lait: { minSidePx: 301 }, cc12m: { minSidePx: 401 }, laion: undefined, datacomp: { minSidePx: 200 } },
   ],
   ['image/aspect', { lait: { maxRatio: 3 }, cc12m: { maxRatio: 2.5 }, laion: undefined, datacomp: { maxRatio: 3 } }],
-  [
-    'image/bytes',
-    { lait: { minBytes: 5000 }, cc12m: { minBytes: 0 }, laion: { minBytes: 5000 }, datacomp: { minBytes: 0 } },
-  ],
+  ['image/bytes', { lait: { minBytes: 5000 }, cc12m: undefined, laion: { minBytes: 5000 }, datacomp: undefined }],
   ['image/area', { lait: { maxPx: 89_478_484 }, cc12m: {}, laion: { maxPx: 89_478_484 }, datacomp: {} }],
   [
     'image/format',
@@ -93,6 +90,16 @@ describe('presets', () => {
       ['text/symbols', 'text/rare-words'],
     );
   });
+  for (const preset of Object.keys(presets) as Preset[]) {
+    it(`${preset}: every setting of every rule has a source`, () => {
+      const unsourced = ruleRecords(recipe({ preset, ...all })).flatMap(({ name, settings, sources }) =>
+        Object.keys(settings)
+          .filter((setting) => !sources?.[setting])
+          .map((setting) => `${name} ${setting}`),
+      );
+      assert.deepEqual(unsourced, []);
+    });
+  }
   it('a number of the operator replaces the preset’s', () => {
     const rules = ruleRecords(recipe({ preset: 'cc12m', minWords: 5 }));
     assert.deepEqual(rules.find(({ name }) => name === 'text/length')?.settings.minWords, 5);

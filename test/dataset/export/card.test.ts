@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parse } from 'yaml';
-import { funnelSvg, shownSetting, thresholdSource } from '../../../dataset/export/card.ts';
+import { cardReadme, funnelSvg, shownSetting, thresholdSource } from '../../../dataset/export/card.ts';
+import { exportAccount } from '../../../dataset/export/croissant.ts';
 import { exportShards } from '../../../dataset/export/export.ts';
 import { readManifest } from '../../../dataset/shards/manifest.ts';
+import { type RecipeOptions, recipe, ruleRecords } from '../../../filters/recipe.ts';
 import { writeSmallCorpus } from '../small-corpus.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-card-'));
@@ -53,16 +55,64 @@ test('the Croissant file names every archive with its hash, and record sets of b
   );
 });
 
-test('a threshold is a publication’s where it has its value, else ours', () => {
-  const table: [string, string, unknown, string][] = [
-    ['image/size', 'minSidePx', 301, 'LAIT: both sides over 300 px (ImageBERT §3)'],
-    ['image/size', 'minSidePx', 64, 'ours'],
-    ['image/aspect', 'maxRatio', 2.5, 'CC12M'],
-    ['text/length', 'maxWords', 64, 'ours'],
-    ['text/language', 'languages', ['en'], 'LAIT: English only (ImageBERT §3)'],
-    ['text/language', 'languages', ['de'], 'ours'],
+test('the card and the Croissant file print the source that each rule of the preset gives for its values', () => {
+  const facts = {
+    funnel: { found: 0, unjudged: 0, kept: 0, rows: [] },
+    collected: null,
+    pages: [],
+    hosts: [],
+    hostCount: 0,
+    sources: [],
+    licenses: [],
+    rightsSignals: [],
+    refusals: [],
+  };
+  const input = (options: RecipeOptions) => ({
+    card: {},
+    facts,
+    rules: ruleRecords(recipe(options)),
+    samples: { train: 0, validation: 0 },
+    shards: { train: 0, validation: 0 },
+    bytes: 0,
+    format: 'webdataset' as const,
+  });
+  const model = { model: 'm', score: async () => [] };
+  const rows: [RecipeOptions, string, string, string, string][] = [
+    [{}, 'image/size', 'minSidePx', '301', 'LAIT: both sides over 300 px (ImageBERT §3)'],
+    [{}, 'text/length', 'maxWords', '64', 'ours: what a sequence of 144 holds (LAIT: "normal length", 13 on average)'],
+    [{}, 'image/flat', 'minBits', '2.5', 'ours'],
+    [{}, 'text/language', 'languages', '["en"]', 'LAIT: English only (ImageBERT §3)'],
+    [{ minSidePx: 64 }, 'image/size', 'minSidePx', '64', 'chosen for this corpus'],
+    [{ minSidePx: 301 }, 'image/size', 'minSidePx', '301', 'LAIT: both sides over 300 px (ImageBERT §3)'],
+    [{ languages: ['de'] }, 'text/language', 'languages', '["de"]', 'chosen for this corpus'],
+    [{ preset: 'cc12m' }, 'image/aspect', 'maxRatio', '2.5', 'CC12M §2.1'],
+    [{ preset: 'laion' }, 'text/length', 'minChars', '5', 'LAION: at least 5 characters'],
+    [{ preset: 'laion' }, 'text/length', 'maxWords', 'off', 'LAION'],
+    [{ preset: 'laion' }, 'text/length', 'maxChars', '2000', 'LAION: 2,000 bytes are what its language model reads'],
+    [{ preset: 'laion' }, 'image/bytes', 'minBytes', '5000', 'LAION'],
+    [{ preset: 'datacomp' }, 'image/size', 'minSidePx', '200', 'DataComp "basic": shorter side of at least 200 px'],
+    [{ preset: 'datacomp' }, 'text/length', 'minChars', '6', 'DataComp "basic": at least 6 characters'],
+    [
+      { preset: 'datacomp', relevance: model },
+      'corpus/relevance-share',
+      'share',
+      '0.3',
+      'DataComp: the best 30 % by CLIP L/14',
+    ],
   ];
-  for (const [rule, setting, value, source] of table) assert.equal(thresholdSource(rule, setting, value), source);
+  for (const [options, rule, setting, value, source] of rows) {
+    const row = `| \`${rule}\` | ${setting} | ${value} | ${source} |`;
+    assert.ok(cardReadme(input(options)).includes(row), row);
+    assert.ok(
+      JSON.stringify(exportAccount(input(options)).rai).includes(JSON.stringify(`(${source})`).slice(1, -1)),
+      source,
+    );
+  }
+  const old = { name: 'text/length', stage: 'text', settings: { minWords: 3 } } as const;
+  assert.equal(thresholdSource(old, 'minWords'), 'not recorded');
+});
+
+test('a long setting is shown by its length', () => {
   assert.equal(shownSetting(['a', 'b']), '["a","b"]');
   assert.equal(shownSetting(Array(9).fill('a')), '9 entries');
   assert.equal(shownSetting(['a'.repeat(116)]).length, 120);
