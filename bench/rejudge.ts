@@ -64,12 +64,12 @@ function fill(ledger: Ledger): void {
   ledger.db.transaction(() => {
     for (let i = 0; i < pairCount; i++) {
       if (i % pairsAPage === 0) {
-        pageId++;
+        pageId += 1;
         pageUrl = `https://site${pageId % 997}.example/pages/${pageId}.html`;
         page.run(pageId, pageUrl, draw.next() < 0.2 ? spanish : english);
       }
       if (i === 0 || draw.next() >= 0.2) {
-        imageId++;
+        imageId += 1;
         imageUrl = `https://site${pageId % 997}.example/pictures/${imageId}.jpg`;
         if (draw.next() < 0.12) {
           const gone = [null, null, null, null, null, null, null, null, null];

@@ -59,7 +59,7 @@ const runs: Readonly<Record<string, (folder: string) => Promise<number>>> = {
     let count = 0;
     let bytes = 0;
     for await (const { fields } of readShards({ paths: join(folder, 'shards/train') })) {
-      count++;
+      count += 1;
       bytes += fields.jpg!.length;
     }
     if (bytes === 0) throw new Error('nothing was read');
@@ -69,7 +69,7 @@ const runs: Readonly<Record<string, (folder: string) => Promise<number>>> = {
     const shards = readdirSync(join(folder, 'shards/train')).filter((name) => name.endsWith('.tar'));
     const paths = Array.from({ length: 100 }, (_, i) => join(folder, 'shards/train', shards[i % shards.length]!));
     let count = 0;
-    for await (const _ of readShards({ paths })) count++;
+    for await (const _ of readShards({ paths })) count += 1;
     return count;
   },
   async 'tar-stream'(folder) {
@@ -81,7 +81,7 @@ const runs: Readonly<Record<string, (folder: string) => Promise<number>>> = {
         const chunks: Buffer[] = [];
         for await (const chunk of entry) chunks.push(chunk as Buffer);
         const next = entry.header.name.slice(0, entry.header.name.indexOf('.'));
-        if (next !== key) count++;
+        if (next !== key) count += 1;
         key = next;
       }
     }
@@ -97,7 +97,7 @@ const runs: Readonly<Record<string, (folder: string) => Promise<number>>> = {
         .raw()
         .toBuffer();
       const job = pixels.then((buffer) => {
-        if (buffer.length === 256 * 256 * 3) count++;
+        if (buffer.length === 256 * 256 * 3) count += 1;
         underWay.delete(job);
       });
       underWay.add(job);

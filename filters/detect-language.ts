@@ -71,7 +71,7 @@ export function languageDetector(eld: typeof Eld, { maxWords = 32_768 } = {}): (
       words.clear();
       ngrams.clear();
     }
-    textNumber++;
+    textNumber += 1;
     sums.fill(0);
     let count = 0;
     for (const word of text.replace(separators, ' ').trim().toLowerCase().split(' ')) {

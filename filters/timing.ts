@@ -117,7 +117,7 @@ function decodingClock() {
       pixels: async () => {
         if (known.has(sample.pixels)) return sample.pixels();
         known.add(sample.pixels);
-        decoded++;
+        decoded += 1;
         if (open++ === 0) since = performance.now();
         try {
           return await sample.pixels();

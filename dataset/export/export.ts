@@ -122,7 +122,7 @@ export async function exportShards(
           samplesPerShard,
           ...(signal === undefined ? {} : { signal }),
         });
-        shardsWritten++;
+        shardsWritten += 1;
       }
       done[plan.split].push({ name, stats });
       samples += stats.successes;

@@ -60,7 +60,7 @@ function account(
   samples: Readonly<Record<string, number>>,
   failed: Readonly<Record<string, number>>,
 ): CroissantAccount {
-  const left = Object.entries(failed).map(([reason, count]) => `left out as ${reason}: ${count}`);
+  const left = Object.entries(failed).map(([reason, count]) => `skipped, ${reason}: ${count}`);
   return {
     name: nameOf(card),
     description: describe(card),
@@ -87,13 +87,13 @@ function readme(input: {
   const { card, samples, shards, bytes, rows } = input;
   const used = Object.keys(samples).filter((split) => samples[split]! > 0);
   const total = used.reduce((sum, split) => sum + samples[split]!, 0);
-  const leftOut =
+  const skipped =
     rows.length === 0
       ? 'Every sample of the source is in the shards.'
       : `![Samples left after each reason](funnel.svg)
 
 ${markdownTable(
-  ['left out as', 'entered', 'left out', 'kept'],
+  ['reason', 'entered', 'skipped', 'kept'],
   rows.map(({ rule, entered, dropped, kept }) => [`\`${rule}\``, entered, dropped, kept]),
 )}`;
   const files = used.map((split) => `      - split: ${split}\n        path: ${split}/*.tar`);
@@ -112,9 +112,9 @@ ${markdownTable(
 
 The splits are the source's own.
 
-## What was left out
+## What was skipped
 
-${leftOut}
+${skipped}
 
 ## Licence and rights
 

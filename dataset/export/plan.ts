@@ -58,7 +58,7 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
       open[split] = { number: shard.number + 1, candidates: [candidate], images: 1, bytes };
     } else {
       shard.candidates.push(candidate);
-      if (candidate.image !== null) shard.images++;
+      if (candidate.image !== null) shard.images += 1;
       shard.bytes += bytes;
     }
   }

@@ -95,7 +95,7 @@ async function rewriteParquet({ base, columns, isRemoved, beforeTable }: Rewriti
         if (isRemoved(row)) continue;
         const { bytes, path } = image as { bytes: Uint8Array; path: string };
         container.addRow({ bytes, path }, row);
-        successes++;
+        successes += 1;
       }
     }
   } catch (error) {

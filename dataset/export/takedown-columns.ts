@@ -70,7 +70,7 @@ async function counted(path: string): Promise<Pick<ColumnRecord, 'images' | 'reg
   let images = 0;
   let regions = 0;
   for await (const { fields } of readShard(path)) {
-    images++;
+    images += 1;
     // [R, 4] halves behind a NumPy header of 128 bytes.
     regions += ((fields['boxes.npy']?.length ?? 128) - 128) / 8;
   }

@@ -7,7 +7,7 @@ import { UserError } from '../user-error.ts';
 import { readImage } from './coco.ts';
 import type { ImportedSample, ImportedSplits } from './imported.ts';
 
-/** `splitFiles` by split; images in none of them are left out. Without it everything is `train`. */
+/** `splitFiles` by split; images in none of them are skipped. Without it everything is `train`. */
 export function readFlickr(options: {
   tokens: string;
   images: string;

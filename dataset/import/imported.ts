@@ -85,7 +85,7 @@ export async function writeImported(
     for (let next = await items.next(); !next.done; ) {
       async function* shardful(): AsyncGenerator<ShardItem> {
         for (let images = 0; !next.done && images < samplesPerShard; next = await items.next()) {
-          if (next.value.image !== null) images++;
+          if (next.value.image !== null) images += 1;
           onProgress?.({ split, samples: ++count, total: ++total });
           yield next.value;
         }
@@ -121,7 +121,7 @@ export async function writeImported(
   return { outDir, splits: summaries, failed };
 }
 
-/** Samples as the shard writer takes them; without a text, or outside of the subset, they are left out with a reason. */
+/** Samples as the shard writer takes them; without a text, or outside of the subset, they are skipped with a reason. */
 async function* wellFormed(
   samples: AsyncIterable<ImportedSample> | Iterable<ImportedSample>,
   { subset, isTakenDown = () => false }: Pick<ImportWriteOptions, 'subset' | 'isTakenDown'>,

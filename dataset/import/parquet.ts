@@ -51,7 +51,7 @@ async function* samples(paths: readonly string[], options: ParquetImportOptions)
           texts: [row[textColumn]].flat(2).filter((text) => typeof text === 'string'),
           ...(typeof row.uid === 'string' ? { uid: row.uid } : {}),
         };
-        start++;
+        start += 1;
       }
       start = end;
     }

@@ -40,11 +40,11 @@ export async function importUrlList(
     for await (const row of list.endsWith('.json') ? sbuRows(list) : tsvRows(list)) {
       signal?.throwIfAborted();
       if (row === null) {
-        badRows++;
+        badRows += 1;
         continue;
       }
       lines.push(`${JSON.stringify({ url: row.url, caption: row.caption })}\n`);
-      rows++;
+      rows += 1;
       if (lines.length === 1000) flush();
       if (rows % 10_000 === 0) onProgress?.(rows);
     }

@@ -33,7 +33,7 @@ export function expandBraces(pattern: string): string[] {
 function closingBrace(pattern: string, start: number): number {
   let depth = 0;
   for (let i = start; i < pattern.length; i++) {
-    if (pattern[i] === '{') depth++;
+    if (pattern[i] === '{') depth += 1;
     else if (pattern[i] === '}' && --depth === 0) return i;
   }
   return -1;
@@ -45,7 +45,7 @@ function topLevelParts(inside: string): string[] {
   let depth = 0;
   let from = 0;
   for (let i = 0; i < inside.length; i++) {
-    if (inside[i] === '{') depth++;
+    if (inside[i] === '{') depth += 1;
     else if (inside[i] === '}') depth--;
     else if (inside[i] === ',' && depth === 0) {
       parts.push(inside.slice(from, i));

@@ -10,7 +10,8 @@ import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './paths.ts';
 import type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
 import { bufferShuffled } from './shuffle.ts';
-import { fileChunks, isSafeName, readTar, type TarFault, type TarMember, tarEntries } from './tar.ts';
+import { isSafeName, type TarFault, type TarMember } from './tar.ts';
+import { fileChunks, readTar, tarEntries } from './tar-reader.ts';
 
 export type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
 

@@ -10,7 +10,7 @@ export interface ShardSample {
   readonly fields: Readonly<Record<string, Buffer>>;
 }
 
-/** Something left out. `key` is the sample's key or the member's name, '' for a whole shard. */
+/** Something skipped. `key` is the sample's key or the member's name, '' for a whole shard. */
 export interface BadInput {
   readonly shard: string;
   readonly key: string;

@@ -3,7 +3,7 @@
  * pushed in as they come and whole members come out; what cannot be used (a cut file, a wrong checksum, a sparse file, a
  * link, a member too large for memory, a name that leads out of its folder) is one reason and reading goes on behind it.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type Extension, number, octal, paxRecords, plainName, untilNul } from './tar-fields.ts';
 import { blockBytes, headerChecksum, paddingBytes } from './tar-header.ts';
 
 /** A regular file of an archive. `offset` is where its body starts, counted from the start of the archive. */
@@ -16,7 +16,7 @@ export interface TarMember {
 /** A regular file of an archive whose body was not read. */
 export type TarEntry = Omit<TarMember, 'bytes'> & { readonly byteLength: number };
 
-/** Why a member or the rest of an archive was left out. */
+/** Why a member or the rest of an archive was skipped. */
 export type TarFault =
   | 'bad-header'
   | 'bad-size'
@@ -30,7 +30,7 @@ export type TarFault =
 export interface TarOptions {
   /** A larger member is skipped as `member-too-large`. 256 MiB holds any image the crawler stores. */
   readonly maxMemberBytes?: number;
-  /** Hears of everything that was left out. */
+  /** Called for everything that was skipped. */
   readonly onBad?: (fault: TarFault, name: string) => void;
   /** When given, bodies are not kept: each regular file of any size is told to it as soon as its header is read. */
   readonly onEntry?: (entry: TarEntry) => void;
@@ -38,13 +38,6 @@ export interface TarOptions {
 
 /** An extension header (a long name, PAX records) has a few lines; a larger one is not worth its memory. */
 const maxExtensionBytes = 1 << 20;
-
-interface Extension {
-  path?: string;
-  size?: number;
-  sparse?: boolean;
-}
-
 /** What the bytes that come next are. */
 type Next =
   | { readonly kind: 'header' }
@@ -143,7 +136,7 @@ export class TarParser {
       case 'sparse-map':
         if (bytes[504] !== 0) return;
         this.#next = { kind: 'header' };
-        this.#leaveOut('sparse-file', next.name, next.size);
+        this.#skipBad('sparse-file', next.name, next.size);
         return;
       case 'extension':
         this.#readExtension(next.type, bytes);
@@ -158,7 +151,7 @@ export class TarParser {
 
   #header(block: Buffer, offset: number, members: TarMember[]): void {
     if (block[0] === 0 && block.equals(zeroBlock)) {
-      this.#zeroBlocks++;
+      this.#zeroBlocks += 1;
       return;
     }
     this.#zeroBlocks = 0;
@@ -181,7 +174,7 @@ export class TarParser {
       return;
     }
     if (isExtension) {
-      if (size > maxExtensionBytes) this.#leaveOut('member-too-large', name, size);
+      if (size > maxExtensionBytes) this.#skipBad('member-too-large', name, size);
       else if (size > 0) this.#next = { kind: 'extension', name, type, size };
       return;
     }
@@ -192,24 +185,24 @@ export class TarParser {
     if (type === 'S' || sparse) {
       // More blocks of the map may come before the data.
       if (type === 'S' && block[482] !== 0) this.#next = { kind: 'sparse-map', name, size };
-      else this.#leaveOut('sparse-file', name, size);
+      else this.#skipBad('sparse-file', name, size);
       return;
     }
     if (type !== '0' && type !== '\0' && type !== '7') {
       const hasBody = type !== '1' && type !== '2' && type !== '3' && type !== '4' && type !== '6';
-      this.#leaveOut('not-a-file', name, hasBody ? size : 0);
+      this.#skipBad('not-a-file', name, hasBody ? size : 0);
       return;
     }
-    if (!isSafeName(name)) this.#leaveOut('unsafe-name', name, size);
+    if (!isSafeName(name)) this.#skipBad('unsafe-name', name, size);
     else if (this.#onEntry !== undefined) {
       this.#onEntry({ name, offset: offset + blockBytes, byteLength: size });
       this.#passBy(name, size);
-    } else if (size > this.#maxMemberBytes) this.#leaveOut('member-too-large', name, size);
+    } else if (size > this.#maxMemberBytes) this.#skipBad('member-too-large', name, size);
     else if (size === 0) members.push({ name, offset: offset + blockBytes, bytes: Buffer.alloc(0) });
     else this.#next = { kind: 'body', name, type, size };
   }
 
-  #leaveOut(fault: TarFault, name: string, size: number): void {
+  #skipBad(fault: TarFault, name: string, size: number): void {
     this.#onBad(fault, name);
     this.#passBy(name, size);
   }
@@ -229,116 +222,9 @@ export class TarParser {
 
 const zeroBlock = Buffer.alloc(blockBytes);
 
-function untilNul(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
-}
-
-function plainName(block: Buffer): string {
-  const name = untilNul(block.subarray(0, 100));
-  const isPosix = block.toString('latin1', 257, 263) === 'ustar\0';
-  return isPosix && block[345] !== 0 ? `${untilNul(block.subarray(345, 500))}/${name}` : name;
-}
-
-/** Octal digits up to a space or NUL; NaN when there is something else. */
-function octal(block: Buffer, start: number, width: number): number {
-  let value = 0;
-  let digits = 0;
-  for (let i = start; i < start + width; i++) {
-    const byte = block[i]!;
-    if (byte >= 0x30 && byte <= 0x37) {
-      value = value * 8 + byte - 0x30;
-      digits++;
-    } else if (byte === 0 || byte === 0x20) {
-      if (digits > 0) break;
-    } else return Number.NaN;
-  }
-  return value;
-}
-
-/** A size: octal, or GNU's big-endian base 256 when the first bit is set. */
-function number(block: Buffer, start: number, width: number): number {
-  if ((block[start]! & 0x80) === 0) return octal(block, start, width);
-  let value = block[start]! & 0x7f;
-  for (let i = start + 1; i < start + width; i++) value = value * 256 + block[i]!;
-  return value;
-}
-
-/** The records `LENGTH KEY=VALUE\n` that concern us. */
-function paxRecords(bytes: Buffer): Extension {
-  const extension: Extension = {};
-  for (let at = 0; at < bytes.length; ) {
-    const space = bytes.indexOf(0x20, at);
-    const length = space < 0 ? Number.NaN : Number(bytes.toString('latin1', at, space));
-    if (!Number.isInteger(length) || length <= space - at || at + length > bytes.length) break;
-    const equals = bytes.indexOf(0x3d, space);
-    const key = bytes.toString('utf8', space + 1, equals);
-    const value = bytes.toString('utf8', equals + 1, at + length - 1);
-    if (key === 'path') extension.path = value;
-    else if (key === 'size') extension.size = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    else if (key.startsWith('GNU.sparse.')) extension.sparse = true;
-    at += length;
-  }
-  return extension;
-}
-
 /** Relative, without `..`, without NUL or backslash: stays below the folder that it is written to. */
 export function isSafeName(name: string): boolean {
   return (
     name !== '' && !name.startsWith('/') && !/[\0\\]|^[a-zA-Z]:/.test(name) && !name.split('/').some((p) => p === '..')
   );
-}
-
-/**
- * The members of an archive that comes as chunks, such as a file stream or an HTTP body. Yields, chunk by chunk, the
- * members that the chunk completes: one `await` per chunk and not per member is most of the speed.
- */
-export async function* readTar(
-  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
-  options: TarOptions = {},
-): AsyncGenerator<TarMember[]> {
-  const parser = new TarParser(options);
-  for await (const chunk of chunks) {
-    const members = parser.push(chunk);
-    if (members.length > 0) yield members;
-    if (parser.ended) return;
-  }
-  parser.end();
-}
-
-/** The bytes of a file in fresh chunks, so that views of them stay valid; the next one is read while one is in use. */
-export async function* fileChunks(path: string, chunkBytes = 1 << 20): AsyncGenerator<Buffer> {
-  const file = await open(path, 'r');
-  const readNext = () => {
-    const read = file.read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, null);
-    read.catch(() => {}); // it is awaited below, perhaps after the reader has gone
-    return read;
-  };
-  let next = readNext();
-  try {
-    for (;;) {
-      const { buffer, bytesRead } = await next;
-      if (bytesRead === 0) return;
-      next = readNext();
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await next.catch(() => {});
-    await file.close();
-  }
-}
-
-/** Every regular file of an archive and where its body lies, in order: reads headers and passes over bodies. */
-export async function tarEntries(file: FileHandle, options: TarOptions = {}): Promise<TarEntry[]> {
-  const entries: TarEntry[] = [];
-  const parser = new TarParser({ ...options, onEntry: (entry) => entries.push(entry) });
-  for (let position = 0; !parser.ended; ) {
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(8 << 10), 0, 8 << 10, position);
-    if (bytesRead === 0) break;
-    parser.push(buffer.subarray(0, bytesRead));
-    position += bytesRead;
-    position += parser.passOver((await file.stat()).size - position);
-  }
-  parser.end();
-  return entries;
 }

@@ -22,7 +22,7 @@ export function laplacianVariance({ grey, width, height }: Pixels): number {
   for (let y = 1; y < height - 1; y++) {
     for (let at = y * width + 1; at < (y + 1) * width - 1; at++) {
       const value = 4 * grey[at]! - grey[at - 1]! - grey[at + 1]! - grey[at - width]! - grey[at + width]!;
-      count++;
+      count += 1;
       sum += value;
       squares += value * value;
     }

@@ -161,7 +161,7 @@ function maskRun(found: string, names: Names): string {
       at = end;
     } else {
       out.push(parts[at]!);
-      at++;
+      at += 1;
     }
   }
   return out.join(' ');

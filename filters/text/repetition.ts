@@ -18,7 +18,7 @@ export const textRepetition = ({ maxShare = 0.2 } = {}): Filter => ({
     const counts = new Map<string, number>();
     let [all, most] = [0, 0];
     for (const word of lowerCaseWords(text)) {
-      all++;
+      all += 1;
       if (shortWord.test(word)) continue;
       const count = (counts.get(word) ?? 0) + 1;
       counts.set(word, count);

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { pack } from 'tar-stream';
-import { readTar, tarEntries } from '../../../dataset/shards/tar.ts';
 import { endOfArchive, headerChecksum, paddingBytes, tarHeader } from '../../../dataset/shards/tar-header.ts';
+import { readTar, tarEntries } from '../../../dataset/shards/tar-reader.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-tar-'));
