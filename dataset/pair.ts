@@ -1,6 +1,6 @@
 /**
  * The words everyone uses: a pair is what the crawler finds on a page, a sample is a pair whose image was downloaded and
- * decoded. Everything else in the project (filters, ledger, shards) speaks of these two.
+ * decoded. Everything else in the project (filters, ledger, shards) works on these two.
  */
 import { createHash } from 'node:crypto';
 

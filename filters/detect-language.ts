@@ -33,7 +33,7 @@ const separators = /[^A-Za-z]+(?<!['`])/g;
 /** ELD's score of a text is s / (s + 25), s being the mean over its n-grams. */
 const scale = 25;
 
-/** A detector over one of ELD's sizes. It knows some `maxWords` words at most, in some 10 MB, and then begins anew. */
+/** A detector over one of ELD's sizes. It knows some `maxWords` words at most, in some 10 MB, and then starts over. */
 export function languageDetector(eld: typeof Eld, { maxWords = 32_768 } = {}): (text: string) => Detected {
   const languages = Object.values(eld.info().Languages);
   const words = new Map<string, Word>();

@@ -21,7 +21,7 @@ export interface Rule {
   /**
    * 1 when missing. Raise it with every change after which the rule says something else of some pair with the same settings
    * (a corrected expression, another word list, another way to measure): a corpus that was screened before is then
-   * judged anew by this rule, and by this rule only; a scored rule's stored scores are measured anew. Leave it where
+   * judged again by this rule, and by this rule only; a scored rule's stored scores are measured again. Leave it where
    * only the speed or the wording changed.
    */
   readonly version?: number;

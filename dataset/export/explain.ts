@@ -130,7 +130,7 @@ function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): Pa
     imageFetchedAt: isoOrNull(row.imageFetchedAtMs),
     image: sha256 === null ? null : { format, width, height, byteLength, sha256, phash, segment, offset },
     verdict: row.judgedBy === null ? 'unjudged' : row.droppedBy === null ? 'kept' : 'dropped',
-    // Of a pair to be judged anew, an earlier verdict is still there.
+    // A pair waiting to be judged again still carries its earlier verdict.
     droppedBy: row.judgedBy === null ? null : row.droppedBy,
     reason: row.judgedBy === null ? null : row.reason,
     rules: ruleStories(ledger, row),

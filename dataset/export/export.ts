@@ -112,7 +112,7 @@ export async function exportShards(
       const hash = planHash(plan, shardConfiguration);
       let stats = finishedShard(base, hash);
       if (stats === null) {
-        rmSync(join(outDir, manifestName), { force: true }); // it would speak of other shards than there are
+        rmSync(join(outDir, manifestName), { force: true }); // it would describe shards that no longer exist
         rmSync(`${base}_stats.json`, { force: true });
         stats = await writeShard(base, plan.number, planItems(plan, raw), hash, {
           encode,

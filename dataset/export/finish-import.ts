@@ -17,7 +17,7 @@ export interface ImportConfiguration extends Readonly<Record<string, unknown>> {
   readonly card: CardOptions;
 }
 
-/** Writes everything that speaks of the set as a whole. Needs no image and may be repeated. */
+/** Writes the files that describe the whole set. Opens no image and may be repeated. */
 export function finishImport(outDir: string, shards: FinishedShards, configuration: ImportConfiguration): void {
   const { card, failed } = configuration;
   const files = writeIndexes(outDir, shards, 'webdataset');

@@ -20,7 +20,7 @@ export interface ExportConfiguration extends Readonly<Record<string, unknown>> {
   readonly format: ExportFormat;
 }
 
-/** Writes everything that speaks of the export as a whole. Needs no image and may be repeated. */
+/** Writes the files that describe the whole export. Opens no image and may be repeated. */
 export function finishExport(
   ledger: Ledger,
   outDir: string,

@@ -31,7 +31,7 @@ export function shardFormat({ lait: { files } }: ShardStats): ExportFormat {
 
 export const readStats = (base: string) => JSON.parse(readFileSync(`${base}_stats.json`, 'utf8')) as ShardStats;
 
-/** Rewrites one shard. Its plan is no export's any more, so that the next export writes it anew. */
+/** Rewrites one shard. Its stats then name no export's plan, so the next export writes it again. */
 export async function rewriteShard(rewriting: Rewriting): Promise<void> {
   const old = readStats(rewriting.base);
   const format = shardFormat(old);

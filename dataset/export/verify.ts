@@ -1,5 +1,5 @@
 /**
- * `lait verify`: compares every file of an export with its manifest, and on request makes broken shards anew from `raw/`.
+ * `lait verify`: compares every file of an export with its manifest, and on request rebuilds broken shards from `raw/`.
  * A shard is repaired only to the very bytes that the manifest names: when the ledger has moved on since, it says so.
  */
 import { createHash } from 'node:crypto';
@@ -107,7 +107,7 @@ export async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Makes broken shards and indexes anew; by path, true or why not. */
+/** Rebuilds broken shards and indexes. By path: true, or why it could not be rebuilt. */
 async function mend(
   corpusDir: string,
   shardsDir: string,

@@ -43,7 +43,7 @@ export function readJson(path: string): unknown {
   }
 }
 
-/** The split that a file's name speaks of; `train` when it says nothing. */
+/** The split named in a file's name; `train` when there is none. */
 export function splitOfName(name: string): string {
   if (/val|dev/i.test(name)) return 'validation';
   return /test/i.test(name) ? 'test' : 'train';

@@ -1,6 +1,6 @@
 /**
  * `lait import`: public and supervised sets become the same shards that `lait export` writes, official splits kept, all
- * captions of an image in one sample. Also how an export is sharded anew: with other options, or a subset of its ids.
+ * captions of an image in one sample. Also how an export is sharded again: with other options, or a subset of its ids.
  */
 import { existsSync } from 'node:fs';
 import type { BadInput } from '../shards/reader.ts';

@@ -16,7 +16,7 @@ export interface CorpusRule {
 }
 /**
  * Applies the corpus rules, in order, to everything that the rules for single pairs let through, and marks the recipe's
- * screening as finished; one transaction. Pairs that an earlier pass dropped for the corpus' sake are judged anew, since
+ * screening as finished; one transaction. Pairs that an earlier pass dropped by corpus rules are judged again, since
  * a new pair may be a better text for an old image.
  */
 export function recordCorpusDrops(ledger: Ledger, recipe: number, rules: readonly CorpusRule[]): void {

@@ -32,7 +32,7 @@ export interface TarOptions {
   readonly maxMemberBytes?: number;
   /** Called for everything that was skipped. */
   readonly onBad?: (fault: TarFault, name: string) => void;
-  /** When given, bodies are not kept: each regular file of any size is told to it as soon as its header is read. */
+  /** When given, bodies are not kept: it is called for each regular file of any size as soon as its header is read. */
   readonly onEntry?: (entry: TarEntry) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Drops all pairs of a text that stands on too many different images: it describes none of them (LAIT §3 step 5, no
+ * Drops all pairs of a text that is found with too many different images: it describes none of them (LAIT §3 step 5, no
  * number; COYO and ALIGN: more than 10). Letters compare without case.
  */
 

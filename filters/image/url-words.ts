@@ -1,4 +1,4 @@
-/** Drops images whose path says that they are furniture or unsafe. The words are OBELICS' (logo … sex), any part of a path. */
+/** Drops images whose path says that they are decoration or unsafe. The words are OBELICS' (logo … sex), any part of a path. */
 import type { Pair } from '../../dataset/pair.ts';
 import { drop, type Filter, keep } from '../filter.ts';
 
