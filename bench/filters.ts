@@ -16,7 +16,7 @@ import { decodePixels } from '../filters/image/pixels.ts';
 import { recipe } from '../filters/recipe.ts';
 import { englishWords } from '../filters/text/english-words.ts';
 import { textGrammar } from '../filters/text/grammar.ts';
-import { ensureWeights } from '../model/formats/pretrained.ts';
+import { ensurePretrained } from '../model/formats/pretrained.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -154,16 +154,16 @@ if (flags.models) {
   const some = jpegs.concat(jpegs);
   /** Features are kept by buffer. */
   const copies = () => some.map((bytes) => Buffer.from(bytes));
-  const unsafe = unsafeScorer(await ensureWeights('open-nsfw'));
+  const unsafe = unsafeScorer(await ensurePretrained('open-nsfw'));
   await unsafe.score(some);
   row('image/unsafe (Open NSFW)', some.length, 'images', await cpuMs(() => unsafe.score(some)));
-  const vision = efficientNetFeatures(await ensureWeights('efficientnet-lite2'));
+  const vision = efficientNetFeatures(await ensurePretrained('efficientnet-lite2'));
   const { photoScorer } = await import('../model/scorers/photo.ts');
   const photo = photoScorer(vision);
   await photo.score(some);
   row('image/photo', some.length, 'images', await cpuMs(() => photo.score(copies())));
   row('image features', some.length, 'images', await cpuMs(() => vision.of(copies())));
-  const language = miniLmFeatures(await ensureWeights('minilm'));
+  const language = miniLmFeatures(await ensurePretrained('minilm'));
   language.of(texts.slice(0, 64));
   row(
     'text features',

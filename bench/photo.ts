@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureWeights } from '../model/formats/pretrained.ts';
+import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { writeSafetensors } from '../model/formats/safetensors.ts';
 import { tf } from '../model/runtime/backend.ts';
 import { efficientNetFeatures, type ImageFeatures } from '../model/scorers/image-features.ts';
@@ -27,7 +27,7 @@ interface Picture {
   readonly vector: Float32Array;
 }
 
-const images = efficientNetFeatures(await ensureWeights('efficientnet-lite2'));
+const images = efficientNetFeatures(await ensurePretrained('efficientnet-lite2'));
 const train = await pictures('train', images);
 const test = await pictures('test', images);
 images.dispose();

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ensureWeights } from '../model/formats/pretrained.ts';
+import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { centerNet } from '../model/regions/centernet.ts';
 import { patches } from '../model/regions/patches.ts';
 import { decodePixels } from '../model/regions/pixels.ts';
@@ -86,8 +86,8 @@ async function measureEager(path: string): Promise<Row> {
   return row;
 }
 
-const path = await ensureWeights('centernet');
-const backbone = await ensureWeights('efficientnet-lite2');
+const path = await ensurePretrained('centernet');
+const backbone = await ensurePretrained('efficientnet-lite2');
 const rows = [await measureEager(path)];
 for (const inputSidePx of [512, 384, 256]) {
   for (const batchSize of [1, 8]) rows.push(await measureDetector(centerNet({ path, inputSidePx, batchSize })));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readShards } from '../dataset/shards/reader.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
-import { ensureWeights } from '../model/formats/pretrained.ts';
+import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { type ModelConfig, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
@@ -95,7 +95,7 @@ interface Start {
 /** `scratch`, a name from the table of weights, or a safetensors file with its vocabulary beside it. */
 async function weightsOf(from: string): Promise<Start | undefined> {
   if (from === 'scratch') return undefined;
-  const weights = from === 'minilm' ? await ensureWeights('minilm', fetching) : from;
+  const weights = from === 'minilm' ? await ensurePretrained('minilm', fetching) : from;
   requirePath(weights, 'weights to start from', 'give scratch, minilm or a model.safetensors');
   const beside = (name: string): string => join(weights, '..', name);
   const vocabulary = existsSync(beside('tokenizer.json')) ? beside('tokenizer.json') : beside('vocab.txt');

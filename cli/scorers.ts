@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected } from '../dataset/user-error.ts';
-import { ensureWeights } from '../model/formats/pretrained.ts';
+import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { clipRelevance, isClip } from '../model/scorers/clip.ts';
 import { ensureHubModel, hubScheme } from '../model/scorers/hub.ts';
 import { efficientNetFeatures, type ImageFeatures } from '../model/scorers/image-features.ts';
@@ -18,12 +18,12 @@ import { fetching } from './progress.ts';
 import { openConfigured } from './regions.ts';
 
 const openImageFeatures = async (): Promise<ImageFeatures> =>
-  efficientNetFeatures(await ensureWeights('efficientnet-lite2', fetching));
+  efficientNetFeatures(await ensurePretrained('efficientnet-lite2', fetching));
 
 /** The frozen features that relevance is trained on and scored with. */
 export async function openFeatures() {
   const imageFeatures = await openImageFeatures();
-  const textFeatures = miniLmFeatures(await ensureWeights('minilm', fetching));
+  const textFeatures = miniLmFeatures(await ensurePretrained('minilm', fetching));
   return { imageFeatures, textFeatures };
 }
 
@@ -43,7 +43,7 @@ export async function openScorers({ filter, regions }: Config, corpusDir: string
     return opened;
   };
   const scorers = {
-    ...(filter.unsafe ? { unsafe: keep(unsafeScorer(await ensureWeights('open-nsfw', fetching))) } : {}),
+    ...(filter.unsafe ? { unsafe: keep(unsafeScorer(await ensurePretrained('open-nsfw', fetching))) } : {}),
     ...(filter.photo ? { photo: photoScorer(await imageFeatures()) } : {}),
     ...(filter.relevance === undefined
       ? {}
@@ -92,7 +92,7 @@ export async function openRelevance(name: string, options: OpenRelevanceOptions)
   requirePath(path, 'a relevance model', 'run `lait train-relevance` or `lait pretrain` first');
   if (!statSync(path).isDirectory()) {
     onlyRuns(path);
-    const textFeatures = keep(miniLmFeatures(await ensureWeights('minilm', fetching)));
+    const textFeatures = keep(miniLmFeatures(await ensurePretrained('minilm', fetching)));
     return keep(loadRelevance(path, await imageFeatures(), textFeatures));
   }
   if (isClip(path)) {

@@ -1,7 +1,7 @@
 /** `lait doctor`: what is there, what is missing, what follows from that and how to get it. */
 import { availableParallelism, totalmem } from 'node:os';
 import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
-import { weightsStatus } from '../../model/formats/pretrained.ts';
+import { pretrainedStatus } from '../../model/formats/pretrained.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
 import { sqliteReady } from './native.ts';
 import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
@@ -33,7 +33,7 @@ export async function examine(): Promise<Finding[]> {
     browser
       ? { name: 'Browser', state: 'ok', detail: browser }
       : { name: 'Browser', state: 'missing', detail: browserAdvice },
-    ...weightsStatus().map(
+    ...pretrainedStatus().map(
       ({ name, package: from, cached, cachedBytes, downloadBytes, licence, purpose }): Finding => ({
         name: `Weights ${name}`,
         state: cached ? 'ok' : 'later',

@@ -5,7 +5,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { defaultCacheDir } from '../../model/formats/pretrained.ts';
+import { defaultCacheDir } from '../../model/formats/cache.ts';
 import { completeFolder } from './cache.ts';
 import { nodeHeaders, packageDir, run } from './run.ts';
 

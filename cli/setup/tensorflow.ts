@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
-import { defaultCacheDir } from '../../model/formats/pretrained.ts';
+import { defaultCacheDir } from '../../model/formats/cache.ts';
 import { completeFolder } from './cache.ts';
 import { findOnPath, nodeHeaders, packageDir, run } from './run.ts';
 import { tensorflowVersion, tensorflowWheels, type Wheel, wheelPythonVersion } from './wheels.ts';

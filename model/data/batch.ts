@@ -10,7 +10,8 @@ import type { ObjectiveWeights } from '../net/objective.ts';
 import { gumbelNoise, samePair, wrongPartners } from '../net/objectives/itm.ts';
 import { hidePieces, mlmChance } from '../net/objectives/mlm.ts';
 import { hideRegions, mocChance } from '../net/objectives/moc.ts';
-import type { Arrays, NamedArray } from '../runtime/traced-function.ts';
+import type { ShapedArray } from '../runtime/array.ts';
+import type { Arrays } from '../runtime/traced-function.ts';
 import type { Example } from './example.ts';
 import { type FeatureStatistics, standardizeInto } from './feature-statistics.ts';
 
@@ -191,11 +192,11 @@ class Places {
     return index;
   }
 
-  indexes(): NamedArray {
+  indexes(): ShapedArray {
     return { shape: [this.#at.length], values: this.#at };
   }
 
-  counts(): NamedArray {
+  counts(): ShapedArray {
     return { shape: [this.#at.length], values: new Float32Array(this.#at.length).fill(1, 0, this.#used) };
   }
 }

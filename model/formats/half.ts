@@ -22,7 +22,7 @@ function makeTable(): Float32Array {
 export function floatsFromHalves(halves: Uint16Array): Float32Array {
   table ??= makeTable();
   const floats = new Float32Array(halves.length);
-  for (let index = 0; index < halves.length; index++) floats[index] = table[halves[index] as number] as number;
+  for (let index = 0; index < halves.length; index++) floats[index] = table[halves[index]!]!;
   return floats;
 }
 
@@ -32,13 +32,13 @@ const asFloat = new Float32Array(word.buffer);
 /** Rounds to the nearest half, ties to even; what is too large becomes infinite. */
 export function halvesFromFloats(floats: Float32Array): Uint16Array {
   const halves = new Uint16Array(floats.length);
-  for (let index = 0; index < floats.length; index++) halves[index] = half(floats[index] as number);
+  for (let index = 0; index < floats.length; index++) halves[index] = half(floats[index]!);
   return halves;
 }
 
 function half(value: number): number {
   asFloat[0] = value;
-  const bits = word[0] as number;
+  const bits = word[0]!;
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
@@ -50,5 +50,5 @@ function half(value: number): number {
   }
   // Subnormal: adding 0.5 leaves the fraction in units of 2^-24 in the low bits, rounded by the processor.
   asFloat[0] = Math.abs(value) + 0.5;
-  return sign | ((word[0] as number) - 0x3f000000);
+  return sign | (word[0]! - 0x3f000000);
 }

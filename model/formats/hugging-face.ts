@@ -10,7 +10,7 @@ const joined = /^(.*\.attention\.self)\.qkv\.(weight|bias)$/;
 export function toHuggingFace(parameters: readonly ParameterSpec[], values: Values): Map<string, StoredTensor> {
   const stored = new Map<string, StoredTensor>();
   for (const { name, shape } of parameters) {
-    const own = values.get(name) as Float32Array;
+    const own = values.get(name)!;
     const match = joined.exec(name);
     if (!match) {
       stored.set(name, { shape, values: own });

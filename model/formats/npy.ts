@@ -51,7 +51,7 @@ function body(values: Float32Array | Int32Array, type: NpyType): Buffer {
 /** Reads a file's array. Throws a RangeError that says what is wrong with bytes that are no such file. */
 export function decodeNpy(file: Buffer): NpyArray {
   if (!file.subarray(0, 6).equals(magic)) throw new RangeError('The bytes do not start as a NumPy file.');
-  const version = file[6] as number;
+  const version = file[6]!;
   if (version < 1 || version > 3 || file.length < 12)
     throw new RangeError(`NumPy file version ${version} is not 1 to 3.`);
   const headerLength = version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8);
@@ -62,10 +62,10 @@ export function decodeNpy(file: Buffer): NpyArray {
   const size = /'shape': *\(([\d, ]*)\)/.exec(header);
   if (!descr || !order || !size) throw new RangeError('The NumPy header names no simple type, order and shape.');
   if (descr[1] === '>') throw new RangeError('The NumPy array is big-endian; only little-endian is read.');
-  const shape = (size[1] as string).split(',').flatMap((part) => (part.trim() ? [Number(part)] : []));
+  const shape = size[1]!.split(',').flatMap((part) => (part.trim() ? [Number(part)] : []));
   if (order[1] === 'True' && shape.length > 1)
     throw new RangeError('The NumPy array is in Fortran order; only C order is read.');
-  const reader = readers[descr[2] as string];
+  const reader = readers[descr[2]!];
   if (!reader) throw new RangeError(`The NumPy type ${descr[2]} is not read here.`);
   const count = shape.reduce((product, one) => product * one, 1);
   const end = start + count * reader.width;

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expected, UserError } from '../../dataset/user-error.ts';
-import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from './pretrained.ts';
+import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from './cache.ts';
 
 /** MIT; runs on Node 20 and later without its install script, which would fetch CUDA libraries. */
 const runtime = { package: 'onnxruntime-node', version: '1.30.0', downloadBytes: 110_000_000 } as const;
@@ -72,7 +72,7 @@ export async function openOnnx(path: string, options: EnsureOptions = {}): Promi
       ]);
       const results = await session.run(Object.fromEntries(feeds), outputs);
       return outputs.map((name) => {
-        const { dims, data } = results[name] as RuntimeTensor;
+        const { dims, data } = results[name]!;
         const values = data instanceof Float32Array ? data : Int32Array.from(data as ArrayLike<number>, Number);
         return { shape: [...dims], values };
       });

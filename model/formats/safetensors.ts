@@ -17,7 +17,7 @@ export interface SafetensorsFile {
 }
 
 /** Headers above this are refused, as the reference implementation does: 100 MB. */
-const largestHeader = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 
 /**
  * Reads a file; with `wanted`, only tensors whose name it accepts. Tensors of integers are passed over.
@@ -40,7 +40,7 @@ export function readSafetensors(path: string, wanted: (name: string) => boolean 
     };
     if (size < 8) throw fault(`it has ${size} bytes`);
     const headerSize = Number(new DataView(read(0, 8).buffer).getBigUint64(0, true));
-    if (headerSize > largestHeader || 8 + headerSize > size) throw fault('it ends early');
+    if (headerSize > maxHeaderBytes || 8 + headerSize > size) throw fault('it ends early');
     const header = parseHeader(new TextDecoder().decode(read(8, headerSize)), fault);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, entry] of Object.entries(header.tensors)) {

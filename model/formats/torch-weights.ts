@@ -88,13 +88,13 @@ function valuesOf({ offset, shape, strides }: TorchTensor, storage: Float32Array
   const at = shape.map(() => 0);
   let place = offset;
   for (let index = 0; index < count; index++) {
-    values[index] = storage[place] as number;
+    values[index] = storage[place]!;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const stride = strides[axis] as number;
+      const stride = strides[axis]!;
       place += stride;
-      at[axis] = (at[axis] as number) + 1;
-      if ((at[axis] as number) < (shape[axis] as number)) break;
-      place -= stride * (shape[axis] as number);
+      at[axis] = at[axis]! + 1;
+      if (at[axis]! < shape[axis]!) break;
+      place -= stride * shape[axis]!;
       at[axis] = 0;
     }
   }
@@ -109,19 +109,19 @@ const mark = Symbol('mark');
 /** Pickle protocol 2 (PEP 307, Lib/pickletools.py), as far as state dicts use it. */
 class Unpickler {
   readonly storages = new Map<string, Storage>();
-  private readonly file: Buffer;
-  private readonly fault: (what: string) => Error;
-  private at = 0;
+  readonly #file: Buffer;
+  readonly #fault: (what: string) => Error;
+  #at = 0;
 
   constructor(file: Buffer, fault: (what: string) => Error) {
-    this.file = file;
-    this.fault = fault;
+    this.#file = file;
+    this.#fault = fault;
   }
 
   take(length: number): Buffer {
-    if (this.at + length > this.file.length) throw this.fault('it ends early');
-    this.at += length;
-    return this.file.subarray(this.at - length, this.at);
+    if (this.#at + length > this.#file.length) throw this.#fault('it ends early');
+    this.#at += length;
+    return this.#file.subarray(this.#at - length, this.#at);
   }
 
   /** The next pickle's value. */
@@ -129,21 +129,21 @@ class Unpickler {
     const stack: unknown[] = [];
     const memo = new Map<number, unknown>();
     const pop = () => {
-      if (stack.length === 0) throw this.fault('its pickle is broken');
+      if (stack.length === 0) throw this.#fault('its pickle is broken');
       return stack.pop();
     };
     const popToMark = () => {
       const start = stack.lastIndexOf(mark);
-      if (start < 0) throw this.fault('its pickle is broken');
+      if (start < 0) throw this.#fault('its pickle is broken');
       const values = stack.splice(start);
       return values.slice(1);
     };
     const recall = (index: number) => {
-      if (!memo.has(index)) throw this.fault('its pickle is broken');
+      if (!memo.has(index)) throw this.#fault('its pickle is broken');
       stack.push(memo.get(index));
     };
     const setItems = (target: unknown, items: readonly unknown[]) => {
-      if (!(target instanceof Map) || items.length % 2 === 1) throw this.fault('its pickle is broken');
+      if (!(target instanceof Map) || items.length % 2 === 1) throw this.#fault('its pickle is broken');
       for (let index = 0; index < items.length; index += 2) target.set(items[index], items[index + 1]);
     };
     for (;;) {
@@ -208,7 +208,7 @@ class Unpickler {
           const target = stack.at(-1);
           if (code === 'u') setItems(target, items);
           else if (Array.isArray(target)) target.push(...items);
-          else throw this.fault('its pickle is broken');
+          else throw this.#fault('its pickle is broken');
           break;
         }
         case 's': {
@@ -231,43 +231,43 @@ class Unpickler {
           recall(this.take(4).readUInt32LE());
           break;
         case 'c': // GLOBAL
-          stack.push(this.callable(`${this.line()}.${this.line()}`));
+          stack.push(this.#callable(`${this.#line()}.${this.#line()}`));
           break;
         case 'R': {
           // REDUCE
           const given = pop();
-          stack.push(this.call(pop(), given));
+          stack.push(this.#call(pop(), given));
           break;
         }
         case 'b': // BUILD: an OrderedDict's attributes, of which `_metadata` says nothing about tensors
           pop();
           break;
         case 'Q': // BINPERSID
-          stack.push(this.storage(pop()));
+          stack.push(this.#storage(pop()));
           break;
         default:
-          throw this.fault(`its pickle has the instruction 0x${Buffer.from(code, 'latin1').toString('hex')}`);
+          throw this.#fault(`its pickle has the instruction 0x${Buffer.from(code, 'latin1').toString('hex')}`);
       }
     }
   }
 
-  private line(): string {
-    const end = this.file.indexOf(0x0a, this.at);
-    if (end < 0) throw this.fault('it ends early');
-    return this.take(end + 1 - this.at)
+  #line(): string {
+    const end = this.#file.indexOf(0x0a, this.#at);
+    if (end < 0) throw this.#fault('it ends early');
+    return this.take(end + 1 - this.#at)
       .toString('utf8')
       .trimEnd();
   }
 
-  private callable(name: string): Callable {
+  #callable(name: string): Callable {
     if (name === 'collections.OrderedDict') return 'OrderedDict';
     if (name === 'torch._utils._rebuild_tensor_v2') return '_rebuild_tensor_v2';
     const type = name.replace(/^torch\./, '');
     if (name.startsWith('torch.') && Object.hasOwn(storageWidths, type)) return { storage: type as StorageType };
-    throw this.fault(`it calls ${name}`);
+    throw this.#fault(`it calls ${name}`);
   }
 
-  private call(what: unknown, given: unknown): unknown {
+  #call(what: unknown, given: unknown): unknown {
     if (what === 'OrderedDict') return new Map();
     if (what === '_rebuild_tensor_v2' && Array.isArray(given)) {
       const [storage, offset, shape, strides] = given as unknown[];
@@ -283,15 +283,15 @@ class Unpickler {
         return new TorchTensor(storage, offset, shape, strides);
       }
     }
-    throw this.fault('its pickle is broken');
+    throw this.#fault('its pickle is broken');
   }
 
   /** ('storage', type, key, location, count, view) */
-  private storage(id: unknown): Storage {
+  #storage(id: unknown): Storage {
     const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
     const known = type as Callable;
     if (kind !== 'storage' || typeof known !== 'object' || !Number.isSafeInteger(count) || count < 0 || view !== null) {
-      throw this.fault('its pickle is broken');
+      throw this.#fault('its pickle is broken');
     }
     const storage = this.storages.get(String(key)) ?? new Storage(known.storage, count);
     this.storages.set(String(key), storage);

@@ -100,7 +100,7 @@ export interface Parts {
  * same positions, so that one encoder reads an image or a text alone (ITC).
  */
 export function arrange({ words, regions }: Parts, { cls, sep }: Frame, drop: Dropout): Sequence {
-  const B = (words ?? regions)?.tokens.shape[0] as number;
+  const B = (words ?? regions)!.tokens.shape[0]!;
   const counted = tf.ones([B, 1]);
   // Not tf.tile, whose gradient is a slice for each copy.
   const repeated = (one: Tensor): Sequence => ({ tokens: tf.add(one, tf.zeros([B, 1, 1])), mask: counted });

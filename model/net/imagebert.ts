@@ -54,7 +54,7 @@ const rows = ({ tokens, mask }: Sequence, index: Tensor): Sequence => ({
 
 const joined = (parts: readonly Sequence[]): Sequence =>
   parts.length === 1
-    ? (parts[0] as Sequence)
+    ? parts[0]!
     : {
         tokens: tf.concat(
           parts.map(({ tokens }) => tokens),
@@ -100,7 +100,7 @@ export function objectives(
   const { weights, config } = model;
   const { said, frame } = texts(model, inputs);
   const seen = regions(model, inputs);
-  const N = said.tokens.shape[0] as number;
+  const N = said.tokens.shape[0]!;
   const outcomes: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {

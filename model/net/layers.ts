@@ -47,7 +47,7 @@ export function layerNorm(weights: Weights, name: string, x: Tensor, epsilon: nu
 }
 
 function normalize(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
-  const H = x.shape.at(-1) as number;
+  const H = x.shape.at(-1)!;
   const run = tf.customGrad((...args: unknown[]) => {
     const [input, scale, shift] = args as [Tensor, Tensor, Tensor];
     const save = args[3] as (tensors: Tensor[]) => void;
@@ -72,7 +72,7 @@ function normalize(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tens
 
 /** The sum of each row of [..., H] by weights [H, 1]: [..., 1], in float32 always. A product takes half the time of TensorFlow's mean. */
 function weighRows(x: Tensor, column: Tensor): Tensor {
-  const H = column.shape[0] as number;
+  const H = column.shape[0]!;
   const rows = tf.reshape(x, [-1, H]);
   const native = nativeBackend();
   // Not tf.matMul, whose op is rounded to bfloat16 where products are.
@@ -84,9 +84,9 @@ function weighRows(x: Tensor, column: Tensor): Tensor {
  * x Φ(x), exact (erf), as BERT, but for two factors: from u = geluTurn x this gives y so that GELU(x) = geluTurn y. Before and after a
  * linear layer its weights can take the factors, which are smaller than what it reads and writes.
  */
-export const geluTurn = -Math.SQRT1_2;
+export const geluScale = -Math.SQRT1_2;
 
-export function turnedGelu(u: Tensor): Tensor {
+export function scaledGelu(u: Tensor): Tensor {
   const run = tf.customGrad((...args: unknown[]) => {
     const [input, save] = args as [Tensor, (tensors: Tensor[]) => void];
     // Not Erfc, which takes four times as long as soon as some numbers are above 1, as a trained model's are.
@@ -104,14 +104,14 @@ export function turnedGelu(u: Tensor): Tensor {
   return run(u);
 }
 
-export const gelu = (x: Tensor): Tensor => tf.mul(turnedGelu(tf.mul(x, geluTurn)), geluTurn);
+export const gelu = (x: Tensor): Tensor => tf.mul(scaledGelu(tf.mul(x, geluScale)), geluScale);
 
 /**
  * Softmax cross-entropy of each row against its class: [N] from logits [N, K] and labels [N] int32. The softmax itself gives both
  * the loss (its largest value is 1 / Σ exp(x − max x)) and, less 1 at the label, the gradient.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  const N = logits.shape[0] as number;
+  const N = logits.shape[0]!;
   const places = tf.stack([tf.range(0, N, 1, 'int32'), labels], 1); // [N, 2]
   const run = tf.customGrad((...args: unknown[]) => {
     const [input, save] = args as [Tensor, (tensors: Tensor[]) => void];
@@ -134,7 +134,7 @@ function subtractAt(x: Tensor, places: Tensor, values: Tensor): Tensor {
   const native = nativeBackend();
   if (!native) {
     const labels = tf.reshape(tf.slice(places, [0, 1], [-1, 1]), [-1]);
-    return tf.sub(x, tf.mul(tf.oneHot(labels as never, x.shape[1] as number), tf.expandDims(values, -1)));
+    return tf.sub(x, tf.mul(tf.oneHot(labels as never, x.shape[1]!), tf.expandDims(values, -1)));
   }
   return floatOp(native, 'TensorScatterSub', [x, places, values], ['Tindices']);
 }

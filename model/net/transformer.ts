@@ -7,7 +7,7 @@ import { attend } from './attention.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
 import type { Sequence } from './embeddings.ts';
-import { affine, geluTurn, layerNorm, layerOf, linear, turnedGelu } from './layers.ts';
+import { affine, geluScale, layerNorm, layerOf, linear, scaledGelu } from './layers.ts';
 
 /** Added to the scores of tokens that do not count; float32's softmax gives them exactly 0. */
 const farBelow = -1e9;
@@ -34,9 +34,9 @@ function run(
   for (let index = 0; index < config.layers; index++) {
     const layer = prepare(weights, config, `bert.encoder.layer.${index}`, drop);
     const asked = firstOnly && index === config.layers - 1 ? 1 : T;
-    states = states.map((x, part) => layer(x, shut[part] as Tensor, { B: B / parts, T, asked }));
+    states = states.map((x, part) => layer(x, shut[part]!, { B: B / parts, T, asked }));
   }
-  return parts === 1 ? (states[0] as Tensor) : tf.concat(states, 0);
+  return parts === 1 ? states[0]! : tf.concat(states, 0);
 }
 
 interface Sizes {
@@ -62,8 +62,8 @@ function prepare(
   const scale = tf.concat([tf.fill([H], 1 / Math.sqrt(size)), tf.ones([2 * H])]); // [3 H]
   const [inputWeight, inputBias] = [tf.mul(input.weight, tf.expandDims(scale, 1)), tf.mul(input.bias, scale)];
   const outputWeight = drop.grow === 1 ? output.weight : tf.mul(output.weight, drop.grow);
-  const [wideWeight, wideBias] = [tf.mul(wide.weight, geluTurn), tf.mul(wide.bias, geluTurn)];
-  const narrowWeight = tf.mul(narrow.weight, geluTurn);
+  const [wideWeight, wideBias] = [tf.mul(wide.weight, geluScale), tf.mul(wide.bias, geluScale)];
+  const narrowWeight = tf.mul(narrow.weight, geluScale);
   /** Queries, keys or values from rows of the joint weights: `count` of [B, A, tokens, size]. */
   const project = (x: Tensor, from: number, count: number, B: number): Tensor[] => {
     const weight = count === 3 ? inputWeight : tf.slice(inputWeight, [from * H, 0], [count * H, H]);
@@ -81,7 +81,7 @@ function prepare(
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), own.shape);
     const attended = drop(affine(joined, outputWeight, output.bias));
     const y = layerNorm(weights, `${name}.attention.output.LayerNorm`, tf.add(own, attended), layerNormEpsilon);
-    const turned = turnedGelu(affine(y, wideWeight, wideBias)); // [B asked, F]
+    const turned = scaledGelu(affine(y, wideWeight, wideBias)); // [B asked, F]
     const narrowed = drop(affine(turned, narrowWeight, narrow.bias)); // [B asked, H]
     return layerNorm(weights, `${name}.output.LayerNorm`, tf.add(y, narrowed), layerNormEpsilon);
   };

@@ -3,7 +3,8 @@
  * graph model; what follows is written anew, so that it takes batches and any input size: peaks of the heat map and their
  * boxes.
  */
-import { bool, type Graph, int, ints, type Output, string, type } from '../runtime/graph.ts';
+import type { Graph } from '../runtime/graph.ts';
+import { bool, int, ints, type Output, string, type } from '../runtime/graph-node.ts';
 import { copyGraphModel, type GraphModel } from './graph-model.ts';
 import { f32, gatherEach, i32, reshape, toFloat } from './graph-ops.ts';
 import type { FeatureMap } from './roi-pool.ts';

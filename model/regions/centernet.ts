@@ -71,7 +71,7 @@ export function centerNet(options: CenterNetOptions): Detector {
       const decoded = await Promise.all(images.map((image) => decodePixels(image, side)));
       const good = decoded.filter((one) => one !== null);
       const found = good.length > 0 ? detect(network, good, { minConfidence, minRegions }) : [];
-      return decoded.map((one) => (one === null ? null : (found.shift() as Regions)));
+      return decoded.map((one) => (one === null ? null : found.shift()!));
     },
     dispose: () => network.running.dispose(),
   };
@@ -129,7 +129,7 @@ function detect(
     const first = image * K;
     const apart = suppressOverlaps(boxes.subarray(first * 4, (first + K) * 4), maxOverlap);
     const kept = apart.filter((rank, place) => {
-      const score = scores[first + rank] as number;
+      const score = scores[first + rank]!;
       return score >= minConfidence || (place < minRegions && score > 0);
     });
     const R = kept.length + 1;
@@ -148,8 +148,8 @@ function detect(
     for (const [index, rank] of kept.entries()) {
       const from = first + rank;
       regions.boxes.set(boxes.subarray(from * 4, from * 4 + 4), (index + 1) * 4);
-      regions.labels[index + 1] = labels[from] as number;
-      regions.confidences[index + 1] = scores[from] as number;
+      regions.labels[index + 1] = labels[from]!;
+      regions.confidences[index + 1] = scores[from]!;
       regions.features.set(feature(rank + 1), (index + 1) * D);
     }
     return regions;

@@ -100,6 +100,6 @@ export function regionsOf(
 /** Zero times anything finite is zero: one addition a number, where `every` would be a call. */
 function finite(values: Float32Array): boolean {
   let zero = 0;
-  for (let index = 0; index < values.length; index++) zero += (values[index] as number) * 0;
+  for (let index = 0; index < values.length; index++) zero += values[index]! * 0;
   return zero === 0;
 }

@@ -4,7 +4,8 @@
  */
 
 import type { StoredTensor } from '../formats/safetensors.ts';
-import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../runtime/graph.ts';
+import type { Graph } from '../runtime/graph.ts';
+import { type Attribute, bool, ints, type Output, string, type } from '../runtime/graph-node.ts';
 import { f32, meanOverPlaces } from './graph-ops.ts';
 
 /** Channels of the last map. */
@@ -94,16 +95,15 @@ function convolution(
   const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
     (part) => get(`${norm}.${part}`).values,
   ) as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const scale = gamma.map((value, channel) => value / Math.sqrt((variance[channel] as number) + batchNormEpsilon));
-  const bias = beta.map((value, channel) => value - (mean[channel] as number) * (scale[channel] as number));
+  const scale = gamma.map((value, channel) => value / Math.sqrt(variance[channel]! + batchNormEpsilon));
+  const bias = beta.map((value, channel) => value - mean[channel]! * scale[channel]!);
   // [O, I, Y, X] to TensorFlow's [Y, X, I, O]; a depthwise [C, 1, Y, X] to [Y, X, C, 1] is the same with one input.
   const area = rows * columns;
   const folded = new Float32Array(values.length);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
       for (let place = 0; place < area; place++) {
-        folded[(place * inner + i) * outer + o] =
-          (values[(o * inner + i) * area + place] as number) * (scale[o] as number);
+        folded[(place * inner + i) * outer + o] = values[(o * inner + i) * area + place]! * scale[o]!;
       }
     }
   }
@@ -127,7 +127,7 @@ function convolution(
 
 /** Adds the 1,000 classes of ImageNet on top of the last map: logits [B, 1000]. */
 export function addImageNetClasses(graph: Graph, state: State, map: Output): Output {
-  const weight = state.get('_fc.weight') as StoredTensor;
+  const weight = state.get('_fc.weight')!;
   const pooled = meanOverPlaces(graph, 'efficientnet/pooled', map);
   const product = graph.add(
     'efficientnet/product',
@@ -139,7 +139,7 @@ export function addImageNetClasses(graph: Graph, state: State, map: Output): Out
       transpose_b: bool(true),
     },
   );
-  const bias = state.get('_fc.bias') as StoredTensor;
+  const bias = state.get('_fc.bias')!;
   return graph.add(
     'efficientnet/logits',
     'BiasAdd',

@@ -70,7 +70,7 @@ interface ShardState {
 }
 
 /** A tar member's plain name has at most 100 bytes, field and dot included. */
-const longestKey = 100 - Math.max(...columnFields.map((field) => field.length + 1));
+const maxKeyBytes = 100 - Math.max(...columnFields.map((field) => field.length + 1));
 
 /** What is known of a finished column: `00000.json` beside `00000.tar`. */
 interface ColumnRecord {
@@ -86,7 +86,7 @@ interface ColumnRecord {
  */
 export async function extractRegions(options: ExtractOptions): Promise<ExtractSummary> {
   const { shards, outDir, detector, onProgress, signal } = options;
-  const maxRegions = mostRegions(options);
+  const maxRegions = maxRegionsOf(options);
   const names = shardNames(shards);
   if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
   mkdirSync(outDir, { recursive: true });
@@ -109,12 +109,12 @@ export async function extractRegions(options: ExtractOptions): Promise<ExtractSu
         bytes,
       });
     let record = column.finished();
-    if (record) summary.shardsKept++;
+    if (record) summary.shardsKept += 1;
     else record = await extractShard(column, options, report);
     summary.images += record.images;
     summary.regions += record.regions;
     summary.failed += record.failed;
-    bytesDone += sizes[index] as number;
+    bytesDone += sizes[index]!;
     report(0, 0);
   }
   return summary;
@@ -139,7 +139,7 @@ interface Waiting {
   readonly found: Promise<(Regions | null)[]>;
 }
 
-const mostRegions = ({ detector, maxRegions = defaultMaxRegions }: ExtractOptions): number =>
+const maxRegionsOf = ({ detector, maxRegions = defaultMaxRegions }: ExtractOptions): number =>
   detector.regionsPerImage ?? maxRegions;
 
 async function extractShard(
@@ -148,14 +148,14 @@ async function extractShard(
   report: (images: number, bytesRead: number) => void,
 ): Promise<ColumnRecord> {
   const { detector, onBad, signal } = options;
-  const maxRegions = mostRegions(options);
+  const maxRegions = maxRegionsOf(options);
   const { source } = column;
   const counts = await column.resume();
   let bytesRead = 0;
   let batch: Job[] = [];
   let running: Waiting | undefined;
   const fail = (key: string, reason: string) => {
-    counts.failed++;
+    counts.failed += 1;
     onBad?.({ shard: source, key, reason });
   };
   const settle = async () => {
@@ -183,7 +183,7 @@ async function extractShard(
     signal?.throwIfAborted();
     for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
     if (!column.claim(key)) continue;
-    if (Buffer.byteLength(key) > longestKey) {
+    if (Buffer.byteLength(key) > maxKeyBytes) {
       fail(key, 'key-too-long');
       continue;
     }
@@ -204,48 +204,48 @@ async function extractShard(
 /** A column that grows by whole samples in a `.partial` file. */
 class ColumnFile {
   readonly source: string;
-  private readonly path: string;
-  private readonly done = new Set<string>();
-  private readonly counts = { images: 0, regions: 0, failed: 0 };
+  readonly #path: string;
+  readonly #done = new Set<string>();
+  readonly #counts = { images: 0, regions: 0, failed: 0 };
 
   constructor(source: string, path: string) {
     this.source = source;
-    this.path = path;
+    this.#path = path;
   }
 
-  private get recordPath(): string {
-    return this.path.replace(/\.tar$/, '.json');
+  get #recordPath(): string {
+    return this.#path.replace(/\.tar$/, '.json');
   }
 
-  private shardState(): ShardState {
+  #shardState(): ShardState {
     const { size, mtimeMs } = statSync(this.source);
     return { byteLength: size, mtimeMs };
   }
 
   /** What a finished column holds; null when there is none or its shard has changed. */
   finished(): ColumnRecord | null {
-    if (!existsSync(this.path) || !existsSync(this.recordPath)) return null;
-    const record = JSON.parse(readFileSync(this.recordPath, 'utf8')) as ColumnRecord;
-    const { byteLength, mtimeMs } = this.shardState();
+    if (!existsSync(this.#path) || !existsSync(this.#recordPath)) return null;
+    const record = JSON.parse(readFileSync(this.#recordPath, 'utf8')) as ColumnRecord;
+    const { byteLength, mtimeMs } = this.#shardState();
     return record.shard.byteLength === byteLength && record.shard.mtimeMs === mtimeMs ? record : null;
   }
 
   /** The name tells which state of the shard the file is made from. */
-  private get partialPath(): string {
-    const { byteLength, mtimeMs } = this.shardState();
-    return `${this.path}.${byteLength}-${Math.floor(mtimeMs)}.partial`;
+  get #partialPath(): string {
+    const { byteLength, mtimeMs } = this.#shardState();
+    return `${this.#path}.${byteLength}-${Math.floor(mtimeMs)}.partial`;
   }
 
   /** Takes up what an interrupted run has written; counts go on from there. */
   async resume() {
-    mkdirSync(dirname(this.path), { recursive: true });
-    const partial = this.partialPath;
-    const others = `${basename(this.path)}.`;
-    for (const name of readdirSync(dirname(this.path))) {
-      const path = join(dirname(this.path), name);
+    mkdirSync(dirname(this.#path), { recursive: true });
+    const partial = this.#partialPath;
+    const others = `${basename(this.#path)}.`;
+    for (const name of readdirSync(dirname(this.#path))) {
+      const path = join(dirname(this.#path), name);
       if (name.startsWith(others) && name.endsWith('.partial') && path !== partial) rmSync(path);
     }
-    if (!existsSync(partial)) return this.counts;
+    if (!existsSync(partial)) return this.#counts;
     const file = await open(partial, 'r');
     try {
       const size = statSync(partial).size;
@@ -257,21 +257,21 @@ class ColumnFile {
         const end = last.offset + last.byteLength + paddingBytes(last.byteLength);
         if (end > size) break;
         whole = end;
-        this.done.add(boxes.name.slice(0, -`.${columnFields[0]}`.length));
-        this.counts.images++;
-        this.counts.regions += regionCount(boxes.byteLength);
+        this.#done.add(boxes.name.slice(0, -`.${columnFields[0]}`.length));
+        this.#counts.images += 1;
+        this.#counts.regions += regionCount(boxes.byteLength);
       }
       truncateSync(partial, whole);
     } finally {
       await file.close();
     }
-    return this.counts;
+    return this.#counts;
   }
 
   /** True the first time a key is seen. */
   claim(key: string): boolean {
-    if (this.done.has(key)) return false;
-    this.done.add(key);
+    if (this.#done.has(key)) return false;
+    this.#done.add(key);
     return true;
   }
 
@@ -281,21 +281,21 @@ class ColumnFile {
       bytes,
       Buffer.alloc(paddingBytes(bytes.length)),
     ]);
-    appendFileSync(this.partialPath, Buffer.concat(fields));
-    this.counts.images++;
-    this.counts.regions += regions.labels.length;
+    appendFileSync(this.#partialPath, Buffer.concat(fields));
+    this.#counts.images += 1;
+    this.#counts.regions += regions.labels.length;
   }
 
   finish(counts: Omit<ColumnRecord, 'shard'>): ColumnRecord {
-    const record = { shard: this.shardState(), ...counts };
-    const partial = this.partialPath;
+    const record = { shard: this.#shardState(), ...counts };
+    const partial = this.#partialPath;
     appendFileSync(partial, endOfArchive);
     const handle = openSync(partial, 'r');
     fsyncSync(handle);
     closeSync(handle);
-    rmSync(this.recordPath, { force: true });
-    renameSync(partial, this.path);
-    writeFileAtomic(this.recordPath, `${JSON.stringify(record)}\n`);
+    rmSync(this.#recordPath, { force: true });
+    renameSync(partial, this.#path);
+    writeFileAtomic(this.#recordPath, `${JSON.stringify(record)}\n`);
     return record;
   }
 }

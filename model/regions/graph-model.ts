@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
 import { floatsFromHalves } from '../formats/half.ts';
-import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../runtime/graph.ts';
+import type { Graph } from '../runtime/graph.ts';
+import { type Attribute, bool, ints, type Output, string, type } from '../runtime/graph-node.ts';
 
 interface JsonNode {
   readonly name: string;
@@ -76,7 +77,7 @@ export function copyGraphModel(graph: Graph, model: GraphModel, outputs: readonl
   const waiting = [...outputs];
   const seen = new Set<string>();
   while (waiting.length > 0) {
-    const name = (waiting.pop() as string).replace(/:\d+$/, '');
+    const name = waiting.pop()!.replace(/:\d+$/, '');
     if (seen.has(name) || graph.has(name)) continue;
     seen.add(name);
     const node = model.nodes.get(name);
@@ -113,7 +114,7 @@ function copyNode(graph: Graph, model: GraphModel, { name, op, input = [], attr 
     case 'FusedDepthwiseConv2dNative': {
       // Taken apart: TensorFlow fuses again, by what its own kernels can.
       const parts = (attr.fused_ops?.list?.s ?? []).map((part) => Buffer.from(part, 'base64').toString());
-      const [first, bias] = [input.slice(0, 2), input[2] as string];
+      const [first, bias] = [input.slice(0, 2), input[2]!];
       const plain = op === '_FusedConv2D' ? 'Conv2D' : 'DepthwiseConv2dNative';
       let last = graph.add(parts.length === 0 ? name : `${name}/convolution`, plain, first, convolution());
       parts.forEach((part, index) => {

@@ -1,5 +1,6 @@
 /** A few ops with their shapes as plain arguments, for networks written node by node. */
-import { type Attribute, bool, type Graph, int, type Output, type } from '../runtime/graph.ts';
+import type { Graph } from '../runtime/graph.ts';
+import { type Attribute, bool, int, type Output, type } from '../runtime/graph-node.ts';
 
 export const f32: Attribute = type('float32');
 export const i32: Attribute = type('int32');
@@ -30,7 +31,7 @@ export function meanOverPlaces(graph: Graph, name: string, map: Output): Output 
 
 /** Joins [N, A], [N, B], … to [N, A + B + …]. */
 export function joinFeatures(graph: Graph, name: string, parts: readonly Output[]): Output {
-  if (parts.length === 1) return parts[0] as Output;
+  if (parts.length === 1) return parts[0]!;
   const axis = graph.integer(`${name}/axis`, 1);
   return graph.add(name, 'ConcatV2', [...parts, axis], { T: f32, Tidx: i32, N: int(parts.length) });
 }

@@ -3,8 +3,8 @@
  * of Faster R-CNN, DETR, YOLO and their kin can be used as they are.
  */
 import { expected } from '../../dataset/user-error.ts';
+import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxModel, type OnnxTensor, openOnnx } from '../formats/onnx.ts';
-import type { EnsureOptions } from '../formats/pretrained.ts';
 import { decodePixels } from './pixels.ts';
 import type { Detector, Regions } from './region.ts';
 import { suppressOverlaps } from './suppress.ts';
@@ -116,7 +116,7 @@ function prepare(pixels: Float32Array, input: OnnxDetectorOptions['input']): Onn
     for (let channel = 0; channel < 3; channel++) {
       const from = place * 3 + (channels === 'rgb' ? channel : 2 - channel);
       const to = layout === 'nhwc' ? place * 3 + channel : channel * S * S + place;
-      values[to] = ((pixels[from] as number) - (mean[channel] as number)) / (deviation[channel] as number);
+      values[to] = (pixels[from]! - mean[channel]!) / deviation[channel]!;
     }
   }
   return { shape: layout === 'nhwc' ? [1, S, S, 3] : [1, 3, S, S], values };
@@ -128,14 +128,14 @@ function regionsOf(tensors: Tensors, options: OnnxDetectorOptions, D: number): R
   const C = N === 0 ? 0 : tensors.scores.values.length / N;
   const best = (box: number): { label: number; confidence: number } => {
     if (tensors.labels) {
-      return { label: tensors.labels.values[box] as number, confidence: tensors.scores.values[box] as number };
+      return { label: tensors.labels.values[box]!, confidence: tensors.scores.values[box]! };
     }
     const scores = probabilities(tensors.scores.values.subarray(box * C, (box + 1) * C), options.activation ?? 'none');
     let label = background === 0 ? 1 : 0;
     for (let other = 0; other < C; other++) {
-      if (other !== background && (scores[other] as number) > (scores[label] as number)) label = other;
+      if (other !== background && scores[other]! > scores[label]!) label = other;
     }
-    return { label, confidence: scores[label] as number };
+    return { label, confidence: scores[label]! };
   };
   const found = Array.from({ length: N }, (_, box) => ({ box, ...best(box) }))
     .filter(({ confidence, label }) => confidence >= minConfidence && label >= 0 && label < names.length)
@@ -154,7 +154,7 @@ function regionsOf(tensors: Tensors, options: OnnxDetectorOptions, D: number): R
     };
   }
   const features = (tensors.features ?? tensors.scores).values;
-  const rows = kept.map((place) => found[place] as (typeof found)[number]);
+  const rows = kept.map((place) => found[place]!);
   return {
     boxes: Float32Array.from(kept.flatMap((place) => [...boxes.subarray(place * 4, place * 4 + 4)])),
     labels: Int32Array.from(rows, ({ label }) => label),

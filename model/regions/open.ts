@@ -2,7 +2,9 @@
  * Opens a detector by its options, fetching what it needs. The networks' code loads only here, so that whoever merely reads
  * regions never loads TensorFlow for it.
  */
-import { type EnsureOptions, ensureWeights } from '../formats/pretrained.ts';
+
+import type { EnsureOptions } from '../formats/cache.ts';
+import { ensurePretrained } from '../formats/pretrained.ts';
 import type { CenterNetOptions } from './centernet.ts';
 import type { OnnxDetectorOptions } from './onnx-detector.ts';
 import type { PatchesOptions } from './patches.ts';
@@ -29,8 +31,8 @@ export async function openDetector(options: DetectorOptions, ensure: EnsureOptio
   switch (options.kind) {
     case 'centernet': {
       const { features = 'joined', kind, ...rest } = options;
-      const path = await ensureWeights('centernet', ensure);
-      const backbone = features === 'joined' ? await ensureWeights('efficientnet-lite2', ensure) : undefined;
+      const path = await ensurePretrained('centernet', ensure);
+      const backbone = features === 'joined' ? await ensurePretrained('efficientnet-lite2', ensure) : undefined;
       const { centerNet } = await import('./centernet.ts');
       return centerNet({ ...rest, path, ...(backbone && { backbone }) });
     }

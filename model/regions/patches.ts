@@ -45,6 +45,6 @@ function cut(pixels: Float32Array, grid: number, P: number): Regions {
       }
     }
   }
-  for (let index = 0; index < features.length; index++) features[index] = (features[index] as number) / 127.5 - 1;
+  for (let index = 0; index < features.length; index++) features[index] = features[index]! / 127.5 - 1;
   return { boxes, labels: new Int32Array(count), confidences: new Float32Array(count).fill(1), features };
 }

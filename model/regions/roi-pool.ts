@@ -2,7 +2,8 @@
  * A feature for every box from a network's maps, as RoIAlign (arXiv 1703.06870) does it: bilinear samples at the centres of a
  * grid of bins inside the box, then their mean.
  */
-import { type Graph, type Output, string } from '../runtime/graph.ts';
+import type { Graph } from '../runtime/graph.ts';
+import { type Output, string } from '../runtime/graph-node.ts';
 import { f32, i32, joinFeatures, meanOverPlaces, reshape } from './graph-ops.ts';
 
 /** A network's map [B, side, side, channels] of the whole image. */

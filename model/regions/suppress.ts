@@ -2,7 +2,7 @@
 
 /** Intersection over union of box `a` of `boxes` and box `b` of `others`; 0 where either is empty. */
 export function overlap(boxes: Float32Array, a: number, others: Float32Array, b: number): number {
-  const at = (from: Float32Array, box: number, side: number) => from[box * 4 + side] as number;
+  const at = (from: Float32Array, box: number, side: number) => from[box * 4 + side]!;
   const width = Math.min(at(boxes, a, 2), at(others, b, 2)) - Math.max(at(boxes, a, 0), at(others, b, 0));
   const height = Math.min(at(boxes, a, 3), at(others, b, 3)) - Math.max(at(boxes, a, 1), at(others, b, 1));
   if (!(width > 0 && height > 0)) return 0;

@@ -7,12 +7,11 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
-import type { Regions } from '../regions/region.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
 import { type ScorerOptions, scorer } from './score.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
-import { type Matching, type Method, mostPairs, type RetrievalSet, scoreTable } from './score-table.ts';
+import { type Matching, type Method, maxPairs, type RetrievalSet, scoreTable } from './score-table.ts';
 
 export interface EvaluateOptions extends ScorerOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
@@ -74,7 +73,7 @@ export async function evaluateRetrieval(
   }
   const sets = splitImages(examples, folds);
   for (const { images } of sets) {
-    const width = (images[0] as Regions).features.length / (images[0] as Regions).labels.length;
+    const width = images[0]!.features.length / images[0]!.labels.length;
     if (width !== config.featureSize) {
       throw expected(
         `features of ${config.featureSize} numbers`,
@@ -85,7 +84,7 @@ export async function evaluateRetrieval(
     }
   }
   const wanted = { method, candidates };
-  const left = sets.map((set) => mostPairs(set, wanted));
+  const left = sets.map((set) => maxPairs(set, wanted));
   const places = sets.map(({ images, texts }) => images.length * texts.length);
   const size = method === 'itc' ? 0 : places.reduce((sum, count) => sum + count, 0);
   const { logFolder } = options;
@@ -102,7 +101,7 @@ export async function evaluateRetrieval(
     for (const [fold, set] of sets.entries()) {
       const { images, texts } = set;
       const first = firstPlace;
-      const logits = log.known.subarray(first, first + (places[fold] as number));
+      const logits = log.known.subarray(first, first + places[fold]!);
       const match: Matching['match'] = async (pairs, remaining) => {
         const placeOf = ([image, text]: readonly [number, number]) => image * texts.length + text;
         const fresh = pairs.filter((pair) => Number.isNaN(logits[placeOf(pair)]));
@@ -117,7 +116,7 @@ export async function evaluateRetrieval(
       };
       const table = await scoreTable(set, score, { logits, match }, wanted);
       results.push({ found: recalls(table, set), chance: chanceRecalls(set) });
-      firstPlace += places[fold] as number;
+      firstPlace += places[fold]!;
     }
     log.remove();
     const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => {
@@ -173,7 +172,7 @@ export function splitImages(examples: readonly Example[], folds: number): Retrie
   return Array.from({ length: folds }, (_, fold) => {
     const own = groups.slice(fold * size, (fold + 1) * size);
     return {
-      images: own.map((group) => (group[0] as Example).regions),
+      images: own.map((group) => group[0]!.regions),
       texts: own.flatMap((group) => group.map(({ pieces }) => pieces)),
       owner: own.flatMap((group, image) => group.map(() => image)),
     };
@@ -187,9 +186,9 @@ interface ByDirection {
 
 /** Recalls from a table of scores. A tie counts against the model: equal scores rank before the answer. */
 export function recalls(table: Float32Array, { images, texts, owner }: RetrievalSet): ByDirection {
-  const at = (image: number, text: number) => table[image * texts.length + text] as number;
+  const at = (image: number, text: number) => table[image * texts.length + text]!;
   const imageRanks = texts.map((_, text) => {
-    const answer = owner[text] as number;
+    const answer = owner[text]!;
     return images.filter((_, image) => image !== answer && at(image, text) >= at(answer, text)).length;
   });
   const textRanks = images.map((_, image) => {

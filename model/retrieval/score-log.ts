@@ -25,7 +25,7 @@ export function passingLog(places: number): ScoreLog {
   const known = new Float32Array(places).fill(Number.NaN);
   const add: ScoreLog['add'] = (added, scores) => {
     added.forEach((place, index) => {
-      known[place] = scores[index] as number;
+      known[place] = scores[index]!;
     });
   };
   return { known, add, close() {}, remove() {} };
@@ -53,7 +53,7 @@ export function openScoreLog(folder: string, key: string, places: number): Score
       const bytes = Buffer.alloc(added.length * recordBytes);
       added.forEach((place, index) => {
         bytes.writeUInt32LE(place + 1, index * recordBytes);
-        bytes.writeFloatLE(scores[index] as number, index * recordBytes + 4);
+        bytes.writeFloatLE(scores[index]!, index * recordBytes + 4);
       });
       writeAll(descriptor, [bytes], end);
       fsyncSync(descriptor);

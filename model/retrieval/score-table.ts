@@ -28,7 +28,7 @@ export interface Matching {
 }
 
 /** The most pairs that ITM will be asked for. What ITC chooses for reranking is known only when it has. */
-export function mostPairs({ images, texts }: RetrievalSet, { method, candidates }: Method): number {
+export function maxPairs({ images, texts }: RetrievalSet, { method, candidates }: Method): number {
   if (method === 'itm') return images.length * texts.length;
   if (method === 'itc') return 0;
   return images.length * Math.min(candidates, texts.length) + texts.length * Math.min(candidates, images.length);
@@ -102,14 +102,14 @@ async function rerank(
   const chosen = likeliest(table, images.length, texts.length, candidates);
   const similar = Float32Array.from(table, (one) => one * similarityScale);
   table.forEach((_, index) => {
-    table[index] = (similar[index] as number) - belowAll;
+    table[index] = similar[index]! - belowAll;
   });
   const shorterFirst = byLength(set);
   chosen.sort(([, one], [, other]) => shorterFirst(one, other) || one - other);
   await matchEach(matching, chosen);
   for (const [image, text] of chosen) {
     const place = image * texts.length + text;
-    table[place] = (matching.logits[place] as number) + (similar[place] as number);
+    table[place] = matching.logits[place]! + similar[place]!;
   }
   return table;
 }
@@ -122,7 +122,7 @@ function likeliest(table: Float32Array, images: number, texts: number, candidate
   const chosen = new Set<number>();
   const best = (count: number, place: (index: number) => number) => {
     const order = Array.from({ length: count }, (_, index) => index);
-    order.sort((a, b) => (table[place(b)] as number) - (table[place(a)] as number));
+    order.sort((a, b) => table[place(b)]! - table[place(a)]!);
     for (const index of order.slice(0, candidates)) chosen.add(place(index));
   };
   for (let image = 0; image < images; image++) best(texts, (text) => image * texts + text);

@@ -70,7 +70,7 @@ export function scorer(
     for (const index of indexes) if (!order.has(index)) order.set(index, order.size);
     const rows = [...order.keys()];
     const size = rows.length > fewRows ? batchPairs : Math.min(fewRows, batchPairs);
-    return { rows: [...rows, ...new Array<number>(size - rows.length).fill(rows[0] as number)], order };
+    return { rows: [...rows, ...new Array<number>(size - rows.length).fill(rows[0]!)], order };
   };
 
   const matchBatch = (
@@ -78,16 +78,16 @@ export function scorer(
     texts: readonly (readonly number[])[],
     pairs: readonly PairIndex[],
   ): Float32Array => {
-    const filled = Array.from({ length: batchPairs }, (_, index) => pairs[index] ?? (pairs[0] as PairIndex));
+    const filled = Array.from({ length: batchPairs }, (_, index) => pairs[index] ?? pairs[0]!);
     const seen = distinct(filled.map(([image]) => image));
     const said = distinct(filled.map(([, text]) => text));
-    const shown = seen.rows.map((index) => images[index] as Regions);
-    const chosen = said.rows.map((index) => texts[index] as readonly number[]);
+    const shown = seen.rows.map((index) => images[index]!);
+    const chosen = said.rows.map((index) => texts[index]!);
     const { logits } = model.run('match', {
       ...imageArrays(shown, regionsFor(shown), featureStatistics),
       ...textArrays(chosen, piecesFor(chosen), special),
-      imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => seen.order.get(image) as number) },
-      textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => said.order.get(text) as number) },
+      imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => seen.order.get(image)!) },
+      textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => said.order.get(text)!) },
     });
     return (logits as Float32Array).subarray(0, pairs.length);
   };

@@ -1,19 +1,21 @@
 /**
- * How a recorded op becomes nodes of a graph, in float32 or with its matrix products in bfloat16. A product then takes operands
- * rounded to bfloat16 and gives a rounded result, which TensorFlow sums in float32; everything else stays float32. What only moves
- * numbers about between two products moves the rounded ones, half the bytes: the same numbers, since rounding twice is rounding once.
+ * How a traced op becomes nodes of a graph, in float32 or with its matrix products in bfloat16. A product then takes operands
+ * rounded to bfloat16 and gives a rounded result, summed in float32 inside TensorFlow; everything else stays float32. Ops between
+ * two products that only move numbers (reshape, transpose) move the rounded ones, half the bytes: the same numbers, since rounding
+ * twice is rounding once.
  */
-import { type Attribute, type Graph, type GraphNode, type Output, type } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { type Attribute, type GraphNode, type Output, type } from './graph-node.ts';
 
-/** Adds a node with so many outputs of so many elements; gives the outputs as float32 (or whatever else they were). */
-export type Add = (node: GraphNode, outputs: number, elements: number) => Output[];
+/** Adds a node with `outputs` outputs of `elements` elements each; returns the outputs in the type they had, such as float32. */
+export type AddNode = (node: GraphNode, outputs: number, elements: number) => Output[];
 
 const portOf = (name: string, port: number): Output => (port === 0 ? name : `${name}:${port}`);
 const ports = (name: string, count: number): Output[] => Array.from({ length: count }, (_, port) => portOf(name, port));
 
-/** Notes for each node how many elements its outputs have. */
-export const inFull =
-  (graph: Graph, elements: Map<string, number>): Add =>
+/** Adds nodes as they are. Both adders keep in `elements` how many elements each node's outputs have. */
+export const float32Adder =
+  (graph: Graph, elements: Map<string, number>): AddNode =>
   ({ name, op, input, attr }, outputs, count) => {
     elements.set(name, count);
     return ports(graph.add(name, op, input, attr), outputs);
@@ -21,7 +23,7 @@ export const inFull =
 
 const products: ReadonlySet<string> = new Set(['BatchMatMul', 'BatchMatMulV2']);
 
-/** Ops whose output holds their inputs' numbers, and how many inputs hold numbers; the others say where they go. */
+/** Ops that only move numbers, and how many of their inputs, from the first, hold numbers; the other inputs say where those go. */
 const movements: ReadonlyMap<string, number> = new Map([
   ['Pack', Number.POSITIVE_INFINITY],
   ['Reshape', 1],
@@ -29,7 +31,8 @@ const movements: ReadonlyMap<string, number> = new Map([
   ['Unpack', 1],
 ]);
 
-export function inHalf(graph: Graph, elements: Map<string, number>): Add {
+/** Adds nodes with their matrix products in bfloat16. */
+export function bfloat16Adder(graph: Graph, elements: Map<string, number>): AddNode {
   const [full, half] = [type('float32'), type('bfloat16')];
   /** Outputs in bfloat16 by the ones in float32 that they are, rounded. */
   const rounded = new Map<Output, Output>();
@@ -55,7 +58,7 @@ export function inHalf(graph: Graph, elements: Map<string, number>): Add {
     } else {
       const name = `${output.replace(':', '/port')}/half`;
       elements.set(name, elements.get(output.replace(/:.*/, '')) ?? 0);
-      // A variable or an input may have been rounded for another routine's node.
+      // A variable or an input may have been rounded for a node of another trace.
       made = graph.has(name) ? name : graph.add(name, 'Cast', [output], { SrcT: full, DstT: half });
     }
     rounded.set(output, made);

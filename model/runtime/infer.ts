@@ -1,6 +1,6 @@
 /**
- * What an op gives, without its values: a recording needs no more. Most ops of a training step have a rule; the others are run once
- * on stand-ins and what they gave is thrown away, so that a recording never holds more than one op's tensors.
+ * The shapes and types of an op's outputs, without their values: a trace needs no more. Most ops of a training step have a rule; the
+ * others run once on stand-ins whose results are thrown away, so that tracing never holds more than one op's tensors.
  */
 import type { NativeBackend } from './backend.ts';
 
@@ -9,7 +9,7 @@ type Shape = readonly number[];
 type Attributes = Parameters<Binding['executeOp']>[1];
 
 /** A tensor by its shape and TensorFlow's number of its type. */
-export interface Form {
+export interface TensorForm {
   readonly shape: Shape;
   readonly dtype: number;
 }
@@ -28,8 +28,8 @@ const broadcast: Rule = ([a = [], b = []]) => {
 const product =
   (left: string, right: string): Rule =>
   ([a = [], b = []], flag) => {
-    const rows = a.at(flag(left) ? -1 : -2) as number;
-    const columns = b.at(flag(right) ? -2 : -1) as number;
+    const rows = a.at(flag(left) ? -1 : -2)!;
+    const columns = b.at(flag(right) ? -2 : -1)!;
     return [...broadcast([a.slice(0, -2), b.slice(0, -2)], flag), rows, columns];
   };
 
@@ -43,13 +43,13 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ['BatchMatMulV2', product('adj_x', 'adj_y')],
 ]);
 
-/** By rule; undefined for an op without one. */
-export function inferred(
+/** By the op's rule; undefined for an op without one. */
+export function inferOutputs(
   binding: Binding,
   op: string,
   attributes: Attributes,
-  inputs: readonly Form[],
-): readonly Form[] | undefined {
+  inputs: readonly TensorForm[],
+): readonly TensorForm[] | undefined {
   const rule = rules.get(op);
   if (!rule) return undefined;
   const attribute = (name: string) => attributes.find((one) => one.name === name)?.value;
@@ -62,30 +62,30 @@ export function inferred(
 }
 
 /** By running the op; an input is a tensor that exists, by its number, or the form of one that does not. */
-export function tried(
+export function runOnStandIns(
   binding: Binding,
   op: string,
   attributes: Attributes,
-  inputs: readonly (number | Form)[],
+  inputs: readonly (number | TensorForm)[],
   count: number,
-): readonly Form[] {
-  const passing: number[] = [];
+): readonly TensorForm[] {
+  const temporary: number[] = [];
   const keep = (id: number) => {
-    passing.push(id);
+    temporary.push(id);
     return id;
   };
   try {
-    const ids = inputs.map((input) => (typeof input === 'number' ? input : standIn(binding, input, keep)));
+    const ids = inputs.map((input) => (typeof input === 'number' ? input : makeStandIn(binding, input, keep)));
     const outputs = binding.executeOp(op, attributes, ids, count);
     for (const { id } of outputs) keep(id);
     return outputs.map(({ shape, dtype }) => ({ shape, dtype }));
   } finally {
-    for (const id of passing) binding.deleteTensor(id);
+    for (const id of temporary) binding.deleteTensor(id);
   }
 }
 
-/** Zeros where they may be indexes; other numbers do not matter and are not even written. */
-function standIn(binding: Binding, { shape, dtype }: Form, keep: (id: number) => number): number {
+/** Zeros where the values may be indexes; floats do not matter and are left unwritten. */
+function makeStandIn(binding: Binding, { shape, dtype }: TensorForm, keep: (id: number) => number): number {
   const { TF_ATTR_TYPE: kind, TF_ATTR_BOOL: flag, TF_FLOAT: float, TF_INT32: integer } = binding;
   const size = keep(binding.createTensor([shape.length], integer, Int32Array.from(shape)));
   const attributes = [
@@ -93,5 +93,5 @@ function standIn(binding: Binding, { shape, dtype }: Form, keep: (id: number) =>
     { name: 'init', type: flag, value: dtype !== float },
   ];
   const [made] = binding.executeOp('Empty', attributes, [size], 1);
-  return keep((made as NonNullable<typeof made>).id);
+  return keep(made!.id);
 }

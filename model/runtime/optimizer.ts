@@ -1,5 +1,6 @@
 import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
-import { bool, type Graph, type Output, type } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { bool, type Output, type } from './graph-node.ts';
 import type { ParameterSpec } from './parameter.ts';
 
 export interface AdamW {

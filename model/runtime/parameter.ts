@@ -1,5 +1,6 @@
-/** What a trained tensor is called, how it is shaped and where its values begin. Which ones a model has: net/parameters.ts. */
+/** A trained tensor's name, shape and first values. net/parameters.ts lists those of a model. */
 import { random } from '../../dataset/random.ts';
+import { elementCount } from './array.ts';
 
 export interface ParameterSpec {
   readonly name: string;
@@ -9,17 +10,19 @@ export interface ParameterSpec {
   readonly start: number | 'zeros' | 'ones';
   /** AdamW decays matrices and tables, not biases and LayerNorm, as BERT. */
   readonly decays: boolean;
-  /** Not trained: what a routine gives as its gradient becomes its value. */
+  /** Not trained: what a traced function gives as its gradient becomes its value. */
   readonly replaced?: true;
 }
+
 /** Trained variables by name, the optimiser's means (see `slots`) among them. */
 export type Values = Map<string, Float32Array>;
+
 /** First values of all parameters, from a seed. */
 export function startValues(parameters: readonly ParameterSpec[], seed: number): Values {
   const draw = random(seed, 0x57a27);
   return new Map(
     parameters.map(({ name, shape, start }) => {
-      const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      const values = new Float32Array(elementCount(shape));
       if (start === 'ones') values.fill(1);
       if (typeof start === 'number') {
         for (let index = 0; index < values.length; index++) {

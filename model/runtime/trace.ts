@@ -1,7 +1,14 @@
-import { type NativeBackend, nativeBackend, type Tensor, tf, type Variable } from './backend.ts';
-import { type Attribute, shape as shapeOf } from './graph.ts';
-import { type Form, inferred, tried } from './infer.ts';
+/**
+ * Traces a function of tfjs ops: runs its JavaScript once, with the addon's calls of TensorFlow intercepted. Nothing is computed;
+ * what each call would give is inferred (infer.ts), and the calls are kept for the graph.
+ */
+import { elementCount } from './array.ts';
+import { type NativeBackend, nativeBackend, type Tensor, tf } from './backend.ts';
+import { type Attribute, shape as shapeOf } from './graph-node.ts';
+import { inferOutputs, runOnStandIns, type TensorForm } from './infer.ts';
 import type { Arrays, ExecutableOptions, TracedFunction } from './traced-function.ts';
+
+type Binding = NativeBackend['binding'];
 
 /** One call of TensorFlow, as it was made. */
 export interface Call {
@@ -19,135 +26,54 @@ export interface Constant {
   readonly bytes: Buffer;
 }
 
-interface InputNote {
+interface TracedInput {
   readonly id: number;
   readonly shape: readonly number[];
-  /** int32 rather than float32 */
-  readonly whole: boolean;
+  readonly dtype: 'float32' | 'int32';
 }
 
-/** A routine at one shape, by the numbers that the addon gave its tensors. */
+/** A function at one shape. Tensors are the numbers that the addon, or `intercept`, gave them. */
 export interface Trace {
   readonly calls: readonly Call[];
   readonly constants: ReadonlyMap<number, Constant>;
-  readonly inputs: ReadonlyMap<string, InputNote>;
+  readonly inputs: ReadonlyMap<string, TracedInput>;
   readonly variables: ReadonlyMap<string, number>;
   readonly outputs: ReadonlyMap<string, number>;
   readonly gradients: ReadonlyMap<string, number>;
 }
 
-/** Numbers from here on stand for tensors that do not exist; the addon counts its own from 0. */
-const firstMadeUp = 1e9;
-
-/** How many elements a tensor of this shape has. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
-
-type Mutable<T> = { -readonly [key in keyof T]: T[key] };
-
-/** Calls a routine once. Values that it read would be those of this one call, or zeros. */
-export function trace(routine: TracedFunction, inputs: Arrays, options: ExecutableOptions): Trace {
-  const backend = nativeBackend() as NativeBackend;
+/** Calls a function once. Values that it reads in JavaScript are zeros, or become constants. */
+export function trace(body: TracedFunction, inputs: Arrays, { parameters }: ExecutableOptions): Trace {
+  const backend = nativeBackend()!;
   const real = backend.binding;
-  const calls: Call[] = [];
-  const forms = new Map<number, Form>();
-  const formOf = (id: number): Form => {
-    const form = forms.get(id);
-    if (!form)
-      throw new Error(
-        'A routine uses a tensor from outside itself, which is neither input nor variable: make it within.',
-      );
-    return form;
-  };
-  const constants = new Map<number, Constant>();
-  const noting = Object.fromEntries(
-    Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof typeof real]]),
-  ) as unknown as Mutable<NativeBackend['binding']>;
-  let next = firstMadeUp;
-  noting.executeOp = (op, attributes, ids, count) => {
-    const made =
-      inferred(real, op, attributes, ids.map(formOf)) ??
-      tried(
-        real,
-        op,
-        attributes,
-        ids.map((id) => (id < firstMadeUp ? id : formOf(id))),
-        count,
-      );
-    const outputs = made.map(({ shape, dtype }) => ({ id: next++, shape: [...shape], dtype }));
-    for (const output of outputs) forms.set(output.id, output);
-    // The one op that tfjs-node leaves TensorFlow to find the types of.
-    if (op === 'ExpandDims') {
-      const kind = real.TF_ATTR_TYPE;
-      const T = formOf(ids[0] as number).dtype;
-      attributes = [
-        { name: 'T', type: kind, value: T },
-        { name: 'Tdim', type: kind, value: real.TF_INT32 },
-      ];
-    }
-    calls.push({
-      op,
-      attributes: Object.fromEntries(attributes.map((one) => [one.name, attributeOf(one)])),
-      inputs: [...ids],
-      outputs: outputs.map(({ id }) => id),
-      elements: sizeOf(outputs[0]?.shape ?? []),
-    });
-    return outputs;
-  };
-  noting.createTensor = (shape, dtype, values) => {
-    const id = real.createTensor(shape, dtype, values);
-    forms.set(id, { shape: [...shape], dtype });
-    constants.set(id, { shape: [...shape], dtype, bytes: bytesOf(values, dtype, real) });
-    return id;
-  };
-  noting.deleteTensor = (id) => {
-    if (id < firstMadeUp) real.deleteTensor(id);
-  };
-  // tfjs looks whether indexes are in range: zeros are.
-  noting.tensorDataSync = (id) => {
-    if (id < firstMadeUp) return real.tensorDataSync(id);
-    const { shape, dtype } = formOf(id);
-    return dtype === real.TF_INT32 ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
-  };
-  const idOf = (tensor: Tensor) => backend.getInputTensorIds([tensor])[0] as number;
-  const resultOf = (tensor: Tensor) => {
+  const { binding, calls, constants, forms, formOf } = intercept(real);
+  const idOf = (tensor: Tensor): number => backend.getInputTensorIds([tensor])[0]!;
+  const resultOf = (tensor: Tensor): number => {
     const id = idOf(tensor);
     formOf(id);
     return id;
   };
-  tf.engine().startScope('record');
-  const variables = new Map(
-    options.parameters.map(({ name, shape }) => [name, tf.variable(tf.zeros([...shape]))] as const),
-  );
+  tf.engine().startScope('trace');
+  const variables = new Map(parameters.map(({ name, shape }) => [name, tf.variable(tf.zeros([...shape]))] as const));
   try {
-    const tensors = new Map(
-      Object.entries(inputs).map(([name, { shape, values }]) => {
-        const dtype = values instanceof Int32Array ? 'int32' : 'float32';
-        return [name, tf.tensor(values, [...shape], dtype)];
-      }),
-    );
-    const inputIds = new Map(
-      Object.entries(inputs).map(([name, { shape, values }]) => [
-        name,
-        { id: idOf(tensors.get(name) as Tensor), shape, whole: values instanceof Int32Array },
-      ]),
-    );
+    const tensors: Record<string, Tensor> = {};
+    const tracedInputs = new Map<string, TracedInput>();
+    for (const [name, { shape, values }] of Object.entries(inputs)) {
+      const dtype = values instanceof Int32Array ? 'int32' : 'float32';
+      tensors[name] = tf.tensor(values, [...shape], dtype);
+      tracedInputs.set(name, { id: idOf(tensors[name]), shape, dtype });
+    }
     const variableIds = new Map([...variables].map(([name, variable]) => [name, idOf(variable)]));
-    for (const { id, shape, whole } of inputIds.values()) {
-      forms.set(id, { shape, dtype: whole ? real.TF_INT32 : real.TF_FLOAT });
+    for (const { id, shape, dtype } of tracedInputs.values()) {
+      forms.set(id, { shape, dtype: dtype === 'int32' ? real.TF_INT32 : real.TF_FLOAT });
     }
-    for (const { name, shape } of options.parameters) {
-      forms.set(variableIds.get(name) as number, { shape, dtype: real.TF_FLOAT });
-    }
-    backend.binding = noting;
-    const { outputs, gradients = new Map<string, Tensor>() } = routine(
-      Object.fromEntries(tensors),
-      (name) => variables.get(name) as Variable,
-      variables,
-    );
+    for (const { name, shape } of parameters) forms.set(variableIds.get(name)!, { shape, dtype: real.TF_FLOAT });
+    backend.binding = binding;
+    const { outputs, gradients = new Map<string, Tensor>() } = body(tensors, (name) => variables.get(name)!, variables);
     return {
       calls,
       constants,
-      inputs: inputIds,
+      inputs: tracedInputs,
       variables: variableIds,
       outputs: new Map(Object.entries(outputs).map(([name, tensor]) => [name, resultOf(tensor)])),
       gradients: new Map([...gradients].map(([name, tensor]) => [name, resultOf(tensor)])),
@@ -159,7 +85,77 @@ export function trace(routine: TracedFunction, inputs: Arrays, options: Executab
   }
 }
 
-function bytesOf(values: unknown, dtype: number, binding: NativeBackend['binding']): Buffer {
+/** Numbers from here on stand for tensors that do not exist; the addon counts its own from 0. */
+const firstUnreal = 1e9;
+
+/** A binding that keeps calls instead of computing them. */
+function intercept(real: Binding) {
+  const calls: Call[] = [];
+  const constants = new Map<number, Constant>();
+  const forms = new Map<number, TensorForm>();
+  const formOf = (id: number): TensorForm => {
+    const form = forms.get(id);
+    if (!form) {
+      throw new Error(
+        'A traced function uses a tensor that was made outside it and is neither input nor variable; make it inside.',
+      );
+    }
+    return form;
+  };
+  let nextId = firstUnreal;
+  const binding = Object.fromEntries(
+    Object.getOwnPropertyNames(real).map((name) => [name, real[name as keyof Binding]]),
+  ) as unknown as { -readonly [key in keyof Binding]: Binding[key] };
+
+  binding.executeOp = (op, attributes, ids, count) => {
+    const outputForms =
+      inferOutputs(real, op, attributes, ids.map(formOf)) ??
+      runOnStandIns(
+        real,
+        op,
+        attributes,
+        ids.map((id) => (id < firstUnreal ? id : formOf(id))),
+        count,
+      );
+    const outputs = outputForms.map(({ shape, dtype }) => ({ id: nextId++, shape: [...shape], dtype }));
+    for (const output of outputs) forms.set(output.id, output);
+    // The one op whose types tfjs-node leaves to TensorFlow.
+    if (op === 'ExpandDims') {
+      const kind = real.TF_ATTR_TYPE;
+      const T = formOf(ids[0]!).dtype;
+      attributes = [
+        { name: 'T', type: kind, value: T },
+        { name: 'Tdim', type: kind, value: real.TF_INT32 },
+      ];
+    }
+    calls.push({
+      op,
+      attributes: Object.fromEntries(attributes.map((one) => [one.name, attributeOf(real, one)])),
+      inputs: [...ids],
+      outputs: outputs.map(({ id }) => id),
+      elements: elementCount(outputs[0]?.shape ?? []),
+    });
+    return outputs;
+  };
+  binding.createTensor = (shape, dtype, values) => {
+    const id = real.createTensor(shape, dtype, values);
+    forms.set(id, { shape: [...shape], dtype });
+    constants.set(id, { shape: [...shape], dtype, bytes: bytesOf(values, dtype, real) });
+    return id;
+  };
+  binding.deleteTensor = (id) => {
+    if (id < firstUnreal) real.deleteTensor(id);
+  };
+  // tfjs checks whether indexes are in range: zeros are.
+  binding.tensorDataSync = (id) => {
+    if (id < firstUnreal) return real.tensorDataSync(id);
+    const { shape, dtype } = formOf(id);
+    return dtype === real.TF_INT32 ? new Int32Array(elementCount(shape)) : new Float32Array(elementCount(shape));
+  };
+  return { binding, calls, constants, forms, formOf };
+}
+
+function bytesOf(values: unknown, dtype: number, binding: Binding): Buffer {
   let typed = values as Float32Array | Int32Array | Uint8Array;
   if (!ArrayBuffer.isView(typed)) {
     const list = values as number[];
@@ -170,8 +166,10 @@ function bytesOf(values: unknown, dtype: number, binding: NativeBackend['binding
 }
 
 /** tfjs-node's attribute as tensorflow.AttrValue. */
-function attributeOf({ type: kind, value }: { readonly type: number; readonly value: unknown }): Attribute {
-  const binding = (nativeBackend() as NativeBackend).binding;
+function attributeOf(
+  binding: Binding,
+  { type: kind, value }: { readonly type: number; readonly value: unknown },
+): Attribute {
   const list = Array.isArray(value);
   switch (kind) {
     case binding.TF_ATTR_INT:
@@ -187,6 +185,6 @@ function attributeOf({ type: kind, value }: { readonly type: number; readonly va
     case binding.TF_ATTR_SHAPE:
       return shapeOf(value as number[]);
     default:
-      throw new Error(`Attribute kind ${kind} is not known.`);
+      throw new Error(`The attribute kind ${kind} is unknown.`);
   }
 }

@@ -1,21 +1,22 @@
 /**
- * What a program is made of: routines written in tfjs ops over one set of trained variables. `program.ts` runs them op by op,
- * `compile.ts` as one TensorFlow graph.
+ * Functions of tfjs ops over one set of trained variables, and the executable that runs them: op by op (eager-executable.ts) or as
+ * one TensorFlow graph (compiled-executable.ts).
  */
 
+import type { ShapedArray } from './array.ts';
 import type { Tensor, Variable } from './backend.ts';
 import { type AdamW, type Rates, slots } from './optimizer.ts';
 import type { ParameterSpec, Values } from './parameter.ts';
 
 export interface TracedResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** By parameter name; where given, the optimiser updates those parameters after the routine. */
+  /** By parameter name; where given, the optimiser updates those parameters after the function. */
   readonly gradients?: ReadonlyMap<string, Tensor>;
 }
 
 /**
- * Tensors in, tensors out, by names. It must not read values in JavaScript: a compiled routine runs its JavaScript once per shape
- * of the inputs, so whatever changes from run to run is an input.
+ * Tensors in, tensors out, by name. It must not read values in JavaScript: when compiled, its JavaScript runs only once per shape
+ * of the inputs, so whatever changes from run to run must be an input.
  */
 export type TracedFunction = (
   inputs: Inputs,
@@ -30,7 +31,7 @@ export interface ExecutableOptions {
   readonly optimizer?: AdamW;
   /** bf16: matrix products in bfloat16; weights, sums and everything else stay float32. Compiled only. */
   readonly precision?: Precision;
-  /** Fuses element-wise ops between matrix products (see `fuse.ts`). Compiled only. */
+  /** Fuses element-wise ops between matrix products (xla-clusters.ts). Compiled only. */
   readonly xla?: boolean;
 }
 
@@ -38,10 +39,10 @@ export type Precision = 'f32' | 'bf16';
 
 export interface Executable {
   readonly compiled: boolean;
-  /** Gets ready for a routine at a shape. What is made ready together is compiled once instead of each time again. */
-  prepare(routine: string, inputs: Arrays): void;
-  /** Runs a routine, and the optimiser where it gives gradients; then `rates` is needed. */
-  run(routine: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array>;
+  /** Announces a function at the inputs' shapes. Whatever is announced before a run is compiled together, once. */
+  prepare(name: string, inputs: Arrays): void;
+  /** Runs a function, and the optimiser where the function gives gradients; then `rates` is needed. */
+  run(name: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array>;
   /** A copy of every variable. */
   values(): Values;
   /** Sets variables; those not named keep their value. */
@@ -49,7 +50,7 @@ export interface Executable {
   dispose(): void;
 }
 
-/** Every variable of a program: parameters, then the optimiser's means. */
+/** Every variable of an executable: parameters, then the optimiser's means. */
 export function variableShapes({ parameters, optimizer }: ExecutableOptions): Map<string, readonly number[]> {
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
   if (optimizer) {
@@ -62,12 +63,7 @@ export function variableShapes({ parameters, optimizer }: ExecutableOptions): Ma
   return shapes;
 }
 
-export interface NamedArray {
-  readonly shape: readonly number[];
-  readonly values: Float32Array | Int32Array;
-}
-
-export type Arrays = Record<string, NamedArray>;
+export type Arrays = Record<string, ShapedArray>;
 
 /** A batch as tensors, by the names of `batch.ts`. */
 export type Inputs = Readonly<Record<string, Tensor>>;

@@ -1,9 +1,4 @@
-/**
- * Fuses chains of element-wise ops of a graph with XLA, TensorFlow's compiler. TensorFlow alone makes one pass over memory for
- * each op; a chain between two matrix products (bias, GELU, dropout, residual, LayerNorm, the casts of bfloat16) becomes one call
- * that reads its inputs and writes its outputs once. Products stay TensorFlow's: oneDNN's are the faster ones on a CPU.
- */
-import { type Attribute, bool, dataType, type GraphFunction, type GraphNode, type Output } from './graph.ts';
+import { bool, dataType, type GraphFunction, type GraphNode, type Output } from './graph-node.ts';
 
 /** What a fusable op takes and gives: names of the attributes that hold its inputs' types, and its output's name and type. */
 interface Fusable {
@@ -96,7 +91,7 @@ function findClusters(
   const parent = new Map<string, string>();
   const find = (name: string): string => {
     let root = name;
-    while (parent.get(root) !== root) root = parent.get(root) as string;
+    while (parent.get(root) !== root) root = parent.get(root)!;
     parent.set(name, root);
     return root;
   };
@@ -123,9 +118,7 @@ function findClusters(
     counts.set(root, (counts.get(root) ?? 0) + 1);
   }
   return new Map(
-    [...parent.keys()]
-      .filter((name) => (counts.get(find(name)) as number) > 1)
-      .map((name) => [name, first.get(find(name)) as string]),
+    [...parent.keys()].filter((name) => counts.get(find(name))! > 1).map((name) => [name, first.get(find(name))!]),
   );
 }
 
@@ -138,9 +131,9 @@ function canFuse(
   if (!kind || (elements.get(node.name) ?? 0) < leastElements) return false;
   if (node.input.some((input) => input.startsWith('^'))) return false;
   // XLA needs axes and shapes when it compiles.
-  if (kind.takes.length === 2 && kind.takes[1] !== 'T' && byName.get(nameOf(node.input[1] as Output))?.op !== 'Const')
+  if (kind.takes.length === 2 && kind.takes[1] !== 'T' && byName.get(nameOf(node.input[1]!))?.op !== 'Const')
     return false;
-  return kind !== reduction || alongRows(byName.get(nameOf(node.input[1] as Output)) as GraphNode);
+  return kind !== reduction || alongRows(byName.get(nameOf(node.input[1]!))!);
 }
 
 /** Whether these are the axes of a sum over one axis that is not the first: a sum over rows (a bias' gradient) stays TensorFlow's. */
@@ -179,12 +172,12 @@ function functionOf(members: readonly string[], outputs: readonly string[], byNa
   const own = new Map(members.map((name, index) => [name, `n${index}`]));
   const nodes: GraphNode[] = [];
   for (const member of members) {
-    const node = byName.get(member) as GraphNode;
-    const { takes: types } = fusable.get(node.op) as Fusable;
+    const node = byName.get(member)!;
+    const { takes: types } = fusable.get(node.op)!;
     const input = node.input.map((output, at) => {
-      const from = byName.get(nameOf(output)) as GraphNode;
+      const from = byName.get(nameOf(output))!;
       const mine = own.get(from.name);
-      if (mine) return `${mine}:${(fusable.get(from.op) as Fusable).gives}:0`;
+      if (mine) return `${mine}:${fusable.get(from.op)!.gives}:0`;
       const known = inner.get(output);
       if (known) return known;
       if (from.op === 'Const' && from.input.length === 0) {
@@ -193,20 +186,20 @@ function functionOf(members: readonly string[], outputs: readonly string[], byNa
         inner.set(output, `${constant}:output:0`);
       } else {
         inner.set(output, `a${args.length}`);
-        takes.push({ name: `a${args.length}`, type: typeOf(node, types[at] as string) });
+        takes.push({ name: `a${args.length}`, type: typeOf(node, types[at]!) });
         args.push(output);
       }
-      return inner.get(output) as string;
+      return inner.get(output)!;
     });
-    nodes.push({ ...node, name: own.get(member) as string, input });
+    nodes.push({ ...node, name: own.get(member)!, input });
   }
   const gives = outputs.map((name, index) => {
-    const node = byName.get(name) as GraphNode;
-    const { as, gives: output } = fusable.get(node.op) as Fusable;
+    const node = byName.get(name)!;
+    const { as, gives: output } = fusable.get(node.op)!;
     return { name: `r${index}`, type: typeOf(node, as), from: `${own.get(name)}:${output}:0` };
   });
   return { body: { takes, gives, nodes }, args };
 }
 
 const typeOf = ({ attr }: GraphNode, name: string): number =>
-  name === 'bool' ? dataType.bool : ((attr[name] as Attribute).type as number);
+  name === 'bool' ? dataType.bool : (attr[name]!.type as number);

@@ -10,8 +10,8 @@ import { pipeline } from 'node:stream/promises';
 import { Tokenizer } from '@huggingface/tokenizers';
 import sharp from 'sharp';
 import { expected } from '../../dataset/user-error.ts';
+import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
-import type { EnsureOptions } from '../formats/pretrained.ts';
 import type { Relevance } from './relevance.ts';
 import { normalized } from './text-features.ts';
 

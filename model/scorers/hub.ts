@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { expected } from '../../dataset/user-error.ts';
-import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from '../formats/pretrained.ts';
+import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from '../formats/cache.ts';
 import { clipFiles } from './clip.ts';
 
 export const hubScheme = 'hf://';

@@ -6,7 +6,8 @@
 import { readTorchWeights } from '../formats/torch-weights.ts';
 import { addEfficientNet, efficientNetSize } from '../regions/efficientnet.ts';
 import { decodePixels } from '../regions/pixels.ts';
-import { bool, Graph, type } from '../runtime/graph.ts';
+import { Graph } from '../runtime/graph.ts';
+import { bool, type } from '../runtime/graph-node.ts';
 
 export interface ImageFeatures {
   /** What made them: features of another name do not compare. */

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { UserError } from '../../dataset/user-error.ts';
-import { type Attribute, bool, type Graph, ints, type Output, string, type } from '../runtime/graph.ts';
+import type { Graph } from '../runtime/graph.ts';
+import { type Attribute, bool, ints, type Output, string, type } from '../runtime/graph-node.ts';
 
 interface OnnxTensor {
   readonly name: string;

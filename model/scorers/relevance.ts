@@ -110,9 +110,9 @@ export async function trainRelevance(options: TrainRelevanceOptions): Promise<Re
           const t = stack(chosen); // [B, 384]
           return optimizer.minimize(() => contrast(state, v, t, draw.below(2 ** 31)), true, variables)!;
         });
-        total += value.dataSync()[0] as number;
+        total += value.dataSync()[0]!;
         value.dispose();
-        steps++;
+        steps += 1;
       }
       loss = total / steps;
       onProgress?.({ stage: 'training', done: epoch + 1, total: epochs, loss });
@@ -195,7 +195,7 @@ async function readFeatures(options: TrainRelevanceOptions): Promise<Features> {
       const vector = found[at];
       places.set(key, vector ? features.images.push(vector) - 1 : -1);
       if (vector) features.texts.push([]);
-      else features.undecodable++;
+      else features.undecodable += 1;
     });
     textFeatures.of(group.map(({ text }) => text)).forEach((vector, at) => {
       features.texts[places.get(keys[at]!)!]?.push(vector);
@@ -258,7 +258,7 @@ function towers(imageSize: number, textSize: number, seed: number): Map<string, 
 
 /** [B, inputs] to [B, C] of length 1. */
 function tower(state: ReadonlyMap<string, Tensor>, name: string, x: Tensor, seed?: number): Tensor {
-  const get = (part: string) => state.get(`${name}.${part}`) as Tensor;
+  const get = (part: string) => state.get(`${name}.${part}`)!;
   const thin = (y: Tensor, at: number) => (seed === undefined ? y : tf.dropout(y, dropout, undefined, seed + at));
   const input = thin(x, 0);
   const hidden = thin(tf.relu(tf.add(tf.matMul(input, get('hidden')), get('hiddenBias'))), 1);

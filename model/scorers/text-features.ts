@@ -5,7 +5,8 @@
 import { dirname, join } from 'node:path';
 import { readTokenizer } from '../data/tokenizer.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
-import { type Attribute, bool, Graph, int, type Output, type } from '../runtime/graph.ts';
+import { Graph } from '../runtime/graph.ts';
+import { type Attribute, bool, int, type Output, type } from '../runtime/graph-node.ts';
 
 export interface TextFeatures {
   readonly name: string;

@@ -38,7 +38,7 @@ export function unsafeScorer(path: string): ImageScorer {
       });
       const [probabilities] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values } }, [output]);
       let next = 0;
-      return decoded.map((one) => (one === null ? null : (probabilities!.values[2 * next++ + 1] as number)));
+      return decoded.map((one) => (one === null ? null : probabilities!.values[2 * next++ + 1]!));
     },
     dispose: () => running.dispose(),
   };

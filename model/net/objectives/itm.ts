@@ -26,18 +26,17 @@ export function wrongPartners(examples: readonly PairedExample[], draw: Random):
   const partner = new Array<number>(count).fill(-1);
   // A cycle through a random order, in which whoever would meet itself trades with a later one.
   order.forEach((index, at) => {
-    partner[index] = order[(at + 1) % count] as number;
+    partner[index] = order[(at + 1) % count]!;
   });
-  const wrong = (index: number, other: number) =>
-    !samePair(examples[index] as PairedExample, examples[other] as PairedExample);
+  const wrong = (index: number, other: number) => !samePair(examples[index]!, examples[other]!);
   for (let index = 0; index < count; index++) {
-    const current = partner[index] as number;
+    const current = partner[index]!;
     if (wrong(index, current)) continue;
     const from = draw.below(count);
     let found = false;
     for (let step = 0; step < count && !found; step++) {
       const other = (from + step) % count;
-      const theirs = partner[other] as number;
+      const theirs = partner[other]!;
       if (theirs === -1 || !wrong(index, theirs) || !wrong(other, current)) continue;
       partner[index] = theirs;
       partner[other] = current;

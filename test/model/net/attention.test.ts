@@ -38,5 +38,5 @@ function close(one: unknown, other: unknown): void {
   const [a, b] = [one, other].map((values) => (Array.isArray(values) ? values.flat(4) : [values]) as number[]);
   assert.equal(a?.length, b?.length);
   for (const [index, value] of (a as number[]).entries())
-    assert.ok(Math.abs(value - ((b as number[])[index] as number)) < 1e-5, `${value} at ${index}`);
+    assert.ok(Math.abs(value - (b as number[])[index]!) < 1e-5, `${value} at ${index}`);
 }

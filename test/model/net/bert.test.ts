@@ -36,7 +36,7 @@ test("a text alone has the hidden states of Hugging Face's BertModel on the same
   const expected = read('expected.json') as { ids: number[][]; mask: number[][]; hidden: number[] };
   tf.tidy(() => {
     const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, [...shape]]));
-    const weights = (name: string) => tf.tensor(values.get(name) as Float32Array, shapes.get(name) as number[]);
+    const weights = (name: string) => tf.tensor(values.get(name)!, shapes.get(name)!);
     const look = (ids: Tensor) => {
       const [B, W] = ids.shape as [number, number];
       return tf.reshape(lookUp(weights, tf.reshape(ids, [B * W])), [B, W, config.hiddenSize]);
@@ -57,7 +57,7 @@ test("a text alone has the hidden states of Hugging Face's BertModel on the same
     const apart = expected.hidden.map((one, index) => {
       const counts =
         expected.mask[Math.floor(index / (T * config.hiddenSize))]?.[Math.floor(index / config.hiddenSize) % T];
-      return counts ? Math.abs(one - (hidden[index] as number)) : 0;
+      return counts ? Math.abs(one - hidden[index]!) : 0;
     });
     assert.ok(Math.max(...apart) < 1e-4, `${Math.max(...apart)}`);
     assert.ok(apart.length > 200);

@@ -19,7 +19,7 @@ function same(name: string, shapes: number[][], ours: (...x: Tensor[]) => Tensor
       const [a, b] = results as [number[], number[]];
       assert.equal(a.length, b.length);
       for (const [index, value] of a.entries()) {
-        const wanted = b[index] as number;
+        const wanted = b[index]!;
         assert.ok(
           Math.abs(value - wanted) < 2e-5 * Math.max(1, Math.abs(wanted)),
           `${value}, not ${wanted}, at ${index}`,

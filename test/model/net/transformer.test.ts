@@ -22,7 +22,7 @@ function encoded(config: ModelConfig, B: number, encoder: Encoder = encode): num
   const values = startValues(parameterSpecs(config), 1);
   const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, [...shape]]));
   return tf.tidy(() => {
-    const weights = (name: string) => tf.tensor(values.get(name) as Float32Array, shapes.get(name) as number[]);
+    const weights = (name: string) => tf.tensor(values.get(name)!, shapes.get(name)!);
     const mask = tf.tensor(
       Array.from({ length: B * 5 }, (_, index) => (index % 7 === 6 ? 0 : 1)),
       [B, 5],
@@ -37,8 +37,7 @@ function encoded(config: ModelConfig, B: number, encoder: Encoder = encode): num
 
 function assertNear(one: readonly number[], other: readonly number[]): void {
   assert.equal(one.length, other.length);
-  for (const [index, value] of one.entries())
-    assert.ok(Math.abs(value - (other[index] as number)) < 1e-5, `${value} at ${index}`);
+  for (const [index, value] of one.entries()) assert.ok(Math.abs(value - other[index]!) < 1e-5, `${value} at ${index}`);
 }
 
 for (const B of [4, 3]) {
@@ -53,6 +52,6 @@ for (const B of [4, 3]) {
 
 test('the first tokens alone are what they are among all', () => {
   const among: Encoder = (weights, config, sequence, drop) =>
-    firstTokens(encode(weights, config, sequence, drop), sequence.tokens.shape[0] as number);
+    firstTokens(encode(weights, config, sequence, drop), sequence.tokens.shape[0]!);
   assertNear(encoded(smallConfig, 4, encodeFirst), encoded(smallConfig, 4, among));
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { ensureWeights } from '../../../model/formats/pretrained.ts';
+import { ensurePretrained } from '../../../model/formats/pretrained.ts';
 import { centerNet } from '../../../model/regions/centernet.ts';
 import { cocoLabels } from '../../../model/regions/coco.ts';
 
-const path = await ensureWeights('centernet');
+const path = await ensurePretrained('centernet');
 
 /** A stop sign on a grey wall, drawn. */
 const stopSign = await sharp(

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { ensureWeights } from '../../../model/formats/pretrained.ts';
+import { ensurePretrained } from '../../../model/formats/pretrained.ts';
 import { readTorchWeights } from '../../../model/formats/torch-weights.ts';
 import { addEfficientNet, addImageNetClasses } from '../../../model/regions/efficientnet.ts';
 import { decodePixels } from '../../../model/regions/pixels.ts';
 import { Graph } from '../../../model/runtime/graph.ts';
 
-const path = await ensureWeights('efficientnet-lite2');
+const path = await ensurePretrained('efficientnet-lite2');
 
 /** ImageNet's 919 is "street sign". */
 const streetSign = 919;

@@ -90,7 +90,7 @@ test('a copied network computes what tfjs computes', () => {
   });
   assert.deepEqual(mean?.shape, [2, 2]);
   for (const [index, value] of [...expected].entries()) {
-    assert.equal(Math.abs(value - (mean?.values[index] as number)) < 1e-5, true, `${expected} ${mean?.values}`);
+    assert.equal(Math.abs(value - mean!.values[index]!) < 1e-5, true, `${expected} ${mean?.values}`);
   }
   running.dispose();
 });

@@ -76,8 +76,8 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
     if (method !== 'itc') assert.equal(progress.at(-1), 1);
     results.set(method, result.imageRetrieval.r10);
   }
-  assert.ok((results.get('itc') as number) > 0.6, `${results.get('itc')}`);
-  assert.ok((results.get('rerank') as number) > 0.6, `${results.get('rerank')}`);
+  assert.ok(results.get('itc')! > 0.6, `${results.get('itc')}`);
+  assert.ok(results.get('rerank')! > 0.6, `${results.get('rerank')}`);
   const eager = await evaluateRetrieval({ checkpoint: runDir, examples, compiled: false });
   assert.equal(eager.imageRetrieval.r10, results.get('itm'));
   const half = await evaluateRetrieval({ checkpoint: runDir, examples, precision: 'bf16' });
@@ -107,7 +107,7 @@ async function stopsAndGoesOn(runDir: string, some: readonly Example[]): Promise
     await assert.rejects(evaluateRetrieval({ checkpoint: runDir, examples, logFolder }, watch), { name: 'AbortError' });
   };
   await halfDone();
-  const kept = readFileSync(logs()[0] as string);
+  const kept = readFileSync(logs()[0]!);
   const header = kept.indexOf('\n') + 1;
   assert.ok(kept.length > header && kept.length < header + 8 * whole.pairsScored);
   const continued = await evaluateRetrieval({ checkpoint: runDir, examples, logFolder });
@@ -116,7 +116,7 @@ async function stopsAndGoesOn(runDir: string, some: readonly Example[]): Promise
 
   await halfDone();
   for (let at = header + 4; at < kept.length; at += 8) kept.writeFloatLE(99, at);
-  writeFileSync(logs()[0] as string, kept);
+  writeFileSync(logs()[0]!, kept);
   const changed = await evaluateRetrieval({ checkpoint: runDir, examples, logFolder });
   assert.ok(changed.textRetrieval.r1 < whole.textRetrieval.r1, `${changed.textRetrieval.r1}`);
   await halfDone();

@@ -17,7 +17,7 @@ function written(name: string): string {
   return folder;
 }
 
-const fileOf = (folder: string): string => join(folder, readdirSync(folder)[0] as string);
+const fileOf = (folder: string): string => join(folder, readdirSync(folder)[0]!);
 
 const known = (folder: string, key: string): number[] => {
   const log = openScoreLog(folder, key, 5);

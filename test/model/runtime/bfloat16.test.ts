@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inFull, inHalf } from '../../../model/runtime/bfloat16.ts';
-import { Graph, type GraphNode, type } from '../../../model/runtime/graph.ts';
+import { bfloat16Adder, float32Adder } from '../../../model/runtime/bfloat16.ts';
+import { Graph } from '../../../model/runtime/graph.ts';
+import { type GraphNode, type } from '../../../model/runtime/graph-node.ts';
 
 const T = { T: type('float32') };
 const product = { op: 'BatchMatMulV2', attr: T };
@@ -10,10 +11,10 @@ const product = { op: 'BatchMatMulV2', attr: T };
 function written(nodes: (GraphNode & { outputs?: number })[], precision: 'bf16' | 'f32') {
   const graph = new Graph();
   for (const name of ['x', 'w', 'where']) graph.placeholder(name, 'float32', [2, 2]);
-  const add = (precision === 'bf16' ? inHalf : inFull)(graph, new Map());
+  const add = (precision === 'bf16' ? bfloat16Adder : float32Adder)(graph, new Map());
   let last: string[] = [];
   for (const { outputs = 1, ...node } of nodes) last = add(node, outputs, 4);
-  const all = [...(graph as unknown as { nodes: Map<string, GraphNode> }).nodes.values()].slice(3);
+  const all = graph.nodes().slice(3);
   return { last, nodes: all.map(({ name, op, input }) => `${name} = ${op}(${input})`) };
 }
 

@@ -28,8 +28,8 @@ function make({
   const own: ModelConfig = { ...config, layers: 2, dropout };
   const setup = { ...batchSetup, config: own };
   const loss = pretrainLoss(setup);
-  const routines = { train: trainFunction(loss, { dropout, optimizer: adamW }), validate: validateFunction(loss) };
-  const made = openExecutable({ parameters, functions: routines, optimizer: adamW, ...running });
+  const functions = { train: trainFunction(loss, { dropout, optimizer: adamW }), validate: validateFunction(loss) };
+  const made = openExecutable({ parameters, functions, optimizer: adamW, ...running });
   made.load(startValues(parameters, 3));
   return made;
 }
@@ -42,12 +42,12 @@ function batch(step: number, pieces = config.maxPieces) {
 
 function losses(running: Executable, steps: number): number[] {
   return Array.from({ length: steps }, (_, step) => {
-    return running.run('train', batch(step), ratesAt(adamW, step, 2e-3)).loss?.[0] as number;
+    return running.run('train', batch(step), ratesAt(adamW, step, 2e-3)).loss![0]!;
   });
 }
 
 function furthest(one: readonly number[], other: readonly number[]): number {
-  return Math.max(...one.map((loss, step) => Math.abs(loss - (other[step] as number)) / Math.abs(loss)));
+  return Math.max(...one.map((loss, step) => Math.abs(loss - other[step]!) / Math.abs(loss)));
 }
 
 for (const dropout of [0, 0.1]) {
@@ -55,11 +55,11 @@ for (const dropout of [0, 0.1]) {
     const [eager, compiled] = [make({ compiled: false, dropout }), make({ compiled: true, dropout })];
     const [wanted, got] = [losses(eager, 20), losses(compiled, 20)];
     assert.ok(furthest(wanted, got) < 1e-4, `${furthest(wanted, got)}`);
-    assert.ok((wanted.at(-1) as number) < (wanted[0] as number), 'the loss falls');
+    assert.ok(wanted.at(-1)! < wanted[0]!, 'the loss falls');
     const weights = compiled.values();
     for (const [name, values] of eager.values()) {
-      const own = weights.get(name) as Float32Array;
-      const apart = Math.max(...values.map((value, index) => Math.abs(value - (own[index] as number))));
+      const own = weights.get(name)!;
+      const apart = Math.max(...values.map((value, index) => Math.abs(value - own[index]!)));
       assert.ok(apart < 1e-3, `${name} differs by ${apart}`);
     }
     eager.dispose();
@@ -73,10 +73,10 @@ test('a step of hundreds of megabytes gives the same bits each time', () => {
   const parameters = parameterSpecs(own, { itc: true });
   const first = startValues(parameters, 3);
   for (const precision of ['f32', 'bf16'] as const) {
-    const routines = {
+    const functions = {
       train: trainFunction(pretrainLoss({ ...batchSetup, config: own }), { dropout: own.dropout, optimizer: adamW }),
     };
-    const running = openExecutable({ parameters, functions: routines, optimizer: adamW, precision });
+    const running = openExecutable({ parameters, functions, optimizer: adamW, precision });
     const run = () => {
       const zeros = [...running.values()].map(([name, array]) => [name, new Float32Array(array.length)] as const);
       running.load(new Map([...zeros, ...first]));
@@ -97,7 +97,7 @@ test('a step of hundreds of megabytes gives the same bits each time', () => {
 test('variables share no memory with the arrays they were loaded from', () => {
   const running = make({ compiled: true, dropout: 0 });
   losses(running, 1);
-  const [name, values] = [...running.values()].find(([, array]) => array.length === 16) as [string, Float32Array];
+  const [name, values] = [...running.values()].find(([, array]) => array.length === 16)!;
   const buffer = new ArrayBuffer(1024);
   // TensorFlow would take what begins at a multiple of 64 bytes as it is.
   for (let offset = 0; offset < 64; offset += 4) {
@@ -110,12 +110,12 @@ test('variables share no memory with the arrays they were loaded from', () => {
   running.dispose();
 });
 
-test('a tensor from outside a routine is refused, in an op and as an output', () => {
+test('a tensor from outside a traced function is refused, in an op and as an output', () => {
   const outside = tf.add(tf.tensor1d([1, 2]), 1);
   for (const use of [() => tf.add(outside, 1), () => tf.cumsum(outside), () => outside]) {
-    const routines = { leaky: () => ({ outputs: { outside: use() } }) };
-    const running = openExecutable({ parameters, functions: routines });
-    assert.throws(() => running.run('leaky', {}), /a tensor from outside itself/);
+    const functions = { leaky: () => ({ outputs: { outside: use() } }) };
+    const running = openExecutable({ parameters, functions });
+    assert.throws(() => running.run('leaky', {}), /a tensor that was made outside it/);
   }
   outside.dispose();
 });
@@ -128,9 +128,7 @@ test('hard negatives are chosen in the compiled step as op by op', () => {
   });
   const [wanted, got] = [false, true].map((compiled) => {
     const running = make({ compiled, dropout: 0.1 });
-    const losses = [0, 1, 2, 3, 4].map(
-      (step) => running.run('train', hard(step), ratesAt(adamW, step, 2e-3)).itm?.[0] as number,
-    );
+    const losses = [0, 1, 2, 3, 4].map((step) => running.run('train', hard(step), ratesAt(adamW, step, 2e-3)).itm![0]!);
     running.dispose();
     return losses;
   }) as [number[], number[]];
@@ -144,20 +142,20 @@ test('the same seed gives the same run, bit for bit, dropout on', () => {
   other.dispose();
 });
 
-test('another shape and another routine read the variables that the first one trained', () => {
+test('another shape and another function read the variables that the first one trained', () => {
   const [eager, compiled] = [make({ compiled: false, dropout: 0 }), make({ compiled: true, dropout: 0 })];
   for (const running of [eager, compiled]) {
     losses(running, 3);
     running.run('train', batch(3, 6), ratesAt(adamW, 3, 2e-3));
   }
   const { seed: _, ...plain } = batch(4);
-  const loss = (running: Executable) => running.run('validate', plain).loss?.[0] as number;
+  const loss = (running: Executable) => running.run('validate', plain).loss![0]!;
   assert.ok(Math.abs(loss(eager) - loss(compiled)) < 1e-4);
   eager.dispose();
   compiled.dispose();
 });
 
-test('steps fused by XLA equal eager ones, and themselves from the same start, dropout on', () => {
+test('steps with XLA clusters equal eager ones, and themselves from the same start, dropout on', () => {
   const eager = make({ compiled: false, dropout: 0.1 });
   const fused = make({ compiled: true, dropout: 0.1, xla: true });
   const start = fused.values();

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Graph, type } from '../../../model/runtime/graph.ts';
+import { Graph } from '../../../model/runtime/graph.ts';
+import { type } from '../../../model/runtime/graph-node.ts';
 
 test('a graph runs with any batch and leaves no folder', (t) => {
   // Of its own: other tests make graphs meanwhile.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type NativeBackend, nativeBackend } from '../../../model/runtime/backend.ts';
-import { inferred, tried } from '../../../model/runtime/infer.ts';
+import { inferOutputs, runOnStandIns } from '../../../model/runtime/infer.ts';
 
 const { binding } = nativeBackend() as NativeBackend;
 const { TF_ATTR_TYPE: kind, TF_ATTR_BOOL: flag, TF_FLOAT: float, TF_INT32: integer } = binding;
@@ -34,8 +34,8 @@ for (const [op, attributes, ...inputs] of cases) {
     const forms = inputs.map((shape) => ({ shape, dtype: float }));
     const [wanted] = binding.executeOp(op, attributes, ids, 1);
     const form = [{ shape: wanted?.shape, dtype: wanted?.dtype }];
-    assert.deepEqual(inferred(binding, op, attributes, forms), form);
-    assert.deepEqual(tried(binding, op, attributes, forms, 1), form);
+    assert.deepEqual(inferOutputs(binding, op, attributes, forms), form);
+    assert.deepEqual(runOnStandIns(binding, op, attributes, forms, 1), form);
     for (const id of [...ids, wanted?.id]) binding.deleteTensor(id as number);
   });
 }
@@ -47,7 +47,7 @@ test('an op without a rule is run on stand-ins, indexes being zero', () => {
   attributes.push({ name: 'batch_dims', type: binding.TF_ATTR_INT, value: 0 });
   const axis = binding.createTensor([], integer, Int32Array.of(0));
   const inputs = [{ shape: [1, 3], dtype: float }, rows, axis];
-  assert.equal(inferred(binding, 'GatherV2', attributes, []), undefined);
-  assert.deepEqual(tried(binding, 'GatherV2', attributes, inputs, 1), [{ shape: [5, 3], dtype: float }]);
+  assert.equal(inferOutputs(binding, 'GatherV2', attributes, []), undefined);
+  assert.deepEqual(runOnStandIns(binding, 'GatherV2', attributes, inputs, 1), [{ shape: [5, 3], dtype: float }]);
   binding.deleteTensor(axis);
 });

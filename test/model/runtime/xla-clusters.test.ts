@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bool, Graph, type GraphBody, type Output, type } from '../../../model/runtime/graph.ts';
+import { Graph } from '../../../model/runtime/graph.ts';
+import { bool, type GraphBody, type Output, type } from '../../../model/runtime/graph-node.ts';
 import { markXlaClusters } from '../../../model/runtime/xla-clusters.ts';
 
 const T = type('float32');
@@ -8,18 +9,18 @@ const kept = { T, Tidx: type('int32'), keep_dims: bool(true) };
 const [rows, columns] = [64, 32];
 const large = rows * columns;
 
-/** Runs a graph of x [64, 32] as it is and fused; both must agree. Gives the fused one. */
+/** Runs a graph of x [64, 32] as it is and with clusters; both must agree. Gives the one with clusters. */
 function both(build: (graph: Graph, x: Output) => Output[], elements: Record<string, number>): GraphBody {
   const values = Float32Array.from({ length: large }, (_, index) => Math.sin(index) * 2);
   const fed = { x: { shape: [rows, columns], values } };
-  let fused: GraphBody = { nodes: [], functions: [] };
+  let clustered: GraphBody = { nodes: [], functions: [] };
   const results = [false, true].map((rewritten) => {
     const graph = new Graph();
     const outputs = build(graph, graph.placeholder('x', 'float32', [rows, columns]));
     const running = rewritten
       ? graph.start((nodes) => {
-          fused = markXlaClusters(nodes, new Map(Object.entries(elements)));
-          return fused;
+          clustered = markXlaClusters(nodes, new Map(Object.entries(elements)));
+          return clustered;
         })
       : graph.start();
     try {
@@ -32,10 +33,10 @@ function both(build: (graph: Graph, x: Output) => Output[], elements: Record<str
   plain.forEach(({ shape, values: wanted }, index) => {
     assert.deepEqual(rewritten[index]?.shape, shape);
     wanted.forEach((value, at) => {
-      assert.ok(Math.abs(value - (rewritten[index]?.values[at] as number)) < 1e-5, `output ${index}, element ${at}`);
+      assert.ok(Math.abs(value - rewritten[index]!.values[at]!) < 1e-5, `output ${index}, element ${at}`);
     });
   });
-  return fused;
+  return clustered;
 }
 
 const ops = ({ nodes }: GraphBody) => nodes.map(({ op }) => op).filter((op) => op !== 'Const' && op !== 'Placeholder');
@@ -63,16 +64,16 @@ const out = (graph: Graph, from: readonly Output[]) =>
   from.map((output, index) => graph.add(`out${index}`, 'Identity', [output], { T }));
 
 test('a chain with a row mean becomes one call with what others read as outputs', () => {
-  const fused = both((graph, x) => out(graph, chain(graph, '', x)), sizes(''));
-  assert.deepEqual(ops(fused), ['PartitionedCall', 'Identity', 'Identity']);
+  const clustered = both((graph, x) => out(graph, chain(graph, '', x)), sizes(''));
+  assert.deepEqual(ops(clustered), ['PartitionedCall', 'Identity', 'Identity']);
   assert.deepEqual(
-    fused.functions.map(({ takes, gives }) => [takes.length, gives.length]),
+    clustered.functions.map(({ takes, gives }) => [takes.length, gives.length]),
     [[1, 2]],
   );
 });
 
 test('equal chains on both sides of a product are two calls of one function', () => {
-  const fused = both(
+  const clustered = both(
     (graph, x) => {
       const [, before] = chain(graph, 'a/', x);
       const product = graph.add('product', 'MatMul', [before as Output, before as Output], {
@@ -85,12 +86,12 @@ test('equal chains on both sides of a product are two calls of one function', ()
     },
     { ...sizes('a/'), ...sizes('b/') },
   );
-  assert.deepEqual(ops(fused), ['PartitionedCall', 'MatMul', 'PartitionedCall', 'Identity']);
-  assert.equal(fused.functions.length, 1);
+  assert.deepEqual(ops(clustered), ['PartitionedCall', 'MatMul', 'PartitionedCall', 'Identity']);
+  assert.equal(clustered.functions.length, 1);
 });
 
 test('a node that joins both sides of a product stays out of a circle', () => {
-  const fused = both(
+  const clustered = both(
     (graph, x) => {
       const [bell, before] = chain(graph, 'a/', x) as [Output, Output];
       const axes = graph.integers('axes', [0]);
@@ -100,7 +101,7 @@ test('a node that joins both sides of a product stays out of a circle', () => {
     },
     { ...sizes('a/'), total: large, sum: large, last: large },
   );
-  assert.deepEqual(ops(fused), ['PartitionedCall', 'Sum', 'PartitionedCall', 'Identity']);
+  assert.deepEqual(ops(clustered), ['PartitionedCall', 'Sum', 'PartitionedCall', 'Identity']);
 });
 
 for (const [count, calls] of [
@@ -108,24 +109,24 @@ for (const [count, calls] of [
   [512, 1],
 ] as const) {
   test(`outputs of ${count} elements make ${calls} calls`, () => {
-    const fused = both(
+    const clustered = both(
       (graph, x) => {
         const square = graph.add('square', 'Square', [x], { T });
         return out(graph, [graph.add('neg', 'Neg', [square], { T })]);
       },
       { square: count, neg: count },
     );
-    assert.equal(fused.functions.length, calls);
+    assert.equal(clustered.functions.length, calls);
   });
 }
 
 test('one op alone and ops with control inputs stay', () => {
-  const fused = both(
+  const clustered = both(
     (graph, x) => {
       const square = graph.add('square', 'Square', [x], { T });
       return out(graph, [graph.add('neg', 'Neg', [square, `^${x}`], { T })]);
     },
     { square: large, neg: large },
   );
-  assert.deepEqual(ops(fused), ['Square', 'Neg', 'Identity']);
+  assert.deepEqual(ops(clustered), ['Square', 'Neg', 'Identity']);
 });

@@ -6,12 +6,12 @@ import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { ensureWeights } from '../../../model/formats/pretrained.ts';
+import { ensurePretrained } from '../../../model/formats/pretrained.ts';
 import { writeSafetensors } from '../../../model/formats/safetensors.ts';
 import { efficientNetFeatures } from '../../../model/scorers/image-features.ts';
 import { classProbabilities, photoScorer, pictureClasses } from '../../../model/scorers/photo.ts';
 
-const features = efficientNetFeatures(await ensureWeights('efficientnet-lite2'));
+const features = efficientNetFeatures(await ensurePretrained('efficientnet-lite2'));
 const folder = mkdtempSync(join(tmpdir(), 'lait-photo-'));
 after(() => {
   features.dispose();

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { trainingBatch } from '../../../model/data/batch.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
+import type { ShapedArray } from '../../../model/runtime/array.ts';
 import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
-import type { Arrays, NamedArray } from '../../../model/runtime/traced-function.ts';
+import type { Arrays } from '../../../model/runtime/traced-function.ts';
 import { pretrainLoss } from '../../../model/train/pretrain.ts';
 import { sharesOf, update, updateFunctions } from '../../../model/train/update.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
@@ -32,12 +33,12 @@ function whole(batches: readonly Arrays[]): Arrays {
   const T = config.maxPieces + config.maxRegions + 3;
   const shift: Record<string, number> = { mlmPlaces: pairs * T, regionPlaces: pairs * T, partners: pairs };
   const names = Object.keys(batches[0] as Arrays);
-  const halves = (arrays: NamedArray, half: number) =>
+  const halves = (arrays: ShapedArray, half: number) =>
     arrays.values.slice((half * arrays.values.length) / 2, ((half + 1) * arrays.values.length) / 2);
   return Object.fromEntries(
     names.map((name) => {
-      const own = batches.map((batch) => batch[name] as NamedArray);
-      const [first] = own as [NamedArray];
+      const own = batches.map((batch) => batch[name] as ShapedArray);
+      const [first] = own as [ShapedArray];
       const paired = name === 'matched' || name === 'matchCounts';
       const values = paired
         ? [0, 1].flatMap((half) => own.flatMap((one) => [...halves(one, half)]))
@@ -83,7 +84,7 @@ for (const compiled of [true, false]) {
 }
 
 test('shares follow what each objective counts and sum to 1', () => {
-  const counts = (...values: number[]): NamedArray => ({ shape: [values.length], values: Float32Array.from(values) });
+  const counts = (...values: number[]): ShapedArray => ({ shape: [values.length], values: Float32Array.from(values) });
   const shares = sharesOf([
     { mlmCounts: counts(1, 1, 1), regionCounts: counts(0, 0), matchCounts: counts(1, 1) },
     { mlmCounts: counts(1, 0, 0), regionCounts: counts(0, 0), matchCounts: counts(1, 1) },

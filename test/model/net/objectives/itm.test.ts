@@ -6,7 +6,6 @@ import { trainingBatch } from '../../../../model/data/batch.ts';
 import type { Example } from '../../../../model/data/example.ts';
 import { gumbelNoise, hardPartners, samePair, wrongPartners } from '../../../../model/net/objectives/itm.ts';
 import { tf } from '../../../../model/runtime/backend.ts';
-import type { NamedArray } from '../../../../model/runtime/traced-function.ts';
 import { batchSetup, config, smallExamples } from '../../small-model.ts';
 
 test('every image meets one wrong sentence and every sentence one wrong image', () => {
@@ -31,8 +30,8 @@ test('nobody meets the sentence of its own image, or one with the same words', (
         pieces: [5 + ((images[index] ?? 0) % 3), 9],
       }));
       wrongPartners(examples, random(seed)).forEach((partner, index) => {
-        const one = examples[index] as (typeof examples)[number];
-        if (partner >= 0) assert.ok(!samePair(one, examples[partner] as (typeof examples)[number]));
+        const one = examples[index]!;
+        if (partner >= 0) assert.ok(!samePair(one, examples[partner]!));
         else assert.ok(examples.every((other) => samePair(one, other)));
       });
     }),
@@ -59,7 +58,7 @@ test('a hard negative is never the pair itself, a caption of the same image or t
       );
       const draw = random(seed, 1);
       tf.tidy(() => {
-        const tensor = (name: string) => tf.tensor2d((arrays[name] as NamedArray).values, [N, N]);
+        const tensor = (name: string) => tf.tensor2d(arrays[name]!.values, [N, N]);
         // Its own pair is the most similar by far, as after training.
         const similar = tf.tensor2d(
           Float32Array.from({ length: N * N }, (_, at) => (at % (N + 1) === 0 ? 100 : draw.normal())),
@@ -88,7 +87,7 @@ test('hard negatives are drawn with the softmax of the similarities as chances',
   const chosen = hardPartners(tf.tile(similar, [rounds, 1]), tf.tile(same, [rounds, 1]), noise).dataSync();
   const shares = [0, 1, 2, 3].map((column) => chosen.filter((one) => one === column).length / rounds);
   [0, 1 / 8, 2 / 8, 5 / 8].forEach((wanted, column) => {
-    assert.ok(Math.abs((shares[column] as number) - wanted) < 0.03, `${shares}`);
+    assert.ok(Math.abs(shares[column]! - wanted) < 0.03, `${shares}`);
   });
   tf.dispose([similar, same, noise]);
 });

@@ -9,8 +9,7 @@ const options = { maskId: 4, vocabularySize: 1000, limit: 1000 };
 test('15 % of the pieces are hidden: 80 % as [MASK], 10 % as another, 10 % kept', () => {
   const pieces = new Int32Array(100_000).fill(7);
   const hidden = hidePieces(pieces, { ...options, limit: 100_000 }, random(1));
-  const share = (of: (piece: number) => boolean) =>
-    hidden.filter((index) => of(pieces[index] as number)).length / hidden.length;
+  const share = (of: (piece: number) => boolean) => hidden.filter((index) => of(pieces[index]!)).length / hidden.length;
   const close = (actual: number, wanted: number) =>
     assert.ok(Math.abs(actual - wanted) < 0.01, `${actual} is not ${wanted}`);
   close(hidden.length / pieces.length, 0.15);

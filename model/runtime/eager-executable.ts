@@ -1,0 +1,65 @@
+import { tf, type Variable } from './backend.ts';
+import { type Rates, slots, updateEagerly } from './optimizer.ts';
+import type { Values } from './parameter.ts';
+import { type Arrays, type Executable, type ExecutableOptions, variableShapes } from './traced-function.ts';
+
+/** Runs functions op by op on any tfjs backend: what compiled ones are checked against. */
+export class EagerExecutable implements Executable {
+  readonly compiled = false;
+  readonly #options: ExecutableOptions;
+  readonly #variables: Map<string, Variable>;
+
+  constructor(options: ExecutableOptions) {
+    this.#options = options;
+    this.#variables = new Map(
+      [...variableShapes(options)].map(([name, shape]) => [name, tf.tidy(() => tf.variable(tf.zeros([...shape])))]),
+    );
+  }
+
+  prepare(): void {}
+
+  run(name: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
+    const { parameters, functions, optimizer } = this.#options;
+    const variable = (parameter: string) => this.#variables.get(parameter)!;
+    return tf.tidy(() => {
+      const tensors = Object.fromEntries(
+        Object.entries(inputs).map(([input, { shape, values }]) => [
+          input,
+          tf.tensor(values, [...shape], values instanceof Int32Array ? 'int32' : 'float32'),
+        ]),
+      );
+      const variables = new Map(parameters.map((spec) => [spec.name, variable(spec.name)]));
+      const { outputs, gradients } = functions[name]!(tensors, variable, variables);
+      const read = Object.entries(outputs).map(([output, tensor]) => [output, tensor.dataSync().slice()]);
+      if (gradients) {
+        if (!optimizer || !rates)
+          throw new Error(`The function ${name} gives gradients; it needs an optimiser and rates.`);
+        for (const spec of parameters) {
+          const gradient = gradients.get(spec.name);
+          const { mean, square } = slots(spec.name);
+          const trio = [variable(spec.name), variable(mean), variable(square)] as const;
+          if (gradient) updateEagerly(optimizer, spec, trio, gradient, rates);
+        }
+      }
+      return Object.fromEntries(read);
+    });
+  }
+
+  values(): Values {
+    return new Map([...this.#variables].map(([name, variable]) => [name, variable.dataSync().slice() as Float32Array]));
+  }
+
+  load(values: ReadonlyMap<string, Float32Array>): void {
+    tf.tidy(() => {
+      for (const [name, array] of values) {
+        const variable = this.#variables.get(name);
+        if (!variable) throw new Error(`The executable has no variable ${name}.`);
+        variable.assign(tf.tensor(array, variable.shape));
+      }
+    });
+  }
+
+  dispose(): void {
+    for (const variable of this.#variables.values()) variable.dispose();
+  }
+}
