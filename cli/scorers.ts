@@ -1,6 +1,7 @@
 /** Opens the models that filters score with, and frees them. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RelevanceScorer } from '../dataset/scorer.ts';
 import { expected } from '../dataset/user-error.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { clipRelevance, isClip } from '../model/scorers/clip.ts';
@@ -8,7 +9,7 @@ import { ensureHubModel, hubScheme } from '../model/scorers/hub.ts';
 import { efficientNetFeatures, type ImageFeatures } from '../model/scorers/image-features.ts';
 import { imageBertRelevance, type RelevanceHead } from '../model/scorers/imagebert.ts';
 import { photoScorer } from '../model/scorers/photo.ts';
-import { loadRelevance, type Relevance } from '../model/scorers/relevance.ts';
+import { loadRelevance } from '../model/scorers/relevance.ts';
 import { miniLmFeatures } from '../model/scorers/text-features.ts';
 import { unsafeScorer } from '../model/scorers/unsafe.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
@@ -79,7 +80,7 @@ export interface OpenRelevanceOptions {
  * The relevance model that a name stands for: `hf://OWNER/NAME` a CLIP or SigLIP of the hub, a folder with one, a file of
  * `lait train-relevance`, else a run or checkpoint of ImageBERT.
  */
-export async function openRelevance(name: string, options: OpenRelevanceOptions): Promise<Relevance> {
+export async function openRelevance(name: string, options: OpenRelevanceOptions): Promise<RelevanceScorer> {
   const { corpusDir, regions, head, keep, imageFeatures = async () => keep(await openImageFeatures()) } = options;
   const onlyRuns = (what: string): void => {
     if (head) throw expected('a run of ImageBERT', 'relevanceHead', what, 'leave relevanceHead out');

@@ -1,7 +1,7 @@
 /** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
 import { imageFields, readShards } from '../dataset/shards/reader.ts';
 import { UserError } from '../dataset/user-error.ts';
-import { type CaptionedImage, trainRelevance as train } from '../model/scorers/relevance.ts';
+import { type CaptionedImage, trainRelevance as train } from '../model/scorers/train-relevance.ts';
 import type { ToolContext } from './command.ts';
 import { startProgress } from './progress.ts';
 import { openFeatures } from './scorers.ts';

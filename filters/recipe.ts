@@ -7,6 +7,7 @@
 import type { RuleRecord } from '../dataset/ledger/recipes.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { Pair } from '../dataset/pair.ts';
+import type { ImageScorer, RelevanceScorer } from '../dataset/scorer.ts';
 import { bestText } from './corpus/best-text.ts';
 import { commonText } from './corpus/common-text.ts';
 import { duplicateImage } from './corpus/duplicate-image.ts';
@@ -27,7 +28,6 @@ import { imageUrlWords } from './image/url-words.ts';
 import { matchRelevance, relevanceScore } from './match/relevance.ts';
 import { pageHost } from './page/host.ts';
 import { pageLanguage } from './page/language.ts';
-import type { ImageScorer, RelevanceScorer } from './scorer.ts';
 import { textBoilerplate } from './text/boilerplate.ts';
 import { type Cleaner, textClean } from './text/clean.ts';
 import { textFileName } from './text/file-name.ts';

@@ -3,8 +3,9 @@
  * non-realistic, non-learnable" images because the tasks it trains for show the natural world (§3 step 2).
  * 0.5 is ours: on sources that the model had not seen it drops 2 % of photographs and keeps 9 % of the rest, most of them paintings.
  */
+
+import type { ImageScorer } from '../../dataset/scorer.ts';
 import { drop, keep, type ScoredFilter } from '../filter.ts';
-import type { ImageScorer } from '../scorer.ts';
 
 export const imagePhoto = (scorer: ImageScorer, { minProbability = 0.5 as number | null } = {}): ScoredFilter => ({
   name: 'image/photo',

@@ -3,8 +3,9 @@
  * pornographic, racy (§3 step 2). Above 0.5 COYO and LAION drop; above 0.8 the reason says pornographic (Open NSFW's own
  * advice: below 0.2 safe, above 0.8 unsafe).
  */
+
+import type { ImageScorer } from '../../dataset/scorer.ts';
 import { drop, keep, type ScoredFilter } from '../filter.ts';
-import type { ImageScorer } from '../scorer.ts';
 
 export const imageUnsafe = (
   scorer: ImageScorer,

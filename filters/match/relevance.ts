@@ -4,8 +4,8 @@
  * `corpus/relevance-share` keeps the best share of them.
  */
 
+import type { RelevanceScorer } from '../../dataset/scorer.ts';
 import { drop, keep, type ScoredFilter } from '../filter.ts';
-import type { RelevanceScorer } from '../scorer.ts';
 
 export const matchRelevance = (scorer: RelevanceScorer, { minScore = null as number | null } = {}): ScoredFilter => ({
   name: 'match/relevance',

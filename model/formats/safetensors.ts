@@ -2,8 +2,10 @@
  * safetensors files (github.com/huggingface/safetensors, "Format"): 8 bytes little-endian length of a JSON header, the header,
  * then the tensors' bytes. Read as float32 from F32, F16 and BF16; written as F32.
  */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { writeAll } from '../../dataset/atomic-file.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import { elementCount } from '../runtime/array.ts';
 import { floatsFromHalves } from './half.ts';
 
 export interface StoredTensor {
@@ -51,7 +53,7 @@ export function readSafetensors(path: string, wanted: (name: string) => boolean 
       const decode = decoders[dtype];
       if (!decode || !wanted(name)) continue;
       const bytes = to - from;
-      if (bytes !== decode.width * shape.reduce((product, length) => product * length, 1)) {
+      if (bytes !== decode.width * elementCount(shape)) {
         throw fault(`${name} has ${bytes / decode.width} values for shape [${shape}]`);
       }
       tensors.set(name, { shape, values: decode.read(read(8 + headerSize + from, bytes).buffer) });
@@ -122,14 +124,10 @@ export function writeSafetensors(
   length.writeBigUInt64LE(BigInt(padded.length));
   const file = openSync(path, 'w');
   try {
-    const write = (bytes: Uint8Array) => {
-      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
-    };
-    write(length);
-    write(padded);
-    for (const { values } of tensors.values()) {
-      write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    }
+    const bodies = [...tensors.values()].map(
+      ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+    );
+    writeAll(file, [length, padded, ...bodies], 0);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -7,6 +7,7 @@ import { readTorchWeights } from '../formats/torch-weights.ts';
 import { Graph, type RunningGraph } from '../runtime/graph.ts';
 import { addCenterNet, type Detections, pixels } from './centernet-graph.ts';
 import { cocoLabels } from './coco.ts';
+import { mapDecoded, stackPixels } from './decode-batch.ts';
 import { addEfficientNet, efficientNetSize } from './efficientnet.ts';
 import { readGraphModel } from './graph-model.ts';
 import { f32 } from './graph-ops.ts';
@@ -69,9 +70,7 @@ export function centerNet(options: CenterNetOptions): Detector {
     settings: { topK, minConfidence, minRegions, maxOverlap, precision },
     async detect(images) {
       const decoded = await Promise.all(images.map((image) => decodePixels(image, side)));
-      const good = decoded.filter((one) => one !== null);
-      const found = good.length > 0 ? detect(network, good, { minConfidence, minRegions }) : [];
-      return decoded.map((one) => (one === null ? null : found.shift()!));
+      return mapDecoded(decoded, (whole) => detect(network, whole, { minConfidence, minRegions }));
     },
     dispose: () => network.running.dispose(),
   };
@@ -111,11 +110,9 @@ function detect(
   { minConfidence, minRegions }: Required<Pick<CenterNetOptions, 'minConfidence' | 'minRegions'>>,
 ): Regions[] {
   const count = images.length;
-  const batch = new Float32Array(count * side * side * 3);
-  for (const [index, image] of images.entries()) batch.set(image, index * image.length);
   const owners = Int32Array.from({ length: count * (K + 1) }, (_, index) => Math.floor(index / (K + 1)));
   const inputs = {
-    [pixels]: { shape: [count, side, side, 3], values: batch },
+    [pixels]: stackPixels(images, side),
     [boxOwners]: { shape: [owners.length], values: owners },
   };
   const values = running.run(inputs, [outputs.scores, outputs.labels, outputs.boxes, outputs.features]);

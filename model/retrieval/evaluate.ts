@@ -9,11 +9,11 @@ import { expected, UserError } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
-import { type ScorerOptions, scorer } from './score.ts';
+import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
 import { type Matching, type Method, maxPairs, type RetrievalSet, scoreTable } from './score-table.ts';
 
-export interface EvaluateOptions extends ScorerOptions {
+export interface EvaluateOptions extends RetrievalModelOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
   readonly checkpoint: string;
   /** Pairs; several with one imageId are several sentences of one image. */
@@ -90,7 +90,7 @@ export async function evaluateRetrieval(
   const { logFolder } = options;
   const log =
     logFolder && size > 0 ? openScoreLog(logFolder, keyOf(checkpoint, sets, options), size) : passingLog(size);
-  const score = scorer(checkpoint, options);
+  const score = openRetrievalModel(checkpoint, options);
   const started = performance.now();
   let done = 0;
   let scored = 0;
@@ -145,7 +145,7 @@ export async function evaluateRetrieval(
 function keyOf(
   { config, values, featureStatistics }: Checkpoint,
   sets: readonly RetrievalSet[],
-  { precision = 'f32' }: ScorerOptions,
+  { precision = 'f32' }: RetrievalModelOptions,
 ): string {
   const hash = createHash('sha256').update(JSON.stringify({ precision, config }));
   hash.update(featureStatistics.mean).update(featureStatistics.scale);

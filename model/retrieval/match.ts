@@ -2,9 +2,9 @@
 import { expected } from '../../dataset/user-error.ts';
 import type { Regions } from '../regions/region.ts';
 import { readCheckpoint } from '../train/checkpoint.ts';
-import { type ScorerOptions, scorer } from './score.ts';
+import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 
-export interface MatchOptions extends ScorerOptions {
+export interface MatchOptions extends RetrievalModelOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
   readonly checkpoint: string;
   /** Regions of each image, by the detector that the checkpoint was trained with. */
@@ -29,7 +29,7 @@ export function matchTexts({ checkpoint: path, images, texts, ...running }: Matc
     }
   }
   const pairs = images.flatMap((_, image) => texts.map((_, text) => [image, text] as const));
-  const score = scorer(checkpoint, { batchPairs: Math.min(128, Math.max(1, pairs.length)), ...running });
+  const score = openRetrievalModel(checkpoint, { batchPairs: Math.min(128, Math.max(1, pairs.length)), ...running });
   try {
     const logits = score.match(images, texts, pairs);
     return images.map((_, image) =>

@@ -1,7 +1,7 @@
 /** Scores of every image with every text, by one of three methods. */
 import { itcSize } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
-import { fewRows, type PairIndex, type Scorer } from './score.ts';
+import { fewRows, type PairIndex, type RetrievalModel } from './retrieval-model.ts';
 
 /** Images and texts to be found by each other; `owner` says for each text which image it describes. */
 export interface RetrievalSet {
@@ -37,7 +37,7 @@ export function maxPairs({ images, texts }: RetrievalSet, { method, candidates }
 /** Scores [images × texts], higher is likelier. */
 export async function scoreTable(
   set: RetrievalSet,
-  score: Scorer,
+  score: RetrievalModel,
   matching: Matching,
   { method, candidates }: Method,
 ): Promise<Float32Array> {
@@ -77,7 +77,7 @@ async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32A
 }
 
 /** Dot products of ITC's embeddings. */
-function similarities({ images, texts }: RetrievalSet, score: Scorer): Float32Array {
+function similarities({ images, texts }: RetrievalSet, score: RetrievalModel): Float32Array {
   const table = new Float32Array(images.length * texts.length);
   const seen = score.embedImages(images);
   const said = score.embedTexts(texts);

@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Tokenizer } from '@huggingface/tokenizers';
 import sharp from 'sharp';
+import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
-import type { Relevance } from './relevance.ts';
+import { scorePairs } from './score-pairs.ts';
 import { normalized } from './text-features.ts';
 
 /** What a folder must hold. */
@@ -37,7 +38,7 @@ export function isClip(folder: string): boolean {
  * Loads the model; its scores are cosines, -1 to 1. Throws a UserError for a folder without one of `clipFiles`, or with a
  * model of another kind.
  */
-export async function clipRelevance(folder: string, ensure: EnsureOptions = {}): Promise<Relevance> {
+export async function clipRelevance(folder: string, ensure: EnsureOptions = {}): Promise<Loaded<RelevanceScorer>> {
   const missing = clipFiles.find((name) => !existsSync(join(folder, name)));
   if (missing) throw expected(clipFiles.join(', '), folder, `no ${missing}`, 'export it with Optimum');
   if (!isClip(folder)) throw expected('a CLIP or SigLIP', folder, 'another model', 'take one of these');
@@ -48,25 +49,16 @@ export async function clipRelevance(folder: string, ensure: EnsureOptions = {}):
   const model = `clip-${await identity(folder)}`;
   return {
     model,
-    score: async (pairs) => {
-      const bytes = new Map(pairs.map(({ sha256, image }) => [sha256, image]));
-      const decoded = await Promise.all([...bytes.values()].map((image) => pixels(image, picture)));
-      const whole = decoded.filter((one) => one !== null);
-      if (whole.length === 0) return pairs.map(() => null);
-      const seen = await vectors(vision, { pixel_values: pictures(whole, picture) }, 'image_embeds');
-      const images = new Map<string, Float32Array>();
-      let next = 0;
-      [...bytes.keys()].forEach((sha256, at) => {
-        if (decoded[at]) images.set(sha256, seen[next++]!);
-      });
-      const told = pairs.filter(({ sha256 }) => images.has(sha256));
-      const said = await vectors(text, encode(told.map((pair) => pair.text)), 'text_embeds');
-      let at = 0;
-      return pairs.map(({ sha256 }) => {
-        const image = images.get(sha256);
-        return image ? dot(image, said[at++]!) : null;
-      });
-    },
+    score: (pairs) =>
+      scorePairs(
+        pairs,
+        (images) => Promise.all(images.map((image) => pixels(image, picture))),
+        async (images, texts) => {
+          const imageVectors = await vectors(vision, { pixel_values: pictures(images, picture) }, 'image_embeds');
+          const textVectors = await vectors(text, encode(texts.map((one) => one.text)), 'text_embeds');
+          return texts.map(({ row }, index) => dot(imageVectors[row]!, textVectors[index]!));
+        },
+      ),
     dispose: () => {
       void text.dispose();
       void vision.dispose();
@@ -184,7 +176,7 @@ function textEncoder(folder: string): (texts: readonly string[]) => Record<strin
     text_config?: { max_position_embeddings?: number };
   };
   const tokenizer = new Tokenizer(readJson(join(folder, 'tokenizer.json')), settings);
-  const most = Math.min(
+  const maxLength = Math.min(
     settings.model_max_length ?? Number.POSITIVE_INFINITY,
     sizes?.max_position_embeddings ?? (kind === 'clip' ? 77 : 64),
   );
@@ -193,10 +185,10 @@ function textEncoder(folder: string): (texts: readonly string[]) => Record<strin
   return (texts) => {
     const pieces = texts.map((text) => {
       const { ids } = tokenizer.encode(text);
-      return ids.length <= most ? ids : [...ids.slice(0, most - 1), ids.at(-1)!];
+      return ids.length <= maxLength ? ids : [...ids.slice(0, maxLength - 1), ids.at(-1)!];
     });
     // SigLIP has learned texts of one length; CLIP looks at nothing behind the end.
-    const length = kind === 'clip' ? Math.max(...pieces.map((one) => one.length)) : most;
+    const length = kind === 'clip' ? Math.max(...pieces.map((one) => one.length)) : maxLength;
     const ids = new BigInt64Array(texts.length * length).fill(BigInt(padId));
     const mask = new BigInt64Array(texts.length * length);
     pieces.forEach((one, at) => {

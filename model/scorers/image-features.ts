@@ -4,6 +4,7 @@
  */
 
 import { readTorchWeights } from '../formats/torch-weights.ts';
+import { mapDecoded, stackPixels } from '../regions/decode-batch.ts';
 import { addEfficientNet, efficientNetSize } from '../regions/efficientnet.ts';
 import { decodePixels } from '../regions/pixels.ts';
 import { Graph } from '../runtime/graph.ts';
@@ -38,19 +39,10 @@ export function efficientNetFeatures(path: string): ImageFeatures {
 
   const compute = async (images: readonly Buffer[]): Promise<readonly (Float32Array | null)[]> => {
     const decoded = await Promise.all(images.map((image) => decodePixels(image, sidePx)));
-    const whole = decoded.filter((one) => one !== null);
-    if (whole.length === 0) return decoded.map(() => null);
-    const batch = new Float32Array(whole.length * sidePx * sidePx * 3);
-    whole.forEach((one, at) => {
-      batch.set(one, at * sidePx * sidePx * 3);
-    });
-    const [features] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values: batch } }, ['mean']);
-    const values = features!.values as Float32Array;
-    let next = 0;
-    return decoded.map((one) => {
-      if (one === null) return null;
-      const from = next++ * efficientNetSize;
-      return values.slice(from, from + efficientNetSize);
+    return mapDecoded(decoded, (whole) => {
+      const [features] = running.run({ pixels: stackPixels(whole, sidePx) }, ['mean']); // [B, D]
+      const values = features!.values as Float32Array;
+      return whole.map((_, index) => values.slice(index * efficientNetSize, (index + 1) * efficientNetSize));
     });
   };
 

@@ -6,13 +6,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { tokenizerOf } from '../data/tokenizer.ts';
 import { type Detector, type Regions, topRegions } from '../regions/region.ts';
-import { scorer } from '../retrieval/score.ts';
+import { openRetrievalModel, type PairIndex, type RetrievalModel } from '../retrieval/retrieval-model.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
-import type { Relevance } from './relevance.ts';
+import { scorePairs } from './score-pairs.ts';
 
 /** What a pair's number is: `itm` a probability, 0 to 1, of the fused model; `itc` a cosine, -1 to 1, of two embeddings. */
 export type RelevanceHead = 'itm' | 'itc';
@@ -37,7 +38,7 @@ const batchPairs = 32;
  * weights, vocabulary and detector. Throws a UserError for another detector than the checkpoint's, and for the head ITC where
  * the model did not learn it.
  */
-export function imageBertRelevance(path: string, options: ImageBertRelevanceOptions): Relevance {
+export function imageBertRelevance(path: string, options: ImageBertRelevanceOptions): Loaded<RelevanceScorer> {
   const { detector, head: wanted, ...running } = options;
   const checkpoint = readCheckpoint(path);
   const { config, objectives, vocabulary } = checkpoint;
@@ -57,55 +58,56 @@ export function imageBertRelevance(path: string, options: ImageBertRelevanceOpti
     throw expected(`a checkpoint that learned ${head.toUpperCase()}`, 'relevance', path, 'take the other head');
   }
   const tokenizer = tokenizerOf(vocabulary);
-  const model = scorer(checkpoint, { batchPairs, ...running });
+  const model = openRetrievalModel(checkpoint, { batchPairs, ...running });
   return {
     model: `imagebert-${head}-${identity(checkpoint, detector)}`,
-    score: async (pairs) => {
-      const bytes = new Map(pairs.map(({ sha256, image }) => [sha256, image]));
-      const regions = await detectAll(detector, [...bytes.values()], config.maxRegions);
-      const places = new Map<string, number>(); // by image, where it decodes
-      const images: Regions[] = [];
-      [...bytes.keys()].forEach((sha256, at) => {
-        const found = regions[at];
-        if (found) places.set(sha256, images.push(found) - 1);
-      });
-      const whole = pairs.filter(({ sha256 }) => places.has(sha256));
-      if (whole.length === 0) return pairs.map(() => null);
-      const texts = whole.map(({ text }) => tokenizer.encode(text, config.maxPieces));
-      const rows = whole.map(({ sha256 }) => places.get(sha256)!);
-      const scores = head === 'itm' ? probabilities() : cosines();
-      let next = 0;
-      return pairs.map(({ sha256 }) => (places.has(sha256) ? scores[next++]! : null));
-
-      function probabilities(): Float32Array {
-        const logits = model.match(
-          images,
-          texts,
-          rows.map((image, text) => [image, text] as const),
-        );
-        return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
-      }
-      function cosines(): Float32Array {
-        const seen = model.embedImages(images); // [images, C]
-        const said = model.embedTexts(texts); // [texts, C]
-        const C = said.length / texts.length;
-        return Float32Array.from(rows, (image, text) => {
-          let sum = 0;
-          for (let at = 0; at < C; at++) sum += seen[image * C + at]! * said[text * C + at]!;
-          return sum;
-        });
-      }
-    },
+    score: (pairs) =>
+      scorePairs(
+        pairs,
+        (images) => detectAll(detector, images, config.maxRegions),
+        (images, texts) => {
+          const pieces = texts.map(({ text }) => tokenizer.encode(text, config.maxPieces));
+          const matched = texts.map(({ row }, text): PairIndex => [row, text]);
+          return head === 'itm'
+            ? probabilities(model, images, pieces, matched)
+            : cosines(model, images, pieces, matched);
+        },
+      ),
     dispose: () => model.dispose(),
   };
 }
 
+type ScoreMatched = (
+  model: RetrievalModel,
+  images: readonly Regions[],
+  texts: readonly (readonly number[])[],
+  pairs: readonly PairIndex[],
+) => Float32Array;
+
+const probabilities: ScoreMatched = (model, images, texts, pairs) =>
+  model.match(images, texts, pairs).map((logit) => 1 / (1 + Math.exp(-logit)));
+
+const cosines: ScoreMatched = (model, images, texts, pairs) => {
+  const imageRows = model.embedImages(images); // [images, C]
+  const textRows = model.embedTexts(texts); // [texts, C]
+  const C = textRows.length / texts.length;
+  return Float32Array.from(pairs, ([image, text]) => {
+    let sum = 0;
+    for (let at = 0; at < C; at++) sum += imageRows[image * C + at]! * textRows[text * C + at]!;
+    return sum;
+  });
+};
+
 /** Regions of each image, the most confident ones that the model has room for; null where it does not decode. */
-async function detectAll(detector: Detector, images: readonly Buffer[], most: number): Promise<(Regions | null)[]> {
+async function detectAll(
+  detector: Detector,
+  images: readonly Buffer[],
+  maxRegions: number,
+): Promise<(Regions | null)[]> {
   const all: (Regions | null)[] = [];
   for (let at = 0; at < images.length; at += detector.batchSize) {
     const found = await detector.detect(images.slice(at, at + detector.batchSize));
-    all.push(...found.map((one) => one && topRegions(one, most, detector.featureSize)));
+    all.push(...found.map((one) => one && topRegions(one, maxRegions, detector.featureSize)));
   }
   return all;
 }

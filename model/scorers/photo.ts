@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { ImageScorer } from '../../dataset/scorer.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import type { ImageFeatures } from './image-features.ts';
-import type { ImageScorer } from './unsafe.ts';
 
 /** What a picture can be; the first is what is scored. */
 export const pictureClasses = ['photo', 'drawing', 'screenshot', 'diagram', 'slide'] as const;
@@ -40,7 +40,6 @@ export function photoScorer(features: ImageFeatures, path = photoHeadPath): Imag
     model: `photo-${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)}`,
     score: async (images) =>
       (await features.of(images)).map((vector) => (vector === null ? null : classProbabilities(head, vector)[0]!)),
-    dispose: () => undefined,
   };
 }
 

@@ -2,17 +2,11 @@
  * The probability that a picture is pornographic or racy, by Yahoo's Open NSFW (ResNet-50-thin, BSD-2-Clause): of the
  * networks that packages ship it raises the fewest false alarms on ordinary photographs.
  */
-
+import type { ImageScorer, Loaded } from '../../dataset/scorer.ts';
+import { mapDecoded, stackPixels } from '../regions/decode-batch.ts';
 import { decodePixels } from '../regions/pixels.ts';
 import { Graph } from '../runtime/graph.ts';
 import { addOnnx } from './onnx.ts';
-
-/** A model as filters ask for it: a number an image, null where it does not decode. */
-export interface ImageScorer {
-  readonly model: string;
-  readonly score: (images: readonly Buffer[]) => Promise<readonly (number | null)[]>;
-  readonly dispose: () => void;
-}
 
 /**
  * The whole picture, BGR less the mean of the training images. Yahoo cuts the middle 224 out of 256 pixels: that hides the
@@ -22,7 +16,7 @@ const sidePx = 224;
 const meanBgr = [104, 117, 123] as const;
 
 /** `path` is `open-nsfw`, see model/formats/pretrained.ts. */
-export function unsafeScorer(path: string): ImageScorer {
+export function unsafeScorer(path: string): Loaded<ImageScorer> {
   const graph = new Graph();
   const output = addOnnx(graph, path, graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3])); // [B, 2]
   const running = graph.start();
@@ -30,15 +24,10 @@ export function unsafeScorer(path: string): ImageScorer {
     model: 'open-nsfw-1',
     score: async (images) => {
       const decoded = await Promise.all(images.map((image) => decodePixels(image, sidePx)));
-      const whole = decoded.filter((one) => one !== null);
-      if (whole.length === 0) return decoded.map(() => null);
-      const values = new Float32Array(whole.length * sidePx * sidePx * 3);
-      whole.forEach((one, at) => {
-        values.set(centre(one), at * sidePx * sidePx * 3);
+      return mapDecoded(decoded, (whole) => {
+        const [probabilities] = running.run({ pixels: stackPixels(whole.map(centre), sidePx) }, [output]); // [B, 2]
+        return whole.map((_, index) => probabilities!.values[2 * index + 1]!);
       });
-      const [probabilities] = running.run({ pixels: { shape: [whole.length, sidePx, sidePx, 3], values } }, [output]);
-      let next = 0;
-      return decoded.map((one) => (one === null ? null : probabilities!.values[2 * next++ + 1]!));
     },
     dispose: () => running.dispose(),
   };

@@ -10,6 +10,7 @@ import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../../dataset/ledger/raw-store.ts';
 import { scoresOf } from '../../dataset/ledger/scores.ts';
 import { keptSamples } from '../../dataset/ledger/survivors.ts';
+import type { RelevanceScorer } from '../../dataset/scorer.ts';
 import { imageBlur, laplacianVariance } from '../../filters/image/blur.ts';
 import { greyEntropyBits, imageFlat } from '../../filters/image/flat.ts';
 import { imagePhoto } from '../../filters/image/photo.ts';
@@ -17,7 +18,6 @@ import { decodePixels } from '../../filters/image/pixels.ts';
 import { imageUnsafe } from '../../filters/image/unsafe.ts';
 import { matchRelevance } from '../../filters/match/relevance.ts';
 import { type RecipeOptions, recipe } from '../../filters/recipe.ts';
-import type { RelevanceScorer } from '../../filters/scorer.ts';
 import { screen } from '../../filters/screen.ts';
 
 const noise = (sigma = 60, width = 400, height = 320) =>

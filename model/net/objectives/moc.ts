@@ -6,6 +6,7 @@
  */
 
 import type { Random } from '../../../dataset/random.ts';
+import { iou } from '../../iou.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Weights } from '../../runtime/traced-function.ts';
 import { crossEntropy, linear, weightedMean } from '../layers.ts';
@@ -39,27 +40,12 @@ export function hideRegions(
   for (const index of asked) (draw.next() < 0.9 ? zeroed : kept).add(index);
   for (const index of [...zeroed]) {
     for (let other = 0; other < count; other++) {
-      if (!kept.has(other) && overlap(boxes, index, other) > maxOverlap) zeroed.add(other);
+      if (!kept.has(other) && iou(boxes, index, boxes, other) > maxOverlap) zeroed.add(other);
     }
   }
   // An image of few or overlapping regions would nearly always lose them all, and nothing could be learned about it.
   if (zeroed.size === count && draw.next() >= mocChance) return { asked: [], zeroed: new Set() };
   return { asked, zeroed };
-}
-
-/** Intersection over union of two boxes. */
-export function overlap(boxes: Float32Array, first: number, second: number): number {
-  const side = (at: number, from: number, to: number) => Math.max(0, (boxes[at + to] ?? 0) - (boxes[at + from] ?? 0));
-  const area = (at: number) => side(at, 0, 2) * side(at, 1, 3);
-  const [a, b] = [first * 4, second * 4];
-  const shared = (from: number, to: number) =>
-    Math.max(
-      0,
-      Math.min(boxes[a + to] ?? 0, boxes[b + to] ?? 0) - Math.max(boxes[a + from] ?? 0, boxes[b + from] ?? 0),
-    );
-  const intersection = shared(0, 2) * shared(1, 3);
-  const union = area(a) + area(b) - intersection;
-  return union > 0 ? intersection / union : 0;
 }
 
 /** From hidden states [G, H] of hidden regions to the detector's classes [G]. */

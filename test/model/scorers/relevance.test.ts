@@ -6,8 +6,9 @@ import { after, before, describe, it } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { tf } from '../../../model/runtime/backend.ts';
 import type { ImageFeatures } from '../../../model/scorers/image-features.ts';
-import { type CaptionedImage, loadRelevance, trainRelevance } from '../../../model/scorers/relevance.ts';
+import { loadRelevance } from '../../../model/scorers/relevance.ts';
 import type { TextFeatures } from '../../../model/scorers/text-features.ts';
+import { type CaptionedImage, trainRelevance } from '../../../model/scorers/train-relevance.ts';
 
 /** Twenty subjects; an image's features and a text's are the subject's two unrelated directions and noise. */
 const subjects = 20;

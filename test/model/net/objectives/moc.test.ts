@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../../dataset/random.ts';
-import { hideRegions, overlap } from '../../../../model/net/objectives/moc.ts';
+import { hideRegions } from '../../../../model/net/objectives/moc.ts';
 
 /** Boxes side by side that do not overlap. */
 const apart = (count: number) =>
@@ -12,19 +12,6 @@ const apart = (count: number) =>
     },
     new Float32Array(count * 4),
   );
-
-const table: [name: string, one: number[], other: number[], wanted: number][] = [
-  ['itself', [0, 0, 1, 1], [0, 0, 1, 1], 1],
-  ['half of it', [0, 0, 1, 1], [0, 0, 0.5, 1], 0.5],
-  ['a neighbour', [0, 0, 0.5, 1], [0.5, 0, 1, 1], 0],
-  ['a third in common', [0, 0, 0.5, 1], [0.25, 0, 0.75, 1], 1 / 3],
-  ['no area', [0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5], 0],
-];
-for (const [name, one, other, wanted] of table) {
-  test(`the overlap of a box with ${name}`, () => {
-    assert.ok(Math.abs(overlap(Float32Array.from([...one, ...other]), 0, 1) - wanted) < 1e-6);
-  });
-}
 
 test('15 % of the regions are asked for, 90 % of those lose their feature', () => {
   let asked = 0;

@@ -1,17 +1,25 @@
-/** Models that filters use but do not own: the command line makes them from `model/` and passes them in. */
+/**
+ * Models that score images and texts: filters judge by their numbers, `model/scorers` makes them, and the command line passes them
+ * from one to the other.
+ */
 
 /** A number for each image, such as a probability. */
 export interface ImageScorer {
   /** Name and version: scores are stored under it. */
   readonly model: string;
-  /** Original bytes in; null where they cannot be decoded. */
+  /** Takes images as they were downloaded; null for those that do not decode. */
   readonly score: (images: readonly Buffer[]) => Promise<readonly (number | null)[]>;
 }
 
 /** How well a text describes an image; higher is better, the scale is the model's own. */
 export interface RelevanceScorer {
+  /** Name and version: two trainings differ in it. */
   readonly model: string;
+  /** Pairs that show one image have one `sha256`; null where the image does not decode. */
   readonly score: (
     pairs: readonly { readonly image: Buffer; readonly sha256: string; readonly text: string }[],
   ) => Promise<readonly (number | null)[]>;
 }
+
+/** A scorer that holds memory until it is disposed of. What was passed to it remains its owner's. */
+export type Loaded<Scorer> = Scorer & { readonly dispose: () => void };

@@ -13,7 +13,7 @@ import { openExecutable } from '../runtime/executable.ts';
 import type { Executable, Precision, TracedFunction } from '../runtime/traced-function.ts';
 import type { Checkpoint } from '../train/checkpoint.ts';
 
-export interface ScorerOptions {
+export interface RetrievalModelOptions {
   readonly compiled?: boolean;
   readonly precision?: Precision;
   /** Pairs per call. Ours: 128, from which on the speed of `tiny` and `mini` no longer grows on two cores. */
@@ -29,7 +29,7 @@ export const fewRows = 16;
 /** A pair by the indexes of its image and text. */
 export type PairIndex = readonly [image: number, text: number];
 
-export interface Scorer {
+export interface RetrievalModel {
   /** Matching logits of pairs, in their order; above 0 means "match". */
   match(images: readonly Regions[], texts: readonly (readonly number[])[], pairs: readonly PairIndex[]): Float32Array;
   /** ITC embeddings [N, itcSize] of length 1. The model must have learned ITC. */
@@ -40,10 +40,10 @@ export interface Scorer {
   dispose(): void;
 }
 
-export function scorer(
+export function openRetrievalModel(
   { config, vocabulary, objectives, featureStatistics, values }: Checkpoint,
-  { batchPairs = 128, ...running }: ScorerOptions = {},
-): Scorer {
+  { batchPairs = 128, ...running }: RetrievalModelOptions = {},
+): RetrievalModel {
   const special = specialPieceIds(vocabulary);
   const embedFunction =
     (side: 'image' | 'text'): TracedFunction =>
