@@ -13,8 +13,8 @@ import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
-import { scorePairs } from './score-pairs.ts';
 import { normalized } from './text-features.ts';
+import { scoreTextsOfImages } from './texts-of-images.ts';
 
 /** What a folder must hold. */
 export const clipFiles = [
@@ -50,7 +50,7 @@ export async function clipRelevance(folder: string, ensure: EnsureOptions = {}):
   return {
     model,
     score: (pairs) =>
-      scorePairs(
+      scoreTextsOfImages(
         pairs,
         (images) => Promise.all(images.map((image) => pixels(image, picture))),
         async (images, texts) => {

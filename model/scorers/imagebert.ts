@@ -13,7 +13,7 @@ import { type Detector, type Regions, topRegions } from '../regions/region.ts';
 import { openRetrievalModel, type PairIndex, type RetrievalModel } from '../retrieval/retrieval-model.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
-import { scorePairs } from './score-pairs.ts';
+import { scoreTextsOfImages } from './texts-of-images.ts';
 
 /** What a pair's number is: `itm` a probability, 0 to 1, of the fused model; `itc` a cosine, -1 to 1, of two embeddings. */
 export type RelevanceHead = 'itm' | 'itc';
@@ -62,7 +62,7 @@ export function imageBertRelevance(path: string, options: ImageBertRelevanceOpti
   return {
     model: `imagebert-${head}-${identity(checkpoint, detector)}`,
     score: (pairs) =>
-      scorePairs(
+      scoreTextsOfImages(
         pairs,
         (images) => detectAll(detector, images, config.maxRegions),
         (images, texts) => {

@@ -13,8 +13,8 @@ import { UserError } from '../../dataset/user-error.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { tf } from '../runtime/backend.ts';
 import type { ImageFeatures } from './image-features.ts';
-import { scorePairs } from './score-pairs.ts';
 import type { TextFeatures } from './text-features.ts';
+import { scoreTextsOfImages } from './texts-of-images.ts';
 import { scoreFeatures } from './towers.ts';
 
 /** Loads what `trainRelevance` wrote; its scores are cosines, -1 to 1. Throws a UserError for a file made with other features than those given. */
@@ -35,7 +35,7 @@ export function loadRelevance(
   return {
     model,
     score: (pairs) =>
-      scorePairs(pairs, imageFeatures.of, (images, texts) =>
+      scoreTextsOfImages(pairs, imageFeatures.of, (images, texts) =>
         scoreFeatures(
           state,
           texts.map(({ row }) => images[row]!),

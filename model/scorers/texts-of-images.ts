@@ -11,7 +11,7 @@ export interface TextOfImage {
  * Scores pairs of which several may show one image, and some an image that does not decode: those get null. `readImages` turns each
  * image, once, into what the model scores (null where it does not decode); `score` gives one number for each text.
  */
-export async function scorePairs<Image>(
+export async function scoreTextsOfImages<Image>(
   pairs: Parameters<RelevanceScorer['score']>[0],
   readImages: (images: readonly Buffer[]) => Promise<readonly (Image | null)[]>,
   score: (images: readonly Image[], texts: readonly TextOfImage[]) => ArrayLike<number> | Promise<ArrayLike<number>>,
