@@ -1,3 +1,8 @@
+/**
+ * Every trained tensor: its name, shape and start. The names are Hugging Face's for BERT, so that a public BERT loads and
+ * Python reads ours, with two differences: query, key and value lie in one tensor `…self.qkv` (one product instead of
+ * three; checkpoints store them apart), and the visual and objective heads have names of their own.
+ */
 import type { ParameterSpec } from '../runtime/parameter.ts';
 import type { ModelConfig } from './config.ts';
 

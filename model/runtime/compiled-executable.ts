@@ -1,3 +1,9 @@
+/**
+ * Runs traced functions as TensorFlow graphs. tfjs on the native addon calls TensorFlow once per op, thousands of times a training
+ * step. Here a function is called once per shape of its inputs to record what it would ask of the addon (trace.ts), and the
+ * trace becomes nodes of one graph: forward, backward and the optimiser's update of the variables, in one call. All functions and
+ * shapes share one graph, because two graphs cannot share variables; a new shape rebuilds it and carries the variables over.
+ */
 import { elementCount, type ShapedArray } from './array.ts';
 import { assignedNode, compile, inputNode, nextValueNode, outputNode, valueNode } from './compile.ts';
 import type { RunningGraph } from './graph.ts';

@@ -1,3 +1,7 @@
+/**
+ * Runs traced functions op by op, with the same results as the compiled ones, where tfjs has another backend or the operator asks
+ * for it.
+ */
 import { tf, type Variable } from './backend.ts';
 import { type Rates, slots, updateEagerly } from './optimizer.ts';
 import type { Values } from './parameter.ts';

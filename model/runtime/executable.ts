@@ -1,3 +1,7 @@
+/**
+ * Functions over one set of trained variables: training steps of every batch shape, validation, scoring. Each is written once in
+ * tfjs ops; compiled-executable.ts runs it as one TensorFlow graph, eager-executable.ts op by op.
+ */
 import { nativeBackend } from './backend.ts';
 import { CompiledExecutable } from './compiled-executable.ts';
 import { EagerExecutable } from './eager-executable.ts';

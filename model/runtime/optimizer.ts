@@ -1,3 +1,7 @@
+/**
+ * AdamW (arXiv 1711.05101) with a bound on the gradients' global norm. The update exists twice, with the same numbers: as plain
+ * tfjs ops, and as nodes of a graph, where TensorFlow's own kernel updates a variable in place in one pass.
+ */
 import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
 import type { Graph } from './graph.ts';
 import { bool, type Output, type } from './graph-node.ts';
@@ -21,7 +25,7 @@ export const slots = (name: string) => ({ mean: `${name}/adam_m`, square: `${nam
 /** Where the gradients of a parameter are summed up when several batches make one update. */
 export const sumOf = (name: string): string => `${name}/gradient_sum`;
 
-/** A sum beside each parameter, for `learn` in step.ts. They are no part of a checkpoint: an update starts with its first batch. */
+/** A sum beside each parameter, for `trainFunction` in train/step.ts. They are no part of a checkpoint: an update starts with its first batch. */
 export const gradientSums = (parameters: readonly ParameterSpec[]): ParameterSpec[] =>
   parameters.map(({ name, shape }) => ({ name: sumOf(name), shape, start: 'zeros', decays: false, replaced: true }));
 

@@ -1,3 +1,8 @@
+/**
+ * Fuses chains of element-wise ops of a graph with XLA, TensorFlow's compiler. TensorFlow alone makes one pass over memory for
+ * each op; a chain between two matrix products (bias, GELU, dropout, residual, LayerNorm, the casts of bfloat16) becomes one call
+ * that reads its inputs and writes its outputs once. Products stay TensorFlow's: oneDNN's are the faster ones on a CPU.
+ */
 import { bool, dataType, type GraphFunction, type GraphNode, type Output } from './graph-node.ts';
 
 /** What a fusable op takes and gives: names of the attributes that hold its inputs' types, and its output's name and type. */

@@ -1,3 +1,4 @@
+/** Scoring texts against images when several texts share an image: each image is read once. */
 import type { RelevanceScorer } from '../../dataset/scorer.ts';
 import { mapDecoded } from '../regions/decode-batch.ts';
 
