@@ -4,7 +4,7 @@
  * A word's embedding is BERT's; a region's is LayerNorm(FC(feature) + FC(box) + segment + position).
  */
 import { type Tensor, tf } from '../runtime/backend.ts';
-import type { Weights } from '../runtime/traced-function.ts';
+import type { Parameters } from '../runtime/traced-function.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
 import { layerNorm, linear } from './layers.ts';
@@ -27,60 +27,60 @@ export interface Frame {
  * read once for all of them, since each reading has a gradient as large as the table.
  */
 export function embedTexts(
-  weights: Weights,
+  parameters: Parameters,
   config: ModelConfig,
   pieces: Tensor,
   { clsId, sepId }: SpecialPieces,
 ): { words: Tensor; frame: Frame } {
   const [B, W] = pieces.shape as [number, number];
   const ids = tf.concat([tf.reshape(pieces, [B * W]), tf.tensor1d([clsId, sepId], 'int32')], 0);
-  const [words, cls, sep] = tf.split(lookUp(weights, ids), [B * W, 1, 1]) as [Tensor, Tensor, Tensor];
+  const [words, cls, sep] = tf.split(lookUp(parameters, ids), [B * W, 1, 1]) as [Tensor, Tensor, Tensor];
   return {
-    words: place(weights, config, tf.reshape(words, [B, W, -1]), { firstPosition: 3, segment: 1 }),
-    frame: frameOf(weights, config, cls, sep),
+    words: place(parameters, config, tf.reshape(words, [B, W, -1]), { firstPosition: 3, segment: 1 }),
+    frame: frameOf(parameters, config, cls, sep),
   };
 }
 
 /** The frame for images alone. */
-export function embedFrame(weights: Weights, config: ModelConfig, { clsId, sepId }: SpecialPieces): Frame {
-  const [cls, sep] = tf.split(lookUp(weights, tf.tensor1d([clsId, sepId], 'int32')), [1, 1]) as [Tensor, Tensor];
-  return frameOf(weights, config, cls, sep);
+export function embedFrame(parameters: Parameters, config: ModelConfig, { clsId, sepId }: SpecialPieces): Frame {
+  const [cls, sep] = tf.split(lookUp(parameters, tf.tensor1d([clsId, sepId], 'int32')), [1, 1]) as [Tensor, Tensor];
+  return frameOf(parameters, config, cls, sep);
 }
 
-function frameOf(weights: Weights, config: ModelConfig, cls: Tensor, sep: Tensor): Frame {
+function frameOf(parameters: Parameters, config: ModelConfig, cls: Tensor, sep: Tensor): Frame {
   const at = (piece: Tensor, firstPosition: number) =>
-    place(weights, config, tf.reshape(piece, [1, 1, -1]), { firstPosition, segment: 0 });
+    place(parameters, config, tf.reshape(piece, [1, 1, -1]), { firstPosition, segment: 0 });
   return { cls: at(cls, 0), sep: at(sep, 2) };
 }
 
 /** Rows of the word table: [N] int32 to [N, H]. */
-export const lookUp = (weights: Weights, ids: Tensor): Tensor =>
-  tf.gather(weights('bert.embeddings.word_embeddings.weight'), ids as never);
+export const lookUp = (parameters: Parameters, ids: Tensor): Tensor =>
+  tf.gather(parameters('bert.embeddings.word_embeddings.weight'), ids as never);
 
 /** Rows of the word table [B, W, H] at positions `firstPosition`…, one segment, as the encoder reads them. */
 export function place(
-  weights: Weights,
+  parameters: Parameters,
   { layerNormEpsilon }: ModelConfig,
   words: Tensor,
   { firstPosition, segment }: { readonly firstPosition: number; readonly segment: 0 | 1 },
 ): Tensor {
   const [, W, H] = words.shape as [number, number, number];
-  const positions = tf.slice(weights('bert.embeddings.position_embeddings.weight'), [firstPosition, 0], [W, H]);
-  const segments = tf.slice(weights('bert.embeddings.token_type_embeddings.weight'), [segment, 0], [1, H]);
+  const positions = tf.slice(parameters('bert.embeddings.position_embeddings.weight'), [firstPosition, 0], [W, H]);
+  const segments = tf.slice(parameters('bert.embeddings.token_type_embeddings.weight'), [segment, 0], [1, H]);
   const sum = tf.add(words, tf.add(positions, segments)); // [B, W, H]
-  return layerNorm(weights, 'bert.embeddings.LayerNorm', sum, layerNormEpsilon);
+  return layerNorm(parameters, 'bert.embeddings.LayerNorm', sum, layerNormEpsilon);
 }
 
 /** Features [B, R, D] and boxes [B, R, 5] (x1, y1, x2, y2, area; shares of the image) to [B, R, H]. */
-export function embedRegions(weights: Weights, config: ModelConfig, features: Tensor, boxes: Tensor): Tensor {
+export function embedRegions(parameters: Parameters, config: ModelConfig, features: Tensor, boxes: Tensor): Tensor {
   const { hiddenSize: H, featureSize: D, layerNormEpsilon } = config;
   const [B, R] = features.shape as [number, number];
-  const visual = linear(weights, 'visual.feature', tf.reshape(features, [B * R, D])); // [B R, H]
-  const place = linear(weights, 'visual.box', tf.reshape(boxes, [B * R, 5])); // [B R, H]
-  const position = tf.slice(weights('bert.embeddings.position_embeddings.weight'), [1, 0], [1, H]);
-  const segment = tf.slice(weights('bert.embeddings.token_type_embeddings.weight'), [0, 0], [1, H]);
+  const visual = linear(parameters, 'visual.feature', tf.reshape(features, [B * R, D])); // [B R, H]
+  const place = linear(parameters, 'visual.box', tf.reshape(boxes, [B * R, 5])); // [B R, H]
+  const position = tf.slice(parameters('bert.embeddings.position_embeddings.weight'), [1, 0], [1, H]);
+  const segment = tf.slice(parameters('bert.embeddings.token_type_embeddings.weight'), [0, 0], [1, H]);
   const sum = tf.add(tf.add(visual, place), tf.add(position, segment)); // [B R, H]
-  return tf.reshape(layerNorm(weights, 'visual.LayerNorm', sum, layerNormEpsilon), [B, R, H]);
+  return tf.reshape(layerNorm(parameters, 'visual.LayerNorm', sum, layerNormEpsilon), [B, R, H]);
 }
 
 /** What an encoder reads: T tokens, of which `mask` [B, T] says with 1 which count. */

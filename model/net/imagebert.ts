@@ -4,7 +4,7 @@
  * same and nothing is embedded twice.
  */
 import { type Tensor, tf } from '../runtime/backend.ts';
-import type { Inputs, Weights } from '../runtime/traced-function.ts';
+import type { Inputs, Parameters } from '../runtime/traced-function.ts';
 import type { ModelConfig } from './config.ts';
 import { type Dropout, noDropout } from './dropout.ts';
 import {
@@ -25,7 +25,7 @@ import { mrfr } from './objectives/mrfr.ts';
 import { encode, encodeFirst, firstTokens, pool } from './transformer.ts';
 
 export interface Model {
-  readonly weights: Weights;
+  readonly parameters: Parameters;
   readonly config: ModelConfig;
   readonly special: SpecialPieces;
 }
@@ -37,12 +37,12 @@ const input = (inputs: Inputs, name: string): Tensor => {
 };
 
 const texts = (model: Model, inputs: Inputs): { said: Sequence; frame: Frame } => {
-  const { words, frame } = embedTexts(model.weights, model.config, input(inputs, 'pieces'), model.special);
+  const { words, frame } = embedTexts(model.parameters, model.config, input(inputs, 'pieces'), model.special);
   return { said: { tokens: words, mask: input(inputs, 'pieceMask') }, frame };
 };
 
 const regions = (model: Model, inputs: Inputs): Sequence => ({
-  tokens: embedRegions(model.weights, model.config, input(inputs, 'features'), input(inputs, 'boxes')),
+  tokens: embedRegions(model.parameters, model.config, input(inputs, 'features'), input(inputs, 'boxes')),
   mask: input(inputs, 'regionMask'),
 });
 
@@ -97,7 +97,7 @@ export function objectives(
   inputs: Inputs,
   drop: Dropout,
 ): Partial<Record<ObjectiveName, ObjectiveResult>> {
-  const { weights, config } = model;
+  const { parameters, config } = model;
   const { said, frame } = texts(model, inputs);
   const seen = regions(model, inputs);
   const N = said.tokens.shape[0]!;
@@ -105,7 +105,7 @@ export function objectives(
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
     const images = embedAlone(model, 'image', { regions: seen }, frame, drop);
-    similar = similarities(weights, images, embedAlone(model, 'text', { words: said }, frame, drop));
+    similar = similarities(parameters, images, embedAlone(model, 'text', { words: said }, frame, drop));
     outcomes.itc = itc(similar, input(inputs, 'sameImage'));
   }
   if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return outcomes;
@@ -115,20 +115,20 @@ export function objectives(
     regions: joined([seen, ...wrong.map(({ regions }) => regions)]),
   };
   const B = N * (1 + wrong.length);
-  const hidden = encode(weights, config, arrange(pairs, frame, drop), drop); // [B T, H]
+  const hidden = encode(parameters, config, arrange(pairs, frame, drop), drop); // [B T, H]
   const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
   if (wanted.mlm > 0) {
     const labels = input(inputs, 'mlmLabels');
-    outcomes.mlm = mlm(weights, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
+    outcomes.mlm = mlm(parameters, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
   }
   if (wanted.moc + wanted.mrfr > 0) {
     const asked = at('regionPlaces'); // [G, H]
     const counts = input(inputs, 'regionCounts');
-    if (wanted.moc > 0) outcomes.moc = moc(weights, asked, input(inputs, 'regionLabels'), counts);
-    if (wanted.mrfr > 0) outcomes.mrfr = mrfr(weights, asked, input(inputs, 'regionTargets'), counts);
+    if (wanted.moc > 0) outcomes.moc = moc(parameters, asked, input(inputs, 'regionLabels'), counts);
+    if (wanted.mrfr > 0) outcomes.mrfr = mrfr(parameters, asked, input(inputs, 'regionTargets'), counts);
   }
   if (wanted.itm > 0) {
-    const logits = matchingLogits(weights, drop(pool(weights, firstTokens(hidden, B))));
+    const logits = matchingLogits(parameters, drop(pool(parameters, firstTokens(hidden, B))));
     outcomes.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
   }
   return outcomes;
@@ -136,13 +136,13 @@ export function objectives(
 
 /** An image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone, to ITC's space: [N, itcSize]. */
 function embedAlone(
-  { weights, config }: Model,
+  { parameters, config }: Model,
   side: 'image' | 'text',
   parts: { words?: Sequence; regions?: Sequence },
   frame: Frame,
   drop: Dropout,
 ): Tensor {
-  return itcEmbedding(weights, side, encodeFirst(weights, config, arrange(parts, frame, drop), drop));
+  return itcEmbedding(parameters, side, encodeFirst(parameters, config, arrange(parts, frame, drop), drop));
 }
 
 /**
@@ -150,20 +150,20 @@ function embedAlone(
  * batch is embedded once, however many pairs it is in. Nothing is hidden.
  */
 export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropout): Tensor {
-  const { weights, config } = model;
+  const { parameters, config } = model;
   const { said, frame } = texts(model, inputs);
   const parts = {
     words: rows(said, input(inputs, 'textRows')),
     regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
   };
-  const first = encodeFirst(weights, config, arrange(parts, frame, drop), drop);
-  return matchingLogits(weights, drop(pool(weights, first)));
+  const first = encodeFirst(parameters, config, arrange(parts, frame, drop), drop);
+  return matchingLogits(parameters, drop(pool(parameters, first)));
 }
 
 /** ITC embeddings of the images or the texts of a batch. */
 export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs): Tensor {
   if (side === 'image') {
-    const frame = embedFrame(model.weights, model.config, model.special);
+    const frame = embedFrame(model.parameters, model.config, model.special);
     return embedAlone(model, side, { regions: regions(model, inputs) }, frame, noDropout);
   }
   const { said, frame } = texts(model, inputs);

@@ -4,7 +4,7 @@
  * and these passes over memory are what a training step on a CPU spends most of its time on beside the matrix products.
  */
 import { floatOp, nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
-import type { Weights } from '../runtime/traced-function.ts';
+import type { Parameters } from '../runtime/traced-function.ts';
 
 /** y = x Wᵀ + b for x [N, in], W [out, in], b [out]. */
 export function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
@@ -12,14 +12,14 @@ export function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
 }
 
 /** W and b of a layer. */
-export const layerOf = (weights: Weights, name: string): { weight: Tensor; bias: Tensor } => ({
-  weight: weights(`${name}.weight`),
-  bias: weights(`${name}.bias`),
+export const layerOf = (parameters: Parameters, name: string): { weight: Tensor; bias: Tensor } => ({
+  weight: parameters(`${name}.weight`),
+  bias: parameters(`${name}.bias`),
 });
 
 /** `affine` by a layer's name. */
-export function linear(weights: Weights, name: string, x: Tensor): Tensor {
-  const { weight, bias } = layerOf(weights, name);
+export function linear(parameters: Parameters, name: string, x: Tensor): Tensor {
+  const { weight, bias } = layerOf(parameters, name);
   return affine(x, weight, bias);
 }
 
@@ -42,8 +42,8 @@ function sumRows(x: Tensor): Tensor {
 }
 
 /** BERT's post-norm over the last axis. */
-export function layerNorm(weights: Weights, name: string, x: Tensor, epsilon: number): Tensor {
-  return normalize(x, weights(`${name}.weight`), weights(`${name}.bias`), epsilon);
+export function layerNorm(parameters: Parameters, name: string, x: Tensor, epsilon: number): Tensor {
+  return normalize(x, parameters(`${name}.weight`), parameters(`${name}.bias`), epsilon);
 }
 
 function normalize(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
@@ -139,7 +139,7 @@ function subtractAt(x: Tensor, places: Tensor, values: Tensor): Tensor {
   return floatOp(native, 'TensorScatterSub', [x, places, values], ['Tindices']);
 }
 
-/** Σ values·weights / max(Σ weights, 1): a mean that is 0 where nothing counts. */
+/** Σ values·weights / max(Σ parameters, 1): a mean that is 0 where nothing counts. */
 export function weightedMean(values: Tensor, weights: Tensor): Tensor {
   return tf.div(tf.sum(tf.mul(values, weights)), tf.maximum(tf.sum(weights), 1));
 }

@@ -2,7 +2,7 @@
 
 import { nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
 import { opsAreWhole } from '../runtime/threads.ts';
-import type { Weights } from '../runtime/traced-function.ts';
+import type { Parameters } from '../runtime/traced-function.ts';
 import { attend } from './attention.ts';
 import type { ModelConfig } from './config.ts';
 import type { Dropout } from './dropout.ts';
@@ -13,15 +13,15 @@ import { affine, geluScale, layerNorm, layerOf, linear, scaledGelu } from './lay
 const farBelow = -1e9;
 
 /** Tokens [B, T, H] to hidden states [B T, H]. */
-export const encode = (weights: Weights, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
-  run(weights, config, sequence, drop, false);
+export const encode = (parameters: Parameters, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
+  run(parameters, config, sequence, drop, false);
 
 /** The hidden states of the first tokens alone, [B, H]: the last layer asks for no others. */
-export const encodeFirst = (weights: Weights, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
-  run(weights, config, sequence, drop, true);
+export const encodeFirst = (parameters: Parameters, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
+  run(parameters, config, sequence, drop, true);
 
 function run(
-  weights: Weights,
+  parameters: Parameters,
   config: ModelConfig,
   { tokens, mask }: Sequence,
   drop: Dropout,
@@ -32,7 +32,7 @@ function run(
   const shut = split(tf.reshape(tf.mul(tf.sub(1, mask), farBelow), [B, 1, 1, T]), parts);
   let states: Tensor[] = split(tf.reshape(tokens, [B * T, H]), parts);
   for (let index = 0; index < config.layers; index++) {
-    const layer = prepare(weights, config, `bert.encoder.layer.${index}`, drop);
+    const layer = prepare(parameters, config, `bert.encoder.layer.${index}`, drop);
     const asked = firstOnly && index === config.layers - 1 ? 1 : T;
     states = states.map((x, part) => layer(x, shut[part]!, { B: B / parts, T, asked }));
   }
@@ -48,17 +48,17 @@ interface Sizes {
 
 /** One layer: states [B T, H] to [B asked, H]. What is made of its weights alone is made once for all parts of a batch. */
 function prepare(
-  weights: Weights,
+  parameters: Parameters,
   { heads: A, hiddenSize: H, layerNormEpsilon }: ModelConfig,
   name: string,
   drop: Dropout,
 ) {
   const size = H / A;
-  const input = layerOf(weights, `${name}.attention.self.qkv`);
-  const output = layerOf(weights, `${name}.attention.output.dense`);
-  const wide = layerOf(weights, `${name}.intermediate.dense`);
-  const narrow = layerOf(weights, `${name}.output.dense`);
-  // Factors of scores, dropout and GELU go into weights, the smallest tensors there.
+  const input = layerOf(parameters, `${name}.attention.self.qkv`);
+  const output = layerOf(parameters, `${name}.attention.output.dense`);
+  const wide = layerOf(parameters, `${name}.intermediate.dense`);
+  const narrow = layerOf(parameters, `${name}.output.dense`);
+  // Factors of scores, dropout and GELU go into parameters, the smallest tensors there.
   const scale = tf.concat([tf.fill([H], 1 / Math.sqrt(size)), tf.ones([2 * H])]); // [3 H]
   const [inputWeight, inputBias] = [tf.mul(input.weight, tf.expandDims(scale, 1)), tf.mul(input.bias, scale)];
   const outputWeight = drop.grow === 1 ? output.weight : tf.mul(output.weight, drop.grow);
@@ -80,10 +80,10 @@ function prepare(
     const mixed = attend(query, key, value, shut, drop.mask([B, A, asked, T])); // [B, A, asked, size]
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), own.shape);
     const attended = drop(affine(joined, outputWeight, output.bias));
-    const y = layerNorm(weights, `${name}.attention.output.LayerNorm`, tf.add(own, attended), layerNormEpsilon);
+    const y = layerNorm(parameters, `${name}.attention.output.LayerNorm`, tf.add(own, attended), layerNormEpsilon);
     const turned = scaledGelu(affine(y, wideWeight, wideBias)); // [B asked, F]
     const narrowed = drop(affine(turned, narrowWeight, narrow.bias)); // [B asked, H]
-    return layerNorm(weights, `${name}.output.LayerNorm`, tf.add(y, narrowed), layerNormEpsilon);
+    return layerNorm(parameters, `${name}.output.LayerNorm`, tf.add(y, narrowed), layerNormEpsilon);
   };
 }
 
@@ -96,6 +96,6 @@ export function firstTokens(hidden: Tensor, B: number): Tensor {
 }
 
 /** BERT's pooler: tanh(FC([CLS])). */
-export function pool(weights: Weights, first: Tensor): Tensor {
-  return tf.tanh(linear(weights, 'bert.pooler.dense', first)); // [B, H]
+export function pool(parameters: Parameters, first: Tensor): Tensor {
+  return tf.tanh(linear(parameters, 'bert.pooler.dense', first)); // [B, H]
 }

@@ -47,11 +47,15 @@ export function openRetrievalModel(
   const special = specialPieceIds(vocabulary);
   const embedFunction =
     (side: 'image' | 'text'): TracedFunction =>
-    (inputs, weights) => ({ outputs: { embeddings: embedBatch({ config, special, weights }, side, inputs) } });
+    (inputs, parameters) => ({
+      outputs: { embeddings: embedBatch({ config, special, parameters }, side, inputs) },
+    });
   const model: Executable = openExecutable({
     parameters: parameterSpecs(config, { itc: objectives.itc > 0 }),
     functions: {
-      match: (inputs, weights) => ({ outputs: { logits: matchPairs({ config, special, weights }, inputs) } }),
+      match: (inputs, parameters) => ({
+        outputs: { logits: matchPairs({ config, special, parameters }, inputs) },
+      }),
       image: embedFunction('image'),
       text: embedFunction('text'),
     },

@@ -20,7 +20,7 @@ export interface TracedResult {
  */
 export type TracedFunction = (
   inputs: Inputs,
-  weights: Weights,
+  parameters: Parameters,
   variables: ReadonlyMap<string, Variable>,
 ) => TracedResult;
 
@@ -29,7 +29,7 @@ export interface ExecutableOptions {
   readonly functions: Readonly<Record<string, TracedFunction>>;
   /** Without one the variables never change. */
   readonly optimizer?: AdamW;
-  /** bf16: matrix products in bfloat16; weights, sums and everything else stay float32. Compiled only. */
+  /** bf16: matrix products in bfloat16; parameters, sums and everything else stay float32. Compiled only. */
   readonly precision?: Precision;
   /** Fuses element-wise ops between matrix products (xla-clusters.ts). Compiled only. */
   readonly xla?: boolean;
@@ -69,4 +69,4 @@ export type Arrays = Record<string, ShapedArray>;
 export type Inputs = Readonly<Record<string, Tensor>>;
 
 /** Gives a trained tensor by its name. */
-export type Weights = (name: string) => Tensor;
+export type Parameters = (name: string) => Tensor;

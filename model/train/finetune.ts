@@ -55,7 +55,7 @@ const rankingLoss = ({ config, special, ranking }: FinetuneSetup): Loss => ({
   weights: { itm: 1 },
   objectives: (inputs, parameters, drop) => {
     const counts = inputs.rankCounts!; // [N, 2 P − 1]
-    const logits = tf.reshape(matchPairs({ weights: parameters, config, special }, inputs, drop), counts.shape); // [N, 2 P − 1]
+    const logits = tf.reshape(matchPairs({ parameters, config, special }, inputs, drop), counts.shape); // [N, 2 P − 1]
     return { itm: rank(logits, counts, ranking) };
   },
 });

@@ -6,14 +6,14 @@ import { type Dropout, dropout, noDropout } from '../net/dropout.ts';
 import { type ObjectiveName, type ObjectiveResult, type ObjectiveWeights, objectiveNames } from '../net/objective.ts';
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
-import type { Inputs, TracedFunction, Weights } from '../runtime/traced-function.ts';
+import type { Inputs, Parameters, TracedFunction } from '../runtime/traced-function.ts';
 
 /** What a task minimises: the sum of its objectives' losses times their weights. */
 export interface Loss {
   readonly weights: Partial<ObjectiveWeights>;
   readonly objectives: (
     inputs: Inputs,
-    parameters: Weights,
+    parameters: Parameters,
     drop: Dropout,
   ) => Partial<Record<ObjectiveName, ObjectiveResult>>;
 }
@@ -81,7 +81,7 @@ export const validateFunction =
 function lossesOf(
   { weights, objectives }: Loss,
   inputs: Inputs,
-  parameters: Weights,
+  parameters: Parameters,
   drop: Dropout,
 ): Record<string, Scalar> & { loss: Scalar } {
   const results = Object.entries(objectives(inputs, parameters, drop)) as [ObjectiveName, ObjectiveResult][];

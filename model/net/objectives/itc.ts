@@ -4,7 +4,7 @@
  * similarities choose hard negatives.
  */
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import type { Weights } from '../../runtime/traced-function.ts';
+import type { Parameters } from '../../runtime/traced-function.ts';
 import { linear } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
 
@@ -15,14 +15,14 @@ const startTemperature = 0.07;
 export const similarityScale = (learned: number): number => Math.min(100, Math.exp(learned) / startTemperature);
 
 /** [CLS] states [N, H] to vectors of length 1, [N, itcSize]. */
-export function itcEmbedding(weights: Weights, side: 'image' | 'text', first: Tensor): Tensor {
-  const projected = linear(weights, `itc.${side}`, first);
+export function itcEmbedding(parameters: Parameters, side: 'image' | 'text', first: Tensor): Tensor {
+  const projected = linear(parameters, `itc.${side}`, first);
   return tf.mul(projected, tf.rsqrt(tf.add(tf.sum(tf.square(projected), -1, true), 1e-12)));
 }
 
 /** Similarities [N, N] over temperature, images in rows. */
-export function similarities(weights: Weights, images: Tensor, texts: Tensor): Tensor {
-  const scale = tf.div(tf.exp(weights('itc.temperature')), startTemperature);
+export function similarities(parameters: Parameters, images: Tensor, texts: Tensor): Tensor {
+  const scale = tf.div(tf.exp(parameters('itc.temperature')), startTemperature);
   return tf.mul(tf.matMul(images, texts, false, true), tf.minimum(scale, 100));
 }
 

@@ -6,7 +6,7 @@
 
 import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import type { Weights } from '../../runtime/traced-function.ts';
+import type { Parameters } from '../../runtime/traced-function.ts';
 import { linear, weightedMean } from '../layers.ts';
 import type { ObjectiveResult, PairedExample } from '../objective.ts';
 
@@ -70,8 +70,8 @@ export function gumbelNoise(size: number, draw: Random): Float32Array {
 }
 
 /** The matching score of each [CLS] after the pooler: logits [B] from [B, H]. */
-export function matchingLogits(weights: Weights, pooled: Tensor): Tensor {
-  return tf.reshape(linear(weights, 'cls.itm', pooled), [-1]);
+export function matchingLogits(parameters: Parameters, pooled: Tensor): Tensor {
+  return tf.reshape(linear(parameters, 'cls.itm', pooled), [-1]);
 }
 
 /** Binary cross-entropy of logits [B] against `matched` [B] of 0 and 1. */

@@ -5,7 +5,7 @@
 
 import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import type { Weights } from '../../runtime/traced-function.ts';
+import type { Parameters } from '../../runtime/traced-function.ts';
 import { crossEntropy, gelu, layerNorm, linear, weightedMean } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
 
@@ -35,16 +35,16 @@ export function hidePieces(
 
 /** From hidden states [M, H] of hidden pieces to their labels [M]; BERT's head, its last layer tied to the word table. */
 export function mlm(
-  weights: Weights,
+  parameters: Parameters,
   hidden: Tensor,
   labels: Tensor,
   counts: Tensor,
   epsilon: number,
 ): ObjectiveResult {
-  const transformed = gelu(linear(weights, 'cls.predictions.transform.dense', hidden)); // [M, H]
-  const normed = layerNorm(weights, 'cls.predictions.transform.LayerNorm', transformed, epsilon);
-  const words = tf.matMul(normed, weights('bert.embeddings.word_embeddings.weight'), false, true); // [M, V]
-  const logits = tf.add(words, weights('cls.predictions.bias'));
+  const transformed = gelu(linear(parameters, 'cls.predictions.transform.dense', hidden)); // [M, H]
+  const normed = layerNorm(parameters, 'cls.predictions.transform.LayerNorm', transformed, epsilon);
+  const words = tf.matMul(normed, parameters('bert.embeddings.word_embeddings.weight'), false, true); // [M, V]
+  const logits = tf.add(words, parameters('cls.predictions.bias'));
   const right = tf.cast(tf.equal(tf.argMax(logits, -1), labels), 'float32');
   return {
     loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,

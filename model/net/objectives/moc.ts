@@ -8,7 +8,7 @@
 import type { Random } from '../../../dataset/random.ts';
 import { iou } from '../../iou.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
-import type { Weights } from '../../runtime/traced-function.ts';
+import type { Parameters } from '../../runtime/traced-function.ts';
 import { crossEntropy, linear, weightedMean } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
 
@@ -49,8 +49,8 @@ export function hideRegions(
 }
 
 /** From hidden states [G, H] of hidden regions to the detector's classes [G]. */
-export function moc(weights: Weights, hidden: Tensor, labels: Tensor, counts: Tensor): ObjectiveResult {
-  const logits = linear(weights, 'cls.moc', hidden); // [G, K]
+export function moc(parameters: Parameters, hidden: Tensor, labels: Tensor, counts: Tensor): ObjectiveResult {
+  const logits = linear(parameters, 'cls.moc', hidden); // [G, K]
   const right = tf.cast(tf.equal(tf.argMax(logits, -1), labels), 'float32');
   return {
     loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,
