@@ -172,8 +172,8 @@ test('every kind of hostility ends in a reason', { timeout: 60_000 }, async (t) 
       allowPrivate: true,
       minDelayMs: 0,
       render: 'never',
-      firstByteTimeoutMs: 600,
-      timeoutMs: 2500,
+      firstByteTimeoutMs: 1500,
+      timeoutMs: 5000,
     },
     corpus,
   );
