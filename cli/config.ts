@@ -1,8 +1,14 @@
 /**
- * Every setting of lait, once: the flags, the keys of `lait.yaml`, their defaults and their help all come from this
- * schema. Sections are named after the commands that read them.
+ * Every setting of lait, once: the flags, the keys of `lait.yaml` and their help all come from this schema. Sections are named
+ * after the commands that read them. A default stands beside the code that uses it (`…Defaults`), and is taken from there.
  */
 import { z } from 'zod';
+import { crawlDefaults } from '../crawler/crawl-options.ts';
+import { exportDefaults } from '../dataset/export/defaults.ts';
+import { vocabularyDefaults } from '../model/data/defaults.ts';
+import { detectorDefaults } from '../model/regions/defaults.ts';
+import { evaluateDefaults } from '../model/retrieval/defaults.ts';
+import { finetuneDefaults, pretrainDefaults } from '../model/train/defaults.ts';
 
 const pattern = z.string().refine(isExpression, { error: 'Expected a regular expression' });
 
@@ -26,19 +32,24 @@ const crawl = z.strictObject({
     .meta({ description: 'URL or e-mail address in the User-Agent; required for anything but loopback' }),
   scope: z
     .enum(['host', 'domain', 'any'])
-    .default('host')
+    .default(crawlDefaults.scope)
     .meta({ description: 'follow links on the same host, the same registrable domain, or anywhere' }),
-  maxPages: z.int().min(1).default(100_000).meta({ description: 'pages to fetch at most' }),
-  maxDepth: z.int().min(0).default(16).meta({ description: 'links to follow from a seed at most' }),
-  concurrency: z.int().min(1).max(1000).default(20).meta({ description: 'requests in flight, over all hosts' }),
+  maxPages: z.int().min(1).default(crawlDefaults.maxPages).meta({ description: 'pages to fetch at most' }),
+  maxDepth: z.int().min(0).default(crawlDefaults.maxDepth).meta({ description: 'links to follow from a seed at most' }),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(crawlDefaults.concurrency)
+    .meta({ description: 'requests in flight, over all hosts' }),
   minDelayMs: z
     .int()
     .min(0)
-    .default(1000)
+    .default(crawlDefaults.minDelayMs)
     .meta({ description: 'least time between two requests to one host; robots.txt may ask for more' }),
   render: z
     .enum(['auto', 'always', 'never'])
-    .default('auto')
+    .default(crawlDefaults.render)
     .meta({ description: 'load pages in Chromium: when they need scripts, always, or never' }),
   recrawl: z
     .enum(['never', 'due', 'all'])
@@ -48,7 +59,7 @@ const crawl = z.strictObject({
   deny: z.array(pattern).default([]).meta({ description: 'never follow URLs that match one of these' }),
   allowPrivate: z
     .boolean()
-    .default(false)
+    .default(crawlDefaults.allowPrivate)
     .meta({ description: 'allow requests to loopback and private addresses: tests and intranets' }),
 });
 
@@ -118,27 +129,48 @@ const filter = z.strictObject({
 const exportSection = z.strictObject({
   format: z
     .enum(['webdataset', 'parquet', 'jsonl'])
-    .default('webdataset')
+    .default(exportDefaults.format)
     .meta({ description: 'tar shards, parquet with image columns, or JSON lines beside image files' }),
-  samplesPerShard: z.int().min(1).default(10_000).meta({ description: 'samples in one shard (img2dataset)' }),
-  shardDigits: z.int().min(1).max(12).default(5).meta({ description: 'width of a shard number (img2dataset)' }),
+  samplesPerShard: z
+    .int()
+    .min(1)
+    .default(exportDefaults.samplesPerShard)
+    .meta({ description: 'samples in one shard (img2dataset)' }),
+  shardDigits: z
+    .int()
+    .min(1)
+    .max(12)
+    .default(exportDefaults.shardDigits)
+    .meta({ description: 'width of a shard number (img2dataset)' }),
   validationFraction: z
     .number()
     .min(0)
     .max(0.5)
-    .default(0.05)
+    .default(exportDefaults.validationFraction)
     .meta({ description: 'share of the samples held out, chosen by a hash of the id' }),
   encode: z
     .enum(['auto', 'original', 'jpeg'])
-    .default('auto')
+    .default(exportDefaults.encode)
     .meta({ description: 'original bytes where they are upright JPEG, original bytes always, or JPEG always' }),
   resize: z
     .enum(['no', 'keep_ratio', 'keep_ratio_largest', 'center_crop', 'border'])
-    .default('no')
+    .default(exportDefaults.resize)
     .meta({ description: "img2dataset's ways to bring images to sizePx" }),
-  sizePx: z.int().min(16).default(256).meta({ description: 'the size that resize aims at (img2dataset)' }),
-  onlyIfBigger: z.boolean().default(false).meta({ description: 'leave smaller images as they are' }),
-  quality: z.int().min(1).max(100).default(95).meta({ description: 'of re-encoded JPEG (img2dataset)' }),
+  sizePx: z
+    .int()
+    .min(16)
+    .default(exportDefaults.sizePx)
+    .meta({ description: 'the size that resize aims at (img2dataset)' }),
+  onlyIfBigger: z
+    .boolean()
+    .default(exportDefaults.onlyIfBigger)
+    .meta({ description: 'leave smaller images as they are' }),
+  quality: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(exportDefaults.quality)
+    .meta({ description: 'of re-encoded JPEG (img2dataset)' }),
   name: z.string().optional().meta({ description: 'title of the dataset card' }),
   license: z
     .string()
@@ -184,15 +216,20 @@ const regions = z.strictObject({
     .meta({ description: 'object detector; patches needs none (ViLT), onnx is a file of yours' }),
   features: z
     .enum(['joined', 'centernet'])
-    .default('joined')
+    .default(detectorDefaults.features)
     .meta({ description: "EfficientNet-Lite2's joined to centernet's, or centernet's alone in half the time" }),
-  topK: z.int().min(1).max(100).default(36).meta({ description: 'regions of an image at most, by confidence' }),
+  topK: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(detectorDefaults.topK)
+    .meta({ description: 'regions of an image at most, by confidence' }),
   inputSidePx: z
     .int()
     .multipleOf(32)
     .min(128)
     .max(1024)
-    .default(512)
+    .default(detectorDefaults.inputSidePx)
     .meta({ description: 'side of the square that centernet sees; half the side is four times as fast' }),
   onnx,
 });
@@ -222,7 +259,9 @@ const stage = z.strictObject({
   hardNegatives: z.boolean().optional(),
 });
 
-const accumulate = z.int().min(1).max(1024).default(1);
+const accumulate = z.int().min(1).max(1024).default(pretrainDefaults.accumulate);
+
+const { objectives } = pretrainDefaults;
 
 const pretrain = z.strictObject({
   preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
@@ -232,27 +271,47 @@ const pretrain = z.strictObject({
     .default('scratch')
     .meta({ description: 'weights to start from: scratch, minilm (for mini), or a BERT in safetensors' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
-  batchSize: z.int().min(2).default(48).meta({ description: 'pairs in a batch (ImageBERT §4)' }),
+  batchSize: z
+    .int()
+    .min(2)
+    .default(pretrainDefaults.batchSize)
+    .meta({ description: 'pairs in a batch (ImageBERT §4)' }),
   accumulate: accumulate.meta({ description: 'batches that make one update, as one batch of so many times the pairs' }),
-  learningRate: z.number().positive().default(1e-4).meta({ description: 'highest learning rate (ImageBERT §4)' }),
-  mlm: weight.default(1).meta({ description: 'weight of masked language modelling; 0 turns it off' }),
-  moc: weight.default(1).meta({ description: 'weight of masked object classification' }),
-  mrfr: weight.default(1).meta({ description: 'weight of masked region feature regression' }),
-  itm: weight.default(1).meta({ description: 'weight of image-text matching' }),
-  itc: weight.default(0).meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
+  learningRate: z
+    .number()
+    .positive()
+    .default(pretrainDefaults.learningRate)
+    .meta({ description: 'highest learning rate (ImageBERT §4)' }),
+  mlm: weight.default(objectives.mlm).meta({ description: 'weight of masked language modelling; 0 turns it off' }),
+  moc: weight.default(objectives.moc).meta({ description: 'weight of masked object classification' }),
+  mrfr: weight.default(objectives.mrfr).meta({ description: 'weight of masked region feature regression' }),
+  itm: weight.default(objectives.itm).meta({ description: 'weight of image-text matching' }),
+  itc: weight
+    .default(objectives.itc)
+    .meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
   hardNegatives: z
     .boolean()
-    .default(false)
+    .default(pretrainDefaults.hardNegatives)
     .meta({ description: 'match against pairs that contrast finds similar (ALBEF); needs itc' }),
   vocabularySize: z
     .int()
     .min(100)
-    .default(8000)
+    .default(vocabularyDefaults.size)
     .meta({ description: 'word pieces to learn when starting from scratch' }),
-  precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
-  xla: z.boolean().default(false).meta({ description: 'fuse what lies between matrix products with XLA' }),
-  checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
-  seed: z.int().min(0).default(0).meta({ description: 'of weights, order, masks and dropout' }),
+  precision: z
+    .enum(['f32', 'bf16'])
+    .default(pretrainDefaults.precision)
+    .meta({ description: 'number format of the matrix products' }),
+  xla: z
+    .boolean()
+    .default(pretrainDefaults.xla)
+    .meta({ description: 'fuse what lies between matrix products with XLA' }),
+  checkpointEverySteps: z
+    .int()
+    .min(1)
+    .default(pretrainDefaults.checkpointEverySteps)
+    .meta({ description: 'steps between two checkpoints' }),
+  seed: z.int().min(0).default(pretrainDefaults.seed).meta({ description: 'of weights, order, masks and dropout' }),
   stages: z.array(stage).min(1).optional().meta({
     description: 'one after another, each from the last: name, corpora (dir, share), and keys of this section',
   }),
@@ -263,21 +322,36 @@ const finetune = z.strictObject({
   run: runName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
   loss: z
     .enum(['binary', 'multi-class', 'triplet'])
-    .default('binary')
+    .default(finetuneDefaults.loss)
     .meta({ description: "the paper's three; binary is its best" }),
   candidates: z
     .int()
     .min(2)
-    .default(4)
+    .default(finetuneDefaults.candidates)
     .meta({ description: 'P: sentences for an image and images for a sentence, the true one among them (ours)' }),
-  margin: z.number().min(0).default(0.2).meta({ description: 'of the triplet loss (UNITER)' }),
+  margin: z.number().min(0).default(finetuneDefaults.margin).meta({ description: 'of the triplet loss (UNITER)' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
-  batchSize: z.int().min(2).default(24).meta({ description: 'pairs in a batch (ImageBERT §5)' }),
+  batchSize: z
+    .int()
+    .min(2)
+    .default(finetuneDefaults.batchSize)
+    .meta({ description: 'pairs in a batch (ImageBERT §5)' }),
   accumulate: accumulate.meta({ description: 'batches that make one update' }),
-  learningRate: z.number().positive().default(5e-5).meta({ description: 'highest learning rate (ImageBERT §5)' }),
-  precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
-  checkpointEverySteps: z.int().min(1).default(500).meta({ description: 'steps between two checkpoints' }),
-  seed: z.int().min(0).default(0).meta({ description: 'of order, negatives and dropout' }),
+  learningRate: z
+    .number()
+    .positive()
+    .default(finetuneDefaults.learningRate)
+    .meta({ description: 'highest learning rate (ImageBERT §5)' }),
+  precision: z
+    .enum(['f32', 'bf16'])
+    .default(finetuneDefaults.precision)
+    .meta({ description: 'number format of the matrix products' }),
+  checkpointEverySteps: z
+    .int()
+    .min(1)
+    .default(finetuneDefaults.checkpointEverySteps)
+    .meta({ description: 'steps between two checkpoints' }),
+  seed: z.int().min(0).default(finetuneDefaults.seed).meta({ description: 'of order, negatives and dropout' }),
 });
 
 const evaluate = z.strictObject({
@@ -291,14 +365,21 @@ const evaluate = z.strictObject({
   folds: z
     .int()
     .min(1)
-    .default(1)
+    .default(evaluateDefaults.folds)
     .meta({ description: 'equal parts to rank within, averaged (COCO 1k: 5 of 5000 images)' }),
   method: z
     .enum(['itm', 'itc', 'rerank'])
-    .default('itm')
+    .default(evaluateDefaults.method)
     .meta({ description: 'score every pair, compare embeddings, or re-rank the best embeddings' }),
-  candidates: z.int().min(1).default(128).meta({ description: 'of each query, that rerank scores (ALBEF)' }),
-  precision: z.enum(['f32', 'bf16']).default('f32').meta({ description: 'number format of the matrix products' }),
+  candidates: z
+    .int()
+    .min(1)
+    .default(evaluateDefaults.candidates)
+    .meta({ description: 'of each query, that rerank scores (ALBEF)' }),
+  precision: z
+    .enum(['f32', 'bf16'])
+    .default(evaluateDefaults.precision)
+    .meta({ description: 'number format of the matrix products' }),
 });
 
 /** The whole of `lait.yaml`. */

@@ -2,7 +2,7 @@
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import type { RawStore } from '../dataset/ledger/raw-store.ts';
 import type { CrawlProgress } from './crawl-summary.ts';
-import type { Manners } from './policy/politeness.ts';
+import { defaultManners, type Manners } from './policy/politeness.ts';
 import type { Scope } from './policy/url.ts';
 
 export interface CrawlOptions extends Partial<Manners> {
@@ -37,6 +37,22 @@ export interface CrawlOptions extends Partial<Manners> {
   /** False records pairs without downloading images. */
   readonly images?: boolean;
 }
+
+/** What a crawl does where its options say nothing; `lait.yaml` and the flags have their defaults from here. */
+export const crawlDefaults = {
+  ...defaultManners,
+  scope: 'host',
+  maxPages: 100_000,
+  maxPagesPerHost: 100_000,
+  maxDepth: 16,
+  concurrency: 20,
+  firstByteTimeoutMs: 15_000,
+  timeoutMs: 30_000,
+  render: 'auto',
+  browserSandbox: true,
+  allowPrivate: false,
+  images: true,
+} as const satisfies Partial<CrawlOptions>;
 
 export interface CrawlTools {
   readonly ledger: Ledger;

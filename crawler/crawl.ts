@@ -10,7 +10,7 @@ import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
 import { openAlarm } from './alarm.ts';
-import type { CrawlOptions, CrawlTools } from './crawl-options.ts';
+import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
 import { type Counts, type CrawlSummary, count, logRun, newCounts, progressOf } from './crawl-summary.ts';
 import { addressGuard } from './fetch/address-guard.ts';
 import { lazyRenderer } from './fetch/browser.ts';
@@ -27,7 +27,7 @@ import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { suspendedMs } from './frontier/schema.ts';
 import { checkQueue, checkSeeds } from './input/seeds.ts';
-import { defaultManners, type Manners } from './policy/politeness.ts';
+import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
 import { normaliseUrl, openScope } from './policy/url.ts';
@@ -67,25 +67,24 @@ export async function crawl(
   // ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   const {
     corpusDir,
-    scope = 'host',
-    maxPages = Number.POSITIVE_INFINITY,
-    maxPagesPerHost = 100_000,
-    maxDepth = Number.POSITIVE_INFINITY,
-    concurrency = 16,
-    firstByteTimeoutMs = 15_000,
-    timeoutMs = 30_000,
-    render = 'auto',
+    scope,
+    maxPages,
+    maxPagesPerHost,
+    maxDepth,
+    concurrency,
+    firstByteTimeoutMs,
+    timeoutMs,
+    render,
     browserPath,
-    browserSandbox = true,
-    allowPrivate = false,
-    images: takeImages = true,
+    browserSandbox,
+    allowPrivate,
+    images: takeImages,
     recrawl,
-  } = options;
-  const manners: Manners = {
-    minDelayMs: options.minDelayMs ?? defaultManners.minDelayMs,
-    maxDelayMs: options.maxDelayMs ?? defaultManners.maxDelayMs,
-    latencyFactor: options.latencyFactor ?? defaultManners.latencyFactor,
-  };
+    minDelayMs,
+    maxDelayMs,
+    latencyFactor,
+  } = { ...crawlDefaults, ...options };
+  const manners: Manners = { minDelayMs, maxDelayMs, latencyFactor };
   const seeds = checkSeeds(options);
   const userAgent = userAgentOf(options.contact);
   // Without a pause a host is one's own: then it may have all connections at once.

@@ -15,6 +15,8 @@ const extraCount = 60;
 export interface DemoSite {
   readonly url: string;
   readonly pictureCount: number;
+  /** How many of them only the gallery shows, which is empty without a browser. */
+  readonly galleryPictureCount: number;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startDemoSite({ port = 0, pictures: limit = Infinity }: De
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     pictureCount: site.pictureCount,
+    galleryPictureCount: site.galleryPictureCount,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -58,7 +61,11 @@ interface Answer {
 const html = (body: string): Answer => ({ status: 200, type: 'text/html; charset=utf-8', body });
 const plain = (body: string, status = 200): Answer => ({ status, type: 'text/plain; charset=utf-8', body });
 
-function buildSite(limit: number): { pictureCount: number; answer(path: string): Answer | Promise<Answer> } {
+interface Site extends Pick<DemoSite, 'pictureCount' | 'galleryPictureCount'> {
+  answer(path: string): Answer | Promise<Answer>;
+}
+
+function buildSite(limit: number): Site {
   const everyone = pictures();
   const stride = Math.max(1, Math.ceil(everyone.length / limit));
   const all = everyone.filter((_, index) => index % stride === 0);
@@ -95,6 +102,7 @@ function buildSite(limit: number): { pictureCount: number; answer(path: string):
   );
   return {
     pictureCount: byName.size,
+    galleryPictureCount: extras.length,
     answer(path) {
       const body = pages.get(path);
       if (body !== undefined) return html(body);

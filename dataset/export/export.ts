@@ -19,6 +19,7 @@ import { shardColumns } from '../shards/parquet.ts';
 import { finishedShard, shardBytes, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 import type { CardOptions } from './card.ts';
+import { exportDefaults } from './defaults.ts';
 import { finishExport } from './finish.ts';
 import { planHash, planItems, planShards } from './plan.ts';
 import type { Split } from './split.ts';
@@ -73,14 +74,14 @@ export async function exportShards(
   const {
     corpusDir,
     outDir = join(corpusDir, 'shards'),
-    samplesPerShard = 10_000,
-    maxShardBytes = 1_000_000_000,
-    shardDigits = 5,
-    validationFraction = 0.05,
+    samplesPerShard,
+    maxShardBytes,
+    shardDigits,
+    validationFraction,
     subset,
     card = {},
-    format = 'webdataset',
-  } = options;
+    format,
+  } = { ...exportDefaults, ...options };
   return withCleanup(async (defer) => {
     const ledger = Ledger.openExisting(corpusDir);
     defer(() => ledger.close());

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { CardOptions } from '../export/card.ts';
 import { finishImport, importColumns } from '../export/finish-import.ts';
 import { pairId } from '../pair.ts';
+import { shardDefaults } from '../shards/defaults.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';
 import { jsonSha256, manifestName } from '../shards/manifest.ts';
@@ -64,7 +65,7 @@ export async function writeImported(
   options: ImportWriteOptions,
   { onProgress, signal }: { onProgress?: (progress: ImportProgress) => void; signal?: AbortSignal } = {},
 ): Promise<ImportSummary> {
-  const { outDir, samplesPerShard = 10_000, shardDigits = 5 } = options;
+  const { outDir, samplesPerShard, shardDigits } = { ...shardDefaults, ...options };
   const encode = encodeSettings(options);
   const configuration = { source: 'import' as const, format: 'webdataset', samplesPerShard, shardDigits, ...encode };
   const plan = jsonSha256(configuration);

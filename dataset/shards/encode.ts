@@ -4,6 +4,7 @@
  * names are img2dataset's.
  */
 import sharp, { type Metadata } from 'sharp';
+import { encodeDefaults } from './defaults.ts';
 
 export interface EncodeOptions {
   /**
@@ -43,7 +44,7 @@ const maxPixels = 89_478_485;
 
 /** The options with every default written out: what the manifest records. */
 export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> {
-  const { encode = 'auto', resize = 'no', sizePx = 256, onlyIfBigger = false, quality = 95 } = options;
+  const { encode, resize, sizePx, onlyIfBigger, quality } = { ...encodeDefaults, ...options };
   return { encode, resize, sizePx, onlyIfBigger, quality };
 }
 

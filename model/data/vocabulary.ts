@@ -3,6 +3,7 @@
  * WordPiece trainer, the pieces are those of byte-pair encoding (arXiv 1508.07909): starting from characters, the most
  * frequent neighbours inside words become one piece, again and again. The same texts in any order give the same pieces.
  */
+import { vocabularyDefaults } from './defaults.ts';
 import { specialPieces, wordSplitter } from './tokenizer.ts';
 
 export interface VocabularyOptions {
@@ -26,7 +27,8 @@ export class VocabularyLearner {
   }
 
   /** The vocabulary: special pieces, characters by frequency, then merged pieces in the order they were found. */
-  learn({ size = 8000, minCount = 2, maxCharacters = 1000 }: VocabularyOptions = {}): string[] {
+  learn(options: VocabularyOptions = {}): string[] {
+    const { size, minCount, maxCharacters } = { ...vocabularyDefaults, ...options };
     const characters = [...this.#characters()].sort(byCount).slice(0, maxCharacters);
     const alphabet = new Set(characters.map(([piece]) => piece));
     const vocabulary: string[] = [...specialPieces];

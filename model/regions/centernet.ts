@@ -8,6 +8,7 @@ import { Graph, type RunningGraph } from '../runtime/graph.ts';
 import { addCenterNet, type Detections, pixels } from './centernet-graph.ts';
 import { cocoLabels } from './coco.ts';
 import { mapDecoded, stackPixels } from './decode-batch.ts';
+import { detectorDefaults } from './defaults.ts';
 import { addEfficientNet, efficientNetSize } from './efficientnet.ts';
 import { readGraphModel } from './graph-model.ts';
 import { f32 } from './graph-ops.ts';
@@ -46,7 +47,14 @@ const maxOverlap = 0.5;
 
 /** Loads the networks. */
 export function centerNet(options: CenterNetOptions): Detector {
-  const { path, backbone, inputSidePx: side = 512, backboneSidePx = 256, topK = 36, batchSize = 8 } = options;
+  const {
+    path,
+    backbone,
+    inputSidePx: side,
+    backboneSidePx = 256,
+    topK,
+    batchSize = 8,
+  } = { ...detectorDefaults, ...options };
   const { minConfidence = 0.2, minRegions = 10, precision = 'f32' } = options;
   const graph = new Graph();
   const detections = addCenterNet(graph, readGraphModel(path), side, topK);

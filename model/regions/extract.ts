@@ -10,6 +10,7 @@ import { blockBytes, paddingBytes } from '../../dataset/shards/tar-header.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { ColumnFile, type ColumnRecord } from './column-file.ts';
 import { claimColumns, columnFields } from './columns.ts';
+import { detectorDefaults } from './defaults.ts';
 import { type Detector, type Regions, topRegions } from './region.ts';
 
 export interface ExtractOptions {
@@ -46,7 +47,6 @@ export interface ExtractSummary {
   readonly failed: number;
 }
 
-const defaultMaxRegions = 36;
 /** A tar member's plain name has at most 100 bytes, field and dot included. */
 const maxKeyBytes = 100 - Math.max(...columnFields.map((field) => field.length + 1));
 
@@ -109,7 +109,7 @@ interface Waiting {
   readonly found: Promise<(Regions | null)[]>;
 }
 
-const maxRegionsOf = ({ detector, maxRegions = defaultMaxRegions }: ExtractOptions): number =>
+const maxRegionsOf = ({ detector, maxRegions = detectorDefaults.topK }: ExtractOptions): number =>
   detector.regionsPerImage ?? maxRegions;
 
 async function extractShard(

@@ -5,6 +5,7 @@
 import { expected } from '../../dataset/user-error.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxModel, type OnnxTensor, openOnnx } from '../formats/onnx.ts';
+import { detectorDefaults } from './defaults.ts';
 import { decodePixels } from './pixels.ts';
 import type { Detector, Regions } from './region.ts';
 import { suppressOverlaps } from './suppress.ts';
@@ -123,7 +124,7 @@ function prepare(pixels: Float32Array, input: OnnxDetectorOptions['input']): Onn
 }
 
 function regionsOf(tensors: Tensors, options: OnnxDetectorOptions, D: number): Regions {
-  const { minConfidence = 0.2, topK = 36, maxOverlap = 0.5, labels: names, background } = options;
+  const { minConfidence = 0.2, topK = detectorDefaults.topK, maxOverlap = 0.5, labels: names, background } = options;
   const N = tensors.boxes.values.length / 4;
   const C = N === 0 ? 0 : tensors.scores.values.length / N;
   const best = (box: number): { label: number; confidence: number } => {

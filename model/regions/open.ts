@@ -6,6 +6,7 @@
 import type { EnsureOptions } from '../formats/cache.ts';
 import { ensurePretrained } from '../formats/pretrained.ts';
 import type { CenterNetOptions } from './centernet.ts';
+import { detectorDefaults } from './defaults.ts';
 import type { OnnxDetectorOptions } from './onnx-detector.ts';
 import type { PatchesOptions } from './patches.ts';
 import type { Detector } from './region.ts';
@@ -30,7 +31,7 @@ export type DetectorOptions =
 export async function openDetector(options: DetectorOptions, ensure: EnsureOptions = {}): Promise<Detector> {
   switch (options.kind) {
     case 'centernet': {
-      const { features = 'joined', kind, ...rest } = options;
+      const { features = detectorDefaults.features, kind, ...rest } = options;
       const path = await ensurePretrained('centernet', ensure);
       const backbone = features === 'joined' ? await ensurePretrained('efficientnet-lite2', ensure) : undefined;
       const { centerNet } = await import('./centernet.ts');

@@ -7,8 +7,10 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
+import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
+import { evaluateDefaults } from './defaults.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
 import { type Matching, type Method, maxPairs, type RetrievalSet, scoreTable } from './score-table.ts';
@@ -62,7 +64,7 @@ export async function evaluateRetrieval(
   options: EvaluateOptions,
   { onProgress, signal }: Watch<EvaluateProgress> = {},
 ): Promise<RetrievalResult> {
-  const { examples, folds = 1, method = 'itm', candidates = 128 } = options;
+  const { examples, folds, method, candidates, precision } = { ...evaluateDefaults, ...options };
   const checkpoint = readCheckpoint(options.checkpoint);
   const { config, detector, objectives } = checkpoint;
   if (options.detector !== undefined && options.detector !== detector) {
@@ -89,8 +91,8 @@ export async function evaluateRetrieval(
   const size = method === 'itc' ? 0 : places.reduce((sum, count) => sum + count, 0);
   const { logFolder } = options;
   const log =
-    logFolder && size > 0 ? openScoreLog(logFolder, keyOf(checkpoint, sets, options), size) : passingLog(size);
-  const score = openRetrievalModel(checkpoint, options);
+    logFolder && size > 0 ? openScoreLog(logFolder, keyOf(checkpoint, sets, precision), size) : passingLog(size);
+  const score = openRetrievalModel(checkpoint, { ...options, precision });
   const started = performance.now();
   let done = 0;
   let scored = 0;
@@ -145,7 +147,7 @@ export async function evaluateRetrieval(
 function keyOf(
   { config, values, featureStatistics }: Checkpoint,
   sets: readonly RetrievalSet[],
-  { precision = 'f32' }: RetrievalModelOptions,
+  precision: Precision,
 ): string {
   const hash = createHash('sha256').update(JSON.stringify({ precision, config }));
   hash.update(featureStatistics.mean).update(featureStatistics.scale);

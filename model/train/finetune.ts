@@ -8,6 +8,7 @@ import { matchPairs } from '../net/imagebert.ts';
 import { type Ranking, rank } from '../net/objectives/ranking.ts';
 import { tf } from '../runtime/backend.ts';
 import { readCheckpoint } from './checkpoint.ts';
+import { finetuneDefaults } from './defaults.ts';
 import type { TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 import type { Loss } from './step.ts';
@@ -25,7 +26,7 @@ export async function finetune(
   options: FinetuneOptions,
   watch: Watch<TrainingProgress> = {},
 ): Promise<TrainingSummary> {
-  const { loss = 'binary', candidates = 4, margin = 0.2, batchSize = 24, learningRate = 5e-5, ...rest } = options;
+  const { loss, candidates, margin, batchSize, learningRate, ...rest } = { ...finetuneDefaults, ...options };
   const { dir, config, vocabulary, detector, objectives } = readCheckpoint(options.checkpoint);
   const ranking = { loss, candidates, margin };
   const special = specialPieceIds(vocabulary);

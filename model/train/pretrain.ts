@@ -5,7 +5,8 @@ import type { ModelConfig } from '../net/config.ts';
 import { modelCost } from '../net/cost.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 import { objectives } from '../net/imagebert.ts';
-import { type ObjectiveWeights, paperObjectives } from '../net/objective.ts';
+import type { ObjectiveWeights } from '../net/objective.ts';
+import { pretrainDefaults } from './defaults.ts';
 import type { TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 import type { Loss } from './step.ts';
@@ -24,7 +25,7 @@ export async function pretrain(
   options: PretrainOptions,
   watch: Watch<TrainingProgress> = {},
 ): Promise<TrainingSummary> {
-  const { config, vocabulary, objectives = paperObjectives, maxOverlap = 0.4, hardNegatives = false } = options;
+  const { config, vocabulary, objectives, hardNegatives, maxOverlap = 0.4 } = { ...pretrainDefaults, ...options };
   if (hardNegatives && (objectives.itc === 0 || objectives.itm === 0)) {
     const name = objectives.itc === 0 ? 'itc' : 'itm';
     throw expected('a weight above 0', name, 0, 'hard negatives are pairs of ITM that ITC chooses');

@@ -26,6 +26,7 @@ import {
   readOptimizer,
   type TrainingState,
 } from './checkpoint.ts';
+import { pretrainDefaults } from './defaults.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
@@ -48,17 +49,10 @@ export const train = (
   withCleanup(async (defer) => {
     // ---- Options ----------------------------------------------------------------------------------------------------------
     const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
-    const {
-      batchSize = 48,
-      accumulate = 1,
-      optimizer = adamW,
-      precision = 'f32',
-      xla = false,
-      thread = true,
-    } = options;
-    const { checkpointEverySteps = 1000, keep = 3, reportEverySteps = 10 } = options;
+    const { batchSize, accumulate, precision, xla, checkpointEverySteps } = { ...pretrainDefaults, ...options };
+    const { optimizer = adamW, thread = true, keep = 3, reportEverySteps = 10 } = options;
     const schedule = {
-      peak: options.learningRate ?? 1e-4,
+      peak: options.learningRate ?? pretrainDefaults.learningRate,
       warmupSteps: Math.round(steps * (options.warmupShare ?? 0.1)),
       totalSteps: steps,
     };
@@ -200,7 +194,7 @@ function resumed(dir: string, description: ModelDescription): Beginning {
 
 /** A new run: what the file to start from lacks is drawn from the seed, or measured on the first epoch. */
 async function started(
-  { startFrom, source, seed = 1 }: TrainOptions,
+  { startFrom, source, seed = pretrainDefaults.seed }: TrainOptions,
   { config, objectives }: ModelDescription,
 ): Promise<Beginning> {
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });

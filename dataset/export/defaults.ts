@@ -1,0 +1,9 @@
+/** What an export does where its options say nothing; `lait.yaml` and the flags have their defaults from here. */
+import { shardDefaults } from '../shards/defaults.ts';
+
+export const exportDefaults = {
+  ...shardDefaults,
+  maxShardBytes: 1_000_000_000,
+  validationFraction: 0.05,
+  format: 'webdataset',
+} as const;

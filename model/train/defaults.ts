@@ -1,0 +1,32 @@
+/**
+ * How pretraining and fine-tuning run where nothing else is said; `lait.yaml` and the flags have their defaults from here. Apart,
+ * since reading them must not load TensorFlow.
+ */
+import { paperObjectives } from '../net/objective.ts';
+
+const trainDefaults = {
+  accumulate: 1,
+  seed: 0,
+  checkpointEverySteps: 500,
+  precision: 'f32',
+  xla: false,
+} as const;
+
+/** Batch and rate: ImageBERT §4. */
+export const pretrainDefaults = {
+  ...trainDefaults,
+  batchSize: 48,
+  learningRate: 1e-4,
+  objectives: paperObjectives,
+  hardNegatives: false,
+} as const;
+
+/** Loss, batch and rate: ImageBERT §5. Candidates are ours, the margin is UNITER's. */
+export const finetuneDefaults = {
+  ...trainDefaults,
+  loss: 'binary',
+  candidates: 4,
+  margin: 0.2,
+  batchSize: 24,
+  learningRate: 5e-5,
+} as const;
