@@ -1,91 +1,169 @@
 /** What every sub-command shares: the corpus directory, its configuration with the flags laid over it, and a clean stop. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { z } from 'zod';
 import { UserError } from '../dataset/user-error.ts';
+import { noFlags } from './call-flags.ts';
 import { type Config, type SectionName, sectionSchema } from './config.ts';
-import { configFileName, readConfig, withFlags } from './config-file.ts';
-import { addFlags, givenFlags } from './flags.ts';
+import { configFileName, readConfig, readFlags, withFlags } from './config-file.ts';
+import { addFlags, flagOf, givenFlags } from './flags.ts';
 
 /** The operator stopped the work: what was done is kept. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
-/** The corpus that a command works on when none is named: this directory if it is one, else `corpus`. */
-const defaultCorpus = (): string => (existsSync(configFileName) ? '.' : 'corpus');
+/** Adds a sub-command to the program. */
+export type AddCommand = (program: Command) => void;
 
-interface CorpusCommand<Name extends SectionName> {
-  readonly name: string;
-  readonly section: Name;
-  readonly summary: string;
-  /** Shown at the end of `--help`. */
-  readonly example: string;
-  readonly arguments?: string;
-  /** Adds what is no setting of the corpus: the input of this one call. */
-  readonly extra?: (command: Command) => void;
-  /** Loads the code of the command. */
-  readonly load: () => Promise<(context: CommandContext<Name>) => Promise<void>>;
-}
+type NoFlags = typeof noFlags;
 
-export interface CommandContext<Name extends SectionName = SectionName> {
-  readonly corpusDir: string;
-  readonly config: Config;
-  readonly settings: Config[Name];
+/** What is left of settings or flags when a command has taken out each by its name: nothing, or one would be ignored. */
+export type Nothing = Readonly<Record<string, never>>;
+
+/** Settings that are handed on whole: a key that the options do not have would be ignored, and does not compile. */
+export type KnownTo<Options, Settings> = Readonly<Record<Exclude<keyof Settings, keyof Options>, never>>;
+
+/** What a command without a corpus gets. */
+export interface PlainContext<Flags = Nothing> {
   readonly args: readonly string[];
-  /** Every option of the command line, those of `extra` among them. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly flags: Readonly<Flags>;
   readonly signal: AbortSignal;
 }
 
-/** A sub-command on a corpus directory whose flags are a section of the configuration. */
-export function corpusCommand<Name extends SectionName>(definition: CorpusCommand<Name>): (program: Command) => void {
+/** What a command on a corpus directory gets. */
+export interface CorpusContext<Flags = Nothing> extends PlainContext<Flags> {
+  readonly corpusDir: string;
+}
+
+/** What a command gets whose settings are a section of the configuration. */
+export interface CommandContext<Name extends SectionName, Flags = Nothing> extends CorpusContext<Flags> {
+  readonly config: Config;
+  readonly settings: Config[Name];
+}
+
+interface Definition<Context, Flags extends z.ZodObject> {
+  readonly name: string;
+  readonly summary: string;
+  /** Shown at the end of `--help`; a line each. */
+  readonly example: string;
+  readonly arguments?: string;
+  /** What is no setting of the corpus but the input of one call. */
+  readonly flags?: Flags;
+  /** Loads the code of the command. */
+  readonly load: () => Promise<(context: Context) => Promise<void>>;
+}
+
+/**
+ * For a flag that only matters beside another setting: why it would be ignored ("without --photo"), or false where it matters. A flag
+ * that was given and would be ignored is refused.
+ */
+type Needs<Key, Context> = { readonly [Name in Key & string]?: (context: Context) => string | false };
+
+type KeyOf<Name extends SectionName, Flags extends z.ZodObject> = keyof Config[Name] | keyof z.output<Flags>;
+
+/** A sub-command on a corpus directory whose settings are a section of the configuration: each key is a flag. */
+export function settingsCommand<Name extends SectionName, Flags extends z.ZodObject = NoFlags>(
+  definition: Definition<CommandContext<Name, z.output<Flags>>, Flags> & {
+    readonly section: Name;
+    readonly needs?: Needs<KeyOf<Name, Flags>, CommandContext<Name, z.output<Flags>>>;
+  },
+): AddCommand {
   return (program) => {
+    const command = addCorpusCommand(program, definition);
     const schema = sectionSchema(definition.section);
-    const command = plainCommand(program, definition);
     addFlags(command, schema);
-    command.action(async () => {
-      const corpusDir = String(command.getOptionValue('corpus'));
+    addExample(command, definition.example);
+    run(command, definition, (context) => {
+      const corpusDir = corpusOf(command);
       const config = readConfig(corpusDir);
-      const settings = withFlags(config, definition.section, givenFlags(command, schema));
-      const run = await definition.load();
-      await interruptible((signal) =>
-        run({ corpusDir, config, settings, args: command.args, options: command.opts(), signal }),
+      const given = givenFlags(command, schema);
+      const settings = withFlags(config, definition.section, given);
+      const full = { ...context, corpusDir, config, settings };
+      refuseIgnored(
+        [...Object.keys(given), ...Object.keys(givenFlags(command, flagsOf(definition)))],
+        full,
+        definition.needs,
       );
+      return full;
     });
   };
 }
-
-interface ToolCommand extends Omit<CorpusCommand<SectionName>, 'section' | 'load'> {
-  readonly load: () => Promise<(context: ToolContext) => Promise<void>>;
-}
-
-export type ToolContext = Omit<CommandContext, 'config' | 'settings'>;
 
 /** A sub-command on a corpus directory that has no settings. */
-export function toolCommand(definition: ToolCommand): (program: Command) => void {
+export function corpusCommand<Flags extends z.ZodObject = NoFlags>(
+  definition: Definition<CorpusContext<z.output<Flags>>, Flags>,
+): AddCommand {
   return (program) => {
-    const command = plainCommand(program, definition);
-    command.action(async () => {
-      const corpusDir = String(command.getOptionValue('corpus'));
-      const run = await definition.load();
-      await interruptible((signal) => run({ corpusDir, args: command.args, options: command.opts(), signal }));
-    });
+    const command = addCorpusCommand(program, definition);
+    addExample(command, definition.example);
+    run(command, definition, (context) => ({ ...context, corpusDir: corpusOf(command) }));
   };
 }
 
-function plainCommand(program: Command, definition: Omit<ToolCommand, 'load'>): Command {
-  const command = program.command(definition.name).description(definition.summary);
-  if (definition.arguments) command.arguments(definition.arguments);
-  command.option('--corpus <dir>', 'corpus directory', defaultCorpus());
-  definition.extra?.(command);
-  return command.addHelpText('after', `\nExample:\n  $ ${definition.example.split('\n').join('\n  $ ')}`);
+/** A sub-command that works on no corpus, or finds its own. */
+export function plainCommand<Flags extends z.ZodObject = NoFlags>(
+  definition: Definition<PlainContext<z.output<Flags>>, Flags>,
+): AddCommand {
+  return (program) => {
+    const command = addCommand(program, definition);
+    addFlags(command, flagsOf(definition));
+    addExample(command, definition.example);
+    run(command, definition, (context) => context);
+  };
+}
+
+const flagsOf = <Flags extends z.ZodObject>({ flags }: { readonly flags?: Flags }): Flags =>
+  flags ?? (noFlags as z.ZodObject as Flags);
+
+function addCommand(program: Command, { name, summary, arguments: wanted }: Definition<never, z.ZodObject>): Command {
+  const command = program.command(name).description(summary);
+  return wanted === undefined ? command : command.arguments(wanted);
+}
+
+function addCorpusCommand(program: Command, definition: Definition<never, z.ZodObject>): Command {
+  const command = addCommand(program, definition);
+  // Without a name the corpus is this directory if it is one, else `corpus`.
+  const here = existsSync(configFileName) ? '.' : 'corpus';
+  command.option('--corpus <dir>', `corpus directory (default: ${here})`, here);
+  addFlags(command, flagsOf(definition));
+  return command;
+}
+
+const corpusOf = (command: Command): string => String(command.getOptionValue('corpus'));
+
+const addExample = (command: Command, example: string): Command =>
+  command.addHelpText('after', `\nExample:\n  $ ${example.split('\n').join('\n  $ ')}`);
+
+/** Makes the context, then loads the code and runs it until it is done or stopped. */
+function run<Context, Flags extends z.ZodObject>(
+  command: Command,
+  definition: Definition<Context, Flags>,
+  contextOf: (context: PlainContext<z.output<Flags>>) => Context,
+): void {
+  command.action(async () => {
+    const schema = flagsOf(definition);
+    const flags = readFlags(schema, givenFlags(command, schema));
+    await interruptible(async (signal) => {
+      const context = contextOf({ args: command.args, flags, signal });
+      const action = await definition.load();
+      await action(context);
+    });
+  });
+}
+
+function refuseIgnored<Context>(given: readonly string[], context: Context, needs: Needs<string, Context> = {}): void {
+  for (const key of given) {
+    const problem = needs[key]?.(context);
+    if (problem) throw new UserError(`${flagOf(key)} has no effect ${problem}; leave it out, or change that.`);
+  }
 }
 
 /**
  * Runs work that Ctrl-C or SIGTERM stops in good order: the first signal asks the work to save and end, the second ends
  * the process at once (nothing is lost then either, the next start repairs).
  */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);

@@ -53,9 +53,16 @@ export function withFlags<Name extends SectionName>(
   name: Name,
   flags: Readonly<Record<string, unknown>>,
 ): Config[Name] {
-  const section = configSchema.shape[name].unwrap();
-  const result = section.safeParse({ ...config[name], ...flags }, { reportInput: true });
-  if (result.success) return result.data as Config[Name];
+  return readFlags(configSchema.shape[name].unwrap(), { ...config[name], ...flags }) as Config[Name];
+}
+
+/** Checks values of the command line against their schema. */
+export function readFlags<Schema extends z.ZodObject>(
+  schema: Schema,
+  flags: Readonly<Record<string, unknown>>,
+): z.output<Schema> {
+  const result = schema.safeParse(flags, { reportInput: true });
+  if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>
     explain(issue, (key) => `correct the flag ${flagOf(String(key.at(-1) ?? ''))}`),
   );

@@ -126,11 +126,8 @@ const filter = z.strictObject({
   maxPairsPerHost: z.int().min(1).optional().meta({ description: 'pairs kept of one host (lait: no limit)' }),
 });
 
-const exportSection = z.strictObject({
-  format: z
-    .enum(['webdataset', 'parquet', 'jsonl'])
-    .default(exportDefaults.format)
-    .meta({ description: 'tar shards, parquet with image columns, or JSON lines beside image files' }),
+/** How shards are written, by an export or an import. */
+const shards = {
   samplesPerShard: z
     .int()
     .min(1)
@@ -142,12 +139,6 @@ const exportSection = z.strictObject({
     .max(12)
     .default(exportDefaults.shardDigits)
     .meta({ description: 'width of a shard number (img2dataset)' }),
-  validationFraction: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(exportDefaults.validationFraction)
-    .meta({ description: 'share of the samples held out, chosen by a hash of the id' }),
   encode: z
     .enum(['auto', 'original', 'jpeg'])
     .default(exportDefaults.encode)
@@ -176,7 +167,23 @@ const exportSection = z.strictObject({
     .string()
     .optional()
     .meta({ description: "of the collection, in Hugging Face's words; pictures keep theirs" }),
+};
+
+const exportSection = z.strictObject({
+  format: z
+    .enum(['webdataset', 'parquet', 'jsonl'])
+    .default(exportDefaults.format)
+    .meta({ description: 'tar shards, parquet with image columns, or JSON lines beside image files' }),
+  validationFraction: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(exportDefaults.validationFraction)
+    .meta({ description: 'share of the samples held out, chosen by a hash of the id' }),
+  ...shards,
 });
+
+const importSection = z.strictObject(shards);
 
 /** Where an ONNX detector's tensors are, see `OnnxDetectorOptions` in model/regions/onnx-detector.ts. */
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -382,15 +389,21 @@ const evaluate = z.strictObject({
     .meta({ description: 'number format of the matrix products' }),
 });
 
+const match = z.strictObject({
+  run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+});
+
 /** The whole of `lait.yaml`. */
 export const configSchema = z.strictObject({
   crawl: crawl.prefault({}),
   filter: filter.prefault({}),
   export: exportSection.prefault({}),
+  import: importSection.prefault({}),
   regions: regions.prefault({}),
   pretrain: pretrain.prefault({}),
   finetune: finetune.prefault({}),
   evaluate: evaluate.prefault({}),
+  match: match.prefault({}),
 });
 
 export type Config = z.infer<typeof configSchema>;

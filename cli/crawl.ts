@@ -1,5 +1,6 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
 import { crawl as walk } from '../crawler/crawl.ts';
+import type { CrawlOptions } from '../crawler/crawl-options.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/frontier/run-lock.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
@@ -8,20 +9,27 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { pageUrlsByReason } from '../dataset/ledger/pages.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
-import type { CommandContext } from './command.ts';
+import type { CrawlFlags } from './call-flags.ts';
+import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { printable, startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
 import { count, megabytes, table } from './table.ts';
 
-export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
-  const { corpusDir, options, signal } = context;
+export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promise<void> {
+  const { corpusDir, signal } = context;
+  const { urls = [], urlColumn, captionColumn, warc = [], ...others } = context.flags;
+  others satisfies Nothing;
+  const columns = {
+    ...(urlColumn === undefined ? {} : { urlColumn }),
+    ...(captionColumn === undefined ? {} : { captionColumn }),
+  };
   const ledger = Ledger.open(corpusDir);
   const raw = openRaw(corpusDir, ledger);
   const progress = startProgress('Crawling');
   try {
-    for (const file of texts(options.urls)) {
+    for (const file of urls) {
       const list = await queueUrlList(
-        { corpusDir, file, ...columns(options) },
+        { corpusDir, file, ...columns },
         { ledger, signal, onProgress: (rows) => progress.update({ done: rows, detail: `rows of ${file}` }) },
       );
       progress.line(
@@ -29,7 +37,7 @@ export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
       );
     }
     const { contact, allowPrivate } = context.settings;
-    for (const source of texts(options.warc)) {
+    for (const source of warc) {
       const onProgress = ({ records }: { records: number }): void =>
         progress.update({ done: records, detail: `records of ${source}` });
       const archive = await importWarc({ corpusDir, source, contact, allowPrivate }, { ledger, signal, onProgress });
@@ -37,7 +45,8 @@ export async function crawl(context: CommandContext<'crawl'>): Promise<void> {
         `${source}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
       );
     }
-    const summary = await walk(await crawlOptions(context), {
+    const hasLists = urls.length + warc.length > 0;
+    const summary = await walk(await crawlOptions(context, hasLists), {
       ledger,
       raw,
       signal,
@@ -68,15 +77,16 @@ function openRaw(corpusDir: string, ledger: Ledger): RawStore {
   }
 }
 
-async function crawlOptions({ corpusDir, settings, args, options }: CommandContext<'crawl'>) {
-  const { contact, recrawl, allow, deny, ...rest } = settings;
+/** Without seeds of its own a crawl from lists leaves the seeds of `lait.yaml` alone. */
+async function crawlOptions({ corpusDir, settings, args }: CommandContext<'crawl', CrawlFlags>, hasLists: boolean) {
+  const { seeds, contact, recrawl, allow, deny, ...rest } = settings;
+  rest satisfies KnownTo<CrawlOptions, typeof rest>;
   const browserPath = settings.render === 'never' ? undefined : await findBrowser();
   if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
-  const otherSource = texts(options.urls).length + texts(options.warc).length > 0;
   const expressions = (patterns: readonly string[]): RegExp[] => patterns.map((pattern) => new RegExp(pattern));
   return {
     ...rest,
-    seeds: args.length > 0 ? args : otherSource ? [] : settings.seeds,
+    seeds: args.length > 0 ? args : hasLists ? [] : seeds,
     corpusDir,
     browserSandbox: sandbox(),
     ...(contact === undefined ? {} : { contact }),
@@ -86,13 +96,6 @@ async function crawlOptions({ corpusDir, settings, args, options }: CommandConte
     ...(deny.length === 0 ? {} : { deny: expressions(deny) }),
   };
 }
-
-const texts = (option: unknown): string[] => (Array.isArray(option) ? option.map(String) : []);
-
-const columns = ({ urlColumn, captionColumn }: CommandContext['options']) => ({
-  ...(typeof urlColumn === 'string' ? { urlColumn } : {}),
-  ...(typeof captionColumn === 'string' ? { captionColumn } : {}),
-});
 
 /** What a run did, for a person. */
 function summaryTable(summary: CrawlSummary): string {

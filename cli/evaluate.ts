@@ -1,39 +1,44 @@
 /** `lait evaluate`: image and text retrieval on held-out pairs, beside chance and, where the protocol is one of the paper's, its rows. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Example, readExamples } from '../model/data/example.ts';
+import { readExamples } from '../model/data/example.ts';
 import { tokenizerOf } from '../model/data/tokenizer.ts';
 import { readColumnsManifest } from '../model/regions/columns.ts';
 import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/retrieval/evaluate.ts';
 import { paperRows } from '../model/retrieval/paper-results.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
-import { type CommandContext, requirePath } from './command.ts';
+import type { EvaluateFlags } from './call-flags.ts';
+import { type CommandContext, type Nothing, requirePath } from './command.ts';
+import { firstImages } from './first-images.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
+import { trainedDir } from './runs.ts';
 import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent, table } from './table.ts';
-import { trainedDir } from './training.ts';
 
 export async function evaluate({
   corpusDir,
   config,
   settings,
-  options,
+  flags,
   signal,
-}: CommandContext<'evaluate'>): Promise<void> {
-  const { split, method, folds, candidates, precision } = settings;
+}: CommandContext<'evaluate', EvaluateFlags>): Promise<void> {
+  const { run, split, images: maxImages, method, folds, candidates, precision, ...rest } = settings;
+  const { json: asJson, ...others } = flags;
+  rest satisfies Nothing;
+  others satisfies Nothing;
   const shards = join(corpusDir, 'shards', split);
   requirePath(shards, 'shards', 'run `lait export` first, or name a split that is there');
-  const dir = trainedDir(corpusDir, settings.run);
+  const dir = trainedDir(corpusDir, run);
   const checkpoint = readCheckpoint(dir);
   const regions = join(regionsDir(corpusDir, config.regions), split);
   requirePath(regions, 'region features', 'run `lait regions` first');
   const { name: detector } = readColumnsManifest(regions);
   const { maxPieces, maxRegions } = checkpoint.config;
   const tokenizer = tokenizerOf(checkpoint.vocabulary);
-  const leftOut = new SkippedSamples();
-  const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: leftOut.add, signal };
-  const examples = await firstImages(readExamples(reading), settings.images);
+  const skipped = new SkippedSamples();
+  const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: skipped.add, signal };
+  const { examples } = await firstImages(readExamples(reading), { maxImages, together: false });
   const progress = startProgress('Scoring pairs');
   const folder = join(dir, 'evaluation');
   mkdirSync(folder, { recursive: true });
@@ -47,26 +52,14 @@ export async function evaluate({
       },
     );
     progress.stop();
-    for (const line of leftOut.lines()) console.error(line);
+    for (const line of skipped.lines()) console.error(line);
     const file = join(folder, `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
     const json = JSON.stringify({ split, ...result, published: paperRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);
-    console.log(options.json === true ? json : `${resultTable(result)}\n${file}`);
+    console.log(asJson ? json : `${resultTable(result)}\n${file}`);
   } finally {
     progress.stop();
   }
-}
-
-/** The examples of the first images of a split; the texts of one image need not follow each other. */
-async function firstImages(source: AsyncIterable<Example>, most: number): Promise<Example[]> {
-  const examples: Example[] = [];
-  const images = new Set<string>();
-  for await (const example of source) {
-    if (!images.has(example.imageId) && images.size >= most) continue;
-    images.add(example.imageId);
-    examples.push(example);
-  }
-  return examples;
 }
 
 function resultTable(result: RetrievalResult): string {

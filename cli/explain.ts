@@ -1,14 +1,16 @@
-/** `lait explain`: the whole story of a pair, an image or a page. */
-
+/** `lait ledger explain`: the whole story of a pair, an image or a page. */
 import { meaningOf } from '../crawler/policy/reasons.ts';
 import { type PairStory, type RuleStory, explain as tell } from '../dataset/export/explain.ts';
-import type { ToolContext } from './command.ts';
+import type { ExplainFlags } from './call-flags.ts';
+import type { CorpusContext, Nothing } from './command.ts';
 import { printable } from './progress.ts';
 import { table } from './table.ts';
 
-export async function explain({ corpusDir, args, options }: ToolContext): Promise<void> {
+export async function explain({ corpusDir, args, flags }: CorpusContext<ExplainFlags>): Promise<void> {
+  const { json, ...others } = flags;
+  others satisfies Nothing;
   const story = await tell({ corpusDir, what: args[0] ?? '' });
-  if (options.json === true) return console.log(JSON.stringify(story, null, 2));
+  if (json) return console.log(JSON.stringify(story, null, 2));
   for (const { kind, value, note, at } of story.takenDown) {
     console.log(printable(`taken down at ${at} by ${kind} ${value}${note ? `: ${note}` : ''}`));
   }

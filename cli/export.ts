@@ -1,13 +1,17 @@
 /** `lait export`: writes the kept pairs as WebDataset shards, train and validation. */
-import { exportShards } from '../dataset/export/export.ts';
+import { type ExportOptions, exportShards } from '../dataset/export/export.ts';
 import { readSubset } from '../dataset/export/subset.ts';
-import type { CommandContext } from './command.ts';
+import type { ExportFlags } from './call-flags.ts';
+import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes, splitTable } from './table.ts';
 
-export async function exportCorpus(context: CommandContext<'export'>): Promise<void> {
-  const { corpusDir, settings, options, signal } = context;
+export async function exportCorpus(context: CommandContext<'export', ExportFlags>): Promise<void> {
+  const { corpusDir, settings, flags, signal } = context;
   const { name, license, ...shards } = settings;
+  const { out, subset, ...others } = flags;
+  shards satisfies KnownTo<ExportOptions, typeof shards>;
+  others satisfies Nothing;
   const progress = startProgress('Writing samples');
   try {
     const summary = await exportShards(
@@ -15,8 +19,8 @@ export async function exportCorpus(context: CommandContext<'export'>): Promise<v
         corpusDir,
         ...shards,
         card: { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) },
-        ...(typeof options.out === 'string' ? { outDir: options.out } : {}),
-        ...(typeof options.subset === 'string' ? { subset: await readSubset(options.subset) } : {}),
+        ...(out === undefined ? {} : { outDir: out }),
+        ...(subset === undefined ? {} : { subset: await readSubset(subset) }),
       },
       {
         signal,

@@ -4,7 +4,7 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { decoding, type RuleTime, timed } from '../filters/timing.ts';
-import type { CommandContext } from './command.ts';
+import type { CommandContext, KnownTo } from './command.ts';
 import type { Config } from './config.ts';
 import { knownWords } from './known-words.ts';
 import { startProgress } from './progress.ts';
@@ -72,12 +72,7 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
 }
 
 /** Without the keys that have no value, which are the preset's, and those that name models and files. */
-const given = ({
-  unsafe,
-  photo,
-  relevance,
-  relevanceHead,
-  vocabulary,
-  ...numbers
-}: CommandContext<'filter'>['settings']): RecipeOptions =>
-  Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
+const given = ({ unsafe, photo, relevance, relevanceHead, vocabulary, ...numbers }: Config['filter']): RecipeOptions =>
+  Object.fromEntries(
+    Object.entries(numbers satisfies KnownTo<RecipeOptions, typeof numbers>).filter(([, value]) => value !== undefined),
+  );

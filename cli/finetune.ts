@@ -3,35 +3,38 @@ import { expected } from '../dataset/user-error.ts';
 import { tokenizerOf } from '../model/data/tokenizer.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
-import { finetune as train } from '../model/train/finetune.ts';
-import type { CommandContext } from './command.ts';
+import { type FinetuneOptions, finetune as train } from '../model/train/finetune.ts';
+import type { CommandContext, KnownTo } from './command.ts';
 import { startProgress } from './progress.ts';
-import { endLine, epochWords, featuresOf, runDir, showStep, trainedDir, trainingExamples } from './training.ts';
+import { runDir, trainedDir } from './runs.ts';
+import { featuresOf, trainingExamples } from './training-examples.ts';
+import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
 export async function finetune({ corpusDir, config, settings, signal }: CommandContext<'finetune'>): Promise<void> {
+  const { from, run, ...training } = settings;
+  training satisfies KnownTo<FinetuneOptions, typeof training>;
   const features = featuresOf(corpusDir, config);
-  const checkpoint = readCheckpoint(trainedDir(corpusDir, settings.from));
+  const checkpoint = readCheckpoint(trainedDir(corpusDir, from));
   if (checkpoint.detector !== features.name) {
     const advice = 'extract regions with it, or fine-tune a run that learned these';
     throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', features.name, advice);
   }
-  const dir = runDir(corpusDir, settings.run);
+  const dir = runDir(corpusDir, run);
   const { maxPieces, maxRegions } = checkpoint.config;
-  const { from: _from, run: _run, ...training } = settings;
-  const examples = await trainingExamples({
+  const { source, validation, images, description, skipped } = await trainingExamples({
     corpora: [{ dir: corpusDir, share: 1 }],
     config,
     tokenizer: tokenizerOf(checkpoint.vocabulary),
     maxPieces,
     maxRegions,
-    seed: settings.seed,
+    seed: training.seed,
     signal,
   });
-  console.log(`${settings.loss} loss, ${examples.words}; ${dir}`);
-  console.log(`${epochWords(settings, examples.images)} (the paper: 130)`);
-  for (const line of examples.leftOut.lines()) console.log(line);
-  const { source, validation } = examples;
-  const peakFlops = measurePeakFlops(settings.precision);
+  console.log(`${training.loss} loss, ${description}; ${dir}`);
+  console.log(`${describeEpochs(training, images)} (the paper: 130)`);
+  for (const line of skipped.lines()) console.log(line);
+
+  const peakFlops = measurePeakFlops(training.precision);
   const progress = startProgress('Fine-tuning');
   const show = showStep(progress);
   try {
@@ -40,7 +43,7 @@ export async function finetune({ corpusDir, config, settings, signal }: CommandC
       { signal, onProgress: (state) => show(state) },
     );
     progress.stop();
-    console.log(endLine(summary));
+    console.log(describeEnd(summary));
   } finally {
     progress.stop();
   }

@@ -1,4 +1,4 @@
-/** Turns a section of the configuration into command-line flags: every key is a flag of the same name, help included. */
+/** Turns a zod schema into command-line flags: every key is a flag of the same name, help included. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 
@@ -9,12 +9,14 @@ interface Property {
   readonly default?: unknown;
   readonly enum?: readonly string[];
   readonly items?: { readonly type?: string; readonly enum?: readonly string[] };
+  /** What stands for the value in help; `text`, `number`, … where a key has none. */
+  readonly placeholder?: string;
 }
 
-/** The keys of a section in order, as JSON Schema describes them. */
-export function properties(section: z.ZodObject): [string, Property][] {
-  const schema = z.toJSONSchema(section, { io: 'input' }) as { properties?: Record<string, Property> };
-  return Object.entries(schema.properties ?? {});
+/** The keys of a schema in order, as JSON Schema describes them. */
+export function properties(schema: z.ZodObject): [string, Property][] {
+  const described = z.toJSONSchema(schema, { io: 'input' }) as { properties?: Record<string, Property> };
+  return Object.entries(described.properties ?? {});
 }
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -22,7 +24,7 @@ const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${let
 export const flagOf = (key: string): string => `--${kebab(key)}`;
 
 /** Reads the number of a flag. */
-export const toNumber = (text: string): number => {
+const toNumber = (text: string): number => {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value))
     throw new InvalidArgumentError(`Expected a number but received ${text}.`);
@@ -30,37 +32,41 @@ export const toNumber = (text: string): number => {
 };
 
 function optionFor(key: string, property: Property): Option {
-  const shown = property.default === undefined ? '' : ` (default: ${JSON.stringify(property.default)})`;
-  const help = `${property.description ?? ''}${shown}`;
-  switch (property.type) {
+  const { type, description = '', default: value, placeholder } = property;
+  const shown = value === undefined || type === 'boolean' || isEmpty(value) ? '' : ` (default: ${inHelp(value)})`;
+  const help = `${description}${shown}`;
+  switch (type) {
     case 'boolean':
-      return new Option(property.default === true ? `--no-${kebab(key)}` : flagOf(key), help);
+      return new Option(value === true ? `--no-${kebab(key)}` : flagOf(key), help);
     case 'integer':
     case 'number':
-      return new Option(`${flagOf(key)} <number>`, help).argParser(toNumber);
+      return new Option(`${flagOf(key)} <${placeholder ?? 'number'}>`, help).argParser(toNumber);
     case 'array':
-      return new Option(`${flagOf(key)} <value...>`, help);
+      return new Option(`${flagOf(key)} <${placeholder ?? 'text'}...>`, help);
     default: {
-      const option = new Option(`${flagOf(key)} <${property.enum ? 'name' : 'text'}>`, help);
+      const option = new Option(`${flagOf(key)} <${placeholder ?? (property.enum ? 'name' : 'text')}>`, help);
       return property.enum ? option.choices(property.enum) : option;
     }
   }
 }
 
-/** Keys that hold keys themselves stand in the file only. */
-const flagProperties = (section: z.ZodObject): [string, Property][] =>
-  properties(section).filter(([, { type, items }]) => type !== 'object' && items?.type !== 'object');
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
-/** Adds one flag for each key of the section. */
-export function addFlags(command: Command, section: z.ZodObject): Command {
-  for (const [key, property] of flagProperties(section)) command.addOption(optionFor(key, property));
-  return command;
+const inHelp = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** Keys that hold keys themselves stand in the file only. */
+const flagProperties = (schema: z.ZodObject): [string, Property][] =>
+  properties(schema).filter(([, { type, items }]) => type !== 'object' && items?.type !== 'object');
+
+/** Adds one flag for each key of the schema. */
+export function addFlags(command: Command, schema: z.ZodObject): void {
+  for (const [key, property] of flagProperties(schema)) command.addOption(optionFor(key, property));
 }
 
 /** The keys that were given on the command line, and only those. */
-export function givenFlags(command: Command, section: z.ZodObject): Record<string, unknown> {
+export function givenFlags(command: Command, schema: z.ZodObject): Record<string, unknown> {
   const given: Record<string, unknown> = {};
-  for (const [key] of flagProperties(section)) {
+  for (const [key] of flagProperties(schema)) {
     if (command.getOptionValueSource(key) === 'cli') given[key] = command.getOptionValue(key);
   }
   return given;

@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ImportSource, importDataset } from '../dataset/import/import.ts';
+import type { ImportWriteOptions } from '../dataset/import/imported.ts';
 import { importUrlList } from '../dataset/import/url-list.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
-import type { CommandContext } from './command.ts';
+import type { ImportFlags } from './call-flags.ts';
+import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, splitTable } from './table.ts';
 
@@ -13,9 +15,9 @@ export async function importSet({
   corpusDir,
   settings,
   args,
-  options,
+  flags,
   signal,
-}: CommandContext<'export'>): Promise<void> {
+}: CommandContext<'import', ImportFlags>): Promise<void> {
   const [form = '', ...paths] = args;
   const progress = startProgress('Importing samples');
   try {
@@ -29,38 +31,42 @@ export async function importSet({
       console.log(`${count(rows)} rows (${count(badRows)} unusable); \`lait crawl --urls ${outFile}\` downloads them`);
       return;
     }
-    const { name, license, samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality } = settings;
+    const { name, license, ...shards } = settings;
+    shards satisfies KnownTo<ImportWriteOptions, typeof shards>;
     const outDir = join(corpusDir, 'shards');
     const card = { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) };
-    const writing = { outDir, samplesPerShard, shardDigits, encode, resize, sizePx, onlyIfBigger, quality, card };
     // What was taken down from this corpus does not come back by an import.
     const ledger = existsSync(join(corpusDir, 'ledger.db')) ? Ledger.open(corpusDir) : null;
-    let left = 0;
+    let skipped = 0;
     const summary = await importDataset(
-      sourceOf(form, paths, options),
-      { ...writing, ...(ledger && { isTakenDown: (what) => ledger.isTakenDown(what) }) },
+      sourceOf(form, paths, flags),
+      { outDir, ...shards, card, ...(ledger && { isTakenDown: (what) => ledger.isTakenDown(what) }) },
       {
         signal,
-        onBad: () => left++,
+        onBad: () => {
+          skipped += 1;
+        },
         onProgress: ({ split, samples, total }) =>
           progress.update({
             done: total,
-            detail: `in all, ${samples} of ${split}${left > 0 ? `, ${left} left out` : ''}`,
+            detail: `in all, ${samples} of ${split}${skipped > 0 ? `, ${skipped} skipped` : ''}`,
           }),
       },
     ).finally(() => ledger?.close());
     progress.stop();
     console.log(splitTable(summary.splits));
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
-    if (failed.length > 0) console.log(`Left out: ${failed.join(', ')}`);
+    if (failed.length > 0) console.log(`Skipped: ${failed.join(', ')}`);
   } finally {
     progress.stop();
   }
 }
 
-function sourceOf(form: string, paths: readonly string[], options: CommandContext['options']): ImportSource {
+function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): ImportSource {
   const [first = '', images = ''] = paths;
-  const split = typeof options.split === 'string' ? { split: options.split } : {};
+  const { split: named, splitFile: lists = [], ...others } = flags;
+  others satisfies Nothing;
+  const split = named === undefined ? {} : { split: named };
   const need = (n: number, what: string): void => {
     if (paths.length < n)
       throw new UserError(`Expected ${what} after ${form} but received ${paths.length} paths; see --help.`);
@@ -71,7 +77,6 @@ function sourceOf(form: string, paths: readonly string[], options: CommandContex
       return { from: 'coco', captions: first, images, ...split };
     case 'flickr': {
       need(2, 'a token file and an image folder');
-      const lists = (options.splitFile as string[] | undefined) ?? [];
       const splitFiles = Object.fromEntries(
         lists.map((pair) => [pair.split('=')[0], pair.slice(pair.indexOf('=') + 1)]),
       );

@@ -30,7 +30,7 @@ function sectionText(name: SectionName): string {
 /** Writes the file into a corpus directory; an existing one is never overwritten. */
 export function init(corpusDir: string): string {
   const path = join(corpusDir, configFileName);
-  if (existsSync(path)) throw new UserError(`Expected no ${path} but there is one; edit it, or remove it first.`);
+  if (existsSync(path)) throw new UserError(`${path} exists already; edit it, or remove it first.`);
   mkdirSync(corpusDir, { recursive: true });
   writeFileSync(path, commentedConfig());
   return path;

@@ -11,5 +11,6 @@ try {
   console.error('lait: expected its packages in node_modules but they are not there; run `npm ci` first.');
   process.exit(2);
 }
-const { main } = await import('./main.ts');
+const { main, stopWithReader } = await import('./main.ts');
+stopWithReader();
 process.exitCode = await main(process.argv.slice(2));

@@ -2,25 +2,27 @@
  * The `lait` command: its sub-commands, their help, and the one place where errors become exit codes. 0 done, 1 our
  * fault, 2 the operator's, 130 stopped by Ctrl-C or SIGTERM (what was done is kept; the same command goes on from there).
  */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { diskFullCode } from '../dataset/disk-full.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { Interrupted } from './command.ts';
-import { commands } from './commands.ts';
+import { addCommands } from './commands.ts';
 
 /** Runs one command line and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  stopWithReader();
   const program = new Command('lait')
     .description('An open ImageBERT: crawl image-text pairs, filter them, write shards, pretrain on them.')
+    .version(version(), '-V, --version', 'print the version')
     .option('--verbose', "show TensorFlow's own messages and stacks of errors")
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: false });
+    .configureHelp({ subcommandTerm: (command) => command.name() });
   program.hook('preAction', () => {
     if (program.opts().verbose) process.env.LAIT_VERBOSE = '1';
   });
-  for (const add of commands) add(program);
+  addCommands(program);
+  program.addHelpCommand(new Command('help').argument('[command]').description('show the help of a command'));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
@@ -47,8 +49,14 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Of package.json, the only place that has it. */
+function version(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}
+
 /** When who reads our output has left (`lait … | head`, a closed terminal), the work saves and ends as after SIGTERM. */
-function stopWithReader(): void {
+export function stopWithReader(): void {
   let left = false;
   for (const output of [process.stdout, process.stderr]) {
     output.on('error', (error: NodeJS.ErrnoException) => {

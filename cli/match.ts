@@ -4,15 +4,17 @@ import { UserError } from '../dataset/user-error.ts';
 import { tokenizerOf } from '../model/data/tokenizer.ts';
 import { matchTexts } from '../model/retrieval/match.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
-import { type CommandContext, requirePath } from './command.ts';
+import { type CommandContext, type Nothing, requirePath } from './command.ts';
 import { openConfigured } from './regions.ts';
+import { trainedDir } from './runs.ts';
 import { percent, table } from './table.ts';
-import { trainedDir } from './training.ts';
 
-export async function match({ corpusDir, config, args, settings }: CommandContext<'evaluate'>): Promise<void> {
+export async function match({ corpusDir, config, args, settings }: CommandContext<'match'>): Promise<void> {
+  const { run, ...others } = settings;
+  others satisfies Nothing;
   const [image = '', ...texts] = args;
   requirePath(image, 'an image', 'name a picture, then texts');
-  const { dir, config: model, vocabulary } = readCheckpoint(trainedDir(corpusDir, settings.run));
+  const { dir, config: model, vocabulary } = readCheckpoint(trainedDir(corpusDir, run));
   const tokenizer = tokenizerOf(vocabulary);
   const detector = await openConfigured(config.regions);
   const [regions] = await detector.detect([readFileSync(image)]);

@@ -10,70 +10,73 @@ import { modelCost } from '../model/net/cost.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
 import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
-import { type CommandContext, requirePath } from './command.ts';
-import { fetching, startProgress } from './progress.ts';
-import { plannedStages, sameFeatures } from './stages.ts';
+import type { PretrainFlags } from './call-flags.ts';
+import { type CommandContext, type KnownTo, type Nothing, requirePath } from './command.ts';
+import { fetching, type Progress, startProgress } from './progress.ts';
+import { runDir } from './runs.ts';
+import { type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
-import { endLine, epochWords, runDir, showStep, trainingExamples } from './training.ts';
+import { type TrainingExamples, trainingExamples } from './training-examples.ts';
+import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
 export async function pretrain({
   corpusDir,
   config,
   settings,
-  options,
+  flags,
   signal,
-}: CommandContext<'pretrain'>): Promise<void> {
-  const stages = plannedStages(corpusDir, settings, options.stages as string | undefined);
-  const { name: detector, labels, featureSize, maxRegions: most } = sameFeatures(stages, config);
-  const dir = runDir(corpusDir, settings.run);
+}: CommandContext<'pretrain', PretrainFlags>): Promise<void> {
+  const { stages: stagesFile, dryRun, ...others } = flags;
+  const { preset, run, from, vocabularySize, seed, precision, xla, checkpointEverySteps, stages: _, ...own } = settings;
+  others satisfies Nothing;
+  own satisfies KnownTo<StageSettings, typeof own>;
+
+  // What is trained on, from which weights, with which model.
+  const stages = plannedStages(corpusDir, settings, stagesFile);
+  const columns = sameFeatures(stages, config);
+  const dir = runDir(corpusDir, run);
   checkStages(dir, stages);
-  const startFrom = await weightsOf(settings.from);
-  const shards = [...new Set(stages.flatMap(({ corpora }) => corpora.map((one) => join(one.dir, 'shards/train'))))];
-  const tokenizer = await openTokenizer(latestStage(dir), shards, settings, startFrom, signal);
+  const start = await startOf(from);
+  const tokenizer = await openTokenizer({ dir: latestStage(dir), stages, vocabularySize, start, signal });
   const model: ModelConfig = {
-    ...presets[settings.preset],
+    ...presets[preset],
     // Patches have no order of importance: without the last ones the bottom of the picture would be missing.
-    ...(config.regions.detector === 'patches' && { maxRegions: most }),
+    ...(config.regions.detector === 'patches' && { maxRegions: columns.maxRegions }),
     vocabularySize: tokenizer.size,
-    featureSize,
-    classes: labels.length,
+    featureSize: columns.featureSize,
+    classes: columns.labels.length,
   };
-  console.log(
-    `${settings.preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`,
-  );
-  if (options.dryRun === true) {
+  console.log(`${preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`);
+  if (dryRun) {
     for (const { name, objectives, hardNegatives } of stages) {
       console.log(`${name === undefined ? '' : `${name}\n`}${costTable(model, objectives, { hardNegatives })}`);
     }
     return;
   }
-  const { seed, precision, xla, checkpointEverySteps } = settings;
-  const { maxPieces, maxRegions } = model;
-  const progress = startProgress('Training');
-  /** Opens the examples of a stage, says what they are, and what of them cannot be used. */
-  const open = async ({ name, corpora, ...own }: (typeof stages)[number]) => {
-    const examples = await trainingExamples({ corpora, config, tokenizer, maxPieces, maxRegions, seed, signal });
-    for (const line of [
-      `${examples.words}; ${epochWords(own, examples.images)} (the paper: 17)`,
-      ...examples.leftOut.lines(),
-    ])
-      progress.line(name === undefined ? line : `${name}: ${line}`);
-    return examples;
-  };
+
+  // Training, stage by stage.
   const base = {
     runDir: dir,
     config: model,
     vocabulary: tokenizer.vocabulary,
-    detector,
+    detector: columns.name,
     seed,
     precision,
     xla,
     checkpointEverySteps,
     resume: true,
     peakFlops: measurePeakFlops(precision),
-    ...(startFrom === undefined ? {} : { startFrom: startFrom.weights }),
+    ...(start === undefined ? {} : { startFrom: start.weights }),
   };
+  const { maxPieces, maxRegions } = model;
+  const progress = startProgress('Training');
   const show = showStep(progress);
+  const open = async (stage: PlannedStage): Promise<TrainingExamples> => {
+    const { corpora } = stage;
+    const examples = await trainingExamples({ corpora, config, tokenizer, maxPieces, maxRegions, seed, signal });
+    describe(progress, stage, examples);
+    return examples;
+  };
   try {
     const summary = await pretrainStages(
       base,
@@ -81,10 +84,16 @@ export async function pretrain({
       { signal, onProgress: (state) => show(state, state.stage) },
     );
     progress.stop();
-    console.log(endLine(summary));
+    console.log(describeEnd(summary));
   } finally {
     progress.stop();
   }
+}
+
+/** Says what a stage trains on, and what of it is skipped. */
+function describe(progress: Progress, stage: PlannedStage, { description, images, skipped }: TrainingExamples): void {
+  const lines = [`${description}; ${describeEpochs(stage, images)} (the paper: 17)`, ...skipped.lines()];
+  for (const line of lines) progress.line(stage.name === undefined ? line : `${stage.name}: ${line}`);
 }
 
 interface Start {
@@ -92,8 +101,8 @@ interface Start {
   readonly vocabulary: string;
 }
 
-/** `scratch`, a name from the table of weights, or a safetensors file with its vocabulary beside it. */
-async function weightsOf(from: string): Promise<Start | undefined> {
+/** `scratch`, `minilm`, or a safetensors file with its vocabulary beside it. */
+async function startOf(from: string): Promise<Start | undefined> {
   if (from === 'scratch') return undefined;
   const weights = from === 'minilm' ? await ensurePretrained('minilm', fetching) : from;
   requirePath(weights, 'weights to start from', 'give scratch, minilm or a model.safetensors');
@@ -103,18 +112,23 @@ async function weightsOf(from: string): Promise<Start | undefined> {
   return { weights, vocabulary };
 }
 
+interface TokenizerOptions {
+  /** The run, or its newest stage. */
+  readonly dir: string;
+  readonly stages: readonly PlannedStage[];
+  readonly vocabularySize: number;
+  readonly start: Start | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from all its shards. */
-async function openTokenizer(
-  dir: string,
-  shards: readonly string[],
-  { vocabularySize }: { readonly vocabularySize: number },
-  startFrom: Start | undefined,
-  signal: AbortSignal,
-): Promise<Tokenizer> {
+async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
+  const { dir, stages, vocabularySize, start, signal } = options;
   if (latestCheckpoint(dir)) return tokenizerOf(readCheckpoint(dir).vocabulary);
-  if (startFrom) return readTokenizer(startFrom.vocabulary);
+  if (start) return readTokenizer(start.vocabulary);
+  const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => join(corpus.dir, 'shards/train'))));
   const learner = new VocabularyLearner();
-  for await (const { fields } of readShards({ paths: shards, signal })) {
+  for await (const { fields } of readShards({ paths: [...shards], signal })) {
     learner.add(fields.txt?.toString('utf8') ?? '');
   }
   return tokenizerOf(learner.learn({ size: vocabularySize }));

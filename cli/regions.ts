@@ -5,7 +5,7 @@ import { extractRegions } from '../model/regions/extract.ts';
 import type { OnnxDetectorOptions } from '../model/regions/onnx-detector.ts';
 import { type DetectorOptions, openDetector } from '../model/regions/open.ts';
 import type { Detector } from '../model/regions/region.ts';
-import type { CommandContext } from './command.ts';
+import type { CommandContext, Nothing } from './command.ts';
 import type { Config } from './config.ts';
 import { fetching, startProgress } from './progress.ts';
 import { count } from './table.ts';
@@ -18,7 +18,9 @@ export const regionsDir = (corpusDir: string, { detector, onnx }: Config['region
 export const openConfigured = (settings: Config['regions']): Promise<Detector> =>
   openDetector(detectorOptions(settings), fetching);
 
-function detectorOptions({ detector, features, inputSidePx, topK, onnx }: Config['regions']): DetectorOptions {
+function detectorOptions(settings: Config['regions']): DetectorOptions {
+  const { detector, features, inputSidePx, topK, onnx, ...others } = settings;
+  others satisfies Nothing;
   switch (detector) {
     case 'centernet':
       return { kind: 'centernet', features, inputSidePx, topK };

@@ -3,11 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
-import type { ToolContext } from './command.ts';
+import type { ReportFlags } from './call-flags.ts';
+import type { CorpusContext, Nothing } from './command.ts';
 import { renderReport } from './report/report.ts';
 
-export async function report({ corpusDir, options }: ToolContext): Promise<void> {
-  const path = typeof options.out === 'string' ? options.out : join(corpusDir, 'report.html');
+export async function report({ corpusDir, flags }: CorpusContext<ReportFlags>): Promise<void> {
+  const { out: path = join(corpusDir, 'report.html'), ...others } = flags;
+  others satisfies Nothing;
   const ledger = Ledger.openExisting(corpusDir);
   const raw = openRawStore(corpusDir);
   try {

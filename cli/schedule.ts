@@ -1,21 +1,19 @@
 /** `lait schedule`: crawls a corpus again and again, visiting pages whose time has come. */
 import { schedule as runByCron } from '../crawler/schedule.ts';
-import { UserError } from '../dataset/user-error.ts';
-import type { CommandContext } from './command.ts';
+import type { ScheduleFlags } from './call-flags.ts';
+import type { CommandContext, Nothing } from './command.ts';
 import { crawl } from './crawl.ts';
 
-export async function schedule(context: CommandContext<'crawl'>): Promise<void> {
-  const { settings, options, signal } = context;
-  const { cron, timezone } = options;
-  if (typeof cron !== 'string') {
-    throw new UserError('Expected a pattern for --cron but received none; write it as in --cron "0 3 * * *".');
-  }
+export async function schedule(context: CommandContext<'crawl', ScheduleFlags>): Promise<void> {
+  const { settings, signal } = context;
+  const { cron, timezone, ...others } = context.flags;
+  others satisfies Nothing;
   const recrawl = settings.recrawl === 'never' ? 'due' : settings.recrawl;
   await runByCron({
     cron,
-    ...(typeof timezone === 'string' ? { timezone } : {}),
+    ...(timezone === undefined ? {} : { timezone }),
     signal,
-    run: () => crawl({ ...context, settings: { ...settings, recrawl } }),
+    run: () => crawl({ ...context, flags: {}, settings: { ...settings, recrawl } }),
     onWait: (next) => console.log(`Next crawl at ${next.toISOString()}`),
   });
 }

@@ -1,24 +1,24 @@
-/** Samples that training or evaluation leaves out, for a person: how many for which reason, and the first keys of each. */
+/** Samples that training or evaluation skips, for a person: how many for which reason, and the first keys of each. */
 import type { BadExample } from '../model/data/example.ts';
 import { count } from './table.ts';
 
-const mostKeys = 3;
+const maxKeys = 3;
 
 export class SkippedSamples {
-  private readonly keys = new Map<string, Set<string>>();
+  readonly #samples = new Map<string, Set<string>>();
 
   /** Counts a sample once, however often it is met. */
   readonly add = ({ shard, key, reason }: BadExample): void => {
-    const own = this.keys.get(reason) ?? new Set();
-    own.add(`${key || '(whole shard)'} of ${shard}`);
-    this.keys.set(reason, own);
+    const samples = this.#samples.get(reason) ?? new Set();
+    samples.add(`${key || '(whole shard)'} of ${shard}`);
+    this.#samples.set(reason, samples);
   };
 
-  /** A line for each reason; none where nothing was left out. */
+  /** A line for each reason; none where nothing was skipped. */
   lines(): string[] {
-    return [...this.keys].map(([reason, own]) => {
-      const first = [...own].slice(0, mostKeys).join(', ');
-      return `left out, ${reason}: ${count(own.size)} (${first}${own.size > mostKeys ? ', …' : ''})`;
+    return [...this.#samples].map(([reason, samples]) => {
+      const first = [...samples].slice(0, maxKeys).join(', ');
+      return `skipped, ${reason}: ${count(samples.size)} (${first}${samples.size > maxKeys ? ', …' : ''})`;
     });
   }
 }

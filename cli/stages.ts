@@ -3,9 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { expected } from '../dataset/user-error.ts';
 import type { ObjectiveWeights } from '../model/net/objective.ts';
 import type { ColumnsManifest } from '../model/regions/columns.ts';
+import type { Nothing } from './command.ts';
 import type { Config } from './config.ts';
 import { readStages } from './config-file.ts';
-import { type CorpusShare, featuresOf } from './training.ts';
+import { type CorpusShare, featuresOf } from './training-examples.ts';
 
 export interface PlannedStage {
   /** Absent where pretraining has no stages. */
@@ -37,11 +38,19 @@ export function plannedStages(corpusDir: string, settings: Config['pretrain'], f
 
 type Base = Omit<Config['pretrain'], 'stages'>;
 
+/** The settings that a stage may have of its own. */
+export type StageSettings = Pick<
+  Base,
+  'steps' | 'batchSize' | 'accumulate' | 'learningRate' | 'hardNegatives' | keyof ObjectiveWeights
+>;
+
 /** Without the keys that a stage leaves out. */
 const given = (own: Readonly<Record<string, unknown>>): Partial<Base> =>
   Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
 
-function planOf({ steps, batchSize, accumulate, learningRate, hardNegatives, mlm, moc, mrfr, itm, itc }: Base) {
+function planOf(settings: StageSettings) {
+  const { mlm, moc, mrfr, itm, itc, steps, batchSize, accumulate, learningRate, hardNegatives, ...others } = settings;
+  others satisfies Nothing;
   return { steps, batchSize, accumulate, learningRate, hardNegatives, objectives: { mlm, moc, mrfr, itm, itc } };
 }
 

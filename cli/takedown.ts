@@ -1,23 +1,25 @@
 /** `lait takedown`: removes pictures from ledger, raw images and shards, and keeps them from coming back. */
 import { takedown as remove } from '../dataset/export/takedown.ts';
-import type { ToolContext } from './command.ts';
+import type { TakedownFlags } from './call-flags.ts';
+import type { CorpusContext, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
 
-export async function takedown({ corpusDir, options, signal }: ToolContext): Promise<void> {
-  const list = (name: string): string[] => (options[name] as string[] | undefined) ?? [];
+export async function takedown({ corpusDir, flags, signal }: CorpusContext<TakedownFlags>): Promise<void> {
+  const { url: urls = [], host: hosts = [], sha256: sha256s = [], note, ...others } = flags;
+  others satisfies Nothing;
   const progress = startProgress('Rewriting shards');
   try {
     let shards = 0;
     const summary = await remove(
+      { corpusDir, urls, hosts, sha256s, ...(note === undefined ? {} : { note }) },
       {
-        corpusDir,
-        urls: list('url'),
-        hosts: list('host'),
-        sha256s: list('sha256'),
-        ...(typeof options.note === 'string' ? { note: options.note } : {}),
+        signal,
+        onProgress: (shard) => {
+          shards += 1;
+          progress.update({ done: shards, detail: shard });
+        },
       },
-      { signal, onProgress: (shard) => progress.update({ done: ++shards, detail: shard }) },
     );
     progress.stop();
     console.log(

@@ -1,15 +1,15 @@
 /** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
 import { imageFields, readShards } from '../dataset/shards/reader.ts';
-import { UserError } from '../dataset/user-error.ts';
 import { type CaptionedImage, trainRelevance as train } from '../model/scorers/train-relevance.ts';
-import type { ToolContext } from './command.ts';
+import type { TrainRelevanceFlags } from './call-flags.ts';
+import type { Nothing, PlainContext } from './command.ts';
 import { startProgress } from './progress.ts';
 import { openFeatures } from './scorers.ts';
 import { count } from './table.ts';
 
-export async function trainRelevance({ options, signal }: ToolContext): Promise<void> {
-  const shards = (options.shards as string[] | undefined) ?? [];
-  const out = String(options.out);
+export async function trainRelevance({ flags, signal }: PlainContext<TrainRelevanceFlags>): Promise<void> {
+  const { shards, out, ...others } = flags;
+  others satisfies Nothing;
   const { imageFeatures, textFeatures } = await openFeatures();
   const progress = startProgress('Learning relevance');
   try {
@@ -36,7 +36,6 @@ export async function trainRelevance({ options, signal }: ToolContext): Promise<
 
 /** Every text of every image of the shards. */
 async function* captioned(shards: readonly string[], signal: AbortSignal): AsyncGenerator<CaptionedImage> {
-  if (shards.length === 0) throw new UserError('Expected shards for --shards but received none; name captioned ones.');
   for await (const { fields } of readShards({ paths: shards, signal })) {
     const image = imageFields.map((name) => fields[name]).find((bytes) => bytes !== undefined);
     if (!image) continue;

@@ -1,15 +1,18 @@
 /** `lait verify`: every file of an export against its manifest, repaired from the raw images if asked. */
 import { join } from 'node:path';
 import { verify as check } from '../dataset/export/verify.ts';
-import type { ToolContext } from './command.ts';
+import type { VerifyFlags } from './call-flags.ts';
+import type { CorpusContext, Nothing } from './command.ts';
 import { printable, startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
 
-export async function verify({ corpusDir, options, signal }: ToolContext): Promise<void> {
+export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyFlags>): Promise<void> {
+  const { repair, ...others } = flags;
+  others satisfies Nothing;
   const progress = startProgress('Verifying files');
   try {
     const { files, bytes, faults } = await check(
-      { corpusDir, shardsDir: join(corpusDir, 'shards'), repair: options.repair === true },
+      { corpusDir, shardsDir: join(corpusDir, 'shards'), repair },
       { signal, onProgress: ({ files: done, of }) => progress.update({ done, total: of }) },
     );
     progress.stop();

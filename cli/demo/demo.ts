@@ -4,27 +4,29 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
+import { UserError } from '../../dataset/user-error.ts';
+import type { DemoFlags } from '../call-flags.ts';
+import type { Nothing, PlainContext } from '../command.ts';
 import { configFileName, readConfig } from '../config-file.ts';
 import { clock } from '../progress.ts';
 import { repositoryRoot } from '../setup/run.ts';
 import { startDemoSite } from './site.ts';
 
-export interface DemoOptions {
-  readonly corpusDir: string;
-  /** Pictures of the site; fewer make a quicker demo and a poorer model. */
-  readonly pictures?: number;
-  readonly steps?: number;
-}
-
-/** Runs every step in order and returns the exit code: 0, or that of the first step that failed. */
-export async function demo({ corpusDir, pictures, steps = 800 }: DemoOptions): Promise<number> {
+/** Runs every step in order. The exit code is 0, or that of the first step that failed. Fewer pictures make a quicker demo and a poorer model. */
+export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
+  const { corpus: folder, pictures, steps, ...others } = flags;
+  others satisfies Nothing;
+  const corpusDir = resolve(folder);
+  const configFile = join(corpusDir, configFileName);
+  if (steps !== undefined && existsSync(configFile)) {
+    throw new UserError(`--steps has no effect on a demo that exists; edit ${configFile}, or give another --corpus.`);
+  }
   const started = performance.now();
   const site = await startDemoSite({ port: earlierPort(corpusDir), ...(pictures === undefined ? {} : { pictures }) });
   console.log(`A website of ${site.pictureCount} pictures (OpenMoji) in eight languages is up at ${site.url}`);
   mkdirSync(corpusDir, { recursive: true });
-  if (!existsSync(join(corpusDir, configFileName)))
-    writeFileSync(join(corpusDir, configFileName), settings(site.url, steps));
+  if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 800));
   const corpus = shown(corpusDir);
   try {
     for (const [command, what] of line) {
@@ -33,7 +35,8 @@ export async function demo({ corpusDir, pictures, steps = 800 }: DemoOptions): P
       const code = await lait([command, '--corpus', corpus]);
       if (code !== 0) {
         console.error(`lait demo: this step ended with exit code ${code}; \`lait demo\` again goes on from here`);
-        return code;
+        process.exitCode = code;
+        return;
       }
       console.log(`(${clock(performance.now() - stepStarted)})`);
     }
@@ -41,7 +44,6 @@ export async function demo({ corpusDir, pictures, steps = 800 }: DemoOptions): P
     await site.close();
   }
   console.log(`\nDone in ${clock(performance.now() - started)}.${whatNext(corpus, site.url)}`);
-  return 0;
 }
 
 const line = [
@@ -76,10 +78,12 @@ pretrain:
   itc: 1
 evaluate:
   run: ${run}
+match:
+  run: ${run}
 `;
 
 function lait(args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     const child = spawn(process.execPath, [join(repositoryRoot, 'cli/lait.mjs'), ...args], { stdio: 'inherit' });
     // The terminal sends Ctrl-C to the child too: it saves and ends, and its exit code ends the demo.
     const wait = (): void => undefined;
@@ -87,7 +91,7 @@ function lait(args: readonly string[]): Promise<number> {
     child.once('error', reject);
     child.once('close', (code) => {
       process.off('SIGINT', wait);
-      resolve(code ?? 1);
+      done(code ?? 1);
     });
   });
 }

@@ -2,6 +2,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
 import { pretrainedStatus } from '../../model/formats/pretrained.ts';
+import { table } from '../table.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
 import { sqliteReady } from './native.ts';
 import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
@@ -12,6 +13,20 @@ export interface Finding {
   /** `missing` stops something from working; `later` is fetched when it is first needed. */
   readonly state: 'ok' | 'missing' | 'later';
   readonly detail: string;
+}
+
+const marks = { ok: '✔', missing: '✘', later: '○' } as const;
+
+/** Prints what `examine` finds; exits with 2 where something is missing. */
+export async function doctor(): Promise<void> {
+  const findings = await examine();
+  console.log(
+    table(
+      findings.map(({ name, state, detail }) => [`${marks[state]} ${name}`, detail]),
+      [0, 1],
+    ),
+  );
+  if (findings.some(({ state }) => state === 'missing')) process.exitCode = 2;
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;

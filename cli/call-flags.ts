@@ -1,0 +1,92 @@
+/**
+ * What a command is told besides the settings of `lait.yaml`: the input and output of one call. Each is a flag of the same name. The
+ * command takes its flags from the type, so that one nobody reads does not compile.
+ */
+import { z } from 'zod';
+
+const text = (description: string, placeholder: string) => z.string().optional().meta({ description, placeholder });
+const list = (description: string, placeholder: string) =>
+  z.array(z.string()).optional().meta({ description, placeholder });
+const toggle = (description: string) => z.boolean().default(false).meta({ description });
+
+export const noFlags = z.strictObject({});
+
+export const crawlFlags = z.strictObject({
+  urls: list('lists of image URLs with captions instead of pages: txt, csv, tsv, jsonl, parquet', 'file'),
+  urlColumn: text('column of --urls with the URL (default: url)', 'name'),
+  captionColumn: text('column of --urls with the caption (default: caption)', 'name'),
+  warc: list('WARC files of pages, such as Common Crawl’s, instead of pages of the web; a URL is streamed', 'file|url'),
+});
+export type CrawlFlags = z.output<typeof crawlFlags>;
+
+export const scheduleFlags = z.strictObject({
+  cron: z.string().meta({
+    description: 'five or six fields: "0 3 * * *" is every night at three',
+    placeholder: 'pattern',
+  }),
+  timezone: text('IANA name (default: the system’s)', 'name'),
+});
+export type ScheduleFlags = z.output<typeof scheduleFlags>;
+
+export const retryFlags = z.strictObject({
+  reason: z.array(z.string()).meta({ description: 'reasons of the ledger, such as http-503', placeholder: 'reason' }),
+});
+export type RetryFlags = z.output<typeof retryFlags>;
+
+export const reportFlags = z.strictObject({
+  out: text('file to write (default: report.html in the corpus)', 'file'),
+});
+export type ReportFlags = z.output<typeof reportFlags>;
+
+export const explainFlags = z.strictObject({ json: toggle('print everything as JSON') });
+export type ExplainFlags = z.output<typeof explainFlags>;
+
+export const takedownFlags = z.strictObject({
+  url: list('URLs of images, or of pages for everything found on them', 'url'),
+  host: list('everything from these hosts', 'name'),
+  sha256: list('SHA-256 of original image files', 'hash'),
+  note: text('who asked, or why', 'text'),
+});
+export type TakedownFlags = z.output<typeof takedownFlags>;
+
+export const exportFlags = z.strictObject({
+  out: text('folder to write (default: shards in the corpus)', 'dir'),
+  subset: text('only the ids in this file: npy (DataComp), parquet or text', 'file'),
+});
+export type ExportFlags = z.output<typeof exportFlags>;
+
+export const importFlags = z.strictObject({
+  split: text('split of all samples (default: train, or what the file says)', 'name'),
+  splitFile: list('flickr: the official list of each split', 'split=file'),
+});
+export type ImportFlags = z.output<typeof importFlags>;
+
+export const verifyFlags = z.strictObject({ repair: toggle('write faulty shards again from the raw images') });
+export type VerifyFlags = z.output<typeof verifyFlags>;
+
+export const trainRelevanceFlags = z.strictObject({
+  shards: z.array(z.string()).meta({
+    description: 'captioned images: folders, files, globs, brace ranges',
+    placeholder: 'path',
+  }),
+  out: z.string().default('relevance.safetensors').meta({ description: 'file to write', placeholder: 'file' }),
+});
+export type TrainRelevanceFlags = z.output<typeof trainRelevanceFlags>;
+
+export const pretrainFlags = z.strictObject({
+  stages: text('YAML list of stages (name, corpora, steps, …) instead of those in lait.yaml', 'file'),
+  dryRun: toggle('print the parameters and FLOPs of the preset, and stop'),
+});
+export type PretrainFlags = z.output<typeof pretrainFlags>;
+
+export const evaluateFlags = z.strictObject({
+  json: toggle('print the result as JSON; the run keeps a copy either way'),
+});
+export type EvaluateFlags = z.output<typeof evaluateFlags>;
+
+export const demoFlags = z.strictObject({
+  corpus: z.string().default('demo').meta({ description: 'corpus directory', placeholder: 'dir' }),
+  pictures: z.int().min(1).optional().meta({ description: 'how many pictures the website has (default: all)' }),
+  steps: z.int().min(1).optional().meta({ description: 'training steps (default: 800)' }),
+});
+export type DemoFlags = z.output<typeof demoFlags>;

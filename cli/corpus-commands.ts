@@ -1,0 +1,100 @@
+/** The commands that make and keep a corpus. */
+import { crawlFlags, explainFlags, reportFlags, retryFlags, scheduleFlags, takedownFlags } from './call-flags.ts';
+import { type AddCommand, corpusCommand, plainCommand, settingsCommand } from './command.ts';
+
+const init = plainCommand({
+  name: 'init',
+  summary: 'write a lait.yaml with every setting, its default and its meaning',
+  example: 'lait init birds',
+  arguments: '[dir]',
+  load: async () => {
+    const { init: write } = await import('./init.ts');
+    return async ({ args }) => console.log(`Wrote ${write(args[0] ?? 'corpus')}`);
+  },
+});
+
+const crawl = settingsCommand({
+  name: 'crawl',
+  section: 'crawl',
+  summary: 'find pages, images and texts from these URLs on; run it again to go on where it stopped',
+  example: 'lait crawl https://example.org/ --corpus birds --contact you@example.org',
+  arguments: '[urls...]',
+  flags: crawlFlags,
+  needs: {
+    seeds: ({ args, flags }) =>
+      (args.length > 0 && 'beside URLs as arguments') ||
+      (flags.urls !== undefined && 'beside --urls') ||
+      (flags.warc !== undefined && 'beside --warc'),
+    urlColumn: ({ flags }) => flags.urls === undefined && 'without --urls',
+    captionColumn: ({ flags }) => flags.urls === undefined && 'without --urls',
+  },
+  load: async () => (await import('./crawl.ts')).crawl,
+});
+
+const schedule = settingsCommand({
+  name: 'schedule',
+  section: 'crawl',
+  summary: 'crawl by a cron pattern, visiting pages again when they are due',
+  example: 'lait schedule https://example.org/ --corpus birds --cron "0 3 * * *" --contact you@example.org',
+  arguments: '[urls...]',
+  flags: scheduleFlags,
+  needs: {
+    seeds: ({ args }) => args.length > 0 && 'beside URLs as arguments',
+    recrawl: ({ settings }) => settings.recrawl === 'never' && 'as never: a schedule visits pages again',
+  },
+  load: async () => (await import('./schedule.ts')).schedule,
+});
+
+const filter = settingsCommand({
+  name: 'filter',
+  section: 'filter',
+  summary: 'judge every pair by the recipe and print the funnel; a moved threshold needs no new crawl',
+  example: 'lait filter --corpus birds --min-side-px 256',
+  needs: {
+    vocabulary: ({ settings: { preset } }) =>
+      (preset === 'laion' || preset === 'datacomp') && `with --preset ${preset}, which has no rule on rare words`,
+    minPhoto: ({ settings }) => !settings.photo && 'without --photo',
+    relevanceHead: ({ settings }) => settings.relevance === undefined && 'without --relevance',
+    minRelevance: ({ settings }) => settings.relevance === undefined && 'without --relevance',
+    relevanceShare: ({ settings }) => settings.relevance === undefined && 'without --relevance',
+  },
+  load: async () => (await import('./filter.ts')).filter,
+});
+
+const report = corpusCommand({
+  name: 'report',
+  summary: 'write the funnel with pictures, scores and languages as one page of HTML',
+  example: 'lait report --corpus birds',
+  flags: reportFlags,
+  load: async () => (await import('./report.ts')).report,
+});
+
+const retry = corpusCommand({
+  name: 'retry',
+  summary: 'queue again what failed for a reason; refusals stay refused',
+  example: 'lait retry --corpus birds --reason http-503',
+  flags: retryFlags,
+  load: async () => (await import('./retry.ts')).retry,
+});
+
+const takedown = corpusCommand({
+  name: 'takedown',
+  summary: 'remove pictures from ledger, raw images and shards for good',
+  example: 'lait takedown --corpus birds --url https://example.org/photo.jpg --note "owner asked"',
+  flags: takedownFlags,
+  load: async () => (await import('./takedown.ts')).takedown,
+});
+
+const explain = corpusCommand({
+  name: 'explain',
+  summary: 'tell the whole story of a pair: where it was found, what each rule said, which shard has it',
+  example: 'lait ledger explain 06843ab490b8 --corpus birds',
+  arguments: '<id|url|sha256>',
+  flags: explainFlags,
+  load: async () => (await import('./explain.ts')).explain,
+});
+
+const ledger: AddCommand = (program) =>
+  explain(program.command('ledger').description('look into the ledger: `lait ledger explain`'));
+
+export const corpusCommands = [init, crawl, schedule, filter, report, retry, takedown, ledger];

@@ -1,0 +1,81 @@
+/** The commands that write, check and bring in shards. */
+import { exportFlags, importFlags, verifyFlags } from './call-flags.ts';
+import { type CommandContext, corpusCommand, settingsCommand } from './command.ts';
+
+interface Encoding {
+  readonly settings: { readonly encode: string; readonly resize: string };
+}
+
+/** Which flags matter to images that are encoded anew, and those only. */
+const encodingNeeds = {
+  resize: ({ settings }: Encoding) => settings.encode === 'original' && 'with --encode original',
+  quality: ({ settings }: Encoding) => settings.encode === 'original' && 'with --encode original',
+  sizePx: ({ settings }: Encoding) => settings.resize === 'no' && 'without --resize',
+  onlyIfBigger: ({ settings }: Encoding) => settings.resize === 'no' && 'without --resize',
+};
+
+const exportShards = settingsCommand({
+  name: 'export',
+  section: 'export',
+  summary: 'write the kept pairs as WebDataset shards; unchanged shards are left alone',
+  example: 'lait export --corpus birds --samples-per-shard 1000',
+  flags: exportFlags,
+  needs: encodingNeeds,
+  load: async () => (await import('./export.ts')).exportCorpus,
+});
+
+const regions = settingsCommand({
+  name: 'regions',
+  section: 'regions',
+  summary: 'detect regions in the images of the shards and write their features beside them',
+  example: 'lait regions --corpus birds --top-k 36',
+  needs: {
+    features: ({ settings: { detector } }) => detector !== 'centernet' && `with --detector ${detector}`,
+    inputSidePx: ({ settings: { detector } }) => detector !== 'centernet' && `with --detector ${detector}`,
+    topK: ({ settings: { detector } }) => detector === 'patches' && 'with --detector patches, which takes every patch',
+  },
+  load: async () => (await import('./regions.ts')).regions,
+});
+
+const verify = corpusCommand({
+  name: 'verify',
+  summary: 'check every file of the export against its manifest',
+  example: 'lait verify --corpus birds --repair',
+  flags: verifyFlags,
+  load: async () => (await import('./verify.ts')).verify,
+});
+
+type ImportContext = CommandContext<'import', { splitFile?: string[] | undefined }>;
+
+/** A list of URLs is read, and its images are not there yet: nothing is written that these could shape. */
+const writesShards = ({ args }: ImportContext) => args[0] === 'urls' && 'with the form urls, which writes no shards';
+
+const importSet = settingsCommand({
+  name: 'import',
+  section: 'import',
+  summary: 'bring COCO, Flickr, WebDataset or parquet sets, or lists of URLs, into a corpus',
+  example:
+    'lait import coco captions_val2017.json val2017/ --corpus coco\n' +
+    'lait import flickr Flickr8k.token.txt images/ --split-file train=Flickr_8k.trainImages.txt --corpus flickr8k\n' +
+    'lait import webdataset "shards/{00000..00099}.tar" --corpus laion\n' +
+    'lait import urls Train_GCC-training.tsv --corpus cc3m',
+  arguments: '<form> <paths...>',
+  flags: importFlags,
+  needs: {
+    samplesPerShard: writesShards,
+    shardDigits: writesShards,
+    encode: writesShards,
+    resize: (context) => writesShards(context) || encodingNeeds.resize(context),
+    quality: (context) => writesShards(context) || encodingNeeds.quality(context),
+    sizePx: (context) => writesShards(context) || encodingNeeds.sizePx(context),
+    onlyIfBigger: (context) => writesShards(context) || encodingNeeds.onlyIfBigger(context),
+    name: writesShards,
+    license: writesShards,
+    split: (context) =>
+      writesShards(context) || (context.args[0] === 'flickr' && 'with the form flickr, which has --split-file'),
+    splitFile: ({ args: [form] }) => form !== 'flickr' && `with the form ${form}, it is for flickr`,
+  },
+  load: async () => (await import('./import.ts')).importSet,
+});
+
+export const datasetCommands = [exportShards, regions, verify, importSet];

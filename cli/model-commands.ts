@@ -1,0 +1,67 @@
+/** The commands that train models and use them. */
+import { preferWholeOps } from '../model/runtime/threads.ts';
+import { evaluateFlags, pretrainFlags, trainRelevanceFlags } from './call-flags.ts';
+import { plainCommand, settingsCommand } from './command.ts';
+
+/** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
+const onWholeOps =
+  <T>(load: () => Promise<T>) =>
+  (): Promise<T> => {
+    preferWholeOps();
+    return load();
+  };
+
+const pretrain = settingsCommand({
+  name: 'pretrain',
+  section: 'pretrain',
+  summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
+  example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
+  flags: pretrainFlags,
+  needs: {
+    vocabularySize: ({ settings }) =>
+      settings.from !== 'scratch' && `with --from ${settings.from}, which brings its vocabulary`,
+  },
+  load: onWholeOps(async () => (await import('./pretrain.ts')).pretrain),
+});
+
+const finetune = settingsCommand({
+  name: 'finetune',
+  section: 'finetune',
+  summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
+  example: 'lait finetune --corpus birds --from pretrain --loss binary',
+  needs: { margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet` },
+  load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
+});
+
+const evaluate = settingsCommand({
+  name: 'evaluate',
+  section: 'evaluate',
+  summary: 'rank held-out images by text and texts by image; recall@1, 5 and 10 beside chance',
+  example:
+    'lait evaluate --corpus birds --run pretrain\n' +
+    'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
+  flags: evaluateFlags,
+  needs: {
+    candidates: ({ settings: { method } }) => method !== 'rerank' && `with --method ${method}, it is for rerank`,
+  },
+  load: onWholeOps(async () => (await import('./evaluate.ts')).evaluate),
+});
+
+const match = settingsCommand({
+  name: 'match',
+  section: 'match',
+  summary: 'say how well each text fits an image, by a trained run',
+  example: 'lait match photo.jpg "a wren on a branch" "a red bus" --corpus birds',
+  arguments: '<image> <texts...>',
+  load: async () => (await import('./match.ts')).match,
+});
+
+const trainRelevance = plainCommand({
+  name: 'train-relevance',
+  summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
+  example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',
+  flags: trainRelevanceFlags,
+  load: async () => (await import('./train-relevance.ts')).trainRelevance,
+});
+
+export const modelCommands = [pretrain, finetune, evaluate, match, trainRelevance];

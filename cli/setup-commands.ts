@@ -1,0 +1,30 @@
+/** The commands that set lait up, look at the machine, and show the whole line. */
+import { demoFlags } from './call-flags.ts';
+import { plainCommand } from './command.ts';
+
+const setup = plainCommand({
+  name: 'setup',
+  summary: 'build the native parts and fetch TensorFlow; does nothing when all is there',
+  example: 'LAIT_TENSORFLOW=gpu npx lait setup',
+  load: async () => {
+    const { setUp } = await import('./setup/setup.ts');
+    return async () => void (await setUp((line) => console.log(line)));
+  },
+});
+
+const doctor = plainCommand({
+  name: 'doctor',
+  summary: 'say what is there, what is missing and how to get it',
+  example: 'npx lait doctor',
+  load: async () => (await import('./setup/doctor.ts')).doctor,
+});
+
+const demo = plainCommand({
+  name: 'demo',
+  summary: 'crawl, filter, export, detect regions, pretrain and evaluate, on a website of its own',
+  example: 'npx lait demo',
+  flags: demoFlags,
+  load: async () => (await import('./demo/demo.ts')).demo,
+});
+
+export const setupCommands = [setup, doctor, demo];

@@ -1,0 +1,90 @@
+/** The examples that pretraining and fine-tuning read: the training splits of one corpus or several, and held-out ones to watch. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Example, readExamples } from '../model/data/example.ts';
+import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
+import type { Tokenizer } from '../model/data/tokenizer.ts';
+import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
+import { requirePath } from './command.ts';
+import type { Config } from './config.ts';
+import { firstImages } from './first-images.ts';
+import { regionsDir } from './regions.ts';
+import { SkippedSamples } from './skipped-samples.ts';
+import { count } from './table.ts';
+
+/** A split of so many images or fewer is held in memory; a larger one streams from its shards. Ours. */
+const maxImagesInMemory = 20_000;
+const validationImages = 512;
+
+/** Says what the features of a corpus are. Throws a UserError where its shards or features are missing. */
+export function featuresOf(corpusDir: string, { regions }: Config): ColumnsManifest {
+  requirePath(join(corpusDir, 'shards/train'), 'shards', 'run `lait export` first');
+  const features = regionsDir(corpusDir, regions);
+  requirePath(features, 'region features', 'run `lait regions` first');
+  return readColumnsManifest(features);
+}
+
+/** A corpus and how much of a mixture it is. */
+export interface CorpusShare {
+  readonly dir: string;
+  readonly share: number;
+}
+
+export interface TrainingExamples {
+  readonly source: ExampleSource;
+  readonly validation: readonly Example[];
+  /** Images of the training split, or of those that were counted before it was found to be large. */
+  readonly images: number;
+  /** For a person: how many there are. */
+  readonly description: string;
+  /** What cannot be used, as far as it was met. */
+  readonly skipped: SkippedSamples;
+}
+
+interface ReadingOptions {
+  readonly corpora: readonly CorpusShare[];
+  readonly config: Config;
+  readonly tokenizer: Tokenizer;
+  readonly maxPieces: number;
+  readonly maxRegions: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+export async function trainingExamples(options: ReadingOptions): Promise<TrainingExamples> {
+  const { corpora, config, seed, tokenizer, maxPieces, maxRegions, signal } = options;
+  const skipped = new SkippedSamples();
+  const parts: { source: ExampleSource; share: number }[] = [];
+  const validation: Example[] = [];
+  const descriptions: string[] = [];
+  let images = 0;
+  for (const { dir, share } of corpora) {
+    const of = (split: string) => ({
+      shards: join(dir, 'shards', split),
+      regions: join(regionsDir(dir, config.regions), split),
+      ...{ tokenizer, maxPieces, maxRegions, signal },
+      onBad: skipped.add,
+    });
+    const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });
+    images += train.images;
+    parts.push({ source: train.complete ? memorySource(train.examples, seed) : shardSource(of('train'), seed), share });
+    descriptions.push(`${trainDescription(train)}${corpora.length > 1 ? ` of ${dir} (share ${share})` : ''}`);
+    if (existsSync(join(dir, 'shards/validation'))) {
+      const maxImages = Math.ceil(validationImages / corpora.length);
+      const shuffled = readExamples({ ...of('validation'), shuffle: { seed: 0 } });
+      validation.push(...(await firstImages(shuffled, { maxImages, together: true })).examples);
+    }
+  }
+  return {
+    source: parts.length === 1 ? parts[0]!.source : mixedSource(parts, seed),
+    validation,
+    images,
+    description: [...descriptions, `${count(validation.length)} held out`].join(', '),
+    skipped,
+  };
+}
+
+function trainDescription({ examples, images, complete }: Awaited<ReturnType<typeof firstImages>>): string {
+  const texts = examples.length > images ? ` with ${count(examples.length)} texts` : '';
+  return `${complete ? '' : 'over '}${count(images)} training images${texts}`;
+}

@@ -1,0 +1,145 @@
+/**
+ * A flag is read, or it is not there. That a command reads all that it declares is a matter of types: it takes its settings and flags
+ * apart by name and leaves `Nothing`, or hands them to options that know them (`KnownTo`), else it does not compile. Here is what is
+ * refused: flags of other commands, and flags that would have no effect beside or without another.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Command } from 'commander';
+import type { KnownTo, Nothing } from '../../cli/command.ts';
+import { addCommands } from '../../cli/commands.ts';
+import { main } from '../../cli/main.ts';
+
+const corpus = mkdtempSync(join(tmpdir(), 'lait-commands-'));
+after(() => rmSync(corpus, { recursive: true }));
+
+/** Runs a command line in this process and gives its exit code and what it said on stderr. */
+async function lait(...args: string[]): Promise<{ code: number; said: string }> {
+  const { error } = console;
+  const { write } = process.stderr;
+  let said = '';
+  console.error = (...words) => {
+    said += `${words.join(' ')}\n`;
+  };
+  process.stderr.write = (text) => {
+    said += text;
+    return true;
+  };
+  try {
+    return { code: await main(args), said };
+  } finally {
+    console.error = error;
+    process.stderr.write = write;
+  }
+}
+
+/** Every command with the words that call it. */
+const commands = ((): { words: readonly string[]; command: Command }[] => {
+  const program = new Command();
+  addCommands(program);
+  const of = (command: Command, path: readonly string[]): { words: readonly string[]; command: Command }[] => {
+    const words = [...path, command.name()];
+    if (command.commands.length > 0) return command.commands.flatMap((inner) => of(inner, words));
+    return [{ words, command }];
+  };
+  return program.commands.flatMap((command) => of(command, []));
+})();
+const flagsOf = (command: Command): string[] => command.options.map(({ long }) => long ?? '');
+const allFlags = [...new Set(commands.flatMap(({ command }) => flagsOf(command)))];
+
+describe('a flag that a command does not have is refused', () => {
+  it('there are 20 commands, and flags to try', () => {
+    assert.equal(commands.length, 20);
+    assert.ok(allFlags.length > 80, `${allFlags.length}`);
+  });
+  for (const { words, command } of commands) {
+    it(`${words.join(' ')} knows no flags of the others`, () => {
+      const own = flagsOf(command);
+      for (const flag of allFlags.filter((one) => !own.includes(one))) {
+        assert.deepEqual(command.parseOptions([flag]).unknown, [flag]);
+      }
+    });
+  }
+  for (const words of [
+    'import coco a.json images --validation-fraction',
+    'import coco a.json images --format',
+    'match a.jpg text --folds',
+    'match a.jpg text --images',
+    'train-relevance --shards a --corpus',
+    'schedule --cron @daily --urls',
+    'doctor --corpus',
+  ]) {
+    it(words, async () => {
+      const { code, said } = await lait(...words.split(' '), '1');
+      assert.deepEqual([code, said.split('\n')[0]], [2, `error: unknown option '${words.split(' ').at(-1)}'`]);
+    });
+  }
+});
+
+describe('a flag that would have no effect is refused', () => {
+  const cases: [words: string, message: string][] = [
+    ['crawl http://127.0.0.1/ --seeds http://127.0.0.1/a', '--seeds has no effect beside URLs as arguments'],
+    ['crawl --seeds http://127.0.0.1/ --urls a.csv', '--seeds has no effect beside --urls'],
+    ['crawl --seeds http://127.0.0.1/ --warc a.warc', '--seeds has no effect beside --warc'],
+    ['crawl http://127.0.0.1/ --url-column link', '--url-column has no effect without --urls'],
+    ['crawl http://127.0.0.1/ --caption-column text', '--caption-column has no effect without --urls'],
+    ['schedule --cron @daily --recrawl never', '--recrawl has no effect as never: a schedule visits pages again'],
+    ['schedule http://a/ --cron @daily --seeds http://b/', '--seeds has no effect beside URLs as arguments'],
+    ['filter --min-photo 0.7', '--min-photo has no effect without --photo'],
+    ['filter --min-relevance 0.3', '--min-relevance has no effect without --relevance'],
+    ['filter --relevance-share 0.3', '--relevance-share has no effect without --relevance'],
+    ['filter --relevance-head itc', '--relevance-head has no effect without --relevance'],
+    ['filter --preset laion --vocabulary a.txt', '--vocabulary has no effect with --preset laion, which has no rule on rare words'],
+    ['export --size-px 300', '--size-px has no effect without --resize'],
+    ['export --only-if-bigger', '--only-if-bigger has no effect without --resize'],
+    ['export --encode original --quality 90', '--quality has no effect with --encode original'],
+    ['export --encode original --resize border', '--resize has no effect with --encode original'],
+    ['regions --detector patches --top-k 9', '--top-k has no effect with --detector patches, which takes every patch'],
+    ['regions --detector patches --features joined', '--features has no effect with --detector patches'],
+    ['regions --detector onnx --input-side-px 256', '--input-side-px has no effect with --detector onnx'],
+    ['import urls a.tsv --quality 90', '--quality has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --name birds', '--name has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --split test', '--split has no effect with the form urls, which writes no shards'],
+    ['import flickr a.txt images --split test', '--split has no effect with the form flickr, which has --split-file'],
+    ['import coco a.json images --split-file train=a', '--split-file has no effect with the form coco, it is for flickr'],
+    ['import parquet a.parquet --size-px 300', '--size-px has no effect without --resize'],
+    ['pretrain --from minilm --vocabulary-size 500', '--vocabulary-size has no effect with --from minilm, which brings its vocabulary'],
+    ['finetune --margin 0.1', '--margin has no effect with --loss binary, it is for triplet'],
+    ['evaluate --candidates 8', '--candidates has no effect with --method itm, it is for rerank'],
+  ]; // biome-ignore format: a table
+  for (const [words, message] of cases) {
+    it(words, async () => {
+      const { code, said } = await lait(...words.split(' '), '--corpus', corpus);
+      assert.deepEqual([code, said], [2, `lait: ${message}; leave it out, or change that.\n`]);
+    });
+  }
+
+  it('demo --steps, where a demo exists', async () => {
+    writeFileSync(join(corpus, 'lait.yaml'), '');
+    const { code, said } = await lait('demo', '--corpus', corpus, '--steps', '3');
+    assert.equal(code, 2);
+    assert.equal(
+      said,
+      `lait: --steps has no effect on a demo that exists; edit ${join(corpus, 'lait.yaml')}, or give another --corpus.\n`,
+    );
+  });
+
+  it('but what lait.yaml says besides counts, and its own idle keys do no harm', async () => {
+    writeFileSync(join(corpus, 'lait.yaml'), 'filter:\n  photo: true\n  minRelevance: 0.3\n');
+    const { said } = await lait('filter', '--min-photo', '0.7', '--corpus', corpus);
+    assert.match(said, /^lait: Expected a crawled corpus at /);
+  });
+});
+
+it('a key that nobody takes does not compile', () => {
+  const { a, ...others } = { a: 1, b: 2 };
+  // @ts-expect-error b is left
+  others satisfies Nothing;
+  // @ts-expect-error the options do not know b
+  others satisfies KnownTo<{ a?: number; c?: number }, typeof others>;
+  others satisfies KnownTo<{ b?: number }, typeof others>;
+  assert.equal(a, 1);
+});
