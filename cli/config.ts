@@ -34,33 +34,46 @@ const crawl = z.strictObject({
     .enum(['host', 'domain', 'any'])
     .default(crawlDefaults.scope)
     .meta({ description: 'follow links on the same host, the same registrable domain, or anywhere' }),
-  maxPages: z.int().min(1).default(crawlDefaults.maxPages).meta({ description: 'pages to fetch at most' }),
-  maxDepth: z.int().min(0).default(crawlDefaults.maxDepth).meta({ description: 'links to follow from a seed at most' }),
+  maxPages: z
+    .int()
+    .min(1)
+    .default(crawlDefaults.maxPages)
+    .meta({ description: 'maximum number of pages to fetch in one run' }),
+  maxDepth: z
+    .int()
+    .min(0)
+    .default(crawlDefaults.maxDepth)
+    .meta({ description: 'maximum number of links from a seed to a page' }),
   concurrency: z
     .int()
     .min(1)
     .max(1000)
     .default(crawlDefaults.concurrency)
-    .meta({ description: 'requests in flight, over all hosts' }),
+    .meta({ description: 'requests at the same time, over all hosts' }),
   minDelayMs: z
     .int()
     .min(0)
     .default(crawlDefaults.minDelayMs)
-    .meta({ description: 'least time between two requests to one host; robots.txt may ask for more' }),
+    .meta({ description: 'minimum time between two requests to one host; robots.txt may ask for more' }),
   render: z
     .enum(['auto', 'always', 'never'])
     .default(crawlDefaults.render)
-    .meta({ description: 'load pages in Chromium: when they need scripts, always, or never' }),
-  recrawl: z
-    .enum(['never', 'due', 'all'])
-    .default('never')
-    .meta({ description: 'visit pages again: those whose time has come, or all; unchanged ones cost one request' }),
-  allow: z.array(pattern).default([]).meta({ description: 'follow only URLs that match one of these expressions' }),
-  deny: z.array(pattern).default([]).meta({ description: 'never follow URLs that match one of these' }),
+    .meta({ description: 'load pages in Chromium: only those that need scripts, all, or none' }),
+  recrawl: z.enum(['never', 'due', 'all']).default('never').meta({
+    description: 'visit known pages again: none, those that are due, or all; an unchanged page costs one request',
+  }),
+  allow: z
+    .array(pattern)
+    .default([])
+    .meta({ description: 'follow only URLs that match one of these regular expressions' }),
+  deny: z
+    .array(pattern)
+    .default([])
+    .meta({ description: 'never follow URLs that match one of these regular expressions' }),
   allowPrivate: z
     .boolean()
     .default(crawlDefaults.allowPrivate)
-    .meta({ description: 'allow requests to loopback and private addresses: tests and intranets' }),
+    .meta({ description: 'allow requests to loopback and private addresses, for tests and intranets' }),
 });
 
 /** What is left out here is the preset's; its numbers and their sources are in filters/recipe.ts. */
@@ -68,62 +81,74 @@ const filter = z.strictObject({
   preset: z
     .enum(['lait', 'cc12m', 'laion', 'datacomp'])
     .default('lait')
-    .meta({ description: 'whose rules and thresholds; each key below replaces one of them' }),
-  languages: z.array(z.string().length(2)).min(1).optional().meta({ description: 'ISO 639-1 codes (lait: en)' }),
+    .meta({ description: 'whose rules and thresholds to use; each setting below replaces one of them' }),
+  languages: z
+    .array(z.string().length(2))
+    .min(1)
+    .optional()
+    .meta({ description: 'languages to keep, as ISO 639-1 codes (lait: en)' }),
   allowHosts: z.array(z.string()).optional().meta({ description: 'keep pairs of pages on these hosts only' }),
   denyHosts: z.array(z.string()).optional().meta({ description: 'drop pairs of pages on these hosts' }),
   vocabulary: z
     .string()
     .optional()
-    .meta({ description: "words that are not rare: a tokenizer.json or vocab.txt (en: WordNet's words)" }),
-  minSidePx: z.int().min(1).optional().meta({ description: 'least width and height (lait: 301)' }),
-  maxAspectRatio: z.number().min(1).optional().meta({ description: 'longest over shortest side at most (lait: 3)' }),
-  minBytes: z.int().min(0).optional().meta({ description: 'bytes of an image file at least (lait: 5000)' }),
-  minEntropyBits: z.number().min(0).optional().meta({ description: 'of the grey values, at least (lait: 2.5)' }),
-  minSharpness: z.number().min(0).optional().meta({ description: 'variance of the Laplacian, at least (lait: 60)' }),
-  minWords: z.int().min(1).optional().meta({ description: 'words in a text at least (lait: 3)' }),
-  maxWords: z.int().min(1).optional().meta({ description: 'words in a text at most (lait: 64)' }),
-  maxImagesPerText: z.int().min(1).optional().meta({ description: 'a text on more images drops them all (lait: 10)' }),
-  maxDuplicateBits: z
-    .int()
-    .min(0)
-    .max(16)
+    .meta({ description: "tokenizer.json or vocab.txt with the words that are not rare (English: WordNet's words)" }),
+  minSidePx: z.int().min(1).optional().meta({ description: 'minimum width and height (lait: 301)' }),
+  maxAspectRatio: z
+    .number()
+    .min(1)
     .optional()
-    .meta({ description: 'perceptual hashes that differ in so many of 64 bits are one image (lait: 4)' }),
+    .meta({ description: 'maximum ratio of the longer to the shorter side (lait: 3)' }),
+  minBytes: z.int().min(0).optional().meta({ description: 'minimum size of an image file (lait: 5000)' }),
+  minEntropyBits: z.number().min(0).optional().meta({ description: 'minimum entropy of the grey values (lait: 2.5)' }),
+  minSharpness: z.number().min(0).optional().meta({ description: 'minimum variance of the Laplacian (lait: 60)' }),
+  minWords: z.int().min(1).optional().meta({ description: 'minimum number of words in a text (lait: 3)' }),
+  maxWords: z.int().min(1).optional().meta({ description: 'maximum number of words in a text (lait: 64)' }),
+  maxImagesPerText: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'a text that comes with more images than this is dropped with all of them (lait: 10)' }),
+  maxDuplicateBits: z.int().min(0).max(16).optional().meta({
+    description: 'images whose 64-bit perceptual hashes differ in at most this many bits are duplicates (lait: 4)',
+  }),
   unsafe: z
     .boolean()
     .default(false)
-    .meta({ description: 'drop pornographic images (LAIT); fetches a model of 24 MB, then some 15 ms an image' }),
-  photo: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'drop drawings, screenshots, diagrams and slides (LAIT); 23 MB, then some 30 ms an image' }),
+    .meta({ description: 'drop pornographic images (LAIT); downloads a model of 24 MB, takes about 15 ms an image' }),
+  photo: z.boolean().default(false).meta({
+    description: 'drop drawings, screenshots, diagrams and slides (LAIT); downloads 23 MB, takes about 30 ms an image',
+  }),
   minPhoto: z
     .number()
     .min(0)
     .max(1)
     .optional()
-    .meta({ description: 'probability of being a photograph, at least (lait: 0.5)' }),
+    .meta({ description: 'minimum probability of being a photograph (lait: 0.5)' }),
   relevance: z
     .string()
     .optional()
     .meta({
       description:
-        'score how well texts fit images with this: a file of `lait train-relevance`, a run of `lait pretrain`, ' +
+        'model that scores how well a text fits its image: a file of `lait train-relevance`, a run of `lait pretrain`, ' +
         'a folder with an ONNX CLIP or SigLIP, or hf://OWNER/NAME',
     }),
-  relevanceHead: z
-    .enum(['itm', 'itc'])
-    .optional()
-    .meta({ description: 'of a run: probability of matching, or cosine of embeddings (default where it was learned)' }),
-  minRelevance: z.number().optional().meta({ description: "of that model's score, at least" }),
+  relevanceHead: z.enum(['itm', 'itc']).optional().meta({
+    description:
+      'score of a run of ours: probability of matching (itm) or cosine of embeddings (itc, the default where it was learned)',
+  }),
+  minRelevance: z.number().optional().meta({ description: 'minimum score by the relevance model' }),
   relevanceShare: z
     .number()
     .positive()
     .max(1)
     .optional()
-    .meta({ description: 'or keep this best share (DataComp: 0.3)' }),
-  maxPairsPerHost: z.int().min(1).optional().meta({ description: 'pairs kept of one host (lait: no limit)' }),
+    .meta({ description: 'keep this share of the pairs, those with the best scores (datacomp: 0.3)' }),
+  maxPairsPerHost: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'maximum number of pairs from one host (lait: no limit)' }),
 });
 
 /** How shards are written, by an export or an import. */
@@ -138,7 +163,7 @@ const shards = {
     .min(1)
     .max(12)
     .default(exportDefaults.shardDigits)
-    .meta({ description: 'width of a shard number (img2dataset)' }),
+    .meta({ description: 'digits in the number of a shard (img2dataset)' }),
   encode: z
     .enum(['auto', 'original', 'jpeg'])
     .default(exportDefaults.encode)
@@ -146,12 +171,8 @@ const shards = {
   resize: z
     .enum(['no', 'keep_ratio', 'keep_ratio_largest', 'center_crop', 'border'])
     .default(exportDefaults.resize)
-    .meta({ description: "img2dataset's ways to bring images to sizePx" }),
-  sizePx: z
-    .int()
-    .min(16)
-    .default(exportDefaults.sizePx)
-    .meta({ description: 'the size that resize aims at (img2dataset)' }),
+    .meta({ description: 'how images are brought to sizePx; the modes of img2dataset' }),
+  sizePx: z.int().min(16).default(exportDefaults.sizePx).meta({ description: 'target size of resize (img2dataset)' }),
   onlyIfBigger: z
     .boolean()
     .default(exportDefaults.onlyIfBigger)
@@ -161,12 +182,12 @@ const shards = {
     .min(1)
     .max(100)
     .default(exportDefaults.quality)
-    .meta({ description: 'of re-encoded JPEG (img2dataset)' }),
+    .meta({ description: 'quality of re-encoded JPEG (img2dataset)' }),
   name: z.string().optional().meta({ description: 'title of the dataset card' }),
   license: z
     .string()
     .optional()
-    .meta({ description: "of the collection, in Hugging Face's words; pictures keep theirs" }),
+    .meta({ description: 'licence of the collection, as Hugging Face names it; pictures keep theirs' }),
 };
 
 const exportSection = z.strictObject({
@@ -220,24 +241,23 @@ const regions = z.strictObject({
   detector: z
     .enum(['centernet', 'patches', 'onnx'])
     .default('centernet')
-    .meta({ description: 'object detector; patches needs none (ViLT), onnx is a file of yours' }),
-  features: z
-    .enum(['joined', 'centernet'])
-    .default(detectorDefaults.features)
-    .meta({ description: "EfficientNet-Lite2's joined to centernet's, or centernet's alone in half the time" }),
+    .meta({ description: 'object detector: CenterNet, none but patches (ViLT), or an ONNX file of yours' }),
+  features: z.enum(['joined', 'centernet']).default(detectorDefaults.features).meta({
+    description: 'features of EfficientNet-Lite2 and CenterNet joined, or of CenterNet alone in half the time',
+  }),
   topK: z
     .int()
     .min(1)
     .max(100)
     .default(detectorDefaults.topK)
-    .meta({ description: 'regions of an image at most, by confidence' }),
+    .meta({ description: 'maximum number of regions of an image, the most confident first' }),
   inputSidePx: z
     .int()
     .multipleOf(32)
     .min(128)
     .max(1024)
     .default(detectorDefaults.inputSidePx)
-    .meta({ description: 'side of the square that centernet sees; half the side is four times as fast' }),
+    .meta({ description: 'side of the square that CenterNet sees; half the side is four times as fast' }),
   onnx,
 });
 
@@ -283,7 +303,7 @@ const pretrain = z.strictObject({
     .min(2)
     .default(pretrainDefaults.batchSize)
     .meta({ description: 'pairs in a batch (ImageBERT §4)' }),
-  accumulate: accumulate.meta({ description: 'batches that make one update, as one batch of so many times the pairs' }),
+  accumulate: accumulate.meta({ description: 'batches summed into one update' }),
   learningRate: z
     .number()
     .positive()
@@ -299,7 +319,7 @@ const pretrain = z.strictObject({
   hardNegatives: z
     .boolean()
     .default(pretrainDefaults.hardNegatives)
-    .meta({ description: 'match against pairs that contrast finds similar (ALBEF); needs itc' }),
+    .meta({ description: 'match against the wrong pairs that contrast finds most similar (ALBEF); needs itc' }),
   vocabularySize: z
     .int()
     .min(100)
@@ -312,15 +332,19 @@ const pretrain = z.strictObject({
   xla: z
     .boolean()
     .default(pretrainDefaults.xla)
-    .meta({ description: 'fuse what lies between matrix products with XLA' }),
+    .meta({ description: 'fuse the operations between matrix products with XLA' }),
   checkpointEverySteps: z
     .int()
     .min(1)
     .default(pretrainDefaults.checkpointEverySteps)
     .meta({ description: 'steps between two checkpoints' }),
-  seed: z.int().min(0).default(pretrainDefaults.seed).meta({ description: 'of weights, order, masks and dropout' }),
+  seed: z
+    .int()
+    .min(0)
+    .default(pretrainDefaults.seed)
+    .meta({ description: 'seed of weights, order, masks and dropout' }),
   stages: z.array(stage).min(1).optional().meta({
-    description: 'one after another, each from the last: name, corpora (dir, share), and keys of this section',
+    description: 'stages, each starting from the one before: name, corpora (dir, share), and settings of this section',
   }),
 });
 
@@ -336,14 +360,18 @@ const finetune = z.strictObject({
     .min(2)
     .default(finetuneDefaults.candidates)
     .meta({ description: 'P: sentences for an image and images for a sentence, the true one among them (ours)' }),
-  margin: z.number().min(0).default(finetuneDefaults.margin).meta({ description: 'of the triplet loss (UNITER)' }),
+  margin: z
+    .number()
+    .min(0)
+    .default(finetuneDefaults.margin)
+    .meta({ description: 'margin of the triplet loss (UNITER)' }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
   batchSize: z
     .int()
     .min(2)
     .default(finetuneDefaults.batchSize)
     .meta({ description: 'pairs in a batch (ImageBERT §5)' }),
-  accumulate: accumulate.meta({ description: 'batches that make one update' }),
+  accumulate: accumulate.meta({ description: 'batches summed into one update' }),
   learningRate: z
     .number()
     .positive()
@@ -358,31 +386,30 @@ const finetune = z.strictObject({
     .min(1)
     .default(finetuneDefaults.checkpointEverySteps)
     .meta({ description: 'steps between two checkpoints' }),
-  seed: z.int().min(0).default(finetuneDefaults.seed).meta({ description: 'of order, negatives and dropout' }),
+  seed: z.int().min(0).default(finetuneDefaults.seed).meta({ description: 'seed of order, negatives and dropout' }),
 });
 
 const evaluate = z.strictObject({
   run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
-  split: runName.default('validation').meta({ description: 'which shards to rank: a folder below shards/' }),
+  split: runName.default('validation').meta({ description: 'split to rank: a folder below shards/' }),
   images: z
     .int()
     .min(2)
     .default(1000)
-    .meta({ description: 'images to rank at most (Flickr30k: 1000, COCO 1k and 5k: 5000)' }),
+    .meta({ description: 'maximum number of images to rank (Flickr30k: 1000, COCO 1k and 5k: 5000)' }),
   folds: z
     .int()
     .min(1)
     .default(evaluateDefaults.folds)
-    .meta({ description: 'equal parts to rank within, averaged (COCO 1k: 5 of 5000 images)' }),
-  method: z
-    .enum(['itm', 'itc', 'rerank'])
-    .default(evaluateDefaults.method)
-    .meta({ description: 'score every pair, compare embeddings, or re-rank the best embeddings' }),
+    .meta({ description: 'parts to rank within, whose results are averaged (COCO 1k: 5 parts of 5000 images)' }),
+  method: z.enum(['itm', 'itc', 'rerank']).default(evaluateDefaults.method).meta({
+    description: 'match every pair (itm), compare embeddings (itc), or re-rank the best embeddings by matching',
+  }),
   candidates: z
     .int()
     .min(1)
     .default(evaluateDefaults.candidates)
-    .meta({ description: 'of each query, that rerank scores (ALBEF)' }),
+    .meta({ description: 'candidates of each query that rerank matches (ALBEF)' }),
   precision: z
     .enum(['f32', 'bf16'])
     .default(evaluateDefaults.precision)

@@ -32,9 +32,8 @@ const toNumber = (text: string): number => {
 };
 
 function optionFor(key: string, property: Property): Option {
-  const { type, description = '', default: value, placeholder } = property;
-  const shown = value === undefined || type === 'boolean' || isEmpty(value) ? '' : ` (default: ${inHelp(value)})`;
-  const help = `${description}${shown}`;
+  const { type, default: value, placeholder } = property;
+  const help = helpOf(property);
   switch (type) {
     case 'boolean':
       return new Option(value === true ? `--no-${kebab(key)}` : flagOf(key), help);
@@ -50,9 +49,15 @@ function optionFor(key: string, property: Property): Option {
   }
 }
 
-const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
-
-const inHelp = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+/** What it means, then in brackets the choices and the default; that a switch is off and a list empty needs no words. */
+function helpOf({ type, description = '', default: value, enum: choices }: Property): string {
+  const isPlain = value === undefined || type === 'boolean' || (Array.isArray(value) && value.length === 0);
+  const notes = [
+    ...(choices ? [choices.join(' | ')] : []),
+    ...(isPlain ? [] : [`default: ${typeof value === 'string' ? value : JSON.stringify(value)}`]),
+  ];
+  return notes.length === 0 ? description : `${description} (${notes.join('; ')})`;
+}
 
 /** Keys that hold keys themselves stand in the file only. */
 const flagProperties = (schema: z.ZodObject): [string, Property][] =>

@@ -6,10 +6,15 @@ import { UserError } from '../dataset/user-error.ts';
 import { configSchema, type SectionName, sectionSchema } from './config.ts';
 import { configFileName } from './config-file.ts';
 import { properties } from './flags.ts';
+import { wrap } from './wrap.ts';
 
-const header = `# lait: everything a corpus is made with. Each key is also a flag of its command (maxPages: --max-pages), and a flag
-# wins over this file. The values below are the defaults; a key that is commented out has none.
+const header = `# The settings of this corpus: a section for each command, with every setting at its default. Change what you need;
+# what you delete is the default again. A setting that is commented out is not set.
+# Each is also a flag of its command, and the flag wins: crawl.maxPages is \`lait crawl --max-pages 1000\`.
+# \`lait schedule\` reads the section of crawl; regions also tells pretrain, finetune and evaluate which features to read.
 `;
+
+const lineLength = 120;
 
 /** The text of the file; parsing it gives the defaults. */
 export function commentedConfig(): string {
@@ -20,9 +25,12 @@ export function commentedConfig(): string {
 function sectionText(name: SectionName): string {
   const lines = properties(sectionSchema(name)).map(([key, property]) => {
     const choices = property.enum ? ` (${property.enum.join(' | ')})` : '';
-    const comment = `  # ${property.description ?? ''}${choices}\n`;
-    if (property.default === undefined) return `${comment}  # ${key}:\n`;
-    return `${comment}  ${key}: ${stringify(property.default, { collectionStyle: 'flow' })}`;
+    const words = `${property.description ?? ''}${choices}`;
+    const meaning = wrap(words, lineLength - 4)
+      .map((line) => `  # ${line}\n`)
+      .join('');
+    if (property.default === undefined) return `${meaning}  # ${key}:\n`;
+    return `${meaning}  ${key}: ${stringify(property.default, { collectionStyle: 'flow' })}`;
   });
   return `\n${name}:\n${lines.join('')}`;
 }

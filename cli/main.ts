@@ -17,7 +17,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .option('--verbose', "show TensorFlow's own messages and stacks of errors")
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ subcommandTerm: (command) => command.name() });
+    .configureHelp({
+      subcommandTerm: (command) => command.name(),
+      // Descriptions name choices and defaults themselves, see flags.ts.
+      optionDescription: ({ description }) => description,
+    });
   program.hook('preAction', () => {
     if (program.opts().verbose) process.env.LAIT_VERBOSE = '1';
   });

@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
 import { pretrainedStatus } from '../../model/formats/pretrained.ts';
 import { table } from '../table.ts';
+import { wrap } from '../wrap.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
 import { sqliteReady } from './native.ts';
 import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
@@ -20,12 +21,12 @@ const marks = { ok: '✔', missing: '✘', later: '○' } as const;
 /** Prints what `examine` finds; exits with 2 where something is missing. */
 export async function doctor(): Promise<void> {
   const findings = await examine();
-  console.log(
-    table(
-      findings.map(({ name, state, detail }) => [`${marks[state]} ${name}`, detail]),
-      [0, 1],
-    ),
+  const nameWidth = 2 + Math.max(...findings.map(({ name }) => name.length));
+  const detailWidth = Math.max(30, (process.stdout.columns ?? Number.POSITIVE_INFINITY) - nameWidth - 2);
+  const rows = findings.flatMap(({ name, state, detail }) =>
+    wrap(detail, detailWidth).map((line, index) => [index === 0 ? `${marks[state]} ${name}` : '', line]),
   );
+  console.log(`${table(rows, [0, 1])}\n✔ there  ✘ missing  ○ fetched when it is first needed`);
   if (findings.some(({ state }) => state === 'missing')) process.exitCode = 2;
 }
 
