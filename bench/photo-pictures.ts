@@ -221,10 +221,9 @@ async function write(
         ? image.resize(512, 512, { fit: 'inside' }).flatten({ background: '#ffffff' })
         : image.rotate().resize(1024, 1024, { fit: 'inside', withoutEnlargement: true });
       const encoded = await (/\.jpe?g$/i.test(file) ? small.jpeg({ quality: 90 }) : small.png()).toBuffer();
-      writeFileSync(
-        join(target, `${String(count++).padStart(5, '0')}${/\.jpe?g$/i.test(file) ? '.jpg' : '.png'}`),
-        encoded,
-      );
+      const name = `${String(count).padStart(5, '0')}${/\.jpe?g$/i.test(file) ? '.jpg' : '.png'}`;
+      count += 1;
+      writeFileSync(join(target, name), encoded);
     } catch {
       // A file that is no picture is none of the set.
     }

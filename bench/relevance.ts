@@ -102,7 +102,7 @@ function ranks(values: readonly number[]): Float64Array {
   const result = new Float64Array(values.length);
   for (let from = 0; from < order.length; ) {
     let to = from;
-    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
+    while (to < order.length && values[order[to]!] === values[order[from]!]) to += 1;
     for (let at = from; at < to; at++) result[order[at]!] = (from + to - 1) / 2;
     from = to;
   }

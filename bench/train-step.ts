@@ -166,5 +166,5 @@ function fullExample(
 }
 
 function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

@@ -47,7 +47,7 @@ export function histogram(values: readonly number[], { thresholds = [], bins = 4
   const span = high > low ? scale(high) - scale(low) : 1;
   const share = (value: number) => (scale(value) - scale(low)) / span;
   const counts = new Array<number>(bins).fill(0);
-  for (const value of values) counts[Math.min(bins - 1, Math.floor(share(value) * bins))]!++;
+  for (const value of values) counts[Math.min(bins - 1, Math.floor(share(value) * bins))]! += 1;
   const most = Math.max(...counts);
   const [width, height] = [600, 120];
   const columns = counts.map((count, at) => {

@@ -163,7 +163,7 @@ describe('screen with scored rules', () => {
     let reads = 0;
     const counted = {
       read: (place: Parameters<RawStore['read']>[0]) => {
-        reads++;
+        reads += 1;
         return raw.read(place);
       },
     };

@@ -44,7 +44,7 @@ function page(path: string, text: string, images: Record<string, SourcedText[]>)
 let next = 0;
 
 function image(name: string, changes: Partial<StoredImage> = {}) {
-  next++;
+  next += 1;
   const stored = {
     format: 'jpeg',
     width: 640,

@@ -145,7 +145,7 @@ try {
 /** The largest relative distance of two runs' curves, each smoothed over ten steps. */
 function distances(one: readonly Measured[], other: readonly Measured[]): Record<string, number> {
   const smooth = (curve: readonly Measured[], name: string, step: number) =>
-    curve.slice(step - 10, step).reduce((sum, losses) => sum + (losses[name] as number), 0) / 10;
+    curve.slice(step - 10, step).reduce((sum, losses) => sum + losses[name]!, 0) / 10;
   const largest = (name: string) =>
     Math.max(
       ...other

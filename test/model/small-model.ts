@@ -49,7 +49,7 @@ export function smallExamples(count: number, seed = 1): Example[] {
   return Array.from({ length: count }, (_, index) => {
     const things = [draw.below(10), draw.below(10)];
     const regions = 2 + draw.below(3);
-    const shown = Array.from({ length: regions }, (_, region) => things[region % 2] as number);
+    const shown = Array.from({ length: regions }, (_, region) => things[region % 2]!);
     return {
       key: `pair${index}`,
       imageId: `image${index}`,

@@ -114,8 +114,10 @@ describe('a redirect to another host', () => {
 
   test('and back for ever ends after ten hops', async (t) => {
     let n = 0;
-    const other = (here: string, there: string) => (host: string) =>
-      `${host === 'localhost' ? here : there}/loop?n=${n++}`;
+    const other = (here: string, there: string) => (host: string) => {
+      n += 1;
+      return `${host === 'localhost' ? here : there}/loop?n=${n}`;
+    };
     const hosts = await twoHosts((here, there) => ({
       '/': '<main><p><img src="/loop" alt="A picture that is nowhere"></p></main>',
       '/loop': { to: other(here, there) },

@@ -43,7 +43,8 @@ const taken = [1, 2, 3, 5, 8, 13, 21].map((i) => `https://site.example/${i}.jpg`
 let copies = 0;
 
 function copy(): string {
-  const corpus = join(root, `copy-${copies++}`);
+  copies += 1;
+  const corpus = join(root, `copy-${copies}`);
   cpSync(original, corpus, { recursive: true });
   return corpus;
 }
@@ -253,7 +254,7 @@ test('columns of regions lose what was taken down and stay of use otherwise', as
     const options = { paths: join(shards, split), columns: [join(outDir, split)] };
     for await (const { fields } of readShards({ ...options, onBad: ({ reason }) => bad.push(reason) })) {
       assert.ok(fields['features.npy']);
-      read++;
+      read += 1;
     }
   }
   assert.deepEqual([read, bad], [29, []]);
@@ -313,7 +314,7 @@ test('SIGKILL at any moment, then again: the end of an undisturbed takedown', as
       await new Promise((resolve) => child.stdout.once('data', resolve));
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       child.kill('SIGKILL');
-      if ((await end) === 'SIGKILL') kills++;
+      if ((await end) === 'SIGKILL') kills += 1;
     }
     assert.ok(kills > 0, `${format}: no run was killed before its end`);
     await takedown({ corpusDir: killed, urls: taken });

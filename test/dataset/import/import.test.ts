@@ -29,7 +29,10 @@ before(async () => {
 });
 
 let outs = 0;
-const newOut = () => join(root, `out-${outs++}`);
+const newOut = () => {
+  outs += 1;
+  return join(root, `out-${outs}`);
+};
 const write = (name: string, content: string | Uint8Array) => {
   const path = join(root, name);
   writeFileSync(path, content);

@@ -12,7 +12,10 @@ import { UserError } from '../../../dataset/user-error.ts';
 const root = mkdtempSync(join(tmpdir(), 'lait-raw-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 let folders = 0;
-const newCorpus = () => join(root, String(folders++));
+const newCorpus = () => {
+  folders += 1;
+  return join(root, String(folders));
+};
 
 const image = (text: string) => {
   const bytes = Buffer.from(text);

@@ -50,7 +50,7 @@ for (const [loss, wanted] of losses) {
         candidates: 3,
         margin: 0.2,
       });
-      assert.ok(Math.abs((outcome.loss.dataSync()[0] as number) - wanted) < 1e-5);
+      assert.ok(Math.abs(outcome.loss.dataSync()[0]! - wanted) < 1e-5);
       assert.equal(outcome.accuracy?.dataSync()[0], 0.5, 'best among images, not among sentences');
     });
   });

@@ -15,7 +15,10 @@ import { allObjectives, config, smallExamples, vocabulary } from '../small-model
 const root = mkdtempSync(join(tmpdir(), 'lait-train-'));
 after(() => rmSync(root, { recursive: true }));
 let made = 0;
-const newDir = () => join(root, `run${made++}`);
+const newDir = () => {
+  made += 1;
+  return join(root, `run${made}`);
+};
 
 const options = (own: Partial<PretrainOptions> = {}): PretrainOptions => ({
   runDir: newDir(),
@@ -81,7 +84,7 @@ test('losses fall, and each report has every objective', async () => {
   assert.equal(summary.steps, 120);
   const [first, last] = [reports[0] as TrainingProgress, reports.at(-1) as TrainingProgress];
   for (const name of ['mlm', 'moc', 'mrfr', 'itc'] as const) {
-    assert.ok((last.losses[name] as number) < (first.losses[name] as number), `${name} falls`);
+    assert.ok(last.losses[name]! < first.losses[name]!, `${name} falls`);
   }
   assert.deepEqual(Object.keys(last.losses), ['mlm', 'moc', 'mrfr', 'itm', 'itc']);
   assert.deepEqual(Object.keys(last.accuracies), ['mlm', 'moc', 'itm', 'itc']);

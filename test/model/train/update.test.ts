@@ -77,7 +77,7 @@ for (const compiled of [true, false]) {
     for (const { name } of parameters) {
       const [wanted, got] = [large.values.get(name) as Float32Array, small.values.get(name) as Float32Array];
       // Adam's first steps are rate × sign: where a gradient is almost 0, rounding turns it. Those few places may differ.
-      const differ = wanted.filter((value, index) => Math.abs(value - (got[index] as number)) > 1e-5).length;
+      const differ = wanted.filter((value, index) => Math.abs(value - got[index]!) > 1e-5).length;
       assert.ok(differ <= Math.max(1, 0.002 * wanted.length), `${name}: ${differ} of ${wanted.length} differ`);
     }
   });

@@ -33,7 +33,7 @@ test('a region that overlaps a hidden one by more than 0.4 loses its feature too
     const { asked, zeroed } = hideRegions(boxes, 4, { maxOverlap: 0.4, limit: 4 }, random(image));
     if (zeroed.has(0) && !asked.includes(1)) {
       assert.ok(zeroed.has(1), `image ${image}`);
-      seen++;
+      seen += 1;
     }
     const off = hideRegions(boxes, 4, { maxOverlap: 1, limit: 4 }, random(image));
     assert.ok([...off.zeroed].every((index) => off.asked.includes(index)));
