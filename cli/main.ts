@@ -2,10 +2,10 @@
  * The `lait` command: its sub-commands, their help, and the one place where errors become exit codes. 0 done, 1 our
  * fault, 2 the operator's, 130 stopped by Ctrl-C or SIGTERM (what was done is kept; the same command goes on from there).
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { diskFullCode } from '../dataset/disk-full.ts';
 import { UserError } from '../dataset/user-error.ts';
+import { version } from '../dataset/version.ts';
 import { Interrupted } from './command.ts';
 import { addCommands } from './commands.ts';
 
@@ -13,7 +13,7 @@ import { addCommands } from './commands.ts';
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command('lait')
     .description('An open ImageBERT: crawl image-text pairs, filter them, write shards, pretrain on them.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .option('--verbose', "show TensorFlow's own messages and stacks of errors")
     .exitOverride()
     .showSuggestionAfterError()
@@ -51,12 +51,6 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return 1;
   }
-}
-
-/** Of package.json, the only place that has it. */
-function version(): string {
-  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }
 
 /** When who reads our output has left (`lait … | head`, a closed terminal), the work saves and ends as after SIGTERM. */
