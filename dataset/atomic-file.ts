@@ -55,7 +55,7 @@ export class AtomicFile {
     while (rest.length > 0) {
       let written = writevSync(this.#fd, rest);
       let whole = 0;
-      while (whole < rest.length && written >= rest[whole]!.byteLength) written -= rest[whole++]!.byteLength;
+      for (; whole < rest.length && written >= rest[whole]!.byteLength; whole++) written -= rest[whole]!.byteLength;
       rest = rest.slice(whole);
       if (written > 0) rest = [rest[0]!.subarray(written), ...rest.slice(1)];
     }

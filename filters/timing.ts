@@ -59,7 +59,9 @@ function timedCleaner(rule: Cleaner, add: Add): Cleaner {
   return {
     ...rule,
     clean: (text) => {
-      if (calls++ % every !== 0) {
+      const isTimed = calls % every === 0;
+      calls += 1;
+      if (!isTimed) {
         add(rule.name, 1, 0);
         return rule.clean(text);
       }
@@ -76,7 +78,9 @@ function timedFilter<In extends Pair>(rule: Filter<In>, add: Add): Filter<In> {
   return {
     ...rule,
     judge: (sample) => {
-      if (calls++ % every !== 0) {
+      const isTimed = calls % every === 0;
+      calls += 1;
+      if (!isTimed) {
         add(rule.name, 1, 0);
         return rule.judge(sample);
       }
@@ -118,11 +122,13 @@ function decodingClock() {
         if (known.has(sample.pixels)) return sample.pixels();
         known.add(sample.pixels);
         decoded += 1;
-        if (open++ === 0) since = performance.now();
+        if (open === 0) since = performance.now();
+        open += 1;
         try {
           return await sample.pixels();
         } finally {
-          if (--open === 0) total += performance.now() - since;
+          open -= 1;
+          if (open === 0) total += performance.now() - since;
         }
       },
     }),

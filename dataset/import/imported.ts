@@ -87,7 +87,9 @@ export async function writeImported(
       async function* shardful(): AsyncGenerator<ShardItem> {
         for (let images = 0; !next.done && images < samplesPerShard; next = await items.next()) {
           if (next.value.image !== null) images += 1;
-          onProgress?.({ split, samples: ++count, total: ++total });
+          count += 1;
+          total += 1;
+          onProgress?.({ split, samples: count, total });
           yield next.value;
         }
       }

@@ -34,7 +34,8 @@ function closingBrace(pattern: string, start: number): number {
   let depth = 0;
   for (let i = start; i < pattern.length; i++) {
     if (pattern[i] === '{') depth += 1;
-    else if (pattern[i] === '}' && --depth === 0) return i;
+    if (pattern[i] === '}') depth -= 1;
+    if (depth === 0) return i;
   }
   return -1;
 }
@@ -46,7 +47,7 @@ function topLevelParts(inside: string): string[] {
   let from = 0;
   for (let i = 0; i < inside.length; i++) {
     if (inside[i] === '{') depth += 1;
-    else if (inside[i] === '}') depth--;
+    else if (inside[i] === '}') depth -= 1;
     else if (inside[i] === ',' && depth === 0) {
       parts.push(inside.slice(from, i));
       from = i + 1;

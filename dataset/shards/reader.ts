@@ -23,7 +23,7 @@ export async function* readShards(options: ReadShardsOptions): AsyncGenerator<Sh
   let left = options.skip ?? 0;
   for await (const batch of shuffledBatches(options)) {
     for (const sample of batch) {
-      if (left > 0) left--;
+      if (left > 0) left -= 1;
       else yield sample;
     }
     options.signal?.throwIfAborted();
@@ -53,10 +53,12 @@ async function* partOfShards(options: ReadShardsOptions): Batches {
   if (shuffle !== undefined) random(shuffle.seed, shuffle.epoch ?? 0, 0x54a2d).shuffle(shards);
   const byShard = shards.length >= part.count;
   if (byShard) shards = shards.filter((_, i) => i % part.count === part.index);
-  let i = 0;
+  let before = 0;
   for (const shard of shards) {
     for await (const batch of shardBatches(shard, options)) {
-      yield byShard ? batch : batch.filter(() => i++ % part.count === part.index);
+      const first = before;
+      before += batch.length;
+      yield byShard ? batch : batch.filter((_, i) => (first + i) % part.count === part.index);
     }
   }
 }

@@ -96,7 +96,8 @@ export async function writeShard(
     for await (const item of items) {
       signal?.throwIfAborted();
       if (item.fetchedAtMs !== null) times.push(item.fetchedAtMs / 1000);
-      const key = item.image === null ? null : shardName + String(images++).padStart(keyDigits, '0');
+      const key = item.image === null ? null : shardName + String(images).padStart(keyDigits, '0');
+      if (key !== null) images += 1;
       const prepared = prepare(item, key, encode);
       prepared.catch(() => {}); // it is awaited below, perhaps after another one has failed
       underWay.push(prepared);

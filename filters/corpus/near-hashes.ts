@@ -49,8 +49,9 @@ export function nearHashes(maxDistanceBits: number): NearHashes {
           grown.set(bucket.halves);
           bucket.halves = grown;
         }
-        bucket.halves[bucket.used++] = high;
-        bucket.halves[bucket.used++] = low;
+        bucket.halves[bucket.used] = high;
+        bucket.halves[bucket.used + 1] = low;
+        bucket.used += 2;
       }
     },
   };

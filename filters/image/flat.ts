@@ -19,7 +19,7 @@ export const imageFlat = ({ minBits = 2.5 } = {}): ScoredFilter => ({
 /** Shannon entropy of the histogram of 256 grey values, in bits. */
 export function greyEntropyBits({ grey }: Pixels): number {
   const counts = new Uint32Array(256);
-  for (const value of grey) counts[value]!++;
+  for (const value of grey) counts[value]! += 1;
   let bits = 0;
   for (const count of counts) {
     if (count > 0) bits -= (count / grey.length) * Math.log2(count / grey.length);

@@ -136,7 +136,7 @@ function maskRun(found: string, names: Names): string {
       const surname = (word.title && word.family) || (is[at - 1]!.initial && !word.other);
       if (!(word.particle || word.initial || word.suffix || surname || named(word))) break;
     }
-    while (at > from + 1 && is[at - 1]!.particle) at--;
+    while (at > from + 1 && is[at - 1]!.particle) at -= 1;
     return at;
   };
 
@@ -146,7 +146,7 @@ function maskRun(found: string, names: Names): string {
     const end = endOf(at);
     const second = is[at + 1];
     let last = end - 1;
-    while (last > at && is[last]!.suffix) last--;
+    while (last > at && is[last]!.suffix) last -= 1;
     const surname = is[last]!;
     const titled = at > 0 && is[at - 1]!.title && named(first) && !first.place;
     const full =

@@ -19,7 +19,11 @@ export const noDropout: Dropout = Object.assign((x: Tensor) => x, { mask: () => 
 export function dropout(rate: number, seed: Tensor): Dropout {
   if (rate === 0) return noDropout;
   let place = 0;
-  const mask = (shape: number[]) => kept(shape, tf.add(seed, tf.tensor1d([0, place++], 'int32')), rate);
+  const mask = (shape: number[]) => {
+    const own = tf.add(seed, tf.tensor1d([0, place], 'int32'));
+    place += 1;
+    return kept(shape, own, rate);
+  };
   const grow = 1 / (1 - rate);
   return Object.assign((x: Tensor) => tf.mul(x, tf.mul(mask(x.shape), grow)), { mask, grow });
 }

@@ -9,8 +9,12 @@ export async function mapDecoded<Item, Result>(
   const decoded = items.filter((item) => item !== null);
   if (decoded.length === 0) return items.map(() => null);
   const results = await compute(decoded);
-  let next = 0;
-  return items.map((item) => (item === null ? null : results[next++]!));
+  let place = -1;
+  return items.map((item) => {
+    if (item === null) return null;
+    place += 1;
+    return results[place]!;
+  });
 }
 
 /** Images of `decodePixels` as one array [B, side, side, 3]. */

@@ -52,7 +52,8 @@ export function addEfficientNet(
   for (const [firstStride, blocks] of stages) {
     for (let block = 0; block < blocks; block++) {
       const stride = block === 0 ? firstStride : 1;
-      const name = `_blocks.${index++}.`;
+      const name = `_blocks.${index}.`;
+      index += 1;
       const expands = state.has(`${name}_expand_conv.weight`);
       const wide = expands ? layer('Conv2D', map, `${name}_expand_conv`, `${name}_bn0`, 1, true) : map;
       const deep = layer('DepthwiseConv2dNative', wide, `${name}_depthwise_conv`, `${name}_bn1`, stride, true);

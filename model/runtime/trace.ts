@@ -117,7 +117,8 @@ function intercept(real: Binding) {
         ids.map((id) => (id < firstUnreal ? id : formOf(id))),
         count,
       );
-    const outputs = outputForms.map(({ shape, dtype }) => ({ id: nextId++, shape: [...shape], dtype }));
+    const outputs = outputForms.map(({ shape, dtype }, index) => ({ id: nextId + index, shape: [...shape], dtype }));
+    nextId += outputs.length;
     for (const output of outputs) forms.set(output.id, output);
     // The one op whose types tfjs-node leaves to TensorFlow.
     if (op === 'ExpandDims') {

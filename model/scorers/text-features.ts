@@ -72,7 +72,10 @@ function build(path: string) {
   const { tensors } = readSafetensors(path);
   const graph = new Graph();
   let count = 0;
-  const name = (word: string) => `${word}${count++}`;
+  const name = (word: string) => {
+    count += 1;
+    return `${word}${count}`;
+  };
   const constant = (key: string): Output => {
     const { shape, values } = tensors.get(key)!;
     return graph.constant(name('w'), values, shape);
