@@ -5,8 +5,8 @@ import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/frontier/run-lock.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
+import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
-import { pageUrlsByReason } from '../dataset/ledger/pages.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
@@ -122,7 +122,7 @@ const unrenderedShown = 5;
 
 /** Which pages need a browser and did not get one, and what to do. */
 function withoutBrowser(ledger: Ledger): string {
-  const urls = pageUrlsByReason(ledger, ['needs-browser', 'render-failed']);
+  const urls = urlsWithReasons(ledger, ['needs-browser', 'render-failed']).pages;
   if (urls.length === 0) return '';
   const rest = urls.length > unrenderedShown ? [`… and ${count(urls.length - unrenderedShown)} more`] : [];
   const advice = rootNeedsNoSandbox() ? rootAdvice : `${browserAdvice}, then \`lait retry --reason needs-browser\``;

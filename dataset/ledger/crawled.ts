@@ -70,14 +70,14 @@ export function reasonsGiven(ledger: Ledger): string[] {
     .all() as string[];
 }
 
-/** The URLs of pages and of images that have one of these reasons. */
+/** The URLs of pages and of images that have one of these reasons, sorted. */
 export function urlsWithReasons(
   ledger: Ledger,
   reasons: readonly string[],
 ): { readonly pages: string[]; readonly images: string[] } {
   const of = (table: 'pages' | 'images'): string[] =>
     ledger
-      .statement(`SELECT url FROM ${table} WHERE reason IN (SELECT value FROM json_each(?))`)
+      .statement(`SELECT url FROM ${table} WHERE reason IN (SELECT value FROM json_each(?)) ORDER BY url`)
       .pluck()
       .all(JSON.stringify(reasons)) as string[];
   return { pages: of('pages'), images: of('images') };
