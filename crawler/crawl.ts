@@ -18,6 +18,7 @@ import { decodeImage } from './fetch/decode.ts';
 import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
 import { openOriginRules } from './fetch/origin-rules.ts';
+import { usualSitemapPath } from './fetch/sitemap.ts';
 import type { FetchTools } from './fetch/tools.ts';
 import { type Claim, claimUrls } from './frontier/claim.ts';
 import { openCommit } from './frontier/commit.ts';
@@ -30,7 +31,7 @@ import { checkQueue, checkSeeds } from './input/seeds.ts';
 import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
-import { normaliseUrl, openScope } from './policy/url.ts';
+import { absoluteUrl, addressOf, openScope } from './policy/url.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const maxWaitMs = 120_000;
@@ -128,16 +129,18 @@ export async function crawl(
     });
 
     // ── the queue: seeds, what is due again, and what an earlier run left ────────────────────────────────────────────────
-    frontier.addSeeds(seeds.map((url) => ({ url, kind: 'page', depth: 0, priority: priority.seed })));
+    frontier.addSeeds(seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
       signal: stop.signal,
-      onNew: (origin, { sitemaps }) => {
+      onNew: (origin, { sitemaps, allows }) => {
         if (!followed.contains(`${origin}/`)) return;
-        const urls = sitemaps.map((url) => normaliseUrl(url, origin)).filter((url) => url !== null);
-        frontier.add(urls.map((url) => ({ url, kind: 'sitemap', depth: 1, priority: priority.sitemap })));
+        const usual = allows(origin + usualSitemapPath) ? [usualSitemapPath] : [];
+        const named = sitemaps.length > 0 ? sitemaps : usual;
+        const urls = named.map((url) => absoluteUrl(url, origin)).filter((url) => url !== null);
+        frontier.add(urls.map((url) => ({ ...addressOf(url), kind: 'sitemap', depth: 1, priority: priority.sitemap })));
       },
     });
     const tools: FetchTools = {
@@ -235,7 +238,7 @@ export async function crawl(
       durationMs: Math.round(performance.now() - startMs),
       stoppedBy: signal?.aborted ? 'signal' : queued > 0 ? stoppedEarly : 'finished',
     };
-    logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds, ...summary });
+    logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds: seeds.map(({ url }) => url), ...summary });
     return summary;
   });
 }

@@ -39,7 +39,7 @@ export async function retry(
       frontier.forgetFailures();
       const { pages, images } = urlsWithReasons(ledger, reasons);
       return {
-        pages: pages.filter((url) => frontier.requeue(url, 'page')).length,
+        pages: pages.filter((url) => frontier.requeue(url, 'page') || frontier.requeue(url, 'sitemap')).length,
         images: images.filter((url) => frontier.requeue(url, 'image')).length,
       };
     });

@@ -4,7 +4,7 @@
  */
 import { Agent, type Dispatcher, request } from 'undici';
 import { expected, UserError } from '../../dataset/user-error.ts';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl } from '../policy/url.ts';
 import type { AddressGuard } from './address-guard.ts';
 import { maxRedirects, reasonOf } from './fetch.ts';
 
@@ -86,7 +86,7 @@ async function open(
     const { location } = answer.headers;
     if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string') return answer;
     answer.body.on('error', () => {}).destroy();
-    const target = normaliseUrl(location, at);
+    const target = absoluteUrl(location, at);
     if (target === null) throw expected('a file', 'warc', url, `it leads to ${location}, which is no web address`);
     at = target;
   }

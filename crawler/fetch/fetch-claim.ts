@@ -60,6 +60,5 @@ const unreachable: ReadonlySet<Reason> = new Set<Reason>([
 function refusedOutcome(claim: Claim, reason: Reason): FetchOutcome {
   const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs: Date.now() };
   const refused = { claim, end: 'done', pauseMs: 0 } as const;
-  if (claim.kind === 'page') return { ...refused, page: row };
-  return claim.kind === 'image' ? { ...refused, image: row } : refused;
+  return claim.kind === 'image' ? { ...refused, image: row } : { ...refused, page: row };
 }

@@ -8,7 +8,7 @@ import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { Agent, type Dispatcher } from 'undici';
 import { meaningOf, type Reason } from '../policy/reasons.ts';
 import type { Headers } from '../policy/rights.ts';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl, isTooLong, keyOf } from '../policy/url.ts';
 import { type AddressGuard, AddressRefused } from './address-guard.ts';
 
 export interface Fetched {
@@ -17,7 +17,7 @@ export interface Fetched {
   readonly headers: Headers;
   /** Complete and decompressed. */
   readonly body: Buffer;
-  /** Where the redirects ended, normalised. */
+  /** Where the redirects ended, as it was requested. */
   readonly url: string;
   /** From sending the request to its first header, in ms, of the last hop. */
   readonly latencyMs: number;
@@ -93,9 +93,10 @@ export function openFetcher(
       for (let hop = 0; ; hop++) {
         const response = await oneHop(agent, guard, at, request, baseHeaders, deadlineMs);
         if (!isRedirect(response)) return response;
-        const target = normaliseUrl(String(response.headers.location), at);
+        const target = absoluteUrl(String(response.headers.location), at);
         const stop = (reason: Reason): NotFetched => ({ ...response, ok: false, reason, url: at });
         if (target === null) return stop('redirect-to-nowhere');
+        if (isTooLong(keyOf(target))) return stop('url-too-long');
         if (hop >= redirects) return stop('too-many-redirects');
         const refusal = await request.refuseRedirect?.(target);
         if (refusal) return { ...stop(refusal), url: target };
@@ -124,7 +125,7 @@ function oneHop(
   deadlineMs: number,
 ): Promise<Hop> {
   return new Promise((resolve) => {
-    const { origin, hostname, pathname, search } = new URL(url);
+    const { origin, hostname } = new URL(url);
     const startMs = performance.now();
     let status: number | null = null;
     let headers: Headers = {};
@@ -170,7 +171,7 @@ function oneHop(
     };
 
     agent.dispatch(
-      { origin, path: pathname + search, method: 'GET', headers: { ...baseHeaders, ...request.headers } },
+      { origin, path: url.slice(origin.length), method: 'GET', headers: { ...baseHeaders, ...request.headers } },
       {
         onRequestStart(given) {
           controller = given;

@@ -6,11 +6,14 @@ import { bodyHash, nextIntervalMs } from '../frontier/revisit.ts';
 import type { NewUrl } from '../frontier/schema.ts';
 import { decodeText } from '../page/charset.ts';
 import { extractPage, type Page } from '../page/extract.ts';
+import { refreshTarget } from '../page/links.ts';
 import { needsBrowser } from '../page/needs-browser.ts';
+import { isSitemapXml } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Headers, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
+import { addressOf, keyOf } from '../policy/url.ts';
 import { type Fetched, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
@@ -26,9 +29,10 @@ const maxRichness = 5;
 /** Fetches and reads a page that robots.txt allows. */
 export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchTools): Promise<FetchResult> {
   const { before } = claim;
-  const redirects = redirectsOf(claim, tools.rulesOf, (url) =>
-    tools.scope.contains(url) || takesScopeAlong(claim, url, tools) ? trapReason(url) : 'redirect-out-of-scope',
-  );
+  const redirects = redirectsOf(claim, tools.rulesOf, (target) => {
+    const url = keyOf(target);
+    return tools.scope.contains(url) || takesScopeAlong(claim, url, tools) ? trapReason(url) : 'redirect-out-of-scope';
+  });
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
     headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1', ...conditions(before?.page) },
@@ -47,8 +51,9 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
     ...(before ? { revisit: before.revisit } : {}),
     ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
   });
-  if (!response.ok)
-    return response.reason === otherHost ? leave(claim, response, redirects, tools) : failed(response.reason);
+  if (!response.ok && response.reason === otherHost) return leave(claim, response, redirects, tools);
+  if (claim.depth === 0 && mayBeSitemap(response)) return readAsSitemap(claim, response, requests);
+  if (!response.ok) return failed(response.reason);
   if (before && (status === 304 || isSame(response, before))) {
     const { hash, intervalMs } = before.revisit;
     return {
@@ -71,16 +76,40 @@ const takesScopeAlong = ({ url: from, depth }: Claim, url: string, { scope }: Fe
  * A page that leads to another host: the target is queued there. Where it leads is looked up again as for any page. A seed
  * takes the scope along.
  */
-function leave(claim: Claim, { url, latencyMs }: NotFetched, redirects: Redirects, tools: FetchTools): FetchResult {
+function leave(claim: Claim, response: NotFetched, redirects: Redirects, tools: FetchTools): FetchResult {
+  const { latencyMs } = response;
+  const address = addressOf(response.url);
+  const { url } = address;
   const hash = bodyHash(Buffer.from(url));
   const { revisit, depth } = claim;
   return {
     latencyMs,
     requests: redirects.requests(),
     page: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs: Date.now() },
-    newUrls: [{ url, kind: 'page', depth, priority: claim.priority, hops: redirects.hops() }],
+    newUrls: [{ ...address, kind: 'page', depth, priority: claim.priority, hops: redirects.hops() }],
     ...(tools.scope.contains(url) ? {} : { newSeed: url }),
     revisit: { intervalMs: nextIntervalMs(revisit?.intervalMs ?? null, revisit?.hash !== hash), hash },
+  };
+}
+
+/** Whether a seed is not HTML, but may be a sitemap or a feed, by its type or, where that says HTML, by how it begins. */
+const mayBeSitemap = (response: Fetched | NotFetched): boolean =>
+  response.ok
+    ? response.status === 200 && isSitemapXml(response.body.toString('latin1', 0, 4096))
+    : response.reason === 'not-html' &&
+      /xml|rss|atom|^text\/plain|gzip|octet-stream/i.test(firstValue(response.headers['content-type']) ?? '');
+
+/** The seed is asked for once more as a sitemap, for which other limits hold. */
+function readAsSitemap(
+  { url, priority: seedPriority }: Claim,
+  response: Fetched | NotFetched,
+  requests: number,
+): FetchResult {
+  return {
+    latencyMs: response.latencyMs,
+    requests,
+    page: { url, status: 'skipped', reason: 'sitemap', fetchedAtMs: Date.now() },
+    newUrls: [{ ...addressOf(response.url), kind: 'sitemap', depth: 0, priority: seedPriority }],
   };
 }
 
@@ -103,41 +132,51 @@ async function readPage(
   requests: number,
   tools: FetchTools,
 ): Promise<FetchResult> {
-  const { url, headers, latencyMs, body } = response;
+  const { url: at, headers, latencyMs, body } = response;
+  const url = keyOf(at);
   const html = decodeText(body, firstValue(headers['content-type']));
   const { page, note, rendered, requestsByOrigin } = await renderIfNeeded(
-    extractPage(html, url),
+    extractPage(html, at),
     html,
-    url,
+    at,
     claim,
     tools,
   );
   if (note === 'stopped') return { latencyMs, requests, again: { reason: note, status: null, headers: {} } };
 
   const redirected = url !== claim.url;
-  const origin = new URL(url).origin;
+  const origin = new URL(at).origin;
   const finalRules = redirected ? await tools.rulesOf(origin) : rules;
   const rights = rightsOf({
     headers,
     meta: page.meta,
-    url,
+    url: at,
     tdmrep: finalRules.kind === 'rules' ? finalRules.tdmrep : [],
-    robotsUsage: finalRules.kind === 'rules' ? finalRules.robots.contentUsage(url) : null,
+    robotsUsage: finalRules.kind === 'rules' ? finalRules.robots.contentUsage(at) : null,
   });
   const found = rights.refused ? [] : page.images;
   const depth = claim.depth + 1;
   const newUrls: NewUrl[] = [];
   const trapped: RefusedUrl[] = [];
   if (tools.takeImages) {
-    for (const image of found) newUrls.push({ url: image.url, kind: 'image', depth, priority: priority.image });
+    for (const { texts: _, ...address } of found)
+      newUrls.push({ ...address, kind: 'image', depth, priority: priority.image });
+  }
+  const refresh = onward(claim, at, page.refresh ?? refreshTarget(firstValue(headers.refresh) ?? '', at), tools);
+  if (!rights.nofollow) newUrls.push(...refresh.newUrls);
+  if (!rights.nofollow && claim.depth === 0) {
+    for (const address of page.feeds.map(addressOf)) {
+      if (tools.scope.contains(address.url))
+        newUrls.push({ ...address, kind: 'sitemap', depth, priority: priority.sitemap });
+    }
   }
   if (!rights.nofollow && depth <= tools.maxDepth) {
     const richness = Math.min(found.length, maxRichness);
-    for (const link of page.links) {
-      if (link.nofollow || !tools.scope.contains(link.url)) continue;
-      const trap = trapReason(link.url);
-      if (trap !== null) trapped.push({ url: link.url, reason: trap });
-      else newUrls.push({ url: link.url, kind: 'page', depth, priority: priority.page + richness });
+    for (const { nofollow, ...address } of page.links) {
+      if (nofollow || !tools.scope.contains(address.url)) continue;
+      const trap = trapReason(address.url);
+      if (trap !== null) trapped.push({ url: address.url, reason: trap });
+      else newUrls.push({ ...address, kind: 'page', depth, priority: priority.page + richness });
     }
   }
   const otherRequests = new Map(requestsByOrigin);
@@ -166,10 +205,28 @@ async function readPage(
     found,
     refused: page.refused,
     newUrls,
+    ...(refresh.newSeed !== undefined && !rights.nofollow ? { newSeed: refresh.newSeed } : {}),
     trapped,
     unrendered: note === 'needs-browser',
     ...(rendered ? { rendered } : {}),
   };
+}
+
+/** Where a page sends its visitor by itself (`Refresh`): a link, and from a seed to another host of its site a redirect. */
+function onward(
+  claim: Claim,
+  at: string,
+  target: string | null,
+  tools: FetchTools,
+): Pick<FetchResult, 'newSeed'> & { readonly newUrls: readonly NewUrl[] } {
+  const address = target === null ? null : addressOf(target);
+  if (address === null || address.url === keyOf(at) || trapReason(address.url) !== null) return { newUrls: [] };
+  if (tools.scope.contains(address.url)) {
+    const depth = claim.depth + 1;
+    return { newUrls: depth > tools.maxDepth ? [] : [{ ...address, kind: 'page', depth, priority: claim.priority }] };
+  }
+  if (!takesScopeAlong(claim, address.url, tools)) return { newUrls: [] };
+  return { newUrls: [{ ...address, kind: 'page', depth: 0, priority: claim.priority }], newSeed: address.url };
 }
 
 /** What there is to read of a page, after its scripts ran if it needs them. */

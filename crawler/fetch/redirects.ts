@@ -6,6 +6,7 @@
 
 import type { Lease } from '../frontier/schema.ts';
 import type { Reason } from '../policy/reasons.ts';
+import { hostNameOf } from '../policy/url.ts';
 import { maxRedirects } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
 
@@ -27,7 +28,7 @@ export function redirectsOf(
   rulesOf: RulesOf,
   refuse: (url: string) => Reason | null = () => null,
 ): Redirects {
-  const host = new URL(claim.at).hostname;
+  const host = hostNameOf(claim.at);
   let hops = claim.hops;
   let requests = 1;
   return {
@@ -36,7 +37,7 @@ export function redirectsOf(
       if (hops > maxRedirects) return 'too-many-redirects';
       const refusal = refuse(url);
       if (refusal !== null) return refusal;
-      if (new URL(url).hostname !== host) return otherHost;
+      if (hostNameOf(url) !== host) return otherHost;
       const forbidden = await refusedByRobots(url, rulesOf);
       if (forbidden === null) requests += 1;
       return forbidden;

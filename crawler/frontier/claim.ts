@@ -5,6 +5,7 @@
 import { knownPage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
+import { keyOf } from '../policy/url.ts';
 import type { Frontier } from './frontier.ts';
 import type { Revisit } from './revisit.ts';
 import type { Host, Lease } from './schema.ts';
@@ -13,7 +14,7 @@ export interface Claim extends Lease {
   readonly host: Host;
   /** `lait takedown` has removed the URL, or the one that it leads to. */
   readonly isTakenDown: boolean;
-  /** How often the page is visited, and a hash of what the last visit found; null at the first visit. */
+  /** How often the page or sitemap is visited, and a hash of what the last visit found; null at the first visit. */
   readonly revisit: Revisit | null;
   /** The page as the last visit found it; null at the first visit, and when the last one found a redirect. */
   readonly before: { readonly page: PageRecord; readonly revisit: Revisit } | null;
@@ -27,13 +28,13 @@ export function claimUrls(
   perHost = 1,
 ): Claim[] {
   return frontier.claim(limit, nowMs, perHost).map((lease) => {
-    const revisit = lease.kind === 'page' ? (frontier.revisit(lease.id) ?? null) : null;
+    const revisit = lease.kind !== 'image' ? (frontier.revisit(lease.id) ?? null) : null;
     const page = revisit === null ? null : knownPage(ledger, lease.url);
-    const targets = lease.at === lease.url ? [lease.url] : [lease.url, lease.at];
+    const targets = new Set([lease.url, keyOf(lease.at)]);
     return {
       ...lease,
       host: frontier.host(lease.hostId),
-      isTakenDown: targets.some((url) => ledger.isTakenDown({ url })),
+      isTakenDown: [...targets].some((url) => ledger.isTakenDown({ url })),
       revisit,
       // The row of a redirect says nothing about the page that it led to.
       before: revisit !== null && page !== null && page.status !== 'skipped' ? { page, revisit } : null,

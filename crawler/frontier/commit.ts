@@ -50,8 +50,10 @@ export function openCommit(
     return { ...measured, ...raw.append({ sha256: measured.sha256, format: measured.format, bytes }) };
   };
 
-  const imageToQueue = (url: string, depth: number): NewUrl[] =>
-    takeImages ? [{ url, kind: 'image', depth, priority: priority.image }] : [];
+  const imageToQueue = ({ imageUrl, imageWritten }: SitemapTexts, depth: number): NewUrl[] => {
+    const written = imageWritten ? { written: imageWritten } : {};
+    return takeImages ? [{ url: imageUrl, ...written, kind: 'image', depth, priority: priority.image }] : [];
+  };
 
   /** A page that was read after its sitemap gets the sitemap's texts, and the images that only the sitemap names. */
   const withEarlierSitemaps = (outcome: FetchOutcome): FetchOutcome => {
@@ -60,7 +62,10 @@ export function openCommit(
     const texts = frontier.sitemapTexts(page.url);
     if (texts.length === 0) return outcome;
     const merged = withSitemapTexts(found, texts);
-    const added = merged.slice(found.length).flatMap(({ url }) => imageToQueue(url, claim.depth + 1));
+    const known = new Set(found.map(({ url }) => url));
+    const added = texts
+      .filter(({ imageUrl }) => !known.has(imageUrl))
+      .flatMap((text) => imageToQueue(text, claim.depth + 1));
     return { ...outcome, found: merged, newUrls: [...newUrls, ...added] };
   };
 
@@ -94,7 +99,7 @@ export function openCommit(
       const lateImages: NewUrl[] = [];
       for (const { claim, sitemapTexts = [] } of outcomes) {
         for (const text of sitemapTexts) {
-          if (addToKnownPage(text)) lateImages.push(...imageToQueue(text.imageUrl, claim.depth + 1));
+          if (addToKnownPage(text)) lateImages.push(...imageToQueue(text, claim.depth + 1));
         }
       }
       if (appended) raw.sync();
@@ -134,6 +139,7 @@ export function openCommit(
         }
         if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
         if (outcome.redirected && page) frontier.finishAlias({ ...claim, url: page.url });
+        if (outcome.sitemapAlias !== undefined) frontier.finishAlias({ ...claim, url: outcome.sitemapAlias });
         if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
         if (outcome.revisit) frontier.setRevisit(claim.id, outcome.revisit, now);

@@ -50,12 +50,23 @@ export class Frontier {
     return this.db.transaction(work)();
   }
 
-  /** Queues URLs that are new to the frontier and returns how many those were. */
+  /**
+   * Queues URLs that are new to the frontier and returns how many those were. Of several spellings of one key the first is
+   * asked, and no other when it fails: they stand for one document, and asking for each would be up to a request a link.
+   */
   add(urls: readonly NewUrl[]): number {
     let added = 0;
-    for (const { url, kind, depth, priority, hops = 0 } of urls) {
+    for (const { url, kind, depth, priority, hops = 0, written } of urls) {
       const hostId = this.#hostId(url);
-      const { changes } = this.#sql.insertUrl.run(url, kinds.indexOf(kind), hostId, depth, priority, hops);
+      const { changes } = this.#sql.insertUrl.run(
+        url,
+        kinds.indexOf(kind),
+        hostId,
+        depth,
+        priority,
+        hops,
+        written ?? null,
+      );
       if (changes === 0) continue;
       added += 1;
       this.#sql.hostQueued.run(hostId);
@@ -149,7 +160,7 @@ export class Frontier {
    */
   #hostId(url: string): number {
     const end = url.indexOf('/', 8);
-    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end).replace(/:\d+$/, '');
+    const name = url.slice(url.indexOf('//') + 2, end === -1 ? undefined : end).replace(/\.?(?::\d+)?$/, '');
     const known = this.#hostIds.get(name);
     if (known !== undefined) return known;
     this.#sql.insertHost.run(name);
@@ -244,7 +255,8 @@ export class Frontier {
   }
 
   addSitemapTexts(texts: readonly SitemapTexts[]): void {
-    for (const { pageUrl, imageUrl, text } of texts) this.#sql.addSitemapText.run(pageUrl, imageUrl, text);
+    for (const { pageUrl, imageUrl, text, imageWritten = null } of texts)
+      this.#sql.addSitemapText.run(pageUrl, imageUrl, text, imageWritten);
   }
 
   /** What sitemaps say about the images of a page. */

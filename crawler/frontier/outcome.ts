@@ -45,6 +45,8 @@ export interface FetchOutcome {
   /** Where a seed leads on another host of its site: from now on it is a seed, and its host in the scope. */
   readonly newSeed?: string;
   readonly sitemapTexts?: readonly SitemapTexts[];
+  /** The key under which a sitemap was read that has another: its own redirects led there. */
+  readonly sitemapAlias?: string;
   readonly image?: WithReason<ImageRecord>;
   readonly decoded?: DecodedImage;
   /** When to look at the page again, from now. */

@@ -3,12 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../../dataset/user-error.ts';
+import type { Address } from '../policy/url.ts';
 
 export type UrlKind = 'page' | 'image' | 'sitemap';
 
 /** A URL to put into the queue; the highest priority is claimed first, and of equals the one that was found first. */
-export interface NewUrl {
-  readonly url: string;
+export interface NewUrl extends Address {
   readonly kind: UrlKind;
   /** Links from a seed. */
   readonly depth: number;
@@ -20,8 +20,9 @@ export interface NewUrl {
 /** A URL that was taken from the queue to be fetched, until it is finished or released. */
 export interface Lease {
   readonly id: number;
+  /** The key (policy/url.ts). */
   readonly url: string;
-  /** What is to be fetched: the URL, or where redirects from its host to another led. */
+  /** What is to be requested: the URL as it was written, or where redirects from its host to another led. */
   readonly at: string;
   /** Redirects followed so far. */
   readonly hops: number;
@@ -44,10 +45,10 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 2;
+const version = 3;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
-// state: 0 queued, 1 claimed, 2 finished. `at` is where redirects led, on the host `host_id`. A host's `next_at_ms` lies in
+// state: 0 queued, 1 claimed, 2 finished. `written` is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies in
 // the far future while it has all the requests in flight that it may have.
 const schema = `
   CREATE TABLE hosts (
@@ -75,6 +76,7 @@ const schema = `
     tries INTEGER NOT NULL DEFAULT 0,
     at TEXT,
     hops INTEGER NOT NULL DEFAULT 0,
+    written TEXT,
     UNIQUE (url, kind)
   ) STRICT;
   CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
@@ -90,6 +92,7 @@ const schema = `
     page_url TEXT NOT NULL,
     image_url TEXT NOT NULL,
     text TEXT NOT NULL,
+    image_written TEXT,
     PRIMARY KEY (page_url, image_url, text)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE revisits (
@@ -106,6 +109,12 @@ const schema = `
     until_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;
+
+/** What brings a file from version n + 1 to the next. */
+const steps = [
+  'ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;',
+  'ALTER TABLE urls ADD COLUMN written TEXT; ALTER TABLE sitemap_texts ADD COLUMN image_written TEXT;',
+];
 
 /** The time of a host that gets no further request before the frontier is opened again. */
 export const suspendedMs = 8_640_000_000_000_000;
@@ -126,17 +135,12 @@ export function openFrontierDb(corpusDir: string): Database.Database {
         `Expected frontier version ${version} for ${path} but received ${found}; update lait or use another corpus.`,
       );
     }
-    if (found === 0) {
+    if (found < version)
       db.transaction(() => {
-        db.exec(schema);
+        if (found === 0) db.exec(schema);
+        else for (const step of steps.slice(found - 1)) db.exec(step);
         db.pragma(`user_version = ${version}`);
       })();
-    } else if (found === 1) {
-      db.transaction(() => {
-        db.exec('ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;');
-        db.pragma(`user_version = ${version}`);
-      })();
-    }
     return db;
   } catch (error) {
     db.close();

@@ -6,7 +6,7 @@ import { suspendedMs } from './schema.ts';
 export function statements(db: Database.Database) {
   return {
     insertUrl: db.prepare(
-      'INSERT INTO urls (url, kind, host_id, depth, priority, hops) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO urls (url, kind, host_id, depth, priority, hops, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),
     requeue: db.prepare(
       'UPDATE urls SET state = 0, tries = 0, at = NULL, hops = 0, host_id = ? WHERE url = ? AND kind = ? AND state = 2',
@@ -45,7 +45,7 @@ export function statements(db: Database.Database) {
     claimUrls: db.prepare(
       `UPDATE urls SET state = 1
        WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
-       RETURNING id, url, coalesce(at, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries`,
+       RETURNING id, url, coalesce(at, written, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries`,
     ),
     hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),
     finishUrl: db.prepare('UPDATE urls SET state = 2 WHERE id = ?'),
@@ -77,10 +77,10 @@ export function statements(db: Database.Database) {
       )
       .pluck(),
     addSitemapText: db.prepare(
-      'INSERT INTO sitemap_texts (page_url, image_url, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO sitemap_texts (page_url, image_url, text, image_written) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),
     sitemapTexts: db.prepare(
-      'SELECT page_url AS pageUrl, image_url AS imageUrl, text FROM sitemap_texts WHERE page_url = ?',
+      'SELECT page_url AS pageUrl, image_url AS imageUrl, text, image_written AS imageWritten FROM sitemap_texts WHERE page_url = ?',
     ),
     origin: db.prepare('SELECT rules, until_ms AS untilMs FROM origins WHERE origin = ?'),
     setOrigin: db.prepare(

@@ -10,14 +10,15 @@ import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { withCleanup } from '../../dataset/cleanup.ts';
-import { makeDurable } from '../../dataset/ledger/crawled.ts';
+import { makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { Frontier } from '../frontier/frontier.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { cleanText } from '../page/clean-text.ts';
 import { priority } from '../policy/priority.ts';
-import { normaliseUrl } from '../policy/url.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { type Address, absoluteUrl, addressOf, isTooLong } from '../policy/url.ts';
 
 export interface UrlListOptions {
   readonly corpusDir: string;
@@ -28,7 +29,7 @@ export interface UrlListOptions {
 
 export interface UrlListSummary {
   readonly rows: number;
-  /** Rows whose URL is none, or that have no caption. */
+  /** Rows whose URL is none or too long, or that have no caption. */
   readonly unusable: number;
   readonly queued: number;
 }
@@ -36,6 +37,7 @@ export interface UrlListSummary {
 type Row = Readonly<Record<string, unknown>>;
 
 const batchRows = 5000;
+const tooLong = 'url-too-long' satisfies Reason;
 
 /** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there. */
 export async function queueUrlList(
@@ -62,12 +64,14 @@ export async function queueUrlList(
     let count = 0;
     let unusable = 0;
     let queued = 0;
-    let batch: { url: string; text: string }[] = [];
+    let batch: (Address & { text: string })[] = [];
     const flush = (): void => {
       const images = batch.map(({ url, text }) => ({ url, texts: [{ source: 'list' as const, text }] }));
       ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, images);
       queued += frontier.atomically(() =>
-        frontier.add(batch.map(({ url }) => ({ url, kind: 'image', depth: 0, priority: priority.image }))),
+        frontier.add(
+          batch.map(({ text: _, ...address }) => ({ ...address, kind: 'image', depth: 0, priority: priority.image })),
+        ),
       );
       batch = [];
       onProgress?.(count);
@@ -83,10 +87,14 @@ export async function queueUrlList(
         );
       }
       count += 1;
-      const url = typeof row[urlColumn] === 'string' ? normaliseUrl(row[urlColumn].trim()) : null;
+      const request = typeof row[urlColumn] === 'string' ? absoluteUrl(row[urlColumn].trim()) : null;
+      const address = request === null ? null : addressOf(request);
       const text = typeof row[captionColumn] === 'string' ? cleanText(row[captionColumn]) : '';
-      if (url === null || text === '') unusable += 1;
-      else batch.push({ url, text });
+      if (address === null || text === '') unusable += 1;
+      else if (isTooLong(address.url)) {
+        unusable += 1;
+        refuseNewImage(ledger, address.url, tooLong, Date.now());
+      } else batch.push({ ...address, text });
       if (batch.length >= batchRows) flush();
     }
     flush();

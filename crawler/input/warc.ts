@@ -8,7 +8,7 @@ import { WARCParser } from 'warcio';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { atomically, makeDurable } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
-import type { FoundImage, PageRecord } from '../../dataset/ledger/records.ts';
+import type { PageRecord } from '../../dataset/ledger/records.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';
@@ -16,11 +16,11 @@ import { maxPageBytes } from '../fetch/page.ts';
 import { Frontier } from '../frontier/frontier.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { decodeText } from '../page/charset.ts';
-import { extractPage } from '../page/extract.ts';
+import { extractPage, type PageImage } from '../page/extract.ts';
 import { priority } from '../policy/priority.ts';
 import { rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl, keyOf, requestOf } from '../policy/url.ts';
 import { checkSeeds } from './seeds.ts';
 
 export interface WarcOptions {
@@ -58,7 +58,7 @@ export async function importWarc(
   }: { readonly ledger: Ledger; readonly onProgress?: (summary: WarcSummary) => void; readonly signal?: AbortSignal },
 ): Promise<WarcSummary> {
   const bytes = /^https?:\/\//i.test(source)
-    ? download(checkSeeds({ seeds: [source], allowPrivate, ...(contact ? { contact } : {}) })[0]!, {
+    ? download(requestOf(checkSeeds({ seeds: [source], allowPrivate, ...(contact ? { contact } : {}) })[0]!), {
         guard: addressGuard({ allowPrivate, onlyLoopback: !contact }),
         userAgent: userAgentOf(contact),
         signal,
@@ -78,7 +78,9 @@ export async function importWarc(
       });
       frontier.atomically(() => {
         const found = batch.flatMap((one) => one.found);
-        frontier.add(found.map(({ url }) => ({ url, kind: 'image', depth: 1, priority: priority.image })));
+        frontier.add(
+          found.map(({ texts: _, ...address }) => ({ ...address, kind: 'image', depth: 1, priority: priority.image })),
+        );
       });
       for (const { page, found } of batch) {
         counts.pages += 1;
@@ -114,24 +116,24 @@ function fileBytes(file: string): AsyncIterable<Uint8Array> {
 
 interface ArchivedPage {
   readonly page: PageRecord;
-  readonly found: readonly FoundImage[];
+  readonly found: readonly PageImage[];
 }
 
 /** The page of a record, or null when it is none that a crawl would have read. */
 async function readRecord(record: Archived): Promise<ArchivedPage | null> {
-  const url = normaliseUrl(record.warcTargetURI ?? '');
+  const at = absoluteUrl(record.warcTargetURI ?? '');
   const type = header(record, 'content-type');
-  if (record.warcType !== 'response' || url === null || Number(record.httpHeaders?.statusCode) !== 200) return null;
+  if (record.warcType !== 'response' || at === null || Number(record.httpHeaders?.statusCode) !== 200) return null;
   if (!/^(?:text\/html|application\/xhtml)/i.test(type ?? '')) return null;
   const body = await readBody(record);
   if (body === null) return null;
-  const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type), url);
+  const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type), at);
   const headers = Object.fromEntries(
     ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage'].map((name) => [name, header(record, name)]),
   );
-  const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: null });
+  const rights = rightsOf({ headers, meta, url: at, tdmrep: [], robotsUsage: null });
   const page: PageRecord = {
-    url,
+    url: keyOf(at),
     status: rights.refused ? 'refused' : 'fetched',
     reason: rights.refused,
     title,

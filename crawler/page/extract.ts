@@ -5,6 +5,7 @@
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
+import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { type ImageFeatures, judgeDominance } from './dominant.ts';
 import { featuresOf } from './image-features.ts';
@@ -24,17 +25,23 @@ export interface Page {
   /** The beginning of the visible text, without header, navigation and footer when there is other text. */
   readonly text: string;
   readonly links: readonly PageLink[];
+  /** Where the page sends its visitor by itself, and feeds and sitemaps that it names; absolute URLs. */
+  readonly refresh: string | null;
+  readonly feeds: readonly string[];
   readonly licenseUrl: string | null;
   /** `content` of meta tags by lower-case name or property; repeated ones joined with commas. */
   readonly meta: ReadonlyMap<string, string>;
   /** The dominant images that some text describes, each once with all its texts. */
-  readonly images: readonly FoundImage[];
+  readonly images: readonly PageImage[];
   /** Images that are decoration. */
   readonly refused: readonly RefusedImage[];
   /** Dominant images that nothing on the page describes. */
   readonly textless: number;
   readonly signs: ScriptSigns;
 }
+
+/** An image that is taken, with what to request for it. */
+export type PageImage = FoundImage & Address;
 
 /** An image that is not taken, and why. */
 export interface RefusedImage {
@@ -51,7 +58,7 @@ export function extractPage(html: string, pageUrl: string): Page {
 
   // Images on the page: which are dominant, and what describes those.
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
-  const representative = new Set(described.map(({ url }) => url));
+  const representative = new Set(described.map(({ url }) => keyOf(url)));
   const texts = new ImageTexts(scan.elementsById);
   for (const candidate of scan.candidates) {
     const link = candidate.surroundings.link?.attribs;
@@ -61,7 +68,7 @@ export function extractPage(html: string, pageUrl: string): Page {
       target,
       pageUrl,
       hasCaption: texts.caption(candidate) !== '',
-      isRepresentative: representative.has(candidate.url) || representative.has(url),
+      isRepresentative: representative.has(keyOf(candidate.url)) || representative.has(keyOf(url)),
     });
     const { isDominant, reason } = judgeDominance(features);
     images.add(url, reason, isDominant ? texts.all(candidate) : []);
@@ -88,6 +95,8 @@ export function extractPage(html: string, pageUrl: string): Page {
     lang: head.lang,
     text: scan.text,
     links: scan.links,
+    refresh: head.refresh,
+    feeds: head.feeds,
     licenseUrl: head.licenseUrl,
     meta: head.meta,
     ...images.read(),
@@ -113,14 +122,18 @@ const notOnPage: Omit<ImageFeatures, 'url'> = {
 /** Ours: a page may show one image in many places; more texts than this say nothing new. */
 const maxTexts = 50;
 
-/** The images of one page, each once. One that is dominant in one place is dominant, with the texts of such places only. */
+/**
+ * The images of one page, each once, whatever its spellings: the first is requested. One that is dominant in one place is
+ * dominant, with the texts of such places only.
+ */
 class PageImages {
-  readonly #found = new Map<string, { texts: SourcedText[]; reason: Reason | null }>();
+  readonly #found = new Map<string, { address: Address; texts: SourcedText[]; reason: Reason | null }>();
 
   /** Adds one place of an image; `reason` says why it is decoration there, null that it is dominant. */
   add(url: string, reason: Reason | null, texts: readonly SourcedText[]): void {
-    const known = this.#found.get(url);
-    if (!known) this.#found.set(url, { texts: [...texts], reason });
+    const address = addressOf(url);
+    const known = this.#found.get(address.url);
+    if (!known) this.#found.set(address.url, { address, texts: [...texts], reason });
     else if (reason === null) {
       if (known.texts.length < maxTexts) known.texts.push(...texts);
       known.reason = null;
@@ -128,22 +141,23 @@ class PageImages {
   }
 
   has(url: string): boolean {
-    return this.#found.has(url);
+    return this.#found.has(keyOf(url));
   }
 
   isDecoration(url: string): boolean {
-    const known = this.#found.get(url);
+    const known = this.#found.get(keyOf(url));
     return known !== undefined && known.reason !== null;
   }
 
   read(): Pick<Page, 'images' | 'refused' | 'textless'> {
-    const images: FoundImage[] = [];
+    const images: PageImage[] = [];
     const refused: RefusedImage[] = [];
     let textless = 0;
-    for (const [url, { texts, reason }] of this.#found) {
+    for (const [url, { address, texts, reason }] of this.#found) {
       if (reason !== null) refused.push({ url, reason });
       else if (texts.length === 0) textless += 1;
-      else images.push({ url, texts: uniqueTexts(texts) });
+      else if (isTooLong(url)) refused.push({ url, reason: 'url-too-long' });
+      else images.push({ ...address, texts: uniqueTexts(texts) });
     }
     return { images, refused, textless };
   }

@@ -1,6 +1,7 @@
 /** What a page says of itself, mostly in its head: title, language, base URL, license, meta tags, JSON-LD. */
 import type { Element } from 'domhandler';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl } from '../policy/url.ts';
+import { refreshTarget } from './links.ts';
 import { textOf } from './visible-text.ts';
 import type { Attributes } from './walk.ts';
 
@@ -10,6 +11,9 @@ export interface MetaTag {
   readonly content: string;
 }
 
+/** Ours: sites name a feed of their articles, one of comments, and one a section. */
+const maxFeeds = 10;
+
 /** Gathers what a page says of itself as the walk meets it. */
 export class PageHead {
   /** What relative URLs are relative to. */
@@ -17,6 +21,12 @@ export class PageHead {
   title = '';
   lang = '';
   licenseUrl: string | null = null;
+  /** Where the page sends its visitor by itself. */
+  refresh: string | null = null;
+  /** Feeds and sitemaps of the site. */
+  readonly feeds: string[] = [];
+  /** The next page of a series. */
+  next: string | null = null;
   /** The contents by key, repeated ones joined with commas. */
   readonly meta = new Map<string, string>();
   /** In document order; `link rel=image_src` is among them with the key `image`. */
@@ -37,7 +47,7 @@ export class PageHead {
   addBase({ href }: Attributes): void {
     if (this.#hasBase || href === undefined) return;
     this.#hasBase = true;
-    this.base = normaliseUrl(href, this.#pageUrl) ?? this.#pageUrl;
+    this.base = absoluteUrl(href, this.#pageUrl) ?? this.#pageUrl;
   }
 
   addTitle(element: Element): void {
@@ -45,6 +55,8 @@ export class PageHead {
   }
 
   addMeta({ name, property, 'http-equiv': httpEquiv, content }: Attributes): void {
+    if (httpEquiv?.trim().toLowerCase() === 'refresh' && content !== undefined)
+      this.refresh ??= refreshTarget(content, this.base);
     const key = (name ?? property ?? httpEquiv ?? '').toLowerCase();
     if (key === '' || content === undefined) return;
     const known = this.meta.get(key);
@@ -52,8 +64,14 @@ export class PageHead {
     this.metaTags.push({ key, content });
   }
 
-  addLink({ rel = '', href = '' }: Attributes): void {
-    if (isLicense(rel)) this.licenseUrl ??= normaliseUrl(href, this.base);
+  addLink({ rel = '', href = '', type = '' }: Attributes): void {
+    const isFeed = /\balternate\b/i.test(rel) && /^application\/(?:rss|atom|rdf)\+xml/i.test(type.trim());
+    if ((isFeed || /^\s*sitemap\s*$/i.test(rel)) && this.feeds.length < maxFeeds) {
+      const url = absoluteUrl(href, this.base);
+      if (url !== null) this.feeds.push(url);
+    }
+    if (/^\s*next\s*$/i.test(rel)) this.next ??= absoluteUrl(href, this.base);
+    if (isLicense(rel)) this.licenseUrl ??= absoluteUrl(href, this.base);
     if (rel === 'image_src') this.metaTags.push({ key: 'image', content: href });
   }
 }

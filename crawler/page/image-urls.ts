@@ -3,7 +3,7 @@
  * the URL in, and backgrounds.
  */
 import type { Element } from 'domhandler';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl } from '../policy/url.ts';
 import { parseSrcset } from './srcset.ts';
 import { type Attributes, walk } from './walk.ts';
 
@@ -78,7 +78,7 @@ function toUrl(value: string | undefined, base: string): string | null {
   if (value === undefined) return null;
   const trimmed = value.trim();
   if (trimmed === '' || trimmed === '#' || /^[[{]|^(?:data|blob|javascript|about):/i.test(trimmed)) return null;
-  return isPlaceholder(trimmed) ? null : normaliseUrl(trimmed, base);
+  return isPlaceholder(trimmed) ? null : absoluteUrl(trimmed, base);
 }
 
 function isPlaceholder(address: string): boolean {
@@ -157,7 +157,7 @@ export function svgImageUrl(svg: Element, base: string): string | null {
   walk(svg, {
     enter: ({ name, attribs }) => {
       visited += 1;
-      if (name === 'image') url ??= normaliseUrl(attribs.href ?? attribs['xlink:href'] ?? '', base);
+      if (name === 'image') url ??= absoluteUrl(attribs.href ?? attribs['xlink:href'] ?? '', base);
       return url === null && visited < maxSvgElements;
     },
   });

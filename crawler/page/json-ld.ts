@@ -3,7 +3,7 @@
  * the page is about. Logos, authors and publishers are not what a page is about.
  */
 import type { FoundImage } from '../../dataset/ledger/records.ts';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 
 type Node = Readonly<Record<string, unknown>>;
@@ -64,14 +64,14 @@ const bareImages = (value: unknown, base: string): FoundImage[] =>
     .flat()
     .slice(0, maxUrls)
     .filter((href) => typeof href === 'string')
-    .map((href) => normaliseUrl(href, base))
+    .map((href) => absoluteUrl(href, base))
     .filter((url) => url !== null)
     .map((url) => ({ url, texts: [] }));
 
 function imageObject(node: Node, base: string): FoundImage | null {
   if (/(?:^|[#/])logo/i.test(typeof node['@id'] === 'string' ? node['@id'] : '')) return null;
   const href = [node.contentUrl, node.url].find((value) => typeof value === 'string');
-  const url = typeof href === 'string' ? normaliseUrl(href, base) : null;
+  const url = typeof href === 'string' ? absoluteUrl(href, base) : null;
   if (url === null) return null;
   const texts = [node.caption, node.description, node.name]
     .filter((text) => typeof text === 'string')

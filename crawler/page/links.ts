@@ -1,9 +1,8 @@
 /** Where links lead: to a page, to an image file, from a thumbnail to the full picture, home. */
-import { normaliseUrl } from '../policy/url.ts';
+import { type Address, absoluteUrl, keyOf, maxRequestLength } from '../policy/url.ts';
 import type { Attributes } from './walk.ts';
 
-export interface PageLink {
-  readonly url: string;
+export interface PageLink extends Address {
   /** The page asks crawlers not to follow it. */
   readonly nofollow: boolean;
 }
@@ -12,7 +11,22 @@ export type LinkKind = 'none' | 'image' | 'home' | 'same-site' | 'other-site';
 
 /** The URL that a link leads to, or null. A link to a place on the page is a script's: it opens or turns something. */
 export const linkTarget = (href: string | undefined, base: string): string | null =>
-  href === undefined || href.startsWith('#') ? null : normaliseUrl(href, base);
+  href === undefined || href.startsWith('#') ? null : absoluteUrl(href, base);
+
+/**
+ * Where a page sends its visitor by itself, from the `content` of `<meta http-equiv=refresh>` or a `Refresh` header, read as
+ * browsers do (HTML, shared declarative refresh steps): `5; url=next.html`. Null when it only loads itself again.
+ */
+export function refreshTarget(content: string, base: string): string | null {
+  const given = /^\s*(?:\d[\d.]*|\.[\d.]*)(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(\S[\s\S]*)$/i.exec(
+    content.slice(0, maxRequestLength),
+  );
+  const target = given?.[1] ?? '';
+  const quote = /^["']/.exec(target)?.[0];
+  const end = quote === undefined ? -1 : target.indexOf(quote, 1);
+  const href = quote === undefined ? target : target.slice(1, end === -1 ? undefined : end);
+  return href.trim() === '' ? null : absoluteUrl(href, base);
+}
 
 /** True for the URL of an image file. Wikis and code hosts have pages about images whose URL ends like one. */
 export function isImageFile(url: string): boolean {
@@ -31,7 +45,7 @@ export function linkKind(target: string | null, pageUrl: string): LinkKind {
   const [to, from] = [new URL(target), new URL(pageUrl)];
   if (to.hostname !== from.hostname) return 'other-site';
   const isHome = /^\/(?:index\.\w+|home\/?)?$/.test(to.pathname) && to.search === '';
-  return isHome || to.href === from.href ? 'home' : 'same-site';
+  return isHome || keyOf(to.href) === keyOf(from.href) ? 'home' : 'same-site';
 }
 
 /** Attributes and classes of the libraries that open a picture over the page. */
@@ -53,7 +67,7 @@ export function fullSizeUrl(
   attribs: Attributes,
   link: Attributes = {},
 ): string | null {
-  if (target === null || target === shown || !isImageFile(target)) return null;
+  if (target === null || keyOf(target) === keyOf(shown) || !isImageFile(target)) return null;
   const longerSidePx = Math.max(Number(attribs.width) || 0, Number(attribs.height) || 0);
   if (longerSidePx > 0 && longerSidePx <= maxThumbnailSidePx) return target;
   const opensOverPage = Object.keys(link).some((key) => key.startsWith('data-') && lightbox.test(key));

@@ -1,7 +1,7 @@
 /** The images by which a page wants to be shown elsewhere: Open Graph (with its arrays), Twitter cards, `image_src`. */
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import type { MetaTag } from './head.ts';
 
@@ -33,7 +33,7 @@ export function openGraphImages(tags: readonly MetaTag[], base: string): FoundIm
 
   const images = new Map<string, SourcedText[]>();
   for (const { href, alt } of entries) {
-    const url = href.trim() === '' ? null : normaliseUrl(href.trim(), base);
+    const url = href.trim() === '' ? null : absoluteUrl(href.trim(), base);
     if (url === null) continue;
     const isFirst = images.size === 0;
     const texts = images.get(url) ?? [];

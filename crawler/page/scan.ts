@@ -3,7 +3,7 @@
  * Nothing is decided here: that needs the whole page.
  */
 import type { Element } from 'domhandler';
-import { normaliseUrl } from '../policy/url.ts';
+import { absoluteUrl, addressOf } from '../policy/url.ts';
 import { type ImageCandidate, ImageCandidates, isParagraph } from './candidates.ts';
 import { assignCaption, captionKind } from './captions.ts';
 import { classWordReader, type Region } from './class-words.ts';
@@ -90,11 +90,16 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
 
       // What is not shown; of templates, a shadow tree is.
       case 'style':
-      case 'iframe':
       case 'math':
         return false;
       case 'template':
         return attribs.shadowrootmode !== undefined || attribs.shadowroot !== undefined;
+
+      // Other pages inside of this one.
+      case 'frame':
+      case 'iframe':
+        enterFrame(element);
+        return false;
 
       // Images.
       case 'img':
@@ -110,7 +115,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
         return false;
       case 'object':
         if (/^image\/(?!svg)/i.test(attribs.type ?? ''))
-          candidates.add(normaliseUrl(attribs.data ?? '', head.base), element, surroundings);
+          candidates.add(absoluteUrl(attribs.data ?? '', head.base), element, surroundings);
         return true;
 
       // Content. A link may be any of the rest, too.
@@ -140,12 +145,25 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
 
   const enterLink = (element: Element): void => {
     const { href, rel = '' } = element.attribs;
-    const url = href === undefined ? null : normaliseUrl(href, head.base);
+    const url = href === undefined ? null : absoluteUrl(href, head.base);
     if (url === null) return;
     if (isLicense(rel)) head.licenseUrl ??= url;
     if (isImageFile(url)) {
       if (linkedImages.length < maxLinkedImages) linkedImages.push({ url, element, region: surroundings.region });
-    } else if (!links.has(url)) links.set(url, { url, nofollow: /\bnofollow\b/i.test(rel) });
+    } else addPageLink(url, /\bnofollow\b/i.test(rel));
+  };
+
+  const addPageLink = (url: string, nofollow = false): void => {
+    const address = addressOf(url);
+    if (!links.has(address.url)) links.set(address.url, { ...address, nofollow });
+  };
+
+  /** A frame of a frameset is a part of the site. What an `iframe` shows of another origin is a player, a map or an advert. */
+  const enterFrame = ({ name, attribs }: Element): void => {
+    const { src = '', 'data-src': lazy = '' } = attribs;
+    const url = /^\s*(?:about:.*)?$/i.test(src) ? absoluteUrl(lazy, head.base) : absoluteUrl(src, head.base);
+    if (url === null || isImageFile(url)) return;
+    if (name === 'frame' || new URL(url).origin === new URL(pageUrl).origin) addPageLink(url);
   };
 
   const enterContent = (element: Element): void => {
@@ -174,6 +192,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
       }
     },
   });
+  if (head.next !== null) addPageLink(head.next);
   return {
     head,
     text: text.read(),

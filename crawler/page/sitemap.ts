@@ -1,113 +1,234 @@
 /**
  * Sitemaps (sitemaps.org protocol 0.9, XML or plain text, gzip or not) with the image extension, whose captions and titles
- * describe images too. Read token by token, without a tree: a sitemap may have 50 MB.
+ * describe images too, and the feeds that serve as sitemaps: RSS 2.0, RSS 1.0 (RDF) and Atom, with the images of Media RSS
+ * and enclosures. Read token by token, without a tree: a sitemap may have 50 MB. Elements are told by their local names, so
+ * that a file with another prefix, another namespace or none is read as well.
  */
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { normaliseUrl } from '../policy/url.ts';
+import { constants, gunzip } from 'node:zlib';
+import { Parser } from 'htmlparser2';
+import type { Reason } from '../policy/reasons.ts';
+import { type Address, absoluteUrl, addressOf } from '../policy/url.ts';
 import { decodeText } from './charset.ts';
 import { cleanText } from './clean-text.ts';
+import { isImageFile } from './links.ts';
 
 /** Limits of the protocol, per file. */
 export const maxSitemapBytes = 52_428_800;
 const maxEntries = 50_000;
 
-export interface SitemapImage {
-  readonly url: string;
+/** The protocol's limit for the images of a page. */
+const maxImages = 1000;
+
+/** Ours: real files nest five elements deep, feeds with XHTML in them a few dozen. */
+const maxDepth = 200;
+
+/** Characters of one element's text. Ours: longer ones are articles, not addresses or captions. */
+const maxContentLength = 20_000;
+
+export interface SitemapImage extends Address {
   readonly texts: readonly string[];
+}
+
+export interface SitemapPage extends Address {
+  readonly images: readonly SitemapImage[];
 }
 
 export interface Sitemap {
   /** Sitemaps that an index lists. */
-  readonly sitemaps: readonly string[];
-  readonly pages: readonly { readonly url: string; readonly images: readonly SitemapImage[] }[];
+  readonly sitemaps: readonly Address[];
+  readonly pages: readonly SitemapPage[];
 }
 
-/** Reads a downloaded file, gzip or not; null when it is not a sitemap or unpacks to more than the protocol allows. */
+/** What a sitemap says about an image of a page. Both are keys; `imageWritten` is what to request where that differs. */
+export interface SitemapTexts {
+  readonly pageUrl: string;
+  readonly imageUrl: string;
+  readonly imageWritten?: string | null;
+  readonly text: string;
+}
+
+/** Reads a downloaded file, gzip or not, whatever its name; or says why it cannot be read. */
 export async function readSitemap(
   bytes: Buffer,
   contentType: string | undefined,
   base: string,
-): Promise<Sitemap | null> {
+): Promise<Sitemap | { readonly reason: Reason }> {
   let plain = bytes;
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     try {
-      plain = await promisify(gunzip)(bytes, { maxOutputLength: maxSitemapBytes });
-    } catch {
-      return null;
+      // A file that was cut off keeps what is whole.
+      plain = await promisify(gunzip)(bytes, {
+        maxOutputLength: maxSitemapBytes,
+        finishFlush: constants.Z_SYNC_FLUSH,
+      });
+    } catch (error) {
+      const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+      return { reason: isTooLarge ? 'too-many-bytes' : 'broken-compression' };
     }
   }
-  return parseSitemap(decodeText(plain, contentType), base);
+  return parseSitemap(decodeText(plain, utf16Type(plain) ?? contentType), base) ?? { reason: 'not-a-sitemap' };
 }
 
-/** What a sitemap says about an image of a page. */
-export interface SitemapTexts {
-  readonly pageUrl: string;
-  readonly imageUrl: string;
-  readonly text: string;
+/** UTF-16 without a byte order mark begins with `<` and a zero (XML 1.0, appendix F.1). */
+function utf16Type([first, second]: Buffer): string | null {
+  if (first === 0x3c && second === 0) return 'text/xml; charset=utf-16le';
+  return first === 0 && second === 0x3c ? 'text/xml; charset=utf-16be' : null;
 }
 
-const token = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([\w.:-]+)[^>]*?(\/?)>|([^<]+)/g;
+/** Whether a text looks like a sitemap or a feed in XML. */
+export function isSitemapXml(text: string): boolean {
+  const start = text.slice(0, 4096);
+  return (
+    /<(?:[\w.-]+:)?(?:urlset|sitemapindex|rss|feed|rdf)[\s>]/i.test(start) && !/<(?:!doctype\s+)?html[\s>]/i.test(start)
+  );
+}
 
 /** Reads a decoded sitemap, or null. Entries without an http(s) URL are skipped, and all after the 50,000th. */
 export function parseSitemap(text: string, base: string): Sitemap | null {
-  if (!/<(?:\w+:)?(?:urlset|sitemapindex)[\s>]/i.test(text.slice(0, 4096))) return parseTextSitemap(text, base);
-  const sitemaps: string[] = [];
-  const pages: { url: string; images: SitemapImage[] }[] = [];
-  let page: { url: string | null; images: SitemapImage[] } | null = null;
-  let image: { url: string | null; texts: string[] } | null = null;
-  let inIndexEntry = false;
+  return isSitemapXml(text) ? parseXmlSitemap(text, base) : parseTextSitemap(text, base);
+}
+
+/** One URL a line. A text that does not begin with one is not a sitemap. */
+function parseTextSitemap(text: string, base: string): Sitemap | null {
+  const lines = text.trim().split(/\r\n|\r|\n/, maxEntries);
+  const urls = lines.map((line) => line.trim()).filter((line) => /^https?:\/\/\S+$/i.test(line));
+  if (urls[0] === undefined || urls[0] !== lines[0]?.trim()) return null;
+  const pages = urls.map((url) => absoluteUrl(url, base)).filter((url) => url !== null);
+  return { sitemaps: [], pages: pages.map((url) => ({ ...addressOf(url), images: [] })) };
+}
+
+/** An image as its elements come. */
+interface ImageEntry {
+  url: string | null;
+  readonly texts: string[];
+}
+
+/** A `url`, `sitemap`, `item` or `entry`. */
+interface Entry {
+  readonly isSitemap: boolean;
+  url: string | null;
+  title: string;
+  readonly images: ImageEntry[];
+  /** Of Media RSS, for all images of the entry. */
+  readonly texts: string[];
+}
+
+const newEntry = (isSitemap: boolean, url: string | null): Entry => ({
+  isSitemap,
+  url,
+  title: '',
+  images: [],
+  texts: [],
+});
+
+function parseXmlSitemap(text: string, base: string): Sitemap {
+  const sitemaps: Address[] = [];
+  const pages: SitemapPage[] = [];
+  let entry: Entry | null = null;
+  let image: ImageEntry | null = null;
+  let rootPrefix = '';
+  let mediaPrefix = 'media';
   let content = '';
-  for (const [, cdata, closing, qualified, selfClosing, data] of text.matchAll(token)) {
-    if (cdata !== undefined) content += cdata;
-    else if (data !== undefined) content += decodeEntities(data);
-    if (qualified === undefined || selfClosing === '/') continue;
-    // XML allows any prefix, but every sitemap in the wild writes image: for the extension.
-    const name = qualified.toLowerCase();
-    const value = content.trim();
-    content = '';
-    if (closing !== '/') {
-      if (name === 'url') page = { url: null, images: [] };
-      else if (name === 'image:image') image = { url: null, texts: [] };
-      else if (name === 'sitemap') inIndexEntry = true;
-      continue;
+  let depth = 0;
+
+  const toUrl = (href: string | undefined): string | null =>
+    href === undefined ? null : absoluteUrl(href.trim(), base);
+
+  /** Elements that say what they say in attributes, and those that others are inside of. */
+  const enter = (prefix: string, name: string, attribs: Readonly<Record<string, string>>): void => {
+    if (entry === null) {
+      if (name === 'url' || name === 'item' || name === 'entry') entry = newEntry(false, toUrl(attribs['rdf:about']));
+      else if (name === 'sitemap') entry = newEntry(true, null);
+      return;
     }
-    if (name === 'loc' && inIndexEntry) {
-      const url = normaliseUrl(value, base);
-      if (url !== null && sitemaps.length < maxEntries) sitemaps.push(url);
-    } else if (name === 'loc' && page) page.url = normaliseUrl(value, base);
-    else if (name === 'image:loc' && image) image.url = normaliseUrl(value, base);
-    else if ((name === 'image:caption' || name === 'image:title') && image) {
-      const clean = cleanText(value);
-      if (clean !== '') image.texts.push(clean);
-    } else if (name === 'image:image' && image) {
-      if (image.url !== null) page?.images.push({ url: image.url, texts: image.texts });
+    if (entry.images.length >= maxImages) return;
+    const isMediaImage = prefix === mediaPrefix && name === 'content' && isImage(attribs);
+    if (name === 'image' || isMediaImage) {
+      image = { url: isMediaImage ? toUrl(attribs.url) : null, texts: [] };
+      entry.images.push(image);
+    } else if (name === 'enclosure' && isImage(attribs)) entry.images.push({ url: toUrl(attribs.url), texts: [] });
+    else if (name === 'link' && attribs.href !== undefined) {
+      const { rel = 'alternate', href } = attribs;
+      if (rel === 'alternate') entry.url ??= toUrl(href);
+      else if (rel === 'enclosure' && isImage({ ...attribs, url: href }))
+        entry.images.push({ url: toUrl(href), texts: [] });
+    }
+  };
+
+  const leave = (prefix: string, name: string, value: string): void => {
+    if (entry === null) return;
+    const isMedia = prefix === mediaPrefix;
+    if (image !== null && (name === 'loc' || name === 'url')) image.url = toUrl(value);
+    else if (image !== null && (name === 'caption' || name === 'title' || (isMedia && name === 'description')))
+      image.texts.push(value);
+    else if (name === 'image' || (isMedia && name === 'content')) {
+      // RSS has images as bare addresses, too.
+      if (image !== null && image.url === null && /^https?:/i.test(value)) image.url = toUrl(value);
       image = null;
-    } else if (name === 'sitemap') inIndexEntry = false;
-    else if (name === 'url' && page) {
-      if (page.url !== null) pages.push({ url: page.url, images: page.images });
-      page = null;
-      if (pages.length >= maxEntries) break;
+    } else if (isMedia && (name === 'title' || name === 'description')) entry.texts.push(value);
+    else if (prefix === rootPrefix && name === 'title') entry.title = value;
+    // A `loc` of another extension, such as that of a video's player, has another name.
+    else if (name === 'loc' || (name === 'link' && value !== '')) entry.url = toUrl(value) ?? entry.url;
+    else if (name === 'guid' && /^https?:/i.test(value)) entry.url ??= toUrl(value);
+    else if (name === 'sitemap' || name === 'item' || name === 'entry' || name === 'url') {
+      if (entry.url !== null && entry.isSitemap) sitemaps.push(addressOf(entry.url));
+      else if (entry.url !== null) pages.push({ ...addressOf(entry.url), images: imagesOf(entry) });
+      entry = null;
+      image = null;
     }
-  }
+  };
+
+  const parser = new Parser(
+    {
+      onopentag(qualified, attribs) {
+        depth += 1;
+        content = '';
+        for (const key in attribs) {
+          if (key.startsWith('xmlns:') && attribs[key]!.includes('search.yahoo.com/mrss')) mediaPrefix = key.slice(6);
+        }
+        const [prefix, name] = nameOf(qualified);
+        // The items of RDF have no prefix, its root has.
+        if (depth === 1 && name !== 'rdf') rootPrefix = prefix;
+        enter(prefix, name, attribs);
+        if (depth > maxDepth) parser.pause();
+      },
+      ontext(data) {
+        if (content.length < maxContentLength) content += data;
+      },
+      onclosetag(qualified) {
+        depth -= 1;
+        leave(...nameOf(qualified), content.trim());
+        content = '';
+        if (pages.length + sitemaps.length >= maxEntries) parser.pause();
+      },
+    },
+    { xmlMode: true, decodeEntities: true },
+  );
+  // Not ended: that would close what a file that was cut off left open.
+  parser.write(text);
   return { sitemaps, pages };
 }
 
-/** One URL per line. A text that does not begin with one is not a sitemap. */
-function parseTextSitemap(text: string, base: string): Sitemap | null {
-  const lines = text.trim().split(/\r?\n/, maxEntries);
-  if (!/^https?:\/\/\S+$/.test(lines[0]?.trim() ?? '')) return null;
-  const urls = lines.map((line) => normaliseUrl(line.trim(), base)).filter((url) => url !== null);
-  return { sitemaps: [], pages: urls.map((url) => ({ url, images: [] })) };
+/** Prefix (empty without one) and local name, in lower case. */
+function nameOf(qualified: string): [string, string] {
+  const colon = qualified.indexOf(':');
+  return [qualified.slice(0, Math.max(colon, 0)).toLowerCase(), qualified.slice(colon + 1).toLowerCase()];
 }
 
-const namedEntities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+/** Whether an element of a feed is about an image: it says so, or says nothing and has the URL of one. */
+function isImage({ medium, type, url = '' }: Readonly<Record<string, string>>): boolean {
+  if (medium !== undefined) return medium === 'image';
+  if (type !== undefined && type !== '') return /^image\/(?!svg)/i.test(type);
+  return URL.canParse(url) && isImageFile(url);
+}
 
-function decodeEntities(text: string): string {
-  if (!text.includes('&')) return text;
-  return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return namedEntities[name] ?? whole;
-    const code = decimal !== undefined ? Number(decimal) : Number.parseInt(hex, 16);
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '';
+/** The images of an entry; one of a feed that has no text of its own has those of its entry, or its headline. */
+function imagesOf({ images, texts, title }: Entry): SitemapImage[] {
+  return images.flatMap(({ url, texts: own }) => {
+    if (url === null) return [];
+    const given = own.length > 0 ? own : texts.length > 0 ? texts : [title];
+    const clean = given.map((raw) => cleanText(raw.replace(/<[^<>]*>/g, ' '))).filter((text) => text !== '');
+    return [{ ...addressOf(url), texts: [...new Set(clean)] }];
   });
 }

@@ -3,6 +3,7 @@
  * with parameters upon parameters, calendars that go on for ever. Each has its reason.
  */
 import type { Reason } from './reasons.ts';
+import { isTooLong } from './url.ts';
 
 /** Different queries of one path: a search or a filter that can be combined for ever. Ours: lists with pages are shorter. */
 export const maxQueries = 500;
@@ -12,8 +13,9 @@ const maxParameters = 12;
 /** A segment that comes up so often in one path, or a run of segments right after itself. */
 const maxRepeats = 3;
 
-/** Why a URL is not queued, or null. `now` is for the years that a calendar may show. */
+/** Why a URL, given by its key, is not queued, or null. `now` is for the years that a calendar may show. */
 export function trapReason(url: string, now = new Date()): Reason | null {
+  if (isTooLong(url)) return 'url-too-long';
   const { pathname, search } = new URL(url);
   const segments = pathname.split('/').filter((segment) => segment !== '');
   if (segments.length > maxSegments) return 'trap-deep-path';

@@ -201,7 +201,7 @@ describe('a crawl of a small site', () => {
   });
 
   test('a stop signal ends the run cleanly', async (t) => {
-    const slow = await startSite({ routes: { '/': (_req, _res) => {} } });
+    const slow = await startSite({ routes: { '/': (_req, _res) => {}, '/sitemap.xml': (_req, _res) => {} } });
     t.after(() => slow.close());
     const corpus = temporaryCorpus();
     t.after(() => corpus.remove());
@@ -214,7 +214,7 @@ describe('a crawl of a small site', () => {
     stop.abort();
     const summary = await running;
     assert.equal(summary.stoppedBy, 'signal');
-    assert.equal(summary.queued, 1);
+    assert.equal(summary.queued, 2);
     assert.deepEqual(corpus.pages(), {});
   });
 });

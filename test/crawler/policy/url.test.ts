@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { normaliseUrl, openScope } from '../../../crawler/policy/url.ts';
+import { absoluteUrl, isTooLong, keyOf, maxUrlLength, normaliseUrl, openScope } from '../../../crawler/policy/url.ts';
 
 describe('normalising', () => {
   const base = 'https://a.example/dir/page.html?x=1';
@@ -22,7 +22,12 @@ describe('normalising', () => {
     { href: 'mailto:a@b.c', url: null },
     { href: 'javascript:void(0)', url: null },
     { href: 'http://', url: null },
-    { href: `/${'x'.repeat(3000)}`, url: null },
+    { href: '/shop;jsessionid=A1B2/item;sid=3?b=2&a=1', url: 'https://a.example/shop/item?a=1&b=2' },
+    { href: '/shop;PHPSESSID=a1/item;colour=red', url: 'https://a.example/shop/item;colour=red' },
+    { href: '/caf%c3%a9', url: 'https://a.example/caf%c3%a9' },
+    { href: 'https://b.example./x', url: 'https://b.example/x' },
+    { href: 'https://b.example.:8080/x.', url: 'https://b.example:8080/x.' },
+    { href: `data:image/png;base64,${'A'.repeat(3000)}`, url: null },
   ]) {
     test(href.slice(0, 60), () => assert.equal(normaliseUrl(href, base), url));
   }
@@ -33,6 +38,36 @@ describe('normalising', () => {
         assert.equal(once === null ? null : normaliseUrl(once), once);
       }),
     );
+  });
+});
+
+describe('what is requested is what was written', () => {
+  for (const { href, url } of [
+    { href: '/p?b=2&a=1&utm_source=x', url: 'https://a.example/p?b=2&a=1&utm_source=x' },
+    { href: '/p?#part', url: 'https://a.example/p?' },
+    { href: '/a;jsessionid=1', url: 'https://a.example/a;jsessionid=1' },
+    { href: '/a%2fb%c3%a4?q=a+b%20c', url: 'https://a.example/a%2fb%c3%a4?q=a+b%20c' },
+    { href: 'https://user:secret@b.example./', url: 'https://b.example./' },
+    { href: '/ä b', url: 'https://a.example/%C3%A4%20b' },
+    { href: `/${'x'.repeat(3000)}`, url: `https://a.example/${'x'.repeat(3000)}` },
+  ]) {
+    test(href.slice(0, 60), () => assert.equal(absoluteUrl(href, 'https://a.example/dir/'), url));
+  }
+});
+
+describe('a URL that is too long has a key of its own, which shows its beginning', () => {
+  const long = (tail: string): string => `https://a.example/?q=${'x'.repeat(maxUrlLength)}${tail}`;
+  for (const { name, url, tooLong } of [
+    { name: 'as long as may be', url: `https://a.example/${'x'.repeat(maxUrlLength - 18)}`, tooLong: false },
+    { name: 'a character longer', url: `https://a.example/${'x'.repeat(maxUrlLength - 17)}`, tooLong: true },
+    { name: 'long by what its key lacks', url: `https://a.example/?utm_source=${'x'.repeat(3000)}`, tooLong: false },
+    { name: 'longer than servers take', url: `https://a.example/?utm_source=${'x'.repeat(9000)}`, tooLong: true },
+  ]) {
+    test(name, () => assert.equal(isTooLong(keyOf(url)), tooLong));
+  }
+  test('two that differ at the end have different keys, of bounded length', () => {
+    assert.notEqual(keyOf(long('1')), keyOf(long('2')));
+    assert.ok(keyOf(long('1')).startsWith('https://a.example/?q=xxx') && keyOf(long('1')).length < maxUrlLength);
   });
 });
 
