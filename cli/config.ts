@@ -202,6 +202,9 @@ const exportSection = z.strictObject({
     .default(exportDefaults.validationFraction)
     .meta({ description: 'share of the samples held out, chosen by a hash of the id' }),
   ...shards,
+  gone: z.enum(['drop', 'keep']).default(exportDefaults.gone).meta({
+    description: 'pairs that a later visit did not find any more: leave them out, or keep them (column gone)',
+  }),
 });
 
 const importSection = z.strictObject(shards);

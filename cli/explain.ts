@@ -1,6 +1,7 @@
 /** `lait ledger explain`: the whole story of a pair, an image or a page. */
 import { meaningOf } from '../crawler/policy/reasons.ts';
 import { type PairStory, type RuleStory, explain as tell } from '../dataset/export/explain.ts';
+import type { Gone } from '../dataset/ledger/origins.ts';
 import type { ExplainFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
 import { printable } from './progress.ts';
@@ -28,6 +29,8 @@ function pairText(pair: PairStory): string {
     ['text', `${pair.text} (${pair.source})`],
     ['cleaned', pair.cleanedText !== null && pair.cleanedText !== pair.text ? pair.cleanedText : ''],
     ['page', `${pair.pageUrl}${pair.pageTitle ? ` "${pair.pageTitle}"` : ''}, ${pageWords(pair)}`],
+    ...pair.otherPages.map((url) => ['also on', url]),
+    ['gone', pair.gone ? `since ${pair.gone.since}: ${goneWords[pair.gone.why]}` : ''],
     ['image', `${pair.imageUrl}, ${pair.imageStatus}${pair.imageReason ? `: ${reasonWords(pair.imageReason)}` : ''}`],
     [
       '',
@@ -43,6 +46,14 @@ function pairText(pair: PairStory): string {
   const shown = rows.filter(([, cell]) => cell !== '').map(([name = '', cell = '']) => [name, printable(cell)]);
   return table(shown, [0, 1]);
 }
+
+const goneWords: Readonly<Record<Gone, string>> = {
+  'not-on-page': 'its page shows this picture with this text no more',
+  'page-gone': 'its page is gone',
+  'page-moved': 'its page leads to another one',
+  'page-refused': 'its page now reserves its rights',
+  'image-gone': 'its picture is gone',
+};
 
 function verdictWords(pair: PairStory): string {
   if (pair.verdict === 'unjudged') return 'unjudged: lait filter will judge it';

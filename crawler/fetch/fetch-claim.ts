@@ -60,5 +60,10 @@ const unreachable: ReadonlySet<Reason> = new Set<Reason>([
 function refusedOutcome(claim: Claim, reason: Reason): FetchOutcome {
   const row = { url: claim.url, status: 'refused' as const, reason, fetchedAtMs: Date.now() };
   const refused = { claim, end: 'done', pauseMs: 0 } as const;
-  return claim.kind === 'image' ? { ...refused, image: row } : { ...refused, page: row };
+  if (claim.kind !== 'image') return { ...refused, page: row };
+  // What was downloaded while it was allowed stays.
+  return {
+    ...refused,
+    image: claim.imageBefore ? { ...claim.imageBefore, reason, fetchedAtMs: row.fetchedAtMs } : row,
+  };
 }

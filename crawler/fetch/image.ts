@@ -1,4 +1,9 @@
-/** One image from claim to result: its rights read from the headers before the body, downloaded, decoded, measured. */
+/**
+ * One image from claim to result: its rights read from the headers before the body, downloaded, decoded, measured. One that was
+ * downloaded before is asked for with its ETag, and what goes wrong at a later visit takes nothing away: only its server's 404 or
+ * 410 says that it is gone.
+ */
+import { createHash } from 'node:crypto';
 import type { ImageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
@@ -18,12 +23,13 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   let at = claim.at;
   let atRules = rules;
   let rights: Rights | undefined;
+  const { imageBefore: before } = claim;
   const redirects = redirectsOf(claim, tools.rulesOf);
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxImageBytes,
-    headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5' },
+    headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5', ...conditions(before) },
     refuse: (status, headers) => {
-      if (status !== 200) return null;
+      if (status !== 200 && status !== 304) return null;
       rights = rightsOf({ headers, url: at, tdmrep: atRules.tdmrep, robotsUsage: atRules.robots.contentUsage(at) });
       if (rights.refused) return rights.refused;
       const type = firstValue(headers['content-type'])?.toLowerCase();
@@ -49,13 +55,30 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   const failed = (as: ImageRecord['status'], reason: Reason): FetchResult => ({
     latencyMs,
     requests,
-    image: { url: claim.url, status: as, reason, fetchedAtMs, ...evidence },
+    image:
+      before && !takesAway(reason)
+        ? { ...before, reason, fetchedAtMs }
+        : { url: claim.url, status: as, reason, fetchedAtMs, ...evidence },
     ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
   });
   if (!response.ok) return failed(isRefusal(response.reason) ? 'refused' : 'failed_to_download', response.reason);
+  if (before && status === 304) return { latencyMs, requests, image: { ...before, reason: null, fetchedAtMs } };
+  if (before && (status === 404 || status === 410)) return failed('failed_to_download', 'gone');
   if (status !== 200) return failed('failed_to_download', `http-${response.status}`);
   const bytes = response.body;
   if (bytes.length === 0) return failed('failed_to_download', 'empty-body');
+  const now = {
+    url: claim.url,
+    status: 'success',
+    reason: null,
+    fetchedAtMs,
+    etag: firstValue(headers.etag) ?? null,
+    lastModified: firstValue(headers['last-modified']) ?? null,
+    ...evidence,
+  } as const;
+  if (before?.stored.sha256 === createHash('sha256').update(bytes).digest('hex')) {
+    return { latencyMs, requests, byteLength: bytes.length, image: { ...now, stored: before.stored } };
+  }
   const decoded = await tools.decode(bytes);
   if ('reason' in decoded) return failed('failed_to_decode', decoded.reason);
   if (Math.min(decoded.width, decoded.height) <= iconFileSidePx) return failed('refused', iconFileReason);
@@ -63,15 +86,18 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
     latencyMs,
     requests,
     byteLength: bytes.length,
-    image: {
-      url: claim.url,
-      status: 'success',
-      reason: null,
-      fetchedAtMs,
-      etag: firstValue(headers.etag) ?? null,
-      lastModified: firstValue(headers['last-modified']) ?? null,
-      ...evidence,
-    },
+    image: now,
     decoded: { bytes, measured: { ...decoded, byteLength: bytes.length } },
+  };
+}
+
+/** Whether an image that was downloaded before is not to be kept: its owner reserves it, or an icon stands in its place. */
+const takesAway = (reason: Reason): boolean => reason.startsWith('rights-') || reason === iconFileReason;
+
+function conditions(image: ImageRecord | null): Record<string, string> {
+  if (image === null) return {};
+  return {
+    ...(image.etag ? { 'if-none-match': image.etag } : {}),
+    ...(image.lastModified ? { 'if-modified-since': image.lastModified } : {}),
   };
 }

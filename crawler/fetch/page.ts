@@ -11,7 +11,7 @@ import { needsBrowser } from '../page/needs-browser.ts';
 import { isSitemapXml } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { type Headers, rightsOf } from '../policy/rights.ts';
+import { type Headers, type Rights, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { addressOf, keyOf } from '../policy/url.ts';
 import { type Fetched, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
@@ -56,10 +56,20 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   if (!response.ok) return failed(response.reason);
   if (before && (status === 304 || isSame(response, before))) {
     const { hash, intervalMs } = before.revisit;
+    // The same bytes may come with another header, or robots.txt may say something new.
+    const { refused, evidence } = await rightsAt(response, new Map(), claim.url, rules, tools);
     return {
       latencyMs,
       requests,
-      page: { ...before.page, status: 'unchanged', reason: null, fetchedAtMs },
+      page: refused
+        ? {
+            ...before.page,
+            status: 'refused',
+            reason: refused,
+            rights: { ...before.page.rights, ...evidence },
+            fetchedAtMs,
+          }
+        : { ...before.page, status: 'unchanged', reason: null, fetchedAtMs },
       revisit: { intervalMs: nextIntervalMs(intervalMs, false), hash },
     };
   }
@@ -85,7 +95,7 @@ function leave(claim: Claim, response: NotFetched, redirects: Redirects, tools: 
   return {
     latencyMs,
     requests: redirects.requests(),
-    page: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs: Date.now() },
+    page: { ...claim.before?.page, url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs: Date.now() },
     newUrls: [{ ...address, kind: 'page', depth, priority: claim.priority, hops: redirects.hops() }],
     ...(tools.scope.contains(url) ? {} : { newSeed: url }),
     revisit: { intervalMs: nextIntervalMs(revisit?.intervalMs ?? null, revisit?.hash !== hash), hash },
@@ -146,14 +156,7 @@ async function readPage(
 
   const redirected = url !== claim.url;
   const origin = new URL(at).origin;
-  const finalRules = redirected ? await tools.rulesOf(origin) : rules;
-  const rights = rightsOf({
-    headers,
-    meta: page.meta,
-    url: at,
-    tdmrep: finalRules.kind === 'rules' ? finalRules.tdmrep : [],
-    robotsUsage: finalRules.kind === 'rules' ? finalRules.robots.contentUsage(at) : null,
-  });
+  const rights = await rightsAt(response, page.meta, claim.url, rules, tools);
   const found = rights.refused ? [] : page.images;
   const depth = claim.depth + 1;
   const newUrls: NewUrl[] = [];
@@ -200,7 +203,9 @@ async function readPage(
       licenseUrl: page.licenseUrl,
       rights: rights.evidence,
     },
-    ...(redirected ? { redirected: { url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs } } : {}),
+    ...(redirected
+      ? { redirected: { ...claim.before?.page, url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs } }
+      : {}),
     revisit: { intervalMs: nextIntervalMs(claim.before?.revisit.intervalMs ?? null, true), hash: bodyHash(body) },
     found,
     refused: page.refused,
@@ -227,6 +232,24 @@ function onward(
   }
   if (!takesScopeAlong(claim, address.url, tools)) return { newUrls: [] };
   return { newUrls: [{ ...address, kind: 'page', depth: 0, priority: claim.priority }], newSeed: address.url };
+}
+
+/** What the signals of an answer say: its headers, the page's meta elements, and the rules of where it came from. */
+async function rightsAt(
+  { url, headers }: Fetched,
+  meta: ReadonlyMap<string, string>,
+  claimedUrl: string,
+  claimedRules: AllowedRules,
+  tools: FetchTools,
+): Promise<Rights> {
+  const rules = keyOf(url) === claimedUrl ? claimedRules : await tools.rulesOf(new URL(url).origin);
+  return rightsOf({
+    headers,
+    meta,
+    url,
+    tdmrep: rules.kind === 'rules' ? rules.tdmrep : [],
+    robotsUsage: rules.kind === 'rules' ? rules.robots.contentUsage(url) : null,
+  });
 }
 
 /** What there is to read of a page, after its scripts ran if it needs them. */

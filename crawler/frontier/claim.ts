@@ -2,7 +2,7 @@
  * A claimed URL with everything that is known of it, read once when it is leased: whoever fetches it needs no database. What
  * became of it goes back as an outcome (outcome.ts), which `commit` writes.
  */
-import { knownPage } from '../../dataset/ledger/crawled.ts';
+import { type KnownImage, type KnownPage, knownImage, knownPage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import { keyOf } from '../policy/url.ts';
@@ -18,6 +18,8 @@ export interface Claim extends Lease {
   readonly revisit: Revisit | null;
   /** The page as the last visit found it; null at the first visit, and when the last one found a redirect. */
   readonly before: { readonly page: PageRecord; readonly revisit: Revisit } | null;
+  /** The image as an earlier visit found it; null when it was never downloaded. */
+  readonly imageBefore: KnownImage | null;
 }
 
 /** Leases up to `limit` URLs of hosts that are ready, at most `perHost` of one host in flight. */
@@ -37,7 +39,15 @@ export function claimUrls(
       isTakenDown: [...targets].some((url) => ledger.isTakenDown({ url })),
       revisit,
       // The row of a redirect says nothing about the page that it led to.
-      before: revisit !== null && page !== null && page.status !== 'skipped' ? { page, revisit } : null,
+      before: revisit !== null && page !== null && page.status !== 'skipped' ? visited(page, revisit) : null,
+      imageBefore: lease.kind === 'image' ? knownImage(ledger, lease.url) : null,
     };
   });
+}
+
+/** A page whose pairs are not all known, or have ended, is read again whatever its server says of changes. */
+function visited({ hasOrigins, ...page }: KnownPage, revisit: Revisit): NonNullable<Claim['before']> {
+  const isRead = page.status === 'fetched' || page.status === 'unchanged' || page.status === 'failed';
+  if (hasOrigins && isRead && page.reason !== 'gone') return { page, revisit };
+  return { page: { ...page, etag: null, lastModified: null }, revisit: { ...revisit, hash: '' } };
 }

@@ -6,7 +6,15 @@
  * write-ahead log at each commit) before the frontier calls their URLs finished. The frontier itself may lose its last
  * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
-import { atomically, knownPage, makeDurable, refuseNewImage, skipPage } from '../../dataset/ledger/crawled.ts';
+import {
+  atomically,
+  imagesOfPage,
+  isImageOlderThan,
+  knownPage,
+  makeDurable,
+  refuseNewImage,
+  skipPage,
+} from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import type { StoredImage } from '../../dataset/ledger/records.ts';
@@ -17,6 +25,7 @@ import type { Reason } from '../policy/reasons.ts';
 import { maxQueries } from '../policy/traps.ts';
 import type { Frontier } from './frontier.ts';
 import type { DecodedImage, FetchOutcome } from './outcome.ts';
+import { pairEndOf } from './revisit.ts';
 import type { NewUrl } from './schema.ts';
 import { withSitemapTexts } from './sitemap-texts.ts';
 
@@ -38,6 +47,7 @@ export function openCommit(
   { takeImages = true }: { readonly takeImages?: boolean } = {},
 ): (outcomes: readonly FetchOutcome[]) => void {
   makeDurable(ledger);
+  const openedAtMs = Date.now();
   let appended = false;
   // What was written already, so that decoration and navigation found on every page cost nothing.
   const refusedBefore = new Set<string>();
@@ -71,8 +81,9 @@ export function openCommit(
 
   /** A page that was read before its sitemap gets the sitemap's texts now. Returns whether there is such a page. */
   const addToKnownPage = ({ pageUrl, imageUrl, text }: SitemapTexts): boolean => {
-    const page = knownPage(ledger, pageUrl);
-    if (page?.status !== 'fetched' && page?.status !== 'unchanged') return false;
+    const known = knownPage(ledger, pageUrl);
+    if (known?.status !== 'fetched' && known?.status !== 'unchanged') return false;
+    const { hasOrigins: _, ...page } = known;
     ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
     return true;
   };
@@ -81,8 +92,8 @@ export function openCommit(
   const toLedger = (outcomes: readonly FetchOutcome[]): NewUrl[] =>
     atomically(ledger, () => {
       for (const { page, redirected, found, refused, trapped, image, decoded } of outcomes) {
-        if (redirected) ledger.recordPage(redirected);
-        if (page) ledger.recordPage(page, found);
+        if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
+        if (page) ledger.recordPage(page, found, pairEndOf(page));
         for (const { url, reason } of refused ?? []) {
           if (refusedBefore.has(url)) continue;
           refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
@@ -107,6 +118,14 @@ export function openCommit(
       return lateImages;
     });
 
+  /** A page's pictures are asked for again with it, each once in a run. */
+  const queueImagesAgain = ({ claim, page, found }: FetchOutcome): void => {
+    if (!takeImages || claim.kind !== 'page' || page === undefined) return;
+    const isUnchanged = page.status === 'unchanged';
+    const urls = isUnchanged ? imagesOfPage(ledger, page.url) : (found ?? []).map(({ url }) => url);
+    for (const url of urls) if (isImageOlderThan(ledger, url, openedAtMs)) frontier.requeue(url, 'image');
+  };
+
   /** Queues what is new and returns the pages that are not queued, since their path has too many queries. */
   const queue = (newUrls: readonly NewUrl[]): string[] => {
     const exploding: string[] = [];
@@ -130,6 +149,7 @@ export function openCommit(
         const { claim, page, found = [] } = outcome;
         if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
         exploding.push(...queue(outcome.newUrls ?? []));
+        queueImagesAgain(outcome);
         const isFirstVisit = claim.revisit === null;
         if (isFirstVisit && found.length > 0) {
           frontier.countImagePages(
@@ -138,7 +158,11 @@ export function openCommit(
           );
         }
         if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
-        if (outcome.redirected && page) frontier.finishAlias({ ...claim, url: page.url });
+        if (outcome.redirected && page) {
+          const alias = frontier.finishAlias({ ...claim, url: page.url });
+          // Where it leads has visits of its own: it may outlast what leads there.
+          if (outcome.revisit) frontier.setRevisit(alias, outcome.revisit, now);
+        }
         if (outcome.sitemapAlias !== undefined) frontier.finishAlias({ ...claim, url: outcome.sitemapAlias });
         if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);

@@ -145,12 +145,16 @@ export class Frontier {
     }
   }
 
-  /** Marks a URL that was fetched under another name as finished, whether it was known or not; a lease on it stays. */
-  finishAlias({ url, kind, depth, priority }: NewUrl): void {
+  /**
+   * Marks a URL that was fetched under another name as finished, whether it was known or not, and returns its id; a lease
+   * on it stays.
+   */
+  finishAlias({ url, kind, depth, priority }: NewUrl): number {
     const hostId = this.#hostId(url);
     const { changes } = this.#sql.insertFinished.run(url, kinds.indexOf(kind), hostId, depth, priority);
-    if (changes > 0) return;
-    if (this.#sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0) this.#sql.hostUnqueued.run(hostId);
+    const isQueued = changes === 0 && this.#sql.finishQueued.run(url, kinds.indexOf(kind)).changes > 0;
+    if (isQueued) this.#sql.hostUnqueued.run(hostId);
+    return this.#sql.urlId.get(url, kinds.indexOf(kind)) as number;
   }
 
   /**

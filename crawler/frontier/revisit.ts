@@ -1,8 +1,10 @@
 /**
- * When a page is looked at again: sooner when it had changed, later when it had not (Nutch's AdaptiveFetchSchedule), and
- * what tells that it has not: the server's 304, or the same bytes as before.
+ * When a page is looked at again: sooner when it had changed, later when it had not (Nutch's AdaptiveFetchSchedule);
+ * what tells that it has not: the server's 304, or the same bytes as before; and which of its pairs end with a visit.
  */
 import { createHash } from 'node:crypto';
+import type { PairEnd } from '../../dataset/ledger/origins.ts';
+import type { PageRecord } from '../../dataset/ledger/records.ts';
 
 const hourMs = 3_600_000;
 
@@ -30,3 +32,14 @@ export function nextIntervalMs(before: number | null, changed: boolean): number 
 }
 
 export const bodyHash = (body: Buffer): string => createHash('sha1').update(body).digest('hex');
+
+/**
+ * Why the pairs end that a visit did not find again; null when it may end none. Only what the page's server says for certain
+ * counts: an error, a time-out or a page that could not be rendered says nothing about its pictures.
+ */
+export function pairEndOf({ status, reason = null }: PageRecord): PairEnd | null {
+  if (status === 'fetched') return reason === null ? 'not-on-page' : null;
+  if (reason === 'gone') return 'page-gone';
+  if (reason === 'redirected') return 'page-moved';
+  return status === 'refused' && reason?.startsWith('rights-') ? 'page-refused' : null;
+}

@@ -24,6 +24,7 @@ export function statements(db: Database.Database) {
     insertFinished: db.prepare(
       'INSERT INTO urls (url, kind, host_id, depth, priority, state) VALUES (?, ?, ?, ?, ?, 2) ON CONFLICT DO NOTHING',
     ),
+    urlId: db.prepare('SELECT id FROM urls WHERE url = ? AND kind = ?').pluck(),
     finishQueued: db.prepare('UPDATE urls SET state = 2 WHERE url = ? AND kind = ? AND state = 0'),
     hostUnqueued: db.prepare('UPDATE hosts SET queued = queued - 1 WHERE id = ?'),
     revisit: db.prepare('SELECT interval_ms AS intervalMs, hash FROM revisits WHERE url_id = ?'),

@@ -71,7 +71,7 @@ const exact = {
   'too-many-bytes': broken('the answer is too large'),
   'too-many-redirects': broken('it redirects too often'),
   'redirect-to-nowhere': broken('it redirects to something that is no web address'),
-  gone: broken('it was there at an earlier visit and is gone now'),
+  gone: broken('it was there at an earlier visit and is gone now (404 or 410)'),
 
   // What the answer turned out to be.
   'not-html': broken('the page is not HTML'),

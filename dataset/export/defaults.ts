@@ -5,5 +5,6 @@ export const exportDefaults = {
   ...shardDefaults,
   maxShardBytes: 1_000_000_000,
   validationFraction: 0.05,
+  gone: 'drop' as 'keep' | 'drop',
   format: 'webdataset',
 } as const;

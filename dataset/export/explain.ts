@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../ledger/ledger.ts';
+import type { Gone } from '../ledger/origins.ts';
 import { currentRecipe, judgingOrder } from '../ledger/recipes.ts';
 import { scoresOf } from '../ledger/scores.ts';
 import {
@@ -31,6 +32,10 @@ export interface PairStory {
   readonly text: string;
   readonly cleanedText: string | null;
   readonly source: string;
+  /** Why and since which visit it is not on the web any more; null when it is. */
+  readonly gone: { readonly why: Gone; readonly since: string } | null;
+  /** Other pages that give it too. */
+  readonly otherPages: readonly string[];
   readonly pageStatus: string;
   readonly pageReason: string | null;
   readonly pageFetchedAt: string;
@@ -120,6 +125,8 @@ function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): Pa
     text: row.text,
     cleanedText: row.cleanedText,
     source: row.source,
+    gone: row.gone === null ? null : { why: row.gone, since: new Date(row.goneAtMs ?? 0).toISOString() },
+    otherPages: JSON.parse(row.otherPages),
     pageStatus: row.pageStatus,
     pageReason: row.pageReason,
     pageFetchedAt: new Date(row.pageFetchedAtMs).toISOString(),

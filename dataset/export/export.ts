@@ -36,6 +36,11 @@ export interface ExportOptions extends EncodeOptions {
   readonly shardDigits?: number;
   /** Share of the images, 0 to 1, that go to `validation`. */
   readonly validationFraction?: number;
+  /**
+   * Pairs that are not on the web any more (their page is gone or shows them no more, their picture is gone): left out, or
+   * kept with the reason in the column `gone`. Left out by default: what a site takes back is not spread further.
+   */
+  readonly gone?: 'keep' | 'drop';
   /** Only pairs with these ids. */
   readonly subset?: ReadonlySet<string>;
   readonly format?: ExportFormat;
@@ -64,7 +69,7 @@ export interface ExportSummary {
 }
 
 /** Part of what a shard's hash covers: raise it when the same plan gives other bytes. */
-const layoutVersion = 1;
+const layoutVersion = 2;
 
 /** Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end. */
 export async function exportShards(
@@ -78,6 +83,7 @@ export async function exportShards(
     maxShardBytes,
     shardDigits,
     validationFraction,
+    gone,
     subset,
     card = {},
     format,
@@ -99,6 +105,7 @@ export async function exportShards(
       samplesPerShard,
       maxShardBytes,
       validationFraction,
+      gone,
       ...(subset === undefined ? {} : { subset }),
     });
     const done: Record<Split, FinishedShard[]> = { train: [], validation: [] };
@@ -142,6 +149,7 @@ export async function exportShards(
       ...shardConfiguration,
       maxShardBytes,
       validationFraction,
+      gone,
       subset: subset === undefined ? null : subsetHash(subset),
       rules: recipe.rules,
       card,

@@ -36,18 +36,21 @@ export interface PlanOptions {
   readonly samplesPerShard: number;
   readonly maxShardBytes: number;
   readonly validationFraction: number;
+  /** Whether pairs that are not on the web any more are among them. */
+  readonly gone: 'keep' | 'drop';
   /** Only pairs with one of these ids. */
   readonly subset?: ReadonlySet<string>;
 }
 
 /** All shards of an export, each as soon as it is complete, the last ones of both splits at the end. */
 export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
-  const { samplesPerShard, maxShardBytes, validationFraction, subset } = options;
+  const { samplesPerShard, maxShardBytes, validationFraction, gone, subset } = options;
   const open = {
     train: { number: 0, candidates: [] as PlannedPair[], images: 0, bytes: 0 },
     validation: { number: 0, candidates: [] as PlannedPair[], images: 0, bytes: 0 },
   };
   for (const candidate of candidates(ledger)) {
+    if (gone === 'drop' && candidate.row.gone !== null) continue;
     if (subset !== undefined && !subset.has(candidate.row.uid)) continue;
     const split = splitOf(candidate.row.sha256 ?? candidate.row.uid, validationFraction);
     const shard = open[split];
@@ -119,6 +122,7 @@ function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
       page_title: sample.pageTitle,
       phash: sample.phash,
       license_url: sample.licenseUrl,
+      gone: sample.gone,
       scores: JSON.stringify(sorted(sample.scores)),
       ...evidenceColumns(evidence),
     },
@@ -158,6 +162,7 @@ function* plannedFailures(ledger: Ledger): Generator<PlannedPair> {
         page_title: row.pageTitle,
         phash: null,
         license_url: row.licenseUrl,
+        gone: row.gone,
         scores: null,
         ...evidenceColumns(row),
       },

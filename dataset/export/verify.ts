@@ -51,6 +51,7 @@ interface ShardSettings extends Required<EncodeOptions> {
   readonly samplesPerShard: number;
   readonly maxShardBytes: number;
   readonly validationFraction: number;
+  readonly gone: 'keep' | 'drop';
   readonly subset: string | null;
 }
 
@@ -117,7 +118,7 @@ async function mend(
   const outcome = new Map<string, true | NonNullable<FileFault['because']>>();
   if (broken.length === 0) return outcome;
   const settings = manifest.configuration as unknown as ShardSettings;
-  const { layoutVersion, format, shardDigits, samplesPerShard, maxShardBytes, validationFraction } = settings;
+  const { layoutVersion, format, shardDigits, samplesPerShard, maxShardBytes, validationFraction, gone } = settings;
   const encode = encodeSettings(settings);
   const shardOf = (path: string) => /^((?:train|validation)\/\d+)[./_]/.exec(path)?.[1];
   const wanted = new Set(broken.flatMap((path) => shardOf(path) ?? []));
@@ -131,7 +132,7 @@ async function mend(
     const remade = new Map<string, boolean>();
     // A subset is known by its hash alone: then the plan cannot be made again.
     const plans =
-      settings.subset === null ? planShards(ledger, { samplesPerShard, maxShardBytes, validationFraction }) : [];
+      settings.subset === null ? planShards(ledger, { samplesPerShard, maxShardBytes, validationFraction, gone }) : [];
     for (const plan of plans) {
       const shard = `${plan.split}/${String(plan.number).padStart(shardDigits, '0')}`;
       if (!wanted.has(shard)) continue;

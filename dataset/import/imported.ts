@@ -162,6 +162,7 @@ async function* wellFormed(
         page_title: '',
         phash: null,
         license_url: licenseUrl ?? null,
+        gone: null,
         rights: null,
         scores: null,
         fetched_at: null,

@@ -1,6 +1,6 @@
 /** What the crawler asks of the ledger and writes to it, beyond recording a page or an image. */
 import type { Ledger } from './ledger.ts';
-import type { PageRecord } from './records.ts';
+import type { ImageRecord, PageRecord, StoredImage } from './records.ts';
 
 /** Runs several writes as one transaction; what it throws undoes all of them. */
 export function atomically<T>(ledger: Ledger, work: () => T): T {
@@ -12,17 +12,83 @@ export function makeDurable(ledger: Ledger): void {
   ledger.db.pragma('synchronous = FULL');
 }
 
+/** A page as it was recorded. */
+export interface KnownPage extends PageRecord {
+  /** Every pair that it gives is known. False for what an earlier version of lait recorded, and for lists. */
+  readonly hasOrigins: boolean;
+}
+
 /** A page's row as it was recorded; null when there is none. */
-export function knownPage(ledger: Ledger, url: string): PageRecord | null {
+export function knownPage(ledger: Ledger, url: string): KnownPage | null {
   const row = ledger
     .statement(
       `SELECT url, status, reason, title, text, fetched_at_ms AS fetchedAtMs, etag, last_modified AS lastModified,
-         rendered, license_url AS licenseUrl, rights FROM pages WHERE url = ?`,
+         rendered, license_url AS licenseUrl, rights, has_origins AS hasOrigins FROM pages WHERE url = ?`,
     )
-    .get(url) as (Omit<PageRecord, 'rendered' | 'rights'> & { rendered: number; rights: string | null }) | undefined;
+    .get(url) as
+    | (Omit<KnownPage, 'rendered' | 'rights' | 'hasOrigins'> & {
+        rendered: number;
+        rights: string | null;
+        hasOrigins: number;
+      })
+    | undefined;
   if (!row) return null;
-  const { rendered, rights, ...rest } = row;
-  return { ...rest, rendered: rendered === 1, ...(rights === null ? {} : { rights: JSON.parse(rights) }) };
+  const { rendered, rights, hasOrigins, ...rest } = row;
+  return {
+    ...rest,
+    rendered: rendered === 1,
+    hasOrigins: hasOrigins === 1,
+    ...(rights === null ? {} : { rights: JSON.parse(rights) }),
+  };
+}
+
+/** An image that was downloaded. */
+export type KnownImage = ImageRecord & { readonly stored: StoredImage };
+
+/** An image's row as it was recorded; null when it was never downloaded, or its bytes were removed. */
+export function knownImage(ledger: Ledger, url: string): KnownImage | null {
+  const row = ledger
+    .statement(
+      `SELECT reason, fetched_at_ms AS fetchedAtMs, etag, last_modified AS lastModified, rights, format, width, height,
+         frames, byte_length AS byteLength, sha256, phash, segment, offset
+       FROM images WHERE url = ? AND status = 'success' AND segment IS NOT NULL`,
+    )
+    .get(url) as
+    | ({ reason: string | null; fetchedAtMs: number; etag: string | null; lastModified: string | null } & {
+        rights: string | null;
+      } & StoredImage)
+    | undefined;
+  if (!row) return null;
+  const { reason, fetchedAtMs, etag, lastModified, rights, ...stored } = row;
+  return {
+    url,
+    status: 'success',
+    reason,
+    fetchedAtMs,
+    etag,
+    lastModified,
+    ...(rights === null ? {} : { rights: JSON.parse(rights) }),
+    stored,
+  };
+}
+
+/** The URLs of the images of all pairs that a page gives. */
+export function imagesOfPage(ledger: Ledger, pageUrl: string): string[] {
+  return ledger
+    .statement(
+      `SELECT i.url FROM pages g JOIN pairs p ON p.page_id = g.id AND p.gone IS NULL JOIN images i ON i.id = p.image_id
+         WHERE g.url = @pageUrl
+       UNION SELECT i.url FROM pages g JOIN other_origins o ON o.page_id = g.id JOIN pairs p ON p.id = o.pair_id
+         JOIN images i ON i.id = p.image_id WHERE g.url = @pageUrl`,
+    )
+    .pluck()
+    .all({ pageUrl }) as string[];
+}
+
+/** Whether the image was downloaded, and not asked for since `ms`, in ms since 1970. */
+export function isImageOlderThan(ledger: Ledger, url: string, ms: number): boolean {
+  const found = ledger.statement(`SELECT 1 FROM images WHERE url = ? AND status = 'success' AND fetched_at_ms < ?`);
+  return found.get(url, ms) !== undefined;
 }
 
 /** Records a page that is not fetched, unless its URL has a row already. */
@@ -83,7 +149,10 @@ export function urlsWithReasons(
   return { pages: of('pages'), images: of('images') };
 }
 
-/** Pairs in the corpus, whatever the filters say of them. */
+/** Pairs that some page gives, whatever the filters say of them. */
 export function countPairs(ledger: Ledger): number {
-  return ledger.statement('SELECT count(*) FROM pairs').pluck().get() as number;
+  return ledger
+    .statement('SELECT (SELECT count(*) FROM pairs) - (SELECT count(*) FROM pairs WHERE gone IS NOT NULL)')
+    .pluck()
+    .get() as number;
 }

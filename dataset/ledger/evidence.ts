@@ -1,5 +1,6 @@
 /** What the export tells of a pair beyond its sample: rights, dates and headers; and the pairs whose image failed. */
 import type { Ledger } from './ledger.ts';
+import { type Gone, goneColumn } from './origins.ts';
 
 /** Rights (JSON objects) of page and image, and what the image's server said. */
 export interface Evidence {
@@ -31,6 +32,8 @@ export interface FailedPair extends Evidence {
   readonly pageUrl: string;
   readonly pageTitle: string;
   readonly licenseUrl: string | null;
+  /** Why the pair is not on the web any more; null when it is. */
+  readonly gone: Gone | null;
   readonly status: string;
   readonly reason: string | null;
 }
@@ -39,7 +42,7 @@ export interface FailedPair extends Evidence {
 export function* failedPairs(ledger: Ledger): Generator<FailedPair> {
   const statement = ledger.db.prepare<[string], FailedPair>(
     `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
-       g.license_url AS licenseUrl, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
+       g.license_url AS licenseUrl, ${goneColumn} AS gone, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
        i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified
      FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
      WHERE p.id > ? AND p.dropped_by = 'download' AND i.status <> 'pending' ORDER BY p.id LIMIT 1000`,

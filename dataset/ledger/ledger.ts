@@ -7,9 +7,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { pairId, type SourcedText, textSources } from '../pair.ts';
 import { UserError } from '../user-error.ts';
 import { migrate } from './migrations.ts';
+import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
 import type { FoundImage, ImageRecord, PageRecord } from './records.ts';
 
 export class Ledger {
@@ -64,29 +64,33 @@ export class Ledger {
   /**
    * Records a page and the images found on it, in one transaction. A pair that another page gave already keeps the
    * better source, then the page whose URL sorts first, so that the result does not depend on the order of the crawl.
-   * What was taken down does not come back: neither an image by its URL or host nor anything from such a page.
+   * With `others`, these are all that the page gives: pairs that it gave before end for this reason, unless another page
+   * still gives them. What was taken down does not come back: neither an image by its URL or host nor anything from
+   * such a page.
    */
-  recordPage(page: PageRecord, images: readonly FoundImage[] = []): void {
+  recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
     this.db.transaction(() => {
-      const pageId = this.#upsertPage(page);
+      const id = this.#upsertPage(page, others !== null);
       const isTakenDown = this.isTakenDown({ url: page.url });
+      const given = new Set<string>();
       for (const image of images) {
         if (isTakenDown || this.isTakenDown({ url: image.url })) continue;
-        const imageId = this.#imageId(image.url);
-        for (const { source, text } of image.texts)
-          this.#upsertPair(image.url, imageId, pageId, page.url, source, text);
+        for (const pair of givePairs(this, { id, url: page.url }, this.#imageId(image.url), image)) given.add(pair);
       }
+      if (others !== null) endOtherPairs(this, id, given, others, page.fetchedAtMs);
     })();
   }
 
-  #upsertPage(page: PageRecord): number {
+  #upsertPage(page: PageRecord, isWhole: boolean): number {
     const row = this.statement(
-      `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights)
-         VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights)
+      `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights,
+           has_origins)
+         VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights,
+           @hasOrigins)
          ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason, title = excluded.title,
            text = excluded.text, fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag,
            last_modified = excluded.last_modified, rendered = excluded.rendered, license_url = excluded.license_url,
-           rights = excluded.rights
+           rights = excluded.rights, has_origins = max(has_origins, excluded.has_origins)
          RETURNING id`,
     ).get({
       url: page.url,
@@ -100,6 +104,7 @@ export class Ledger {
       rendered: page.rendered ? 1 : 0,
       licenseUrl: page.licenseUrl ?? null,
       rights: page.rights ? JSON.stringify(page.rights) : null,
+      hasOrigins: isWhole ? 1 : 0,
     }) as { id: number };
     return row.id;
   }
@@ -111,31 +116,6 @@ export class Ledger {
     const inserted = insert.run(url);
     if (inserted.changes > 0) return Number(inserted.lastInsertRowid);
     return (this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
-  }
-
-  #upsertPair(
-    imageUrl: string,
-    imageId: number,
-    pageId: number,
-    pageUrl: string,
-    source: SourcedText['source'],
-    text: string,
-  ): void {
-    this.statement(
-      `INSERT INTO pairs (id, image_id, page_id, page_url, text, source, source_rank)
-         VALUES (@id, @imageId, @pageId, @pageUrl, @text, @source, @rank)
-         ON CONFLICT (id) DO UPDATE SET page_id = excluded.page_id, page_url = excluded.page_url,
-           source = excluded.source, source_rank = excluded.source_rank
-         WHERE (excluded.source_rank, excluded.page_url) < (pairs.source_rank, pairs.page_url)`,
-    ).run({
-      id: pairId(imageUrl, text),
-      imageId,
-      pageId,
-      pageUrl,
-      text,
-      source,
-      rank: textSources.indexOf(source),
-    });
   }
 
   /** Whether `takedown` has removed this, by URL, by host, or by the bytes' hash: then it is not fetched nor stored again. */
@@ -150,8 +130,11 @@ export class Ledger {
 
   /** Where these bytes lie already, so that the same picture under two URLs is stored once; null when they are new. */
   storedAt(sha256: string): { readonly segment: number; readonly offset: number } | null {
-    const row = this.statement('SELECT segment, offset FROM images WHERE sha256 = ? AND segment IS NOT NULL LIMIT 1');
-    return (row.get(sha256) as { segment: number; offset: number } | undefined) ?? null;
+    const row = this.statement(
+      `SELECT segment, offset FROM images WHERE sha256 = @sha256 AND segment IS NOT NULL
+       UNION ALL SELECT segment, offset FROM replaced_images WHERE sha256 = @sha256 LIMIT 1`,
+    );
+    return (row.get({ sha256 }) as { segment: number; offset: number } | undefined) ?? null;
   }
 
   /**

@@ -92,6 +92,54 @@ const steps: readonly string[] = [
      PRIMARY KEY (kind, value)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX images_by_place ON images (segment, offset) WHERE segment IS NOT NULL;`,
+  // Which pages give a pair besides its own (origins.ts), and since when none does. Of a page that was read before, it is not
+  // known which pairs of other pages it gives as well: `has_origins` is 0 until it has been read once more. Where the bytes of
+  // replaced pictures lie, which a takedown must find. A picture that is gone keeps its row; only its reason tells.
+  `ALTER TABLE pairs ADD COLUMN gone TEXT;
+   ALTER TABLE pairs ADD COLUMN gone_at_ms INTEGER;
+   CREATE INDEX pairs_gone ON pairs (gone) WHERE gone IS NOT NULL;
+   ALTER TABLE pages ADD COLUMN has_origins INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE other_origins (
+     pair_id TEXT NOT NULL,
+     page_id INTEGER NOT NULL REFERENCES pages (id),
+     source TEXT NOT NULL,
+     source_rank INTEGER NOT NULL,
+     PRIMARY KEY (pair_id, page_id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX other_origins_by_page ON other_origins (page_id);
+   CREATE TRIGGER pair_removed AFTER DELETE ON pairs
+     BEGIN DELETE FROM other_origins WHERE pair_id = old.id; END;
+   CREATE TRIGGER pair_gone AFTER UPDATE OF gone ON pairs WHEN old.gone IS NOT new.gone
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE id = new.id; END;
+   CREATE TABLE replaced_images (
+     sha256 TEXT NOT NULL,
+     image_id INTEGER NOT NULL REFERENCES images (id),
+     segment INTEGER NOT NULL,
+     offset INTEGER NOT NULL,
+     byte_length INTEGER NOT NULL,
+     replaced_at_ms INTEGER,
+     PRIMARY KEY (sha256, image_id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX replaced_by_image ON replaced_images (image_id);
+   CREATE INDEX replaced_by_place ON replaced_images (segment, offset);
+   CREATE TRIGGER image_replaced AFTER UPDATE OF sha256 ON images
+     WHEN old.segment IS NOT NULL AND old.sha256 IS NOT new.sha256
+     BEGIN
+       INSERT INTO replaced_images (sha256, image_id, segment, offset, byte_length, replaced_at_ms)
+         VALUES (old.sha256, old.id, old.segment, old.offset, old.byte_length, new.fetched_at_ms) ON CONFLICT DO NOTHING;
+     END;
+   DROP TRIGGER image_changed;
+   CREATE TRIGGER image_changed AFTER UPDATE OF status, reason, sha256 ON images
+     WHEN old.status IS NOT new.status OR old.sha256 IS NOT new.sha256 OR (old.reason IS NOT new.reason
+       AND (new.status <> 'success' OR old.reason IS 'gone' OR new.reason IS 'gone'))
+     BEGIN UPDATE pairs SET judged_by = NULL WHERE image_id = new.id AND judged_by IS NOT NULL; END;
+   DROP VIEW survivors;
+   CREATE VIEW survivors AS
+     SELECT p.rowid AS row, p.id, coalesce(p.cleaned_text, p.text) AS text, p.source, p.source_rank, p.page_url,
+       p.image_id, i.url AS image_url, i.sha256, i.phash, i.width, i.height, i.byte_length,
+       coalesce(p.gone, iif(i.reason = 'gone', 'image-gone', NULL)) AS gone
+     FROM pairs p JOIN images i ON i.id = p.image_id
+     WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL;`,
 ];
 
 /** The version that this lait writes. */

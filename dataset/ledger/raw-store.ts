@@ -58,11 +58,15 @@ export interface RawStoreOptions {
   readonly segmentBytes?: number;
 }
 
-/** The end of the last image that the ledger has committed; segment 0, offset 0 when it has none. */
+/** The end of the last image that the ledger has committed, replaced ones too; segment 0, offset 0 when it has none. */
 export function committedRawEnd(ledger: Ledger): RawEnd {
   const row = ledger.db
     .prepare<[], RawEnd>(
-      `SELECT segment, offset + byte_length AS end FROM images WHERE segment IS NOT NULL
+      `SELECT segment, offset + byte_length AS end FROM (
+         SELECT * FROM (SELECT segment, offset, byte_length FROM images WHERE segment IS NOT NULL
+           ORDER BY segment DESC, offset DESC LIMIT 1)
+         UNION ALL SELECT * FROM (SELECT segment, offset, byte_length FROM replaced_images
+           ORDER BY segment DESC, offset DESC LIMIT 1))
        ORDER BY segment DESC, offset DESC LIMIT 1`,
     )
     .get();

@@ -1,5 +1,6 @@
 /** What `lait ledger explain` asks: everything stored about a pair, an image or a page. */
 import type { Ledger } from './ledger.ts';
+import { type Gone, goneColumn } from './origins.ts';
 
 /** A pair with its page, its image and its verdict, as stored. */
 export interface StoredPair {
@@ -11,6 +12,11 @@ export interface StoredPair {
   readonly cleanedText: string | null;
   readonly source: string;
   readonly judgedBy: number | null;
+  readonly gone: Gone | null;
+  /** When the visit was that did not find it any more, in ms since 1970. */
+  readonly goneAtMs: number | null;
+  /** Other pages that give it too; JSON list, sorted. */
+  readonly otherPages: string;
   readonly droppedBy: string | null;
   readonly reason: string | null;
   readonly pageStatus: string;
@@ -53,7 +59,10 @@ export function storedPairsAbout(ledger: Ledger, what: string): StoredPair[] {
   const isPrefix = /^[0-9a-f]{6,31}$/.test(what);
   return ledger.db
     .prepare(`SELECT p.id, i.url AS imageUrl, p.page_url AS pageUrl, g.title AS pageTitle, p.text,
-           p.cleaned_text AS cleanedText, p.source, p.judged_by AS judgedBy, p.dropped_by AS droppedBy,
+           p.cleaned_text AS cleanedText, p.source, ${goneColumn} AS gone,
+           coalesce(p.gone_at_ms, i.fetched_at_ms) AS goneAtMs,
+           (SELECT json_group_array(url) FROM (SELECT h.url FROM other_origins o JOIN pages h ON h.id = o.page_id
+             WHERE o.pair_id = p.id ORDER BY h.url)) AS otherPages, p.judged_by AS judgedBy, p.dropped_by AS droppedBy,
            p.drop_reason AS reason, g.status AS pageStatus, g.reason AS pageReason, g.fetched_at_ms AS pageFetchedAtMs,
            g.rights AS pageRights, g.license_url AS licenseUrl, i.status AS imageStatus, i.reason AS imageReason,
            i.fetched_at_ms AS imageFetchedAtMs, i.rights AS imageRights, i.format, i.width, i.height,
@@ -62,7 +71,9 @@ export function storedPairsAbout(ledger: Ledger, what: string): StoredPair[] {
          WHERE p.rowid IN (
            SELECT rowid FROM pairs WHERE id = @what OR (@isPrefix AND id >= @what AND id < @what || 'g')
            UNION SELECT q.rowid FROM pairs q JOIN images j ON j.id = q.image_id WHERE j.url = @what OR j.sha256 = @what
-           UNION SELECT q.rowid FROM pairs q JOIN pages h ON h.id = q.page_id WHERE h.url = @what)
+           UNION SELECT q.rowid FROM pairs q JOIN pages h ON h.id = q.page_id WHERE h.url = @what
+           UNION SELECT q.rowid FROM pages h JOIN other_origins o ON o.page_id = h.id JOIN pairs q ON q.id = o.pair_id
+             WHERE h.url = @what)
          ORDER BY p.id`)
     .all({ what, isPrefix: isPrefix ? 1 : 0 }) as StoredPair[];
 }
@@ -72,6 +83,7 @@ export function withoutPairs(ledger: Ledger, what: string): WithoutPairs[] {
   return ledger.db
     .prepare(`SELECT 'page' AS kind, url, status, reason FROM pages g WHERE url = @what
            AND NOT EXISTS (SELECT 1 FROM pairs WHERE page_id = g.id)
+           AND NOT EXISTS (SELECT 1 FROM other_origins WHERE page_id = g.id)
          UNION ALL SELECT 'image', url, status, reason FROM images i WHERE (url = @what OR sha256 = @what)
            AND NOT EXISTS (SELECT 1 FROM pairs WHERE image_id = i.id)`)
     .all({ what }) as WithoutPairs[];

@@ -7,12 +7,15 @@
  */
 
 import type { Ledger } from './ledger.ts';
+import type { Gone } from './origins.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
 
 /** A survivor as the export wants it: its text is the cleaned one. */
 export interface KeptSample extends StoredSample {
   readonly foundText: string;
   readonly licenseUrl: string | null;
+  /** Why the pair is not on the web any more; null when it is. */
+  readonly gone: Gone | null;
   /** By rule name, the scores of the pair and of its image. */
   readonly scores: Readonly<Record<string, number>>;
 }
@@ -22,7 +25,7 @@ export interface KeptSample extends StoredSample {
  */
 export function* keptSamples(ledger: Ledger, { batchSize = 1000 }: { batchSize?: number } = {}): Generator<KeptSample> {
   const survivors = ledger.db.prepare(
-    `SELECT s.id, s.image_url AS imageUrl, s.page_url AS pageUrl, p.text AS foundText, s.text, s.source,
+    `SELECT s.id, s.image_url AS imageUrl, s.page_url AS pageUrl, p.text AS foundText, s.text, s.source, s.gone,
        g.title AS pageTitle, g.text AS pageText, g.license_url AS licenseUrl, ${imageColumns}
      FROM survivors s JOIN pairs p ON p.rowid = s.row JOIN images i ON i.id = s.image_id JOIN pages g ON g.id = p.page_id
      WHERE s.id > ? ORDER BY s.id LIMIT ?`,
@@ -48,7 +51,7 @@ export interface Survivor {
 }
 
 /**
- * Shows all survivors, best first: by the score of this name, those without one last; then by the source of the text, the size of the
+ * Shows all survivors, best first: what is still on the web, then by the score of this name, those without one last; then by the source of the text, the size of the
  * picture in pixels, and the URL of the page.
  */
 export function eachSurvivorBestFirst(ledger: Ledger, scoreName: string, show: (survivor: Survivor) => void): void {
@@ -56,18 +59,18 @@ export function eachSurvivorBestFirst(ledger: Ledger, scoreName: string, show: (
     .prepare(
       `SELECT s.id, s.page_url AS pageUrl, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
        LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
-       ORDER BY r.score DESC NULLS LAST, s.source_rank, s.width * s.height DESC, s.page_url, s.id`,
+       ORDER BY s.gone IS NOT NULL, r.score DESC NULLS LAST, s.source_rank, s.width * s.height DESC, s.page_url, s.id`,
     )
     .iterate(scoreName) as Iterable<Survivor>;
   for (const survivor of rows) show(survivor);
 }
 
-/** The ids of all survivors, highest score of this name first, those without one last. */
+/** The ids of all survivors, what is still on the web first; highest score of this name first, those without one last. */
 export function survivorIdsByScore(ledger: Ledger, scoreName: string): string[] {
   return ledger.db
     .prepare(
       `SELECT s.id FROM survivors s LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
-       ORDER BY r.score DESC NULLS LAST, s.id`,
+       ORDER BY s.gone IS NOT NULL, r.score DESC NULLS LAST, s.id`,
     )
     .pluck()
     .all(scoreName) as string[];

@@ -55,16 +55,19 @@ export function imagesToRemove(ledger: Ledger, { urls, hosts, sha256s }: Takedow
     imageIds.add(id);
     if (sha256 !== null) hashes.add(sha256);
   }
+  const replaced = ledger.db.prepare('SELECT sha256 FROM replaced_images WHERE image_id = ?').pluck();
   const ofPage = ledger.db.prepare(
-    'SELECT DISTINCT i.id, i.sha256 FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.page_id = ?',
+    `SELECT DISTINCT i.id, i.sha256 FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.page_id = @id
+       OR p.id IN (SELECT pair_id FROM other_origins WHERE page_id = @id)`,
   );
   const pages = ledger.db.prepare('SELECT id, url FROM pages').all() as { id: number; url: string }[];
   for (const { id } of pages.filter(({ url }) => isWanted(url))) {
-    for (const image of ofPage.all(id) as { id: number; sha256: string | null }[]) {
+    for (const image of ofPage.all({ id }) as { id: number; sha256: string | null }[]) {
       imageIds.add(image.id);
       if (image.sha256 !== null) hashes.add(image.sha256);
     }
   }
+  for (const id of imageIds) for (const hash of replaced.all(id) as string[]) hashes.add(hash);
   const sameBytes = ledger.db.prepare('SELECT id FROM images WHERE sha256 = ?').pluck();
   for (const hash of hashes) for (const id of sameBytes.all(hash) as number[]) imageIds.add(id);
   const pairIds = ledger.db.prepare('SELECT id FROM pairs WHERE image_id = ?').pluck();
@@ -83,22 +86,24 @@ export function imagesToRemove(ledger: Ledger, { urls, hosts, sha256s }: Takedow
   };
 }
 
-/** Where these bytes lie in `raw/`. */
+/** Where these bytes lie in `raw/`, those of pictures that have been replaced too. */
 export function placesOf(
   ledger: Ledger,
   sha256: string,
 ): { readonly segment: number; readonly offset: number; readonly byteLength: number }[] {
   return ledger.db
     .prepare(
-      'SELECT DISTINCT segment, offset, byte_length AS byteLength FROM images WHERE sha256 = ? AND segment IS NOT NULL',
+      `SELECT segment, offset, byte_length AS byteLength FROM images WHERE sha256 = @sha256 AND segment IS NOT NULL
+       UNION SELECT segment, offset, byte_length FROM replaced_images WHERE sha256 = @sha256`,
     )
-    .all(sha256) as { segment: number; offset: number; byteLength: number }[];
+    .all({ sha256 }) as { segment: number; offset: number; byteLength: number }[];
 }
 
 /** Removes pairs and scores; an image's row stays and says why there is nothing. */
 export function removePairs(ledger: Ledger, { urls, sha256s, pairs }: RemovedImages): number {
   const removePair = ledger.db.prepare('DELETE FROM pairs WHERE id = ?');
   const removeScores = ledger.db.prepare('DELETE FROM scores WHERE subject = ?');
+  const removeReplaced = ledger.db.prepare('DELETE FROM replaced_images WHERE sha256 = ?');
   const blank = ledger.db.prepare(
     `UPDATE images SET status = 'refused', reason = 'taken-down', etag = NULL, last_modified = NULL, format = NULL,
        width = NULL, height = NULL, frames = NULL, byte_length = NULL, sha256 = NULL, phash = NULL, segment = NULL,
@@ -113,6 +118,7 @@ export function removePairs(ledger: Ledger, { urls, sha256s, pairs }: RemovedIma
     }
     for (const sha256 of sha256s) removeScores.run(sha256);
     for (const url of urls) blank.run(url);
+    for (const sha256 of sha256s) removeReplaced.run(sha256);
     return removed;
   })();
   ledger.db.pragma('wal_checkpoint(TRUNCATE)');

@@ -31,6 +31,8 @@ export interface ShardRow {
   readonly page_title: string;
   readonly phash: string | null;
   readonly license_url: string | null;
+  /** Why the pair is not on the web any more, by the last visit (`not-on-page`, `page-gone`, …); null when it is. */
+  readonly gone: string | null;
   /** JSON object: raw values of the rights signals seen on the page and with the image. */
   readonly rights: string | null;
   /** JSON object: score by rule name. */
@@ -61,6 +63,7 @@ export const shardColumns = {
   page_title: 'STRING',
   phash: 'STRING',
   license_url: 'STRING',
+  gone: 'STRING',
   rights: 'STRING',
   scores: 'STRING',
   fetched_at: 'STRING',

@@ -63,8 +63,13 @@ test('a recrawl asks conditionally, reads what changed, marks what is gone', asy
     before.filter((pair) => !after.includes(pair)),
     [],
   );
+  const gone = corpus.ledger.db.prepare(`SELECT text, gone FROM pairs WHERE gone IS NOT NULL AND source = 'alt'`).raw();
+  assert.deepEqual(gone.all().sort(), [
+    ['A picture on changed', 'not-on-page'],
+    ['A picture on gone', 'page-gone'],
+  ]);
   assert.ok(after.includes('/i.jpg | alt | A picture on changed anew | /changed.html'));
-  assert.equal(site.hits.get('/i.jpg'), 1);
+  assert.equal(site.hits.get('/i.jpg'), 2);
 
   const runs = readFileSync(join(corpus.dir, 'runs.jsonl'), 'utf8')
     .trim()
