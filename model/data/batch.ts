@@ -72,7 +72,7 @@ export function trainingBatch(
     const targets = new Float32Array(N * perImage * D);
     examples.forEach(({ regions }, n) => {
       const count = Math.min(regions.labels.length, R);
-      const { asked, zeroed } = hideRegions(regions.boxes, count, { maxOverlap, limit: perImage }, draw);
+      const { predicted: asked, zeroed } = hideRegions(regions.boxes, count, { maxOverlap, limit: perImage }, draw);
       for (const index of asked) {
         const place = places.add(n * T + 1 + index);
         labels[place] = regions.labels[index] ?? 0;

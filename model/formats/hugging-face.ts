@@ -1,5 +1,7 @@
 /** Our parameters under Hugging Face's tensor names and back, so that a public BERT loads here and ours loads in Python. */
+
 import { expected } from '../../dataset/user-error.ts';
+import { elementCount } from '../runtime/array.ts';
 import type { ParameterSpec, Values } from '../runtime/parameter.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -57,7 +59,7 @@ export function fromHuggingFace(
     const [rows = 0, ...rest] = shape;
     const found = parts.map((part) => find(`${before}.${part}.${kind}`, [rows / 3, ...rest]));
     if (found.some((one) => one === undefined)) continue;
-    const whole = new Float32Array(rows * rest.reduce((product, length) => product * length, 1));
+    const whole = new Float32Array(rows * elementCount(rest));
     found.forEach((one, index) => {
       whole.set(one as Float32Array, (index * whole.length) / 3);
     });

@@ -2,22 +2,17 @@
  * NumPy's array format (NEP 1, versions 1 to 3), little-endian, C order: how region features lie in shards, so that
  * NumPy and Python's webdataset read them without us. Halves and narrow integers are widened when read.
  */
+import { elementCount, type ShapedArray } from '../runtime/array.ts';
 import { floatsFromHalves, halvesFromFloats } from './half.ts';
 
 /** NumPy's names of the types that are written. */
 export type NpyType = 'f2' | 'f4' | 'i2' | 'i4';
 
-export interface NpyArray {
-  readonly shape: readonly number[];
-  /** Integers as Int32Array, floating point as Float32Array. */
-  readonly values: Float32Array | Int32Array;
-}
-
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 
 /** The file of an array. Throws a RangeError when shape and values disagree or an integer does not fit 16 bits. */
-export function encodeNpy({ shape, values }: NpyArray, type: NpyType): Buffer {
-  const count = shape.reduce((product, size) => product * size, 1);
+export function encodeNpy({ shape, values }: ShapedArray, type: NpyType): Buffer {
+  const count = elementCount(shape);
   if (count !== values.length)
     throw new RangeError(`An array of shape [${shape}] has ${count} values, not ${values.length}.`);
   const text = `{'descr': '<${type}', 'fortran_order': False, 'shape': (${shape.map((size) => `${size},`).join(' ')}), }`;
@@ -48,8 +43,8 @@ function body(values: Float32Array | Int32Array, type: NpyType): Buffer {
   }
 }
 
-/** Reads a file's array. Throws a RangeError that says what is wrong with bytes that are no such file. */
-export function decodeNpy(file: Buffer): NpyArray {
+/** Reads a file's array, integers as Int32Array, floating point as Float32Array. Throws a RangeError that says what is wrong with other bytes. */
+export function decodeNpy(file: Buffer): ShapedArray {
   if (!file.subarray(0, 6).equals(magic)) throw new RangeError('The bytes do not start as a NumPy file.');
   const version = file[6]!;
   if (version < 1 || version > 3 || file.length < 12)
@@ -67,7 +62,7 @@ export function decodeNpy(file: Buffer): NpyArray {
     throw new RangeError('The NumPy array is in Fortran order; only C order is read.');
   const reader = readers[descr[2]!];
   if (!reader) throw new RangeError(`The NumPy type ${descr[2]} is not read here.`);
-  const count = shape.reduce((product, one) => product * one, 1);
+  const count = elementCount(shape);
   const end = start + count * reader.width;
   if (!Number.isSafeInteger(end) || end > file.length)
     throw new RangeError(`The NumPy file has ${file.length} B of ${end}.`);

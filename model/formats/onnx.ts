@@ -9,15 +9,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expected, UserError } from '../../dataset/user-error.ts';
+import type { ShapedArray } from '../runtime/array.ts';
 import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from './cache.ts';
 
 /** MIT; runs on Node 20 and later without its install script, which would fetch CUDA libraries. */
 const runtime = { package: 'onnxruntime-node', version: '1.30.0', downloadBytes: 110_000_000 } as const;
-
-export interface OnnxTensor {
-  readonly shape: readonly number[];
-  readonly values: Float32Array | Int32Array;
-}
 
 /** What a network takes: also 64-bit integers, as text models want word pieces. */
 export interface OnnxInput {
@@ -30,7 +26,7 @@ export interface OnnxModel {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Runs it on float32, int32 or int64 inputs; gives the outputs asked for, integers of any width as Int32Array. */
-  run(inputs: Readonly<Record<string, OnnxInput>>, outputs: readonly string[]): Promise<OnnxTensor[]>;
+  run(inputs: Readonly<Record<string, OnnxInput>>, outputs: readonly string[]): Promise<ShapedArray[]>;
   dispose(): Promise<void>;
 }
 
@@ -99,7 +95,7 @@ export async function ensureOnnxRuntime({
   try {
     return createRequire(import.meta.url).resolve(runtime.package);
   } catch {
-    // Not installed beside the project: the cache's it is.
+    // Not installed beside the project: the one in the cache is used.
   }
   const { path, cached, downloadBytes } = onnxRuntimeStatus(cacheDir);
   if (cached) return path;

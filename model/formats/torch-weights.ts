@@ -3,8 +3,10 @@
  * few pickles, then each storage's bytes. A pickle can call any Python function; this reader knows only the calls that a
  * state dict of tensors makes and refuses all others, so a hostile file can do no more than be refused.
  */
+
 import { readFileSync } from 'node:fs';
 import { UserError } from '../../dataset/user-error.ts';
+import { elementCount } from '../runtime/array.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { TorchTensor, Unpickler } from './torch-pickle.ts';
 
@@ -51,7 +53,7 @@ export function readTorchWeights(path: string): Map<string, StoredTensor> {
 
 /** A tensor's numbers in C order; null where the view leaves its storage. */
 function valuesOf({ offset, shape, strides }: TorchTensor, storage: Float32Array): Float32Array | null {
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const last = shape.reduce((place, size, axis) => place + (size - 1) * (strides[axis] ?? 0), offset);
   if (count > 0 && (last >= storage.length || count > storage.length)) return null;
   const values = new Float32Array(count);

@@ -32,8 +32,8 @@ export function modelCost(
   const { hiddenSize: H, feedForwardSize: F, layers, maxRegions: R, maxPieces: W, featureSize: D } = config;
   const specs = parameterSpecs(config, { itc: objectives.itc > 0 });
   const T = 1 + R + 1 + W + 1;
-  /** Of all tokens the keys and values; of those asked for the rest. */
-  const layer = (asked: number) => 4 * T * H * H + asked * (4 * H * H + 4 * H * F + 4 * T * H);
+  /** Keys and values of all tokens, the rest for `queries` tokens alone. */
+  const layer = (queries: number) => 4 * T * H * H + queries * (4 * H * H + 4 * H * F + 4 * T * H);
   const encoder = layers * layer(T);
   const first = (sequences: number) => (layers - 1) * layer(T) + layer(sequences);
   const embedding = 2 * R * H * (D + 5);

@@ -32,13 +32,13 @@ export interface Model {
 
 const input = (inputs: Inputs, name: string): Tensor => {
   const tensor = inputs[name];
-  if (!tensor) throw new Error(`The batch lacks ${name}.`);
+  if (!tensor) throw new Error(`The batch has no ${name}.`);
   return tensor;
 };
 
-const texts = (model: Model, inputs: Inputs): { said: Sequence; frame: Frame } => {
+const texts = (model: Model, inputs: Inputs): { words: Sequence; frame: Frame } => {
   const { words, frame } = embedTexts(model.parameters, model.config, input(inputs, 'pieces'), model.special);
-  return { said: { tokens: words, mask: input(inputs, 'pieceMask') }, frame };
+  return { words: { tokens: words, mask: input(inputs, 'pieceMask') }, frame };
 };
 
 const regions = (model: Model, inputs: Inputs): Sequence => ({
@@ -71,19 +71,19 @@ const joined = (parts: readonly Sequence[]): Sequence =>
  * it, every image with a hard sentence and every sentence with a hard image.
  */
 function wrongPairs(
-  said: Sequence,
-  seen: Sequence,
+  texts: Sequence,
+  images: Sequence,
   similar: Tensor | undefined,
   inputs: Inputs,
 ): { words: Sequence; regions: Sequence }[] {
-  if (!inputs.sentenceNoise) return [{ regions: seen, words: rows(said, input(inputs, 'partners')) }];
+  if (!inputs.sentenceNoise) return [{ regions: images, words: rows(texts, input(inputs, 'partners')) }];
   if (!similar) throw new Error('Hard negatives are chosen by the similarities of ITC, which is off.');
   const same = input(inputs, 'sameImage');
   return [
-    { regions: seen, words: rows(said, hardPartners(similar, same, inputs.sentenceNoise)) },
+    { regions: images, words: rows(texts, hardPartners(similar, same, inputs.sentenceNoise)) },
     {
-      regions: rows(seen, hardPartners(tf.transpose(similar), tf.transpose(same), input(inputs, 'imageNoise'))),
-      words: said,
+      regions: rows(images, hardPartners(tf.transpose(similar), tf.transpose(same), input(inputs, 'imageNoise'))),
+      words: texts,
     },
   ];
 }
@@ -98,40 +98,41 @@ export function objectives(
   drop: Dropout,
 ): Partial<Record<ObjectiveName, ObjectiveResult>> {
   const { parameters, config } = model;
-  const { said, frame } = texts(model, inputs);
-  const seen = regions(model, inputs);
-  const N = said.tokens.shape[0]!;
-  const outcomes: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
+  const { words, frame } = texts(model, inputs);
+  const images = regions(model, inputs);
+  const N = words.tokens.shape[0]!;
+  const results: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
-    const images = embedAlone(model, 'image', { regions: seen }, frame, drop);
-    similar = similarities(parameters, images, embedAlone(model, 'text', { words: said }, frame, drop));
-    outcomes.itc = itc(similar, input(inputs, 'sameImage'));
+    const imageEmbeddings = embedAlone(model, 'image', { regions: images }, frame, drop);
+    const textEmbeddings = embedAlone(model, 'text', { words }, frame, drop);
+    similar = similarities(parameters, imageEmbeddings, textEmbeddings);
+    results.itc = itc(similar, input(inputs, 'sameImage'));
   }
-  if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return outcomes;
-  const wrong = wanted.itm > 0 ? wrongPairs(said, seen, similar, inputs) : [];
+  if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return results;
+  const wrong = wanted.itm > 0 ? wrongPairs(words, images, similar, inputs) : [];
   const pairs = {
-    words: joined([said, ...wrong.map(({ words }) => words)]),
-    regions: joined([seen, ...wrong.map(({ regions }) => regions)]),
+    words: joined([words, ...wrong.map((pair) => pair.words)]),
+    regions: joined([images, ...wrong.map((pair) => pair.regions)]),
   };
   const B = N * (1 + wrong.length);
   const hidden = encode(parameters, config, arrange(pairs, frame, drop), drop); // [B T, H]
   const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
   if (wanted.mlm > 0) {
     const labels = input(inputs, 'mlmLabels');
-    outcomes.mlm = mlm(parameters, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
+    results.mlm = mlm(parameters, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
   }
   if (wanted.moc + wanted.mrfr > 0) {
-    const asked = at('regionPlaces'); // [G, H]
+    const hiddenRegions = at('regionPlaces'); // [G, H]
     const counts = input(inputs, 'regionCounts');
-    if (wanted.moc > 0) outcomes.moc = moc(parameters, asked, input(inputs, 'regionLabels'), counts);
-    if (wanted.mrfr > 0) outcomes.mrfr = mrfr(parameters, asked, input(inputs, 'regionTargets'), counts);
+    if (wanted.moc > 0) results.moc = moc(parameters, hiddenRegions, input(inputs, 'regionLabels'), counts);
+    if (wanted.mrfr > 0) results.mrfr = mrfr(parameters, hiddenRegions, input(inputs, 'regionTargets'), counts);
   }
   if (wanted.itm > 0) {
     const logits = matchingLogits(parameters, drop(pool(parameters, firstTokens(hidden, B))));
-    outcomes.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
+    results.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
   }
-  return outcomes;
+  return results;
 }
 
 /** An image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone, to ITC's space: [N, itcSize]. */
@@ -151,9 +152,9 @@ function embedAlone(
  */
 export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropout): Tensor {
   const { parameters, config } = model;
-  const { said, frame } = texts(model, inputs);
+  const { words, frame } = texts(model, inputs);
   const parts = {
-    words: rows(said, input(inputs, 'textRows')),
+    words: rows(words, input(inputs, 'textRows')),
     regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
   };
   const first = encodeFirst(parameters, config, arrange(parts, frame, drop), drop);
@@ -166,6 +167,6 @@ export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs)
     const frame = embedFrame(model.parameters, model.config, model.special);
     return embedAlone(model, side, { regions: regions(model, inputs) }, frame, noDropout);
   }
-  const { said, frame } = texts(model, inputs);
-  return embedAlone(model, side, { words: said }, frame, noDropout);
+  const { words, frame } = texts(model, inputs);
+  return embedAlone(model, side, { words }, frame, noDropout);
 }

@@ -1,6 +1,6 @@
 /**
- * The few differentiable pieces that BERT is made of, in plain tfjs ops: any backend runs them, and `compile.ts` records
- * them into one TensorFlow graph. Gradients of LayerNorm and GELU are written out: tfjs would derive each from a dozen ops,
+ * The few differentiable pieces that BERT is made of, in plain tfjs ops: any backend runs them, and they can be traced
+ * into one TensorFlow graph. Gradients of LayerNorm and GELU are written out: tfjs would derive each from a dozen ops,
  * and these passes over memory are what a training step on a CPU spends most of its time on beside the matrix products.
  */
 import { floatOp, nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
@@ -81,8 +81,8 @@ function weighRows(x: Tensor, column: Tensor): Tensor {
 }
 
 /**
- * x Φ(x), exact (erf), as BERT, but for two factors: from u = geluTurn x this gives y so that GELU(x) = geluTurn y. Before and after a
- * linear layer its weights can take the factors, which are smaller than what it reads and writes.
+ * GELU, x Φ(x), exact (erf) as in BERT, up to two factors: from u = geluScale x this gives y such that GELU(x) = geluScale y. The linear
+ * layers before and after can take the factors into their weights, which are smaller than the activations.
  */
 export const geluScale = -Math.SQRT1_2;
 

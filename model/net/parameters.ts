@@ -3,6 +3,7 @@
  * Python reads ours, with two differences: query, key and value lie in one tensor `…self.qkv` (one product instead of
  * three; checkpoints store them apart), and the visual and objective heads have names of their own.
  */
+import { elementCount } from '../runtime/array.ts';
 import type { ParameterSpec } from '../runtime/parameter.ts';
 import type { ModelConfig } from './config.ts';
 
@@ -69,5 +70,5 @@ export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false 
 }
 
 export function parameterCount(specs: readonly ParameterSpec[]): number {
-  return specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }

@@ -16,7 +16,7 @@ const farBelow = -1e9;
 export const encode = (parameters: Parameters, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
   run(parameters, config, sequence, drop, false);
 
-/** The hidden states of the first tokens alone, [B, H]: the last layer asks for no others. */
+/** The hidden states of the first tokens alone, [B, H]: the last layer computes no others. */
 export const encodeFirst = (parameters: Parameters, config: ModelConfig, sequence: Sequence, drop: Dropout): Tensor =>
   run(parameters, config, sequence, drop, true);
 
@@ -33,8 +33,8 @@ function run(
   let states: Tensor[] = split(tf.reshape(tokens, [B * T, H]), parts);
   for (let index = 0; index < config.layers; index++) {
     const layer = prepare(parameters, config, `bert.encoder.layer.${index}`, drop);
-    const asked = firstOnly && index === config.layers - 1 ? 1 : T;
-    states = states.map((x, part) => layer(x, shut[part]!, { B: B / parts, T, asked }));
+    const queries = firstOnly && index === config.layers - 1 ? 1 : T;
+    states = states.map((x, part) => layer(x, shut[part]!, { B: B / parts, T, queries }));
   }
   return parts === 1 ? states[0]! : tf.concat(states, 0);
 }
@@ -42,11 +42,11 @@ function run(
 interface Sizes {
   readonly B: number;
   readonly T: number;
-  /** Tokens of each sequence, from the first, whose states are wanted. */
-  readonly asked: number;
+  /** How many tokens of each sequence, from the first, are wanted; the others serve as keys and values only. */
+  readonly queries: number;
 }
 
-/** One layer: states [B T, H] to [B asked, H]. What is made of its weights alone is made once for all parts of a batch. */
+/** One layer: states [B T, H] to [B queries, H]. What depends on its weights alone is computed once for all parts of a batch. */
 function prepare(
   parameters: Parameters,
   { heads: A, hiddenSize: H, layerNormEpsilon }: ModelConfig,
@@ -72,17 +72,17 @@ function prepare(
     // The gradient of tf.unstack wants two or more.
     return count === 1 ? [tf.squeeze(projected, [0])] : tf.unstack(projected);
   };
-  return (x: Tensor, shut: Tensor, { B, T, asked }: Sizes): Tensor => {
-    const own = asked === T ? x : firstTokens(x, B); // [B asked, H]
+  return (x: Tensor, shut: Tensor, { B, T, queries }: Sizes): Tensor => {
+    const own = queries === T ? x : firstTokens(x, B); // [B queries, H]
     const [query, key, value] = (
-      asked === T ? project(x, 0, 3, B) : [...project(own, 0, 1, B), ...project(x, 1, 2, B)]
+      queries === T ? project(x, 0, 3, B) : [...project(own, 0, 1, B), ...project(x, 1, 2, B)]
     ) as [Tensor, Tensor, Tensor];
-    const mixed = attend(query, key, value, shut, drop.mask([B, A, asked, T])); // [B, A, asked, size]
+    const mixed = attend(query, key, value, shut, drop.mask([B, A, queries, T])); // [B, A, queries, size]
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), own.shape);
     const attended = drop(affine(joined, outputWeight, output.bias));
     const y = layerNorm(parameters, `${name}.attention.output.LayerNorm`, tf.add(own, attended), layerNormEpsilon);
-    const turned = scaledGelu(affine(y, wideWeight, wideBias)); // [B asked, F]
-    const narrowed = drop(affine(turned, narrowWeight, narrow.bias)); // [B asked, H]
+    const activated = scaledGelu(affine(y, wideWeight, wideBias)); // [B queries, F]
+    const narrowed = drop(affine(activated, narrowWeight, narrow.bias)); // [B queries, H]
     return layerNorm(parameters, `${name}.output.LayerNorm`, tf.add(y, narrowed), layerNormEpsilon);
   };
 }

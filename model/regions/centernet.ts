@@ -92,13 +92,16 @@ function addBackbone(
   precision: 'f32' | 'bf16',
 ): FeatureMap {
   const state = readTorchWeights(path);
-  let seen = pixels;
+  let scaled = pixels;
   if (side !== backboneSide) {
     const size = graph.integers('backbone/size', [backboneSide, backboneSide]);
-    seen = graph.add('backbone/pixels', 'ResizeBilinear', [pixels, size], { T: f32, half_pixel_centers: { b: true } });
+    scaled = graph.add('backbone/pixels', 'ResizeBilinear', [pixels, size], {
+      T: f32,
+      half_pixel_centers: { b: true },
+    });
   }
   return {
-    output: addEfficientNet(graph, state, seen, { precision }),
+    output: addEfficientNet(graph, state, scaled, { precision }),
     side: backboneSide / 32,
     channels: efficientNetSize,
   };

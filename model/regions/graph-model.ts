@@ -2,10 +2,12 @@
  * Reads a tfjs graph model (`model.json` and its weight file, as tfjs-converter writes them) and copies its nodes into a
  * TensorFlow graph, so that a network made for the browser runs in one call, in batches and at any input size.
  */
+
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
 import { floatsFromHalves } from '../formats/half.ts';
+import { elementCount } from '../runtime/array.ts';
 import type { Graph } from '../runtime/graph.ts';
 import { type Attribute, bool, ints, type Output, string, type } from '../runtime/graph-node.ts';
 
@@ -55,7 +57,7 @@ export function readGraphModel(path: string): GraphModel {
     for (const weight of group.weights) {
       const stored = weight.quantization?.dtype ?? weight.dtype;
       const width = stored === 'float16' ? 2 : 4;
-      const count = weight.shape.reduce((product, size) => product * size, 1);
+      const count = elementCount(weight.shape);
       const own = Uint8Array.prototype.slice.call(bytes, offset, offset + count * width).buffer;
       offset += count * width;
       if (stored === 'float16') {

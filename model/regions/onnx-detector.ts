@@ -4,7 +4,8 @@
  */
 import { expected } from '../../dataset/user-error.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
-import { type OnnxModel, type OnnxTensor, openOnnx } from '../formats/onnx.ts';
+import { type OnnxModel, openOnnx } from '../formats/onnx.ts';
+import type { ShapedArray } from '../runtime/array.ts';
 import { detectorDefaults } from './defaults.ts';
 import { decodePixels } from './pixels.ts';
 import type { Detector, Regions } from './region.ts';
@@ -93,10 +94,10 @@ function check(has: readonly string[], wanted: readonly string[], kind: string, 
 }
 
 interface Tensors {
-  readonly boxes: OnnxTensor;
-  readonly scores: OnnxTensor;
-  readonly labels?: OnnxTensor;
-  readonly features?: OnnxTensor;
+  readonly boxes: ShapedArray;
+  readonly scores: ShapedArray;
+  readonly labels?: ShapedArray;
+  readonly features?: ShapedArray;
 }
 
 async function runOne(model: OnnxModel, { input, outputs }: OnnxDetectorOptions, pixels: Float32Array) {
@@ -110,7 +111,7 @@ async function runOne(model: OnnxModel, { input, outputs }: OnnxDetectorOptions,
 }
 
 /** [S, S, 3] RGB to what the network takes. */
-function prepare(pixels: Float32Array, input: OnnxDetectorOptions['input']): OnnxTensor {
+function prepare(pixels: Float32Array, input: OnnxDetectorOptions['input']): ShapedArray {
   const { sidePx: S, layout = 'nchw', channels = 'rgb', mean = [0, 0, 0], deviation = [1, 1, 1] } = input;
   const values = new Float32Array(pixels.length);
   for (let place = 0; place < S * S; place++) {

@@ -83,15 +83,15 @@ export function openRetrievalModel(
     pairs: readonly PairIndex[],
   ): Float32Array => {
     const filled = Array.from({ length: batchPairs }, (_, index) => pairs[index] ?? pairs[0]!);
-    const seen = distinct(filled.map(([image]) => image));
-    const said = distinct(filled.map(([, text]) => text));
-    const shown = seen.rows.map((index) => images[index]!);
-    const chosen = said.rows.map((index) => texts[index]!);
+    const imageBatch = distinct(filled.map(([image]) => image));
+    const textBatch = distinct(filled.map(([, text]) => text));
+    const imageRows = imageBatch.rows.map((index) => images[index]!);
+    const textRows = textBatch.rows.map((index) => texts[index]!);
     const { logits } = model.run('match', {
-      ...imageArrays(shown, regionsFor(shown), featureStatistics),
-      ...textArrays(chosen, piecesFor(chosen), special),
-      imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => seen.order.get(image)!) },
-      textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => said.order.get(text)!) },
+      ...imageArrays(imageRows, regionsFor(imageRows), featureStatistics),
+      ...textArrays(textRows, piecesFor(textRows), special),
+      imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => imageBatch.order.get(image)!) },
+      textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => textBatch.order.get(text)!) },
     });
     return (logits as Float32Array).subarray(0, pairs.length);
   };

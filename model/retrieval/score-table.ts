@@ -79,12 +79,13 @@ async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32A
 /** Dot products of ITC's embeddings. */
 function similarities({ images, texts }: RetrievalSet, score: RetrievalModel): Float32Array {
   const table = new Float32Array(images.length * texts.length);
-  const seen = score.embedImages(images);
-  const said = score.embedTexts(texts);
+  const imageVectors = score.embedImages(images);
+  const textVectors = score.embedTexts(texts);
   for (let image = 0; image < images.length; image++) {
     for (let text = 0; text < texts.length; text++) {
       let sum = 0;
-      for (let at = 0; at < itcSize; at++) sum += (seen[image * itcSize + at] ?? 0) * (said[text * itcSize + at] ?? 0);
+      for (let at = 0; at < itcSize; at++)
+        sum += (imageVectors[image * itcSize + at] ?? 0) * (textVectors[text * itcSize + at] ?? 0);
       table[image * texts.length + text] = sum;
     }
   }

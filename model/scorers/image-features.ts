@@ -23,7 +23,7 @@ export interface ImageFeatures {
 /** The network was trained at 260; its strides ask for a multiple of 32. */
 const sidePx = 256;
 
-/** `path` is the state dict `efficientnet-lite2`, see model/formats/pretrained.ts. */
+/** `path` is the state dict `efficientnet-lite2`, see model/formats/pretrained-packages.ts. */
 export function efficientNetFeatures(path: string): ImageFeatures {
   const graph = new Graph();
   const pixels = graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3]);

@@ -130,13 +130,13 @@ function channelsLast(tensor: OnnxTensor): Float32Array {
   const [outer, inner, rows, columns] = tensor.dims as [number, number, number, number];
   const values = floats(tensor);
   const area = rows * columns;
-  const turned = new Float32Array(values.length);
+  const moved = new Float32Array(values.length);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
-      for (let at = 0; at < area; at++) turned[(at * inner + i) * outer + o] = values[(o * inner + i) * area + at]!;
+      for (let at = 0; at < area; at++) moved[(at * inner + i) * outer + o] = values[(o * inner + i) * area + at]!;
     }
   }
-  return turned;
+  return moved;
 }
 
 function read(path: string): OnnxGraph {

@@ -15,7 +15,7 @@ import { addOnnx } from './onnx.ts';
 const sidePx = 224;
 const meanBgr = [104, 117, 123] as const;
 
-/** `path` is `open-nsfw`, see model/formats/pretrained.ts. */
+/** `path` is `open-nsfw`, see model/formats/pretrained-packages.ts. */
 export function unsafeScorer(path: string): Loaded<ImageScorer> {
   const graph = new Graph();
   const output = addOnnx(graph, path, graph.placeholder('pixels', 'float32', [-1, sidePx, sidePx, 3])); // [B, 2]

@@ -15,14 +15,14 @@ import type { ObjectiveResult } from '../objective.ts';
 export const mocChance = 0.15;
 
 export interface HiddenRegions {
-  /** Regions that MOC and MRFR ask for. */
-  readonly asked: number[];
+  /** Regions that MOC and MRFR predict. */
+  readonly predicted: number[];
   /** Regions whose feature becomes zeros. */
   readonly zeroed: Set<number>;
 }
 
 /**
- * Chooses among `count` regions with boxes [R, 4], at least one asked for and at most `limit`; but where that would hide all of
+ * Chooses among `count` regions with boxes [R, 4], at least one to predict and at most `limit`; but where that would hide all of
  * them, none in 85 % of the cases.
  */
 export function hideRegions(
@@ -31,21 +31,21 @@ export function hideRegions(
   { maxOverlap, limit }: { readonly maxOverlap: number; readonly limit: number },
   draw: Random,
 ): HiddenRegions {
-  const asked: number[] = [];
-  for (let index = 0; index < count; index++) if (draw.next() < mocChance) asked.push(index);
-  if (asked.length === 0) asked.push(draw.below(count));
-  if (asked.length > limit) draw.shuffle(asked).length = limit;
+  const predicted: number[] = [];
+  for (let index = 0; index < count; index++) if (draw.next() < mocChance) predicted.push(index);
+  if (predicted.length === 0) predicted.push(draw.below(count));
+  if (predicted.length > limit) draw.shuffle(predicted).length = limit;
   const zeroed = new Set<number>();
   const kept = new Set<number>();
-  for (const index of asked) (draw.next() < 0.9 ? zeroed : kept).add(index);
+  for (const index of predicted) (draw.next() < 0.9 ? zeroed : kept).add(index);
   for (const index of [...zeroed]) {
     for (let other = 0; other < count; other++) {
       if (!kept.has(other) && iou(boxes, index, boxes, other) > maxOverlap) zeroed.add(other);
     }
   }
   // An image of few or overlapping regions would nearly always lose them all, and nothing could be learned about it.
-  if (zeroed.size === count && draw.next() >= mocChance) return { asked: [], zeroed: new Set() };
-  return { asked, zeroed };
+  if (zeroed.size === count && draw.next() >= mocChance) return { predicted: [], zeroed: new Set() };
+  return { predicted, zeroed };
 }
 
 /** From hidden states [G, H] of hidden regions to the detector's classes [G]. */
