@@ -1,40 +1,39 @@
 /**
- * Pages as a browser shows them: Chromium through Playwright. The page's own HTML, fetched before with all manners, is
- * handed to it, so that the site sees one request for it and not two; images, fonts, media and style sheets are not loaded.
- * What its scripts ask for goes through the guarded proxy and only where robots.txt of its origin allows it, as in Google's
- * renderer ("Fix Search-related JavaScript problems": blocked resources are not loaded). A page does not work with a
- * second between its scripts, so they are not delayed but counted, and the hosts rest so much longer afterwards. Every step
- * has a deadline, contexts are thrown away after some pages (long-lived ones leak), a browser that died is started again.
+ * Pages as a visitor leaves them: Chromium through Playwright. The page's own HTML, fetched before with all manners, is handed
+ * to it, so that the site sees one request for it and not two. The browser has no network of its own: what a page asks for is
+ * fetched here, only where robots.txt of its origin allows it, as in Google's renderer ("Fix Search-related JavaScript
+ * problems": blocked resources are not loaded). A page does not work with a second between its scripts, so they are not
+ * delayed but counted, and the hosts rest so much longer afterwards. Every page has a deadline, a limit on memory and a context
+ * that is thrown away; a browser that died is started again.
  */
 import { existsSync } from 'node:fs';
-import type { Browser, BrowserContext, Page, Route } from 'playwright';
+import { availableParallelism, totalmem } from 'node:os';
+import PQueue from 'p-queue';
+import type { Browser } from 'playwright';
 import type { AddressGuard } from './address-guard.ts';
-import { type GuardedProxy, startGuardedProxy } from './guarded-proxy.ts';
+import { watchMemory } from './browser-memory.ts';
+import { openPartFetcher, type PartFetcher } from './part-fetch.ts';
+import { type PageActs, type RenderRequest, visit } from './rendered-page.ts';
 
-export interface Rendering {
-  readonly html: string;
-  readonly requests: RequestsByOrigin;
+export interface PageTraces {
+  /** How many requests scripts and frames made to each origin. */
+  readonly requests: ReadonlyMap<string, number>;
+  /** Where the page wanted to go or opened a window. Absolute http(s) URLs. */
+  readonly links: readonly string[];
 }
 
-/** How many requests scripts and frames made to each origin. */
-type RequestsByOrigin = ReadonlyMap<string, number>;
-
-export interface RenderRequest {
-  readonly url: string;
+export interface Rendering extends PageTraces {
   readonly html: string;
-  /** Whether robots.txt allows a script, frame or request of the page. */
-  readonly allows: (url: string) => Promise<boolean>;
+}
+
+export interface NotRendered extends PageTraces {
+  readonly reason: 'render-timeout' | 'render-failed' | 'render-crashed';
 }
 
 export interface Renderer {
-  /** The HTML after scripts ran, or why there is none. */
-  render(page: RenderRequest): Promise<
-    | Rendering
-    | {
-        readonly reason: 'render-timeout' | 'render-failed';
-        readonly requests: RequestsByOrigin;
-      }
-  >;
+  /** The HTML after scripts ran, or why there is none. Waits while enough pages are being rendered. */
+  render(page: RenderRequest): Promise<Rendering | NotRendered>;
+  /** Pages that are being rendered, or wait for it, fail. */
   close(): Promise<void>;
 }
 
@@ -45,16 +44,24 @@ export interface RendererOptions {
   readonly sandbox?: boolean;
   readonly userAgent: string;
   readonly guard: AddressGuard;
-  /** Hard limit for one page, in ms. */
+  /** Hard limit for one page, in ms; loading and scrolling end after two thirds of it. */
   readonly deadlineMs?: number;
+  /** Memory that the scripts, elements and pictures of one page may take, in bytes. */
+  readonly maxPageBytes?: number;
+  /** Pages at once. */
+  readonly maxPages?: number;
 }
 
-/** Ours: contexts that lived for hundreds of pages are where scrapy-playwright's reports of growing memory come from. */
-const pagesPerContext = 50;
+/** Ours: pages of shops and newspapers take 100 to 400 MB here; a runaway one had 2.8 GB before. */
+const defaultMaxPageBytes = 768_000_000;
 
-/** A page with no request for so long has loaded, in ms. */
-const quietMs = 300;
-const maxHtmlLength = 20_000_000;
+/** A page keeps a core busy; and half of the memory is for the rest of the crawl, and of the machine. */
+function defaultMaxPages(maxPageBytes: number): number {
+  // What a container may have; 0 or more than there is without one.
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  const byMemory = Math.floor(Math.min(totalmem(), limit) / 2 / maxPageBytes);
+  return Math.max(1, Math.min(availableParallelism(), byMemory));
+}
 
 /** Says whether the browser is there: the given one, else Playwright's own. */
 export async function hasBrowser(executablePath: string | undefined): Promise<boolean> {
@@ -86,178 +93,111 @@ export function lazyRenderer(options: RendererOptions): LazyRenderer {
   };
 }
 
-/** Starts nothing yet: browser and proxy start with the first page. */
+/** Starts nothing yet: the browser starts with the first page. */
 export function openRenderer({
   executablePath,
   sandbox = true,
   userAgent,
   guard,
-  deadlineMs = 15_000,
+  deadlineMs = 30_000,
+  maxPageBytes = defaultMaxPageBytes,
+  maxPages = defaultMaxPages(maxPageBytes),
 }: RendererOptions): Renderer {
-  let proxy: GuardedProxy | undefined;
+  const queue = new PQueue({ concurrency: maxPages });
+  const closing = new AbortController();
+  let parts: PartFetcher | undefined;
   let browser: Browser | undefined;
-  let context: { context: BrowserContext; pages: number; open: number } | undefined;
-  let starting: Promise<BrowserContext> | undefined;
+  let starting: Promise<Browser> | undefined;
+  let stopWatch: (() => void) | undefined;
 
   const launch = async (): Promise<Browser> => {
-    proxy ??= await startGuardedProxy(guard);
     const { chromium } = await import('playwright'); // half a second that most crawls never need
-    return chromium.launch({
+    const launched = await chromium.launch({
       ...(executablePath === undefined ? {} : { executablePath }),
       chromiumSandbox: sandbox,
-      proxy: { server: proxy.url, bypass: '<-loopback>' },
+      // No network: a proxy that is nowhere, no name is resolved, and no datagram leaves for WebRTC or WebTransport.
+      proxy: { server: 'http://no-network.invalid:9', bypass: '<-loopback>' },
       args: [
-        '--disable-gpu',
-        '--disable-dev-shm-usage',
+        '--host-resolver-rules=MAP * ~NOTFOUND',
         '--disable-webrtc',
         '--force-webrtc-ip-handling-policy=disable_non_proxied_udp',
+        `--js-flags=--max-old-space-size=${Math.round(maxPageBytes / 1_048_576)}`,
+        '--disable-gpu',
+        '--disable-dev-shm-usage',
       ],
       timeout: 30_000,
       handleSIGTERM: false,
       handleSIGINT: false,
       handleSIGHUP: false,
     });
+    stopWatch?.();
+    stopWatch = watchMemory(await launched.newBrowserCDPSession(), maxPageBytes);
+    return launched;
   };
 
-  const freshContext = async (): Promise<BrowserContext> => {
-    if (!browser?.isConnected()) browser = await launch();
-    const created = await browser.newContext({
-      userAgent,
-      serviceWorkers: 'block',
-      acceptDownloads: false,
-      viewport: { width: 1280, height: 2000 },
+  const running = async (): Promise<Browser> => {
+    if (browser?.isConnected()) return browser;
+    starting ??= launch().finally(() => {
+      starting = undefined;
     });
-    context = { context: created, pages: 0, open: 0 };
-    return created;
+    browser = await starting;
+    return browser;
   };
 
-  const openPage = async (): Promise<{ page: Page; holder: NonNullable<typeof context> }> => {
-    if (!context || context.pages >= pagesPerContext || !browser?.isConnected()) {
-      const old = context;
-      context = undefined;
-      if (old?.open === 0) void old.context.close().catch(() => {});
-      starting ??= freshContext().finally(() => {
-        starting = undefined;
-      });
-      await starting;
-    }
-    const holder = context!;
-    holder.pages += 1;
-    holder.open += 1;
+  const renderPage = async (request: RenderRequest): Promise<Rendering | NotRendered> => {
+    const acts: PageActs = { requests: new Map(), links: new Set() };
+    const traces = (): PageTraces => ({ requests: acts.requests, links: [...acts.links] });
+    const stop = new AbortController();
+    const onClose = (): void => stop.abort();
+    let timer: NodeJS.Timeout | undefined;
+    let context: Awaited<ReturnType<Browser['newContext']>> | undefined;
     try {
-      return { page: await holder.context.newPage(), holder };
+      if (closing.signal.aborted) return { reason: 'render-failed', ...traces() };
+      closing.signal.addEventListener('abort', onClose);
+      context = await (await running()).newContext({
+        userAgent,
+        serviceWorkers: 'block',
+        acceptDownloads: false,
+        viewport: { width: 1280, height: 2000 },
+      });
+      const deadline = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
+      });
+      parts ??= openPartFetcher(guard);
+      const options = { limitMs: (deadlineMs * 2) / 3, acts, signal: stop.signal };
+      const html = await Promise.race([visit(context, request, parts, options), deadline]);
+      return { html, ...traces() };
     } catch (error) {
-      holder.open -= 1;
-      throw error;
+      const message = error instanceof Error ? error.message : '';
+      if (/render-timeout|Timeout/.test(message)) return { reason: 'render-timeout', ...traces() };
+      return { reason: /crash/i.test(message) ? 'render-crashed' : 'render-failed', ...traces() };
+    } finally {
+      clearTimeout(timer);
+      stop.abort();
+      closing.signal.removeEventListener('abort', onClose);
+      // The context goes with its processes, also those of a script that never yields.
+      await within(5000, context?.close());
     }
-  };
-
-  const visit = async (
-    page: Page,
-    { url, html, allows }: RenderRequest,
-    requests: Map<string, number>,
-  ): Promise<Rendering> => {
-    page.on('dialog', (dialog) => void dialog.dismiss().catch(() => {}));
-    let first = true;
-    const answer = async (route: Route): Promise<void> => {
-      const request = route.request();
-      if (first && request.isNavigationRequest() && request.frame() === page.mainFrame()) {
-        first = false;
-        return route.fulfill({ status: 200, contentType: 'text/html; charset=utf-8', body: html });
-      }
-      const wanted = ['document', 'script', 'xhr', 'fetch'].includes(request.resourceType());
-      // Leaving the page is no part of rendering it.
-      const leaving = request.isNavigationRequest() && request.frame() === page.mainFrame();
-      const target = URL.canParse(request.url()) ? new URL(request.url()) : null;
-      if (!wanted || leaving || !target || !/^https?:$/.test(target.protocol) || !(await allows(target.href))) {
-        return route.abort();
-      }
-      requests.set(target.origin, (requests.get(target.origin) ?? 0) + 1);
-      return route.continue();
-    };
-    // A page that was closed meanwhile has no request left to answer.
-    await page.route('**/*', (route) => answer(route).catch(() => {}));
-    await page.goto(url, { waitUntil: 'domcontentloaded', timeout: deadlineMs });
-    await waitUntilLoaded(page, deadlineMs / 2);
-    return { html: (await page.content()).slice(0, maxHtmlLength), requests };
   };
 
   return {
-    async render(request) {
-      const requests = new Map<string, number>();
-      let opened: Awaited<ReturnType<typeof openPage>> | undefined;
-      let timer: NodeJS.Timeout | undefined;
-      try {
-        opened = await openPage();
-        const deadline = new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
-        });
-        return await Promise.race([visit(opened.page, request, requests), deadline]);
-      } catch (error) {
-        const timedOut = error instanceof Error && /render-timeout|Timeout/.test(error.message);
-        return { reason: timedOut ? 'render-timeout' : 'render-failed', requests };
-      } finally {
-        clearTimeout(timer);
-        if (opened) await closePage(opened);
-      }
-    },
+    render: (request) => queue.add(() => renderPage(request)),
     async close() {
+      closing.abort();
+      stopWatch?.();
+      await within(30_000, starting);
       await within(5000, browser?.close());
-      await proxy?.close();
+      await parts?.close();
     },
   };
-
-  /** A page whose script never yields cannot close itself: then its context goes, and with it the process. */
-  async function closePage({ page, holder }: NonNullable<Awaited<ReturnType<typeof openPage>>>): Promise<void> {
-    holder.open -= 1;
-    const closed = await within(2000, page.close());
-    if (closed && (holder === context || holder.open > 0)) return;
-    if (holder === context) context = undefined;
-    await within(2000, holder.context.close());
-  }
 }
 
-/** Waits until no request has been in flight for a moment, scrolls once for what loads when it comes into view, and waits again. */
-async function waitUntilLoaded(page: Page, limitMs: number): Promise<void> {
-  const untilMs = performance.now() + limitMs;
-  await quiet(page, untilMs);
-  await page.evaluate('window.scrollTo(0, document.documentElement.scrollHeight)').catch(() => {});
-  await quiet(page, untilMs);
-}
-
-async function quiet(page: Page, untilMs: number): Promise<void> {
-  let inFlight = 0;
-  let lastMs = performance.now();
-  const started = (): void => {
-    inFlight += 1;
-    lastMs = performance.now();
-  };
-  const ended = (): void => {
-    inFlight = Math.max(0, inFlight - 1);
-    lastMs = performance.now();
-  };
-  page.on('request', started);
-  page.on('requestfinished', ended);
-  page.on('requestfailed', ended);
-  while (performance.now() < untilMs && (inFlight > 0 || performance.now() - lastMs < quietMs)) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  page.off('request', started);
-  page.off('requestfinished', ended);
-  page.off('requestfailed', ended);
-}
-
-/** True when the promise was fulfilled or rejected in time. */
-async function within(limitMs: number, promise: Promise<unknown> | undefined): Promise<boolean> {
+/** Waits for a promise to be settled, but no longer than the limit, in ms. */
+async function within(limitMs: number, promise: Promise<unknown> | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
   });
-  const done = (promise ?? Promise.resolve()).then(
-    () => true,
-    () => true,
-  );
-  const result = await Promise.race([done, late]);
+  await Promise.race([(promise ?? Promise.resolve()).catch(() => {}), late]);
   clearTimeout(timer);
-  return result;
 }

@@ -6,14 +6,15 @@ import { bodyHash, nextIntervalMs } from '../frontier/revisit.ts';
 import type { NewUrl } from '../frontier/schema.ts';
 import { decodeText } from '../page/charset.ts';
 import { extractPage, type Page } from '../page/extract.ts';
-import { refreshTarget } from '../page/links.ts';
+import { type PageLink, refreshTarget } from '../page/links.ts';
 import { needsBrowser } from '../page/needs-browser.ts';
 import { isSitemapXml } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Headers, type Rights, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
-import { addressOf, keyOf } from '../policy/url.ts';
+import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
+import type { NotRendered } from './browser.ts';
 import { type Fetched, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
@@ -256,7 +257,7 @@ async function rightsAt(
 interface Shown {
   readonly page: Page;
   /** Why the page is read without its scripts although it needs them, else null. */
-  readonly note: 'needs-browser' | 'render-timeout' | 'render-failed' | 'stopped' | null;
+  readonly note: 'needs-browser' | 'render-poorer' | NotRendered['reason'] | 'stopped' | null;
   readonly rendered?: { readonly gained: boolean };
   readonly requestsByOrigin: ReadonlyMap<string, number>;
 }
@@ -277,14 +278,39 @@ async function renderIfNeeded(
   const allows = async (part: string): Promise<boolean> => (await refusedByRobots(part, rulesOf)) === null;
   const rendering = await browser.render({ url, html, allows });
   const requestsByOrigin = rendering.requests;
-  if ('reason' in rendering) return { page, note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
+  const links = [...page.links, ...scriptLinks(rendering.links, url)];
+  if ('reason' in rendering) {
+    return { page: { ...page, links }, note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
+  }
   const after = extractPage(rendering.html, url);
-  return { page: after, note: null, rendered: { gained: gains(page, after) }, requestsByOrigin };
+  if (isPoorer(page, after)) {
+    return { page: { ...page, links }, note: 'render-poorer', rendered: { gained: false }, requestsByOrigin };
+  }
+  return {
+    page: { ...after, links: [...after.links, ...scriptLinks(rendering.links, url)] },
+    note: null,
+    rendered: { gained: gains(page, after) },
+    requestsByOrigin,
+  };
+}
+
+/** Where scripts, forms and windows would have gone, but for the page itself. */
+function scriptLinks(targets: readonly string[], pageUrl: string): PageLink[] {
+  return targets
+    .map((target) => absoluteUrl(target))
+    .filter((target) => target !== null)
+    .map((target) => ({ ...addressOf(target), nofollow: false }))
+    .filter(({ url }) => url !== keyOf(pageUrl));
 }
 
 /** Rendering paid if it showed an image more, or twice the text. */
 const gains = (before: Page, after: Page): boolean =>
   after.images.length > before.images.length || after.signs.mainTextLength > 2 * before.signs.mainTextLength + 100;
+
+/** Scripts took pictures away and added no text, or took most of the text and added no picture: a wall, an error, a half page. */
+const isPoorer = (before: Page, after: Page): boolean =>
+  (after.images.length < before.images.length && after.signs.mainTextLength <= before.signs.mainTextLength) ||
+  (after.images.length <= before.images.length && 2 * after.signs.mainTextLength < before.signs.mainTextLength);
 
 function isHtml(headers: Headers): boolean {
   const type = firstValue(headers['content-type'])?.split(';')[0]?.trim().toLowerCase();

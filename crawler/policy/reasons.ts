@@ -86,6 +86,8 @@ const exact = {
   'needs-browser': incomplete('the page needs scripts and no browser is installed'),
   'render-timeout': incomplete('the browser took too long to render the page'),
   'render-failed': incomplete('the browser could not render the page'),
+  'render-crashed': incomplete('the page needed more memory than one page may have, or broke the browser'),
+  'render-poorer': incomplete('the browser showed less than the HTML of the page has, so that was read'),
 } as const satisfies Readonly<Record<string, ReasonMeaning>>;
 
 /** What makes an image part of a page's decoration: `decoration-` and one of these. */
