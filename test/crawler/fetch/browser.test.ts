@@ -83,6 +83,56 @@ describe('with a browser', { skip }, () => {
     assert.deepEqual([...parts.hits.keys()].sort(), ['/.well-known/tdmrep.json', '/robots.txt', '/yes.js']);
   });
 
+  test('a page that goes elsewhere is read, and where it wanted to go is queued', async (t) => {
+    const site = await startSite({
+      routes: {
+        '/': '<p>Moved</p><script>location.href = "/next"; open("/window"); open("https://elsewhere.example/")</script>',
+        '/next': '<main><p>Here it is.</p><img src="/i.jpg" alt="A picture of the next page"></main>',
+        '/window': '<main><p>A window.</p></main>',
+        '/i.jpg': await picture(1),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser }, corpus);
+    assert.deepEqual(Object.keys(corpus.images()), ['/i.jpg']);
+    assert.equal(Object.values(corpus.pages()).length, 3);
+    assert.deepEqual(new Set(Object.values(corpus.pages())), new Set(['fetched']));
+  });
+
+  test('pictures stay although none is loaded, and a page that scripts empty is read as it was', async (t) => {
+    const text = 'A paragraph that says enough about the lake and its boats to be worth reading. '.repeat(5);
+    const figure = (file: string) =>
+      `<figure><img src="${file}" alt="A boat called ${file}" onerror="this.src = '/no-image.png'"></figure>`;
+    const loads = `<script>addEventListener('load', () => { for (const i of document.images) if (i.naturalWidth < 2) i.remove() })</script>`;
+    const wall = `<script>document.body.innerHTML = '<p>Please log in to see this page.</p>'</script>`;
+    const wants = '<div id="app"></div>';
+    const site = await startSite({
+      routes: {
+        '/': '<a href="/loads">1</a><a href="/wall">2</a>',
+        '/loads': `<main>${wants}<p>${text}</p>${figure('/a.jpg')}</main>${loads}`,
+        '/wall': `<main>${wants}<p>${text}</p>${figure('/b.jpg')}</main>${wall}`,
+        '/a.jpg': await picture(1),
+        '/b.jpg': await picture(2),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await site.close();
+    });
+    const summary = await crawl(
+      { seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, ...browser },
+      corpus,
+    );
+    assert.equal(summary.rendered, 2);
+    assert.deepEqual(corpus.pages(), { '/': 'fetched', '/loads': 'fetched', '/wall': 'render-poorer' });
+    assert.deepEqual(corpus.images(), { '/a.jpg': 'success', '/b.jpg': 'success' });
+  });
+
   test('what scripts asked for is paid back in rest of their host', async (t) => {
     const seen: { path: string; atMs: number }[] = [];
     const note =
@@ -129,6 +179,7 @@ describe('with a browser', { skip }, () => {
     assert.deepEqual(await renderer.render({ url, html: '<script>for (;;);</script>', allows }), {
       reason: 'render-timeout',
       requests: new Map(),
+      links: [],
     });
     const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
     assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));
