@@ -19,12 +19,18 @@ export const crawlFlags = z.strictObject({
 });
 export type CrawlFlags = z.output<typeof crawlFlags>;
 
+/** They win over the section `schedule` of `lait.yaml`. */
 export const scheduleFlags = z.strictObject({
-  cron: z.string().meta({
-    description: 'five or six fields: "0 3 * * *" is every night at three',
-    placeholder: 'pattern',
-  }),
-  timezone: text('IANA name (default: the system’s)', 'name'),
+  cron: text(
+    'five or six fields: "0 3 * * *" is every night at three (default: schedule.cron of lait.yaml)',
+    'pattern',
+  ),
+  timezone: text('IANA name (default: schedule.timezone, or the system’s)', 'name'),
+  // biome-ignore lint/suspicious/noThenProperty: a list is no promise
+  then: z
+    .array(z.enum(['filter', 'export']))
+    .optional()
+    .meta({ description: 'what follows each crawl, in this order', placeholder: 'command' }),
 });
 export type ScheduleFlags = z.output<typeof scheduleFlags>;
 

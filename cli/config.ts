@@ -76,6 +76,19 @@ const crawl = z.strictObject({
     .meta({ description: 'allow requests to loopback and private addresses, for tests and intranets' }),
 });
 
+const scheduleSection = z.strictObject({
+  cron: z
+    .string()
+    .optional()
+    .meta({ description: 'when to crawl, five or six fields: "0 3 * * *" is every night at three' }),
+  timezone: z.string().optional().meta({ description: 'IANA name of the time zone of cron (default: the system’s)' }),
+  // biome-ignore lint/suspicious/noThenProperty: a list is no promise
+  then: z
+    .array(z.enum(['filter', 'export']))
+    .default([])
+    .meta({ description: 'what follows each crawl, in this order' }),
+});
+
 /** What is left out here is the preset's; its numbers and their sources are in filters/recipe.ts. */
 const filter = z.strictObject({
   preset: z
@@ -426,6 +439,7 @@ const match = z.strictObject({
 /** The whole of `lait.yaml`. */
 export const configSchema = z.strictObject({
   crawl: crawl.prefault({}),
+  schedule: scheduleSection.prefault({}),
   filter: filter.prefault({}),
   export: exportSection.prefault({}),
   import: importSection.prefault({}),

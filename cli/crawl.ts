@@ -23,8 +23,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     ...(urlColumn === undefined ? {} : { urlColumn }),
     ...(captionColumn === undefined ? {} : { captionColumn }),
   };
-  const ledger = Ledger.open(corpusDir);
-  const raw = openRaw(corpusDir, ledger);
+  const { ledger, raw } = openStores(corpusDir);
   const progress = startProgress('Crawling');
   try {
     for (const file of urls) {
@@ -74,6 +73,16 @@ function openRaw(corpusDir: string, ledger: Ledger): RawStore {
     return openRawStore(corpusDir, { committedEnd: committedRawEnd(ledger) });
   } finally {
     unlock();
+  }
+}
+
+function openStores(corpusDir: string): { readonly ledger: Ledger; readonly raw: RawStore } {
+  const ledger = Ledger.open(corpusDir);
+  try {
+    return { ledger, raw: openRaw(corpusDir, ledger) };
+  } catch (error) {
+    ledger.close();
+    throw error;
   }
 }
 

@@ -1,19 +1,54 @@
-/** `lait schedule`: crawls a corpus again and again, visiting pages whose time has come. */
+/** `lait schedule`: crawls a corpus again and again, visiting pages whose time has come, and filters and exports if told so. */
+import { logRun } from '../crawler/crawl-summary.ts';
+import { checkSeeds } from '../crawler/input/seeds.ts';
 import { schedule as runByCron } from '../crawler/schedule.ts';
+import { UserError } from '../dataset/user-error.ts';
 import type { ScheduleFlags } from './call-flags.ts';
 import type { CommandContext, Nothing } from './command.ts';
 import { crawl } from './crawl.ts';
 
 export async function schedule(context: CommandContext<'crawl', ScheduleFlags>): Promise<void> {
-  const { settings, signal } = context;
-  const { cron, timezone, ...others } = context.flags;
+  const { config, corpusDir, settings, args, signal } = context;
+  const { cron = config.schedule.cron, timezone = config.schedule.timezone, ...rest } = context.flags;
+  const { then = config.schedule.then, ...others } = rest;
   others satisfies Nothing;
+  if (cron === undefined) {
+    throw new UserError(
+      'Expected a pattern for --cron or schedule.cron but received none; write it as in "0 3 * * *".',
+    );
+  }
+  const { contact, allowPrivate } = settings;
+  // A mistake that every run would meet is told now.
+  checkSeeds({ seeds: args.length > 0 ? args : settings.seeds, allowPrivate, ...(contact ? { contact } : {}) });
   const recrawl = settings.recrawl === 'never' ? 'due' : settings.recrawl;
+  const follow = {
+    filter: async () =>
+      (await import('./filter.ts')).filter({ ...context, flags: {}, settings: config.filter, args: [] }),
+    export: async () =>
+      (await import('./export.ts')).exportCorpus({ ...context, flags: {}, settings: config.export, args: [] }),
+  } as const;
   await runByCron({
     cron,
     ...(timezone === undefined ? {} : { timezone }),
     signal,
-    run: () => crawl({ ...context, flags: {}, settings: { ...settings, recrawl } }),
+    run: async () => {
+      await crawl({ ...context, flags: {}, settings: { ...settings, recrawl } });
+      for (const step of then) {
+        if (signal.aborted) return;
+        await follow[step]();
+      }
+    },
     onWait: (next) => console.log(`Next crawl at ${next.toISOString()}`),
+    onSkip: ({ message }) => console.error(`lait: this crawl is left out. ${message}`),
+    onError: (error, startedAt) => {
+      const message = error instanceof Error ? error.message : String(error);
+      console.error(`lait: this run failed, the next one comes. ${error instanceof UserError ? message : ''}`.trim());
+      if (!(error instanceof UserError)) console.error(error);
+      try {
+        logRun(corpusDir, { startedAt: startedAt.toISOString(), error: message });
+      } catch (fault) {
+        console.error(`lait: runs.jsonl could not be written: ${(fault as Error).message}`);
+      }
+    },
   });
 }

@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../../dataset/user-error.ts';
 
-/** Takes the lock and returns the function that releases it; throws a UserError that names the process which holds it. */
+/** Another crawl is running on the corpus. */
+export class CorpusBusy extends UserError {}
+
+/** Takes the lock and returns the function that releases it; throws a CorpusBusy that names the process which holds it. */
 export function lockCorpus(corpusDir: string): () => void {
   mkdirSync(corpusDir, { recursive: true });
   const holder = join(corpusDir, 'crawl.lock.json');
@@ -17,7 +20,7 @@ export function lockCorpus(corpusDir: string): () => void {
   } catch (error) {
     db.close();
     if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
-    throw new UserError(
+    throw new CorpusBusy(
       `Expected no other crawl to be running on ${corpusDir} but received ${whoHolds(holder)}; wait for it to end or use another corpus.`,
     );
   }

@@ -49,7 +49,7 @@ describe('lait.yaml', () => {
     ],
     [
       'wanderings: 1\n',
-      /^Expected one of the keys crawl, filter, .* but received wanderings; edit lait\.yaml, line 1\.$/,
+      /^Expected one of the keys crawl, schedule, filter, .* but received wanderings; edit lait\.yaml, line 1\.$/,
     ],
     [
       'filter:\n  minSidePx: -4\n',
