@@ -18,6 +18,7 @@ export async function fetchClaim(claim: Claim, tools: FetchTools): Promise<Fetch
   const { host } = claim;
   const { manners } = tools;
   if (claim.isTakenDown) return refusedOutcome(claim, 'taken-down');
+  if (claim.trap !== null) return refusedOutcome(claim, claim.trap);
   if (claim.kind === 'page' && host.pages >= tools.maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit');
   const rules = await tools.rulesOf(new URL(claim.at).origin);
   if (tools.signal.aborted) return { claim, end: 'later', pauseMs: 0 };

@@ -5,6 +5,7 @@
 import { type KnownImage, type KnownPage, knownImage, knownPage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
+import type { Reason } from '../policy/reasons.ts';
 import { keyOf } from '../policy/url.ts';
 import type { Frontier } from './frontier.ts';
 import type { Revisit } from './revisit.ts';
@@ -14,6 +15,8 @@ export interface Claim extends Lease {
   readonly host: Host;
   /** `lait takedown` has removed the URL, or the one that it leads to. */
   readonly isTakenDown: boolean;
+  /** Why the page is a trap, as far as others of its pattern show; null when it is none. A seed and a page that is known are none. */
+  readonly trap: Reason | null;
   /** How often the page or sitemap is visited, and a hash of what the last visit found; null at the first visit. */
   readonly revisit: Revisit | null;
   /** The page as the last visit found it; null at the first visit, and when the last one found a redirect. */
@@ -37,6 +40,7 @@ export function claimUrls(
       ...lease,
       host: frontier.host(lease.hostId),
       isTakenDown: [...targets].some((url) => ledger.isTakenDown({ url })),
+      trap: lease.kind === 'page' && lease.depth > 0 && revisit === null ? frontier.trap(lease.url) : null,
       revisit,
       // The row of a redirect says nothing about the page that it led to.
       before: revisit !== null && page !== null && page.status !== 'skipped' ? visited(page, revisit) : null,

@@ -22,9 +22,9 @@ import type { SitemapTexts } from '../page/sitemap.ts';
 import { maxFailures } from '../policy/politeness.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { maxQueries } from '../policy/traps.ts';
+import { patternOf } from '../policy/traps.ts';
 import type { Frontier } from './frontier.ts';
-import type { DecodedImage, FetchOutcome } from './outcome.ts';
+import type { DecodedImage, FetchOutcome, RefusedUrl } from './outcome.ts';
 import { pairEndOf } from './revisit.ts';
 import type { NewUrl } from './schema.ts';
 import { withSitemapTexts } from './sitemap-texts.ts';
@@ -33,7 +33,6 @@ import { withSitemapTexts } from './sitemap-texts.ts';
 const restMs = 3_600_000;
 const maxRemembered = 100_000;
 const takenDown = 'taken-down' satisfies Reason;
-const manyQueries = 'trap-many-queries' satisfies Reason;
 
 export interface Stores {
   readonly ledger: Ledger;
@@ -126,37 +125,41 @@ export function openCommit(
     for (const url of urls) if (isImageOlderThan(ledger, url, openedAtMs)) frontier.requeue(url, 'image');
   };
 
-  /** Queues what is new and returns the pages that are not queued, since their path has too many queries. */
-  const queue = (newUrls: readonly NewUrl[]): string[] => {
-    const exploding: string[] = [];
-    const fresh: NewUrl[] = [];
-    for (const newUrl of newUrls) {
-      const key = `${newUrl.kind} ${newUrl.url}`;
-      if (queuedBefore.has(key)) continue;
+  /** Queues what is new and returns it, but for pages of a pattern that proved to be a trap, which go to `trapped`. */
+  const queue = (newUrls: readonly NewUrl[], trapped: RefusedUrl[]): NewUrl[] =>
+    newUrls.filter((newUrl) => {
+      const { url, kind } = newUrl;
+      const key = `${kind} ${url}`;
+      if (queuedBefore.has(key)) return false;
       remember(queuedBefore, key);
-      if (newUrl.kind === 'page' && frontier.queryExplodes(newUrl.url, maxQueries)) exploding.push(newUrl.url);
-      else fresh.push(newUrl);
-    }
-    if (fresh.length > 0) frontier.add(fresh);
-    return exploding;
+      const reason = kind === 'page' ? frontier.trap(url) : null;
+      if (reason === null) return frontier.add([newUrl]) > 0;
+      if (!frontier.isKnownPage(url)) trapped.push({ url, reason });
+      return false;
+    });
+
+  /** Counts the images of a page that is read for the first time, and whether it and they are new. */
+  const countFound = ({ claim, page, found = [] }: FetchOutcome, added: readonly NewUrl[]): void => {
+    if (claim.revisit !== null) return;
+    const images = found.map(({ url }) => url);
+    const newImages = frontier.countImagePages(claim.hostId, images);
+    if (claim.kind !== 'page' || page?.status !== 'fetched') return;
+    const pattern = patternOf(page.url);
+    const newLeads = added.filter(({ url, kind }) => kind === 'page' && patternOf(url) !== pattern).length;
+    frontier.countNovelty(page.url, { text: `${page.title ?? ''} ${page.text ?? ''}`, newImages, newLeads });
   };
 
   const toFrontier = (outcomes: readonly FetchOutcome[], lateImages: readonly NewUrl[]): void =>
     frontier.atomically(() => {
       const now = Date.now();
-      const exploding = queue(lateImages);
+      const trapped: RefusedUrl[] = [];
+      queue(lateImages, trapped);
       for (const outcome of outcomes) {
-        const { claim, page, found = [] } = outcome;
+        const { claim, page } = outcome;
         if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
-        exploding.push(...queue(outcome.newUrls ?? []));
+        countFound(outcome, queue(outcome.newUrls ?? [], trapped));
         queueImagesAgain(outcome);
         const isFirstVisit = claim.revisit === null;
-        if (isFirstVisit && found.length > 0) {
-          frontier.countImagePages(
-            claim.hostId,
-            found.map(({ url }) => url),
-          );
-        }
         if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
         if (outcome.redirected && page) {
           const alias = frontier.finishAlias({ ...claim, url: page.url });
@@ -173,9 +176,9 @@ export function openCommit(
         else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
         else frontier.release(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
-      if (exploding.length > 0) {
+      if (trapped.length > 0) {
         atomically(ledger, () => {
-          for (const url of exploding) skipPage(ledger, url, manyQueries, now);
+          for (const { url, reason } of trapped) skipPage(ledger, url, reason, now);
         });
       }
     });

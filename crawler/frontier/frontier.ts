@@ -6,6 +6,8 @@
  */
 import type Database from 'better-sqlite3';
 import type { SitemapTexts } from '../page/sitemap.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { type Novelty, noveltyTrap, patternOf, textKey } from '../policy/traps.ts';
 import type { Revisit } from './revisit.ts';
 import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
@@ -95,11 +97,35 @@ export class Frontier {
     return this.#sql.pageInFlight.get() !== undefined;
   }
 
-  /** Counts a new page's query for its path; true when that path has had more than `maxQueries` different ones. */
-  queryExplodes(url: string, maxQueries: number): boolean {
-    const mark = url.indexOf('?');
-    if (mark === -1 || this.#sql.isKnownPage.get(url) !== undefined) return false;
-    return (this.#sql.countQuery.get(url.slice(0, mark)) as number) > maxQueries;
+  /** Why a page is not worth its fetch, since others with URLs like it had nothing new; null when it is. */
+  trap(url: string): Reason | null {
+    const pattern = patternOf(url);
+    const novelty = pattern === null ? undefined : (this.#sql.pattern.get(pattern) as Novelty | undefined);
+    return novelty === undefined ? null : noveltyTrap(novelty, url);
+  }
+
+  isKnownPage(url: string): boolean {
+    return this.#sql.isKnownPage.get(url) !== undefined;
+  }
+
+  /** Counts what a page gave for the pattern of its URL: its text, new pictures, and new pages with other URLs. */
+  countNovelty(
+    url: string,
+    { text, newImages, newLeads }: { readonly text: string; readonly newImages: number; readonly newLeads: number },
+  ): void {
+    const pattern = patternOf(url);
+    if (pattern === null) return;
+    const before = this.#sql.pattern.get(pattern) as Novelty | undefined;
+    const { fertile, barren, pictured, pictureless } = before ?? { fertile: 0, barren: 0, pictured: 0, pictureless: 0 };
+    const isNewText = this.#sql.insertText.run(textKey(url, text)).changes > 0;
+    const isFertile = newImages > 0 || isNewText;
+    this.#sql.setPattern.run(
+      pattern,
+      fertile + (isFertile ? 1 : 0),
+      isFertile ? 0 : barren + (newLeads > 0 ? 0 : 1),
+      pictured + (newImages > 0 ? 1 : 0),
+      newImages > 0 ? 0 : pictureless + 1,
+    );
   }
 
   /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
@@ -248,9 +274,9 @@ export class Frontier {
     this.#sql.countRender.run(gained ? 1 : 0, hostId);
   }
 
-  /** Counts one more page of a host that shows these images as content. */
-  countImagePages(hostId: number, urls: readonly string[]): void {
-    for (const url of urls) this.#sql.countImagePage.run(hostId, url);
+  /** Counts one more page of a host that shows these images as content; says how many of them no other page has shown. */
+  countImagePages(hostId: number, urls: readonly string[]): number {
+    return urls.filter((url) => this.#sql.countImagePage.get(hostId, url) === 1).length;
   }
 
   /** Images that at least so many pages and such a share of the pages of one host show. */

@@ -45,8 +45,19 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 3;
+const version = 4;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
+
+// Keys are hashes (policy/traps.ts).
+const noveltyTables = `
+  CREATE TABLE patterns (
+    key INTEGER PRIMARY KEY,
+    fertile INTEGER NOT NULL,
+    barren INTEGER NOT NULL,
+    pictured INTEGER NOT NULL,
+    pictureless INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE page_texts (key INTEGER PRIMARY KEY) STRICT;`;
 
 // state: 0 queued, 1 claimed, 2 finished. `written` is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies in
 // the far future while it has all the requests in flight that it may have.
@@ -102,7 +113,7 @@ const schema = `
     hash TEXT NOT NULL
   ) STRICT;
   CREATE INDEX revisits_due ON revisits (due_at_ms);
-  CREATE TABLE path_queries (path TEXT PRIMARY KEY, queries INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  ${noveltyTables}
   CREATE TABLE origins (
     origin TEXT PRIMARY KEY,
     rules TEXT NOT NULL,
@@ -114,6 +125,7 @@ const schema = `
 const steps = [
   'ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;',
   'ALTER TABLE urls ADD COLUMN written TEXT; ALTER TABLE sitemap_texts ADD COLUMN image_written TEXT;',
+  `DROP TABLE path_queries; ${noveltyTables}`,
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */

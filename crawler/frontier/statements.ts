@@ -15,12 +15,13 @@ export function statements(db: Database.Database) {
     seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
     pageInFlight: db.prepare('SELECT 1 FROM urls WHERE state = 1 AND kind = 0 LIMIT 1'),
     isKnownPage: db.prepare('SELECT 1 FROM urls WHERE url = ? AND kind = 0'),
-    countQuery: db
-      .prepare(
-        `INSERT INTO path_queries (path, queries) VALUES (?, 1)
-         ON CONFLICT DO UPDATE SET queries = queries + 1 RETURNING queries`,
-      )
-      .pluck(),
+    pattern: db.prepare('SELECT fertile, barren, pictured, pictureless FROM patterns WHERE key = ?'),
+    setPattern: db.prepare(
+      `INSERT INTO patterns (key, fertile, barren, pictured, pictureless) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET fertile = excluded.fertile, barren = excluded.barren, pictured = excluded.pictured,
+         pictureless = excluded.pictureless`,
+    ),
+    insertText: db.prepare('INSERT INTO page_texts (key) VALUES (?) ON CONFLICT DO NOTHING'),
     insertFinished: db.prepare(
       'INSERT INTO urls (url, kind, host_id, depth, priority, state) VALUES (?, ?, ?, ?, ?, 2) ON CONFLICT DO NOTHING',
     ),
@@ -67,10 +68,12 @@ export function statements(db: Database.Database) {
     countRender: db.prepare(
       'UPDATE hosts SET render_tries = render_tries + 1, render_gains = render_gains + ? WHERE id = ?',
     ),
-    countImagePage: db.prepare(
-      `INSERT INTO sightings (host_id, url, pages) VALUES (?, ?, 1)
-       ON CONFLICT DO UPDATE SET pages = pages + 1`,
-    ),
+    countImagePage: db
+      .prepare(
+        `INSERT INTO sightings (host_id, url, pages) VALUES (?, ?, 1)
+         ON CONFLICT DO UPDATE SET pages = pages + 1 RETURNING pages`,
+      )
+      .pluck(),
     repeatedImages: db
       .prepare(
         `SELECT url FROM sightings s JOIN hosts h ON h.id = s.host_id

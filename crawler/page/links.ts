@@ -18,7 +18,7 @@ export const linkTarget = (href: string | undefined, base: string): string | nul
  * browsers do (HTML, shared declarative refresh steps): `5; url=next.html`. Null when it only loads itself again.
  */
 export function refreshTarget(content: string, base: string): string | null {
-  const given = /^\s*(?:\d[\d.]*|\.[\d.]*)(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(\S[\s\S]*)$/i.exec(
+  const given = /^\s*(?:\d[\d.]*|\.[\d.]*)(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?([\s\S]*)$/i.exec(
     content.slice(0, maxRequestLength),
   );
   const target = given?.[1] ?? '';

@@ -48,8 +48,8 @@ const exact = {
   'trap-repeating-path': forbidden('its path repeats itself'),
   'trap-many-parameters': forbidden('its query has more parameters than any page needs'),
   'trap-repeating-parameter': forbidden('its query repeats a parameter'),
-  'trap-many-queries': forbidden('its path has had hundreds of different queries already'),
-  'trap-calendar': forbidden('it is a date in a calendar that never ends'),
+  'trap-many-queries': forbidden('hundreds of other queries of its path had no new picture'),
+  'trap-nothing-new': forbidden('many pages with URLs like this one had nothing new'),
 
   // What went wrong on the way.
   stopped: passing('the crawl was stopped'),

@@ -1,20 +1,29 @@
 /**
- * Links that lead nowhere new: paths that repeat themselves (relative links gone wrong), paths that never end, queries
- * with parameters upon parameters, calendars that go on for ever. Each has its reason.
+ * Links that lead nowhere new. Some show it by their look: paths that repeat themselves (relative links gone wrong), paths
+ * that never end, queries with parameters upon parameters. Others only by what they give: the pages of a calendar and those
+ * of an archive have the same URLs, but an archive has pictures. Each has its reason.
  */
+import { createHash } from 'node:crypto';
 import type { Reason } from './reasons.ts';
 import { isTooLong } from './url.ts';
 
-/** Different queries of one path: a search or a filter that can be combined for ever. Ours: lists with pages are shorter. */
-export const maxQueries = 500;
+/**
+ * Pages of one pattern in a row that have nothing new (see `Novelty`), before the pattern is a trap. Ours: eight years of
+ * months without an issue, longer than the gaps of newspapers in war. A pattern that has given more gets as many.
+ */
+export const maxBarren = 100;
+
+/** Pages in a row of one script (`/search?q=`) without a new picture, whatever their texts: queries can be combined for ever. Ours. */
+export const maxPictureless = 500;
+
 const maxSegments = 20;
 const maxParameters = 12;
 
 /** A segment that comes up so often in one path, or a run of segments right after itself. */
 const maxRepeats = 3;
 
-/** Why a URL, given by its key, is not queued, or null. `now` is for the years that a calendar may show. */
-export function trapReason(url: string, now = new Date()): Reason | null {
+/** Why a URL, given by its key, is not queued for its look, or null. */
+export function trapReason(url: string): Reason | null {
   if (isTooLong(url)) return 'url-too-long';
   const { pathname, search } = new URL(url);
   const segments = pathname.split('/').filter((segment) => segment !== '');
@@ -26,12 +35,14 @@ export function trapReason(url: string, now = new Date()): Reason | null {
     const names = parameters.map((parameter) => parameter.split('=', 1)[0]);
     if (names.length - new Set(names).size >= maxRepeats) return 'trap-repeating-parameter';
   }
-  return isFarCalendar(pathname + search, now.getUTCFullYear()) ? 'trap-calendar' : null;
+  return null;
 }
 
 function repeats(segments: readonly string[]): boolean {
   const counts = new Map<string, number>();
   for (const segment of segments) {
+    // A number may come again and again: /1911/11/11/11/11 is the 11th page of a newspaper.
+    if (isNumber(segment)) continue;
     const count = (counts.get(segment) ?? 0) + 1;
     counts.set(segment, count);
     if (count > maxRepeats) return true;
@@ -47,18 +58,46 @@ function repeats(segments: readonly string[]): boolean {
   return false;
 }
 
+const isNumber = (segment: string): boolean => /^\d+$/.test(segment);
+
 function sameRun(segments: readonly string[], a: number, b: number, length: number): boolean {
-  if (b + length > segments.length) return false;
+  if (b + length > segments.length || segments.slice(a, a + length).every(isNumber)) return false;
   for (let i = 0; i < length; i++) if (segments[a + i] !== segments[b + i]) return false;
   return true;
 }
 
-/** A link to a month or day that lies years ahead, or before there was a web page about it, in a page that looks like a calendar. */
-function isFarCalendar(path: string, thisYear: number): boolean {
-  if (!/calend|event|agenda|month|day|week|date|year|archive|termin|kalend/i.test(path)) return false;
-  const years = path.matchAll(/(?:^|[^0-9])((?:1[5-9]|2[0-9])\d\d)(?:[-/_.](?:0?[1-9]|1[0-2])(?![0-9])|$|[&/])/g);
-  for (const [, year] of years) {
-    if (Number(year) > thisYear + 2 || Number(year) < 1970) return true;
-  }
-  return false;
+/** What the pages of one pattern have given. */
+export interface Novelty {
+  /** Pages with a picture or a text that was new to their host, in all, and pages since the last of them that led nowhere new either. */
+  readonly fertile: number;
+  readonly barren: number;
+  /** The same for pictures alone. */
+  readonly pictured: number;
+  readonly pictureless: number;
 }
+
+/** Why pages of a pattern are not fetched any more, or null. */
+export function noveltyTrap({ fertile, barren, pictured, pictureless }: Novelty, url: string): Reason | null {
+  if (barren >= Math.max(maxBarren, fertile)) return 'trap-nothing-new';
+  return url.includes('?') && pictureless >= Math.max(maxPictureless, pictured) ? 'trap-many-queries' : null;
+}
+
+/**
+ * What a URL's pattern is known by: its path with every number the same, and the names of its query. Null where nothing
+ * varies, so that the URL is alone. 48 bits of a hash: two patterns in a hundred million meet by chance.
+ */
+export function patternOf(url: string): number | null {
+  const start = url.indexOf('/', 8);
+  const mark = url.indexOf('?', start);
+  const path = url.slice(start, mark === -1 ? undefined : mark).replace(/\d+/g, '0');
+  const parts = mark === -1 ? [] : url.slice(mark + 1).split('&');
+  const names = parts.map((part) => (part.includes('=') ? part.split('=', 1)[0]! : '')).join('&');
+  const isAlone = mark === -1 && path === url.slice(start);
+  return isAlone ? null : shortHash(`${url.slice(0, start)}${path}?${names.replace(/\d+/g, '0')}`);
+}
+
+/** What the text of a host's page is known by: its letters, since the dates of an empty calendar differ in their numbers. */
+export const textKey = (url: string, text: string): number =>
+  shortHash(`${new URL(url).host}\n${text.toLowerCase().replace(/[^\p{L}]+/gu, '')}`);
+
+const shortHash = (text: string): number => createHash('sha1').update(text).digest().readUIntBE(0, 6);

@@ -90,6 +90,7 @@ test('a frontier of the first version is brought up to date, one of a later vers
   first.add([page('https://a.example/1')]);
   const later = ['urls DROP COLUMN at', 'urls DROP COLUMN hops', 'urls DROP COLUMN written'];
   for (const column of [...later, 'sitemap_texts DROP COLUMN image_written']) first.db.exec(`ALTER TABLE ${column}`);
+  first.db.exec('DROP TABLE patterns; DROP TABLE page_texts; CREATE TABLE path_queries (path TEXT)');
   first.db.pragma('user_version = 1');
   first.close();
   const second = Frontier.open(dir);
@@ -108,7 +109,7 @@ test('a file of a newer version is refused and closed', (t) => {
   frontier.close();
   const closed = t.mock.method(Database.prototype, 'close');
   assert.throws(() => Frontier.open(dir), {
-    message: `Expected frontier version 3 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
+    message: `Expected frontier version 4 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
   });
   assert.equal(closed.mock.callCount(), 1);
 });

@@ -44,6 +44,69 @@ for (const { name, text, expected } of [
       ],
     },
   },
+  {
+    name: 'any prefix, and none for the image',
+    text: `<sm:urlset xmlns:sm="http://www.google.com/schemas/sitemap/0.84"><sm:url><sm:loc>https://a.example/1</sm:loc>
+      <i:image><i:loc>https://a.example/i.jpg?b=1&amp;a=2</i:loc><i:caption>A boat</i:caption></i:image>
+      <video:video><video:title>Not of the image</video:title><video:player_loc>https://v.example/</video:player_loc></video:video>
+      <news:news><news:title>News</news:title></news:news></sm:url></sm:urlset>`,
+    expected: {
+      sitemaps: [],
+      pages: [
+        {
+          url: 'https://a.example/1',
+          images: [
+            { url: 'https://a.example/i.jpg?a=2&b=1', written: 'https://a.example/i.jpg?b=1&a=2', texts: ['A boat'] },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    name: 'RSS with Media RSS and enclosures',
+    text: `<?xml version="1.0"?><rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>Site</title>
+      <link>https://a.example/</link><image><url>https://a.example/logo.png</url><title>Site</title></image>
+      <item><title>A storm &amp; a boat</title><link>https://a.example/1</link><description>&lt;p&gt;Long&lt;/p&gt;</description>
+        <media:content url="https://a.example/1.jpg" medium="image"><media:description>A boat in a storm</media:description></media:content>
+        <media:content url="https://a.example/1.mp4" type="video/mp4"/></item>
+      <item><title>The second</title><guid isPermaLink="true">https://a.example/2</guid>
+        <enclosure url="https://a.example/2.jpg" type="image/jpeg" length="1"/><enclosure url="https://a.example/2.mp3" type="audio/mpeg"/></item>
+      </channel></rss>`,
+    expected: {
+      sitemaps: [],
+      pages: [
+        { url: 'https://a.example/1', images: [{ url: 'https://a.example/1.jpg', texts: ['A boat in a storm'] }] },
+        { url: 'https://a.example/2', images: [{ url: 'https://a.example/2.jpg', texts: ['The second'] }] },
+      ],
+    },
+  },
+  {
+    name: 'Atom',
+    text: `<feed xmlns="http://www.w3.org/2005/Atom"><title>Site</title><link rel="self" href="https://a.example/feed"/>
+      <entry><title type="html">A &lt;b&gt;boat&lt;/b&gt;</title><link rel="enclosure" type="image/png" href="/1.png"/>
+      <link href="/1"/><content type="html">&lt;img&gt;</content></entry></feed>`,
+    expected: {
+      sitemaps: [],
+      pages: [{ url: 'https://a.example/1', images: [{ url: 'https://a.example/1.png', texts: ['A boat'] }] }],
+    },
+  },
+  {
+    name: 'RDF',
+    text: `<rdf:RDF xmlns:rdf="x" xmlns="http://purl.org/rss/1.0/"><channel rdf:about="https://a.example/"><link>https://a.example/</link></channel>
+      <item rdf:about="https://a.example/1"><title>A boat</title></item></rdf:RDF>`,
+    expected: { sitemaps: [], pages: [{ url: 'https://a.example/1', images: [] }] },
+  },
+  {
+    name: 'plain text with CR alone',
+    text: 'https://a.example/1\rhttps://a.example/2\r',
+    expected: {
+      sitemaps: [],
+      pages: [
+        { url: 'https://a.example/1', images: [] },
+        { url: 'https://a.example/2', images: [] },
+      ],
+    },
+  },
   { name: 'an HTML page is none', text: '<!doctype html><p>not found</p>', expected: null },
   {
     name: 'one that is cut off keeps what is whole',
@@ -56,6 +119,29 @@ for (const { name, text, expected } of [
     assert.deepEqual(found, expected);
   });
 }
+
+const one = '<?xml version="1.0" encoding="UTF-16"?><urlset><url><loc>https://a.example/\u00e4</loc></url></urlset>';
+const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
+for (const { name, bytes } of [
+  { name: 'UTF-16 with a mark', bytes: utf16(`\uFEFF${one}`) },
+  { name: 'UTF-16 without', bytes: utf16(one) },
+  { name: 'UTF-16, the other way round', bytes: utf16(one).swap16() },
+  { name: 'gzip that calls itself XML', bytes: gzipSync(one.replace('UTF-16', 'UTF-8')) },
+  { name: 'gzip that was cut off', bytes: gzipSync(one.replace('UTF-16', 'UTF-8')).subarray(0, -8) },
+  { name: 'UTF-8 with a mark', bytes: Buffer.from(`\uFEFF${one.replace(/ encoding="UTF-16"/, '')}`) },
+]) {
+  test(`sitemap in ${name}`, async () => {
+    assert.deepEqual(await readSitemap(bytes, 'application/xml', base), {
+      sitemaps: [],
+      pages: [{ url: 'https://a.example/%C3%A4', images: [] }],
+    });
+  });
+}
+
+test('a sitemap that nests without end is read as far as it goes', () => {
+  const text = `<urlset><url><loc>https://a.example/1</loc></url>${'<a>'.repeat(300_000)}${'</b>'.repeat(300_000)}`;
+  assert.deepEqual(parseSitemap(text, base), { sitemaps: [], pages: [{ url: 'https://a.example/1', images: [] }] });
+});
 
 test('a gzip bomb is no sitemap', async () => {
   assert.deepEqual(await readSitemap(gzipSync(Buffer.alloc(60_000_000)), undefined, base), {
