@@ -28,7 +28,7 @@ const { values: flags, positionals: corpora } = parseArgs({
   options: { out: { type: 'string', default: 'docs/filters' }, each: { type: 'string', default: '10' } },
 });
 const each = Number(flags.each);
-const mostBytes = 80_000;
+const maxBytes = 80_000;
 
 /** A pair as the ledger has it, with the verdict of the corpus' own recipe. */
 interface Row extends StoredSample {
@@ -133,7 +133,7 @@ async function sheet(rule: string, kept: readonly Example[], dropped: readonly E
   const shot = await page.locator('body').screenshot();
   for (let quality = 70; ; quality -= 10) {
     const bytes = await sharp(shot).webp({ quality, effort: 6 }).toBuffer();
-    if (bytes.length > mostBytes && quality > 20) continue;
+    if (bytes.length > maxBytes && quality > 20) continue;
     writeFileSync(join(flags.out, `${rule.replaceAll('/', '-')}.webp`), bytes);
     return bytes.length;
   }

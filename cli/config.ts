@@ -89,7 +89,7 @@ const scheduleSection = z.strictObject({
     .meta({ description: 'what follows each crawl, in this order' }),
 });
 
-/** What is left out here is the preset's; its numbers and their sources are in filters/recipe.ts. */
+/** What is not set here is the preset's; its numbers and their sources are in filters/recipe.ts. */
 const filter = z.strictObject({
   preset: z
     .enum(['lait', 'cc12m', 'laion', 'datacomp'])
@@ -358,7 +358,7 @@ const pretrain = z.strictObject({
     .int()
     .min(0)
     .default(pretrainDefaults.seed)
-    .meta({ description: 'seed of weights, order, masks and dropout' }),
+    .meta({ description: 'seed of the first parameters, order, masks and dropout' }),
   stages: z.array(stage).min(1).optional().meta({
     description: 'stages, each starting from the one before: name, corpora (dir, share), and settings of this section',
   }),

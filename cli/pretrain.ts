@@ -144,6 +144,6 @@ function costTable(...wanted: Parameters<typeof modelCost>): string {
     ['sequences of a training pair', count(cost.sequences)],
     ['forward pass of a sequence', giga(cost.forwardFlops)],
     ['training step of a pair', giga(cost.trainingFlops)],
-    ['weights, gradients, optimiser', `${(cost.stateBytes / 1e6).toFixed(0)} MB`],
+    ['parameters, gradients, optimiser', `${(cost.stateBytes / 1e6).toFixed(0)} MB`],
   ]);
 }
