@@ -5,6 +5,7 @@ import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/frontier/run-lock.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
+import { meaningOf } from '../crawler/policy/reasons.ts';
 import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
@@ -59,6 +60,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     console.log(summaryTable(summary));
     const unrendered = withoutBrowser(ledger);
     if (unrendered !== '') console.log(unrendered);
+    if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
   } finally {
     progress.stop();
     raw.close();
@@ -104,6 +106,18 @@ async function crawlOptions({ corpusDir, settings, args }: CommandContext<'crawl
     ...(allow.length === 0 ? {} : { allow: expressions(allow) }),
     ...(deny.length === 0 ? {} : { deny: expressions(deny) }),
   };
+}
+
+/** An operator's mistake as a rule: a name misspelt, a page that has moved, a site that wants no crawler. */
+function noLivingSeed(seeds: CrawlSummary['deadSeeds']): UserError {
+  const shown = seeds.slice(0, 3).map(({ url, reason }) => {
+    const meaning = reason === null ? 'its host could not be reached yet' : (meaningOf(reason)?.text ?? '');
+    return `${printable(url)} (${reason ?? 'waiting'}: ${meaning})`;
+  });
+  const rest = seeds.length > shown.length ? ` and ${count(seeds.length - shown.length)} more` : '';
+  return new UserError(
+    `Expected a seed that can be read but received ${shown.join(', ')}${rest}; correct it, or run the command again later.`,
+  );
 }
 
 /** What a run did, for a person. */

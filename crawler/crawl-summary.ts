@@ -3,6 +3,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FetchOutcome } from './frontier/outcome.ts';
+import type { DeadSeed } from './input/seeds.ts';
 
 export interface CrawlProgress {
   readonly pages: number;
@@ -28,6 +29,8 @@ export interface CrawlSummary {
   readonly queued: number;
   readonly bytes: number;
   readonly durationMs: number;
+  /** The seeds, when the run had seeds and could read neither one of them nor any other page. */
+  readonly deadSeeds: readonly DeadSeed[];
   readonly stoppedBy: 'finished' | 'page-limit' | 'signal' | 'waiting-hosts';
 }
 

@@ -27,7 +27,7 @@ import type { FetchOutcome } from './frontier/outcome.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { suspendedMs } from './frontier/schema.ts';
-import { checkQueue, checkSeeds } from './input/seeds.ts';
+import { checkNotEmpty, checkQueue, checkSeeds, deadSeeds } from './input/seeds.ts';
 import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
@@ -131,6 +131,7 @@ export async function crawl(
     // ── the queue: seeds, what is due again, and what an earlier run left ────────────────────────────────────────────────
     frontier.addSeeds(seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
+    checkNotEmpty(frontier);
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
@@ -231,12 +232,17 @@ export async function crawl(
     const queued = frontier.queued();
     onProgress?.(progressOf(run.counts, queued));
     const stoppedEarly = run.pagesStarted >= maxPages ? 'page-limit' : 'waiting-hosts';
+    const stoppedBy = signal?.aborted ? 'signal' : queued > 0 ? stoppedEarly : 'finished';
+    const { fetched = 0, unchanged = 0 } = run.counts.pages;
+    const hadTime = stoppedBy === 'finished' || stoppedBy === 'waiting-hosts';
+    const hadNothing = seeds.length > 0 && hadTime && fetched + unchanged === 0;
     const summary: CrawlSummary = {
       ...run.counts,
       pairs: countPairs(ledger),
       queued,
       durationMs: Math.round(performance.now() - startMs),
-      stoppedBy: signal?.aborted ? 'signal' : queued > 0 ? stoppedEarly : 'finished',
+      stoppedBy,
+      deadSeeds: hadNothing ? deadSeeds(ledger, frontier) : [],
     };
     logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds: seeds.map(({ url }) => url), ...summary });
     return summary;

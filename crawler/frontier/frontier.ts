@@ -93,6 +93,11 @@ export class Frontier {
     return this.#sql.seeds.all() as string[];
   }
 
+  /** True when no URL was ever found. */
+  isEmpty(): boolean {
+    return this.#sql.anyUrl.get() === undefined;
+  }
+
   hasPagesInFlight(): boolean {
     return this.#sql.pageInFlight.get() !== undefined;
   }

@@ -1,4 +1,6 @@
 /** Where a crawl begins: seeds and what is queued already, checked for an operator's mistakes before any request. */
+import { knownPage } from '../../dataset/ledger/crawled.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { isLoopbackHost, isPublicAddress } from '../fetch/address-guard.ts';
 import type { Frontier } from '../frontier/frontier.ts';
@@ -9,6 +11,33 @@ export interface Seeds {
   /** See `CrawlOptions`. */
   readonly contact?: string;
   readonly allowPrivate?: boolean;
+}
+
+/** A crawl needs something to begin with: seeds now or earlier, or what a list or an archive has queued. */
+export function checkNotEmpty(frontier: Frontier): void {
+  if (frontier.isEmpty()) {
+    throw new UserError(
+      'Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.',
+    );
+  }
+}
+
+/** A seed that could not be read; the reason is null where its host could not be reached before the run ended. */
+export interface DeadSeed {
+  readonly url: string;
+  readonly reason: string | null;
+}
+
+/** The seeds, when none of them could be read; else none. What a seed that redirects to another host leads to is one, too. */
+export function deadSeeds(ledger: Ledger, frontier: Frontier): DeadSeed[] {
+  const dead: DeadSeed[] = [];
+  for (const url of frontier.seeds()) {
+    const page = knownPage(ledger, url);
+    if (page === null) dead.push({ url, reason: null });
+    else if (page.status === 'failed' || page.status === 'refused') dead.push({ url, reason: page.reason ?? null });
+    else if (page.reason !== 'redirected') return [];
+  }
+  return dead;
 }
 
 /** Without a contact only this machine may be crawled: another host in the queue, from an earlier run or a list, is the operator's mistake. */
