@@ -145,7 +145,7 @@ async function readPage(
 ): Promise<FetchResult> {
   const { url: at, headers, latencyMs, body } = response;
   const url = keyOf(at);
-  const html = decodeText(body, firstValue(headers['content-type']));
+  const html = decodeText(body, firstValue(headers['content-type']), new URL(at).hostname);
   const { page, note, rendered, requestsByOrigin } = await renderIfNeeded(
     extractPage(html, at),
     html,

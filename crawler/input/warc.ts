@@ -127,7 +127,7 @@ async function readRecord(record: Archived): Promise<ArchivedPage | null> {
   if (!/^(?:text\/html|application\/xhtml)/i.test(type ?? '')) return null;
   const body = await readBody(record);
   if (body === null) return null;
-  const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type), at);
+  const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type, new URL(at).hostname), at);
   const headers = Object.fromEntries(
     ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage'].map((name) => [name, header(record, name)]),
   );
