@@ -6,7 +6,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import type { AddressGuard } from './address-guard.ts';
-import { maxRedirects, reasonOf } from './fetch.ts';
+import { locationOf, maxRedirects, reasonOf } from './fetch.ts';
 
 /** Ours: Common Crawl's archives have about 1 GB, the largest in use elsewhere 5 GB. */
 const defaultMaxBytes = 20e9;
@@ -83,8 +83,8 @@ async function open(
       headers: { 'user-agent': userAgent, 'accept-encoding': 'identity' },
       ...(signal ? { signal } : {}),
     });
-    const { location } = answer.headers;
-    if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string') return answer;
+    const location = locationOf(answer.headers);
+    if (answer.statusCode < 300 || answer.statusCode > 399 || location === undefined) return answer;
     answer.body.on('error', () => {}).destroy();
     const target = absoluteUrl(location, at);
     if (target === null) throw expected('a file', 'warc', url, `it leads to ${location}, which is no web address`);

@@ -3,13 +3,16 @@
  * there is none. It has limits on time (connect, first byte, whole), on bytes before and after decompression and on redirects,
  * and lets the caller refuse a response after its headers, before a byte of the body is taken.
  */
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { CookieJar } from 'tough-cookie';
 import { Agent, type Dispatcher } from 'undici';
 import { meaningOf, type Reason } from '../policy/reasons.ts';
 import type { Headers } from '../policy/rights.ts';
 import { absoluteUrl, isTooLong, keyOf } from '../policy/url.ts';
 import { type AddressGuard, AddressRefused } from './address-guard.ts';
+import { acceptEncoding, decodeBody } from './content-encoding.ts';
+import { firstValue } from './headers.ts';
+import { type Dispatch, lenientDispatch } from './lenient-http.ts';
+import { refererOf } from './referrer.ts';
 
 export interface Fetched {
   readonly ok: true;
@@ -35,6 +38,8 @@ export interface NotFetched {
 
 export interface FetchRequest {
   readonly headers?: Readonly<Record<string, string>>;
+  /** The page that asks for it. */
+  readonly referrer?: string | undefined;
   /** Bytes of the body as sent, and again after decompression. */
   readonly maxBytes: number;
   /** A longer body is cut there and the rest never taken, instead of a failure. */
@@ -50,6 +55,9 @@ export interface Fetcher {
   get(url: string, request: FetchRequest): Promise<Fetched | NotFetched>;
   close(): Promise<void>;
 }
+
+/** Statuses whose body is what was asked for: 203 comes from a proxy, 206 from servers that answer so unasked; browsers show both. */
+export const hasContent = (status: number | null): boolean => status === 200 || status === 203 || status === 206;
 
 /** Ours: browsers follow 20; chains on the web that end anywhere are shorter than 10. */
 export const maxRedirects = 10;
@@ -82,18 +90,47 @@ export function openFetcher(
     connections: connectionsPerOrigin,
     pipelining: 1,
     keepAliveTimeout: 10_000,
-    maxHeaderSize: 65_536,
+    maxHeaderSize,
   });
-  const baseHeaders = { 'user-agent': userAgent, 'accept-encoding': 'gzip, deflate, br', 'accept-language': '*' };
+  const baseHeaders = { 'user-agent': userAgent, 'accept-encoding': acceptEncoding, 'accept-language': '*' };
+  const strict: Dispatch = (options, handler) => agent.dispatch(options, handler);
+  const lenient = lenientDispatch(guard, maxHeaderSize);
+  const lenientOrigins = new Set<string>();
+
+  const hopTo = async (
+    url: string,
+    request: FetchRequest,
+    headers: Record<string, string>,
+    deadlineMs: number,
+  ): Promise<Hop> => {
+    const { origin } = new URL(url);
+    if (lenientOrigins.has(origin)) return oneHop(lenient, guard, url, request, headers, deadlineMs);
+    const response = await oneHop(strict, guard, url, request, headers, deadlineMs);
+    if (response.ok || !breaksRules(response)) return response;
+    const again = await oneHop(lenient, guard, url, request, headers, deadlineMs);
+    if (again.status === null) return response;
+    if (lenientOrigins.size >= maxLenientOrigins) lenientOrigins.clear();
+    lenientOrigins.add(origin);
+    return again;
+  };
 
   return {
     async get(url, request) {
       const deadlineMs = performance.now() + wholeMs;
       let at = url;
+      // Walls set a cookie and redirect to themselves. What they set ends with the chain.
+      let jar: CookieJar | undefined;
       for (let hop = 0; ; hop++) {
-        const response = await oneHop(agent, guard, at, request, baseHeaders, deadlineMs);
+        const cookie = await jar?.getCookieString(at);
+        const referer = request.referrer === undefined ? undefined : refererOf(request.referrer, at);
+        const headers = { ...baseHeaders, ...request.headers, ...(cookie && { cookie }), ...(referer && { referer }) };
+        const response = await hopTo(at, request, headers, deadlineMs);
         if (!isRedirect(response)) return response;
-        const target = absoluteUrl(String(response.headers.location), at);
+        for (const set of [response.headers['set-cookie'] ?? []].flat().slice(0, maxCookies)) {
+          jar ??= new CookieJar(undefined, { looseMode: true });
+          await jar.setCookie(set, at, { ignoreError: true });
+        }
+        const target = absoluteUrl(locationOf(response.headers)!, at);
         const stop = (reason: Reason): NotFetched => ({ ...response, ok: false, reason, url: at });
         if (target === null) return stop('redirect-to-nowhere');
         if (isTooLong(keyOf(target))) return stop('url-too-long');
@@ -109,19 +146,44 @@ export function openFetcher(
 
 type Hop = Fetched | NotFetched;
 
+const maxHeaderSize = 65_536;
+
+/** Ours, as origins in memory elsewhere. */
+const maxLenientOrigins = 1000;
+
+/** Cookies of one answer: browsers keep 180 of a site, and no wall needs more than a few. */
+const maxCookies = 50;
+
 const isRedirect = (response: Hop): boolean =>
   response.status !== null &&
   [301, 302, 303, 307, 308].includes(response.status) &&
-  typeof response.headers.location === 'string';
+  locationOf(response.headers) !== undefined;
+
+/** Where a redirect leads, its bytes beyond ASCII escaped as browsers do it, whatever their charset; an empty one leads nowhere. */
+export function locationOf(headers: Headers): string | undefined {
+  const location = firstValue(headers.location)?.replace(
+    /[\x80-\xff]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return location === '' ? undefined : location;
+}
+
+/** Whether an answer broke rules that a lenient reader may forgive: its syntax, or its length said twice. */
+function breaksRules({ reason, headers }: NotFetched): boolean {
+  if (reason === 'broken-http') return true;
+  if (reason !== 'body-cut-off') return false;
+  const length = headers['content-length'];
+  return length !== undefined && (/,/.test(String(length)) || headers['transfer-encoding'] !== undefined);
+}
 
 class Refused extends Error {}
 
 function oneHop(
-  agent: Agent,
+  dispatch: Dispatch,
   guard: AddressGuard,
   url: string,
   request: FetchRequest,
-  baseHeaders: Record<string, string>,
+  requestHeaders: Record<string, string>,
   deadlineMs: number,
 ): Promise<Hop> {
   return new Promise((resolve) => {
@@ -163,15 +225,15 @@ function oneHop(
 
     const finish = (): void => {
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-      decompress(body, headers['content-encoding'], request.maxBytes).then(
+      decodeBody(body, headers['content-encoding'], request.maxBytes).then(
         (whole) => end({ ok: true, status: status!, headers, body: whole, url, latencyMs }),
         (error: NodeJS.ErrnoException) =>
           fail(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-many-bytes' : 'broken-compression'),
       );
     };
 
-    agent.dispatch(
-      { origin, path: url.slice(origin.length), method: 'GET', headers: { ...baseHeaders, ...request.headers } },
+    dispatch(
+      { origin, path: url.slice(origin.length), method: 'GET', headers: requestHeaders },
       {
         onRequestStart(given) {
           controller = given;
@@ -181,7 +243,7 @@ function oneHop(
           status = statusCode;
           headers = responseHeaders;
           latencyMs = performance.now() - startMs;
-          const redirect = statusCode >= 300 && statusCode < 400 && headers.location !== undefined;
+          const redirect = statusCode >= 300 && statusCode < 400 && locationOf(headers) !== undefined;
           const reason = redirect
             ? null
             : (request.refuse?.(statusCode, headers) ??
@@ -213,37 +275,6 @@ function oneHop(
       },
     );
   });
-}
-
-const unzip = {
-  gzip: promisify(gunzip),
-  br: promisify(brotliDecompress),
-  inflate: promisify(inflate),
-  inflateRaw: promisify(inflateRaw),
-};
-
-/** Undoes the encodings in the reverse of the order in which they were applied. `maxOutputLength` stops a bomb. */
-async function decompress(body: Buffer, encoding: string | string[] | undefined, maxBytes: number): Promise<Buffer> {
-  if (encoding === undefined || body.length === 0) return body;
-  const names = String(encoding)
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '' && name !== 'identity')
-    .reverse();
-  if (names.length > 3) throw new Error('more than three encodings');
-  let bytes = body;
-  for (const name of names) {
-    const options = { maxOutputLength: maxBytes };
-    if (name === 'gzip' || name === 'x-gzip') bytes = await unzip.gzip(bytes, options);
-    else if (name === 'br') bytes = await unzip.br(bytes, options);
-    // "deflate" is zlib by RFC 9110, and raw by some old servers.
-    else if (name === 'deflate')
-      bytes =
-        ((bytes[0] ?? 0) & 0x0f) === 8 ? await unzip.inflate(bytes, options) : await unzip.inflateRaw(bytes, options);
-    else throw new Error(`unknown encoding ${name}`);
-  }
-  return bytes;
 }
 
 /** Reasons by error code: what undici, the resolver, TLS and the operating system say. */

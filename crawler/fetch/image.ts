@@ -9,7 +9,7 @@ import type { Claim } from '../frontier/claim.ts';
 import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Rights, rightsOf } from '../policy/rights.ts';
-import { isRefusal, isTemporary } from './fetch.ts';
+import { hasContent, isRefusal, isTemporary } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
 import { otherHost, redirectsOf } from './redirects.ts';
@@ -27,13 +27,15 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   const redirects = redirectsOf(claim, tools.rulesOf);
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxImageBytes,
+    referrer: claim.referrer,
     headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5', ...conditions(before) },
     refuse: (status, headers) => {
-      if (status !== 200 && status !== 304) return null;
+      if (!hasContent(status) && status !== 304) return null;
       rights = rightsOf({ headers, url: at, tdmrep: atRules.tdmrep, robotsUsage: atRules.robots.contentUsage(at) });
       if (rights.refused) return rights.refused;
       const type = firstValue(headers['content-type'])?.toLowerCase();
-      return type?.startsWith('text/html') || type?.startsWith('image/svg') ? 'not-an-image' : null;
+      // Any other type may be wrong: browsers look at the bytes of an image, whatever the server calls it. Not so for SVG.
+      return type?.startsWith('image/svg') ? 'unsupported-format-svg' : null;
     },
     refuseRedirect: async (url) => {
       const refusal = await redirects.refuseRedirect(url);
@@ -64,7 +66,7 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   if (!response.ok) return failed(isRefusal(response.reason) ? 'refused' : 'failed_to_download', response.reason);
   if (before && status === 304) return { latencyMs, requests, image: { ...before, reason: null, fetchedAtMs } };
   if (before && (status === 404 || status === 410)) return failed('failed_to_download', 'gone');
-  if (status !== 200) return failed('failed_to_download', `http-${response.status}`);
+  if (!hasContent(status)) return failed('failed_to_download', `http-${response.status}`);
   const bytes = response.body;
   if (bytes.length === 0) return failed('failed_to_download', 'empty-body');
   const now = {

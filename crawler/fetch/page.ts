@@ -15,7 +15,8 @@ import { type Headers, type Rights, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
 import type { NotRendered } from './browser.ts';
-import { type Fetched, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
+import { sniffFormat } from './decode.ts';
+import { type Fetched, hasContent, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
 import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
@@ -37,7 +38,7 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
     headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1', ...conditions(before?.page) },
-    refuse: (status, headers) => (status === 200 && !isHtml(headers) ? 'not-html' : null),
+    refuse: (status, headers) => (hasContent(status) ? refusedType(headers) : null),
     refuseRedirect: redirects.refuseRedirect,
     signal: tools.signal,
   });
@@ -53,6 +54,16 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
     ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
   });
   if (!response.ok && response.reason === otherHost) return leave(claim, response, redirects, tools);
+  if (isImage(response)) {
+    return {
+      latencyMs,
+      requests,
+      page: { url: claim.url, status: 'skipped', reason: 'is-an-image', fetchedAtMs },
+      newUrls: tools.takeImages
+        ? [{ ...addressOf(response.url), kind: 'image', depth: claim.depth, priority: priority.image }]
+        : [],
+    };
+  }
   if (claim.depth === 0 && mayBeSitemap(response)) return readAsSitemap(claim, response, requests);
   if (!response.ok) return failed(response.reason);
   if (before && (status === 304 || isSame(response, before))) {
@@ -75,7 +86,7 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
     };
   }
   if (before && (status === 404 || status === 410)) return failed('gone');
-  if (status !== 200) return failed(`http-${response.status}`);
+  if (!hasContent(status)) return failed(`http-${response.status}`);
   return readPage(claim, rules, response, requests, tools);
 }
 
@@ -106,7 +117,7 @@ function leave(claim: Claim, response: NotFetched, redirects: Redirects, tools: 
 /** Whether a seed is not HTML, but may be a sitemap or a feed, by its type or, where that says HTML, by how it begins. */
 const mayBeSitemap = (response: Fetched | NotFetched): boolean =>
   response.ok
-    ? response.status === 200 && isSitemapXml(response.body.toString('latin1', 0, 4096))
+    ? hasContent(response.status) && isSitemapXml(response.body.toString('latin1', 0, 4096))
     : response.reason === 'not-html' &&
       /xml|rss|atom|^text\/plain|gzip|octet-stream/i.test(firstValue(response.headers['content-type']) ?? '');
 
@@ -134,7 +145,7 @@ function conditions(page: PageRecord | undefined): Record<string, string> {
 }
 
 const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim['before']>): boolean =>
-  status === 200 && !page.rendered && page.reason !== 'needs-browser' && revisit.hash === bodyHash(body);
+  hasContent(status) && !page.rendered && page.reason !== 'needs-browser' && revisit.hash === bodyHash(body);
 
 async function readPage(
   claim: Claim,
@@ -312,7 +323,12 @@ const isPoorer = (before: Page, after: Page): boolean =>
   (after.images.length < before.images.length && after.signs.mainTextLength <= before.signs.mainTextLength) ||
   (after.images.length <= before.images.length && 2 * after.signs.mainTextLength < before.signs.mainTextLength);
 
-function isHtml(headers: Headers): boolean {
+function refusedType(headers: Headers): Reason | null {
   const type = firstValue(headers['content-type'])?.split(';')[0]?.trim().toLowerCase();
-  return type === undefined || type === '' || type === 'text/html' || type === 'application/xhtml+xml';
+  if (type === undefined || type === '' || type === 'text/html' || type === 'application/xhtml+xml') return null;
+  return type.startsWith('image/') && type !== 'image/svg+xml' ? 'is-an-image' : 'not-html';
 }
+
+/** Whether a page is an image by its type, or by its bytes whatever its type (WHATWG MIME Sniffing §6.1). */
+const isImage = (response: Fetched | NotFetched): boolean =>
+  response.ok ? hasContent(response.status) && sniffFormat(response.body) !== null : response.reason === 'is-an-image';

@@ -8,7 +8,7 @@ import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { trapReason } from '../policy/traps.ts';
 import { addressOf, hostNameOf, keyOf } from '../policy/url.ts';
-import { isRefusal, isTemporary } from './fetch.ts';
+import { hasContent, isRefusal, isTemporary } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
 import { otherHost, redirectsOf } from './redirects.ts';
@@ -47,7 +47,7 @@ export async function fetchSitemap(claim: Claim, rules: AllowedRules, tools: Fet
     return { latencyMs, requests, newUrls: [{ ...target, hops: hops() }] };
   }
   if (!response.ok) return failed(response.reason);
-  if (status !== 200) return failed(`http-${response.status}`);
+  if (!hasContent(status)) return failed(`http-${response.status}`);
   const sitemap = await readSitemap(response.body, firstValue(headers['content-type']), response.url);
   if ('reason' in sitemap) return failed(sitemap.reason);
   const trapped: RefusedUrl[] = [];

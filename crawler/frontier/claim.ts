@@ -2,7 +2,7 @@
  * A claimed URL with everything that is known of it, read once when it is leased: whoever fetches it needs no database. What
  * became of it goes back as an outcome (outcome.ts), which `commit` writes.
  */
-import { type KnownImage, type KnownPage, knownImage, knownPage } from '../../dataset/ledger/crawled.ts';
+import { type KnownImage, type KnownPage, knownImage, knownPage, pageOfImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -17,6 +17,8 @@ export interface Claim extends Lease {
   readonly isTakenDown: boolean;
   /** Why the page is a trap, as far as others of its pattern show; null when it is none. A seed and a page that is known are none. */
   readonly trap: Reason | null;
+  /** For an image: the page that it was found on first. */
+  readonly referrer?: string | undefined;
   /** How often the page or sitemap is visited, and a hash of what the last visit found; null at the first visit. */
   readonly revisit: Revisit | null;
   /** The page as the last visit found it; null at the first visit, and when the last one found a redirect. */
@@ -41,6 +43,7 @@ export function claimUrls(
       host: frontier.host(lease.hostId),
       isTakenDown: [...targets].some((url) => ledger.isTakenDown({ url })),
       trap: lease.kind === 'page' && lease.depth > 0 && revisit === null ? frontier.trap(lease.url) : null,
+      referrer: lease.kind === 'image' ? pageOfImage(ledger, lease.url) : undefined,
       revisit,
       // The row of a redirect says nothing about the page that it led to.
       before: revisit !== null && page !== null && page.status !== 'skipped' ? visited(page, revisit) : null,

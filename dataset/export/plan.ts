@@ -132,12 +132,13 @@ function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
   };
 }
 
-function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModified }: Evidence) {
+function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModified, damaged }: Evidence) {
   return {
     rights: JSON.stringify({ page: JSON.parse(pageRights ?? '{}'), image: JSON.parse(imageRights ?? '{}') }),
     fetched_at: fetchedAtMs === null ? null : new Date(fetchedAtMs).toISOString(),
     http_etag: etag,
     last_modified: lastModified,
+    damaged: damaged === 1,
   };
 }
 

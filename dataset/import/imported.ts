@@ -168,6 +168,7 @@ async function* wellFormed(
         fetched_at: null,
         http_etag: null,
         last_modified: null,
+        damaged: null,
       },
       image: image === null ? null : () => image,
       failure: image === null ? { status: 'failed_to_download', reason: 'missing-image' } : null,

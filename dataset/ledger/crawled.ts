@@ -50,16 +50,17 @@ export function knownImage(ledger: Ledger, url: string): KnownImage | null {
   const row = ledger
     .statement(
       `SELECT reason, fetched_at_ms AS fetchedAtMs, etag, last_modified AS lastModified, rights, format, width, height,
-         frames, byte_length AS byteLength, sha256, phash, segment, offset
+         frames, byte_length AS byteLength, sha256, phash, damaged, segment, offset
        FROM images WHERE url = ? AND status = 'success' AND segment IS NOT NULL`,
     )
     .get(url) as
     | ({ reason: string | null; fetchedAtMs: number; etag: string | null; lastModified: string | null } & {
         rights: string | null;
-      } & StoredImage)
+        damaged: number;
+      } & Omit<StoredImage, 'damaged'>)
     | undefined;
   if (!row) return null;
-  const { reason, fetchedAtMs, etag, lastModified, rights, ...stored } = row;
+  const { reason, fetchedAtMs, etag, lastModified, rights, damaged, ...stored } = row;
   return {
     url,
     status: 'success',
@@ -68,7 +69,7 @@ export function knownImage(ledger: Ledger, url: string): KnownImage | null {
     etag,
     lastModified,
     ...(rights === null ? {} : { rights: JSON.parse(rights) }),
-    stored,
+    stored: { ...stored, damaged: damaged === 1 },
   };
 }
 
@@ -89,6 +90,17 @@ export function imagesOfPage(ledger: Ledger, pageUrl: string): string[] {
 export function isImageOlderThan(ledger: Ledger, url: string, ms: number): boolean {
   const found = ledger.statement(`SELECT 1 FROM images WHERE url = ? AND status = 'success' AND fetched_at_ms < ?`);
   return found.get(url, ms) !== undefined;
+}
+
+/** The web page that an image was found on first; undefined for one of a list, or of no pair. */
+export function pageOfImage(ledger: Ledger, imageUrl: string): string | undefined {
+  return ledger
+    .statement(
+      `SELECT p.page_url FROM pairs p JOIN images i ON i.id = p.image_id
+       WHERE i.url = ? AND p.page_url LIKE 'http%' ORDER BY p.rowid LIMIT 1`,
+    )
+    .pluck()
+    .get(imageUrl) as string | undefined;
 }
 
 /** Records a page that is not fetched, unless its URL has a row already. */

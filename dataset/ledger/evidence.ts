@@ -2,13 +2,15 @@
 import type { Ledger } from './ledger.ts';
 import { type Gone, goneColumn } from './origins.ts';
 
-/** Rights (JSON objects) of page and image, and what the image's server said. */
+/** Rights (JSON objects) of page and image, what the image's server said, and whether the file is whole. */
 export interface Evidence {
   readonly pageRights: string | null;
   readonly imageRights: string | null;
   readonly fetchedAtMs: number | null;
   readonly etag: string | null;
   readonly lastModified: string | null;
+  /** 1 for an image that is cut or has a wrong checksum, else 0. */
+  readonly damaged: number;
 }
 
 /** The evidence of one pair. */
@@ -16,7 +18,7 @@ export function evidenceOf(ledger: Ledger, id: string): Evidence {
   return ledger
     .statement(
       `SELECT g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
-       i.last_modified AS lastModified
+       i.last_modified AS lastModified, i.damaged
      FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id WHERE p.id = ?`,
     )
     .get(id) as Evidence;
@@ -43,7 +45,7 @@ export function* failedPairs(ledger: Ledger): Generator<FailedPair> {
   const statement = ledger.db.prepare<[string], FailedPair>(
     `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
        g.license_url AS licenseUrl, ${goneColumn} AS gone, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
-       i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified
+       i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified, i.damaged
      FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
      WHERE p.id > ? AND p.dropped_by = 'download' AND i.status <> 'pending' ORDER BY p.id LIMIT 1000`,
   );

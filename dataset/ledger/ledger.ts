@@ -153,14 +153,14 @@ export class Ledger {
     }
     this.statement(
       `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
-           frames, byte_length, sha256, phash, segment, offset)
+           frames, byte_length, sha256, phash, damaged, segment, offset)
          VALUES (@url, @status, @reason, @fetchedAtMs, @etag, @lastModified, @rights, @format, @width, @height,
-           @frames, @byteLength, @sha256, @phash, @segment, @offset)
+           @frames, @byteLength, @sha256, @phash, @damaged, @segment, @offset)
          ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason,
            fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag, last_modified = excluded.last_modified,
            rights = excluded.rights, format = excluded.format, width = excluded.width, height = excluded.height,
            frames = excluded.frames, byte_length = excluded.byte_length, sha256 = excluded.sha256,
-           phash = excluded.phash, segment = excluded.segment, offset = excluded.offset`,
+           phash = excluded.phash, damaged = excluded.damaged, segment = excluded.segment, offset = excluded.offset`,
     ).run({
       url: image.url,
       status: image.status,
@@ -170,6 +170,7 @@ export class Ledger {
       lastModified: image.lastModified ?? null,
       rights: image.rights ? JSON.stringify(image.rights) : null,
       ...(image.stored ?? nothingStored),
+      damaged: image.stored?.damaged ? 1 : 0,
     });
   }
 }

@@ -140,6 +140,8 @@ const steps: readonly string[] = [
        coalesce(p.gone, iif(i.reason = 'gone', 'image-gone', NULL)) AS gone
      FROM pairs p JOIN images i ON i.id = p.image_id
      WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL;`,
+  // Whether a file is cut or has a wrong checksum and is shown by browsers all the same.
+  `ALTER TABLE images ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /** The version that this lait writes. */

@@ -44,6 +44,8 @@ export interface StoredImage {
   readonly sha256: string;
   /** 64-bit perceptual hash, 16 hexadecimal digits. */
   readonly phash: string;
+  /** Cut or with a wrong checksum, and shown by browsers all the same. */
+  readonly damaged?: boolean;
   readonly segment: number;
   readonly offset: number;
 }

@@ -48,16 +48,23 @@ export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> 
   return { encode, resize, sizePx, onlyIfBigger, quality };
 }
 
-/** Encodes one image for a shard; rejects when it cannot be decoded. */
-export async function encodeImage(bytes: Buffer, options: EncodeOptions = {}): Promise<EncodedImage> {
+/**
+ * Encodes one image for a shard; rejects when it cannot be decoded. One that is known to be damaged is decoded as far as it goes,
+ * and with `auto` always made a whole JPEG.
+ */
+export async function encodeImage(
+  bytes: Buffer,
+  options: EncodeOptions = {},
+  { damaged = false }: { readonly damaged?: boolean } = {},
+): Promise<EncodedImage> {
   const { encode, resize, sizePx, onlyIfBigger, quality } = encodeSettings(options);
-  const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' });
+  const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: damaged ? 'none' : 'error' });
   const meta = await image.metadata();
   const turned = (meta.orientation ?? 1) >= 5;
   const width = turned ? meta.height : meta.width;
   const height = turned ? meta.width : meta.height;
   const original = { originalWidth: width, originalHeight: height, exif: meta.exif ?? null };
-  const isPlain = meta.format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
+  const isPlain = !damaged && meta.format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
   if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
     return { bytes, field: fieldOf[meta.format] ?? meta.format, width, height, ...original };
   }

@@ -41,6 +41,8 @@ export interface ShardRow {
   readonly fetched_at: string | null;
   readonly http_etag: string | null;
   readonly last_modified: string | null;
+  /** The image file is cut or has a wrong checksum; browsers show it all the same. */
+  readonly damaged: boolean | null;
 }
 
 export const shardColumns = {
@@ -69,6 +71,7 @@ export const shardColumns = {
   fetched_at: 'STRING',
   http_etag: 'STRING',
   last_modified: 'STRING',
+  damaged: 'BOOLEAN',
 } as const satisfies Record<keyof ShardRow, BasicType>;
 
 /** The bytes of a parquet file with these columns. A row without one of them has null there, a list is JSON. */

@@ -143,7 +143,7 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
   if (createHash('sha256').update(bytes).digest('hex') !== item.row.sha256) {
     return failed('failed_to_download', 'raw-changed');
   }
-  const encoded = await encodeImage(bytes, encode).catch(() => null);
+  const encoded = await encodeImage(bytes, encode, { damaged: known.damaged === true }).catch(() => null);
   if (encoded === null) return failed('failed_to_resize', 'cannot-encode');
   const { width, height, field: imageField } = encoded;
   const row: ShardRow = {

@@ -111,7 +111,7 @@ const pages: Record<string, { route: Route; reason: string }> = {
   '/busy': { route: { status: 503 }, reason: 'http-503' },
   '/says-html-is-png': {
     route: await picture(5).then((body) => ({ headers: { 'content-type': 'text/html' }, body })),
-    reason: 'fetched',
+    reason: 'is-an-image',
   },
   '/names/..%2f..%2fetc%2fpasswd': { route: '<p>A name with dots.</p>', reason: 'fetched' },
   '/esc%1b%5b2J': { route: '<p>A name with a terminal escape.</p>', reason: 'fetched' },
@@ -125,11 +125,11 @@ const images: Record<string, { route: Route; reason: string }> = {
   '/bomb.png': { route: bomb, reason: 'too-many-pixels' },
   '/script.svg': {
     route: '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
-    reason: 'not-an-image',
+    reason: 'unsupported-format-svg',
   },
   '/svg-as.png': {
     route: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
-    reason: 'not-an-image',
+    reason: 'unsupported-format-svg',
   },
   '/png-as.jpg': { route: await picture(6, { format: 'png' }), reason: 'success' },
   '/half.jpg': { route: (await picture(7, { width: 300, height: 300 })).subarray(0, 3000), reason: 'broken-image' },

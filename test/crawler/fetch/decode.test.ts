@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
 import { decodeImage, sniffFormat } from '../../../crawler/fetch/decode.ts';
+import { openChromium } from '../../helpers/chromium.ts';
 import { picture } from '../../helpers/picture.ts';
+import { startSite } from '../../helpers/site.ts';
 
 const big = { width: 400, height: 300 };
 const made = {
@@ -31,9 +33,31 @@ const made = {
   gif: await picture(1, { ...big, format: 'gif' }),
 };
 
+/** Runs in the browser: the share of an image's pixels that it shows, 0 when it does not load. */
+const opaqueShare = `async (url) => {
+  const image = new Image();
+  const loaded = await new Promise((resolve) => {
+    image.onload = () => resolve(true);
+    image.onerror = () => resolve(false);
+    image.src = url;
+  });
+  if (!loaded) return 0;
+  const canvas = Object.assign(document.createElement('canvas'), { width: 40, height: 30 });
+  const context = canvas.getContext('2d');
+  try {
+    context.drawImage(image, 0, 0, 40, 30);
+  } catch {
+    return 0;
+  }
+  const { data } = context.getImageData(0, 0, 40, 30);
+  return data.filter((value, i) => i % 4 === 3 && value === 255).length / 1200;
+}`;
+
 const outcome = async (bytes: Buffer): Promise<string> => {
   const decoded = await decodeImage(bytes);
-  return 'reason' in decoded ? decoded.reason : `${decoded.width}x${decoded.height}`;
+  return 'reason' in decoded
+    ? decoded.reason
+    : `${decoded.width}x${decoded.height}${decoded.damaged ? ' damaged' : ''}`;
 };
 
 /** Every pixel of the first frame. */
@@ -57,11 +81,7 @@ describe('size as shown, format by the first bytes', () => {
     });
   }
   test('other bytes', async () => {
-    for (const bytes of [
-      Buffer.alloc(0),
-      Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
-      Buffer.from('<!doctype html>'),
-    ])
+    for (const bytes of [Buffer.alloc(0), Buffer.from('<!doctype html>')])
       assert.equal(await outcome(bytes), 'not-an-image');
   });
   test('frames of an animation', async () => {
@@ -102,7 +122,73 @@ function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-describe('no file passes that a full decode refuses', () => {
+describe('formats that are not read are named', () => {
+  for (const { format, start } of [
+    { format: 'heic', start: '\0\0\0\x18ftypheic\0\0\0\0mif1heic' },
+    { format: 'heic', start: '\0\0\0\x18ftypmif1\0\0\0\0mif1heic' },
+    { format: 'tiff', start: 'II*\0\x08\0\0\0\x0e\0\0\x01' },
+    { format: 'tiff', start: 'MM\0*\0\0\0\x08\0\x0e\x01\0' },
+    { format: 'bmp', start: 'BM\x36\x84\x03\0\0\0\0\0\x36\0\0\0' },
+    { format: 'ico', start: '\0\0\x01\0\x02\0\x20\x20\0\0\x01\0' },
+    { format: 'jxl', start: '\xff\x0a\x7a\x1f\x09\x08\x06\x01\0\0\0\0' },
+    { format: 'jxl', start: '\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ' },
+    { format: 'jp2', start: '\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ' },
+    { format: 'svg', start: '<svg xmlns="http://www.w3.org/2000/svg"/>' },
+    { format: 'svg', start: '<?xml version="1.0"?>\n<!-- x -->\n<svg width="1"/>' },
+  ]) {
+    test(`${format} as ${JSON.stringify(start.slice(0, 8))}`, async () =>
+      assert.equal(await outcome(Buffer.from(start, 'latin1')), `unsupported-format-${format}`));
+  }
+});
+
+describe('a damaged picture is one when Chromium shows most of it', () => {
+  const crcOf = (chunk: string): Buffer => {
+    const broken = Buffer.from(made.png);
+    const at = broken.indexOf(chunk);
+    const end = at + 4 + broken.readUInt32BE(at - 4);
+    broken[end] = broken[end]! ^ 1;
+    return broken;
+  };
+  const cut = (bytes: Buffer, share: number): Buffer => bytes.subarray(0, Math.floor(bytes.length * share));
+  const damaged = '400x300 damaged';
+  const cases: { name: string; bytes: Buffer; ours: string; chromium: 'shown' | 'partly' | 'not' }[] = [
+    { name: 'JPEG without its last two bytes', bytes: made.jpeg.subarray(0, -2), ours: damaged, chromium: 'shown' },
+    { name: 'JPEG, nine tenths', bytes: cut(made.jpeg, 0.9), ours: damaged, chromium: 'shown' },
+    { name: 'JPEG, a third', bytes: cut(made.jpeg, 0.33), ours: 'broken-image', chromium: 'partly' },
+    { name: 'progressive JPEG, half', bytes: cut(made['progressive jpeg'], 0.5), ours: damaged, chromium: 'shown' },
+    { name: 'PNG with a wrong CRC in IEND', bytes: crcOf('IEND'), ours: '400x300', chromium: 'shown' },
+    { name: 'PNG with a wrong CRC in pHYs', bytes: crcOf('pHYs'), ours: '400x300', chromium: 'shown' },
+    { name: 'PNG with a wrong CRC in IHDR', bytes: crcOf('IHDR'), ours: damaged, chromium: 'not' },
+    { name: 'PNG, nine tenths', bytes: cut(made.png, 0.9), ours: damaged, chromium: 'shown' },
+    { name: 'PNG, a third', bytes: cut(made.png, 0.33), ours: 'broken-image', chromium: 'partly' },
+    { name: 'GIF, nine tenths', bytes: cut(made.gif, 0.9), ours: damaged, chromium: 'shown' },
+    { name: 'GIF without its end', bytes: made.gif.subarray(0, -1), ours: '400x300', chromium: 'shown' },
+    { name: 'WebP, nine tenths', bytes: cut(made.webp, 0.9), ours: 'broken-image', chromium: 'not' },
+    {
+      name: 'JPEG and text behind it',
+      bytes: Buffer.concat([made.jpeg, Buffer.from('<p>')]),
+      ours: '400x300',
+      chromium: 'shown',
+    },
+  ];
+  for (const { name, bytes, ours } of cases) test(name, async () => assert.equal(await outcome(bytes), ours));
+
+  test('Chromium', async (t) => {
+    const chromium = await openChromium();
+    if (chromium === null) return t.skip('there is no browser');
+    const site = await startSite({ routes: Object.fromEntries(cases.map(({ bytes }, i) => [`/${i}`, bytes])) });
+    t.after(() => Promise.all([site.close(), chromium.close()]));
+    await chromium.page.goto(`${site.url}/none`);
+    for (const [i, { name, chromium: expected }] of cases.entries()) {
+      const share: number = await chromium.page.evaluate<number>(
+        `(${opaqueShare})(${JSON.stringify(`${site.url}/${i}`)})`,
+      );
+      assert.equal(share > 0.8 ? 'shown' : share > 0 ? 'partly' : 'not', expected, `${name}: ${share}`);
+    }
+  });
+});
+
+describe('no file passes as whole that a full decode refuses', () => {
   for (const [name, bytes] of Object.entries(made)) {
     test(`${name}, cut off`, async () => {
       let refused = 0;
@@ -111,7 +197,7 @@ describe('no file passes that a full decode refuses', () => {
         const [ours, full] = await Promise.all([outcome(cut), fullDecode(cut)]);
         if (!full) {
           refused += 1;
-          assert.match(ours, /^(?:broken-image|not-an-image|too-many-pixels)$/, `cut to ${cut.length}`);
+          assert.match(ours, /damaged$|^(?:broken-image|not-an-image|too-many-pixels)$/, `cut to ${cut.length}`);
         }
       }
       assert.ok(refused >= 22, `${refused} of 24 cuts`);
@@ -123,7 +209,7 @@ describe('no file passes that a full decode refuses', () => {
         const at = 12 + next(bytes.length - 12);
         broken[at] = broken[at]! ^ (1 << next(8));
         const [ours, full] = await Promise.all([outcome(broken), fullDecode(broken)]);
-        if (!full) assert.match(ours, /^(?:broken-image|too-many-pixels)$/, `bit of byte ${at}`);
+        if (!full) assert.match(ours, /damaged$|^(?:broken-image|too-many-pixels)$/, `bit of byte ${at}`);
       }
     });
   }

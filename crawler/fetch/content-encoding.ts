@@ -1,0 +1,95 @@
+/**
+ * Undoes Content-Encoding (RFC 9110 §8.4) as Chromium does. A coding that nobody knows, such as `none` or `UTF-8`, means that the
+ * body is as it is; a gzip whose trailer is cut, wrong or followed by more is complete with its deflate stream; a stream that ends
+ * early gives what is there.
+ */
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+
+type Undo = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>;
+
+const gunzip = promisify(zlib.gunzip);
+const inflate = promisify(zlib.inflate);
+const inflateRaw = promisify(zlib.inflateRaw);
+const brotli = promisify(zlib.brotliDecompress);
+
+/** Node has zstd from 22.15 and 23.8 on. */
+const { zstdDecompress } = zlib as { readonly zstdDecompress?: typeof zlib.brotliDecompress };
+
+/** Ends at the end of the input instead of failing there. */
+const asFarAsItGoes = { finishFlush: zlib.constants.Z_SYNC_FLUSH };
+
+const undo: Readonly<Record<string, Undo>> = {
+  gzip: async (bytes, options) => {
+    try {
+      return await gunzip(bytes, options);
+    } catch (error) {
+      const start = isTooLarge(error) ? -1 : afterGzipHeader(bytes);
+      if (start === -1) throw error;
+      return inflateRaw(bytes.subarray(start), { ...options, ...asFarAsItGoes });
+    }
+  },
+  // zlib by RFC 9110, and raw by some old servers.
+  deflate: (bytes, options) =>
+    (((bytes[0] ?? 0) & 0x0f) === 8 ? inflate : inflateRaw)(bytes, { ...options, ...asFarAsItGoes }),
+  br: (bytes, options) => brotli(bytes, options),
+  ...(zstdDecompress === undefined ? {} : { zstd: promisify(zstdDecompress) as Undo }),
+};
+const aliases: Readonly<Record<string, string>> = { 'x-gzip': 'gzip', 'x-compress': 'compress' };
+
+/** Ours: no server compresses three times. */
+const maxCodings = 3;
+
+/** The codings that we can undo, for Accept-Encoding. */
+export const acceptEncoding: string = Object.keys(undo).join(', ');
+
+/**
+ * The body as it was before encoding. Throws when it cannot be decoded, and with the code ERR_BUFFER_TOO_LARGE when it would be
+ * longer than `maxBytes` at any step.
+ */
+export async function decodeBody(
+  body: Buffer,
+  encoding: string | string[] | undefined,
+  maxBytes: number,
+): Promise<Buffer> {
+  if (encoding === undefined || body.length === 0) return body;
+  const names = String(encoding)
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity')
+    .map((name) => aliases[name] ?? name)
+    .reverse();
+  if (names.length > maxCodings) throw new Error('more than three codings');
+  // RFC 9110 has `compress`, and Chromium `zstd`: a body in them is not one that is "as it is".
+  if (names.some((name) => undo[name] === undefined && !isRegistered(name))) return body;
+  let bytes = body;
+  for (const name of names) {
+    const decode = undo[name];
+    if (decode === undefined) throw new Error(`no decoder for ${name}`);
+    bytes = await decode(bytes, { maxOutputLength: maxBytes });
+  }
+  return bytes;
+}
+
+/** Codings of the IANA registry that we do not undo. */
+const isRegistered = (name: string): boolean =>
+  ['compress', 'zstd', 'dcb', 'dcz', 'exi', 'pack200-gzip', 'aes128gcm'].includes(name);
+
+const isTooLarge = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+
+/** Where the deflate stream of a gzip file begins (RFC 1952 §2.3); -1 when the header is none. */
+function afterGzipHeader(bytes: Buffer): number {
+  if (bytes.length < 10 || bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8) return -1;
+  const flags = bytes[3]!;
+  let at = 10;
+  if (flags & 4) at += 2 + (at + 2 <= bytes.length ? bytes.readUInt16LE(at) : 0);
+  for (const flag of [8, 16]) {
+    if (!(flags & flag)) continue;
+    const end = bytes.indexOf(0, at);
+    if (end === -1) return -1;
+    at = end + 1;
+  }
+  if (flags & 2) at += 2;
+  return at < bytes.length ? at : -1;
+}
