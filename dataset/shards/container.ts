@@ -83,7 +83,7 @@ export function openParquet(base: string, columns: Readonly<Record<string, Basic
     { name: 'path', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
     ...Object.entries(columns).map(
       ([name, type]): SchemaElement =>
-        type === 'INT32'
+        type === 'INT32' || type === 'BOOLEAN'
           ? { name, type, repetition_type: 'OPTIONAL' }
           : { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
     ),
@@ -93,7 +93,7 @@ export function openParquet(base: string, columns: Readonly<Record<string, Basic
     ...Object.fromEntries(
       Object.entries(columns).map(([name, type]) => [
         name,
-        { dtype: type === 'INT32' ? 'int32' : 'string', _type: 'Value' },
+        { dtype: type === 'INT32' ? 'int32' : type === 'BOOLEAN' ? 'bool' : 'string', _type: 'Value' },
       ]),
     ),
   };
