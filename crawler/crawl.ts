@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
+import { UserError } from '../dataset/user-error.ts';
 import { openAlarm } from './alarm.ts';
 import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
 import { type Counts, type CrawlSummary, count, logRun, newCounts, progressOf } from './crawl-summary.ts';
@@ -17,6 +18,7 @@ import { lazyRenderer } from './fetch/browser.ts';
 import { decodeImage } from './fetch/decode.ts';
 import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
+import { NoNetwork, watchNetwork } from './fetch/local-faults.ts';
 import { openOriginRules } from './fetch/origin-rules.ts';
 import { usualSitemapPath } from './fetch/sitemap.ts';
 import type { FetchTools } from './fetch/tools.ts';
@@ -28,6 +30,7 @@ import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { suspendedMs } from './frontier/schema.ts';
 import { checkNotEmpty, checkQueue, checkSeeds, deadSeeds } from './input/seeds.ts';
+import { steadyNow } from './policy/clock.ts';
 import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
@@ -99,10 +102,12 @@ export async function crawl(
     const frontier = Frontier.open(corpusDir);
     defer(() => frontier.close());
     const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
+    const network = watchNetwork(guard.lookup);
     const fetcher = openFetcher(guard, userAgent, {
       connectionsPerOrigin: perHost === 1 ? 2 : concurrency,
       firstByteMs: firstByteTimeoutMs,
       wholeMs: timeoutMs,
+      network,
     });
     defer(() => fetcher.close());
     const renderer = lazyRenderer({ executablePath: browserPath, sandbox: browserSandbox, userAgent, guard });
@@ -130,11 +135,12 @@ export async function crawl(
 
     // ── the queue: seeds, what is due again, and what an earlier run left ────────────────────────────────────────────────
     frontier.addSeeds(seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })));
-    if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : Date.now());
+    if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : steadyNow());
     checkNotEmpty(frontier);
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
     const rulesOf = openOriginRules(frontier, fetcher, {
+      manners,
       signal: stop.signal,
       onNew: (origin, { sitemaps, allows }) => {
         if (!followed.contains(`${origin}/`)) return;
@@ -170,7 +176,7 @@ export async function crawl(
     };
     const fetchInTurn = async (claim: Claim): Promise<void> => {
       try {
-        const outcome = await requests.add(() => fetchClaim(claim, tools));
+        const outcome = await requests.add(() => fetchClaim(claim, tools).catch(goesBack(claim)));
         if (run.outcomes.length === 0) run.firstOutcomeMs = performance.now();
         run.outcomes.push(outcome);
       } catch (error) {
@@ -180,14 +186,19 @@ export async function crawl(
     };
 
     for (;;) {
-      if (run.crash !== undefined) throw run.crash;
+      run.crash ??= network.outage() ?? undefined;
+      if (run.crash !== undefined) {
+        if (run.crash instanceof UserError) commit(run.outcomes.splice(0));
+        throw run.crash;
+      }
 
       // Claim. A limit on pages waits for those in flight, so that their images are all queued before the rest is put off.
       const isLimited = run.pagesStarted >= maxPages;
       const isHeld = stop.signal.aborted || (isLimited && run.inFlight > 0 && frontier.hasPagesInFlight());
       const room = isHeld ? 0 : 3 * concurrency - run.inFlight;
-      const isTime = room > 0 && Date.now() >= run.nextClaimMs;
-      const claims = isTime ? claimUrls({ ledger, frontier }, room, Date.now(), perHost) : [];
+      run.nextClaimMs = Math.max(run.nextClaimMs, steadyNow() + network.pauseMs());
+      const isTime = room > 0 && steadyNow() >= run.nextClaimMs;
+      const claims = isTime ? claimUrls({ ledger, frontier }, room, steadyNow(), perHost) : [];
       // What is not ready now will be at a known time, or after a commit.
       if (room > 0 && claims.length < room) run.nextClaimMs = nextReadyMs(frontier);
 
@@ -209,7 +220,7 @@ export async function crawl(
         const batch = run.outcomes.splice(0);
         commit(batch);
         run.inFlight -= batch.length;
-        run.pagesStarted -= batch.filter(isStillToCome).length;
+        run.pagesStarted -= batch.filter(isNotCounted).length;
         run.nextClaimMs = 0;
         for (const outcome of batch) count(run.counts, outcome);
         for (const { newSeed } of batch) if (newSeed !== undefined) followed.add(newSeed);
@@ -222,7 +233,7 @@ export async function crawl(
 
       // Wait, for an outcome, the next commit, or a host to be ready.
       if (claims.length > 0) continue;
-      const readyMs = stop.signal.aborted ? Number.POSITIVE_INFINITY : run.nextClaimMs - Date.now();
+      const readyMs = stop.signal.aborted ? Number.POSITIVE_INFINITY : run.nextClaimMs - steadyNow();
       if (run.inFlight === 0 && readyMs > maxWaitMs) break;
       await alarm.wait(Math.min(room > 0 ? readyMs : maxWaitMs, waiting > 0 ? commitAfterMs - ageMs : maxWaitMs));
     }
@@ -249,9 +260,20 @@ export async function crawl(
   });
 }
 
-/** A page that comes again counts for the limit then; one that redirects does not count, but its target does. */
-const isStillToCome = ({ claim, end, page }: FetchOutcome): boolean =>
-  claim.kind === 'page' && (end !== 'done' || page?.status === 'skipped');
+/**
+ * A page that comes again counts for the limit then; one that redirects does not count, but its target does. One that
+ * robots.txt forbids, or that is refused before it is asked for, is no page of this crawl.
+ */
+const isNotCounted = ({ claim, end, page, unasked = false }: FetchOutcome): boolean =>
+  claim.kind === 'page' && (end !== 'done' || page?.status === 'skipped' || unasked || page?.reason === 'robots');
+
+/** What becomes of a claim while this machine has no network: it goes back as it was. */
+const goesBack =
+  (claim: Claim) =>
+  (error: unknown): FetchOutcome => {
+    if (error instanceof NoNetwork) return { claim, end: 'later', pauseMs: 0 };
+    throw error;
+  };
 
 /** When the next host is ready, in ms since 1970; infinite when none is queued or all are suspended until the next run. */
 function nextReadyMs(frontier: Frontier): number {

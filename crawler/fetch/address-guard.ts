@@ -6,6 +6,7 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { filesRanOut } from './local-faults.ts';
 
 type AddressRefusal = 'private-address' | 'contact-required';
 
@@ -97,17 +98,17 @@ export function addressGuard({
     lookup: (hostname, options, callback) => {
       const all = options.all === true;
       const known = names.get(hostname);
-      if (known && known.untilMs > Date.now()) {
+      if (known && known.untilMs > performance.now()) {
         answer(hostname, known.addresses, all, callback);
         return;
       }
       systemLookup(hostname, { all: true, verbatim: false }, (error, addresses) => {
         if (error) {
-          callback(error, []);
+          callback((filesRanOut() as NodeJS.ErrnoException | null) ?? error, []);
           return;
         }
         if (names.size >= maxNames) names.clear();
-        names.set(hostname, { addresses, untilMs: Date.now() + believeNameMs });
+        names.set(hostname, { addresses, untilMs: performance.now() + believeNameMs });
         answer(hostname, addresses, all, callback);
       });
     },

@@ -12,6 +12,7 @@ import PQueue from 'p-queue';
 import type { Browser } from 'playwright';
 import type { AddressGuard } from './address-guard.ts';
 import { watchMemory } from './browser-memory.ts';
+import { machineLacks } from './local-faults.ts';
 import { openPartFetcher, type PartFetcher } from './part-fetch.ts';
 import { type PageActs, type RenderRequest, visit } from './rendered-page.ts';
 
@@ -168,6 +169,8 @@ export function openRenderer({
       const html = await Promise.race([visit(context, request, parts, options), deadline]);
       return { html, ...traces() };
     } catch (error) {
+      const ours = machineLacks(error);
+      if (ours) throw ours;
       const message = error instanceof Error ? error.message : '';
       if (/render-timeout|Timeout/.test(message)) return { reason: 'render-timeout', ...traces() };
       return { reason: /crash/i.test(message) ? 'render-crashed' : 'render-failed', ...traces() };

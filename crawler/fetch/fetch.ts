@@ -12,6 +12,7 @@ import { type AddressGuard, AddressRefused } from './address-guard.ts';
 import { acceptEncoding, decodeBody } from './content-encoding.ts';
 import { firstValue } from './headers.ts';
 import { type Dispatch, lenientDispatch } from './lenient-http.ts';
+import { hintsAtNoNetwork, machineLacks, type Network, NoNetwork } from './local-faults.ts';
 import { refererOf } from './referrer.ts';
 
 export interface Fetched {
@@ -52,6 +53,7 @@ export interface FetchRequest {
 }
 
 export interface Fetcher {
+  /** Throws when the machine fails and not the web: a UserError, or NoNetwork when the fetcher watches the network. */
   get(url: string, request: FetchRequest): Promise<Fetched | NotFetched>;
   close(): Promise<void>;
 }
@@ -69,6 +71,8 @@ export interface FetchLimits {
   readonly wholeMs?: number;
   readonly redirects?: number;
   readonly connectionsPerOrigin?: number;
+  /** Tells a machine without network from hosts that cannot be reached. */
+  readonly network?: Network;
 }
 
 /** A fetcher with its own connections, closed by `close`. */
@@ -81,6 +85,7 @@ export function openFetcher(
     wholeMs = 30_000,
     redirects = maxRedirects,
     connectionsPerOrigin = 6,
+    network,
   }: FetchLimits = {},
 ): Fetcher {
   const agent = new Agent({
@@ -125,6 +130,9 @@ export function openFetcher(
         const referer = request.referrer === undefined ? undefined : refererOf(request.referrer, at);
         const headers = { ...baseHeaders, ...request.headers, ...(cookie && { cookie }), ...(referer && { referer }) };
         const response = await hopTo(at, request, headers, deadlineMs);
+        if (response.status !== null) network?.answered(new URL(at).origin);
+        else if (network && !response.ok && hintsAtNoNetwork(response.cause) && !(await network.isUp()))
+          throw new NoNetwork(at);
         if (!isRedirect(response)) return response;
         for (const set of [response.headers['set-cookie'] ?? []].flat().slice(0, maxCookies)) {
           jar ??= new CookieJar(undefined, { looseMode: true });
@@ -144,7 +152,8 @@ export function openFetcher(
   };
 }
 
-type Hop = Fetched | NotFetched;
+/** What failed keeps its error until it is known whose fault it is. */
+type Hop = Fetched | (NotFetched & { readonly cause?: unknown });
 
 const maxHeaderSize = 65_536;
 
@@ -186,7 +195,7 @@ function oneHop(
   requestHeaders: Record<string, string>,
   deadlineMs: number,
 ): Promise<Hop> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const { origin, hostname } = new URL(url);
     const startMs = performance.now();
     let status: number | null = null;
@@ -197,9 +206,10 @@ function oneHop(
     let controller: Dispatcher.DispatchController | undefined;
     const chunks: Buffer[] = [];
 
-    const fail = (reason: Reason): void => {
+    const fail = (reason: Reason, cause?: unknown): void => {
       end({
         ok: false,
+        cause,
         reason,
         status,
         headers,
@@ -270,7 +280,11 @@ function oneHop(
         },
         onResponseError(_given, error) {
           if (error instanceof Refused) return;
-          fail(reasonOf(error as NodeJS.ErrnoException, status !== null));
+          const ours = machineLacks(error);
+          if (ours === null) return fail(reasonOf(error as NodeJS.ErrnoException, status !== null), error);
+          clearTimeout(timer);
+          request.signal?.removeEventListener('abort', onAbort);
+          reject(ours);
         },
       },
     );
@@ -282,8 +296,9 @@ export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): Reas
   const code = error.code ?? '';
   if (error instanceof AddressRefused) return error.reason;
   if (error.name === 'AggregateError') {
-    const inner = (error as unknown as AggregateError).errors[0] as NodeJS.ErrnoException | undefined;
-    if (inner) return reasonOf(inner, responded);
+    // Of several addresses those that this machine has no way to (IPv6) say the least.
+    const reasons = (error as unknown as AggregateError).errors.map((one) => reasonOf(one, responded));
+    if (reasons.length > 0) return reasons.find((reason) => reason !== 'unreachable') ?? 'unreachable';
   }
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
@@ -302,6 +317,8 @@ export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): Reas
       return 'connection-refused';
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
+    case 'ENETDOWN':
+    case 'EADDRNOTAVAIL':
       return 'unreachable';
     case 'UND_ERR_HEADERS_OVERFLOW':
     case 'HPE_HEADER_OVERFLOW':

@@ -135,9 +135,12 @@ function readAsSitemap(
   };
 }
 
-/** Headers that fetch a page only if it changed. One that scripts fill in may change while its HTML does not. */
+/**
+ * Headers that fetch a page only if it changed. One that scripts fill in may change while its HTML does not, and one that
+ * was refused is to be read again, since its pairs are not known.
+ */
 function conditions(page: PageRecord | undefined): Record<string, string> {
-  if (!page || page.rendered) return {};
+  if (!page || page.rendered || page.reason?.startsWith('rights-')) return {};
   return {
     ...(page.etag ? { 'if-none-match': page.etag } : {}),
     ...(page.lastModified ? { 'if-modified-since': page.lastModified } : {}),
@@ -145,7 +148,11 @@ function conditions(page: PageRecord | undefined): Record<string, string> {
 }
 
 const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim['before']>): boolean =>
-  hasContent(status) && !page.rendered && page.reason !== 'needs-browser' && revisit.hash === bodyHash(body);
+  hasContent(status) &&
+  !page.rendered &&
+  page.reason !== 'needs-browser' &&
+  !page.reason?.startsWith('rights-') &&
+  revisit.hash === bodyHash(body);
 
 async function readPage(
   claim: Claim,

@@ -10,7 +10,7 @@ import { hostNameOf } from '../policy/url.ts';
 import { maxRedirects } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
 
-/** The reason of a request that ended because its target lies on another host. */
+/** The reason of a request that ended because its target lies on another host, or on an origin that is put off. */
 export const otherHost = 'other-host' satisfies Reason;
 
 export interface Redirects {
@@ -38,6 +38,9 @@ export function redirectsOf(
       const refusal = refuse(url);
       if (refusal !== null) return refusal;
       if (hostNameOf(url) !== host) return otherHost;
+      const rules = await rulesOf(new URL(url).origin);
+      // The fetch goes on there when robots.txt of that origin can be had.
+      if (rules.kind === 'unavailable' && !rules.isGivenUp) return otherHost;
       const forbidden = await refusedByRobots(url, rulesOf);
       if (forbidden === null) requests += 1;
       return forbidden;
@@ -50,7 +53,6 @@ export function redirectsOf(
 /** The reason why robots.txt of a URL's origin forbids it, or null. */
 export async function refusedByRobots(url: string, rulesOf: RulesOf): Promise<Reason | null> {
   const rules = await rulesOf(new URL(url).origin);
-  if (rules.kind === 'disallow') return rules.reason;
-  if (rules.kind === 'defer') return 'robots-deferred';
+  if (rules.kind !== 'rules') return rules.reason;
   return rules.robots.allows(url) ? null : 'robots';
 }

@@ -19,6 +19,7 @@ import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import type { StoredImage } from '../../dataset/ledger/records.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
+import { steadyNow } from '../policy/clock.ts';
 import { maxFailures } from '../policy/politeness.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -151,7 +152,8 @@ export function openCommit(
 
   const toFrontier = (outcomes: readonly FetchOutcome[], lateImages: readonly NewUrl[]): void =>
     frontier.atomically(() => {
-      const now = Date.now();
+      const now = steadyNow();
+      frontier.setClock(now);
       const trapped: RefusedUrl[] = [];
       queue(lateImages, trapped);
       for (const outcome of outcomes) {
@@ -167,13 +169,15 @@ export function openCommit(
           if (outcome.revisit) frontier.setRevisit(alias, outcome.revisit, now);
         }
         if (outcome.sitemapAlias !== undefined) frontier.finishAlias({ ...claim, url: outcome.sitemapAlias });
-        if (outcome.crawlDelayMs !== undefined) frontier.setCrawlDelay(claim.hostId, outcome.crawlDelayMs);
         if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
-        if (outcome.revisit) frontier.setRevisit(claim.id, outcome.revisit, now);
+        // A page that was read before is visited again, whatever this visit came to; the owner's takedown apart.
+        const revisit = outcome.revisit ?? (page?.reason === takenDown ? null : claim.revisit);
+        if (revisit && outcome.end === 'done') frontier.setRevisit(claim.id, revisit, now);
         for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, now + pauseMs);
         const nextAtMs = now + Math.max(outcome.pauseMs, countFailures(outcome));
         if (outcome.end === 'done') frontier.finish(claim, nextAtMs, isFirstVisit);
         else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
+        else if (outcome.putOffUntilMs !== undefined) frontier.putOff(claim, outcome.putOffUntilMs, nextAtMs);
         else frontier.release(claim, nextAtMs, { failed: outcome.end === 'failed' });
       }
       if (trapped.length > 0) {

@@ -12,6 +12,9 @@ import type { Revisit } from './revisit.ts';
 import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
 
+/** Clocks are set back by less than that all the time (NTP steps from 128 ms on). */
+const maxClockErrorMs = 1000;
+
 export class Frontier {
   readonly db: Database.Database;
   readonly #hostIds = new Map<string, number>();
@@ -22,11 +25,12 @@ export class Frontier {
     this.#sql = statements(db);
   }
 
-  /** Opens or creates `frontier.db` in a corpus directory and queues again what a process that died had leased. */
-  static open(corpusDir: string): Frontier {
+  /** Opens or creates `frontier.db` in a corpus directory and queues again what a process that died had leased. `nowMs` is the system's time. */
+  static open(corpusDir: string, nowMs = Date.now()): Frontier {
     const frontier = new Frontier(openFrontierDb(corpusDir));
     try {
       frontier.#returnLeases();
+      frontier.#followClock(nowMs);
       return frontier;
     } catch (error) {
       frontier.close();
@@ -45,6 +49,28 @@ export class Frontier {
         UPDATE hosts SET next_at_ms = 0 WHERE queued > 0 AND next_at_ms >= ${suspendedMs};
         UPDATE urls SET state = 0 WHERE state = 1;`);
     })();
+  }
+
+  /** Where the clock was put back since something was last written, every time that is noted moves back by as much. */
+  #followClock(nowMs: number): void {
+    this.db.transaction(() => {
+      const latestMs = this.#sql.clock.get() as number | undefined;
+      if (latestMs === undefined) this.#sql.startClock.run(nowMs);
+      else if (nowMs < latestMs - maxClockErrorMs) {
+        const backMs = latestMs - nowMs;
+        this.db.exec(`
+          UPDATE hosts SET next_at_ms = max(0, next_at_ms - ${backMs}) WHERE next_at_ms < ${suspendedMs};
+          UPDATE hosts SET put_off_until_ms = max(0, put_off_until_ms - ${backMs}) WHERE put_off > 0;
+          UPDATE origins SET until_ms = max(0, until_ms - ${backMs});
+          UPDATE revisits SET due_at_ms = max(0, due_at_ms - ${backMs}) WHERE due_at_ms < ${suspendedMs};
+          UPDATE clock SET latest_ms = ${nowMs};`);
+      }
+    })();
+  }
+
+  /** Notes that it is now so late, for the next process to see whether the clock was put back. */
+  setClock(nowMs: number): void {
+    this.#sql.setClock.run(nowMs);
   }
 
   /** Runs several calls as one transaction. */
@@ -145,7 +171,8 @@ export class Frontier {
   forgetFailures(): void {
     this.db.exec(`
       UPDATE hosts SET next_at_ms = 0, failures = 0 WHERE failures > 0;
-      DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'disallow';`);
+      UPDATE hosts SET put_off_until_ms = 0 WHERE put_off > 0;
+      DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'unavailable';`);
   }
 
   /** How often a page is visited, and a hash of what the last visit found; undefined for one that was never read. */
@@ -211,6 +238,9 @@ export class Frontier {
    */
   claim(limit: number, nowMs: number, perHost = 1): Lease[] {
     return this.atomically(() => {
+      for (const id of this.#sql.dueHosts.all(nowMs) as number[]) {
+        this.#sql.wakeHost.run(this.#sql.wakeUrls.run(id).changes, id);
+      }
       const claims: Lease[] = [];
       while (claims.length < limit) {
         const hosts = this.#sql.readyHosts.all(nowMs, limit - claims.length) as { id: number; active: number }[];
@@ -252,6 +282,17 @@ export class Frontier {
     this.#sql.hostQueued.run(hostId);
   }
 
+  /**
+   * Ends a lease because nothing may be asked of the origin (`https://example.org`) of the URL before `untilMs`: it and all
+   * that is queued of the origin come back into the queue then. Other origins of the host go on.
+   */
+  putOff(claim: Lease, untilMs: number, nextAtMs: number): void {
+    this.#sql.putOffUrl.run(claim.id);
+    const { origin } = new URL(claim.at);
+    const { changes: queued } = this.#sql.putOffQueued.run(`${origin}/`, `${origin}0`, claim.hostId);
+    this.#sql.hostPutOff.run({ id: claim.hostId, queued, untilMs, nextAtMs });
+  }
+
   /** Makes a host ready not before `nextAtMs`, after requests for something that is not in the queue. */
   rest(url: string, nextAtMs: number): void {
     this.#sql.hostRests.run(nextAtMs, this.#hostId(url));
@@ -269,10 +310,6 @@ export class Frontier {
   /** Counts consecutive failures of a host; 0 forgets them. */
   setFailures(hostId: number, failures: number): void {
     this.#sql.setFailures.run(failures, hostId);
-  }
-
-  setCrawlDelay(hostId: number, crawlDelayMs: number): void {
-    this.#sql.setCrawlDelay.run(crawlDelayMs, hostId);
   }
 
   countRender(hostId: number, gained: boolean): void {

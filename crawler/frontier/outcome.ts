@@ -28,6 +28,10 @@ export interface FetchOutcome {
   readonly moved?: { readonly at: string; readonly hops: number };
   /** Earliest next request to the host, in ms from now. */
   readonly pauseMs: number;
+  /** With `later`: nothing may be asked of the URL's origin before, in ms since 1970. */
+  readonly putOffUntilMs?: number;
+  /** Refused before any request was made for it. */
+  readonly unasked?: boolean;
   /** How the host behaved: undefined says nothing about it. */
   readonly hostFailed?: boolean;
   /** Other hosts that the page loaded parts from, and how long each is left alone, in ms from now. */
@@ -51,7 +55,6 @@ export interface FetchOutcome {
   readonly decoded?: DecodedImage;
   /** When to look at the page again, from now. */
   readonly revisit?: Revisit;
-  readonly crawlDelayMs?: number;
   readonly rendered?: { readonly gained: boolean };
   /** The page needs a browser and there is none. */
   readonly unrendered?: boolean;

@@ -40,12 +40,11 @@ export interface Host {
   readonly failures: number;
   /** Pages finished, each counted once. */
   readonly pages: number;
-  readonly crawlDelayMs: number;
   readonly renderTries: number;
   readonly renderGains: number;
 }
 
-const version = 4;
+const version = 5;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -59,8 +58,14 @@ const noveltyTables = `
   ) STRICT;
   CREATE TABLE page_texts (key INTEGER PRIMARY KEY) STRICT;`;
 
-// state: 0 queued, 1 claimed, 2 finished. `written` is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies in
-// the far future while it has all the requests in flight that it may have.
+const putOffIndexes = `
+  CREATE INDEX hosts_put_off ON hosts (put_off_until_ms) WHERE put_off > 0;
+  CREATE INDEX urls_put_off ON urls (host_id) WHERE state = 3;
+  CREATE TABLE clock (latest_ms INTEGER NOT NULL) STRICT;`;
+
+// state: 0 queued, 1 claimed, 2 finished, 3 put off with its origin, until the host's `put_off_until_ms`. `written`
+// is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies
+// in the far future while it has all the requests in flight that it may have. `clock` has one row: the latest time at which something was written here.
 const schema = `
   CREATE TABLE hosts (
     id INTEGER PRIMARY KEY,
@@ -70,9 +75,10 @@ const schema = `
     active INTEGER NOT NULL DEFAULT 0,
     pages INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
-    crawl_delay_ms INTEGER NOT NULL DEFAULT 0,
     render_tries INTEGER NOT NULL DEFAULT 0,
-    render_gains INTEGER NOT NULL DEFAULT 0
+    render_gains INTEGER NOT NULL DEFAULT 0,
+    put_off INTEGER NOT NULL DEFAULT 0,
+    put_off_until_ms INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX hosts_ready ON hosts (next_at_ms) WHERE queued > 0;
   CREATE INDEX hosts_active ON hosts (id) WHERE active > 0;
@@ -92,6 +98,7 @@ const schema = `
   ) STRICT;
   CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
   CREATE INDEX urls_claimed ON urls (id) WHERE state = 1;
+  ${putOffIndexes}
   CREATE TABLE seeds (url TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE sightings (
     host_id INTEGER NOT NULL,
@@ -126,6 +133,11 @@ const steps = [
   'ALTER TABLE urls ADD COLUMN at TEXT; ALTER TABLE urls ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;',
   'ALTER TABLE urls ADD COLUMN written TEXT; ALTER TABLE sitemap_texts ADD COLUMN image_written TEXT;',
   `DROP TABLE path_queries; ${noveltyTables}`,
+  `ALTER TABLE hosts DROP COLUMN crawl_delay_ms;
+   ALTER TABLE hosts ADD COLUMN put_off INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE hosts ADD COLUMN put_off_until_ms INTEGER NOT NULL DEFAULT 0;
+   DELETE FROM origins;
+   ${putOffIndexes}`,
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */

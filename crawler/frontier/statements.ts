@@ -59,13 +59,33 @@ export function statements(db: Database.Database) {
          next_at_ms = CASE WHEN next_at_ms = ${suspendedMs} THEN ? ELSE max(next_at_ms, ?) END WHERE id = ?`,
     ),
     hostRests: db.prepare('UPDATE hosts SET next_at_ms = max(next_at_ms, ?) WHERE id = ?'),
-    nextReady: db.prepare('SELECT min(next_at_ms) FROM hosts WHERE queued > 0').pluck(),
+    nextReady: db
+      .prepare(
+        `SELECT min(at) FROM (SELECT min(next_at_ms) AS at FROM hosts WHERE queued > 0
+           UNION ALL SELECT min(put_off_until_ms) FROM hosts WHERE put_off > 0)`,
+      )
+      .pluck(),
+    putOffUrl: db.prepare('UPDATE urls SET state = 3 WHERE id = ?'),
+    putOffQueued: db.prepare(
+      'UPDATE urls SET state = 3 WHERE url >= ? AND url < ? AND state = 0 AND host_id = ? AND at IS NULL',
+    ),
+    hostPutOff: db.prepare(
+      `UPDATE hosts SET active = active - 1, queued = queued - @queued, put_off = put_off + @queued + 1,
+         put_off_until_ms = CASE WHEN put_off = 0 THEN @untilMs ELSE min(put_off_until_ms, @untilMs) END,
+         next_at_ms = CASE WHEN next_at_ms = ${suspendedMs} THEN @nextAtMs ELSE max(next_at_ms, @nextAtMs) END
+       WHERE id = @id`,
+    ),
+    dueHosts: db.prepare('SELECT id FROM hosts WHERE put_off > 0 AND put_off_until_ms <= ?').pluck(),
+    wakeUrls: db.prepare('UPDATE urls SET state = 0 WHERE host_id = ? AND state = 3'),
+    wakeHost: db.prepare('UPDATE hosts SET queued = queued + ?, put_off = 0, put_off_until_ms = 0 WHERE id = ?'),
+    clock: db.prepare('SELECT latest_ms FROM clock').pluck(),
+    startClock: db.prepare('INSERT INTO clock (latest_ms) VALUES (?)'),
+    setClock: db.prepare('UPDATE clock SET latest_ms = ?'),
     host: db.prepare(
-      `SELECT id, name, failures, pages, crawl_delay_ms AS crawlDelayMs, render_tries AS renderTries, render_gains AS renderGains
+      `SELECT id, name, failures, pages, render_tries AS renderTries, render_gains AS renderGains
        FROM hosts WHERE id = ?`,
     ),
     setFailures: db.prepare('UPDATE hosts SET failures = ? WHERE id = ?'),
-    setCrawlDelay: db.prepare('UPDATE hosts SET crawl_delay_ms = ? WHERE id = ?'),
     countRender: db.prepare(
       'UPDATE hosts SET render_tries = render_tries + 1, render_gains = render_gains + ? WHERE id = ?',
     ),
@@ -92,7 +112,12 @@ export function statements(db: Database.Database) {
       `INSERT INTO origins (origin, rules, until_ms) VALUES (?, ?, ?)
        ON CONFLICT (origin) DO UPDATE SET rules = excluded.rules, until_ms = excluded.until_ms`,
     ),
-    queuedHosts: db.prepare('SELECT name FROM hosts WHERE queued > 0').pluck(),
-    queued: db.prepare('SELECT coalesce(sum(queued), 0) FROM hosts WHERE queued > 0').pluck(),
+    queuedHosts: db.prepare('SELECT name FROM hosts WHERE queued > 0 OR put_off > 0').pluck(),
+    queued: db
+      .prepare(
+        `SELECT (SELECT coalesce(sum(queued), 0) FROM hosts WHERE queued > 0)
+           + (SELECT coalesce(sum(put_off), 0) FROM hosts WHERE put_off > 0)`,
+      )
+      .pluck(),
   };
 }

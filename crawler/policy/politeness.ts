@@ -37,10 +37,18 @@ export function backOffMs(failures: number, { minDelayMs }: Manners): number {
 /** After so many failures in a row a host is left for the next run. */
 export const maxFailures = 5;
 
-/** A Retry-After header (seconds or a date) in ms from now, at most a day; null when there is none. */
-export function retryAfterMs(header: string | string[] | undefined, nowMs = Date.now()): number | null {
-  const value = Array.isArray(header) ? header[0] : header;
+/**
+ * The Retry-After header of a response (seconds or a date) in ms from now, at most a day; null when there is none. A date is
+ * one of the server's clock, which its Date header tells.
+ */
+export function retryAfterMs(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  nowMs = Date.now(),
+): number | null {
+  const value = [headers['retry-after']].flat()[0];
   if (value === undefined || value.trim() === '') return null;
-  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  const serverMs = Date.parse([headers.date].flat()[0] ?? '');
+  const sinceMs = Number.isNaN(serverMs) ? nowMs : serverMs;
+  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - sinceMs;
   return Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), 86_400_000) : null;
 }

@@ -81,7 +81,15 @@ export class Ledger {
     })();
   }
 
+  /**
+   * A visit that did not come to the page (refused, failed) says nothing about what stands there: what an earlier one found
+   * stays, whoever found it. Only a takedown takes it away.
+   */
   #upsertPage(page: PageRecord, isWhole: boolean): number {
+    if (page.title === undefined && (page.status === 'failed' || page.status === 'refused')) {
+      const known = this.#markPage(page);
+      if (known !== null) return known;
+    }
     const row = this.statement(
       `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights,
            has_origins)
@@ -107,6 +115,15 @@ export class Ledger {
       hasOrigins: isWhole ? 1 : 0,
     }) as { id: number };
     return row.id;
+  }
+
+  /** Gives a page that was read before another status and reason, and returns its id; null when there is none. */
+  #markPage({ url, status, reason = null, fetchedAtMs }: PageRecord): number | null {
+    if (reason === 'taken-down') return null;
+    const row = this.statement(
+      'UPDATE pages SET status = ?, reason = ?, fetched_at_ms = ? WHERE url = ? RETURNING id',
+    ).get(status, reason, fetchedAtMs, url) as { id: number } | undefined;
+    return row?.id ?? null;
   }
 
   #imageId(url: string): number {

@@ -5,6 +5,7 @@ import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { openFetcher } from '../../../crawler/fetch/fetch.ts';
 import { type OriginRules, openOriginRules } from '../../../crawler/fetch/origin-rules.ts';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
+import { defaultManners } from '../../../crawler/policy/politeness.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { type Route, startSite } from '../../helpers/site.ts';
 
@@ -15,9 +16,7 @@ const summary = (rules: OriginRules, url: string): string =>
     ? rules.robots.allows(`${url}/no`)
       ? 'allows'
       : 'forbids'
-    : rules.kind === 'disallow'
-      ? rules.reason
-      : 'defers';
+    : `${rules.reason}${rules.kind === 'unavailable' && rules.isGivenUp ? ' given up' : ''}`;
 
 describe('rules of an origin', () => {
   const steps: {
@@ -37,13 +36,33 @@ describe('rules of an origin', () => {
       ],
     },
     {
-      name: 'of a server that fails forbid all for an hour',
+      name: 'of a server that fails are asked for again after growing pauses',
+      first: { status: 500 },
+      next: { status: 500 },
+      expected: [
+        { afterMs: 0, says: 'robots-server-error', asked: 1 },
+        { afterMs: 1900, says: 'robots-server-error', asked: 1 },
+        { afterMs: 2500, says: 'robots-server-error', asked: 2 },
+        { afterMs: 6000, says: 'robots-server-error', asked: 2 },
+        { afterMs: 7000, says: 'robots-server-error', asked: 3 },
+        { afterMs: 16_000, says: 'robots-server-error', asked: 4 },
+        { afterMs: 33_000, says: 'robots-server-error', asked: 5 },
+        { afterMs: hourMs, says: 'robots-server-error', asked: 5 },
+        { afterMs: hourMs + 34_000, says: 'robots-server-error', asked: 6 },
+        { afterMs: 3 * hourMs, says: 'robots-server-error', asked: 6 },
+        { afterMs: 3 * hourMs + 36_000, says: 'robots-server-error', asked: 7 },
+        { afterMs: 29 * 24 * hourMs, says: 'robots-server-error', asked: 8 },
+        { afterMs: 31 * 24 * hourMs, says: 'robots-server-error given up', asked: 9 },
+      ],
+    },
+    {
+      name: 'of a server that failed hold as soon as they are there',
       first: { status: 500 },
       next: forbidding,
       expected: [
         { afterMs: 0, says: 'robots-server-error', asked: 1 },
-        { afterMs: hourMs - 1000, says: 'robots-server-error', asked: 1 },
-        { afterMs: hourMs + 1000, says: 'forbids', asked: 2 },
+        { afterMs: 2500, says: 'forbids', asked: 2 },
+        { afterMs: hourMs, says: 'forbids', asked: 2 },
       ],
     },
     {
@@ -57,12 +76,13 @@ describe('rules of an origin', () => {
       ],
     },
     {
-      name: 'that are deferred are asked for each time',
-      first: { status: 429 },
+      name: 'that are deferred are asked for when the server says',
+      first: { status: 429, headers: { 'retry-after': '60' } },
       next: forbidding,
       expected: [
-        { afterMs: 0, says: 'defers', asked: 1 },
-        { afterMs: 1, says: 'forbids', asked: 2 },
+        { afterMs: 0, says: 'robots-deferred', asked: 1 },
+        { afterMs: 59_000, says: 'robots-deferred', asked: 1 },
+        { afterMs: 61_000, says: 'forbids', asked: 2 },
       ],
     },
   ];
@@ -81,13 +101,13 @@ describe('rules of an origin', () => {
         });
         const startMs = Date.parse('2026-01-01');
         t.mock.timers.enable({ apis: ['Date'], now: startMs });
-        let rulesOf = openOriginRules(frontier, fetcher, {});
+        let rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
         for (const { afterMs, says, asked } of expected) {
           t.mock.timers.setTime(startMs + afterMs);
           if (again) {
             frontier.close();
             frontier = Frontier.open(corpus.dir);
-            rulesOf = openOriginRules(frontier, fetcher, {});
+            rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
           }
           assert.equal(summary(await rulesOf(site.url), site.url), says);
           assert.equal(site.hits.get('/robots.txt'), asked);
@@ -107,13 +127,14 @@ describe('rules of an origin', () => {
       corpus.remove();
       await Promise.all([fetcher.close(), site.close()]);
     });
-    const rulesOf = openOriginRules(frontier, fetcher, {});
+    const rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
     const answers = await Promise.all([rulesOf(site.url), rulesOf(site.url), rulesOf(site.url)]);
     assert.deepEqual(
       answers.map((rules) => summary(rules, site.url)),
       ['forbids', 'forbids', 'forbids'],
     );
     assert.deepEqual(Object.fromEntries(site.hits), { '/robots.txt': 1, '/.well-known/tdmrep.json': 1 });
-    assert.equal((await rulesOf(site.url)).requested, false);
+    const again = await rulesOf(site.url);
+    assert.equal(again.kind === 'rules' && again.requested, false);
   });
 });

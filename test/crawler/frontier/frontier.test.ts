@@ -88,10 +88,14 @@ test('a frontier of the first version is brought up to date, one of a later vers
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const first = Frontier.open(dir);
   first.add([page('https://a.example/1')]);
-  const later = ['urls DROP COLUMN at', 'urls DROP COLUMN hops', 'urls DROP COLUMN written'];
-  for (const column of [...later, 'sitemap_texts DROP COLUMN image_written']) first.db.exec(`ALTER TABLE ${column}`);
-  first.db.exec('DROP TABLE patterns; DROP TABLE page_texts; CREATE TABLE path_queries (path TEXT)');
-  first.db.pragma('user_version = 1');
+  first.db.exec(`
+    DROP INDEX hosts_put_off; DROP INDEX urls_put_off; DROP TABLE clock;
+    ALTER TABLE urls DROP COLUMN at; ALTER TABLE urls DROP COLUMN hops;
+    ALTER TABLE urls DROP COLUMN written; ALTER TABLE sitemap_texts DROP COLUMN image_written;
+    ALTER TABLE hosts DROP COLUMN put_off; ALTER TABLE hosts DROP COLUMN put_off_until_ms;
+    ALTER TABLE hosts ADD COLUMN crawl_delay_ms INTEGER NOT NULL DEFAULT 0;
+    DROP TABLE patterns; DROP TABLE page_texts; CREATE TABLE path_queries (path TEXT);
+    PRAGMA user_version = 1;`);
   first.close();
   const second = Frontier.open(dir);
   const [claim] = second.claim(1, 0);
@@ -99,6 +103,42 @@ test('a frontier of the first version is brought up to date, one of a later vers
   second.db.pragma('user_version = 99');
   second.close();
   assert.throws(() => Frontier.open(dir), UserError);
+});
+
+test('a clock that was put back between two runs makes no pause longer', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const [late, early] = [Date.parse('2038-01-01'), Date.parse('2026-01-01')];
+  const hour = 3_600_000;
+  const first = Frontier.open(dir, late);
+  first.add([page('https://a.example/1'), page('https://b.example/1'), page('https://c.example/1')]);
+  const [a, b, c] = first.claim(3, late);
+  first.setRevisit(a!.id, { intervalMs: 24 * hour, hash: '' }, late);
+  first.finish(a!, late + hour);
+  first.release(b!, late + hour);
+  first.putOff(c!, late + 2 * hour, late);
+  first.setOrigin('https://a.example', '{}', late + 24 * hour);
+  first.setClock(late);
+  first.close();
+  for (const openedAtMs of [early, early - 500, early + hour]) {
+    const frontier = Frontier.open(dir, openedAtMs);
+    assert.equal(frontier.nextReadyMs(), early + hour);
+    assert.equal(frontier.origin('https://a.example')!.untilMs, early + 24 * hour);
+    frontier.close();
+  }
+  const last = Frontier.open(dir, early + hour);
+  assert.deepEqual(last.claim(3, early + hour - 1), []);
+  assert.deepEqual(
+    last.claim(3, early + hour).map(({ url }) => url),
+    ['https://b.example/1'],
+  );
+  assert.deepEqual(
+    last.claim(3, early + 2 * hour).map(({ url }) => url),
+    ['https://c.example/1'],
+  );
+  assert.equal(last.queueDue(early + 24 * hour - 1), 0);
+  assert.equal(last.queueDue(early + 24 * hour), 1);
+  last.close();
 });
 
 test('a file of a newer version is refused and closed', (t) => {
@@ -109,7 +149,7 @@ test('a file of a newer version is refused and closed', (t) => {
   frontier.close();
   const closed = t.mock.method(Database.prototype, 'close');
   assert.throws(() => Frontier.open(dir), {
-    message: `Expected frontier version 4 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
+    message: `Expected frontier version 5 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
   });
   assert.equal(closed.mock.callCount(), 1);
 });

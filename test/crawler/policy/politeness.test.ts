@@ -37,10 +37,12 @@ describe('pauses', () => {
   });
   test('Retry-After in seconds, as a date, and nonsense', () => {
     const now = Date.parse('Wed, 21 Oct 2026 07:28:00 GMT');
-    assert.equal(retryAfterMs('120', now), 120_000);
-    assert.equal(retryAfterMs('Wed, 21 Oct 2026 07:29:00 GMT', now), 60_000);
-    assert.equal(retryAfterMs('soon', now), null);
-    assert.equal(retryAfterMs('99999999', now), 86_400_000);
-    assert.equal(retryAfterMs(undefined, now), null);
+    assert.equal(retryAfterMs({ 'retry-after': '120' }, now), 120_000);
+    assert.equal(retryAfterMs({ 'retry-after': 'Wed, 21 Oct 2026 07:29:00 GMT' }, now), 60_000);
+    const byServer = { 'retry-after': 'Wed, 21 Oct 2026 07:29:00 GMT', date: 'Wed, 21 Oct 2026 07:28:30 GMT' };
+    assert.equal(retryAfterMs(byServer, now + 3_600_000), 30_000, 'a date counts from the clock of the server');
+    assert.equal(retryAfterMs({ 'retry-after': 'soon' }, now), null);
+    assert.equal(retryAfterMs({ 'retry-after': '99999999' }, now), 86_400_000);
+    assert.equal(retryAfterMs({}, now), null);
   });
 });

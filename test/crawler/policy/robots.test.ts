@@ -33,36 +33,46 @@ describe('what the answer for robots.txt means', () => {
       expected: { kind: 'allow' },
     })),
     ...[500, 501, 502, 503, 504, 520].map((status) => ({
-      name: `${status} forbids everything`,
+      name: `${status} says nothing, whatever its body says`,
       routes: { '/robots.txt': { status, body: 'User-agent: *\nAllow: /\n' } },
-      expected: { kind: 'disallow', reason: 'robots-server-error' },
+      expected: { kind: 'unavailable', reason: 'robots-server-error', forMs: 0 },
     })),
+    {
+      name: '503 with a time',
+      routes: { '/robots.txt': { status: 503, headers: { 'retry-after': '90' } } },
+      expected: { kind: 'unavailable', reason: 'robots-server-error', forMs: 90_000 },
+    },
     {
       name: '429 defers for as long as it says',
       routes: { '/robots.txt': { status: 429, headers: { 'retry-after': '7' } } },
-      expected: { kind: 'defer', forMs: 7000 },
+      expected: { kind: 'unavailable', reason: 'robots-deferred', forMs: 7000 },
     },
     {
-      name: '429 without a time defers for a minute',
+      name: '429 without a time',
       routes: { '/robots.txt': { status: 429 } },
-      expected: { kind: 'defer', forMs: 60_000 },
+      expected: { kind: 'unavailable', reason: 'robots-deferred', forMs: 0 },
     },
     { name: 'five redirects are followed', routes: redirects(5), expected: forbidAll },
     { name: 'after more than five there is none', routes: redirects(6), expected: { kind: 'allow' } },
     {
-      name: 'a cut connection forbids everything',
+      name: 'a cut connection says nothing',
       routes: { '/robots.txt': (_req, res) => res.destroy() },
-      expected: { kind: 'disallow', reason: 'robots-unreachable' },
+      expected: { kind: 'unavailable', reason: 'robots-unreachable', forMs: 0 },
     },
     {
-      name: 'a body that ends before its length forbids everything',
+      name: 'a body that ends before its length says nothing',
       routes: {
         '/robots.txt': (_req, res) => {
           res.writeHead(200, { 'content-length': '1000' });
           res.write('User-agent: *\n', () => res.destroy());
         },
       },
-      expected: { kind: 'disallow', reason: 'robots-unreachable' },
+      expected: { kind: 'unavailable', reason: 'robots-unreachable', forMs: 0 },
+    },
+    {
+      name: 'a body that cannot be decompressed says nothing',
+      routes: { '/robots.txt': { headers: { 'content-encoding': 'gzip' }, body: 'User-agent: *' } },
+      expected: { kind: 'unavailable', reason: 'robots-unreachable', forMs: 0 },
     },
     {
       name: 'a line cut off at 500 KiB is not read',
@@ -84,12 +94,16 @@ describe('what the answer for robots.txt means', () => {
     });
   }
 
-  test('no server forbids everything', async (t) => {
+  test('no server says nothing', async (t) => {
     const site = await startSite();
     await site.close();
     const fetcher = openFetcher(addressGuard({ allowPrivate: true }), 'lait/0.1');
     t.after(() => fetcher.close());
-    assert.deepEqual(await fetchRobots(fetcher, site.url), { kind: 'disallow', reason: 'robots-unreachable' });
+    assert.deepEqual(await fetchRobots(fetcher, site.url), {
+      kind: 'unavailable',
+      reason: 'robots-unreachable',
+      forMs: 0,
+    });
   });
 });
 
@@ -228,7 +242,7 @@ test('a crawl comes back to a host whose robots.txt answered 429', async (t) => 
 });
 
 test('an image host has its own robots.txt', async (t) => {
-  const images = await startSite({ routes: { '/robots.txt': { status: 503 }, '/i.jpg': 'x' } });
+  const images = await startSite({ routes: { '/robots.txt': forbidAll, '/i.jpg': 'x' } });
   const site = await startSite({
     routes: { '/': `<main><img src="${images.url}/i.jpg" alt="A picture of a boat"></main>` },
   });
@@ -238,6 +252,6 @@ test('an image host has its own robots.txt', async (t) => {
     await Promise.all([images.close(), site.close()]);
   });
   await crawl({ seeds: [site.url], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, render: 'never' }, corpus);
-  assert.deepEqual(corpus.images(), { '/i.jpg': 'robots-server-error' });
+  assert.deepEqual(corpus.images(), { '/i.jpg': 'robots' });
   assert.equal(images.hits.get('/i.jpg'), undefined);
 });
