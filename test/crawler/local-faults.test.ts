@@ -89,10 +89,10 @@ const quoted = (words: readonly string[]): string => words.map((word) => `'${wor
 const own = ['--allow-private', '--min-delay-ms', '0', '--render', 'never'];
 
 test('out of file descriptors: nothing is marked, and with more of them the crawl ends as if nothing had been', async (t) => {
-  const hosts = 40;
+  const hosts = 240;
   const image = await picture(1);
   const sites = await Promise.all(
-    Array.from({ length: hosts }, () => startSite({ routes: { '/robots.txt': '', '/i.jpg': image }, delayMs: 300 })),
+    Array.from({ length: hosts }, () => startSite({ routes: { '/robots.txt': '', '/i.jpg': image }, delayMs: 1000 })),
   );
   const links = sites.map(
     ({ url }, n) => `<a href="${url}/">x</a><p><img src="${url}/i.jpg" alt="Boat ${n} on a lake">`,
@@ -105,8 +105,8 @@ test('out of file descriptors: nothing is marked, and with more of them the craw
     await Promise.all([site, ...sites].map((one) => one.close()));
   });
   const corpusDir = join(dir, 'corpus');
-  const words = [process.execPath, lait, 'crawl', site.url, '--corpus', corpusDir, '--concurrency', '60', ...own];
-  const { code, errors } = await crawlIn(['bash', '-c'], `ulimit -n 60; ${quoted(words)}`);
+  const words = [process.execPath, lait, 'crawl', site.url, '--corpus', corpusDir, '--concurrency', '300', ...own];
+  const { code, errors } = await crawlIn(['bash', '-c'], `ulimit -n 200; ${quoted(words)}`);
   assert.equal(code, 1, errors);
   assert.equal(complaints(errors).length, 1, errors);
   assert.match(complaints(errors)[0]!, /^lait: this machine has no file descriptors for this process left \(EMFILE\);/);
