@@ -33,7 +33,12 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
         { ledger, signal, onProgress: (rows) => progress.update({ done: rows, detail: `rows of ${file}` }) },
       );
       progress.line(
-        `${file}: ${count(list.queued)} of ${count(list.rows)} rows queued, ${count(list.unusable)} unusable`,
+        [
+          `${file}: ${count(list.queued)} of ${count(list.rows)} rows queued`,
+          ...Object.entries(list.unusable)
+            .filter(([, rows]) => rows > 0)
+            .map(([reason, rows]) => `${count(rows)} ${reason}`),
+        ].join(', '),
       );
     }
     const { contact, allowPrivate } = context.settings;

@@ -9,6 +9,7 @@ import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -29,17 +30,19 @@ export interface UrlListOptions {
 
 export interface UrlListSummary {
   readonly rows: number;
-  /** Rows whose URL is none or too long, or that have no caption. */
-  readonly unusable: number;
+  /** Rows that give no pair, by what they lack. */
+  readonly unusable: Readonly<Record<Unusable, number>>;
   readonly queued: number;
 }
+
+type Unusable = 'no-url' | 'url-too-long' | 'no-caption';
 
 type Row = Readonly<Record<string, unknown>>;
 
 const batchRows = 5000;
 const tooLong = 'url-too-long' satisfies Reason;
 
-/** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there. */
+/** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there, and for a list without captions. */
 export async function queueUrlList(
   { corpusDir, file, urlColumn = 'url', captionColumn = 'caption' }: UrlListOptions,
   {
@@ -62,7 +65,7 @@ export async function queueUrlList(
     // Pairs belong to a page: the list stands for it.
     const page = { url: `list:${basename(file)}`, status: 'fetched', title: basename(file) } as const;
     let count = 0;
-    let unusable = 0;
+    const unusable: Record<Unusable, number> = { 'no-url': 0, 'url-too-long': 0, 'no-caption': 0 };
     let queued = 0;
     let batch: (Address & { text: string })[] = [];
     const flush = (): void => {
@@ -90,14 +93,23 @@ export async function queueUrlList(
       const request = typeof row[urlColumn] === 'string' ? absoluteUrl(row[urlColumn].trim()) : null;
       const address = request === null ? null : addressOf(request);
       const text = typeof row[captionColumn] === 'string' ? cleanText(row[captionColumn]) : '';
-      if (address === null || text === '') unusable += 1;
+      if (address === null) unusable['no-url'] += 1;
+      else if (text === '') unusable['no-caption'] += 1;
       else if (isTooLong(address.url)) {
-        unusable += 1;
+        unusable[tooLong] += 1;
         refuseNewImage(ledger, address.url, tooLong, Date.now());
       } else batch.push({ ...address, text });
       if (batch.length >= batchRows) flush();
     }
     flush();
+    if (count > 0 && unusable['no-caption'] === count) {
+      throw expected(
+        'captions beside the URLs',
+        'urls',
+        `${basename(file)}, where no row has one`,
+        'name their column, or write them behind the URLs after a tab: a pair is an image and a text',
+      );
+    }
     return { rows: count, unusable, queued };
   });
 }
@@ -125,8 +137,13 @@ async function* readable(file: string, rows: AsyncIterable<Row>): AsyncGenerator
 
 function readSeparated(file: string, delimiter: ',' | '\t'): AsyncIterable<Row> {
   const options = { columns: true, delimiter, bom: true, relaxQuotes: true, relaxColumnCount: true };
-  return joined(openText(file), parse({ ...options, quote: delimiter === '\t' ? null : '"' }));
+  // A quote in a TSV is often a character like any other, and never closed. pandas quotes whole fields.
+  const quoting = delimiter === '\t' ? { quote: null, cast: unquoted } : { quote: '"' };
+  return joined(openText(file), parse({ ...options, ...quoting }));
 }
+
+const unquoted = (field: string): string =>
+  /^"(?:[^"]|"")*"$/.test(field) ? field.slice(1, -1).replaceAll('""', '"') : field;
 
 /** A caption may follow a URL after a tab; without one there is no pair. */
 async function* readText(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
@@ -173,6 +190,7 @@ async function* readParquet(file: string): AsyncGenerator<Row> {
     yield* await parquetReadObjects({
       file: buffer,
       metadata,
+      compressors,
       rowStart: start,
       rowEnd: Math.min(rows, start + batchRows),
     });

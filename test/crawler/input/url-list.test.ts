@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { parquetWriteFile } from 'hyparquet-writer';
 import { crawl } from '../../../crawler/crawl.ts';
 import { queueUrlList } from '../../../crawler/input/url-list.ts';
@@ -12,6 +12,29 @@ import { UserError } from '../../../dataset/user-error.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { picture } from '../../helpers/picture.ts';
 import { type Site, startSite } from '../../helpers/site.ts';
+
+/** A zstd frame of one stored block (RFC 8878 §3.1.1), up to 128 KB. */
+function zstdStored(bytes: Uint8Array): Uint8Array {
+  const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32LE(bytes.length, 5);
+  head.writeUIntLE(1 + bytes.length * 8, 9, 3);
+  return Buffer.concat([head, bytes]);
+}
+
+/** An LZ4 block of literals alone. */
+function lz4Stored(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < 15) return Buffer.concat([Buffer.from([bytes.length << 4]), bytes]);
+  const rest = bytes.length - 15;
+  const length = Buffer.from([0xf0, ...Array<number>(Math.floor(rest / 255)).fill(255), rest % 255]);
+  return Buffer.concat([length, bytes]);
+}
+
+const compressed = {
+  GZIP: (bytes: Uint8Array) => gzipSync(bytes),
+  BROTLI: (bytes: Uint8Array) => brotliCompressSync(bytes),
+  ZSTD: zstdStored,
+  LZ4_RAW: lz4Stored,
+};
 
 const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
 let site: Site;
@@ -30,6 +53,7 @@ describe('lists of URLs', () => {
     { url: `${site.url}/b.jpg`, caption: 'A second picture' },
     { url: `${site.url}/c.jpg`, caption: 'A missing picture' },
     { url: 'no url at all', caption: 'A row of no use' },
+    { url: `${site.url}/d.jpg`, caption: '' },
   ];
   const csv = () =>
     `url,caption\n${rows()
@@ -45,6 +69,16 @@ describe('lists of URLs', () => {
           path,
           `url\tcaption\n${rows()
             .map((row) => `${row.url}\t${row.caption}`)
+            .join('\n')}`,
+        ),
+    },
+    {
+      name: 'pandas.tsv',
+      write: (path) =>
+        writeFileSync(
+          path,
+          `url\tcaption\n${rows()
+            .map(({ url, caption }) => `${url}\t${/"/.test(caption) ? `"${caption.replaceAll('"', '""')}"` : caption}`)
             .join('\n')}`,
         ),
     },
@@ -68,6 +102,19 @@ describe('lists of URLs', () => {
             .join('\r\n'),
         ),
     },
+    ...(['GZIP', 'BROTLI', 'ZSTD', 'LZ4_RAW'] as const).map((codec) => ({
+      name: `${codec}.parquet`,
+      write: (filename: string) =>
+        parquetWriteFile({
+          filename,
+          codec,
+          compressors: compressed,
+          columnData: [
+            { name: 'url', data: rows().map(({ url }) => url), type: 'STRING' as const },
+            { name: 'caption', data: rows().map(({ caption }) => caption), type: 'STRING' as const },
+          ],
+        }),
+    })),
     {
       name: 'list.parquet',
       write: (filename) =>
@@ -87,10 +134,11 @@ describe('lists of URLs', () => {
       const file = join(folder, name);
       write(file);
       const summary = await queueUrlList({ corpusDir: corpus.dir, file }, corpus);
-      assert.deepEqual(summary, { rows: 4, unusable: 1, queued: 3 });
+      const unusable = { 'no-url': 1, 'url-too-long': 0, 'no-caption': 1 };
+      assert.deepEqual(summary, { rows: 5, unusable, queued: 3 });
       assert.deepEqual(await queueUrlList({ corpusDir: corpus.dir, file }, corpus), {
-        rows: 4,
-        unusable: 1,
+        rows: 5,
+        unusable,
         queued: 0,
       });
       await crawl({ ...own, seeds: [], corpusDir: corpus.dir }, corpus);
@@ -107,6 +155,7 @@ describe('lists of URLs', () => {
   for (const { name, content } of [
     { name: 'missing.csv', content: null },
     { name: 'other.csv', content: 'link,text\nhttps://a.example/x.jpg,hello\n' },
+    { name: 'plain.txt', content: 'https://a.example/x.jpg\nhttps://a.example/y.jpg\n' },
     { name: 'list.xlsx', content: 'x' },
     { name: 'list.csv.gz.bak', content: 'x' },
     { name: 'torn.txt.gz', content: tornGzip },
