@@ -14,6 +14,8 @@ import { type Route, type Site, startSite } from '../helpers/site.ts';
 
 const maxStopMs = 10_000;
 const never: Route = () => {};
+/** So that the queue has nothing but what a case is about. */
+const noSitemap = 'User-agent: *\nDisallow: /sitemap.xml\n';
 const half =
   (type: string): Route =>
   (_req: unknown, res: ServerResponse) => {
@@ -58,7 +60,7 @@ describe('a stop while', () => {
   ];
   for (const { name, routes, hangs, minDelayMs = 0, pages } of cases) {
     test(name, async (t) => {
-      const site = await startSite({ routes });
+      const site = await startSite({ routes: { '/robots.txt': noSitemap, ...routes } });
       const corpus = temporaryCorpus();
       t.after(async () => {
         corpus.remove();
