@@ -30,7 +30,21 @@ const lazySources = [
   'data-orig-file',
   'src2',
 ];
-const lazySourceSets = ['data-srcset', 'data-lazy-srcset', 'data-original-set', 'data-flickity-lazyload-srcset'];
+
+/** Sets of candidates have names of many plugins, `data-lazy-srcset` and the like. */
+const isSourceSet = (name: string): boolean => name.includes('srcset') || name === 'data-original-set';
+
+/** Attributes that name other things than the picture, even where they hold the address of an image file. */
+const otherPurpose =
+  /^(?:alt|title|class|id|style|src|href|sizes|usemap|longdesc|on\w+)$|placeholder|thumb|small|low|lqip|blur|tiny|preview|hover|error|fallback|default|loading|spinner|logo|icon|avatar|next|prev|poster|-bg|background/;
+/** An attribute with such a name may hold an address without the ending of an image file, as image services have them. */
+const sourceName = /src|original|lazy|image|img|photo|full|large|hi-?res/;
+const imageFile = /^[^\s"'<>{}]+\.(?:jpe?g|png|gif|webp|avif)(?:[?#]\S*)?$/i;
+const absoluteAddress = /^(?:https?:)?\/\/[^\s"'<>{}]+$/i;
+const maxAddressLength = 2000;
+
+/** What templates and scripts leave behind when there was nothing to write. */
+const notWritten = /^(?:undefined|null|none|false|true|nan|\[object .*)$|\{\{|\$\{|<%|%7b%7b/i;
 const lazyBackgrounds = ['data-bg', 'data-background-image', 'data-background', 'data-bg-src', 'data-bgset'];
 
 /** Wider files cost traffic and are scaled down before a model sees them. Ours: four times a 640-pixel detector input. */
@@ -41,7 +55,7 @@ const defaultWidthPx = 1080;
 
 /** Names of files that are shown until a script loads the picture. */
 const placeholderName =
-  /^(?:placeholder|place-?holder|spacer|blank|transparent|pixel|loading|loader|lazy-?load|shim|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
+  /^(?:(?:img|image)?[-_]?place-?holder|spacer|blank|empty|clear|dummy|gr[ae]y|dot|transparent|trans|pixel|(?:ajax-?|pre)?loader|loading|spinner|lazy(?:-?load)?|shim|no-?(?:image|img|photo|picture)|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
 
 /**
  * The file to take for an `img`, given the `source` elements of its `picture`. `isPlaceholder` is true when there is none and
@@ -52,25 +66,80 @@ export function bestImageUrl(
   pictureSources: readonly Attributes[],
   base: string,
 ): { readonly url: string | null; readonly isPlaceholder: boolean } {
-  const own = bestOfSets([attribs.srcset, ...lazySourceSets.map((name) => attribs[name])], base);
-  const lazy =
-    lazySources.map((name) => toUrl(withWidth(attribs[name], attribs), base)).find((url) => url !== null) ?? null;
+  const own = bestOfSets(
+    Object.entries(attribs).map(([name, value]) => (isSourceSet(name) ? value : undefined)),
+    base,
+  );
   const plain = toUrl(attribs.src, base);
+  const known = largest(lazySources.map((name) => toUrl(withWidth(attribs[name], attribs), base)));
+  // Beside a real `src`, only an attribute that is known to hold the picture can be better than that.
+  const lazy = plain === null ? (known ?? largest(unknownSources(attribs, base))) : known;
+  const single = lazy !== null && (plain === null || isLarger(lazy, plain, attribs)) ? lazy : plain;
   const picture = bestOfSets(
-    pictureSources.flatMap((source) => [source.srcset, source['data-srcset'], source['data-lazy-srcset']]),
+    pictureSources.flatMap((source) =>
+      Object.entries(source).map(([name, value]) => (isSourceSet(name) ? value : undefined)),
+    ),
     base,
   );
   // Sources without a width may be other crops, or copies in other formats: then the image's own file is the safest.
-  const declared = own ?? ((lazy || plain) && !picture?.hasWidth ? null : picture);
+  const declared = own ?? (single !== null && !picture?.hasWidth ? null : picture);
   // A candidate with a density or width is at least what `src` shows; a lone one without may be a placeholder.
-  const url =
-    (declared && (declared.hasDescriptor || !lazy) ? declared.url : null) ?? lazy ?? plain ?? declared?.url ?? null;
+  const isSetBest = declared !== null && (declared.hasDescriptor || single !== lazy || lazy === null);
+  const url = (isSetBest ? declared.url : null) ?? single ?? declared?.url ?? null;
   return { url, isPlaceholder: url === null && looksUnloaded(attribs) };
 }
 
+/** Files in attributes that no list has: plugins invent them. */
+function unknownSources(attribs: Attributes, base: string): (string | null)[] {
+  return Object.entries(attribs).map(([name, value]) => {
+    if (value.length > maxAddressLength || otherPurpose.test(name) || isSourceSet(name)) return null;
+    const address = value.trim();
+    const isOne = imageFile.test(address) || (sourceName.test(name) && absoluteAddress.test(address));
+    return isOne ? toUrl(withWidth(address, attribs), base) : null;
+  });
+}
+
+/** The width in pixels that a URL names: `boat-800x600.jpg`, `boat_800x.jpg`, `?w=800`, `/w_800,h_600/`, `/800px-boat.jpg`. */
+function widthInUrl(url: string): number | null {
+  const tail = url.slice(-500);
+  const found =
+    /[-_/](\d{1,4})x(?:\d{1,4})?(?=[-_./@?]|$)/.exec(tail) ??
+    /[?&](?:w|width|wid|imwidth)=(\d{1,4})(?=&|$)/i.exec(tail) ??
+    /\/w[_-]?(\d{1,4})(?=[,/])/.exec(tail) ??
+    /\/(\d{1,4})px-/.exec(tail);
+  return found ? Number(found[1]) : null;
+}
+
+/** The widest by name; the first where names say nothing. */
+function largest(urls: readonly (string | null)[]): string | null {
+  let best: string | null = null;
+  for (const url of urls) {
+    if (url === null) continue;
+    if (best === null || (widthInUrl(url) ?? 0) > (widthInUrl(best) ?? Number.POSITIVE_INFINITY)) best = url;
+  }
+  return best;
+}
+
+/** Names of copies that are smaller than the picture. */
+const smallName = /(?:^|[^a-z])(?:thumb(?:nail)?s?|small|tiny|mini|low|lqip|blur|preview|icon)(?:[^a-z]|$)/i;
+
+/** CSS pixels. Ours: a file for a narrower place is a thumbnail, and one for a wider place is not the stand-in of another. */
+const minPicturePx = 300;
+const maxStandInPx = 1000;
+
+/** Whether the file in a lazy attribute is to be taken for the one in `src`, which may be a blurred copy of it. */
+function isLarger(lazy: string, plain: string, { width, class: classes = '' }: Attributes): boolean {
+  const [lazyPx, plainPx] = [widthInUrl(lazy), widthInUrl(plain)];
+  if (lazyPx !== null && plainPx !== null) return lazyPx >= plainPx;
+  if (lazyPx !== null) return lazyPx >= (Number(width) || minPicturePx);
+  if (smallName.test(lazy) && !smallName.test(plain)) return false;
+  return plainPx === null || plainPx < maxStandInPx || isLazyClass(classes);
+}
+
+const isLazyClass = (classes: string): boolean => /\b(?:lazy\w*|b-lazy|unveil|lozad)\b/i.test(classes);
+
 function looksUnloaded({ src = '', class: classes = '' }: Attributes): boolean {
-  const isLazy = /\b(?:lazy\w*|b-lazy|unveil|lozad)\b/i.test(classes);
-  return isLazy || src === '' || src.startsWith('data:') || isPlaceholder(src);
+  return isLazyClass(classes) || src === '' || src.startsWith('data:') || isPlaceholder(src);
 }
 
 /** Null for what is not a URL of a file, and for placeholders. */
@@ -78,11 +147,13 @@ function toUrl(value: string | undefined, base: string): string | null {
   if (value === undefined) return null;
   const trimmed = value.trim();
   if (trimmed === '' || trimmed === '#' || /^[[{]|^(?:data|blob|javascript|about):/i.test(trimmed)) return null;
+  if (trimmed.length < 200 && notWritten.test(trimmed)) return null;
   return isPlaceholder(trimmed) ? null : absoluteUrl(trimmed, base);
 }
 
 function isPlaceholder(address: string): boolean {
   const path = address.split(/[?#]/, 1)[0]!;
+  if (/(?:^|[/_-])1x1(?:$|[/._-])/.test(path.slice(-100))) return true;
   return placeholderName.test(path.slice(path.lastIndexOf('/') + 1).slice(0, 100));
 }
 

@@ -44,13 +44,27 @@ export function parseSrcset(set: string): SourceCandidate[] {
       }
       descriptor = set.slice(from, Math.min(at, from + maxDescriptorLength)).trim();
     }
-    const width = /^(\d+)w/.exec(descriptor)?.[1];
-    const density = /^(\d+(?:\.\d+)?)x/.exec(descriptor)?.[1];
-    candidates.push({
-      address: set.slice(start, end),
-      width: width ? Number(width) : null,
-      density: density ? Number(density) : 1,
-    });
+    const sizes = readDescriptors(descriptor);
+    if (sizes !== null) candidates.push({ address: set.slice(start, end), ...sizes });
   }
   return candidates;
+}
+
+/** Width and density; null for descriptors that make browsers leave the candidate out: unknown, zero, repeated, or of both kinds. */
+function readDescriptors(text: string): Omit<SourceCandidate, 'address'> | null {
+  let width: number | null = null;
+  let density: number | null = null;
+  let height: number | null = null;
+  for (const word of text === '' ? [] : text.split(/[\t\n\f\r ]+/)) {
+    const pixels = /^(\d+)([wh])$/.exec(word);
+    const times = /^(\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)x$/i.exec(word);
+    if (pixels && Number(pixels[1]) > 0 && density === null) {
+      if (pixels[2] === 'w' ? width !== null : height !== null) return null;
+      if (pixels[2] === 'w') width = Number(pixels[1]);
+      else height = Number(pixels[1]);
+    } else if (times && width === null && height === null && density === null) density = Number(times[1]);
+    else return null;
+  }
+  // HTML §4.8.4.2.1: a height alone is an error.
+  return height !== null && width === null ? null : { width, density: density ?? 1 };
 }

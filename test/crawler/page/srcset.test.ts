@@ -36,10 +36,11 @@ for (const { set, expected } of [
   },
   {
     set: 'a.jpg calc(1px, 2px), b.jpg 2x',
-    expected: [
-      ['a.jpg', null, 1],
-      ['b.jpg', null, 2],
-    ],
+    expected: [['b.jpg', null, 2]],
+  },
+  {
+    set: 'a.jpg 0w, b.jpg 1y, c.jpg 100, d.jpg 100w 2x, e.jpg 1x 1x, f.jpg 200h, g.jpg -1x, h.jpg 1.5w, i.jpg .5x',
+    expected: [['i.jpg', null, 0.5]],
   },
   { set: '  ', expected: [] },
 ]) {
