@@ -21,6 +21,8 @@ export interface PageTraces {
   readonly requests: ReadonlyMap<string, number>;
   /** Where the page wanted to go or opened a window. Absolute http(s) URLs. */
   readonly links: readonly string[];
+  /** The first of them that was for its own window: the page is a redirect. Null when it stayed. */
+  readonly leftFor: string | null;
 }
 
 export interface Rendering extends PageTraces {
@@ -146,8 +148,8 @@ export function openRenderer({
   };
 
   const renderPage = async (request: RenderRequest): Promise<Rendering | NotRendered> => {
-    const acts: PageActs = { requests: new Map(), links: new Set() };
-    const traces = (): PageTraces => ({ requests: acts.requests, links: [...acts.links] });
+    const acts: PageActs = { requests: new Map(), links: new Set(), leftFor: null };
+    const traces = (): PageTraces => ({ requests: acts.requests, links: [...acts.links], leftFor: acts.leftFor });
     const stop = new AbortController();
     const onClose = (): void => stop.abort();
     let timer: NodeJS.Timeout | undefined;

@@ -296,20 +296,20 @@ async function renderIfNeeded(
   const allows = async (part: string): Promise<boolean> => (await refusedByRobots(part, rulesOf)) === null;
   const rendering = await browser.render({ url, html, allows });
   const requestsByOrigin = rendering.requests;
-  const links = [...page.links, ...scriptLinks(rendering.links, url)];
+  // What a script does with `location` is a refresh without an element for it.
+  const withTargets = (read: Page): Page => ({
+    ...read,
+    links: [...read.links, ...scriptLinks(rendering.links, url)],
+    refresh: read.refresh ?? (rendering.leftFor === null ? null : absoluteUrl(rendering.leftFor)),
+  });
   if ('reason' in rendering) {
-    return { page: { ...page, links }, note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
+    return { page: withTargets(page), note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
   }
   const after = extractPage(rendering.html, url);
   if (isPoorer(page, after)) {
-    return { page: { ...page, links }, note: 'render-poorer', rendered: { gained: false }, requestsByOrigin };
+    return { page: withTargets(page), note: 'render-poorer', rendered: { gained: false }, requestsByOrigin };
   }
-  return {
-    page: { ...after, links: [...after.links, ...scriptLinks(rendering.links, url)] },
-    note: null,
-    rendered: { gained: gains(page, after) },
-    requestsByOrigin,
-  };
+  return { page: withTargets(after), note: null, rendered: { gained: gains(page, after) }, requestsByOrigin };
 }
 
 /** Where scripts, forms and windows would have gone, but for the page itself. */

@@ -21,6 +21,8 @@ export interface PageActs {
   readonly requests: Map<string, number>;
   /** Where the page wanted to go: by `location`, forms, meta refresh and `window.open`. */
   readonly links: Set<string>;
+  /** Where it went first by itself, in its own window. */
+  leftFor: string | null;
 }
 
 /** A page with no request for so long has loaded, in ms. */
@@ -262,7 +264,9 @@ async function openWorld(cdp: CDPSession, acts: PageActs): Promise<World> {
     });
   });
   cdp.on('Runtime.bindingCalled', ({ name, payload }) => {
-    if (name === bindingName) addLink(acts, payload);
+    if (name !== bindingName) return;
+    addLink(acts, payload);
+    if (acts.links.has(payload)) acts.leftFor ??= payload;
   });
   await cdp.send('Page.enable');
   await cdp.send('Runtime.enable');

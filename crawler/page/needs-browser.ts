@@ -87,6 +87,8 @@ export class ScriptSignCollector {
 
   addElement(element: Element, isBoilerplate: boolean): void {
     const { name, attribs } = element;
+    // A page whose only script is in an attribute: most of these go elsewhere.
+    if (name === 'body' && attribs.onload !== undefined) this.addScript('', attribs.onload);
     if (name === 'figure') {
       if (this.#mayExamine() && isEmptyFigure(element)) this.#signs.emptyFigures += 1;
     } else if (name === 'app-root' || appRoot.test(attribs.id ?? '') || attribs['data-reactroot'] !== undefined) {

@@ -180,6 +180,7 @@ describe('with a browser', { skip }, () => {
       reason: 'render-timeout',
       requests: new Map(),
       links: [],
+      leftFor: null,
     });
     const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
     assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));

@@ -186,6 +186,12 @@ describe('a rendered page', { skip }, () => {
     }
   });
 
+  test('the first place it goes in its own window is where it leads', async () => {
+    const page = await render(`<script>open('/window'); location = '/next'; location = '/later'</script>`);
+    assert.equal(page.leftFor, `${site.url}/next`);
+    assert.equal((await render('<p>It stays.</p>')).leftFor, null);
+  });
+
   test('a real Vite 5 build starts: it waits for the style sheets of what it imports', async (t) => {
     const built = await startSite({ folder: join(import.meta.dirname, 'vite-build') });
     t.after(() => built.close());
@@ -341,7 +347,7 @@ describe('a rendered page', { skip }, () => {
       html: '<script>for (let i = 0; i < 50; i += 1) open()</script>',
       allows,
     });
-    assert.deepEqual(page, { reason: 'render-failed', requests: new Map(), links: [] });
+    assert.deepEqual(page, { reason: 'render-failed', requests: new Map(), links: [], leftFor: null });
   });
 });
 
@@ -421,7 +427,10 @@ describe('a page has limits', { skip }, () => {
     for (const [name, script] of Object.entries(greedy)) {
       const url = 'https://a.example/';
       const page = await renderer.render({ url, html: `<body><script>${script}</script>`, allows });
-      assert.deepEqual([name, page], [name, { reason: 'render-crashed', requests: new Map(), links: [] }]);
+      assert.deepEqual(
+        [name, page],
+        [name, { reason: 'render-crashed', requests: new Map(), links: [], leftFor: null }],
+      );
       const next = await renderer.render({
         url,
         html: '<p id=seen></p><script>seen.textContent = 1 + 1</script>',

@@ -57,6 +57,11 @@ describe('pages that need a browser', () => {
       html: `<p>${text}</p><img src="img/spacer.gif" alt="A boat"><script src=x.js></script>`,
       why: 'placeholder-images',
     },
+    {
+      name: 'a script in the attribute of the body',
+      html: `<body onload="location.href = '/next'"><p>Hi</p></body>`,
+      why: 'thin-text',
+    },
     { name: 'next to no text', html: '<p>Hi</p><script src=x.js></script>', why: 'thin-text' },
   ];
   const strong = new Set<string | null>(['empty-root', 'script-writes-images', 'empty-figure']);
