@@ -1,8 +1,8 @@
 /** What every sub-command shares: the corpus directory, its configuration with the flags laid over it, and a clean stop. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { UserError } from '../dataset/user-error.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import { noFlags } from './call-flags.ts';
 import { type Config, type SectionName, sectionSchema } from './config.ts';
 import { configFileName, readConfig, readFlags, withFlags } from './config-file.ts';
@@ -130,7 +130,7 @@ function addCorpusCommand(program: Command, definition: Definition<never, z.ZodO
   return command;
 }
 
-const corpusOf = (command: Command): string => String(command.getOptionValue('corpus'));
+const corpusOf = (command: Command): string => checkCorpusDir(String(command.getOptionValue('corpus')));
 
 const addExample = (command: Command, example: string): Command =>
   command.addHelpText('after', `\nExample:\n  $ ${example.split('\n').join('\n  $ ')}`);
@@ -179,6 +179,13 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>): Prom
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   }
+}
+
+/** Gives back the name of a folder that is there or may be made. Throws for no name, and for a file's. */
+export function checkCorpusDir(dir: string): string {
+  const stats = dir === '' ? undefined : statSync(dir, { throwIfNoEntry: false });
+  if (dir !== '' && (stats === undefined || stats.isDirectory())) return dir;
+  throw expected('a folder', 'the corpus', dir === '' ? dir : `the file ${dir}`, 'name one, which need not exist');
 }
 
 /** Throws unless a file that an earlier command makes is there. */

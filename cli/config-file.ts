@@ -64,7 +64,7 @@ export function readFlags<Schema extends z.ZodObject>(
   const result = schema.safeParse(flags, { reportInput: true });
   if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>
-    explain(issue, (key) => `correct the flag ${flagOf(String(key.at(-1) ?? ''))}`),
+    explain(issue, ([key = '']) => `correct the flag ${flagOf(String(key))}`),
   );
   throw new UserError(messages.join('\n      '));
 }
@@ -79,7 +79,7 @@ function explain(issue: z.core.$ZodIssue, advice: (key: Key) => string): string[
       return `Expected one of the keys ${known} but received ${path.join('.')}; ${advice(path)}.`;
     });
   }
-  const received = 'input' in issue && issue.input !== undefined ? JSON.stringify(issue.input) : 'something else';
+  const received = issue.input === undefined ? 'none' : JSON.stringify(issue.input);
   return [`${expectation(issue)} for ${issue.path.join('.')} but received ${received}; ${advice(issue.path)}.`];
 }
 
@@ -89,6 +89,9 @@ const expectation = (issue: z.core.$ZodIssue): string =>
     .replace(/, received .*$/, '')
     .replace(/^Invalid (input|option): expected (int|number)$/, 'Expected a $2')
     .replace('Expected a int', 'Expected a whole number')
+    .replace(/^Invalid input: expected array$/, 'Expected a list')
+    .replace(/^Invalid input: expected string$/, 'Expected a text')
+    .replace(/^Invalid input: expected object$/, 'Expected a section of keys')
     .replace(/^Invalid (input|option): expected/, 'Expected')
     .replace(/^Too (small|big): expected array to have/, 'Expected a list with')
     .replace(/^Too (small|big): expected \w+ to (be|have)/, 'Expected a value')

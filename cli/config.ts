@@ -10,6 +10,9 @@ import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
 import { finetuneDefaults, pretrainDefaults } from '../model/train/defaults.ts';
 
+/** The name of a folder; `..` is none. */
+const plainName = z.string().regex(/^\w[\w.-]*$/, 'Expected a name of letters, digits, dots and dashes');
+
 const pattern = z.string().refine(isExpression, { error: 'Expected a regular expression' });
 
 function isExpression(text: string): boolean {
@@ -227,7 +230,7 @@ const triple = z.tuple([z.number(), z.number(), z.number()]);
 const onnx = z
   .strictObject({
     path: z.string(),
-    name: z.string().regex(/^[\w.-]+$/),
+    name: plainName,
     labels: z.array(z.string()).min(1),
     input: z.strictObject({
       name: z.string(),
@@ -277,15 +280,15 @@ const regions = z.strictObject({
   onnx,
 });
 
-const runName = z.string().regex(/^[\w.-]+$/);
-
 /** A run, or one stage of it. */
-const stageName = z.string().regex(/^[\w.-]+(\/[\w.-]+)?$/);
+const stageName = z
+  .string()
+  .regex(/^\w[\w.-]*(\/\w[\w.-]*)?$/, 'Expected RUN or RUN/STAGE of letters, digits, dots and dashes');
 const weight = z.number().min(0);
 
 /** What a stage has of its own; what it leaves out is as in the rest of `pretrain`. */
 const stage = z.strictObject({
-  name: runName,
+  name: plainName,
   corpora: z
     .array(z.strictObject({ dir: z.string(), share: z.number().positive().default(1) }))
     .min(1)
@@ -308,7 +311,7 @@ const { objectives } = pretrainDefaults;
 
 const pretrain = z.strictObject({
   preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
-  run: runName.default('pretrain').meta({ description: 'name of the run below runs/; one that exists goes on' }),
+  run: plainName.default('pretrain').meta({ description: 'name of the run below runs/; one that exists goes on' }),
   from: z
     .string()
     .default('scratch')
@@ -366,7 +369,7 @@ const pretrain = z.strictObject({
 
 const finetune = z.strictObject({
   from: stageName.default('pretrain').meta({ description: 'run to start from' }),
-  run: runName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
+  run: plainName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
   loss: z
     .enum(['binary', 'multi-class', 'triplet'])
     .default(finetuneDefaults.loss)
@@ -407,7 +410,7 @@ const finetune = z.strictObject({
 
 const evaluate = z.strictObject({
   run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
-  split: runName.default('validation').meta({ description: 'split to rank: a folder below shards/' }),
+  split: plainName.default('validation').meta({ description: 'split to rank: a folder below shards/' }),
   images: z
     .int()
     .min(2)

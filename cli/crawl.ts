@@ -1,15 +1,18 @@
 /** `lait crawl`: finds pages, images and texts, and stores them in a corpus. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlOptions } from '../crawler/crawl-options.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/frontier/run-lock.ts';
+import { checkSeeds } from '../crawler/input/seeds.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
 import { meaningOf } from '../crawler/policy/reasons.ts';
 import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
-import { UserError } from '../dataset/user-error.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { printable, startProgress } from './progress.ts';
@@ -24,6 +27,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     ...(urlColumn === undefined ? {} : { urlColumn }),
     ...(captionColumn === undefined ? {} : { captionColumn }),
   };
+  checkStart(context);
   const { ledger, raw } = openStores(corpusDir);
   const progress = startProgress('Crawling');
   try {
@@ -50,8 +54,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
         `${source}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
       );
     }
-    const hasLists = urls.length + warc.length > 0;
-    const summary = await walk(await crawlOptions(context, hasLists), {
+    const summary = await walk(await crawlOptions(context), {
       ledger,
       raw,
       signal,
@@ -93,16 +96,33 @@ function openStores(corpusDir: string): { readonly ledger: Ledger; readonly raw:
   }
 }
 
+/** Throws for what no crawl could begin with, before a corpus is made. */
+export function checkStart(context: CommandContext<'crawl', CrawlFlags>): void {
+  const { corpusDir, settings, flags } = context;
+  const { contact, allowPrivate } = settings;
+  const seeds = checkSeeds({ seeds: seedsOf(context), allowPrivate, ...(contact === undefined ? {} : { contact }) });
+  if (seeds.length > 0 || hasLists(flags) || existsSync(join(corpusDir, 'frontier.db'))) return;
+  throw expected('a URL', 'the crawl', 'none', 'give one, or set seeds in lait.yaml');
+}
+
+const hasLists = ({ urls = [], warc = [] }: CrawlFlags): boolean => urls.length + warc.length > 0;
+
 /** Without seeds of its own a crawl from lists leaves the seeds of `lait.yaml` alone. */
-async function crawlOptions({ corpusDir, settings, args }: CommandContext<'crawl', CrawlFlags>, hasLists: boolean) {
-  const { seeds, contact, recrawl, allow, deny, ...rest } = settings;
+function seedsOf({ settings, args, flags }: CommandContext<'crawl', CrawlFlags>): readonly string[] {
+  if (args.length > 0) return args;
+  return hasLists(flags) ? [] : settings.seeds;
+}
+
+async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>) {
+  const { corpusDir, settings } = context;
+  const { seeds: _, contact, recrawl, allow, deny, ...rest } = settings;
   rest satisfies KnownTo<CrawlOptions, typeof rest>;
   const browserPath = settings.render === 'never' ? undefined : await findBrowser();
   if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
   const expressions = (patterns: readonly string[]): RegExp[] => patterns.map((pattern) => new RegExp(pattern));
   return {
     ...rest,
-    seeds: args.length > 0 ? args : hasLists ? [] : seeds,
+    seeds: seedsOf(context),
     corpusDir,
     browserSandbox: sandbox(),
     ...(contact === undefined ? {} : { contact }),

@@ -5,7 +5,7 @@ import { type ImportSource, importDataset } from '../dataset/import/import.ts';
 import type { ImportWriteOptions } from '../dataset/import/imported.ts';
 import { importUrlList } from '../dataset/import/url-list.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
-import { UserError } from '../dataset/user-error.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import type { ImportFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
@@ -22,9 +22,12 @@ export async function importSet({
   const progress = startProgress('Importing samples');
   try {
     if (form === 'urls') {
+      const [list = '', ...more] = paths;
+      if (more.length > 0) throw expected('one list', 'urls', `${paths.length} paths`, 'import one after another');
+      if (!existsSync(list)) throw expected('an existing file', 'urls', list, 'check the path');
       const outFile = join(corpusDir, 'urls.jsonl');
       const { rows, badRows } = await importUrlList(
-        { list: paths[0] ?? '', outFile },
+        { list, outFile },
         { signal, onProgress: (done) => progress.update({ done }) },
       );
       progress.stop();
@@ -67,30 +70,34 @@ function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): I
   const { split: named, splitFile: lists = [], ...others } = flags;
   others satisfies Nothing;
   const split = named === undefined ? {} : { split: named };
-  const need = (n: number, what: string): void => {
-    if (paths.length < n)
-      throw new UserError(`Expected ${what} after ${form} but received ${paths.length} paths; see --help.`);
-  };
   switch (form) {
     case 'coco':
-      need(2, 'a captions file and an image folder');
+      twoPaths(form, paths, 'a captions file and an image folder');
       return { from: 'coco', captions: first, images, ...split };
     case 'flickr': {
-      need(2, 'a token file and an image folder');
-      const splitFiles = Object.fromEntries(
-        lists.map((pair) => [pair.split('=')[0], pair.slice(pair.indexOf('=') + 1)]),
-      );
+      twoPaths(form, paths, 'a token file and an image folder');
+      const splitFiles = Object.fromEntries(lists.map(splitAndFile));
       return { from: 'flickr', tokens: first, images, ...(lists.length > 0 ? { splitFiles } : {}) };
     }
     case 'webdataset':
-      need(1, 'shards');
       return { from: 'webdataset', paths, ...split };
     case 'parquet':
-      need(1, 'parquet files');
       return { from: 'parquet', paths, ...split };
     default:
       throw new UserError(
         `Expected coco, flickr, webdataset, parquet or urls but received ${form || 'nothing'}; see --help.`,
       );
   }
+}
+
+function twoPaths(form: string, paths: readonly string[], what: string): void {
+  if (paths.length !== 2)
+    throw new UserError(`Expected ${what} after ${form} but received ${paths.length} paths; see --help.`);
+}
+
+/** `train=list.txt` as a split and the path of its list. */
+function splitAndFile(pair: string): [split: string, file: string] {
+  const at = pair.indexOf('=');
+  if (at < 1) throw expected('a split and a file', 'splitFile', pair, 'write it as in train=Flickr_8k.trainImages.txt');
+  return [pair.slice(0, at), pair.slice(at + 1)];
 }

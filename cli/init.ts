@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { UserError } from '../dataset/user-error.ts';
+import { checkCorpusDir } from './command.ts';
 import { configSchema, type SectionName, sectionSchema } from './config.ts';
 import { configFileName } from './config-file.ts';
 import { properties } from './flags.ts';
@@ -37,7 +38,7 @@ function sectionText(name: SectionName): string {
 
 /** Writes the file into a corpus directory; an existing one is never overwritten. */
 export function init(corpusDir: string): string {
-  const path = join(corpusDir, configFileName);
+  const path = join(checkCorpusDir(corpusDir), configFileName);
   if (existsSync(path)) throw new UserError(`${path} exists already; edit it, or remove it first.`);
   mkdirSync(corpusDir, { recursive: true });
   writeFileSync(path, commentedConfig());

@@ -8,6 +8,7 @@ import { UserError } from '../dataset/user-error.ts';
 import { version } from '../dataset/version.ts';
 import { Interrupted } from './command.ts';
 import { addCommands } from './commands.ts';
+import { unusablePath } from './unusable-path.ts';
 
 /** Runs one command line and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -28,7 +29,10 @@ export async function main(args: readonly string[]): Promise<number> {
   addCommands(program);
   program.addHelpCommand(new Command('help').argument('[command]').description('show the help of a command'));
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    // Commander answers the help of a command that is not there with the help of all; as a command it is refused by name.
+    const [first, second = ''] = args;
+    const isUnknown = first === 'help' && /^\w/.test(second) && !program.commands.some((one) => one.name() === second);
+    await program.parseAsync(isUnknown ? [second] : [...args], { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -44,6 +48,12 @@ export async function main(args: readonly string[]): Promise<number> {
         `lait: the disk is full, or a limit on file sizes is reached (${noRoom}); what was committed is whole: make room and run the same command again.`,
       );
       return 1;
+    }
+    const unusable = unusablePath(error, args);
+    if (unusable !== null) {
+      if (process.env.LAIT_VERBOSE) console.error(error);
+      console.error(`lait: ${unusable}`);
+      return 2;
     }
     console.error(error);
     console.error(

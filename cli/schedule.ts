@@ -1,14 +1,13 @@
 /** `lait schedule`: crawls a corpus again and again, visiting pages whose time has come, and filters and exports if told so. */
 import { logRun } from '../crawler/crawl-summary.ts';
-import { checkSeeds } from '../crawler/input/seeds.ts';
 import { schedule as runByCron } from '../crawler/schedule.ts';
-import { UserError } from '../dataset/user-error.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import type { ScheduleFlags } from './call-flags.ts';
 import type { CommandContext, Nothing } from './command.ts';
-import { crawl } from './crawl.ts';
+import { checkStart, crawl } from './crawl.ts';
 
 export async function schedule(context: CommandContext<'crawl', ScheduleFlags>): Promise<void> {
-  const { config, corpusDir, settings, args, signal } = context;
+  const { config, corpusDir, settings, signal } = context;
   const { cron = config.schedule.cron, timezone = config.schedule.timezone, ...rest } = context.flags;
   const { then = config.schedule.then, ...others } = rest;
   others satisfies Nothing;
@@ -17,9 +16,11 @@ export async function schedule(context: CommandContext<'crawl', ScheduleFlags>):
       'Expected a pattern for --cron or schedule.cron but received none; write it as in "0 3 * * *".',
     );
   }
-  const { contact, allowPrivate } = settings;
   // A mistake that every run would meet is told now.
-  checkSeeds({ seeds: args.length > 0 ? args : settings.seeds, allowPrivate, ...(contact ? { contact } : {}) });
+  if (timezone !== undefined && !isTimezone(timezone)) {
+    throw expected('an IANA name', 'timezone', timezone, 'write it as in Europe/Berlin');
+  }
+  checkStart({ ...context, flags: {} });
   const recrawl = settings.recrawl === 'never' ? 'due' : settings.recrawl;
   const follow = {
     filter: async () =>
@@ -51,4 +52,13 @@ export async function schedule(context: CommandContext<'crawl', ScheduleFlags>):
       }
     },
   });
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -15,6 +15,6 @@ export class UserError extends Error {
 
 /** The one form of such a message: "Expected X for NAME but received Y; do Z." */
 export function expected(what: string, name: string, received: unknown, advice: string): UserError {
-  const shown = typeof received === 'string' ? received : JSON.stringify(received);
+  const shown = typeof received === 'string' && received.trim() !== '' ? received : JSON.stringify(received);
   return new UserError(`Expected ${what} for ${name} but received ${shown}; ${advice}.`);
 }

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
 import type { DemoFlags } from '../call-flags.ts';
-import type { Nothing, PlainContext } from '../command.ts';
+import { checkCorpusDir, type Nothing, type PlainContext } from '../command.ts';
 import { configFileName, readConfig } from '../config-file.ts';
 import { clock } from '../progress.ts';
 import { repositoryRoot } from '../setup/run.ts';
@@ -17,7 +17,7 @@ import { startDemoSite } from './site.ts';
 export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   const { corpus: folder, pictures, steps, ...others } = flags;
   others satisfies Nothing;
-  const corpusDir = resolve(folder);
+  const corpusDir = resolve(checkCorpusDir(folder));
   const configFile = join(corpusDir, configFileName);
   if (steps !== undefined && existsSync(configFile)) {
     throw new UserError(`--steps has no effect on a demo that exists; edit ${configFile}, or give another --corpus.`);

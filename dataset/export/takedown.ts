@@ -47,14 +47,19 @@ export interface TakedownSummary {
   readonly shardsRemoved: readonly string[];
 }
 
-/** Removes everything that the options name. Throws a UserError when they name nothing. */
+/** Removes everything that the options name. Throws a UserError when they name nothing, or what is no URL, host or hash. */
 export async function takedown(
   options: TakedownOptions,
   { onProgress, signal }: { onProgress?: (shard: string) => void; signal?: AbortSignal } = {},
 ): Promise<TakedownSummary> {
-  const { corpusDir, shardsDir = join(corpusDir, 'shards'), urls = [], hosts = [], sha256s = [], note = '' } = options;
+  const { corpusDir, shardsDir = join(corpusDir, 'shards'), urls = [], sha256s = [], note = '' } = options;
+  const hosts = (options.hosts ?? []).map(hostName);
   if (urls.length + hosts.length + sha256s.length === 0) {
     throw expected('a URL, a host or a SHA-256', 'takedown', 'none', 'say what to remove');
+  }
+  for (const url of urls) {
+    if (!URL.canParse(url))
+      throw expected('a URL', 'url', url, 'write it in full, as in https://example.org/photo.jpg');
   }
   for (const sha256 of sha256s) {
     if (!/^[0-9a-f]{64}$/.test(sha256))
@@ -105,6 +110,13 @@ export async function takedown(
   } finally {
     ledger.close();
   }
+}
+
+/** The name as it stands in URLs: lower case, ASCII. */
+function hostName(host: string): string {
+  const url = URL.canParse(`https://${host}`) ? new URL(`https://${host}`) : null;
+  if (url !== null && url.href === `https://${url.hostname}/`) return url.hostname;
+  throw expected('a host name', 'host', host, 'write the name alone, as in photos.example');
 }
 
 /** What a killed export or takedown was writing: it may hold what has to go. */

@@ -1,0 +1,138 @@
+/** What an operator may get wrong, by hand or in a script: one plain line and exit code 2, and nothing is made or changed. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+
+const root = join(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'lait-mistakes-'));
+after(() => rmSync(folder, { recursive: true }));
+
+writeFileSync(join(folder, 'file'), '');
+mkdirSync(join(folder, 'birds'));
+Ledger.open(join(folder, 'birds')).close();
+
+/** Runs a command line in the folder; gives its exit code and everything it printed. */
+const lait = (args: readonly string[]): Promise<{ code: number; said: string }> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [join(root, 'cli/lait.mjs'), ...args], { cwd: folder }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, said: stdout + stderr }),
+    );
+  });
+
+const badCorpus = (received: string) =>
+  `lait: Expected a folder for the corpus but received ${received}; name one, which need not exist.`;
+
+const cases: [args: readonly string[], line: string][] = [
+  [['crawl', 'https://a.test/', '--contact', 'a@b.test', '--corpus', ''], badCorpus('""')],
+  [['crawl', 'https://a.test/', '--contact', 'a@b.test', '--corpus', 'file'], badCorpus('the file file')],
+  [['filter', '--corpus', 'file'], badCorpus('the file file')],
+  [['verify', '--corpus', ''], badCorpus('""')],
+  [['init', ''], badCorpus('""')],
+  [['init', 'file'], badCorpus('the file file')],
+  [['demo', '--corpus', ''], badCorpus('""')],
+  [
+    ['init', 'file/corpus'],
+    `lait: Expected a path that can be used but received "file/corpus" (ENOTDIR: not a directory, stat 'file/corpus'); name another, or allow its use.`,
+  ],
+  [
+    ['import', 'urls', 'none.tsv', '--corpus', 'new'],
+    'lait: Expected an existing file for urls but received none.tsv; check the path.',
+  ],
+  [
+    ['import', 'urls', 'a.tsv', 'b.tsv', '--corpus', 'new'],
+    'lait: Expected one list for urls but received 2 paths; import one after another.',
+  ],
+  [
+    ['import', 'coco', 'a.json', 'b', 'c', '--corpus', 'new'],
+    'lait: Expected a captions file and an image folder after coco but received 3 paths; see --help.',
+  ],
+  [
+    ['import', 'flickr', 'a.txt', 'b', '--split-file', 'train.txt', '--corpus', 'new'],
+    'lait: Expected a split and a file for splitFile but received train.txt; write it as in train=Flickr_8k.trainImages.txt.',
+  ],
+  [
+    ['export', '--corpus', 'birds', '--subset', 'none.npy'],
+    `lait: Expected a path that can be used but received "none.npy" (ENOENT: no such file or directory, open 'none.npy'); name another, or allow its use.`,
+  ],
+  [
+    ['report', '--corpus', 'birds', '--out', 'birds'],
+    `lait: Expected a path that can be used but received "birds" (EISDIR: illegal operation on a directory, open 'birds'); name another, or allow its use.`,
+  ],
+  [
+    ['report', '--corpus', 'birds', '--out', ''],
+    `lait: Expected a path that can be used but received "" (ENOENT: no such file or directory, open ''); name another, or allow its use.`,
+  ],
+  [
+    ['report', '--corpus', 'birds', '--out=none/report.html'],
+    `lait: Expected a path that can be used but received "none/report.html" (ENOENT: no such file or directory, open 'none/report.html'); name another, or allow its use.`,
+  ],
+  [
+    ['crawl', '--corpus', 'new'],
+    'lait: Expected a URL for the crawl but received none; give one, or set seeds in lait.yaml.',
+  ],
+  [
+    ['crawl', 'example.org', '--corpus', 'new'],
+    'lait: Expected an http or https URL for seed but received example.org; write it in full, as in https://example.org/.',
+  ],
+  [
+    ['crawl', '', '--corpus', 'new'],
+    'lait: Expected an http or https URL for seed but received ""; write it in full, as in https://example.org/.',
+  ],
+  [
+    ['crawl', '--corpus', 'new', '--allow', '('],
+    'lait: Expected a regular expression for allow.0 but received "("; correct the flag --allow.',
+  ],
+  [
+    ['schedule', 'example.org', '--cron', '@yearly', '--corpus', 'new'],
+    'lait: Expected an http or https URL for seed but received example.org; write it in full, as in https://example.org/.',
+  ],
+  [
+    ['schedule', '--cron', '@yearly', '--timezone', 'Nowhere/X', '--corpus', 'new'],
+    'lait: Expected an IANA name for timezone but received Nowhere/X; write it as in Europe/Berlin.',
+  ],
+  [['schedule', '--corpus', 'new'], 'lait: Expected a pattern for --cron or schedule.cron but received none; write it as in "0 3 * * *".'],
+  [['retry', '--corpus', 'birds'], 'lait: Expected a list for reason but received none; correct the flag --reason.'],
+  [
+    ['takedown', '--corpus', 'birds', '--url', 'example.org/photo.jpg'],
+    'lait: Expected a URL for url but received example.org/photo.jpg; write it in full, as in https://example.org/photo.jpg.',
+  ],
+  [
+    ['takedown', '--corpus', 'birds', '--host', 'https://photos.example/'],
+    'lait: Expected a host name for host but received https://photos.example/; write the name alone, as in photos.example.',
+  ],
+  [
+    ['takedown', '--corpus', 'birds', '--host', ''],
+    'lait: Expected a host name for host but received ""; write the name alone, as in photos.example.',
+  ],
+  [
+    ['pretrain', '--corpus', 'birds', '--run', '..'],
+    'lait: Expected a name of letters, digits, dots and dashes for run but received ".."; correct the flag --run.',
+  ],
+  [
+    ['evaluate', '--corpus', 'birds', '--run', ''],
+    'lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes for run but received ""; correct the flag --run.',
+  ],
+  [['help', 'nope'], "error: unknown command 'nope'"],
+];
+
+describe('an operator’s mistake', () => {
+  for (const [args, line] of cases) {
+    it(args.map((arg) => arg || '""').join(' '), async () => {
+      assert.deepEqual(await lait(args), { code: 2, said: `${line}\n` });
+      assert.ok(!readdirSync(folder).includes('new'), 'a corpus was made');
+    });
+  }
+
+  it('a system that forbids to write is one line as well', { skip: process.platform !== 'linux' }, async () => {
+    const { code, said } = await lait(['init', '/sys/corpus']);
+    assert.equal(code, 2);
+    assert.match(
+      said,
+      /^lait: Expected a path that can be used but received "\/sys\/corpus" \(E.*\); name another, or allow its use\.\n$/,
+    );
+  });
+});
