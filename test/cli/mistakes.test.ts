@@ -94,7 +94,10 @@ const cases: [args: readonly string[], line: string][] = [
     ['schedule', '--cron', '@yearly', '--timezone', 'Nowhere/X', '--corpus', 'new'],
     'lait: Expected an IANA name for timezone but received Nowhere/X; write it as in Europe/Berlin.',
   ],
-  [['schedule', '--corpus', 'new'], 'lait: Expected a pattern for --cron or schedule.cron but received none; write it as in "0 3 * * *".'],
+  [
+    ['schedule', '--corpus', 'new'],
+    'lait: Expected a pattern for --cron or schedule.cron but received none; write it as in "0 3 * * *".',
+  ],
   [['retry', '--corpus', 'birds'], 'lait: Expected a list for reason but received none; correct the flag --reason.'],
   [
     ['takedown', '--corpus', 'birds', '--url', 'example.org/photo.jpg'],
