@@ -5,14 +5,14 @@ import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlOptions } from '../crawler/crawl-options.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import { lockCorpus } from '../crawler/frontier/run-lock.ts';
-import { checkSeeds } from '../crawler/input/seeds.ts';
+import { checkSeeds, seedExpected } from '../crawler/input/seeds.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
 import { meaningOf } from '../crawler/policy/reasons.ts';
 import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
-import { expected, UserError } from '../dataset/user-error.ts';
+import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { printable, startProgress } from './progress.ts';
@@ -102,7 +102,7 @@ export function checkStart(context: CommandContext<'crawl', CrawlFlags>): void {
   const { contact, allowPrivate } = settings;
   const seeds = checkSeeds({ seeds: seedsOf(context), allowPrivate, ...(contact === undefined ? {} : { contact }) });
   if (seeds.length > 0 || hasLists(flags) || existsSync(join(corpusDir, 'frontier.db'))) return;
-  throw expected('a URL', 'the crawl', 'none', 'give one, or set seeds in lait.yaml');
+  throw seedExpected();
 }
 
 const hasLists = ({ urls = [], warc = [] }: CrawlFlags): boolean => urls.length + warc.length > 0;

@@ -15,12 +15,11 @@ export interface Seeds {
 
 /** A crawl needs something to begin with: seeds now or earlier, or what a list or an archive has queued. */
 export function checkNotEmpty(frontier: Frontier): void {
-  if (frontier.isEmpty()) {
-    throw new UserError(
-      'Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.',
-    );
-  }
+  if (frontier.isEmpty()) throw seedExpected();
 }
+
+export const seedExpected = (): UserError =>
+  new UserError('Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.');
 
 /** A seed that could not be read; the reason is null where its host could not be reached before the run ended. */
 export interface DeadSeed {

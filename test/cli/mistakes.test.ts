@@ -72,7 +72,7 @@ const cases: [args: readonly string[], line: string][] = [
   ],
   [
     ['crawl', '--corpus', 'new'],
-    'lait: Expected a URL for the crawl but received none; give one, or set seeds in lait.yaml.',
+    'lait: Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.',
   ],
   [
     ['crawl', 'example.org', '--corpus', 'new'],
