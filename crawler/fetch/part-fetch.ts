@@ -7,7 +7,7 @@ import { Agent, buildConnector, fetch, WebSocket } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
 import { maxRedirects } from './fetch.ts';
 
-/** Ours: the largest bundles of applications are some 10 MB. */
+/** Ours: a guess at more than any script or answer has. */
 const maxPartBytes = 16_000_000;
 const partTimeoutMs = 15_000;
 

@@ -29,13 +29,13 @@ export interface PageActs {
 const quietMs = 300;
 /** The load event is waited for so long when no request is in flight; a form that is sent while the page is parsed holds it up for ever. */
 const maxLoadMs = 5000;
-/** Between two screens: longer than the throttles and debounces of lazy loaders (lazysizes 125 ms, lodash's examples 150 ms). */
+/** Between two screens: longer than the throttles and debounces of lazy loaders that are common; ours, a page that waits longer than this while it is scrolled loses pictures. */
 const stepPauseMs = 160;
 /** Ours: with 1,800 px a step the pages of 60,000 px and less are seen whole. */
 const maxSteps = 40;
 const maxHeightPx = 100_000;
 const maxHtmlLength = 20_000_000;
-/** Ours: heavy pages ask for some 300 scripts and answers. */
+/** Ours: a guess at more than any page needs. */
 const maxParts = 1000;
 const maxPartBytes = 200_000_000;
 const maxLinks = 100;
