@@ -39,6 +39,9 @@ export const retryFlags = z.strictObject({
 });
 export type RetryFlags = z.output<typeof retryFlags>;
 
+export const extractFlags = z.strictObject({ again: toggle('read every kept page once more') });
+export type ExtractFlags = z.output<typeof extractFlags>;
+
 export const reportFlags = z.strictObject({
   out: text('file to write (default: report.html in the corpus)', 'file'),
 });

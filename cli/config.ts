@@ -65,6 +65,10 @@ const crawl = z.strictObject({
   recrawl: z.enum(['never', 'due', 'all']).default('never').meta({
     description: 'visit known pages again: none, those that are due, or all; an unchanged page costs one request',
   }),
+  keepPages: z
+    .boolean()
+    .default(crawlDefaults.keepPages)
+    .meta({ description: 'keep the HTML of pages as WARC files, for `lait extract --again`' }),
   allow: z
     .array(pattern)
     .default([])

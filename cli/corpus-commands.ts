@@ -1,5 +1,13 @@
 /** The commands that make and keep a corpus. */
-import { crawlFlags, explainFlags, reportFlags, retryFlags, scheduleFlags, takedownFlags } from './call-flags.ts';
+import {
+  crawlFlags,
+  explainFlags,
+  extractFlags,
+  reportFlags,
+  retryFlags,
+  scheduleFlags,
+  takedownFlags,
+} from './call-flags.ts';
 import { type AddCommand, corpusCommand, plainCommand, settingsCommand } from './command.ts';
 
 const init = plainCommand({
@@ -69,6 +77,14 @@ const report = corpusCommand({
   load: async () => (await import('./report.ts')).report,
 });
 
+const extract = corpusCommand({
+  name: 'extract',
+  summary: 'read all kept pages once more, without a request: a better extractor improves an old corpus',
+  example: 'lait extract --again --corpus birds',
+  flags: extractFlags,
+  load: async () => (await import('./extract.ts')).extract,
+});
+
 const retry = corpusCommand({
   name: 'retry',
   summary: 'queue again what failed for a reason; refusals stay refused',
@@ -97,4 +113,4 @@ const explain = corpusCommand({
 const ledger: AddCommand = (program) =>
   explain(program.command('ledger').description('look into the ledger: `lait ledger explain`'));
 
-export const corpusCommands = [init, crawl, schedule, filter, report, retry, takedown, ledger];
+export const corpusCommands = [init, crawl, schedule, extract, filter, report, retry, takedown, ledger];

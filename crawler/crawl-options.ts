@@ -34,6 +34,8 @@ export interface CrawlOptions extends Partial<Manners> {
   readonly allowPrivate?: boolean;
   /** Visits pages again: those whose time has come, or all. Unchanged ones cost one conditional request. */
   readonly recrawl?: 'due' | 'all';
+  /** Keeps the HTML of the pages that are read (`pages/000000.warc.gz`), those that reserve their rights apart. */
+  readonly keepPages?: boolean;
   /** False records pairs without downloading images. */
   readonly images?: boolean;
 }
@@ -52,6 +54,7 @@ export const crawlDefaults = {
   browserSandbox: true,
   allowPrivate: false,
   images: true,
+  keepPages: false,
 } as const satisfies Partial<CrawlOptions>;
 
 export interface CrawlTools {

@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
+import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { openAlarm } from './alarm.ts';
 import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
@@ -75,6 +76,7 @@ export async function crawl(
     maxPages,
     maxPagesPerHost,
     maxDepth,
+    keepPages,
     concurrency,
     firstByteTimeoutMs,
     timeoutMs,
@@ -116,7 +118,9 @@ export async function crawl(
     defer(() => requests.onIdle());
     // Two for each core: the next one is at hand when a thread is done, whatever the main thread is doing. 10 % faster than one.
     const decodes = new PQueue({ concurrency: 2 * availableParallelism() });
-    const commit = openCommit({ ledger, raw, frontier }, { takeImages });
+    const pages = keepPages ? openPageStore(corpusDir, { committedEnd: committedPagesEnd(ledger) }) : null;
+    defer(() => pages?.close());
+    const commit = openCommit({ ledger, raw, frontier, ...(pages ? { pages } : {}) }, { takeImages });
     const alarm = openAlarm();
     const stop = new AbortController();
     setMaxListeners(0, stop.signal);
@@ -160,6 +164,7 @@ export async function crawl(
       render,
       maxPagesPerHost,
       maxDepth,
+      keepPages,
       takeImages,
       signal: stop.signal,
     };

@@ -19,6 +19,7 @@ import { sniffFormat } from './decode.ts';
 import { type Fetched, hasContent, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
+import { pageRecords } from './page-records.ts';
 import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
 import type { FetchResult, FetchTools } from './tools.ts';
 
@@ -164,7 +165,7 @@ async function readPage(
   const { url: at, headers, latencyMs, body } = response;
   const url = keyOf(at);
   const html = decodeText(body, firstValue(headers['content-type']), new URL(at).hostname);
-  const { page, note, rendered, requestsByOrigin } = await renderIfNeeded(
+  const { page, note, rendered, renderedHtml, requestsByOrigin } = await renderIfNeeded(
     extractPage(html, at),
     html,
     at,
@@ -204,6 +205,8 @@ async function readPage(
   const otherRequests = new Map(requestsByOrigin);
   otherRequests.delete(origin);
   const fetchedAtMs = Date.now();
+  const records =
+    tools.keepPages && !rights.refused ? await pageRecords(response, renderedHtml, fetchedAtMs) : undefined;
   return {
     latencyMs,
     requests: requests + (requestsByOrigin.get(origin) ?? 0),
@@ -227,6 +230,7 @@ async function readPage(
       : {}),
     revisit: { intervalMs: nextIntervalMs(claim.before?.revisit.intervalMs ?? null, true), hash: bodyHash(body) },
     found,
+    ...(records ? { records } : {}),
     refused: page.refused,
     newUrls,
     ...(refresh.newSeed !== undefined && !rights.nofollow ? { newSeed: refresh.newSeed } : {}),
@@ -277,6 +281,8 @@ interface Shown {
   /** Why the page is read without its scripts although it needs them, else null. */
   readonly note: 'needs-browser' | 'render-poorer' | NotRendered['reason'] | 'stopped' | null;
   readonly rendered?: { readonly gained: boolean };
+  /** The HTML after its scripts ran. */
+  readonly renderedHtml?: string;
   readonly requestsByOrigin: ReadonlyMap<string, number>;
 }
 
@@ -309,7 +315,13 @@ async function renderIfNeeded(
   if (isPoorer(page, after)) {
     return { page: withTargets(page), note: 'render-poorer', rendered: { gained: false }, requestsByOrigin };
   }
-  return { page: withTargets(after), note: null, rendered: { gained: gains(page, after) }, requestsByOrigin };
+  return {
+    page: withTargets(after),
+    note: null,
+    rendered: { gained: gains(page, after) },
+    renderedHtml: rendering.html,
+    requestsByOrigin,
+  };
 }
 
 /** Where scripts, forms and windows would have gone, but for the page itself. */

@@ -25,6 +25,8 @@ export interface FetchTools {
   readonly maxPagesPerHost: number;
   /** Links from a seed. */
   readonly maxDepth: number;
+  /** Keeps the HTML of pages. */
+  readonly keepPages: boolean;
   /** False leaves the images of pages in the ledger without queueing them. */
   readonly takeImages: boolean;
   /** Stops everything in flight. */

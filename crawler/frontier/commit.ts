@@ -16,6 +16,7 @@ import {
   skipPage,
 } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import { keepPage, type PageStore } from '../../dataset/ledger/page-store.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import type { StoredImage } from '../../dataset/ledger/records.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
@@ -39,11 +40,13 @@ export interface Stores {
   readonly ledger: Ledger;
   readonly raw: RawStore;
   readonly frontier: Frontier;
+  /** Where pages are kept, if they are. */
+  readonly pages?: PageStore;
 }
 
 /** Returns the function that commits a batch of outcomes. Without `takeImages` no image is queued for what sitemaps say. */
 export function openCommit(
-  { ledger, raw, frontier }: Stores,
+  { ledger, raw, frontier, pages }: Stores,
   { takeImages = true }: { readonly takeImages?: boolean } = {},
 ): (outcomes: readonly FetchOutcome[]) => void {
   makeDurable(ledger);
@@ -91,9 +94,10 @@ export function openCommit(
   /** Returns the images that sitemaps name on pages which were read before. */
   const toLedger = (outcomes: readonly FetchOutcome[]): NewUrl[] =>
     atomically(ledger, () => {
-      for (const { page, redirected, found, refused, trapped, image, decoded } of outcomes) {
+      for (const { page, redirected, found, refused, trapped, image, decoded, records } of outcomes) {
         if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
         if (page) ledger.recordPage(page, found, pairEndOf(page));
+        if (page && records && pages) keepPage(ledger, page.url, pages.append(records));
         for (const { url, reason } of refused ?? []) {
           if (refusedBefore.has(url)) continue;
           refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
@@ -114,6 +118,7 @@ export function openCommit(
         }
       }
       if (appended) raw.sync();
+      pages?.sync();
       appended = false;
       return lateImages;
     });

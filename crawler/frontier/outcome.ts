@@ -39,6 +39,8 @@ export interface FetchOutcome {
   readonly page?: WithReason<PageRecord>;
   /** The claimed URL, when it only led to the page. */
   readonly redirected?: WithReason<PageRecord>;
+  /** The page as records of a web archive, where pages are kept. */
+  readonly records?: Buffer;
   /** The page's content images, with the texts that the page has for them. */
   readonly found?: readonly FoundImage[];
   /** The page's images that are decoration. */

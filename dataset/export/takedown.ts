@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../ledger/ledger.ts';
+import { forgetPlaces, openPageStore, placesOfPages } from '../ledger/page-store.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { imagesToRemove, placesOf, raiseTombstones, removePairs } from '../ledger/tombstones.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
@@ -39,6 +40,8 @@ export interface TakedownSummary {
   /** Distinct pictures removed from `raw/`. */
   readonly images: number;
   readonly bytes: number;
+  /** Kept versions of pages whose HTML was removed. */
+  readonly pages: number;
   readonly pairs: number;
   readonly samples: number;
   /** `train/00000.tar`, `train/00000.parquet` or `train/00000.jsonl`, … */
@@ -99,6 +102,7 @@ export async function takedown(
       onProgress?.(file);
     }
     const bytes = eraseRaw(ledger, corpusDir, removed.sha256s);
+    const pages = erasePages(ledger, corpusDir, { urls, hosts });
     const pairs = removePairs(ledger, removed);
     if (isImport) {
       const shards = finishedShards(shardsDir, Object.keys(readManifest(shardsDir).samples));
@@ -106,7 +110,7 @@ export async function takedown(
     } else if (configuration !== null) {
       finishExport(ledger, shardsDir, finishedShards(shardsDir, splits), configuration as ExportConfiguration);
     }
-    return { tombstones, images: removed.sha256s.size, bytes, pairs, samples, shardsRewritten, shardsRemoved };
+    return { tombstones, images: removed.sha256s.size, bytes, pages, pairs, samples, shardsRewritten, shardsRemoved };
   } finally {
     ledger.close();
   }
@@ -144,4 +148,22 @@ function eraseRaw(ledger: Ledger, corpusDir: string, sha256s: ReadonlySet<string
   }
   raw.close();
   return bytes;
+}
+
+/** Blanks the kept HTML of pages by their URL or host, every version, and returns how many those were. */
+function erasePages(
+  ledger: Ledger,
+  corpusDir: string,
+  { urls, hosts }: { readonly urls: readonly string[]; readonly hosts: readonly string[] },
+): number {
+  const wantedUrls = new Set(urls);
+  const wantedHosts = new Set(hosts.map((host) => host.toLowerCase()));
+  const isWanted = (url: string): boolean =>
+    wantedUrls.has(url) || (URL.canParse(url) && wantedHosts.has(new URL(url).hostname));
+  const places = placesOfPages(ledger, isWanted);
+  const store = openPageStore(corpusDir);
+  for (const place of places) store.erase(place);
+  store.close();
+  forgetPlaces(ledger, places);
+  return places.length;
 }

@@ -142,6 +142,15 @@ const steps: readonly string[] = [
      WHERE p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL;`,
   // Whether a file is cut or has a wrong checksum and is shown by browsers all the same.
   `ALTER TABLE images ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;`,
+  // Where kept pages lie (page-store.ts). A place whose page was taken down has none, and still marks the end of the store.
+  `CREATE TABLE kept_pages (
+     page_id INTEGER REFERENCES pages (id),
+     segment INTEGER NOT NULL,
+     offset INTEGER NOT NULL,
+     byte_length INTEGER NOT NULL,
+     PRIMARY KEY (segment, offset)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX kept_pages_by_page ON kept_pages (page_id, segment, offset);`,
 ];
 
 /** The version that this lait writes. */

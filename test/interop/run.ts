@@ -1,7 +1,7 @@
 /**
  * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
  * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
- * wids, datasets, pyarrow and mlcroissant, and reads, imports and trains on what webdataset, img2dataset and datasets wrote. Not part of
+ * wids, datasets, pyarrow and mlcroissant and `check_warc.py` kept pages with warcio and pywb's indexer, and reads, imports and trains on what webdataset, img2dataset and datasets wrote. Not part of
  * `npm test`. LAIT_INTEROP_VENV is an environment that has everything already and is used as it is. With LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts.
  */
 import assert from 'node:assert/strict';
@@ -14,6 +14,7 @@ import { importDataset } from '../../dataset/import/import.ts';
 import { readShards } from '../../dataset/shards/reader.ts';
 import { checkpoints } from '../../model/train/checkpoint.ts';
 import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+import { writeKeptPages } from './kept-pages.ts';
 
 const here = new URL('.', import.meta.url).pathname;
 const cache = process.env.LAIT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lait');
@@ -62,6 +63,9 @@ try {
   const foreign = join(root, 'foreign');
   mkdirSync(foreign);
   run(python, [join(here, 'check.py'), ...outs.map((format) => join(root, format)), foreign]);
+  const archive = join(root, 'pages.warc.gz');
+  await writeKeptPages(archive);
+  run(python, [join(here, 'check_warc.py'), archive]);
   const openClip = process.env.LAIT_INTEROP_OPEN_CLIP;
   if (openClip !== undefined) run(openClip, [join(here, 'check_open_clip.py'), join(root, 'webdataset')]);
 

@@ -1,0 +1,28 @@
+/** `lait extract --again`: reads the kept pages once more. */
+import { extractAgain } from '../crawler/extract-again.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { UserError } from '../dataset/user-error.ts';
+import type { ExtractFlags } from './call-flags.ts';
+import type { CorpusContext, Nothing } from './command.ts';
+import { startProgress } from './progress.ts';
+import { count } from './table.ts';
+
+export async function extract({ corpusDir, flags, signal }: CorpusContext<ExtractFlags>): Promise<void> {
+  const { again, ...others } = flags;
+  others satisfies Nothing;
+  if (!again) throw new UserError('Expected --again for extract but received none; it reads all kept pages once more.');
+  const ledger = Ledger.openExisting(corpusDir);
+  const progress = startProgress('Extracting');
+  try {
+    const onProgress = (pages: number): void => progress.update({ done: pages, detail: 'pages' });
+    const { pages, queued } = await extractAgain({ corpusDir }, { ledger, onProgress, signal });
+    progress.stop();
+    console.log(
+      `Read ${count(pages)} kept pages; ${count(queued)} new images are queued: \`lait crawl\` fetches them.`,
+    );
+    if (pages === 0) console.log('Set crawl.keepPages, and crawls keep the pages that they read from then on.');
+  } finally {
+    progress.stop();
+    ledger.close();
+  }
+}
