@@ -80,7 +80,7 @@ export function openOriginRules(
   const fetching = new Map<string, Promise<OriginRules>>();
 
   const remember = (origin: string, stored: Stored, untilMs: number): OriginRules => {
-    const rules = rulesFrom(origin, stored, untilMs);
+    const rules = rulesFrom(stored, untilMs);
     if (known.size >= maxInMemory) known.delete(known.keys().next().value!);
     known.set(origin, { rules, untilMs });
     return rules;
@@ -101,7 +101,7 @@ export function openOriginRules(
       const stored = {
         robots: { kind: 'unavailable', reason: robots.reason, failures, sinceMs: last.sinceMs },
       } as const satisfies Stored;
-      if (signal?.aborted) return rulesFrom(origin, stored, untilMs);
+      if (signal?.aborted) return rulesFrom(stored, untilMs);
       store.setOrigin(origin, JSON.stringify(stored), untilMs);
       return { ...remember(origin, stored, untilMs), requested: true } as OriginRules;
     }
@@ -132,7 +132,7 @@ export function openOriginRules(
   };
 }
 
-function rulesFrom(origin: string, stored: Stored, untilMs: number): OriginRules {
+function rulesFrom(stored: Stored, untilMs: number): OriginRules {
   if (!('tdmrep' in stored)) {
     const { reason, sinceMs, failures } = stored.robots;
     const isGivenUp = failures >= maxFailures && untilMs - sinceMs > giveUpMs;
@@ -141,7 +141,7 @@ function rulesFrom(origin: string, stored: Stored, untilMs: number): OriginRules
   const { robots, tdmrep } = stored;
   return {
     kind: 'rules',
-    robots: parseRobots(origin, robots.kind === 'rules' ? robots.body : ''),
+    robots: parseRobots(robots.kind === 'rules' ? robots.body : ''),
     tdmrep,
     requested: false,
   };

@@ -32,6 +32,7 @@ const exact = {
   'robots-deferred': refusedNow('the server asked to come back later for robots.txt'),
   'rights-noai': forbidden('the site says noai: not for machine learning'),
   'rights-noimageai': forbidden('the site says noimageai: no images for machine learning'),
+  'rights-noml': forbidden('the site says noml: not for machine learning'),
   'rights-noimageindex': forbidden('the site says noimageindex: its images are not to be indexed'),
   'rights-noindex': forbidden('the site says noindex: this is not to be indexed'),
   'rights-none': forbidden('the site says none: this is neither to be indexed nor followed'),

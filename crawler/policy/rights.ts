@@ -1,6 +1,6 @@
 /**
  * Signals by which a site reserves its rights, read before an image's bytes are taken; the most restrictive wins and the
- * raw values are kept as evidence. X-Robots-Tag and robots meta tags (`noai`, `noimageai`, `noindex`, `noimageindex`), the
+ * raw values are kept as evidence. X-Robots-Tag and robots meta tags (`noai`, `noimageai`, `noml` of noml.info, `noindex`, `noimageindex`), the
  * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and the IETF's AIPREF
  * preferences (`Content-Usage` header and robots.txt lines, drafts of 2025).
  */
@@ -20,7 +20,7 @@ export interface Rights {
 }
 
 /** Most telling first: a value that refuses for machine learning before one that refuses for indexes. */
-const refusing = ['noai', 'noimageai', 'noimageindex', 'noindex', 'none'] as const;
+const refusing = ['noai', 'noimageai', 'noml', 'noimageindex', 'noindex', 'none'] as const;
 
 /** Directives that take a value after a colon, so that their name is not mistaken for a crawler's. */
 const valued = new Set(['unavailable_after', 'max-snippet', 'max-image-preview', 'max-video-preview']);

@@ -1,10 +1,9 @@
 /**
- * The rules of a robots.txt (RFC 9309). Groups, wildcards, longest match and ties that allow are robots-parser's; records that
- * belong to no group, encodings and `Content-Usage` are ours. The request for it is in fetch/robots.ts.
+ * The rules of a robots.txt (RFC 9309), with Crawl-delay, sitemaps and AI preferences. Records that belong to no group are
+ * skipped and end none (§2.2.4); the longest rule wins and a tie allows (§2.2.2). The request for it is in fetch/robots.ts.
  */
-import robotsParser from 'robots-parser';
 import { version } from '../../dataset/version.ts';
-import { mostSpecificMatches } from './path-pattern.ts';
+import { comparablePattern, matchesPath, mostSpecificMatches, pathOf } from './path-pattern.ts';
 
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
 export const productToken = 'lait';
@@ -21,66 +20,65 @@ export interface RobotsRules {
   readonly contentUsage: (url: string) => string | null;
 }
 
-/** Reads the rules of an origin for this crawler. */
-export function parseRobots(origin: string, body: string): RobotsRules {
-  const text = decodeUnreserved(groupLines(body.startsWith('\uFEFF') ? body.slice(1) : body));
-  // The default import of this CommonJS module is the function itself at run time and a namespace to TypeScript.
-  const parse = robotsParser as unknown as typeof robotsParser.default;
-  const robots = parse(`${origin}/robots.txt`, text);
-  const usages = contentUsages(text);
+/** One line of a group, in the order of the file. */
+interface Line {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Reads the rules that a robots.txt has for this crawler. Sitemaps are as written. */
+export function parseRobots(body: string): RobotsRules {
+  const { group, sitemaps } = readGroups(body.startsWith('\uFEFF') ? body.slice(1) : body);
+  const rules = group
+    .filter(({ name, value }) => (name === 'allow' || name === 'disallow') && value !== '')
+    .map(({ name, value }) => ({ pattern: comparablePattern(value), allows: name === 'allow' }))
+    // The first that matches decides.
+    .sort((a, b) => b.pattern.length - a.pattern.length || Number(b.allows) - Number(a.allows));
+  const delays = group.filter(({ name }) => name === 'crawl-delay').map(({ value }) => Number.parseFloat(value));
+  const usages = group
+    .filter(({ name }) => name === 'content-usage' || name === 'content-signal')
+    .map(({ value }) => {
+      const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
+      return { path, value: value.slice(path.length).trim() };
+    });
   return {
-    allows: (url) => url === `${origin}/robots.txt` || (robots.isAllowed(decodeUnreserved(url), productToken) ?? true),
-    crawlDelayMs: Math.max(0, (robots.getCrawlDelay(productToken) ?? 0) * 1000),
-    sitemaps: robots.getSitemaps(),
+    allows: (url) => {
+      const path = pathOf(url);
+      return path === '/robots.txt' || (rules.find(({ pattern }) => matchesPath(pattern, path))?.allows ?? true);
+    },
+    crawlDelayMs: 1000 * Math.max(0, ...delays.filter((seconds) => Number.isFinite(seconds))),
+    sitemaps,
     contentUsage: (url) => {
-      const values = mostSpecificMatches(usages, ({ path }) => path, decodeUnreserved(url)).map(({ value }) => value);
+      const values = mostSpecificMatches(usages, ({ path }) => path, url).map(({ value }) => value);
       return values.length > 0 ? values.join('; ') : null;
     },
   };
 }
 
-/**
- * RFC 9309 §2.2.4: other records must not interfere with the groups, which they would end for robots-parser and for us.
- * Only lines that belong to groups stay where they are; sitemaps, which belong to none, come last.
- */
-function groupLines(body: string): string {
-  const lines = body.split(/\r\n|\r|\n/);
-  const ofGroups = lines.filter((line) =>
-    /^\s*(?:user-agent|allow|disallow|crawl-delay|content-(?:usage|signal))\s*:/i.test(line),
-  );
-  return [...ofGroups, ...lines.filter((line) => /^\s*sitemap\s*:/i.test(line))].join('\n');
-}
+const groupLine = /^(?:allow|disallow|crawl-delay|content-usage|content-signal)$/;
 
-/** RFC 9309 §2.2.2: an encoded unreserved character equals the character itself. */
-function decodeUnreserved(text: string): string {
-  return text.replace(/%(2d|2e|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi, (_, hex) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-}
-
-/**
- * `Content-Usage: [path] preferences` lines (AIPREF attach draft) and Cloudflare's `Content-Signal` of the groups that
- * address this crawler, else of `*`.
- */
-function contentUsages(body: string): { path: string; value: string }[] {
-  const groups = new Map<string, { path: string; value: string }[]>();
-  let agents: string[] = [];
-  let collecting = true;
+/** The lines of all groups that address this crawler, else of those for `*`; and the sitemaps, which belong to none. */
+function readGroups(body: string): { readonly group: readonly Line[]; readonly sitemaps: readonly string[] } {
+  const groups = new Map<string, Line[]>();
+  const sitemaps: string[] = [];
+  let current: Line[][] = [];
+  let isNaming = false;
   for (const line of body.split(/\r\n|\r|\n/)) {
-    const match = /^\s*([\w-]+)\s*:\s*([^#]*)/.exec(line);
-    if (!match) continue;
-    const [name, value] = [match[1]!.toLowerCase(), match[2]!.trim()];
+    const [, written = '', rest = ''] = /^\s*([\w-]+)\s*:([^#]*)/.exec(line) ?? [];
+    const [name, value] = [written.toLowerCase(), rest.trim()];
+    if (name === 'sitemap' && value !== '') sitemaps.push(value);
     if (name === 'user-agent') {
-      if (!collecting) agents = [];
-      collecting = true;
-      agents.push(value.toLowerCase().split('/')[0]!.trim());
-      for (const agent of agents) if (!groups.has(agent)) groups.set(agent, []);
-      continue;
+      if (!isNaming) current = [];
+      isNaming = true;
+      // A product token is letters, `_` and `-` (§2.2.1); what follows it, such as a version, is no part of it.
+      const agent = value.startsWith('*') ? '*' : (/^[a-z_-]+/i.exec(value)?.[0].toLowerCase() ?? '');
+      const lines = groups.get(agent) ?? [];
+      groups.set(agent, lines);
+      current.push(lines);
+    } else if (groupLine.test(name)) {
+      isNaming = false;
+      for (const lines of new Set(current)) lines.push({ name, value });
     }
-    collecting = false;
-    if (name !== 'content-usage' && name !== 'content-signal') continue;
-    const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
-    for (const agent of agents) groups.get(agent)!.push({ path, value: value.slice(path.length).trim() });
   }
-  return groups.get(productToken) ?? groups.get('*') ?? [];
+  return { group: groups.get(productToken) ?? groups.get('*') ?? [], sitemaps };
 }

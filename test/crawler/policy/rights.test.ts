@@ -49,6 +49,9 @@ describe('one page or image', () => {
   const cases = [
     { name: 'nothing said', given: {}, refused: null },
     { name: 'header noai', given: { headers: { 'x-robots-tag': 'noai' } }, refused: 'rights-noai' },
+    { name: 'header noml', given: { headers: { 'x-robots-tag': 'noml' } }, refused: 'rights-noml' },
+    { name: 'header noml for another', given: { headers: { 'x-robots-tag': 'gptbot: noml' } }, refused: null },
+    { name: 'meta noml', given: { meta: meta({ robots: 'index, NoML' }) }, refused: 'rights-noml' },
     { name: 'header noindex', given: { headers: { 'x-robots-tag': 'noindex' } }, refused: 'rights-noindex' },
     {
       name: 'a bot name does not reach into the next header',

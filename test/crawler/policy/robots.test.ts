@@ -164,14 +164,135 @@ describe('robots.txt rules', () => {
       url: '/robots.txt',
       allowed: true,
     },
+    {
+      name: 'RFC 9309 §2.2.3: %2A is a star',
+      body: 'User-agent: *\nDisallow: /path/file-with-a-%2A.html',
+      url: '/path/file-with-a-*.html',
+      allowed: false,
+    },
+    {
+      name: '%2A is nothing but a star',
+      body: 'User-agent: *\nDisallow: /path/file-with-a-%2A.html',
+      url: '/path/file-with-a-b.html',
+      allowed: true,
+    },
+    {
+      name: '%2a and an encoded star in the URL',
+      body: 'User-agent: *\nDisallow: /path/file-with-a-%2a.html',
+      url: '/path/file-with-a-%2A.html',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.3: %24 is a dollar',
+      body: 'User-agent: *\nDisallow: /path/foo-%24',
+      url: '/path/foo-$',
+      allowed: false,
+    },
+    { name: '%24 is not the end', body: 'User-agent: *\nDisallow: /path/foo-%24', url: '/path/foo-', allowed: true },
+    {
+      name: '%24 and more behind it',
+      body: 'User-agent: *\nDisallow: /path/foo-%24',
+      url: '/path/foo-$x',
+      allowed: false,
+    },
+    { name: 'a dollar within a pattern is itself', body: 'User-agent: *\nDisallow: /a$b', url: '/a$b', allowed: false },
+    {
+      name: 'a dollar within a pattern is not the end',
+      body: 'User-agent: *\nDisallow: /a$b',
+      url: '/a',
+      allowed: true,
+    },
+    {
+      name: 'RFC 9309 §2.2.3: the end',
+      body: 'User-agent: *\nDisallow: /this/path/exactly$',
+      url: '/this/path/exactly/x',
+      allowed: true,
+    },
+    {
+      name: 'RFC 9309 §2.2.3: a star',
+      body: 'User-agent: *\nDisallow: /this/*/exactly',
+      url: '/this/one/exactly',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.2: ASCII',
+      body: 'User-agent: *\nDisallow: /foo/bar?baz=quz',
+      url: '/foo/bar?baz=quz',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.2: reserved characters in a query, encoded in the URL',
+      body: 'User-agent: *\nDisallow: /foo/bar?baz=https://foo.bar',
+      url: '/foo/bar?baz=https%3A%2F%2Ffoo.bar',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.2: reserved characters in a query, encoded in the rule',
+      body: 'User-agent: *\nDisallow: /foo/bar?baz=https%3A%2F%2Ffoo.bar',
+      url: '/foo/bar?baz=https://foo.bar',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.2: U+E38384 as it is',
+      body: 'User-agent: *\nDisallow: /foo/bar/ツ',
+      url: '/foo/bar/%E3%83%84',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.2: U+E38384 encoded in lower case',
+      body: 'User-agent: *\nDisallow: /foo/bar/%e3%83%84',
+      url: '/foo/bar/ツ',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §2.2.2: encoded ASCII',
+      body: 'User-agent: *\nDisallow: /foo/bar/%62%61%7A',
+      url: '/foo/bar/baz',
+      allowed: false,
+    },
+    { name: 'an encoded slash parts no path', body: 'User-agent: *\nDisallow: /a%2Fb', url: '/a/b', allowed: true },
+    { name: 'a space', body: 'User-agent: *\nDisallow: /a b', url: '/a%20b', allowed: false },
+    {
+      name: 'dot segments are gone in a request',
+      body: 'User-agent: *\nDisallow: /private/',
+      url: '/x/../private/y',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §5.2: the longest match',
+      body: 'User-Agent: lait\nAllow: /example/page/\nDisallow: /example/page/disallowed.gif',
+      url: '/example/page/disallowed.gif',
+      allowed: false,
+    },
+    {
+      name: 'RFC 9309 §5.1: a group of nobody forbids nothing',
+      body: 'User-Agent: *\nDisallow: *.gif$\nDisallow: /example/\n\nUser-Agent: lait\nDisallow:',
+      url: '/example/x.gif',
+      allowed: true,
+    },
+    {
+      name: 'a name with a version and a name within a longer one',
+      body: 'User-agent: lait-images\nDisallow: /\nUser-agent: lait/2.0\nDisallow: /b',
+      url: '/a',
+      allowed: true,
+    },
     { name: 'comments', body: 'User-agent: * # all\nDisallow: /a # this', url: '/a', allowed: false },
   ];
   for (const { name, body, url, allowed } of cases) {
-    test(name, () => assert.equal(parseRobots('https://a.example', body).allows(`https://a.example${url}`), allowed));
+    test(name, () => assert.equal(parseRobots(body).allows(`https://a.example${url}`), allowed));
+  }
+  for (const [value, delayMs] of [
+    ['2.5', 2500],
+    ['-1', 0],
+    ['soon', 0],
+    ['Infinity', 0],
+    ['3\nCrawl-delay: 5', 5000],
+  ] as const) {
+    test(`Crawl-delay ${JSON.stringify(value)}`, () =>
+      assert.equal(parseRobots(`User-agent: *\nCrawl-delay: ${value}`).crawlDelayMs, delayMs));
   }
   test('Crawl-delay, sitemaps and content usage are read', () => {
     const rules = parseRobots(
-      'https://a.example',
       'User-agent: *\nCrawl-delay: 2.5\nContent-Usage: train-ai=y\nContent-Usage: /art train-ai=n\nSitemap: https://a.example/s.xml',
     );
     assert.equal(rules.crawlDelayMs, 2500);
@@ -215,7 +336,7 @@ for (const { name, body, url, usage } of [
   { name: 'nothing', body: 'User-agent: *\nDisallow: /b', url: '/a', usage: null },
 ]) {
   test(`usage preferences: ${name}`, () =>
-    assert.equal(parseRobots('https://a.example', body).contentUsage(`https://a.example${url}`), usage));
+    assert.equal(parseRobots(body).contentUsage(`https://a.example${url}`), usage));
 }
 
 test('a crawl comes back to a host whose robots.txt answered 429', async (t) => {
