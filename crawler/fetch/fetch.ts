@@ -196,7 +196,7 @@ function oneHop(
   deadlineMs: number,
 ): Promise<Hop> {
   return new Promise((resolve, reject) => {
-    const { origin, hostname } = new URL(url);
+    const { origin, hostname, href } = new URL(url);
     const startMs = performance.now();
     let status: number | null = null;
     let headers: Headers = {};
@@ -243,7 +243,7 @@ function oneHop(
     };
 
     dispatch(
-      { origin, path: url.slice(origin.length), method: 'GET', headers: requestHeaders },
+      { origin, path: href.slice(origin.length), method: 'GET', headers: requestHeaders },
       {
         onRequestStart(given) {
           controller = given;
