@@ -118,15 +118,26 @@ export async function visit(
     await answer(route).catch(() => route.abort().catch(() => {}));
     traffic.end();
   });
+  // What Playwright sends to a socket of a page whose scripts it does not know yet is lost without an error.
+  let setReady = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    setReady = resolve;
+  });
   let sockets = 0;
   await context.routeWebSocket(/^wss?:/, async (socket) => {
     sockets += 1;
-    if (sockets > maxSockets) await socket.close();
+    const isTooMany = sockets > maxSockets;
+    traffic.start();
+    await ready;
+    traffic.end();
+    if (isTooMany) await socket.close();
     else await bridge(socket, { allows, parts, acts, traffic, signal });
   });
 
   const work = async (): Promise<string> => {
     await page.goto(url, { waitUntil: 'commit', timeout: limitMs });
+    await page.evaluate('0');
+    setReady();
     await traffic.quiet(quietMs, untilMs);
     await world.run(`lait.loaded(${maxLoadMs})`);
     await traffic.quiet(quietMs, untilMs);
