@@ -53,9 +53,12 @@ const maxUsefulWidthPx = 2560;
 /** For Shopify's `{width}` when the page does not list the widths. Ours. */
 const defaultWidthPx = 1080;
 
-/** Names of files that are shown until a script loads the picture. */
+/** Names of files that are shown until a script loads the picture, or where there is none. */
 const placeholderName =
-  /^(?:(?:img|image)?[-_]?place-?holder|spacer|blank|empty|clear|dummy|gr[ae]y|dot|transparent|trans|pixel|(?:ajax-?|pre)?loader|loading|spinner|lazy(?:-?load)?|shim|no-?(?:image|img|photo|picture)|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
+  /^(?:(?:img|image)?[-_]?place-?holder|spacer|blank|transparent|pixel|(?:ajax-?|pre)?loader|loading|spinner|lazy(?:-?load)?|shim|no-?(?:image|img|photo|picture)|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
+/** Names that may say the same, or what the picture shows: they count only where the element names another file. */
+const possiblePlaceholderName =
+  /^(?:empty|clear|dummy|gr[ae]y|dot|trans)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
 
 /**
  * The file to take for an `img`, given the `source` elements of its `picture`. `isPlaceholder` is true when there is none and
@@ -70,7 +73,8 @@ export function bestImageUrl(
     Object.entries(attribs).map(([name, value]) => (isSourceSet(name) ? value : undefined)),
     base,
   );
-  const plain = toUrl(attribs.src, base);
+  const shown = toUrl(attribs.src, base);
+  const plain = possiblePlaceholderName.test(fileName(attribs.src ?? '')) ? null : shown;
   const known = largest(lazySources.map((name) => toUrl(withWidth(attribs[name], attribs), base)));
   // Beside a real `src`, only an attribute that is known to hold the picture can be better than that.
   const lazy = plain === null ? (known ?? largest(unknownSources(attribs, base))) : known;
@@ -85,7 +89,7 @@ export function bestImageUrl(
   const declared = own ?? (single !== null && !picture?.hasWidth ? null : picture);
   // A candidate with a density or width is at least what `src` shows; a lone one without may be a placeholder.
   const isSetBest = declared !== null && (declared.hasDescriptor || single !== lazy || lazy === null);
-  const url = (isSetBest ? declared.url : null) ?? single ?? declared?.url ?? null;
+  const url = (isSetBest ? declared.url : null) ?? single ?? declared?.url ?? shown;
   return { url, isPlaceholder: url === null && looksUnloaded(attribs) };
 }
 
@@ -153,8 +157,13 @@ function toUrl(value: string | undefined, base: string): string | null {
 
 function isPlaceholder(address: string): boolean {
   const path = address.split(/[?#]/, 1)[0]!;
-  if (/(?:^|[/_-])1x1(?:$|[/._-])/.test(path.slice(-100))) return true;
-  return placeholderName.test(path.slice(path.lastIndexOf('/') + 1).slice(0, 100));
+  return /(?:^|[/_-])1x1(?:$|[/._-])/.test(path.slice(-100)) || placeholderName.test(fileName(address));
+}
+
+/** The last part of a path, as long as a name of interest can be. */
+function fileName(address: string): string {
+  const path = address.split(/[?#]/, 1)[0]!;
+  return path.slice(path.lastIndexOf('/') + 1).slice(0, 100);
 }
 
 /** Shopify's `photo_{width}x.jpg` with `data-widths="[180, 360, 720]"`. */

@@ -32,6 +32,13 @@ describe('an image element means', () => {
     { name: 'a spacer', html: '<img src="/spacer.gif" data-anything="boat.jpg" alt="A boat">', file: 'boat.jpg' },
     { name: 'one pixel', html: '<img src="/i/1x1.png" data-anything="boat.jpg" alt="A boat">', file: 'boat.jpg' },
     {
+      name: 'grey beside a file',
+      html: '<img src="/gray.png" data-anything="boat.jpg" alt="A boat">',
+      file: 'boat.jpg',
+    },
+    { name: 'a picture named grey', html: '<img src="gray.png" alt="Gray">', file: 'gray.png' },
+    { name: 'a picture named empty', html: '<img src="empty.jpg" alt="An empty street">', file: 'empty.jpg' },
+    {
       name: 'an image service',
       html: `<img src="${blank}" data-ll-src="https://images.example/abc?fm=webp" alt="A boat">`,
       file: 'https://images.example/abc?fm=webp',
