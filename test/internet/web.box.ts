@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { findBrowser } from '../../cli/setup/browser.ts';
 import { type Internet, openInternet } from './box.ts';
 import { webHosts, webPairs, webSeeds } from './web.ts';
 
@@ -42,7 +43,11 @@ test('a crawl of many hosts ends with exactly the pairs that are there', async (
   const notTaken = query(`SELECT url || ' ' || coalesce(reason, status) FROM images WHERE status != 'success'`);
   const notRead = query(`SELECT url || ' ' || reason FROM pages WHERE status != 'fetched' ORDER BY url`);
   db.close();
-  assert.deepEqual(pairs.sort(), webPairs(), output);
+  // Without Chromium the app's page stays empty, and says so.
+  const hasBrowser = (await findBrowser()) !== undefined;
+  const expected = webPairs().filter((pair) => hasBrowser || !pair.endsWith('https://app.example/'));
+  assert.deepEqual(pairs.sort(), expected, output);
+  assert.equal(/1 pages? need/.test(output), !hasBrowser, output);
   assert.deepEqual(notTaken, []);
   assert.deepEqual(notRead, ['https://garden.example/ redirected', 'https://www.garden.example/sitemap.xml sitemap']);
   const strangers = internet.requests.filter(({ userAgent }) => !/lait\/[\d.]+ \(\+you@example\.org\)/.test(userAgent));
