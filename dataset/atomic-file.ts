@@ -46,19 +46,13 @@ export class AtomicFile {
   }
 
   write(pieces: readonly Uint8Array[]): void {
-    let rest = pieces.filter((piece) => piece.byteLength > 0);
-    for (const piece of rest) {
+    const position = this.#bytes;
+    for (const piece of pieces) {
       this.#sha256.update(piece);
       this.#md5.update(piece);
       this.#bytes += piece.byteLength;
     }
-    while (rest.length > 0) {
-      let written = writevSync(this.#fd, rest);
-      let whole = 0;
-      for (; whole < rest.length && written >= rest[whole]!.byteLength; whole++) written -= rest[whole]!.byteLength;
-      rest = rest.slice(whole);
-      if (written > 0) rest = [rest[0]!.subarray(written), ...rest.slice(1)];
-    }
+    writeAll(this.#fd, pieces, position);
   }
 
   commit(): FileDigest & { readonly md5: string } {

@@ -12,10 +12,6 @@ import type { Values } from './parameter.ts';
 import { type Trace, trace } from './trace.ts';
 import { type Arrays, type Executable, type ExecutableOptions, variableShapes } from './traced-function.ts';
 
-/**
- * Runs traced functions in one TensorFlow graph. The graph holds every function at every shape met so far; a new one is traced,
- * and the whole graph is compiled again before the next run, its variables carried over.
- */
 export class CompiledExecutable implements Executable {
   readonly compiled = true;
   readonly #options: ExecutableOptions;
