@@ -204,7 +204,7 @@ ${countTable('reason', facts.refusals, 'none')}
 
 Every sample has an image, its text, and a JSON member; the tables hold the same columns for every pair, failed ones too:
 \`url\`, \`caption\`, \`key\`, \`status\`, \`error_message\`, \`width\`, \`height\`, \`original_width\`, \`original_height\`, \`exif\`,
-\`sha256\` as img2dataset has them; \`uid\`, \`text\` as DataComp has them; \`found_text\` before cleaning, \`source\` of the text on the
+\`sha256\` (of the original file) as img2dataset has them; \`image_sha256\`, of the image as it stands in the shard; \`uid\`, \`text\` as DataComp has them; \`found_text\` before cleaning, \`source\` of the text on the
 page, \`page_url\`, \`page_title\`, \`phash\`, \`license_url\`, \`rights\`, \`scores\`, \`fetched_at\`, \`http_etag\`, \`last_modified\`;
 \`damaged\`, whether the file is cut or has a wrong checksum and browsers show it all the same; and \`gone\`,
 why a later visit did not find the pair on the web any more (null: it did, or there was none).

@@ -69,7 +69,7 @@ export interface ExportSummary {
 }
 
 /** Part of what a shard's hash covers: raise it when the same plan gives other bytes. */
-const layoutVersion = 2;
+const layoutVersion = 3;
 
 /** Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end. */
 export async function exportShards(

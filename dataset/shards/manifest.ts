@@ -8,8 +8,21 @@ import { join } from 'node:path';
 import { type FileDigest, writeFileAtomic } from '../atomic-file.ts';
 import { expected } from '../user-error.ts';
 
+/** Which version of a growing set this is: what a trainer that streams it may compare. */
+export interface ExportVersion {
+  /** 1, 2, 3, …: each export that changed something has the next one. */
+  readonly version: number;
+  /** Of all shards, see `readSetIdentity`. */
+  readonly sha256: string;
+  /** Of the newest thing in it, `2026-01-31`; null where nothing was fetched. The day of writing would differ by machine. */
+  readonly date: string | null;
+}
+
 export interface Manifest {
+  /** Of the form of this file. */
   readonly version: 1;
+  /** Missing where the set has no versions. */
+  readonly export?: ExportVersion;
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly configuration_sha256: string;
   /** Samples by split. */

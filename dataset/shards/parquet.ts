@@ -19,8 +19,14 @@ export interface ShardRow {
   readonly original_height: number | null;
   /** JSON object of tags. */
   readonly exif: string | null;
-  /** Of the original bytes. */
+  /** Of the original bytes, as they came from the web: img2dataset's meaning. */
   readonly sha256: string | null;
+  /**
+   * Of the image's bytes as they stand in this shard (member `KEY.jpg`, or the table's image): the identity of what a model sees.
+   * What is made from a sample's picture, such as region features, is keyed by this. The same as `sha256` where the original
+   * bytes are kept; null for a pair without an image.
+   */
+  readonly image_sha256: string | null;
   readonly uid: string;
   readonly text: string;
   /** The text before cleaning. */
@@ -57,6 +63,7 @@ export const shardColumns = {
   original_height: 'INT32',
   exif: 'STRING',
   sha256: 'STRING',
+  image_sha256: 'STRING',
   uid: 'STRING',
   text: 'STRING',
   found_text: 'STRING',

@@ -13,7 +13,7 @@ import { parquetBytes, type ShardRow } from './parquet.ts';
 
 /** A pair on its way into a shard: everything about it that does not need its image decoded. */
 export interface ShardItem {
-  readonly row: Omit<ShardRow, 'key' | 'status' | 'error_message' | 'width' | 'height' | 'exif'>;
+  readonly row: Omit<ShardRow, 'key' | 'status' | 'error_message' | 'width' | 'height' | 'exif' | 'image_sha256'>;
   /** Gives the original bytes, null when they are gone; null itself when there was no image, and `failure` says why. */
   readonly image: (() => Buffer | null) | null;
   readonly failure: { readonly status: 'failed_to_download' | 'failed_to_resize'; readonly reason: string } | null;
@@ -134,7 +134,16 @@ interface Prepared {
 async function prepare(item: ShardItem, key: string | null, encode: EncodeOptions): Promise<Prepared> {
   const known = { ...item.row, ...item.more };
   const failed = (status: 'failed_to_download' | 'failed_to_resize', reason: string): Prepared => ({
-    row: { ...known, key: null, status, error_message: reason, width: null, height: null, exif: null },
+    row: {
+      ...known,
+      key: null,
+      status,
+      error_message: reason,
+      width: null,
+      height: null,
+      exif: null,
+      image_sha256: null,
+    },
     sample: null,
   });
   if (item.image === null || key === null) return failed(item.failure!.status, item.failure!.reason);
@@ -156,6 +165,7 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
     width,
     height,
     exif: exifJson(encoded.exif),
+    image_sha256: createHash('sha256').update(encoded.bytes).digest('hex'),
   };
   return {
     row,

@@ -1,0 +1,110 @@
+/**
+ * Which bytes a set of shards consists of, so that what was made from it (region columns, runs) can name it and see later
+ * whether it is still the same. A name such as `train/00000.tar` says nothing of that: the next export may put other samples there.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { expected } from '../user-error.ts';
+import { type Manifest, manifestName, readManifest } from './manifest.ts';
+
+/** What a set of shards is, whatever it is called and wherever it lies. */
+export interface SetIdentity {
+  /** Number of the export's version; null where its manifest has none (an import, a set of others). */
+  readonly version: number | null;
+  /** Of the lines `SHA256  PATH` of all shards in the order of their paths, as `sha256sum` prints them. */
+  readonly sha256: string;
+  /**
+   * The identity of each shard by its path below `dir` (`train/00000.tar`), sorted: the SHA-256 of its bytes, as its manifest has
+   * it; of a shard that no manifest knows, or whose size is not what the manifest says, `sampled-` and a hash of its size and
+   * of 64 pieces, which is cheap, and never equal to that of a whole file.
+   */
+  readonly shards: ReadonlyMap<string, string>;
+}
+
+/** What differs between two sets: paths of shards, sorted. */
+export interface SetChanges {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/**
+ * The identity of the shards in an export's folder, or in one split of it (`shards/train`, whose paths are then `00000.tar`). Reads
+ * the manifest and looks at the sizes of the shards; opens only shards of which no manifest tells. Throws a UserError when
+ * there is no shard, or the manifest cannot be read.
+ */
+export function readSetIdentity(dir: string): SetIdentity {
+  const { manifest, prefix } = manifestOf(dir);
+  const paths = shardPaths(dir);
+  if (paths.length === 0) throw expected('shards', dir, 'none', 'run lait export or lait import first');
+  const shards = new Map(
+    paths.map((path) => {
+      const known = manifest?.files[prefix + path];
+      const isSame = known !== undefined && known.bytes === statSync(join(dir, path)).size;
+      return [path, isSame ? known.sha256 : sampledIdentity(join(dir, path))] as const;
+    }),
+  );
+  return { version: manifest?.export?.version ?? null, sha256: shardsSha256(shards), shards };
+}
+
+/** One hash over all shards, by path. */
+export function shardsSha256(shards: ReadonlyMap<string, string>): string {
+  const hash = createHash('sha256');
+  for (const path of [...shards.keys()].sort()) hash.update(`${shards.get(path)}  ${path}\n`);
+  return hash.digest('hex');
+}
+
+/** What became of the shards between two looks at a set; all three are empty when the bytes are the same. */
+export function compareSets(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): SetChanges {
+  return {
+    added: [...now.keys()].filter((path) => !before.has(path)).sort(),
+    removed: [...before.keys()].filter((path) => !now.has(path)).sort(),
+    changed: [...before.keys()].filter((path) => now.has(path) && now.get(path) !== before.get(path)).sort(),
+  };
+}
+
+/** The manifest of the folder, or of the one it is a split of. */
+function manifestOf(dir: string): { readonly manifest: Manifest | null; readonly prefix: string } {
+  if (existsSync(join(dir, manifestName))) return { manifest: readManifest(dir), prefix: '' };
+  const above = dirname(join(dir, '.'));
+  if (existsSync(join(above, manifestName))) return { manifest: readManifest(above), prefix: `${basename(dir)}/` };
+  return { manifest: null, prefix: '' };
+}
+
+/** Shards in the folder and in its splits: archives, or where there are none the lines or tables that hold or name the images. */
+function shardPaths(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  const below = readdirSync(dir, { withFileTypes: true });
+  const folders = below.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+  const files = [
+    ...below.filter((entry) => entry.isFile()).map(({ name }) => name),
+    ...folders.flatMap((folder) => readdirSync(join(dir, folder)).map((name) => `${folder}/${name}`)),
+  ];
+  for (const ending of ['.tar', '.jsonl', '.parquet']) {
+    const found = files.filter((path) => path.endsWith(ending)).sort();
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+const pieces = 64;
+const pieceBytes = 4096;
+
+/** A hash of the size and of pieces spread evenly over the file, its beginning and its end among them. */
+function sampledIdentity(path: string): string {
+  const fd = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    const hash = createHash('sha256').update(`${size}\n`);
+    const piece = Buffer.alloc(pieceBytes);
+    const step = Math.max(pieceBytes, (size - pieceBytes) / (pieces - 1));
+    for (let i = 0; i < pieces && Math.floor(i * step) < size; i += 1) {
+      const bytesRead = readSync(fd, piece, 0, pieceBytes, Math.floor(i * step));
+      hash.update(piece.subarray(0, bytesRead));
+    }
+    return `sampled-${hash.digest('hex')}`;
+  } finally {
+    closeSync(fd);
+  }
+}
