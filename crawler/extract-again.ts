@@ -72,7 +72,7 @@ export async function extractAgain(
       const { hasOrigins: _, ...before } = known;
       const { url, html, headers } = recorded;
       const { images, meta, title, text, licenseUrl } = extractPage(html, url);
-      const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: null });
+      const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [] });
       batch.push({
         page: {
           ...before,

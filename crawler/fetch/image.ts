@@ -31,7 +31,7 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
     headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5', ...conditions(before) },
     refuse: (status, headers) => {
       if (!hasContent(status) && status !== 304) return null;
-      rights = rightsOf({ headers, url: at, tdmrep: atRules.tdmrep, robotsUsage: atRules.robots.contentUsage(at) });
+      rights = rightsOf({ headers, url: at, tdmrep: atRules.tdmrep, robotsUsage: atRules.robots.usagePreferences(at) });
       if (rights.refused) return rights.refused;
       const type = firstValue(headers['content-type'])?.toLowerCase();
       // Any other type may be wrong: browsers look at the bytes of an image, whatever the server calls it. Not so for SVG.

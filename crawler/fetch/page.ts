@@ -271,7 +271,7 @@ async function rightsAt(
     meta,
     url,
     tdmrep: rules.kind === 'rules' ? rules.tdmrep : [],
-    robotsUsage: rules.kind === 'rules' ? rules.robots.contentUsage(url) : null,
+    robotsUsage: rules.kind === 'rules' ? rules.robots.usagePreferences(url) : [],
   });
 }
 

@@ -129,9 +129,12 @@ async function readRecord(record: Archived): Promise<ArchivedPage | null> {
   if (body === null) return null;
   const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type, new URL(at).hostname), at);
   const headers = Object.fromEntries(
-    ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage'].map((name) => [name, header(record, name)]),
+    ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage', 'content-signal'].map((name) => [
+      name,
+      header(record, name),
+    ]),
   );
-  const rights = rightsOf({ headers, meta, url: at, tdmrep: [], robotsUsage: null });
+  const rights = rightsOf({ headers, meta, url: at, tdmrep: [], robotsUsage: [] });
   const page: PageRecord = {
     url: keyOf(at),
     status: rights.refused ? 'refused' : 'fetched',

@@ -1,12 +1,13 @@
 /**
  * Signals by which a site reserves its rights, read before an image's bytes are taken; the most restrictive wins and the
  * raw values are kept as evidence. X-Robots-Tag and robots meta tags (`noai`, `noimageai`, `noml` of noml.info, `noindex`, `noimageindex`), the
- * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and the IETF's AIPREF
- * preferences (`Content-Usage` header and robots.txt lines, drafts of 2025).
+ * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and usage preferences
+ * (usage-preferences.ts: header and robots.txt lines). docs/politeness.md has all of them in one table.
  */
 import { mostSpecificMatches } from './path-pattern.ts';
 import type { Reason } from './reasons.ts';
 import { productToken } from './robots.ts';
+import { forbidsTraining, type UsagePreference } from './usage-preferences.ts';
 
 /** Raw values by signal name: `x-robots-tag`, `meta-robots`, `tdm-reservation`, `tdmrep.json`, `content-usage`, … */
 export type Evidence = Record<string, string>;
@@ -55,8 +56,8 @@ export interface RightsSources {
   readonly url: string;
   /** The rules of the URL's origin. */
   readonly tdmrep: readonly TdmRule[];
-  /** `Content-Usage` of robots.txt for this URL. */
-  readonly robotsUsage: string | null;
+  /** `Content-Usage` and `Content-Signal` of robots.txt for this URL. */
+  readonly robotsUsage: readonly UsagePreference[];
 }
 
 /** What the signals of one page or one image together say. */
@@ -82,9 +83,13 @@ export function rightsOf({ headers, meta, url, tdmrep, robotsUsage }: RightsSour
   const reservation = tdmReservation(headers, meta, url, tdmrep, evidence);
   if (reservation) reasons.push('rights-tdm-reservation');
 
-  const usages = [headerText(headers['content-usage']), robotsUsage].filter((value) => value !== null);
-  if (usages.length > 0) evidence['content-usage'] = usages.join('; ');
-  if (usages.some(forbidsTraining)) reasons.push('rights-content-usage');
+  for (const field of ['content-usage', 'content-signal'] as const) {
+    const header = headerText(headers[field]);
+    const inRobots = robotsUsage.filter((usage) => usage.field === field).map(({ value }) => value);
+    const values = header === null ? inRobots : [header, ...inRobots];
+    if (values.length > 0) evidence[field] = values.join('; ');
+    if (values.some((value) => forbidsTraining(value, field))) reasons.push('rights-content-usage');
+  }
 
   return {
     refused: reasons[0] ?? null,
@@ -145,9 +150,4 @@ function tdmReservation(
     return trimmed === '1';
   }
   return false;
-}
-
-/** True when a preference dictionary (RFC 9651 in shape) says no to training: `train-ai=n`, Cloudflare's `ai-train=no`. */
-export function forbidsTraining(usage: string): boolean {
-  return /(?:^|[,;\s])(?:train-ai|ai-train|train-genai|bots)\s*=\s*"?(?:n|no)"?\s*(?:$|[,;\s])/i.test(usage);
 }

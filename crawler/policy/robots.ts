@@ -4,6 +4,7 @@
  */
 import { version } from '../../dataset/version.ts';
 import { comparablePattern, matchesPath, mostSpecificMatches, pathOf } from './path-pattern.ts';
+import type { UsagePreference } from './usage-preferences.ts';
 
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
 export const productToken = 'lait';
@@ -16,8 +17,8 @@ export interface RobotsRules {
   readonly allows: (url: string) => boolean;
   readonly crawlDelayMs: number;
   readonly sitemaps: readonly string[];
-  /** The `Content-Usage` and `Content-Signal` values of the longest matching path, joined; null when there is none. */
-  readonly contentUsage: (url: string) => string | null;
+  /** The `Content-Usage` and the `Content-Signal` lines of the longest path that matches; each counts by itself. */
+  readonly usagePreferences: (url: string) => readonly UsagePreference[];
 }
 
 /** One line of a group, in the order of the file. */
@@ -35,12 +36,14 @@ export function parseRobots(body: string): RobotsRules {
     // The first that matches decides.
     .sort((a, b) => b.pattern.length - a.pattern.length || Number(b.allows) - Number(a.allows));
   const delays = group.filter(({ name }) => name === 'crawl-delay').map(({ value }) => Number.parseFloat(value));
-  const usages = group
-    .filter(({ name }) => name === 'content-usage' || name === 'content-signal')
-    .map(({ value }) => {
-      const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
-      return { path, value: value.slice(path.length).trim() };
-    });
+  const usages = (['content-usage', 'content-signal'] as const).map((field) =>
+    group
+      .filter(({ name }) => name === field)
+      .map(({ value }) => {
+        const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
+        return { path, field, value: value.slice(path.length).trim() };
+      }),
+  );
   return {
     allows: (url) => {
       const path = pathOf(url);
@@ -48,10 +51,10 @@ export function parseRobots(body: string): RobotsRules {
     },
     crawlDelayMs: 1000 * Math.max(0, ...delays.filter((seconds) => Number.isFinite(seconds))),
     sitemaps,
-    contentUsage: (url) => {
-      const values = mostSpecificMatches(usages, ({ path }) => path, url).map(({ value }) => value);
-      return values.length > 0 ? values.join('; ') : null;
-    },
+    usagePreferences: (url) =>
+      usages.flatMap((lines) =>
+        mostSpecificMatches(lines, ({ path }) => path, url).map(({ field, value }) => ({ field, value })),
+      ),
   };
 }
 

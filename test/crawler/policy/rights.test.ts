@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { crawl } from '../../../crawler/crawl.ts';
-import { forbidsTraining, parseTdmrep, rightsOf, robotsDirectives } from '../../../crawler/policy/rights.ts';
+import { parseTdmrep, rightsOf, robotsDirectives } from '../../../crawler/policy/rights.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { picture } from '../../helpers/picture.ts';
 import { startSite } from '../../helpers/site.ts';
@@ -31,17 +31,6 @@ for (const { value, directives } of [
   { value: 'max-image-preview: large', directives: ['max-image-preview: large'] },
 ]) {
   test(`X-Robots-Tag ${value}`, () => assert.deepEqual([...robotsDirectives(value)], directives));
-}
-
-for (const { value, forbids } of [
-  { value: 'train-ai=n', forbids: true },
-  { value: 'search=y, train-ai=n', forbids: true },
-  { value: 'train-ai=y', forbids: false },
-  { value: 'search=n', forbids: false },
-  { value: 'ai-train=no, search=yes', forbids: true },
-  { value: 'do-not-train-ai=n', forbids: false },
-]) {
-  test(`Content-Usage ${value}`, () => assert.equal(forbidsTraining(value), forbids));
 }
 
 describe('one page or image', () => {
@@ -106,7 +95,16 @@ describe('one page or image', () => {
       refused: 'rights-content-usage',
     },
     { name: 'AIPREF header', given: { headers: { 'content-usage': 'train-ai=n' } }, refused: 'rights-content-usage' },
-    { name: 'AIPREF in robots.txt', given: { robotsUsage: 'train-ai=n' }, refused: 'rights-content-usage' },
+    {
+      name: 'Content-Signal header',
+      given: { headers: { 'content-signal': 'ai-train=no' } },
+      refused: 'rights-content-usage',
+    },
+    {
+      name: 'AIPREF in robots.txt',
+      given: { robotsUsage: [{ field: 'content-usage' as const, value: 'train-ai=n' }] },
+      refused: 'rights-content-usage',
+    },
   ];
   for (const { name, given, refused } of cases) {
     test(name, () => {
@@ -114,7 +112,7 @@ describe('one page or image', () => {
         headers: {},
         url: 'https://a.example/a/i.jpg',
         tdmrep: [],
-        robotsUsage: null,
+        robotsUsage: [],
         ...given,
       });
       assert.equal(rights.refused, refused);

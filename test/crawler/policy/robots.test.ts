@@ -6,6 +6,7 @@ import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { openFetcher } from '../../../crawler/fetch/fetch.ts';
 import { fetchRobots, type RobotsAnswer } from '../../../crawler/fetch/robots.ts';
 import { parseRobots } from '../../../crawler/policy/robots.ts';
+import type { UsagePreference } from '../../../crawler/policy/usage-preferences.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { type Route, startSite } from '../../helpers/site.ts';
 
@@ -19,6 +20,9 @@ const redirects = (count: number): Record<string, Route> => {
   }
   return routes;
 };
+
+const written = (usages: readonly UsagePreference[]): string[] =>
+  usages.map(({ field, value }) => `${field}: ${value}`);
 
 describe('what the answer for robots.txt means', () => {
   const cases: { name: string; routes: Record<string, Route>; expected: unknown }[] = [
@@ -297,8 +301,8 @@ describe('robots.txt rules', () => {
     );
     assert.equal(rules.crawlDelayMs, 2500);
     assert.deepEqual(rules.sitemaps, ['https://a.example/s.xml']);
-    assert.equal(rules.contentUsage('https://a.example/x'), 'train-ai=y');
-    assert.equal(rules.contentUsage('https://a.example/art/x'), 'train-ai=n');
+    assert.deepEqual(written(rules.usagePreferences('https://a.example/x')), ['content-usage: train-ai=y']);
+    assert.deepEqual(written(rules.usagePreferences('https://a.example/art/x')), ['content-usage: train-ai=n']);
   });
 });
 
@@ -307,36 +311,48 @@ for (const { name, body, url, usage } of [
     name: 'Content-Signal',
     body: 'User-agent: *\nContent-Signal: search=yes,ai-train=no',
     url: '/a',
-    usage: 'search=yes,ai-train=no',
+    usage: ['content-signal: search=yes,ai-train=no'],
   },
   {
     name: 'both kinds of one path',
     body: 'User-agent: *\nContent-Usage: train-ai=y\nContent-Signal: ai-train=no',
     url: '/a',
-    usage: 'train-ai=y; ai-train=no',
+    usage: ['content-usage: train-ai=y', 'content-signal: ai-train=no'],
   },
   {
     name: 'the longer path',
     body: 'User-agent: *\nContent-Usage: train-ai=n\nContent-Usage: /art/* train-ai=y',
     url: '/art/1',
-    usage: 'train-ai=y',
+    usage: ['content-usage: train-ai=y'],
   },
   {
     name: 'a path with an end',
     body: 'User-agent: *\nContent-Usage: /*.jpg$ train-ai=n',
     url: '/a.jpg?x',
-    usage: null,
+    usage: [],
   },
   {
     name: 'our group before that of all',
     body: 'User-agent: *\nContent-Usage: train-ai=n\nUser-agent: lait\nContent-Usage: train-ai=y',
     url: '/a',
-    usage: 'train-ai=y',
+    usage: ['content-usage: train-ai=y'],
   },
-  { name: 'nothing', body: 'User-agent: *\nDisallow: /b', url: '/a', usage: null },
+  {
+    name: 'each kind has a longest path of its own',
+    body: 'User-agent: *\nContent-Usage: train-ai=n\nContent-Signal: /a ai-train=yes',
+    url: '/a',
+    usage: ['content-usage: train-ai=n', 'content-signal: ai-train=yes'],
+  },
+  {
+    name: 'two lines of one path',
+    body: 'User-agent: *\nContent-Usage: train-ai=n\nContent-Usage: train-ai=y',
+    url: '/a',
+    usage: ['content-usage: train-ai=n', 'content-usage: train-ai=y'],
+  },
+  { name: 'nothing', body: 'User-agent: *\nDisallow: /b', url: '/a', usage: [] },
 ]) {
   test(`usage preferences: ${name}`, () =>
-    assert.equal(parseRobots(body).contentUsage(`https://a.example${url}`), usage));
+    assert.deepEqual(written(parseRobots(body).usagePreferences(`https://a.example${url}`)), usage));
 }
 
 test('a crawl comes back to a host whose robots.txt answered 429', async (t) => {
