@@ -9,13 +9,14 @@ import { checkSeeds, seedExpected } from '../crawler/input/seeds.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
 import { meaningOf } from '../crawler/policy/reasons.ts';
+import { printable } from '../dataset/escape.ts';
 import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
-import { printable, startProgress } from './progress.ts';
+import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
 import { count, megabytes, table } from './table.ts';
 

@@ -1,10 +1,10 @@
 /** `lait ledger explain`: the whole story of a pair, an image or a page. */
 import { meaningOf } from '../crawler/policy/reasons.ts';
+import { printable } from '../dataset/escape.ts';
 import { type PairStory, type RuleStory, explain as tell } from '../dataset/export/explain.ts';
 import type { Gone } from '../dataset/ledger/origins.ts';
 import type { ExplainFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
-import { printable } from './progress.ts';
 import { table } from './table.ts';
 
 export async function explain({ corpusDir, args, flags }: CorpusContext<ExplainFlags>): Promise<void> {

@@ -2,8 +2,10 @@
  * The `lait` command: its sub-commands, their help, and the one place where errors become exit codes. 0 done, 1 our
  * fault, 2 the operator's, 130 stopped by Ctrl-C or SIGTERM (what was done is kept; the same command goes on from there).
  */
+import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { diskFullCode } from '../dataset/disk-full.ts';
+import { printable, printableLines } from '../dataset/escape.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { version } from '../dataset/version.ts';
 import { Interrupted } from './command.ts';
@@ -17,6 +19,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(version, '-V, --version', 'print the version')
     .option('--verbose', "show TensorFlow's own messages and stacks of errors")
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(printableLines(text)) })
     .showSuggestionAfterError()
     .configureHelp({
       subcommandTerm: (command) => command.name(),
@@ -52,10 +55,10 @@ export async function main(args: readonly string[]): Promise<number> {
     const unusable = unusablePath(error, args);
     if (unusable !== null) {
       if (process.env.LAIT_VERBOSE) console.error(error);
-      console.error(`lait: ${unusable}`);
+      console.error(`lait: ${printable(unusable)}`);
       return 2;
     }
-    console.error(error);
+    console.error(printableLines(inspect(error)));
     console.error(
       'lait: this is a fault of lait itself; what was done so far is kept and the same command goes on from there.',
     );

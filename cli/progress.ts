@@ -1,8 +1,9 @@
 /**
  * How a person sees that something long is going on: a bar on a terminal, a plain line every few seconds in a pipe. Text
- * that came from the web passes through `printable` first, since a URL may carry terminal escapes.
+ * that came from the web passes through `printable` (`dataset/escape.ts`) first, since a URL may carry terminal escapes.
  */
 import { Presets, SingleBar } from 'cli-progress';
+import { printable } from '../dataset/escape.ts';
 
 export interface ProgressState {
   readonly done: number;
@@ -20,9 +21,6 @@ export interface Progress {
 
 const plainLineEveryMs = 5_000;
 const redrawPerSecond = 8;
-
-/** Control characters and bidirectional overrides replaced, so that no text can move the cursor or repaint the screen. */
-export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�');
 
 export function startProgress(title: string, out: NodeJS.WriteStream = process.stderr): Progress {
   return out.isTTY ? bar(title, out) : plainLines(title, out);

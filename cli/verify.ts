@@ -1,9 +1,10 @@
 /** `lait verify`: every file of an export against its manifest, repaired from the raw images if asked. */
 import { join } from 'node:path';
+import { printable } from '../dataset/escape.ts';
 import { verify as check } from '../dataset/export/verify.ts';
 import type { VerifyFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
-import { printable, startProgress } from './progress.ts';
+import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
 
 export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyFlags>): Promise<void> {

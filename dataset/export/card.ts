@@ -2,6 +2,7 @@
  * The dataset card: a Hugging Face README with its YAML header, made from the ledger and the export alone, so that it says
  * what was done and not what was meant. The funnel is drawn beside it as `funnel.svg`.
  */
+import { markdownCode, markdownText, yamlText } from '../escape.ts';
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
@@ -64,12 +65,18 @@ export const markdownTable = (head: readonly string[], rows: readonly (readonly 
     .map((row) => `| ${row.map((one) => (typeof one === 'number' ? grouped(one) : cell(one))).join(' | ')} |`)
     .join('\n');
 
-const countTable = (what: string, counts: readonly Count[], none: string): string =>
+const countTable = (
+  what: string,
+  counts: readonly Count[],
+  none: string,
+  shown: (text: string) => string = markdownText,
+): string =>
   counts.length === 0
     ? none
     : markdownTable(
         [what, 'count'],
-        counts.map(({ name, count }) => [name || none, count]),
+        // Names are from the web: a licence link may hold anything.
+        counts.map(({ name, count }) => [name === '' ? none : shown(name), count]),
       );
 
 const reasonsOf = ({ reasons }: FunnelRow) =>
@@ -95,10 +102,10 @@ export function cardHeader({
   readonly samples: number;
   readonly files: readonly string[];
 }): string {
-  const spoken = languages.map((language) => `  - ${language}\n`).join('');
+  const spoken = languages.map((language) => `  - ${yamlText(language)}\n`).join('');
   return `---
-pretty_name: ${JSON.stringify(name)}
-license: ${license}
+pretty_name: ${yamlText(name)}
+license: ${yamlText(license)}
 ${spoken === '' ? '' : `language:\n${spoken}`}task_categories:
   - image-to-text
   - text-to-image
@@ -138,7 +145,7 @@ export function cardReadme(input: CardInput): string {
   );
   return `${cardHeader({ name, license: card.license, languages, samples: total, files })}
 
-# ${name}
+# ${markdownText(name)}
 
 ${description}
 
@@ -190,7 +197,7 @@ ${countTable('page', facts.pages, '–')}
 
 The images belong to those who made them; no licence is given for them here. Kept pairs by the licence link on their page:
 
-${countTable('licence', facts.licenses, 'no link found')}
+${countTable('licence', facts.licenses, 'no link found', markdownCode)}
 
 Pages by the rights signals found on them (the raw values are in the column \`rights\`):
 

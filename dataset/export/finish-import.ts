@@ -1,6 +1,7 @@
 /** The last step of an import: indexes, dataset card, Croissant file and manifest, made from the shards' own numbers alone. */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
+import { markdownText, yamlText } from '../escape.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { writeManifest } from '../shards/manifest.ts';
@@ -96,10 +97,10 @@ ${markdownTable(
   ['reason', 'entered', 'skipped', 'kept'],
   rows.map(({ rule, entered, dropped, kept }) => [`\`${rule}\``, entered, dropped, kept]),
 )}`;
-  const files = used.map((split) => `      - split: ${split}\n        path: ${split}/*.tar`);
+  const files = used.map((split) => `      - split: ${yamlText(split)}\n        path: ${yamlText(`${split}/*.tar`)}`);
   return `${cardHeader({ name: nameOf(card), license: card.license, languages: card.languages ?? [], samples: total, files })}
 
-# ${nameOf(card)}
+# ${markdownText(nameOf(card))}
 
 ${describe(card)}
 

@@ -112,6 +112,40 @@ test('the card and the Croissant file print the source that each rule of the pre
   assert.equal(thresholdSource(old, 'minWords'), 'not recorded');
 });
 
+test('what came from the web does nothing in the card, and the header is YAML whatever a title or a licence holds', () => {
+  const evil = 'https://a.example/![x](http://b.example/track.png)|<img src=x>';
+  const count = [{ name: evil, count: 1 }];
+  const facts = {
+    funnel: { found: 0, unjudged: 0, kept: 0, rows: [] },
+    collected: null,
+    pages: count,
+    hosts: count,
+    hostCount: 1,
+    sources: count,
+    licenses: count,
+    rightsSignals: count,
+    refusals: count,
+  };
+  const readme = cardReadme({
+    card: { name: 'a\n---\n# ![x](y)', license: 'other\nlicense: mit', languages: ['no'] },
+    facts,
+    rules: [],
+    samples: { train: 1, validation: 0 },
+    shards: { train: 1, validation: 0 },
+    bytes: 0,
+    format: 'webdataset',
+  });
+  assert.ok(readme.includes('\n| `https://a.example/![x](http://b.example/track.png)¦<img src=x>` | 1 |\n'));
+  const text = 'https://a.example/\\!\\[x\\]\\(http://b.example/track.png\\)\\|&lt;img src=x\\>';
+  assert.equal(readme.split(`\n| ${text} | 1 |\n`).length, 6);
+  assert.ok(readme.includes('\n# a --- \\# \\!\\[x\\]\\(y\\)\n'));
+  const header = parse(readme.split(/^---$/m)[1]!);
+  assert.deepEqual(
+    [header.pretty_name, header.license, header.language],
+    ['a\n---\n# ![x](y)', 'other\nlicense: mit', ['no']],
+  );
+});
+
 test('a long setting is shown by its length', () => {
   assert.equal(shownSetting(['a', 'b']), '["a","b"]');
   assert.equal(shownSetting(Array(9).fill('a')), '9 entries');
