@@ -15,10 +15,11 @@ const rooms = {
     input: ['policy', 'page', 'frontier', 'fetch'],
   },
   dataset: {
-    shards: [],
-    ledger: ['shards'],
-    export: ['shards', 'ledger'],
-    import: ['shards', 'ledger', 'export'],
+    image: [],
+    shards: ['image'],
+    ledger: ['image', 'shards'],
+    export: ['image', 'shards', 'ledger'],
+    import: ['image', 'shards', 'ledger', 'export'],
   },
   model: {
     runtime: [],

@@ -8,6 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
+import { decodeImage } from '../dataset/image/decode.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
 import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
 import { UserError } from '../dataset/user-error.ts';
@@ -16,7 +17,6 @@ import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-optio
 import { type Counts, type CrawlSummary, count, logRun, newCounts, progressOf } from './crawl-summary.ts';
 import { addressGuard } from './fetch/address-guard.ts';
 import { lazyRenderer } from './fetch/browser.ts';
-import { decodeImage } from './fetch/decode.ts';
 import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
 import { NoNetwork, watchNetwork } from './fetch/local-faults.ts';

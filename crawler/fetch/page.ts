@@ -1,4 +1,6 @@
 /** One page from claim to result: fetched, rendered if need be, its rights read, its images and links found. */
+
+import { sniffFormat } from '../../dataset/image/decode.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import type { RefusedUrl } from '../frontier/outcome.ts';
@@ -15,7 +17,6 @@ import { type Headers, type Rights, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
 import type { NotRendered } from './browser.ts';
-import { sniffFormat } from './decode.ts';
 import { type Fetched, hasContent, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';

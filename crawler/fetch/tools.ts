@@ -1,11 +1,12 @@
 /** What fetching works with, and what it hands back. Nothing here knows where claims come from or where outcomes go. */
+
+import type { Decoded } from '../../dataset/image/decode.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
 import type { Manners } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { Headers } from '../policy/rights.ts';
 import type { FollowedUrls } from '../policy/url.ts';
 import type { Renderer } from './browser.ts';
-import type { Decoded } from './decode.ts';
 import type { Fetcher } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
 

@@ -3,7 +3,8 @@
  * its EXIF orientation says, converted to sRGB and laid on white where it was transparent. The resize modes and their
  * names are img2dataset's.
  */
-import sharp, { type Metadata } from 'sharp';
+import sharp, { type Sharp } from 'sharp';
+import { jpegHeader } from '../image/jpeg-header.ts';
 import { encodeDefaults } from './defaults.ts';
 
 export interface EncodeOptions {
@@ -59,12 +60,13 @@ export async function encodeImage(
 ): Promise<EncodedImage> {
   const { encode, resize, sizePx, onlyIfBigger, quality } = encodeSettings(options);
   const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: damaged ? 'none' : 'error' });
-  const meta = await image.metadata();
-  const turned = (meta.orientation ?? 1) >= 5;
+  const meta = await headerOf(bytes, image);
+  if (meta.width * meta.height > maxPixels) throw new Error('Input image exceeds pixel limit');
+  const turned = meta.orientation >= 5;
   const width = turned ? meta.height : meta.width;
   const height = turned ? meta.width : meta.height;
-  const original = { originalWidth: width, originalHeight: height, exif: meta.exif ?? null };
-  const isPlain = !damaged && meta.format === 'jpeg' && (meta.orientation ?? 1) === 1 && isStandardColour(meta);
+  const original = { originalWidth: width, originalHeight: height, exif: meta.exif };
+  const isPlain = !damaged && meta.format === 'jpeg' && meta.orientation === 1 && isStandardColour(meta);
   if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
     return { bytes, field: fieldOf[meta.format] ?? meta.format, width, height, ...original };
   }
@@ -89,7 +91,26 @@ export async function encodeImage(
 /** The usual ending of a file in a format that sharp calls otherwise. */
 const fieldOf: Readonly<Record<string, string>> = { jpeg: 'jpg', heif: 'avif' };
 
+interface Header {
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly orientation: number;
+  readonly exif: Buffer | null;
+  readonly icc: Buffer | null;
+  readonly space: string;
+}
+
+/** What the file's header says: of an ordinary JPEG without asking libvips, which costs as much as many a decoding. */
+async function headerOf(bytes: Buffer, image: Sharp): Promise<Header> {
+  const isJpeg = bytes.length > 2 && bytes[0] === 0xff && bytes[1] === 0xd8;
+  const header = isJpeg ? jpegHeader(bytes) : null;
+  if (header !== null) return { ...header, format: 'jpeg', space: 'srgb' };
+  const { format, width, height, orientation = 1, exif = null, icc = null, space } = await image.metadata();
+  return { format, width, height, orientation, exif, icc, space };
+}
+
 /** Grey or sRGB: with no colour profile, or one that says it is sRGB. */
-function isStandardColour({ space, icc }: Metadata): boolean {
-  return (space === 'srgb' || space === 'b-w') && (icc === undefined || icc.includes('sRGB'));
+function isStandardColour({ space, icc }: Header): boolean {
+  return (space === 'srgb' || space === 'b-w') && (icc === null || icc.includes('sRGB'));
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
-import { decodeImage } from '../../crawler/fetch/decode.ts';
+import { decodeImage } from '../../dataset/image/decode.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
 import { keptSamples } from '../../dataset/ledger/survivors.ts';

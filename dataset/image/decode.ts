@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
-import type { Reason } from '../policy/reasons.ts';
 import { jpegHeader } from './jpeg-header.ts';
 import { hashSidePx, perceptualHash } from './phash.ts';
 
@@ -19,6 +18,13 @@ const shownRows = 64;
 
 /** Pillow's and LAION's limit against decompression bombs. */
 const maxPixels = 89_478_485;
+
+/** Why bytes are no picture that can be used. */
+export type ImageFault =
+  | 'not-an-image'
+  | `unsupported-format-${'svg' | 'jp2' | 'jxl' | 'ico' | 'bmp' | 'tiff' | 'heic'}`
+  | 'broken-image'
+  | 'too-many-pixels';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -35,7 +41,7 @@ export interface Decoded {
 }
 
 /** Formats that browsers or cameras have and libvips, as sharp brings it, has not, by their first bytes in hexadecimal digits. */
-const unsupported: readonly (readonly [start: RegExp, reason: Reason])[] = [
+const unsupported: readonly (readonly [start: RegExp, reason: ImageFault])[] = [
   [/^.{8}66747970(?:686569|686576|6d696631|6d736631)/, 'unsupported-format-heic'], // ftyp hei? hev? mif1 msf1
   [/^(?:49492[ab]00|4d4d002[ab])/, 'unsupported-format-tiff'],
   [/^424d.{8}00000000/, 'unsupported-format-bmp'],
@@ -45,7 +51,7 @@ const unsupported: readonly (readonly [start: RegExp, reason: Reason])[] = [
 ];
 
 /** What bytes are that are no image which the project reads. */
-function otherFormat(bytes: Buffer): Reason {
+function otherFormat(bytes: Buffer): ImageFault {
   const start = bytes.toString('latin1', 0, 1024);
   if (/^(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--|!DOCTYPE svg|svg)/.test(start) && /<svg[\s>]/.test(start)) {
     return 'unsupported-format-svg';
@@ -70,7 +76,7 @@ export function sniffFormat(bytes: Buffer): 'jpg' | 'png' | 'gif' | 'webp' | 'av
  * Decodes and measures, or says why not: `not-an-image`, `unsupported-format-…`, `too-many-pixels`, `broken-image`. A damaged
  * picture that shows most of itself counts, as it does for browsers.
  */
-export async function decodeImage(bytes: Buffer): Promise<Decoded | { readonly reason: Reason }> {
+export async function decodeImage(bytes: Buffer): Promise<Decoded | { readonly reason: ImageFault }> {
   const format = sniffFormat(bytes);
   if (format === null) return { reason: otherFormat(bytes) };
   try {
@@ -91,7 +97,7 @@ async function measure(
   bytes: Buffer,
   format: string,
   failOn: 'error' | 'none',
-): Promise<Decoded | { readonly reason: Reason }> {
+): Promise<Decoded | { readonly reason: ImageFault }> {
   const image = sharp(bytes, { limitInputPixels: maxPixels, failOn });
   const header = format === 'jpg' ? jpegHeader(bytes) : null;
   const { width, height, orientation = 1, pages = 1 } = header ? { ...header, pages: 1 } : await image.metadata();

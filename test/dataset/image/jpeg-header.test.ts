@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { jpegHeader } from '../../../crawler/fetch/jpeg-header.ts';
+import { jpegHeader } from '../../../dataset/image/jpeg-header.ts';
 import { picture } from '../../helpers/picture.ts';
 
 const jpeg = await picture(1, { width: 80, height: 60 });
@@ -18,13 +18,18 @@ const made = {
     .toBuffer(),
 };
 for (const [name, bytes] of Object.entries(made)) {
-  test(name, () => assert.deepEqual(jpegHeader(bytes), { width: 80, height: 60, orientation: 1 }));
+  test(name, async () => {
+    const { exif = null, icc = null } = await sharp(bytes).metadata();
+    assert.deepEqual(jpegHeader(bytes), { width: 80, height: 60, orientation: 1, exif, icc });
+  });
 }
 for (let orientation = 1; orientation <= 8; orientation++) {
   test(`orientation ${orientation}`, async () => {
     const bytes = await sharp(jpeg).withMetadata({ orientation }).jpeg().toBuffer();
-    assert.deepEqual(jpegHeader(bytes), { width: 80, height: 60, orientation });
-    assert.equal((await sharp(bytes).metadata()).orientation, orientation);
+    const meta = await sharp(bytes).metadata();
+    assert.equal(meta.orientation, orientation);
+    const { exif = null, icc = null } = meta;
+    assert.deepEqual(jpegHeader(bytes), { width: 80, height: 60, orientation, exif, icc });
   });
 }
 test('CMYK is left to libvips', async () => {

@@ -9,11 +9,17 @@ export interface JpegHeader {
   readonly height: number;
   /** Exif orientation, 1 to 8; 1 when the file has none. */
   readonly orientation: number;
+  /** The Exif block with its six bytes of name, null when the file has none. */
+  readonly exif: Buffer | null;
+  /** The colour profile, null when the file has none. */
+  readonly icc: Buffer | null;
 }
 
-/** Reads up to the frame header; null when there is none, when it is cut off, or when the image is not grey or YCbCr. */
+/** Reads up to the frame header; null when there is none, when it is cut off, or when the image is not grey or of three colours in 8 bits. */
 export function jpegHeader(bytes: Buffer): JpegHeader | null {
   let orientation = 0;
+  let exif: Buffer | null = null;
+  const profile: Buffer[] = [];
   let at = 2;
   while (at + 4 <= bytes.length) {
     if (bytes[at] !== 0xff) return null;
@@ -27,14 +33,20 @@ export function jpegHeader(bytes: Buffer): JpegHeader | null {
     const length = bytes.readUInt16BE(at + 2);
     const end = at + 2 + length;
     if (length < 2 || end > bytes.length) return null;
-    if (marker === 0xe1 && orientation === 0) orientation = exifOrientation(bytes.subarray(at + 4, end));
+    const segment = bytes.subarray(at + 4, end);
+    if (marker === 0xe1) {
+      if (exif === null && segment.toString('latin1', 0, 6) === 'Exif\0\0') exif = segment;
+      if (orientation === 0) orientation = exifOrientation(segment);
+    } else if (marker === 0xe2 && segment.toString('latin1', 0, 12) === 'ICC_PROFILE\0')
+      profile.push(segment.subarray(14));
     else if (isFrame(marker)) {
-      if (length < 8) return null;
+      if (length < 8 || bytes[at + 4] !== 8) return null;
       const height = bytes.readUInt16BE(at + 5);
       const width = bytes.readUInt16BE(at + 7);
       const components = bytes[at + 9]!;
       if (width === 0 || height === 0 || (components !== 1 && components !== 3)) return null;
-      return { width, height, orientation: orientation === 0 ? 1 : orientation };
+      const icc = profile.length === 0 ? null : Buffer.concat(profile);
+      return { width, height, orientation: orientation === 0 ? 1 : orientation, exif, icc };
     }
     at = end;
   }
