@@ -24,6 +24,12 @@ function isExpression(text: string): boolean {
   }
 }
 
+function isDirectoryUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, hash } = new URL(text);
+  return protocol === 'https:' && username + password + hash === '' && text === text.trim();
+}
+
 const crawl = z.strictObject({
   seeds: z
     .array(z.url({ protocol: /^https?$/ }))
@@ -33,6 +39,15 @@ const crawl = z.strictObject({
     .string()
     .optional()
     .meta({ description: 'URL or e-mail address in the User-Agent; required for anything but loopback' }),
+  signatureKey: z.string().min(1).optional().meta({
+    description: 'file with the Ed25519 key (JWK or PEM) that signs every request; `lait keys` makes one',
+    placeholder: 'file',
+  }),
+  signatureAgent: z
+    .string()
+    .refine(isDirectoryUrl, { error: 'Expected an https URL without user and fragment' })
+    .optional()
+    .meta({ description: 'https URL at which the directory with its public key is published', placeholder: 'url' }),
   scope: z
     .enum(['host', 'domain', 'any'])
     .default(crawlDefaults.scope)

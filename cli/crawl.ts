@@ -4,20 +4,21 @@ import { join } from 'node:path';
 import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlOptions } from '../crawler/crawl-options.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
-import { lockCorpus } from '../crawler/frontier/run-lock.ts';
+import type { Signing } from '../crawler/fetch/request-signature.ts';
 import { checkSeeds, seedExpected } from '../crawler/input/seeds.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
 import { meaningOf } from '../crawler/policy/reasons.ts';
+import { withCleanup } from '../dataset/cleanup.ts';
 import { printable } from '../dataset/escape.ts';
 import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
-import { committedRawEnd, openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
+import { signingOf } from './signing.ts';
 import { count, megabytes, table } from './table.ts';
 
 export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promise<void> {
@@ -29,9 +30,12 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     ...(captionColumn === undefined ? {} : { captionColumn }),
   };
   checkStart(context);
-  const { ledger, raw } = openStores(corpusDir);
-  const progress = startProgress('Crawling');
-  try {
+  const signing = signingOf(context.settings);
+  await withCleanup(async (defer) => {
+    const ledger = Ledger.open(corpusDir);
+    defer(() => ledger.close());
+    const progress = startProgress('Crawling');
+    defer(() => progress.stop());
     for (const file of urls) {
       const list = await queueUrlList(
         { corpusDir, file, ...columns },
@@ -50,14 +54,16 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     for (const source of warc) {
       const onProgress = ({ records }: { records: number }): void =>
         progress.update({ done: records, detail: `records of ${source}` });
-      const archive = await importWarc({ corpusDir, source, contact, allowPrivate }, { ledger, signal, onProgress });
+      const archive = await importWarc(
+        { corpusDir, source, contact, allowPrivate, signing },
+        { ledger, signal, onProgress },
+      );
       progress.line(
         `${source}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
       );
     }
-    const summary = await walk(await crawlOptions(context), {
+    const summary = await walk(await crawlOptions(context, signing), {
       ledger,
-      raw,
       signal,
       onProgress: ({ pages, images, refused, failed, queued, bytes }) =>
         progress.update({
@@ -70,31 +76,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     const unrendered = withoutBrowser(ledger);
     if (unrendered !== '') console.log(unrendered);
     if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
-  } finally {
-    progress.stop();
-    raw.close();
-    ledger.close();
-  }
-}
-
-/** Cuts off what a killed crawl left uncommitted; under the lock, since a running one's bytes look the same. */
-function openRaw(corpusDir: string, ledger: Ledger): RawStore {
-  const unlock = lockCorpus(corpusDir);
-  try {
-    return openRawStore(corpusDir, { committedEnd: committedRawEnd(ledger) });
-  } finally {
-    unlock();
-  }
-}
-
-function openStores(corpusDir: string): { readonly ledger: Ledger; readonly raw: RawStore } {
-  const ledger = Ledger.open(corpusDir);
-  try {
-    return { ledger, raw: openRaw(corpusDir, ledger) };
-  } catch (error) {
-    ledger.close();
-    throw error;
-  }
+  });
 }
 
 /** Throws for what no crawl could begin with, before a corpus is made. */
@@ -102,6 +84,7 @@ export function checkStart(context: CommandContext<'crawl', CrawlFlags>): void {
   const { corpusDir, settings, flags } = context;
   const { contact, allowPrivate } = settings;
   const seeds = checkSeeds({ seeds: seedsOf(context), allowPrivate, ...(contact === undefined ? {} : { contact }) });
+  signingOf(settings);
   if (seeds.length > 0 || hasLists(flags) || existsSync(join(corpusDir, 'frontier.db'))) return;
   throw seedExpected();
 }
@@ -114,9 +97,9 @@ function seedsOf({ settings, args, flags }: CommandContext<'crawl', CrawlFlags>)
   return hasLists(flags) ? [] : settings.seeds;
 }
 
-async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>) {
+async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>, signing: Signing | undefined) {
   const { corpusDir, settings } = context;
-  const { seeds: _, contact, recrawl, allow, deny, ...rest } = settings;
+  const { seeds: _, contact, signatureKey: __, signatureAgent: ___, recrawl, allow, deny, ...rest } = settings;
   rest satisfies KnownTo<CrawlOptions, typeof rest>;
   const browserPath = settings.render === 'never' ? undefined : await findBrowser();
   if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
@@ -127,6 +110,7 @@ async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>) {
     corpusDir,
     browserSandbox: sandbox(),
     ...(contact === undefined ? {} : { contact }),
+    ...(signing === undefined ? {} : { signing }),
     ...(browserPath === undefined ? {} : { browserPath }),
     ...(recrawl === 'never' ? {} : { recrawl }),
     ...(allow.length === 0 ? {} : { allow: expressions(allow) }),

@@ -27,4 +27,15 @@ const demo = plainCommand({
   load: async () => (await import('./demo/demo.ts')).demo,
 });
 
-export const setupCommands = [setup, doctor, demo];
+const keys = plainCommand({
+  name: 'keys',
+  summary: 'make a key that signs requests, and the directory file by which sites can check them',
+  example: 'lait keys bot-keys',
+  arguments: '[dir]',
+  load: async () => {
+    const { makeKeys } = await import('./keys.ts');
+    return async ({ args }) => console.log(makeKeys(args[0] ?? '.'));
+  },
+});
+
+export const setupCommands = [setup, doctor, demo, keys];

@@ -2,6 +2,7 @@
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import type { RawStore } from '../dataset/ledger/raw-store.ts';
 import type { CrawlProgress } from './crawl-summary.ts';
+import type { Signing } from './fetch/request-signature.ts';
 import { defaultManners, type Manners } from './policy/politeness.ts';
 import type { Scope } from './policy/url.ts';
 
@@ -11,6 +12,8 @@ export interface CrawlOptions extends Partial<Manners> {
   readonly corpusDir: string;
   /** An address or web page where the operator can be reached; part of the User-Agent. Only loopback goes without. */
   readonly contact?: string;
+  /** Signs every request, so that sites can check who asks (Web Bot Auth). */
+  readonly signing?: Signing;
   readonly scope?: Scope;
   /** Only URLs that match one of these, and none of `deny`, are followed. */
   readonly allow?: readonly RegExp[];
@@ -59,7 +62,8 @@ export const crawlDefaults = {
 
 export interface CrawlTools {
   readonly ledger: Ledger;
-  readonly raw: RawStore;
+  /** Left out, it is opened under the lock: what a killed crawl left uncommitted is cut off then, and looks like a running one's. */
+  readonly raw?: RawStore;
   readonly onProgress?: (progress: CrawlProgress) => void;
   /** Stops cleanly: what is in flight goes back into the queue. */
   readonly signal?: AbortSignal;

@@ -11,6 +11,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { decodeImage } from '../dataset/image/decode.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
 import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
+import { committedRawEnd, openRawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { openAlarm } from './alarm.ts';
 import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
@@ -21,6 +22,7 @@ import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
 import { NoNetwork, watchNetwork } from './fetch/local-faults.ts';
 import { openOriginRules } from './fetch/origin-rules.ts';
+import { openSigner } from './fetch/request-signature.ts';
 import { usualSitemapPath } from './fetch/sitemap.ts';
 import type { FetchTools } from './fetch/tools.ts';
 import { type Claim, claimUrls } from './frontier/claim.ts';
@@ -67,7 +69,7 @@ interface RunState {
 /** Crawls until nothing is left to fetch, a limit is reached or the signal stops it. Throws UserErrors before any request. */
 export async function crawl(
   options: CrawlOptions,
-  { ledger, raw, onProgress, signal }: CrawlTools,
+  { ledger, raw: givenRaw, onProgress, signal }: CrawlTools,
 ): Promise<CrawlSummary> {
   // ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   const {
@@ -93,6 +95,7 @@ export async function crawl(
   const manners: Manners = { minDelayMs, maxDelayMs, latencyFactor };
   const seeds = checkSeeds(options);
   const userAgent = userAgentOf(options.contact);
+  const sign = options.signing && openSigner(options.signing);
   // Without a pause a host is one's own: then it may have all connections at once.
   const perHost = manners.minDelayMs === 0 ? 3 * concurrency : 1;
   const startedAt = new Date();
@@ -110,14 +113,17 @@ export async function crawl(
       firstByteMs: firstByteTimeoutMs,
       wholeMs: timeoutMs,
       network,
+      sign,
     });
     defer(() => fetcher.close());
-    const renderer = lazyRenderer({ executablePath: browserPath, sandbox: browserSandbox, userAgent, guard });
+    const renderer = lazyRenderer({ executablePath: browserPath, sandbox: browserSandbox, userAgent, guard, sign });
     defer(() => renderer.close());
     const requests = new PQueue({ concurrency });
     defer(() => requests.onIdle());
     // Two for each core: the next one is at hand when a thread is done, whatever the main thread is doing. 10 % faster than one.
     const decodes = new PQueue({ concurrency: 2 * availableParallelism() });
+    const raw = givenRaw ?? openRawStore(corpusDir, { committedEnd: committedRawEnd(ledger) });
+    if (givenRaw === undefined) defer(() => raw.close());
     const pages = keepPages ? openPageStore(corpusDir, { committedEnd: committedPagesEnd(ledger) }) : null;
     defer(() => pages?.close());
     const commit = openCommit({ ledger, raw, frontier, ...(pages ? { pages } : {}) }, { takeImages });

@@ -15,6 +15,7 @@ import { watchMemory } from './browser-memory.ts';
 import { machineLacks } from './local-faults.ts';
 import { openPartFetcher, type PartFetcher } from './part-fetch.ts';
 import { type PageActs, type RenderRequest, visit } from './rendered-page.ts';
+import type { SignRequest } from './request-signature.ts';
 
 export interface PageTraces {
   /** How many requests scripts and frames made to each origin. */
@@ -47,6 +48,8 @@ export interface RendererOptions {
   readonly sandbox?: boolean;
   readonly userAgent: string;
   readonly guard: AddressGuard;
+  /** Signs what pages ask for. */
+  readonly sign?: SignRequest | undefined;
   /** Hard limit for one page, in ms; loading and scrolling end after two thirds of it. */
   readonly deadlineMs?: number;
   /** Memory that the scripts, elements and pictures of one page may take, in bytes. */
@@ -102,6 +105,7 @@ export function openRenderer({
   sandbox = true,
   userAgent,
   guard,
+  sign,
   deadlineMs = 30_000,
   maxPageBytes = defaultMaxPageBytes,
   maxPages = defaultMaxPages(maxPageBytes),
@@ -166,7 +170,7 @@ export function openRenderer({
       const deadline = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
       });
-      parts ??= openPartFetcher(guard);
+      parts ??= openPartFetcher(guard, sign);
       const options = { limitMs: (deadlineMs * 2) / 3, acts, signal: stop.signal };
       const html = await Promise.race([visit(context, request, parts, options), deadline]);
       return { html, ...traces() };

@@ -7,6 +7,7 @@ import { expected, UserError } from '../../dataset/user-error.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import type { AddressGuard } from './address-guard.ts';
 import { locationOf, maxRedirects, reasonOf } from './fetch.ts';
+import type { SignRequest } from './request-signature.ts';
 
 /** Ours: Common Crawl's archives have about 1 GB, the largest in use elsewhere 5 GB. */
 const defaultMaxBytes = 20e9;
@@ -17,6 +18,7 @@ export interface DownloadOptions {
   readonly maxBytes?: number;
   /** Longest wait for a connection, for the first byte, and between two pieces of the body, in ms. */
   readonly idleMs?: number;
+  readonly sign?: SignRequest | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,7 +28,7 @@ export interface DownloadOptions {
  */
 export async function* download(
   url: string,
-  { guard, userAgent, maxBytes = defaultMaxBytes, idleMs = 30_000, signal }: DownloadOptions,
+  { guard, userAgent, maxBytes = defaultMaxBytes, idleMs = 30_000, sign, signal }: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
   const agent = new Agent({
     connect: { timeout: idleMs, lookup: guard.lookup, autoSelectFamily: true },
@@ -41,7 +43,7 @@ export async function* download(
       { cause },
     );
   try {
-    const { body, statusCode, headers } = await open(url, { agent, guard, userAgent, signal });
+    const { body, statusCode, headers } = await open(url, { agent, guard, userAgent, sign, signal });
     if (statusCode !== 200)
       throw expected('a file', 'warc', url, `the server answers ${statusCode}: check the address`);
     if (Number(headers['content-length']) > maxBytes) throw failure(`${headers['content-length']} bytes to come`);
@@ -68,9 +70,11 @@ async function open(
     agent,
     guard,
     userAgent,
+    sign,
     signal,
   }: Required<Pick<DownloadOptions, 'guard' | 'userAgent'>> & {
     readonly agent: Agent;
+    readonly sign: SignRequest | undefined;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<Dispatcher.ResponseData> {
@@ -80,7 +84,7 @@ async function open(
     if (refused !== null) throw expected('a public address', 'warc', at, `it is refused: ${refused}`);
     const answer = await request(at, {
       dispatcher: agent,
-      headers: { 'user-agent': userAgent, 'accept-encoding': 'identity' },
+      headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...sign?.('GET', new URL(at)) },
       ...(signal ? { signal } : {}),
     });
     const location = locationOf(answer.headers);

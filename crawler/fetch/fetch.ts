@@ -14,6 +14,7 @@ import { firstValue } from './headers.ts';
 import { type Dispatch, lenientDispatch } from './lenient-http.ts';
 import { hintsAtNoNetwork, machineLacks, type Network, NoNetwork } from './local-faults.ts';
 import { refererOf } from './referrer.ts';
+import type { SignRequest } from './request-signature.ts';
 
 export interface Fetched {
   readonly ok: true;
@@ -73,6 +74,8 @@ export interface FetchLimits {
   readonly connectionsPerOrigin?: number;
   /** Tells a machine without network from hosts that cannot be reached. */
   readonly network?: Network;
+  /** Signs every request that is sent. */
+  readonly sign?: SignRequest | undefined;
 }
 
 /** A fetcher with its own connections, closed by `close`. */
@@ -86,6 +89,7 @@ export function openFetcher(
     redirects = maxRedirects,
     connectionsPerOrigin = 6,
     network,
+    sign,
   }: FetchLimits = {},
 ): Fetcher {
   const agent = new Agent({
@@ -109,10 +113,13 @@ export function openFetcher(
     deadlineMs: number,
   ): Promise<Hop> => {
     const { origin } = new URL(url);
-    if (lenientOrigins.has(origin)) return oneHop(lenient, guard, url, request, headers, deadlineMs);
-    const response = await oneHop(strict, guard, url, request, headers, deadlineMs);
+    // A signature is for one request, and the second of two is another.
+    const send = (dispatch: Dispatch): Promise<Hop> =>
+      oneHop(dispatch, guard, url, request, { ...headers, ...sign?.('GET', new URL(url)) }, deadlineMs);
+    if (lenientOrigins.has(origin)) return send(lenient);
+    const response = await send(strict);
     if (response.ok || !breaksRules(response)) return response;
-    const again = await oneHop(lenient, guard, url, request, headers, deadlineMs);
+    const again = await send(lenient);
     if (again.status === null) return response;
     if (lenientOrigins.size >= maxLenientOrigins) lenientOrigins.clear();
     lenientOrigins.add(origin);

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { Agent, buildConnector, fetch, WebSocket } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
 import { maxRedirects } from './fetch.ts';
+import type { SignRequest } from './request-signature.ts';
 
 /** Ours: a guess at more than any script or answer has. */
 const maxPartBytes = 16_000_000;
@@ -58,8 +59,8 @@ const notPassedOn = new Set([
   'upgrade',
 ]);
 
-/** A fetcher with its own connections, closed by `close`. */
-export function openPartFetcher(guard: AddressGuard): PartFetcher {
+/** A fetcher with its own connections, closed by `close`; `sign` signs every request that it sends. */
+export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFetcher {
   const connect = { timeout: 10_000, lookup: guard.lookup, autoSelectFamily: true };
   const dispatcher = new Agent({
     connect,
@@ -80,7 +81,11 @@ export function openPartFetcher(guard: AddressGuard): PartFetcher {
       request.onRequest(url);
       const response = await fetch(url, {
         method,
-        headers: { ...passedOn(Object.entries(request.headers)), ...(cookie === '' ? {} : { cookie }) },
+        headers: {
+          ...passedOn(Object.entries(request.headers)),
+          ...(cookie === '' ? {} : { cookie }),
+          ...sign?.(method, url),
+        },
         ...(body === null ? {} : { body }),
         redirect: 'manual',
         dispatcher,
@@ -128,7 +133,7 @@ export function openPartFetcher(guard: AddressGuard): PartFetcher {
       });
       // A server that does not answer the closing handshake would keep the connection.
       signal.addEventListener('abort', () => connection?.destroy(), { once: true });
-      return new WebSocket(url, { dispatcher: agent });
+      return new WebSocket(url, { dispatcher: agent, headers: { ...sign?.('GET', url) } });
     },
     // A part that cannot be had is the page's loss, as in a browser.
     fetch: (request) => follow(request).catch(() => null),

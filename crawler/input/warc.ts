@@ -13,6 +13,7 @@ import { expected } from '../../dataset/user-error.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';
 import { maxPageBytes } from '../fetch/page.ts';
+import { openSigner, type Signing } from '../fetch/request-signature.ts';
 import { Frontier } from '../frontier/frontier.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { decodeText } from '../page/charset.ts';
@@ -30,6 +31,8 @@ export interface WarcOptions {
   /** As a crawl's: needed for a URL that is not on this machine. */
   readonly contact?: string | undefined;
   readonly allowPrivate?: boolean;
+  /** Signs the requests for a URL. */
+  readonly signing?: Signing | undefined;
   /** Bytes taken of a URL at most. */
   readonly maxBytes?: number;
 }
@@ -50,7 +53,7 @@ const batchPages = 50;
  * file, or when it breaks off on the way; what came before is kept.
  */
 export async function importWarc(
-  { corpusDir, source, contact, allowPrivate = false, maxBytes }: WarcOptions,
+  { corpusDir, source, contact, allowPrivate = false, signing, maxBytes }: WarcOptions,
   {
     ledger,
     onProgress,
@@ -61,6 +64,7 @@ export async function importWarc(
     ? download(requestOf(checkSeeds({ seeds: [source], allowPrivate, ...(contact ? { contact } : {}) })[0]!), {
         guard: addressGuard({ allowPrivate, onlyLoopback: !contact }),
         userAgent: userAgentOf(contact),
+        sign: signing && openSigner(signing),
         signal,
         ...(maxBytes === undefined ? {} : { maxBytes }),
       })
