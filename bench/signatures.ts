@@ -36,7 +36,10 @@ const rows = {
   'a request': await measure(() => plain.get(site.url, { maxBytes: 1000 })),
   'a signed request': await measure(() => signed.get(site.url, { maxBytes: 1000 })),
 };
-const headers = Object.entries(sign('GET', url)).reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 0);
+const headers = Object.entries(sign('GET', url)).reduce(
+  (bytes, [name, value]) => bytes + name.length + value.length + 4,
+  0,
+);
 for (const [name, us] of Object.entries(rows)) console.log(`${name.padEnd(20)} ${us.toFixed(0).padStart(6)} µs`);
 console.log(`${'headers'.padEnd(20)} ${String(headers).padStart(6)} bytes`);
 await Promise.all([plain.close(), signed.close(), site.close()]);
