@@ -103,7 +103,7 @@ export function openFetcher(
   });
   const baseHeaders = { 'user-agent': userAgent, 'accept-encoding': acceptEncoding, 'accept-language': '*' };
   const strict: Dispatch = (options, handler) => agent.dispatch(options, handler);
-  const lenient = lenientDispatch(guard, maxHeaderSize);
+  const lenient = lenientDispatch(guard, maxHeaderSize, connectMs);
   const lenientOrigins = new Set<string>();
 
   const hopTo = async (
@@ -162,7 +162,8 @@ export function openFetcher(
 /** What failed keeps its error until it is known whose fault it is. */
 type Hop = Fetched | (NotFetched & { readonly cause?: unknown });
 
-const maxHeaderSize = 65_536;
+/** Chromium's limit. */
+const maxHeaderSize = 262_144;
 
 /** Ours, as origins in memory elsewhere. */
 const maxLenientOrigins = 1000;
@@ -184,10 +185,11 @@ export function locationOf(headers: Headers): string | undefined {
   return location === '' ? undefined : location;
 }
 
-/** Whether an answer broke rules that a lenient reader may forgive: its syntax, or its length said twice. */
-function breaksRules({ reason, headers }: NotFetched): boolean {
+/** Whether an answer broke rules that a lenient reader may forgive: its syntax, its length said twice, a body where none may be. */
+function breaksRules({ reason, status, headers }: NotFetched): boolean {
   if (reason === 'broken-http') return true;
   if (reason !== 'body-cut-off') return false;
+  if (status === 204 || status === 304) return true;
   const length = headers['content-length'];
   return length !== undefined && (/,/.test(String(length)) || headers['transfer-encoding'] !== undefined);
 }
@@ -331,8 +333,15 @@ export function reasonOf(error: NodeJS.ErrnoException, responded: boolean): Reas
     case 'HPE_HEADER_OVERFLOW':
       return 'headers-too-large';
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return 'body-cut-off';
+      // Before the head is read it is the length itself that undici cannot read.
+      return responded ? 'body-cut-off' : 'broken-http';
+    case 'ERR_ASSERTION':
+      // undici's answer to a status 101 that nobody asked for.
+      return 'broken-http';
     case 'UND_ERR_SOCKET':
+      // The same of a status 100, and of 101 with an upgrade.
+      if (/^bad (?:response|upgrade)$/.test(error.message)) return 'broken-http';
+      return responded ? 'body-cut-off' : 'connection-lost';
     case 'ECONNRESET':
     case 'EPIPE':
       return responded ? 'body-cut-off' : 'connection-lost';

@@ -38,7 +38,7 @@ const pages: Record<string, { route: Route; reason: string }> = {
   '/garbage': { route: (_req, res) => res.socket!.end('\0\0garbage\r\n\r\n'), reason: 'broken-http' },
   '/huge-headers': {
     route: (_req, res) => {
-      res.socket!.end(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(200_000)}\r\n\r\n`);
+      res.socket!.end(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(300_000)}\r\n\r\n`);
     },
     reason: 'headers-too-large',
   },
