@@ -5,6 +5,7 @@ import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlOptions } from '../crawler/crawl-options.ts';
 import type { CrawlSummary } from '../crawler/crawl-summary.ts';
 import type { Signing } from '../crawler/fetch/request-signature.ts';
+import { tellBreak } from '../crawler/input/broken-archive.ts';
 import { checkSeeds, seedExpected } from '../crawler/input/seeds.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { importWarc } from '../crawler/input/warc.ts';
@@ -43,7 +44,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
       );
       progress.line(
         [
-          `${file}: ${count(list.queued)} of ${count(list.rows)} rows queued`,
+          `${printable(file)}: ${count(list.queued)} of ${count(list.rows)} rows queued`,
           ...Object.entries(list.unusable)
             .filter(([, rows]) => rows > 0)
             .map(([reason, rows]) => `${count(rows)} ${reason}`),
@@ -59,7 +60,11 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
         { ledger, signal, onProgress },
       );
       progress.line(
-        `${source}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
+        [
+          `${printable(source)}: ${count(archive.pages)} pages, ${count(archive.images)} images, ${archive.refused} refused`,
+          ...Object.entries(archive.unusable).map(([reason, records]) => `${count(records)} ${reason}`),
+          ...(archive.broken === null ? [] : [`${tellBreak(archive.broken)}; what came before is kept`]),
+        ].join(', '),
       );
     }
     const summary = await walk(await crawlOptions(context, signing), {

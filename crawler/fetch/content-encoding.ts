@@ -5,6 +5,7 @@
  */
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { unzstd } from './zstd.ts';
 
 type Undo = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>;
 
@@ -12,9 +13,6 @@ const gunzip = promisify(zlib.gunzip);
 const inflate = promisify(zlib.inflate);
 const inflateRaw = promisify(zlib.inflateRaw);
 const brotli = promisify(zlib.brotliDecompress);
-
-/** Node has zstd from 22.15 and 23.8 on. */
-const { zstdDecompress } = zlib as { readonly zstdDecompress?: typeof zlib.brotliDecompress };
 
 /** Ends at the end of the input instead of failing there. */
 const asFarAsItGoes = { finishFlush: zlib.constants.Z_SYNC_FLUSH };
@@ -33,7 +31,7 @@ const undo: Readonly<Record<string, Undo>> = {
   deflate: (bytes, options) =>
     (((bytes[0] ?? 0) & 0x0f) === 8 ? inflate : inflateRaw)(bytes, { ...options, ...asFarAsItGoes }),
   br: (bytes, options) => brotli(bytes, options),
-  ...(zstdDecompress === undefined ? {} : { zstd: promisify(zstdDecompress) as Undo }),
+  zstd: (bytes, { maxOutputLength }) => unzstd(bytes, maxOutputLength),
 };
 const aliases: Readonly<Record<string, string>> = { 'x-gzip': 'gzip', 'x-compress': 'compress' };
 
@@ -61,7 +59,7 @@ export async function decodeBody(
     .map((name) => aliases[name] ?? name)
     .reverse();
   if (names.length > maxCodings) throw new Error('more than three codings');
-  // RFC 9110 has `compress`, and Chromium `zstd`: a body in them is not one that is "as it is".
+  // RFC 9110 has `compress`: a body in it is not one that is "as it is".
   if (names.some((name) => undo[name] === undefined && !isRegistered(name))) return body;
   let bytes = body;
   for (const name of names) {
@@ -74,7 +72,7 @@ export async function decodeBody(
 
 /** Codings of the IANA registry that we do not undo. */
 const isRegistered = (name: string): boolean =>
-  ['compress', 'zstd', 'dcb', 'dcz', 'exi', 'pack200-gzip', 'aes128gcm'].includes(name);
+  ['compress', 'dcb', 'dcz', 'exi', 'pack200-gzip', 'aes128gcm'].includes(name);
 
 const isTooLarge = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
 

@@ -4,7 +4,6 @@
  * A file may lie on the web: it is then read as it comes and never stored.
  */
 import { createReadStream, existsSync } from 'node:fs';
-import { WARCParser } from 'warcio';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { atomically, makeDurable } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -22,7 +21,11 @@ import { priority } from '../policy/priority.ts';
 import { rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { absoluteUrl, keyOf, requestOf } from '../policy/url.ts';
+import { archivePieces } from './archive-bytes.ts';
+import { archivedAnswer } from './archived-answer.ts';
+import { type Break, BrokenArchive, tellBreak } from './broken-archive.ts';
 import { checkSeeds } from './seeds.ts';
+import { type BadRecord, type WarcRecord, warcRecords } from './warc-records.ts';
 
 export interface WarcOptions {
   readonly corpusDir: string;
@@ -43,14 +46,22 @@ export interface WarcSummary {
   /** Pages whose rights are reserved. */
   readonly refused: number;
   readonly images: number;
+  /** What was passed over, how often by reason: records that are none, and pages that cannot be read. */
+  readonly unusable: Readonly<Partial<Record<Unusable, number>>>;
+  /** Where in the file and why reading ended before its end; null when it did not. What came before counts. */
+  readonly broken: { readonly reason: Break; readonly memberOffset: number } | null;
 }
+
+/** A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, or a bad record. */
+type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'frame-too-large';
 
 /** Pages are committed together: so many cost one sync of the disk. */
 const batchPages = 50;
 
 /**
- * Reads a WARC file, gzip or not, into a corpus. Repeating it changes nothing. Throws a UserError when there is no such
- * file, or when it breaks off on the way; what came before is kept.
+ * Reads a WARC file (plain, gzip or Zstandard) into a corpus. Repeating it changes nothing. A file that is cut or damaged is
+ * read as far as it goes, and the summary says where that is. Throws a UserError when there is no such file, or when it breaks off on its way here;
+ * what came before is kept.
  */
 export async function importWarc(
   { corpusDir, source, contact, allowPrivate = false, signing, maxBytes }: WarcOptions,
@@ -75,6 +86,11 @@ export async function importWarc(
     defer(() => frontier.close());
     makeDurable(ledger);
     const counts = { records: 0, pages: 0, refused: 0, images: 0 };
+    const unusable: Partial<Record<Unusable, number>> = {};
+    let broken: WarcSummary['broken'] = null;
+    const pass = (what: Unusable): void => {
+      unusable[what] = (unusable[what] ?? 0) + 1;
+    };
     let batch: ArchivedPage[] = [];
     const flush = (): void => {
       atomically(ledger, () => {
@@ -92,24 +108,29 @@ export async function importWarc(
         counts.images += found.length;
       }
       batch = [];
-      onProgress?.({ ...counts });
+      onProgress?.({ ...counts, unusable, broken });
     };
     try {
-      for await (const record of WARCParser.iterRecords(bytes)) {
+      const pieces = archivePieces(bytes, () => pass('frame-too-large'));
+      for await (const record of warcRecords(pieces, pass)) {
         if (signal?.aborted) break;
-        if (record.warcType === null) break;
         counts.records += 1;
         const read = await readRecord(record);
-        if (read) batch.push(read);
+        if (typeof read === 'string') pass(read);
+        else if (read !== null) batch.push(read);
         if (batch.length >= batchPages) flush();
       }
+    } catch (error) {
+      if (!(error instanceof BrokenArchive)) throw error;
+      broken = { reason: error.reason, memberOffset: error.memberOffset };
     } finally {
       flush();
     }
     if (counts.records === 0 && !signal?.aborted) {
-      throw expected('a WARC archive', 'warc', source, 'it has no record; give one as web archives write them');
+      const why = broken === null ? 'it has no record' : tellBreak(broken);
+      throw expected('a WARC archive', 'warc', source, `${why}; give one as web archives write them`);
     }
-    return { ...counts };
+    return { ...counts, unusable, broken };
   });
 }
 
@@ -123,52 +144,41 @@ interface ArchivedPage {
   readonly found: readonly PageImage[];
 }
 
-/** The page of a record, or null when it is none that a crawl would have read. */
-async function readRecord(record: Archived): Promise<ArchivedPage | null> {
-  const at = absoluteUrl(record.warcTargetURI ?? '');
-  const type = header(record, 'content-type');
-  if (record.warcType !== 'response' || at === null || Number(record.httpHeaders?.statusCode) !== 200) return null;
-  if (!/^(?:text\/html|application\/xhtml)/i.test(type ?? '')) return null;
-  const body = await readBody(record);
-  if (body === null) return null;
-  const { images, meta, title, text, licenseUrl } = extractPage(decodeText(body, type, new URL(at).hostname), at);
-  const headers = Object.fromEntries(
-    ['x-robots-tag', 'tdm-reservation', 'tdm-policy', 'content-usage', 'content-signal'].map((name) => [
-      name,
-      header(record, name),
-    ]),
+/** The page of a record; what is wrong with it; or null when it is none that a crawl would have read. */
+async function readRecord({ type, fields, blockLength, block }: WarcRecord): Promise<ArchivedPage | Unusable | null> {
+  const at = absoluteUrl((fields['warc-target-uri'] ?? '').replace(/^<(.*)>$/, '$1'));
+  if (type !== 'response' || at === null) return null;
+  const bytes = await block(maxBlockBytes);
+  if (bytes === null) return null;
+  const answer = archivedAnswer(bytes, maxPageBytes);
+  const contentType = answer?.headers['content-type'];
+  if (answer?.status !== 200 || !/^(?:text\/html|application\/xhtml)/i.test(contentType ?? '')) return null;
+  if (blockLength > maxBlockBytes) return 'page-too-large';
+  const body = await answer.body();
+  if (typeof body === 'string') return body;
+  const { images, meta, title, text, licenseUrl } = extractPage(
+    decodeText(body, contentType, new URL(at).hostname),
+    at,
   );
-  const rights = rightsOf({ headers, meta, url: at, tdmrep: [], robotsUsage: [] });
+  const rights = rightsOf({ headers: answer.headers, meta, url: at, tdmrep: [], robotsUsage: [] });
   const page: PageRecord = {
     url: keyOf(at),
     status: rights.refused ? 'refused' : 'fetched',
     reason: rights.refused,
     title,
     text,
-    fetchedAtMs: record.warcDate ? Date.parse(record.warcDate) : Date.now(),
+    fetchedAtMs: dateOf(fields['warc-date']),
     licenseUrl,
     rights: rights.evidence,
   };
   return { page, found: rights.refused ? [] : images };
 }
 
-type Archived = Awaited<ReturnType<typeof WARCParser.parse>> & object;
+/** Bytes of a block as stored; a page is as a rule compressed there, and has headers before it. */
+const maxBlockBytes = maxPageBytes + 65_536;
 
-const header = (record: Archived, name: string): string | undefined =>
-  record.httpHeaders?.headers.get(name) ?? undefined;
-
-/** The decoded body, or null when it is larger than a page may be or cannot be decoded. */
-async function readBody(record: Archived): Promise<Buffer | null> {
-  const chunks: Uint8Array[] = [];
-  let byteLength = 0;
-  try {
-    for await (const chunk of record) {
-      byteLength += chunk.byteLength;
-      if (byteLength > maxPageBytes) return null;
-      chunks.push(chunk);
-    }
-  } catch {
-    return null;
-  }
-  return Buffer.concat(chunks);
+/** Milliseconds since 1970; of a date that is none, now. */
+function dateOf(warcDate = ''): number {
+  const ms = Date.parse(warcDate);
+  return Number.isNaN(ms) ? Date.now() : ms;
 }

@@ -68,7 +68,7 @@ async function archiveOf(origin: string): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const read = { records: 3, pages: 2, refused: 1, images: 1 };
+const read = { records: 3, pages: 2, refused: 1, images: 1, unusable: {}, broken: null };
 
 describe('an archive', () => {
   for (const { name, source } of [

@@ -1,0 +1,162 @@
+/**
+ * Zstandard (RFC 8878) on every Node that we run on: its own zlib has it from 22.15 on. Frames are decoded whole by the reference
+ * implementation, compiled to WebAssembly, which has no limit on memory: what a frame asks for is checked before it sees it.
+ */
+import { createDCtx, decompressUsingDict, freeDCtx, init } from '@bokuweb/zstd-wasm';
+
+/** Bytes that tell everything about a frame: magic number, descriptor, window, dictionary and content size (§3.1.1). */
+export const maxFrameHeaderBytes = 18;
+
+/** §3.1.1.2.3: no block is longer, compressed or not. */
+export const maxBlockBytes = 131_072;
+
+export interface ZstdFrame {
+  readonly headerBytes: number;
+  /** How far back the content may refer: the memory that decoding takes. */
+  readonly windowBytes: number;
+  /** 0 where none is named. */
+  readonly dictionaryId: number;
+  /** Null where the frame does not say. */
+  readonly contentBytes: number | null;
+  readonly hasChecksum: boolean;
+}
+
+/** The header of the frame that begins here; null when none does, or only a part of its header is there. */
+export function zstdFrame(bytes: Buffer): ZstdFrame | null {
+  if (bytes.length < 6 || bytes.readUInt32LE(0) !== 0xfd2fb528) return null;
+  const descriptor = bytes[4]!;
+  if (descriptor & 0x08) return null;
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
+  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
+  const dictionaryAt = isSingleSegment ? 5 : 6;
+  const sizeAt = dictionaryAt + dictionaryBytes;
+  const headerBytes = sizeAt + sizeBytes;
+  if (bytes.length < headerBytes) return null;
+  const contentBytes =
+    sizeBytes === 0
+      ? null
+      : sizeBytes === 8
+        ? Number(bytes.readBigUInt64LE(sizeAt))
+        : bytes.readUIntLE(sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
+  const window = bytes[5]!;
+  const windowBytes = isSingleSegment ? contentBytes! : 2 ** (10 + (window >> 3)) * (1 + (window & 7) / 8);
+  const dictionaryId = dictionaryBytes === 0 ? 0 : bytes.readUIntLE(dictionaryAt, dictionaryBytes);
+  return { headerBytes, windowBytes, dictionaryId, contentBytes, hasChecksum: (descriptor & 0x04) !== 0 };
+}
+
+export interface ZstdBlock {
+  readonly isLast: boolean;
+  /** Bytes after the three of this header; null for a kind or size that no block has. */
+  readonly byteLength: number | null;
+}
+
+/** The header of the block that begins here; its three bytes must be there (§3.1.1.2). */
+export function zstdBlock(bytes: Buffer): ZstdBlock {
+  const header = bytes.readUIntLE(0, 3);
+  const kind = (header >> 1) & 3;
+  const size = header >> 3;
+  return { isLast: (header & 1) === 1, byteLength: kind === 3 || size > maxBlockBytes ? null : kind === 1 ? 1 : size };
+}
+
+/** §3.1.2: a frame that decoders pass over. */
+export const isSkippable = (bytes: Buffer): boolean => bytes.length >= 8 && bytes.readUInt32LE(0) >>> 4 === 0x184d2a5;
+
+/** RFC 9659: a window that every client of HTTP accepts, and the largest that browsers do. */
+const maxHttpWindowBytes = 8_388_608;
+
+/**
+ * A body of any number of frames. One that is cut gives its whole blocks. Throws when it is none, when it needs more memory than
+ * browsers give, and with the code ERR_BUFFER_TOO_LARGE when it would be longer than `maxBytes`.
+ */
+export async function unzstd(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let left = maxBytes;
+  for (let at = 0; at < bytes.length; ) {
+    const rest = bytes.subarray(at);
+    if (isSkippable(rest)) {
+      at += 8 + rest.readUInt32LE(4);
+      continue;
+    }
+    const frame = zstdFrame(rest);
+    if (frame === null) {
+      if (at === 0) throw new Error('not a zstd frame');
+      break;
+    }
+    if (frame.windowBytes > maxHttpWindowBytes) throw new Error('a window larger than 8 MiB');
+    if (frame.dictionaryId !== 0) throw new Error('a dictionary that is not there');
+    const { end, isWhole } = wholeBlocks(rest, frame);
+    if (end === frame.headerBytes) break;
+    const piece = await unzstdFrame(isWhole ? rest.subarray(0, end) : asWhole(rest.subarray(0, end), frame), left);
+    if (piece === null) throw Object.assign(new RangeError('more than allowed'), { code: 'ERR_BUFFER_TOO_LARGE' });
+    pieces.push(piece);
+    left -= piece.length;
+    at += end;
+    if (!isWhole) break;
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Where the last block ends that is there whole. */
+function wholeBlocks(bytes: Buffer, { headerBytes, hasChecksum }: ZstdFrame): { end: number; isWhole: boolean } {
+  for (let at = headerBytes; ; ) {
+    if (at + 3 > bytes.length) return { end: at, isWhole: false };
+    const { isLast, byteLength } = zstdBlock(bytes.subarray(at));
+    if (byteLength === null) throw new Error('a block that is none');
+    const next = at + 3 + byteLength + (isLast && hasChecksum ? 4 : 0);
+    if (next > bytes.length) return { end: at, isWhole: false };
+    if (isLast) return { end: next, isWhole: true };
+    at = next;
+  }
+}
+
+/** A frame of these blocks, the last of them marked as such, with neither a size of its content nor a checksum. */
+function asWhole(bytes: Buffer, frame: ZstdFrame): Buffer {
+  const blocks = Buffer.from(bytes.subarray(frame.headerBytes));
+  for (let at = 0; ; ) {
+    const next = at + 3 + zstdBlock(blocks.subarray(at)).byteLength!;
+    if (next >= blocks.length) {
+      blocks[at]! |= 1;
+      break;
+    }
+    at = next;
+  }
+  const windowLog = Math.max(10, Math.ceil(Math.log2(Math.max(1, frame.windowBytes))));
+  return Buffer.concat([zstdMagic, Buffer.from([0, (windowLog - 10) << 3]), blocks]);
+}
+
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+
+let loading: Promise<void> | undefined;
+
+/**
+ * One whole frame, made with this dictionary if any; null when its content is longer than `maxBytes`. Throws when it is damaged or
+ * was made with another dictionary. The caller has checked its window.
+ */
+export async function unzstdFrame(
+  frame: Buffer,
+  maxBytes: number,
+  dictionary: Uint8Array = new Uint8Array(0),
+): Promise<Buffer | null> {
+  loading ??= init();
+  await loading;
+  const contentBytes = zstdFrame(frame)?.contentBytes ?? null;
+  if (contentBytes !== null && contentBytes > maxBytes) return null;
+  for (let space = contentBytes ?? 4 * maxBlockBytes + 16 * frame.length; ; space *= 8) {
+    const context = createDCtx();
+    try {
+      return Buffer.from(
+        decompressUsingDict(context, frame, dictionary, { defaultHeapSize: Math.min(space, maxBytes) }),
+      );
+    } catch (error) {
+      const isTooSmall = error instanceof Error && error.message.endsWith(`${dstSizeTooSmall}`);
+      if (!isTooSmall || contentBytes !== null) throw error;
+      if (space >= maxBytes) return null;
+    } finally {
+      freeDCtx(context);
+    }
+  }
+}
+
+/** `ZSTD_error_dstSize_tooSmall` as zstd_errors.h has it, negated as its functions return it. */
+const dstSizeTooSmall = -70;
