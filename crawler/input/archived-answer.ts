@@ -1,11 +1,11 @@
 /** What a server answered, from the block of a WARC record: status, headers, and the body without transfer and content encoding. */
 import { decodeBody } from '../fetch/content-encoding.ts';
+import type { Headers } from '../policy/rights.ts';
 import { endOfHead, fieldsOf } from './warc-records.ts';
 
 export interface ArchivedAnswer {
   readonly status: number;
-  /** By name in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers;
   readonly body: () => Promise<Buffer | 'page-unreadable' | 'page-too-large'>;
 }
 
@@ -16,10 +16,12 @@ export function archivedAnswer(block: Buffer, maxBytes: number): ArchivedAnswer 
   const text = block.toString('latin1', 0, head.end);
   const status = /^HTTP\/\d(?:\.\d)?[ \t]+(\d{3})\b/i.exec(text);
   if (status === null) return null;
-  const headers = fieldsOf(text);
+  const headers: Headers = Object.fromEntries(
+    Object.entries(fieldsOf(text)).map(([name, values]) => [name, values.length === 1 ? values[0] : [...values]]),
+  );
   const rest = block.subarray(head.next);
   const body = async (): Promise<Buffer | 'page-unreadable' | 'page-too-large'> => {
-    const plain = /\bchunked\b/i.test(headers['transfer-encoding'] ?? '') ? withoutChunks(rest) : rest;
+    const plain = /\bchunked\b/i.test(String(headers['transfer-encoding'])) ? withoutChunks(rest) : rest;
     try {
       const decoded = await decodeBody(plain, headers['content-encoding'], maxBytes);
       return decoded.length > maxBytes ? 'page-too-large' : decoded;

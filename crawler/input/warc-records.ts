@@ -9,8 +9,8 @@ import { BrokenArchive } from './broken-archive.ts';
 export interface WarcRecord {
   /** `response`, `warcinfo`, …; empty where the record does not say. */
   readonly type: string;
-  /** Header fields by name in lower case; a repeated one joined by commas. */
-  readonly fields: Readonly<Record<string, string>>;
+  /** Every value of each header field, by its name in lower case. */
+  readonly fields: Fields;
   readonly blockLength: number;
   /** The first bytes of the block, so many at most; null when it is cut. Ask once, and before the next record. */
   readonly block: (maxBytes: number) => Promise<Buffer | null>;
@@ -39,7 +39,7 @@ export async function* warcRecords(
   try {
     while (await input.skipBlankLines()) {
       const head = await input.head();
-      const fields = typeof head === 'string' ? fieldsOf(head) : {};
+      const fields: Fields = typeof head === 'string' ? fieldsOf(head) : {};
       const bad = typeof head === 'string' ? (lengthOf(fields) === null ? 'no-length' : null) : head.bad;
       if (bad !== null) {
         hasRecord ||= bad !== 'no-record';
@@ -62,7 +62,7 @@ export async function* warcRecords(
         }
         return Buffer.concat(parts);
       };
-      yield { type: (fields['warc-type'] ?? '').toLowerCase(), fields, blockLength, block };
+      yield { type: (fields['warc-type']?.[0] ?? '').toLowerCase(), fields, blockLength, block };
       await block(0);
       if (left > 0) onBad('record-cut');
     }
@@ -72,8 +72,7 @@ export async function* warcRecords(
 }
 
 /** Null when it is missing or no length. */
-function lengthOf(fields: Readonly<Record<string, string>>): number | null {
-  const [length = ''] = (fields['content-length'] ?? '').split(',');
+function lengthOf({ 'content-length': [length = ''] = [] }: Fields): number | null {
   return /^\d{1,13}$/.test(length) ? Number(length) : null;
 }
 
@@ -205,21 +204,24 @@ export function endOfHead(bytes: Buffer): { readonly end: number; readonly next:
   return strict === -1 ? null : { end: strict, next: strict + 4 };
 }
 
+export type Fields = Readonly<Record<string, readonly string[]>>;
+
 /** The fields of a head, WARC's or HTTP's: its first line is passed over, folded lines are joined. */
-export function fieldsOf(head: string): Record<string, string> {
-  const fields: Record<string, string> = Object.create(null);
-  let last = '';
+export function fieldsOf(head: string): Fields {
+  const fields: Record<string, string[]> = Object.create(null);
+  let values: string[] = [];
   for (const line of head.split(/\r?\n/).slice(1)) {
     if (/^[ \t]/.test(line)) {
-      if (last !== '') fields[last] += ` ${line.trim()}`;
+      if (values.length > 0) values[values.length - 1] += ` ${line.trim()}`;
       continue;
     }
     const colon = line.indexOf(':');
     const name = colon === -1 ? '' : line.slice(0, colon).trim().toLowerCase();
-    last = name;
+    values = [];
     if (name === '') continue;
-    const value = line.slice(colon + 1).trim();
-    fields[name] = fields[name] === undefined ? value : `${fields[name]}, ${value}`;
+    fields[name] ??= values;
+    values = fields[name];
+    values.push(line.slice(colon + 1).trim());
   }
   return fields;
 }

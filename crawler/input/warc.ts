@@ -11,6 +11,7 @@ import type { PageRecord } from '../../dataset/ledger/records.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';
+import { firstValue } from '../fetch/headers.ts';
 import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
 import { Frontier } from '../frontier/frontier.ts';
@@ -146,12 +147,12 @@ interface ArchivedPage {
 
 /** The page of a record; what is wrong with it; or null when it is none that a crawl would have read. */
 async function readRecord({ type, fields, blockLength, block }: WarcRecord): Promise<ArchivedPage | Unusable | null> {
-  const at = absoluteUrl((fields['warc-target-uri'] ?? '').replace(/^<(.*)>$/, '$1'));
+  const at = absoluteUrl((fields['warc-target-uri']?.[0] ?? '').replace(/^<(.*)>$/, '$1'));
   if (type !== 'response' || at === null) return null;
   const bytes = await block(maxBlockBytes);
   if (bytes === null) return null;
   const answer = archivedAnswer(bytes, maxPageBytes);
-  const contentType = answer?.headers['content-type'];
+  const contentType = firstValue(answer?.headers['content-type']);
   if (answer?.status !== 200 || !/^(?:text\/html|application\/xhtml)/i.test(contentType ?? '')) return null;
   if (blockLength > maxBlockBytes) return 'page-too-large';
   const body = await answer.body();
@@ -167,7 +168,7 @@ async function readRecord({ type, fields, blockLength, block }: WarcRecord): Pro
     reason: rights.refused,
     title,
     text,
-    fetchedAtMs: dateOf(fields['warc-date']),
+    fetchedAtMs: dateOf(fields['warc-date']?.[0]),
     licenseUrl,
     rights: rights.evidence,
   };

@@ -49,7 +49,7 @@ bodies = {
     ),
     "said-chunked": ([("Transfer-Encoding", "chunked")], html("said-chunked")),
     "said-gzip": ([("Content-Encoding", "gzip")], html("said-gzip")),
-    "two-rights": ([("X-Robots-Tag", "noarchive"), ("X-Robots-Tag", "noai")], html("two-rights")),
+    "two-rights": ([("X-Robots-Tag", "otherbot: noarchive"), ("X-Robots-Tag", "noai")], html("two-rights")),
     "not-br": ([("Content-Encoding", "br")], b"\xff" * 300),
 }
 
