@@ -1,5 +1,6 @@
 /**
- * One image from claim to result: its rights read from the headers before the body, downloaded, decoded, measured. One that was
+ * One image from claim to result: its rights read from the headers before the body, downloaded, its rights read from within, decoded,
+ * measured. One that was
  * downloaded before is asked for with its ETag, and what goes wrong at a later visit takes nothing away: only its server's 404 or
  * 410 says that it is gone.
  */
@@ -8,7 +9,8 @@ import type { ImageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { type Rights, rightsOf } from '../policy/rights.ts';
+import { type Evidence, type Rights, rightsOf } from '../policy/rights.ts';
+import { embeddedRights } from './embedded-rights.ts';
 import { hasContent, isRefusal, isTemporary } from './fetch.ts';
 import { firstValue } from './headers.ts';
 import type { AllowedRules } from './origin-rules.ts';
@@ -49,7 +51,7 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   });
   const { latencyMs, status, headers } = response;
   const fetchedAtMs = Date.now();
-  const evidence = rights && Object.keys(rights.evidence).length > 0 ? { rights: rights.evidence } : {};
+  let evidence = evidenceOf(rights?.evidence ?? {});
   const requests = redirects.requests();
   if (!response.ok && response.reason === otherHost) {
     return { latencyMs, requests, moved: { at: response.url, hops: redirects.hops() } };
@@ -69,6 +71,9 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   if (!hasContent(status)) return failed('failed_to_download', `http-${response.status}`);
   const bytes = response.body;
   if (bytes.length === 0) return failed('failed_to_download', 'empty-body');
+  const inside = await embeddedRights(bytes);
+  evidence = evidenceOf({ ...rights?.evidence, ...inside.evidence });
+  if (inside.refused) return failed('refused', inside.refused);
   const now = {
     url: claim.url,
     status: 'success',
@@ -92,6 +97,9 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
     decoded: { bytes, measured: { ...decoded, byteLength: bytes.length } },
   };
 }
+
+const evidenceOf = (rights: Evidence): Pick<ImageRecord, 'rights'> =>
+  Object.keys(rights).length > 0 ? { rights } : {};
 
 /** Whether an image that was downloaded before is not to be kept: its owner reserves it, or an icon stands in its place. */
 const takesAway = (reason: Reason): boolean => reason.startsWith('rights-') || reason === iconFileReason;

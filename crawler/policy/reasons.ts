@@ -37,6 +37,8 @@ const exact = {
   'rights-noindex': forbidden('the site says noindex: this is not to be indexed'),
   'rights-none': forbidden('the site says none: this is neither to be indexed nor followed'),
   'rights-tdm-reservation': forbidden('the site reserves its rights for text and data mining (TDMRep)'),
+  'rights-data-mining': forbidden('the picture says that it is not for data mining (plus:DataMining in its XMP)'),
+  'rights-training-mining': forbidden('the picture says that it is not for training or mining (C2PA, CAWG)'),
   'rights-content-usage': forbidden('the site says that its content is not for training (Content-Usage)'),
 
   // What this crawl may not or does not want to fetch.
