@@ -92,7 +92,7 @@ export function openFetcher(
     sign,
   }: FetchLimits = {},
 ): Fetcher {
-  const agent = new Agent({
+  const agentOptions = {
     connect: { timeout: connectMs, lookup: guard.lookup, autoSelectFamily: true },
     headersTimeout: firstByteMs,
     bodyTimeout: firstByteMs,
@@ -100,11 +100,20 @@ export function openFetcher(
     pipelining: 1,
     keepAliveTimeout: 10_000,
     maxHeaderSize,
-  });
+  } as const;
+  const agent = new Agent(agentOptions);
   const baseHeaders = { 'user-agent': userAgent, 'accept-encoding': acceptEncoding, 'accept-language': '*' };
   const strict: Dispatch = (options, handler) => agent.dispatch(options, handler);
   const lenient = lenientDispatch(guard, maxHeaderSize, connectMs);
   const lenientOrigins = new Set<string>();
+  // HTTP/1.1 is asked for: with a request a second HTTP/2 gains nothing. A few servers speak nothing else.
+  const agent2 = new Agent({ ...agentOptions, allowH2: true });
+  const http2: Dispatch = (options, handler) => agent2.dispatch(options, handler);
+  const http2Origins = new Set<string>();
+  const remember = (origins: Set<string>, origin: string): void => {
+    if (origins.size >= maxOddOrigins) origins.clear();
+    origins.add(origin);
+  };
 
   const hopTo = async (
     url: string,
@@ -117,12 +126,17 @@ export function openFetcher(
     const send = (dispatch: Dispatch): Promise<Hop> =>
       oneHop(dispatch, guard, url, request, { ...headers, ...sign?.('GET', new URL(url)) }, deadlineMs);
     if (lenientOrigins.has(origin)) return send(lenient);
+    if (http2Origins.has(origin)) return send(http2);
     const response = await send(strict);
+    if (!response.ok && wantsHttp2(response.cause)) {
+      const again = await send(http2);
+      if (again.status !== null) remember(http2Origins, origin);
+      return again;
+    }
     if (response.ok || !breaksRules(response)) return response;
     const again = await send(lenient);
     if (again.status === null) return response;
-    if (lenientOrigins.size >= maxLenientOrigins) lenientOrigins.clear();
-    lenientOrigins.add(origin);
+    remember(lenientOrigins, origin);
     return again;
   };
 
@@ -155,7 +169,9 @@ export function openFetcher(
         at = target;
       }
     },
-    close: () => agent.destroy(),
+    close: async () => {
+      await Promise.all([agent.destroy(), agent2.destroy()]);
+    },
   };
 }
 
@@ -166,7 +182,7 @@ type Hop = Fetched | (NotFetched & { readonly cause?: unknown });
 const maxHeaderSize = 262_144;
 
 /** Ours, as origins in memory elsewhere. */
-const maxLenientOrigins = 1000;
+const maxOddOrigins = 1000;
 
 /** Cookies of one answer: browsers keep 180 of a site, and no wall needs more than a few. */
 const maxCookies = 50;
@@ -193,6 +209,10 @@ function breaksRules({ reason, status, headers }: NotFetched): boolean {
   const length = headers['content-length'];
   return length !== undefined && (/,/.test(String(length)) || headers['transfer-encoding'] !== undefined);
 }
+
+/** TLS's alert of a server that speaks none of the protocols that were offered (RFC 7301 §3.2). */
+export const wantsHttp2 = (cause: unknown): boolean =>
+  /NO_APPLICATION_PROTOCOL/.test((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
 
 class Refused extends Error {}
 

@@ -3,9 +3,9 @@
  * does goes round robots.txt and the address guard, and every redirect is checked like a first request.
  */
 import type { Socket } from 'node:net';
-import { Agent, buildConnector, fetch, WebSocket } from 'undici';
+import { Agent, buildConnector, fetch, type Response, WebSocket } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
-import { maxRedirects } from './fetch.ts';
+import { maxRedirects, wantsHttp2 } from './fetch.ts';
 import type { SignRequest } from './request-signature.ts';
 
 /** Ours: a guess at more than any script or answer has. */
@@ -62,12 +62,9 @@ const notPassedOn = new Set([
 /** A fetcher with its own connections, closed by `close`; `sign` signs every request that it sends. */
 export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFetcher {
   const connect = { timeout: 10_000, lookup: guard.lookup, autoSelectFamily: true };
-  const dispatcher = new Agent({
-    connect,
-    headersTimeout: partTimeoutMs,
-    bodyTimeout: partTimeoutMs,
-    connections: 6,
-  });
+  const options = { connect, headersTimeout: partTimeoutMs, bodyTimeout: partTimeoutMs, connections: 6 } as const;
+  const agent = new Agent(options);
+  const http2 = new Agent({ ...options, allowH2: true });
   const mayConnect = (hostname: string): boolean => guard.refuseHost(hostname) === null;
 
   const follow = async (request: PartRequest): Promise<Part | null> => {
@@ -79,17 +76,22 @@ export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFe
         return null;
       const cookie = await request.cookies(url.href);
       request.onRequest(url);
-      const response = await fetch(url, {
-        method,
-        headers: {
-          ...passedOn(Object.entries(request.headers)),
-          ...(cookie === '' ? {} : { cookie }),
-          ...sign?.(method, url),
-        },
-        ...(body === null ? {} : { body }),
-        redirect: 'manual',
-        dispatcher,
-        signal,
+      const send = (dispatcher: Agent): Promise<Response> =>
+        fetch(url, {
+          method,
+          headers: {
+            ...passedOn(Object.entries(request.headers)),
+            ...(cookie === '' ? {} : { cookie }),
+            ...sign?.(method, url),
+          },
+          ...(body === null ? {} : { body }),
+          redirect: 'manual',
+          dispatcher,
+          signal,
+        });
+      const response = await send(agent).catch((error: Error) => {
+        if (wantsHttp2(error.cause)) return send(http2);
+        throw error;
       });
       const { status, headers } = response;
       const location = headers.get('location');
@@ -137,7 +139,9 @@ export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFe
     },
     // A part that cannot be had is the page's loss, as in a browser.
     fetch: (request) => follow(request).catch(() => null),
-    close: () => dispatcher.destroy(),
+    close: async () => {
+      await Promise.all([agent.destroy(), http2.destroy()]);
+    },
   };
 }
 

@@ -1,8 +1,8 @@
 /**
  * An internet in a box: inside a network and mount namespace of its own, public names resolve to public-looking addresses
- * on `lo`, served over http and https (HTTP/2 where the client speaks it) with certificates of a CA made on the spot. Node
- * trusts it through NODE_EXTRA_CA_CERTS, Chromium through the NSS database of a home folder of its own. Nothing leaves the
- * machine: the namespace has no other interface.
+ * on `lo`, served over http and https (HTTP/2 where the client speaks it) with certificates of a CA made on the spot, which Node
+ * trusts through NODE_EXTRA_CA_CERTS; Chromium asks for nothing by itself. Nothing leaves the machine: the namespace has no
+ * other interface.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,8 @@ export interface Host {
   readonly routes: Readonly<Record<string, Route>>;
   /** What port 80 does: sends to https (as most sites) or serves the same. */
   readonly http?: 'redirect' | 'serve';
+  /** Speaks HTTP/2 alone on port 443. */
+  readonly isHttp2Only?: boolean;
   /** Waits so long before each answer. */
   readonly delayMs?: number;
 }
@@ -36,7 +38,7 @@ export interface Request {
 export interface Internet {
   /** In the order of their coming. */
   readonly requests: readonly Request[];
-  /** For commands that use this internet: the CA, a home folder, Chromium's database. */
+  /** For commands that use this internet: the CA, a home folder. */
   readonly env: NodeJS.ProcessEnv;
   close(): Promise<void>;
 }
@@ -74,7 +76,7 @@ export async function openInternet(hosts: readonly Host[]): Promise<Internet> {
       requests.push({ atMs: Date.now(), host: name, path, userAgent: req.headers['user-agent'] ?? '', httpVersion });
       setTimeout(() => void answer(host, req, res), host.delayMs ?? 0);
     };
-    const secure = createSecureServer({ ...certificate, allowHTTP1: true }, (req, res) =>
+    const secure = createSecureServer({ ...certificate, allowHTTP1: !host.isHttp2Only }, (req, res) =>
       listener(req as unknown as IncomingMessage, res as unknown as ServerResponse),
     );
     const plain = createServer((req, res) => {
@@ -103,7 +105,7 @@ export async function openInternet(hosts: readonly Host[]): Promise<Internet> {
   };
 }
 
-/** A CA, trusted by Chromium in `dir/home`, and one certificate of it for all names. */
+/** A CA and one certificate of it for all names. */
 function makeCertificate(dir: string, names: readonly string[]): { readonly key: Buffer; readonly cert: Buffer } {
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -112,11 +114,6 @@ function makeCertificate(dir: string, names: readonly string[]): { readonly key:
   writeFileSync(join(dir, 'names'), `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`);
   const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'names'];
   openssl('x509', '-req', '-in', 'site.csr', ...signing, '-out', 'site.pem');
-  const database = join(dir, 'home/.pki/nssdb');
-  mkdirSync(database, { recursive: true });
-  const certutil = (...args: string[]) =>
-    execFileSync('certutil', ['-d', `sql:${database}`, ...args], { stdio: 'ignore' });
-  certutil('-N', '--empty-password');
-  certutil('-A', '-t', 'C,,', '-n', 'box CA', '-i', join(dir, 'ca.pem'));
+  mkdirSync(join(dir, 'home'));
   return { key: readFileSync(join(dir, 'site.key')), cert: readFileSync(join(dir, 'site.pem')) };
 }

@@ -13,7 +13,7 @@ const unshare = ['--net', '--mount', ...(process.getuid?.() === 0 ? [] : ['--map
 
 /** Why no box can be opened here; null where one can. */
 function obstacle(): string | null {
-  for (const tool of ['unshare', 'ip', 'mount', 'openssl', 'certutil']) {
+  for (const tool of ['unshare', 'ip', 'mount', 'openssl']) {
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0) return `${tool} is not installed`;
   }
   const tried = spawnSync('unshare', [...unshare, 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8' });

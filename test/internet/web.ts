@@ -51,6 +51,15 @@ const shown: readonly Shown[] = [
     alt: `Ein Vogel auf dem Ast, Bild ${n} von zweien`,
     caption: `Gesehen am ${n + 1}. März über den Dächern`,
   })),
+  // Found behind a seed that a script, or a meta refresh, takes to `www.`.
+  ...['scripted', 'refreshed', 'busy', 'modern'].map((site) => ({
+    page: `https://${site === 'scripted' || site === 'refreshed' ? 'www.' : ''}${site}.example/rooms.html`,
+    src: '/room.jpg',
+    asked: `https://${site === 'scripted' || site === 'refreshed' ? 'www.' : ''}${site}.example/room.jpg`,
+    key: `https://${site === 'scripted' || site === 'refreshed' ? 'www.' : ''}${site}.example/room.jpg`,
+    alt: `The great room of the ${site} house`,
+    caption: `Seen from the door of the ${site} house`,
+  })),
   ...[1, 2].map((n) => ({
     page: 'https://app.example/',
     src: `/static/view-${n}.jpg`,
@@ -68,6 +77,10 @@ export const webSeeds = [
   'https://slow.example/',
   'https://vögel.example/',
   'https://app.example/',
+  'https://scripted.example/',
+  'https://refreshed.example/',
+  'https://busy.example/',
+  'https://modern.example/',
 ];
 
 const html = (lang: string, body: string): Route => ({
@@ -104,16 +117,41 @@ export async function webHosts(): Promise<Host[]> {
   routesOf(idn)['/'] = html('de', links('/vögel/übersicht.html'));
   routesOf('https://app.example/')['/'] = {
     headers: { 'content-type': 'text/html' },
-    body: '<!doctype html><html lang="en"><title>App</title><div id="root"></div><script src="/app.js"></script></html>',
+    body: '<!doctype html><html lang="en"><title>App</title><div id="root"></div><script src="https://modern.example/app.js"></script></html>',
   };
-  routesOf('https://app.example/')['/app.js'] = {
+  routesOf('https://modern.example/')['/app.js'] = {
     headers: { 'content-type': 'text/javascript' },
     body: `document.getElementById('root').innerHTML = ${JSON.stringify(`<main>${figures('https://app.example/')}</main>`)};`,
+  };
+  const rooms = html('en', links('/rooms.html'));
+  const onward: Readonly<Record<string, Route>> = {
+    scripted: {
+      headers: { 'content-type': 'text/html' },
+      body: '<!doctype html><title>On</title><script>location.replace("https://www.scripted.example/")</script>',
+    },
+    refreshed: {
+      headers: { 'content-type': 'text/html' },
+      body: '<!doctype html><title>On</title><meta http-equiv="refresh" content="0; url=https://www.refreshed.example/">',
+    },
+  };
+  for (const [site, route] of Object.entries(onward)) {
+    routesOf(`https://${site}.example/`)['/'] = route;
+    routesOf(`https://www.${site}.example/`)['/'] = rooms;
+  }
+  routesOf('https://modern.example/')['/'] = rooms;
+  // Out of order for a moment, as it is asked for its rules.
+  let asked = 0;
+  routesOf('https://busy.example/')['/'] = rooms;
+  routesOf('https://busy.example/')['/robots.txt'] = (_, res) => {
+    asked += 1;
+    res.writeHead(asked === 1 ? 503 : 200, { 'content-type': 'text/plain' });
+    res.end(asked === 1 ? '' : 'User-agent: *\nDisallow: /private/\n');
   };
   return [...hosts].map(([name, routes]) => ({
     names: [name],
     routes,
     ...(name === 'slow.example' ? { delayMs: 1500 } : {}),
+    ...(name === 'modern.example' ? { isHttp2Only: true } : {}),
   }));
 }
 
