@@ -66,6 +66,8 @@ export function sameFeatures(stages: readonly PlannedStage[], config: Config): C
       throw expected(`${wanted} as in ${dir}`, `${what} of ${other.dir}`, String(received), advice);
     };
     differ('the detector', columns.name, other.columns.name);
+    differ('the weights of the detector', columns.model, other.columns.model);
+    differ('the settings of the detector', JSON.stringify(columns.settings), JSON.stringify(other.columns.settings));
     differ('the feature width', columns.featureSize, other.columns.featureSize);
     differ('the classes', columns.labels, other.columns.labels);
   }

@@ -5,6 +5,7 @@ import { type Example, readExamples } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
+import { requireFeatures } from '../model/regions/missing.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
 import { firstImages } from './first-images.ts';
@@ -61,10 +62,14 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   for (const { dir, share } of corpora) {
     const of = (split: string) => ({
       shards: join(dir, 'shards', split),
-      regions: join(regionsDir(dir, config.regions), split),
+      regions: regionsDir(dir, config.regions),
       ...{ tokenizer, maxPieces, maxRegions, signal },
       onBad: skipped.add,
     });
+    for (const split of ['train', 'validation']) {
+      const folder = join(dir, 'shards', split);
+      if (existsSync(folder)) await requireFeatures(folder, of(split).regions, signal);
+    }
     const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });
     images += train.images;
     parts.push({ source: train.complete ? memorySource(train.examples, seed) : shardSource(of('train'), seed), share });

@@ -19,8 +19,6 @@ export interface Rewriting {
   readonly columns: Readonly<Record<string, BasicType>>;
   /** True for the rows that go. */
   readonly isRemoved: (row: Readonly<Record<string, unknown>>) => boolean;
-  /** Called once the samples are gone and before the table says so: for what lies beside the shard. */
-  readonly beforeTable?: () => void;
 }
 
 /** The form of a finished shard, from the files that its stats name. */
@@ -36,7 +34,7 @@ export async function rewriteShard(rewriting: Rewriting): Promise<void> {
   const old = readStats(rewriting.base);
   const format = shardFormat(old);
   if (format === 'parquet') return rewriteParquet(rewriting, old);
-  const { base, columns, isRemoved, beforeTable } = rewriting;
+  const { base, columns, isRemoved } = rewriting;
   const all = await readParquet(`${base}.parquet`);
   const rows = all.filter((row) => !isRemoved(row));
   const keys = new Set(all.filter(isRemoved).flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
@@ -54,7 +52,6 @@ export async function rewriteShard(rewriting: Rewriting): Promise<void> {
     lait: { plan: 'taken-down', files: { ...files, '.parquet': digestOf(table) } },
   };
   writeFileAtomic(`${base}_stats.json`, statsJson(stats));
-  beforeTable?.();
   writeFileAtomic(`${base}.parquet`, table);
 }
 
@@ -82,7 +79,7 @@ function removeFiles(base: string, files: ShardStats['lait']['files'], keys: Rea
 }
 
 /** Here the table holds the images, and has no rows of failed ones: how many those were stays as it is. */
-async function rewriteParquet({ base, columns, isRemoved, beforeTable }: Rewriting, old: ShardStats): Promise<void> {
+async function rewriteParquet({ base, columns, isRemoved }: Rewriting, old: ShardStats): Promise<void> {
   const file = await asyncBufferFromFile(`${base}.parquet`);
   const { num_rows } = await parquetMetadataAsync(file);
   const container = openParquet(base, columns);
@@ -111,6 +108,5 @@ async function rewriteParquet({ base, columns, isRemoved, beforeTable }: Rewriti
       lait: { plan: 'taken-down', files },
     };
     writeFileAtomic(`${base}_stats.json`, statsJson(stats));
-    beforeTable?.();
   });
 }

@@ -1,78 +1,85 @@
 /**
- * What a takedown does to the feature columns beside a shard (`regions/NAME/train/00000.tar` and what is known of it in
- * `00000.json`): the samples that go leave the columns too, and the others stay of use.
+ * What a takedown does to the feature columns of pictures (`regions/NAME`): whatever is not of a picture that stays in the shards
+ * goes. That takes features of pictures from earlier exports too, of which no table says any more whose they are.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
+import { readParquet } from '../shards/parquet.ts';
+import { erasePictures } from '../shards/picture-columns.ts';
 import { readShard } from '../shards/reader.ts';
-import { rewriteTar } from './rewrite.ts';
-
-/** `00000.json`, as `lait regions` writes it. */
-interface ColumnRecord {
-  readonly shard: { readonly byteLength: number; readonly mtimeMs: number };
-  readonly images: number;
-  readonly regions: number;
-  readonly failed: number;
-}
-
-/** No shard is like this: the column waits for its shard to be rewritten. */
-const waiting = { byteLength: 0, mtimeMs: 0 };
 
 /**
- * Removes samples from every column of the shard (`train/00000`), before the shard itself is rewritten. A column that was not
- * made from the shard as it is now is deleted: its keys may name other pictures. Returns what to call when the shard has
- * been rewritten and its table has not.
+ * Erases from the columns of a corpus every picture but those that its shards have in rows which stay. To be called before the
+ * shards are rewritten, so that a takedown that was killed does it again. Returns how many pictures had columns.
  */
-export async function removeFromColumns(
+export async function eraseFromColumns(
   corpusDir: string,
-  shard: string,
-  shardPath: string,
-  keys: ReadonlySet<string>,
-): Promise<() => void> {
-  const regions = join(corpusDir, 'regions');
-  const kept: { readonly path: string; readonly record: ColumnRecord }[] = [];
-  for (const column of existsSync(regions) ? readdirSync(regions) : []) {
-    const base = join(regions, column, shard);
-    if (!existsSync(dirname(base))) continue;
-    // What an interrupted `lait regions` has so far.
-    for (const name of readdirSync(dirname(base))) {
-      if (name.startsWith(`${basename(base)}.tar.`)) rmSync(join(dirname(base), name));
-    }
-    const record = existsSync(`${base}.json`)
-      ? (JSON.parse(readFileSync(`${base}.json`, 'utf8')) as ColumnRecord)
-      : undefined;
-    if (record === undefined || !existsSync(`${base}.tar`) || !isMadeFrom(record, shardPath)) {
-      for (const ending of ['.tar', '.json']) rmSync(base + ending, { force: true });
-      continue;
-    }
-    const rewritten = { ...record, shard: waiting };
-    writeFileAtomic(`${base}.json`, `${JSON.stringify(rewritten)}\n`);
-    await rewriteTar(`${base}.tar`, keys);
-    kept.push({ path: `${base}.json`, record: { ...rewritten, ...(await counted(`${base}.tar`)) } });
+  isRemoved: (row: Readonly<Record<string, unknown>>) => boolean,
+): Promise<number> {
+  const folders = foldersIn(join(corpusDir, 'regions'));
+  if (folders.length === 0) return 0;
+  const kept = await keptPictures(join(corpusDir, 'shards'), isRemoved);
+  let erased = 0;
+  for (const folder of folders) {
+    const count = await erasePictures(folder, (sha256) => !kept.has(sha256));
+    if (count > 0) countErased(folder, count);
+    removeColumnsByKey(folder);
+    erased += count;
   }
-  return () => {
-    const { size: byteLength, mtimeMs } = kept.length === 0 ? { size: 0, mtimeMs: 0 } : statSync(shardPath);
-    for (const { path, record } of kept) {
-      writeFileAtomic(path, `${JSON.stringify({ ...record, shard: { byteLength, mtimeMs } })}\n`);
-    }
-  };
+  return erased;
 }
 
-function isMadeFrom({ shard }: ColumnRecord, shardPath: string): boolean {
-  if (shard.byteLength === waiting.byteLength) return true; // by a takedown that was killed
-  if (!existsSync(shardPath)) return false;
-  const { size, mtimeMs } = statSync(shardPath);
-  return shard.byteLength === size && shard.mtimeMs === mtimeMs;
+const foldersIn = (dir: string): string[] =>
+  existsSync(dir)
+    ? readdirSync(dir, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? join(dir, entry.name) : []))
+    : [];
+
+/** Hashes of the images, as they stand in the shards, of rows that stay. */
+async function keptPictures(
+  shardsDir: string,
+  isRemoved: (row: Readonly<Record<string, unknown>>) => boolean,
+): Promise<Set<string>> {
+  const kept = new Set<string>();
+  for (const folder of foldersIn(shardsDir)) {
+    for (const name of readdirSync(folder).filter((one) => /^\d+\.parquet$/.test(one))) {
+      const path = join(folder, name);
+      const rows = (await identifyingRows(path)).filter((row) => typeof row.key === 'string' && !isRemoved(row));
+      // Tables of older versions and of imports may lack the hashes.
+      const unknown = new Set<unknown>();
+      for (const { key, image_sha256: sha256 } of rows) {
+        if (typeof sha256 === 'string') kept.add(sha256);
+        else unknown.add(key);
+      }
+      const tar = path.replace(/\.parquet$/, '.tar');
+      if (unknown.size === 0 || !existsSync(tar)) continue;
+      for await (const { key, imageSha256 } of readShard(tar, { hashImages: true })) {
+        if (unknown.has(key)) kept.add(imageSha256!);
+      }
+    }
+  }
+  return kept;
 }
 
-async function counted(path: string): Promise<Pick<ColumnRecord, 'images' | 'regions'>> {
-  let images = 0;
-  let regions = 0;
-  for await (const { fields } of readShard(path)) {
-    images += 1;
-    // [R, 4] halves behind a NumPy header of 128 bytes.
-    regions += ((fields['boxes.npy']?.length ?? 128) - 128) / 8;
+/** What a takedown finds rows by, and their hashes where the table has them. */
+const identifyingRows = (path: string): Promise<Record<string, unknown>[]> =>
+  readParquet(path, [...identifying, 'image_sha256']).catch(() => readParquet(path, identifying));
+
+const identifying = ['uid', 'url', 'sha256', 'key'];
+
+/** `lait regions` believes what it noted of the other shards as long as it has the features of so many pictures. */
+function countErased(folder: string, erased: number): void {
+  const path = join(folder, 'shards.json');
+  if (!existsSync(path)) return;
+  const noted = JSON.parse(readFileSync(path, 'utf8')) as { readonly pictures: number };
+  writeFileAtomic(path, `${JSON.stringify({ ...noted, pictures: noted.pictures - erased }, null, 1)}\n`);
+}
+
+/** Columns of an older layout, by keys: which pictures they are of is not to be known. */
+function removeColumnsByKey(folder: string): void {
+  for (const split of foldersIn(folder)) {
+    for (const name of readdirSync(split)) {
+      if (/^\d+\.(tar|json|tar\..*partial)$/.test(name) && statSync(join(split, name)).isFile()) rmSync(join(split, name));
+    }
   }
-  return { images, regions };
 }

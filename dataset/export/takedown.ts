@@ -19,7 +19,7 @@ import { type ExportConfiguration, finishExport } from './finish.ts';
 import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
 import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
 import { splits } from './split.ts';
-import { removeFromColumns } from './takedown-columns.ts';
+import { eraseFromColumns } from './takedown-columns.ts';
 
 export interface TakedownOptions {
   readonly corpusDir: string;
@@ -84,6 +84,7 @@ export async function takedown(
     const columns = isImport ? importColumns : shardColumns;
     const shardsRemoved: string[] = [];
     if (existsSync(shardsDir)) removeTemporaries(shardsDir);
+    if (found.length > 0 || removed.sha256s.size > 0) await eraseFromColumns(corpusDir, isRemoved);
     for (const { split, name, rows } of found) {
       signal?.throwIfAborted();
       const base = join(shardsDir, split, name);
@@ -93,9 +94,8 @@ export async function takedown(
         continue;
       }
       const keys = new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
-      const beforeTable = await removeFromColumns(corpusDir, `${split}/${name}`, `${base}.tar`, keys);
       const format = shardFormat(readStats(base));
-      await rewriteShard({ base, columns, isRemoved, beforeTable });
+      await rewriteShard({ base, columns, isRemoved });
       samples += keys.size;
       const file = `${split}/${name}.${format === 'webdataset' ? 'tar' : format}`;
       shardsRewritten.push(file);

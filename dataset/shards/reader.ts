@@ -3,15 +3,14 @@
  * same key that lie together are a sample (`KEY.FIELD`, the field being everything after the first dot). What is broken is a
  * reason told to `onBad`, and reading goes on. Order, shuffle and split depend on the seed, the epoch and the part alone.
  */
-import { open } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { hash } from 'node:crypto';
 import { random } from '../random.ts';
 import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './paths.ts';
 import type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
 import { bufferShuffled } from './shuffle.ts';
-import { isSafeName, type TarFault, type TarMember } from './tar.ts';
-import { fileChunks, readTar, tarEntries } from './tar-reader.ts';
+import type { TarFault, TarMember } from './tar.ts';
+import { fileChunks, readTar } from './tar-reader.ts';
 
 export type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
 
@@ -66,43 +65,45 @@ async function* partOfShards(options: ReadShardsOptions): Batches {
 /** Copies fields out of the chunk they were read in, so that a shuffle buffer holds its samples and nothing more. */
 async function* owned(batches: Batches): Batches {
   for await (const batch of batches) {
-    yield batch.map(({ key, shard, fields }) => ({
-      key,
-      shard,
+    yield batch.map(({ fields, ...sample }) => ({
+      ...sample,
       fields: Object.fromEntries(Object.entries(fields).map(([field, bytes]) => [field, Buffer.from(bytes)])),
     }));
   }
 }
 
-type ShardOptions = Pick<ReadShardsOptions, 'columns' | 'require' | 'maxMemberBytes' | 'http' | 'onBad' | 'signal'>;
+type ShardOptions = Pick<
+  ReadShardsOptions,
+  'hashImages' | 'require' | 'maxMemberBytes' | 'http' | 'onBad' | 'signal'
+>;
 
 async function* shardBatches(shard: string, options: ShardOptions): Batches {
-  const { columns = [], require = [], onBad = () => {} } = options;
+  const { hashImages = false, onBad = () => {} } = options;
+  const require = [...(options.require ?? []), ...(hashImages ? [imageFields] : [])];
   const bad = (key: string, reason: BadInput['reason']) => onBad({ shard, key, reason });
-  const joins = await Promise.all(columns.map((column) => openColumn(join(column, basename(shard)), bad)));
   const isGood = (sample: ShardSample) => {
     const fault = faultOf(sample, require);
     if (fault !== null) bad(sample.key, fault);
     return fault === null;
   };
-  try {
-    for await (const batch of groupMembers(shard, options, bad)) {
-      const good = require.length === 0 ? batch : batch.filter(isGood);
-      if (joins.length === 0) {
-        yield good;
-        continue;
-      }
-      const joined: ShardSample[] = [];
-      for (const sample of good) {
-        const found = await Promise.all(joins.map((column) => column?.fields(sample.key) ?? null));
-        if (found.includes(null)) bad(sample.key, 'missing-column');
-        else joined.push({ ...sample, fields: Object.assign({}, sample.fields, ...found) });
-      }
-      yield joined;
-    }
-  } finally {
-    for (const column of joins) await column?.close();
+  for await (const batch of groupMembers(shard, options, bad)) {
+    const good = require.length === 0 ? batch : batch.filter(isGood);
+    yield hashImages ? good.map(withHash) : good;
   }
+}
+
+/** The image of a sample; undefined where it has none. */
+export function imageOf({ fields }: Pick<ShardSample, 'fields'>): Buffer | undefined {
+  for (const name of imageFields) if (fields[name] !== undefined) return fields[name];
+  return undefined;
+}
+
+/** What an image is known by: the SHA-256 of its encoded bytes, in hexadecimal, as the tables' `image_sha256`. */
+export const imageHash = (image: Buffer): string => hash('sha256', image, 'hex');
+
+function withHash(sample: ShardSample): ShardSample {
+  const fields = Object.fromEntries(Object.entries(sample.fields).filter(([name]) => !imageFields.includes(name)));
+  return { ...sample, fields, imageSha256: imageHash(imageOf(sample)!) };
 }
 
 /** Why a sample lacks what is required of it. */
@@ -177,33 +178,4 @@ async function* readMembers(
 function openChunks(shard: string, { http, signal }: ShardOptions): AsyncIterable<Buffer> {
   if (shard === '-') return process.stdin;
   return isUrl(shard) ? httpChunks(shard, { ...http, ...(signal && { signal }) }) : fileChunks(shard);
-}
-
-/** Fields of a feature shard by key, read when asked for: it may lack keys or have them in another order. */
-async function openColumn(path: string, bad: (key: string, reason: BadInput['reason']) => void) {
-  const file = await open(path, 'r').catch(() => null);
-  if (file === null) return null;
-  const places = new Map<string, { field: string; offset: number; byteLength: number }[]>();
-  for (const { name, offset, byteLength } of await tarEntries(file, { onBad: (fault, name) => bad(name, fault) })) {
-    const [, key, field] = memberName.exec(name) ?? [];
-    if (key === undefined || field === undefined || !isSafeName(name)) continue;
-    const known = places.get(key);
-    if (known === undefined) places.set(key, [{ field, offset, byteLength }]);
-    else known.push({ field, offset, byteLength });
-  }
-  return {
-    async fields(key: string): Promise<Record<string, Buffer> | null> {
-      const found = places.get(key);
-      if (found === undefined) return null;
-      const fields: Record<string, Buffer> = {};
-      for (const { field, offset, byteLength } of found) {
-        const bytes = Buffer.allocUnsafeSlow(byteLength);
-        const { bytesRead } = await file.read(bytes, 0, byteLength, offset);
-        if (bytesRead < byteLength) return null;
-        fields[field.toLowerCase()] = bytes;
-      }
-      return fields;
-    },
-    close: () => file.close(),
-  };
 }

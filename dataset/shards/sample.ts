@@ -8,6 +8,8 @@ export interface ShardSample {
   /** The shard's path or URL. */
   readonly shard: string;
   readonly fields: Readonly<Record<string, Buffer>>;
+  /** Of the image's bytes, where it was asked for. */
+  readonly imageSha256?: string;
 }
 
 /** Something skipped. `key` is the sample's key or the member's name, '' for a whole shard. */
@@ -19,7 +21,6 @@ export interface BadInput {
     | 'cannot-read'
     | 'duplicate-field'
     | 'empty-field'
-    | 'missing-column'
     | 'missing-field'
     | 'no-field'
     | `http-${number}`;
@@ -39,8 +40,11 @@ export interface ReadShardsOptions {
   readonly part?: { readonly index: number; readonly count: number };
   /** Leaves out this many samples at the start of this reader's stream: where an interrupted run goes on. */
   readonly skip?: number;
-  /** Folders of feature shards with the same names, whose fields are joined by key. */
-  readonly columns?: readonly string[];
+  /**
+   * Gives `imageSha256`, which names what is in `PictureColumns`, in place of the image itself. Samples without an image are left
+   * out.
+   */
+  readonly hashImages?: boolean;
   readonly maxMemberBytes?: number;
   /** How often, and after how long, a URL is tried again. */
   readonly http?: Pick<HttpOptions, 'retries' | 'delayMs'>;

@@ -1,9 +1,10 @@
 /**
- * One training example: the word pieces of a text and the regions of its image, joined by key from a shard and its
- * column of region features. A sample with several captions (`texts` in its JSON member) is as many examples.
+ * One training example: the word pieces of a text and the regions of its image, which are found by the content of the image, so that
+ * they are its own whatever its key is and wherever it lies. A sample with several captions (`texts` in its JSON member) is as many examples.
  */
 
 import { random } from '../../dataset/random.ts';
+import { type Fields, PictureColumns } from '../../dataset/shards/picture-columns.ts';
 import { type BadInput, readShards, type ShardSample } from '../../dataset/shards/reader.ts';
 import { type ColumnsManifest, type RegionsFault, readColumnsManifest, regionsOf } from '../regions/columns.ts';
 import { type Regions, topRegions } from '../regions/region.ts';
@@ -31,7 +32,7 @@ export function drawnText(key: string, texts: number, { seed, epoch = 0 }: { see
 export interface ReadExamplesOptions {
   /** Shards of one split, as `readShards` takes them: a folder, files, globs. */
   readonly shards: string | readonly string[];
-  /** The folder with their region features. */
+  /** The folder with region features, `regions/NAME`. */
   readonly regions: string;
   readonly tokenizer: Tokenizer;
   /** Longer texts are cut. The paper: 41. */
@@ -52,19 +53,19 @@ export interface ReadExamplesOptions {
 export interface BadExample {
   readonly shard: string;
   readonly key: string;
-  readonly reason: BadInput['reason'] | RegionsFault | 'no-text';
+  readonly reason: BadInput['reason'] | RegionsFault | 'no-features' | 'no-text';
 }
 
 /**
- * Reads the examples of a split in order, or shuffled. A sample without text, without regions or with features that are
- * not finite is skipped and reported to `onBad`. Throws a UserError when there are no shards or no region features.
+ * Reads the examples of a split in order, or shuffled. A sample without text, without features of its own picture or with
+ * features that are not finite is skipped and reported to `onBad`. Throws a UserError when there are no shards or no region features.
  */
 export async function* readExamples(options: ReadExamplesOptions): AsyncGenerator<Example> {
   const { shards, regions, onBad, shuffle, part, skip, signal } = options;
-  const columns = readColumnsManifest(regions);
+  const manifest = readColumnsManifest(regions);
   const samples = readShards({
     paths: shards,
-    columns: [regions],
+    hashImages: true,
     require: [['txt', 'json']],
     ...(shuffle && { shuffle }),
     ...(part && { part }),
@@ -72,17 +73,43 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
     ...(signal && { signal }),
     ...(onBad && { onBad }),
   });
-  for await (const sample of samples) {
-    const examples = examplesOf(sample, columns, options);
-    if (typeof examples !== 'string') yield* examples;
-    else onBad?.({ shard: sample.shard, key: sample.key, reason: examples });
+  const columns = await PictureColumns.open(regions);
+  const join = async (sample: ShardSample) => ({ sample, found: await columns.fields(sample.imageSha256!) });
+  try {
+    for await (const { sample, found } of readAhead(samples, join)) {
+      const examples = found === null ? 'no-features' : examplesOf(sample, found, manifest, options);
+      if (typeof examples !== 'string') yield* examples;
+      else onBad?.({ shard: sample.shard, key: sample.key, reason: examples });
+    }
+  } finally {
+    await columns.close();
+  }
+}
+
+/** Samples whose features are read while the ones before them are in use. Ours: 4. */
+const samplesAhead = 4;
+
+/** What `read` gives of each item, in their order, a few of them ahead. */
+async function* readAhead<T, U>(items: AsyncIterable<T>, read: (item: T) => Promise<U>): AsyncGenerator<U> {
+  const waiting: Promise<U>[] = [];
+  try {
+    for await (const item of items) {
+      const next = read(item);
+      next.catch(() => {}); // it is awaited below, perhaps after another one has failed
+      waiting.push(next);
+      if (waiting.length > samplesAhead) yield await waiting.shift()!;
+    }
+    while (waiting.length > 0) yield await waiting.shift()!;
+  } finally {
+    await Promise.allSettled(waiting);
   }
 }
 
 /** The examples of a sample, or why it has none. */
 function examplesOf(
   { key, fields }: ShardSample,
-  columns: ColumnsManifest,
+  features: Fields,
+  manifest: ColumnsManifest,
   { tokenizer, maxPieces, maxRegions, shuffle }: ReadExamplesOptions,
 ): Example[] | RegionsFault | 'no-text' {
   const { texts, imageId } = aboutOf(fields);
@@ -91,9 +118,9 @@ function examplesOf(
   const chosen = shuffle && all.length > 1 ? all.slice(drawnText(key, all.length, shuffle)).slice(0, 1) : all;
   const encoded = chosen.map((text) => tokenizer.encode(text, maxPieces)).filter((pieces) => pieces.length > 0);
   if (encoded.length === 0) return 'no-text';
-  const found = regionsOf(fields, columns);
+  const found = regionsOf(features, manifest);
   if (typeof found === 'string') return found;
-  const regions = topRegions(found, maxRegions, columns.featureSize);
+  const regions = topRegions(found, maxRegions, manifest.featureSize);
   return encoded.map((pieces) => ({ key, pieces, regions, imageId: imageId ?? key }));
 }
 

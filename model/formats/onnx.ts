@@ -77,6 +77,10 @@ export async function openOnnx(path: string, options: EnsureOptions = {}): Promi
   };
 }
 
+/** An ONNX file and those that hold weights which do not lie in it: by the usual names, `NAME.onnx.data` and `NAME.onnx_data`. */
+export const onnxFiles = (path: string): string[] =>
+  [path, `${path}.data`, `${path}_data`].filter((one) => existsSync(one));
+
 const typeOf = (values: OnnxInput['values']): string =>
   values instanceof Float32Array ? 'float32' : values instanceof Int32Array ? 'int32' : 'int64';
 

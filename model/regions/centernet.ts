@@ -3,6 +3,7 @@
  * that was trained to tell a thousand classes apart (EfficientNet-Lite2). One graph, one call for a batch of images.
  */
 
+import { filesSha256 } from '../formats/file-hash.ts';
 import { readTorchWeights } from '../formats/torch-weights.ts';
 import { Graph, type RunningGraph } from '../runtime/graph.ts';
 import { addCenterNet, type Detections, pixels } from './centernet-graph.ts';
@@ -72,6 +73,7 @@ export function centerNet(options: CenterNetOptions): Detector {
   };
   return {
     name: backbone ? `centernet-${side}-efficientnet-${backboneSidePx}` : `centernet-${side}`,
+    model: filesSha256([path, path.replace(/\.json$/, '.bin'), ...(backbone ? [backbone] : [])]),
     labels: [...cocoLabels, wholeImage],
     featureSize: network.D,
     batchSize,

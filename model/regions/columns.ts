@@ -1,21 +1,25 @@
 /**
- * Region features as a column beside the shards: for `train/00000.tar` a tar of the same name with the same keys and four
- * NumPy members a sample. Floating point as halves: a feature takes two bytes a number, and boxes to a 2,000th of the side.
+ * Region features of pictures (`dataset/shards/picture-columns.ts`): four NumPy members under the SHA-256 of the picture as it stands
+ * in a shard. Floating point as halves: a feature takes two bytes a number, and boxes to a 2,000th of the side.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { writeFileAtomic } from '../../dataset/atomic-file.ts';
+import { join } from 'node:path';
+import { digestOf, writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { decodeNpy, encodeNpy } from '../formats/npy.ts';
-import type { Regions } from './region.ts';
+import type { Detector, Regions } from './region.ts';
 
 /** What a folder of columns was made with: `detector.json`. */
 export interface ColumnsManifest {
+  /** 2: by the picture's content. Without it: by the sample's key, as `old-columns.ts` reads them. */
+  readonly layout: 2;
   readonly name: string;
+  /** SHA-256 of the detector's weights; null for one that has none. */
+  readonly model: string | null;
   readonly labels: readonly string[];
   /** D */
   readonly featureSize: number;
-  /** The most regions a sample has. */
+  /** The most regions a picture has. */
   readonly maxRegions: number;
   /** The detector's. */
   readonly settings?: Readonly<Record<string, number | string>>;
@@ -23,29 +27,62 @@ export interface ColumnsManifest {
 
 export const columnsManifestName = 'detector.json';
 
-/** Reads it from the folder or the one above, of which the folder is a split. Throws a UserError when it is in neither. */
+/** Reads it. Throws a UserError where there is none, or one of an older layout. */
 export function readColumnsManifest(folder: string): ColumnsManifest {
-  const paths = [folder, dirname(resolve(folder))].map((dir) => join(dir, columnsManifestName));
-  const path = paths.find((one) => existsSync(one));
-  if (!path) throw expected('region features', folder, `no ${columnsManifestName}`, 'run lait regions first');
-  return JSON.parse(readFileSync(path, 'utf8')) as ColumnsManifest;
+  const manifest = columnsManifestIn(folder);
+  if (manifest === null) throw expected('region features', folder, `no ${columnsManifestName}`, 'run lait regions first');
+  if (manifest.layout === 2) return manifest as ColumnsManifest;
+  const received = 'features by the keys of samples, as an older lait wrote them';
+  throw expected('region features by the content of pictures', folder, received, 'run lait regions, which converts them');
 }
+
+/** The manifest of any layout; null where there is none. Throws a UserError where it cannot be read. */
+export function columnsManifestIn(folder: string): Partial<Omit<ColumnsManifest, 'layout'> & { layout: number }> | null {
+  const path = join(folder, columnsManifestName);
+  if (!existsSync(path)) return null;
+  try {
+    const json: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof json === 'object' && json !== null) return json;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  throw expected('JSON', path, 'something else', 'remove the folder and run lait regions again');
+}
+
+/** Which detector made a folder's features, in a word that changes with anything that decides them. */
+export const columnsIdentity = (manifest: ColumnsManifest): string => digestOf(JSON.stringify(manifest)).sha256;
+
+/** The manifest of what a detector gives when an image keeps at most so many regions. */
+export const manifestOf = (
+  { name, model, labels, featureSize, settings }: Omit<Detector, 'detect' | 'dispose' | 'batchSize'>,
+  maxRegions: number,
+): ColumnsManifest => ({ layout: 2, name, model, labels, featureSize, maxRegions, ...(settings && { settings }) });
 
 /** Writes the manifest, or throws a UserError when the folder holds the features of another detector. */
 export function claimColumns(folder: string, manifest: ColumnsManifest): void {
-  const path = join(folder, columnsManifestName);
-  if (!existsSync(path)) {
-    writeFileAtomic(path, `${JSON.stringify(manifest, null, 2)}\n`);
+  if (columnsManifestIn(folder) === null) {
+    writeFileAtomic(join(folder, columnsManifestName), `${JSON.stringify(manifest, null, 2)}\n`);
     return;
   }
-  const there = readColumnsManifest(folder);
-  for (const key of ['name', 'featureSize', 'maxRegions', 'settings'] as const) {
+  checkSameDetector(folder, readColumnsManifest(folder), manifest);
+}
+
+/** Throws a UserError that names the first thing in which the features in a folder differ from those of a detector. */
+export function checkSameDetector(
+  folder: string,
+  there: Partial<Omit<ColumnsManifest, 'layout'>>,
+  manifest: ColumnsManifest,
+): void {
+  for (const key of ['name', 'model', 'featureSize', 'maxRegions', 'settings', 'labels'] as const) {
     const [was, is] = [there[key], manifest[key]].map((value) => JSON.stringify(value) ?? 'none');
     if (was !== is) {
-      throw expected(`${key} ${was}`, folder, is, 'give the regions of another detector another folder');
+      const advice = `give this detector another name, or remove ${folder} and run lait regions again`;
+      throw expected(`${key} ${shortened(was)}`, folder, shortened(is), advice);
     }
   }
 }
+
+const shortened = (value = ''): string => (value.length <= 200 ? value : `${value.slice(0, 200)}…`);
 
 /** The fields of a sample. */
 export const columnFields = ['boxes.npy', 'labels.npy', 'confidences.npy', 'features.npy'] as const;
@@ -62,8 +99,11 @@ export function regionFields({ boxes, labels, confidences, features }: Regions):
   };
 }
 
+/** The field of a picture in which nothing was detected because it cannot be decoded; what it holds is for people. */
+export const undecodableField = 'undecodable';
+
 /** Why a sample has no regions that can be used. */
-export type RegionsFault = 'no-regions' | 'bad-regions' | 'not-finite';
+export type RegionsFault = 'no-regions' | 'cannot-decode' | 'bad-regions' | 'not-finite';
 
 /** The regions of a sample's fields, or the reason why there are none. Bytes that come from elsewhere are checked. */
 export function regionsOf(
@@ -71,6 +111,7 @@ export function regionsOf(
   { featureSize, labels: names }: Pick<ColumnsManifest, 'featureSize' | 'labels'>,
 ): Regions | RegionsFault {
   const [boxes, labels, confidences, features] = columnFields.map((name) => fields[name]);
+  if (fields[undecodableField]) return 'cannot-decode';
   if (!boxes || !labels || !confidences || !features) return 'no-regions';
   let regions: Regions;
   try {

@@ -1,22 +1,25 @@
 /**
- * `lait regions`: runs a detector over every image of every shard, once, and writes the regions as columns beside the
- * shards. A column appears whole, by a rename; a killed run continues inside the shard it was in, and a shard that has
- * changed since its column was made is done again.
+ * `lait regions`: runs a detector over every picture of every shard, once, and keeps the regions under the picture's content. Pictures
+ * that were detected before, in whatever shard they lay, are found again; a killed run continues where it was.
  */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { imageFields, readShard } from '../../dataset/shards/reader.ts';
+import { withCleanup } from '../../dataset/cleanup.ts';
+import { PictureColumnWriter } from '../../dataset/shards/picture-columns.ts';
+import { imageFields, imageHash, imageOf, readShard } from '../../dataset/shards/reader.ts';
+import { readSetIdentity } from '../../dataset/shards/set-identity.ts';
 import { blockBytes, paddingBytes } from '../../dataset/shards/tar-header.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { ColumnFile, type ColumnRecord } from './column-file.ts';
-import { claimColumns, columnFields } from './columns.ts';
+import { claimColumns, columnFields, manifestOf, regionFields, undecodableField } from './columns.ts';
 import { detectorDefaults } from './defaults.ts';
+import { type ExtractedShard, readExtracted, writeExtracted } from './extracted.ts';
+import { convertOldColumns, removeOldColumns } from './old-columns.ts';
 import { type Detector, type Regions, topRegions } from './region.ts';
 
 export interface ExtractOptions {
   /** A folder with shards in it or in folders below. */
   readonly shards: string;
-  /** Where the columns go, one of the same relative path for each shard. */
+  /** Where the columns go. One writer at a time. */
   readonly outDir: string;
   readonly detector: Detector;
   /** The most regions an image keeps, of a detector that ranks them. 36 as UNITER's and bottom-up attention's fixed set; the paper has 100. */
@@ -38,57 +41,81 @@ export interface ExtractProgress {
 
 export interface ExtractSummary {
   readonly shards: number;
-  /** Shards whose column was there already. */
+  /** Shards that were looked through before. */
   readonly shardsKept: number;
-  /** Images with regions, those of kept shards included. */
+  /** Samples with regions, those of kept shards included. */
   readonly images: number;
   readonly regions: number;
   /** Samples without an image that decodes, and broken members: they get no regions. */
   readonly failed: number;
+  /** Samples whose picture the detector had looked at before. */
+  readonly kept: number;
+  /** Pictures that it looked at now. */
+  readonly detected: number;
+  /** Pictures whose features were taken over from columns of an older layout. */
+  readonly converted: number;
 }
-
-/** A tar member's plain name has at most 100 bytes, field and dot included. */
-const maxKeyBytes = 100 - Math.max(...columnFields.map((field) => field.length + 1));
 
 /**
  * Extracts what is missing. Throws a UserError when there are no shards or the folder holds another detector's regions;
  * when aborted, what is finished stays and the next run continues.
  */
-export async function extractRegions(options: ExtractOptions): Promise<ExtractSummary> {
-  const { shards, outDir, detector, onProgress, signal } = options;
-  const maxRegions = maxRegionsOf(options);
-  const names = shardNames(shards);
-  if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
-  mkdirSync(outDir, { recursive: true });
-  const { name, labels, featureSize, settings } = detector;
-  claimColumns(outDir, { name, labels, featureSize, maxRegions, ...(settings && { settings }) });
-  const sizes = names.map((shard) => statSync(join(shards, shard)).size);
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const summary = { shards: names.length, shardsKept: 0, images: 0, regions: 0, failed: 0 };
-  let bytesDone = 0;
-  for (const [index, shard] of names.entries()) {
-    signal?.throwIfAborted();
-    const column = new ColumnFile(join(shards, shard), join(outDir, shard));
-    const report = (images: number, bytesRead: number) =>
-      onProgress?.({
-        shard,
-        shardsDone: index,
-        shards: names.length,
-        images: summary.images + images,
-        bytesDone: bytesDone + bytesRead,
-        bytes,
-      });
-    let record = column.finished();
-    if (record) summary.shardsKept += 1;
-    else record = await extractShard(column, options, report);
-    summary.images += record.images;
-    summary.regions += record.regions;
-    summary.failed += record.failed;
-    bytesDone += sizes[index]!;
-    report(0, 0);
-  }
-  return summary;
-}
+export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary> =>
+  withCleanup(async (defer) => {
+    const { shards, outDir, detector, onProgress, signal } = options;
+    const names = shardNames(shards);
+    if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
+    mkdirSync(outDir, { recursive: true });
+    const manifest = manifestOf(detector, maxRegionsOf(options));
+    const converted = await convertOldColumns({ shards, outDir, detector, manifest, signal });
+    claimColumns(outDir, manifest);
+    removeOldColumns(outDir);
+    const columns = await PictureColumnWriter.open(outDir);
+    defer(() => columns.close());
+    const identities = readSetIdentity(shards).shards;
+    const known = readExtracted(outDir, columns.size);
+    const extracted = new Map([...known].filter(([name]) => identities.has(name)));
+    const sizes = names.map((shard) => statSync(join(shards, shard)).size);
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    const summary = { shards: names.length, shardsKept: 0, images: 0, regions: 0, failed: 0, kept: 0, detected: 0, converted };
+    let bytesDone = 0;
+    for (const [index, shard] of names.entries()) {
+      signal?.throwIfAborted();
+      const report = (images: number, bytesRead: number) =>
+        onProgress?.({
+          shard,
+          shardsDone: index,
+          shards: names.length,
+          images: summary.images + images,
+          bytesDone: bytesDone + bytesRead,
+          bytes,
+        });
+      const sha256 = identities.get(shard);
+      const before = extracted.get(shard);
+      let counts: Counts;
+      if (before && before.sha256 === sha256) {
+        summary.shardsKept += 1;
+        counts = { ...before, kept: before.images, detected: 0 };
+      } else {
+        counts = await extractShard(join(shards, shard), columns, options, report);
+        if (sha256 !== undefined) {
+          const { images, regions, failed } = counts;
+          extracted.set(shard, { sha256, images, regions, failed });
+          writeExtracted(outDir, columns.size, extracted);
+        }
+      }
+      summary.images += counts.images;
+      summary.regions += counts.regions;
+      summary.failed += counts.failed;
+      summary.kept += counts.kept;
+      summary.detected += counts.detected;
+      bytesDone += sizes[index]!;
+      report(0, 0);
+    }
+    return summary;
+  });
+
+type Counts = Omit<ExtractedShard, 'sha256'> & { readonly kept: number; readonly detected: number };
 
 /** Paths of the tars below a folder, relative to it, sorted. */
 export function shardNames(folder: string): string[] {
@@ -98,8 +125,12 @@ export function shardNames(folder: string): string[] {
     .sort();
 }
 
-/** An image and the samples that show it: several captions of an image lie together. */
+const maxRegionsOf = ({ detector, maxRegions = detectorDefaults.topK }: ExtractOptions): number =>
+  detector.regionsPerImage ?? maxRegions;
+
+/** A picture and the samples that show it. */
 interface Job {
+  readonly sha256: string;
   readonly image: Buffer;
   readonly keys: string[];
 }
@@ -109,35 +140,44 @@ interface Waiting {
   readonly found: Promise<(Regions | null)[]>;
 }
 
-const maxRegionsOf = ({ detector, maxRegions = detectorDefaults.topK }: ExtractOptions): number =>
-  detector.regionsPerImage ?? maxRegions;
-
 async function extractShard(
-  column: ColumnFile,
+  shard: string,
+  columns: PictureColumnWriter,
   options: ExtractOptions,
   report: (images: number, bytesRead: number) => void,
-): Promise<ColumnRecord> {
+): Promise<Counts> {
   const { detector, onBad, signal } = options;
   const maxRegions = maxRegionsOf(options);
-  const { source } = column;
-  const counts = await column.resume();
+  const counts = { images: 0, regions: 0, failed: 0, kept: 0, detected: 0 };
+  /** Regions of the pictures that this shard has shown so far; null where one does not decode. */
+  const seen = new Map<string, number | null>();
+  const jobs = new Map<string, Job>();
   let bytesRead = 0;
   let batch: Job[] = [];
   let running: Waiting | undefined;
   const fail = (key: string, reason: string) => {
     counts.failed += 1;
-    onBad?.({ shard: source, key, reason });
+    onBad?.({ shard, key, reason });
+  };
+  const take = (key: string, regions: number | null) => {
+    if (regions === null) return fail(key, 'cannot-decode');
+    counts.images += 1;
+    counts.regions += regions;
   };
   const settle = async () => {
     if (!running) return;
-    const { jobs, found } = running;
+    const waiting = running;
     running = undefined;
-    for (const [index, regions] of (await found).entries()) {
-      for (const key of jobs[index]?.keys ?? []) {
-        if (regions === null) fail(key, 'cannot-decode');
-        else column.add(key, topRegions(regions, maxRegions, detector.featureSize));
-      }
+    for (const [index, found] of (await waiting.found).entries()) {
+      const { sha256, keys } = waiting.jobs[index]!;
+      const regions = found && topRegions(found, maxRegions, detector.featureSize);
+      columns.add(sha256, regions ? regionFields(regions) : { [undecodableField]: Buffer.alloc(0) });
+      seen.set(sha256, regions && regions.labels.length);
+      jobs.delete(sha256);
+      for (const key of keys) take(key, regions && regions.labels.length);
     }
+    await columns.flush();
+    counts.detected += waiting.jobs.length;
     report(counts.images, bytesRead);
   };
   // While TensorFlow computes one batch, the next is decoded.
@@ -148,25 +188,38 @@ async function extractShard(
     await settle();
     running = next;
   };
-  const samples = readShard(source, { require: [imageFields], onBad: ({ key, reason }) => fail(key, reason) });
-  for await (const { key, fields } of samples) {
+  const samples = readShard(shard, { require: [imageFields], onBad: ({ key, reason }) => fail(key, reason) });
+  for await (const sample of samples) {
     signal?.throwIfAborted();
+    const { key, fields } = sample;
     for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
-    if (!column.claim(key)) continue;
-    if (Buffer.byteLength(key) > maxKeyBytes) {
-      fail(key, 'key-too-long');
+    const image = imageOf(sample)!;
+    const sha256 = imageHash(image);
+    const waiting = jobs.get(sha256);
+    if (waiting) {
+      waiting.keys.push(key);
       continue;
     }
-    const image = fields[imageFields.find((name) => fields[name])!]!;
-    const last = batch.at(-1);
-    if (last?.image.equals(image)) {
-      last.keys.push(key);
-      continue;
+    if (!seen.has(sha256)) {
+      const before = await columns.firstField(sha256);
+      if (before) seen.set(sha256, regionsIn(before));
     }
-    if (batch.length >= detector.batchSize) await flush();
-    batch.push({ image, keys: [key] });
+    const regions = seen.get(sha256);
+    if (regions !== undefined) {
+      take(key, regions);
+      counts.kept += 1;
+    } else {
+      if (batch.length >= detector.batchSize) await flush();
+      const job = { sha256, image, keys: [key] };
+      jobs.set(sha256, job);
+      batch.push(job);
+    }
   }
   if (batch.length > 0) await flush();
   await settle();
-  return column.finish(counts);
+  return counts;
 }
+
+/** How many regions a picture's columns have, from the size of the first: [R, 4] halves behind a header of 128 bytes. */
+const regionsIn = ({ name, byteLength }: { readonly name: string; readonly byteLength: number }): number | null =>
+  name === columnFields[0] ? (byteLength - 128) / 8 : null;

@@ -4,7 +4,8 @@
  */
 import { expected } from '../../dataset/user-error.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
-import { type OnnxModel, openOnnx } from '../formats/onnx.ts';
+import { filesSha256 } from '../formats/file-hash.ts';
+import { type OnnxModel, onnxFiles, openOnnx } from '../formats/onnx.ts';
 import type { ShapedArray } from '../runtime/array.ts';
 import { detectorDefaults } from './defaults.ts';
 import { decodePixels } from './pixels.ts';
@@ -71,6 +72,7 @@ export async function onnxDetector(options: OnnxDetectorOptions, ensure: EnsureO
     throw expected('an output [N, D]', options.outputs.features ?? options.outputs.scores, 'no D', 'name another');
   return {
     name: options.name,
+    model: filesSha256(onnxFiles(options.path)),
     labels,
     featureSize,
     batchSize: 1,

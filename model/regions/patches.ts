@@ -18,6 +18,7 @@ export function patches({ patchSidePx = 32, inputSidePx = 224 }: PatchesOptions 
   if (!Number.isInteger(grid)) throw new RangeError(`${inputSidePx} is no multiple of ${patchSidePx}.`);
   return {
     name: `patches-${patchSidePx}-${inputSidePx}`,
+    model: null,
     labels: ['patch'],
     featureSize: patchSidePx * patchSidePx * 3,
     batchSize: 16,

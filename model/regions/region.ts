@@ -20,6 +20,8 @@ export interface Regions {
 export interface Detector {
   /** Names the folder of the feature columns: regions of two detectors never mix. */
   readonly name: string;
+  /** SHA-256 of its weights: another network under the same name is not the same detector. null for one without weights. */
+  readonly model: string | null;
   /** The names of the classes. */
   readonly labels: readonly string[];
   /** D, the width of a feature. */

@@ -17,10 +17,10 @@ const [large, near] = [join(root, 'large'), join(root, 'near')];
 const stagesFile = join(root, 'stages.yaml');
 const config = configSchema.parse({});
 
-before(() => {
+before(async () => {
   for (const [dir, count, seed] of [[large, 60, 1], [near, 30, 2]] as const) // biome-ignore format: one line
-    writeSmallShards(dir, { name: dir === large ? 'l' : 'n', count, seed, detector: 'centernet' });
-  writeSmallShards(near, { name: 'v', count: 24, seed: 2, split: 'test', detector: 'centernet' });
+    await writeSmallShards(dir, { name: dir === large ? 'l' : 'n', count, seed, detector: 'centernet' });
+  await writeSmallShards(near, { name: 'v', count: 24, seed: 2, split: 'test', detector: 'centernet' });
   writeFileSync(
     stagesFile,
     `- name: weak
@@ -124,10 +124,10 @@ test('a stage takes what it does not say from the section, and folders from wher
   );
 });
 
-test('missing shards, missing regions and other features are refused before any work, by name', () => {
+test('missing shards, missing regions and other features are refused before any work, by name', async () => {
   const other = (name: string) => join(root, name);
   mkdirSync(join(other('none'), 'shards/train'), { recursive: true });
-  writeSmallShards(other('else'), { count: 4, seed: 1, detector: 'centernet' });
+  await writeSmallShards(other('else'), { count: 4, seed: 1, detector: 'centernet' });
   const manifest = join(other('else'), 'regions/centernet/detector.json');
   const stageOf = (corpora: readonly string[]) => [
     { ...(plannedStages(near, config.pretrain)[0] as ReturnType<typeof plannedStages>[number]), corpora: corpora.map((dir) => ({ dir, share: 1 })) },

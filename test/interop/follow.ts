@@ -60,7 +60,7 @@ async function ofCorpus(dir: string): Promise<Setting> {
     number,
   ];
   const { maxPieces, maxRegions } = config;
-  const paths = { shards: join(dir, 'shards/train'), regions: join(dir, 'regions/centernet/train') };
+  const paths = { shards: join(dir, 'shards/train'), regions: join(dir, 'regions/centernet') };
   const examples = [];
   for await (const example of readExamples({ ...paths, tokenizer, maxPieces, maxRegions })) {
     examples.push(example);

@@ -22,6 +22,7 @@ import { takedown } from '../../../dataset/export/takedown.ts';
 import { verify } from '../../../dataset/export/verify.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { pairId } from '../../../dataset/pair.ts';
+import { PictureColumns } from '../../../dataset/shards/picture-columns.ts';
 import { readShards } from '../../../dataset/shards/reader.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 import { extractRegions } from '../../../model/regions/extract.ts';
@@ -246,27 +247,62 @@ test('columns of regions lose what was taken down and stay of use otherwise', as
   const shards = join(corpus, 'shards');
   const outDir = join(corpus, 'regions/patches');
   const detector = await openDetector({ kind: 'patches' });
-  const before = await extractRegions({ shards, outDir, detector });
-  const { shardsRewritten } = await takedown({ corpusDir: corpus, urls: [url(7)] });
-  const bad: string[] = [];
-  let read = 0;
-  for (const split of ['train', 'validation']) {
-    const options = { paths: join(shards, split), columns: [join(outDir, split)] };
-    for await (const { fields } of readShards({ ...options, onBad: ({ reason }) => bad.push(reason) })) {
-      assert.ok(fields['features.npy']);
-      read += 1;
+  const pictures = async () => {
+    const found = new Set<string>();
+    for (const split of ['train', 'validation']) {
+      const options = { paths: join(shards, split), hashImages: true };
+      for await (const { imageSha256 } of readShards(options)) found.add(imageSha256!);
     }
-  }
-  assert.deepEqual([read, bad], [29, []]);
-  const keys = async (path: string) => {
-    const found: string[] = [];
-    for await (const { key } of readShards({ paths: path })) found.push(key);
-    return found;
+    return [...found].sort();
   };
-  for (const path of shardsRewritten) assert.deepEqual(await keys(join(outDir, path)), await keys(join(shards, path)));
+  const before = await extractRegions({ shards, outDir, detector });
+  const all = await pictures();
+  const known = await PictureColumns.open(outDir);
+  const fieldsBefore = new Map<string, Buffer>();
+  for (const sha256 of all) fieldsBefore.set(sha256, (await known.fields(sha256))!['features.npy']!);
+  await known.close();
+  const { shardsRewritten } = await takedown({ corpusDir: corpus, urls: [url(7)] });
+  const left = await pictures();
+  const [gone] = all.filter((sha256) => !left.includes(sha256));
+  assert.deepEqual([all.length, left.length], [30, 29]);
+  const columns = await PictureColumns.open(outDir);
+  assert.equal(columns.size, 29);
+  for (const sha256 of left) assert.ok((await columns.fields(sha256))?.['features.npy']);
+  await columns.close();
+  // Nothing is left of the picture: no hash, no number.
+  const features = fieldsBefore.get(gone!);
+  const bytes = Buffer.concat(['00000.tar', '00000.index'].map((name) => readFileSync(join(outDir, name))));
+  assert.ok(!bytes.includes(gone!) && !bytes.includes(Buffer.from(gone!, 'hex')));
+  assert.ok(features && !bytes.includes(features.subarray(128)), 'its features');
   const after = await extractRegions({ shards, outDir, detector });
   detector.dispose();
-  assert.deepEqual(after, { ...before, shardsKept: before.shards, images: 29, regions: before.regions * (29 / 30) });
+  assert.deepEqual(after, {
+    ...before,
+    shardsKept: before.shards - shardsRewritten.length,
+    images: 29,
+    regions: before.regions * (29 / 30),
+    kept: 29,
+    detected: 0,
+  });
+});
+
+test('features of pictures that an earlier export had go with a takedown, and columns of an older layout', async () => {
+  const corpus = copy();
+  const [shards, outDir] = [join(corpus, 'shards'), join(corpus, 'regions/patches')];
+  const detector = await openDetector({ kind: 'patches' });
+  await extractRegions({ shards, outDir, detector });
+  detector.dispose();
+  // The next export has other bytes of every picture.
+  rmSync(shards, { recursive: true });
+  await exportShards({ corpusDir: corpus, samplesPerShard: 5, validationFraction: 0.2, encode: 'jpeg', quality: 50 });
+  mkdirSync(join(outDir, 'train'));
+  writeFileSync(join(outDir, 'train/00000.tar'), 'by key');
+  await takedown({ corpusDir: corpus, urls: [url(7)] });
+  const columns = await PictureColumns.open(outDir);
+  assert.equal(columns.size, 0);
+  await columns.close();
+  assert.ok(readFileSync(join(outDir, '00000.tar')).every((byte) => byte === 0));
+  assert.deepEqual(readdirSync(join(outDir, 'train')), []);
 });
 
 /** Everything that a takedown changes, without the times. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   cpSync,
@@ -17,7 +18,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { expandBraces, expandShardPaths } from '../../../dataset/shards/paths.ts';
-import { type ReadShardsOptions, readShards } from '../../../dataset/shards/reader.ts';
+import { type BadInput, type ReadShardsOptions, readShards } from '../../../dataset/shards/reader.ts';
 import { paddingBytes, tarHeader } from '../../../dataset/shards/tar-header.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import { UserError } from '../../../dataset/user-error.ts';
@@ -165,30 +166,28 @@ describe('shards: bad input is a counted reason', () => {
   });
 });
 
-describe('shards: feature columns', () => {
-  const column = join(root, 'features');
-  mkdirSync(column);
-  for (let shard = 0; shard < 4; shard++) {
-    const writer = new TarWriter(join(column, `0000${shard}.tar`));
-    // In another order, without the first key, and with one that no sample has.
-    for (let i = 9; i >= 1; i--) writer.add(`0000${shard}${i}`, { 'boxes.npy': Buffer.from(`boxes 0000${shard}${i}`) });
-    writer.add('nobody', { 'boxes.npy': Buffer.from('x') });
-    writer.commit();
-  }
-  test('are joined by key, and a sample without them is left out', async () => {
-    const { keys, bad } = await read({ columns: [column] });
-    assert.deepEqual(
-      keys,
-      allKeys.filter((key) => !key.endsWith('0')),
-    );
-    assert.deepEqual(
-      bad,
-      ['000000', '000010', '000020', '000030'].map((key) => `missing-column ${key}`),
-    );
-    for await (const { key, fields } of readShards({ paths: shards, columns: [column] })) {
-      assert.equal(fields['boxes.npy']!.toString(), `boxes ${key}`);
+test('an image may be given as its hash alone', async () => {
+  const path = join(root, 'hashed.tar');
+  const tar = new TarWriter(path);
+  tar.add('a', { png: Buffer.from('first'), txt: Buffer.from('t') });
+  tar.add('b', { jpg: Buffer.from('second'), png: Buffer.from('third') });
+  tar.add('c', { txt: Buffer.from('no image') });
+  tar.commit();
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  const bad: string[] = [];
+  for (const shuffle of [undefined, { seed: 1 }]) {
+    const found: [string, unknown, string[]][] = [];
+    const onBad = ({ key, reason }: BadInput) => bad.push(`${key} ${reason}`);
+    const options = { paths: path, hashImages: true, onBad, ...(shuffle && { shuffle }) };
+    for await (const { key, imageSha256, fields } of readShards(options)) {
+      found.push([key, imageSha256, Object.keys(fields)]);
     }
-  });
+    assert.deepEqual(found.sort(), [
+      ['a', sha256('first'), ['txt']],
+      ['b', sha256('second'), []],
+    ]);
+  }
+  assert.deepEqual(bad, ['c missing-field', 'c missing-field']);
 });
 
 test('shards are read over HTTP, and what the server lacks is a reason', async () => {

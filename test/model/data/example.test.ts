@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PictureColumnWriter } from '../../../dataset/shards/picture-columns.ts';
+import { imageHash } from '../../../dataset/shards/reader.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import { type Example, type ReadExamplesOptions, readExamples } from '../../../model/data/example.ts';
 import { memorySource } from '../../../model/data/source.ts';
@@ -26,11 +28,11 @@ const some = (R: number, feature = 1): Regions => ({
   features: new Float32Array(R * 2).fill(feature),
 });
 
-before(() => {
+before(async () => {
   for (const dir of [shards, regions]) mkdirSync(dir);
-  claimColumns(regions, { name: 'some', labels: ['a', 'b', 'c'], featureSize: 2, maxRegions: 4 });
+  claimColumns(regions, { layout: 2, name: 'some', model: null, labels: ['a', 'b', 'c'], featureSize: 2, maxRegions: 4 });
   const tar = new TarWriter(join(shards, '00000.tar'));
-  const columns = new TarWriter(join(regions, '00000.tar'));
+  const columns = await PictureColumnWriter.open(regions);
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   // An image in which another tool detected nothing; `lait regions` leaves such a sample out, as k5.
   const empty = (...rest: number[]) => encodeNpy({ shape: [0, ...rest], values: new Float32Array(0) }, 'f2');
@@ -49,17 +51,18 @@ before(() => {
     ['k5', { txt: Buffer.from('no column') }, null],
     ['k6', { txt: Buffer.from('red') }, regionFields(some(1, Number.NaN))],
     ['k7', { txt: Buffer.from('red') }, { 'boxes.npy': Buffer.alloc(1) }],
-    ['k8', { jpg: Buffer.alloc(1) }, regionFields(some(1))],
+    ['k8', { png: Buffer.alloc(1) }, regionFields(some(1))],
     ['k9', { txt: Buffer.from('a'), json: json(null) }, regionFields(some(1))],
     ['ka', { txt: Buffer.from('nothing found') }, nothing],
     ['l0', { txt: Buffer.from('a'), json: json({ texts: ['a', 'red', ' ', 'car'] }) }, regionFields(some(1))],
   ];
   for (const [key, fields, column] of samples) {
-    tar.add(key, fields);
-    if (column) columns.add(key, column);
+    const jpg = Buffer.from(`picture of ${key}`);
+    tar.add(key, { jpg, ...fields });
+    if (column) columns.add(imageHash(jpg), column);
   }
   tar.commit();
-  columns.commit();
+  await columns.close();
 });
 
 async function read(change: Partial<ReadExamplesOptions> = {}): Promise<Example[]> {
@@ -69,7 +72,7 @@ async function read(change: Partial<ReadExamplesOptions> = {}): Promise<Example[
   return examples;
 }
 
-test('texts and regions are joined by key; what cannot be used is a reason', async () => {
+test('texts and regions are joined by the content of the picture; what cannot be used is a reason', async () => {
   const bad: string[] = [];
   const examples = await read({ onBad: ({ key, reason }) => bad.push(`${key} ${reason}`) });
   assert.deepEqual(
@@ -88,7 +91,7 @@ test('texts and regions are joined by key; what cannot be used is a reason', asy
   assert.deepEqual(examples[0]?.regions, some(2, 1));
   assert.deepEqual(bad.sort(), [
     'k4 no-text',
-    'k5 missing-column',
+    'k5 no-features',
     'k6 not-finite',
     'k7 no-regions',
     'k8 missing-field',

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { PictureColumnWriter } from '../../../dataset/shards/picture-columns.ts';
+import { imageHash } from '../../../dataset/shards/reader.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import type { BadExample } from '../../../model/data/example.ts';
 import { type LoadedBatch, type LoaderOptions, openLoader } from '../../../model/data/loader.ts';
@@ -17,14 +19,14 @@ import { type SmallShards, writeSmallShards } from '../small-shards.ts';
 const folder = mkdtempSync(join(tmpdir(), 'lait-loader-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const writeShards = (name: string, count: number, seed: number): SmallShards =>
+const writeShards = (name: string, count: number, seed: number): Promise<SmallShards> =>
   writeSmallShards(join(folder, name), { name, count, seed });
 
 let one: SmallShards;
 let other: SmallShards;
-before(() => {
-  one = writeShards('one', 40, 1);
-  other = writeShards('other', 20, 2);
+before(async () => {
+  one = await writeShards('one', 40, 1);
+  other = await writeShards('other', 20, 2);
 });
 
 const shardsOf = (paths: SmallShards, onBad?: (bad: BadExample) => void) =>
@@ -90,22 +92,25 @@ test('what lies in memory is batched where it lies', async () => {
 });
 
 test('samples that are left out are told from the thread by key; no sample at all is an error of the operator', async () => {
-  const torn = writeShards('torn', 16, 3);
-  const tar = new TarWriter(join(torn.regions, '00001.tar'));
-  tar.add('tornpair8', regionFields({ ...smallExamples(1)[0]!.regions, features: new Float32Array(config.featureSize * 2).fill(Number.NaN) })); // biome-ignore format: one line
+  const torn = await writeShards('torn', 16, 3);
+  const tar = new TarWriter(join(torn.shards, '00001.tar'));
+  const columns = await PictureColumnWriter.open(torn.regions);
+  for (const key of ['tornpair8', 'tornpair9']) tar.add(key, { jpg: Buffer.from(`new ${key}`), txt: Buffer.from('word1') });
+  columns.add(imageHash(Buffer.from('new tornpair8')), regionFields({ ...smallExamples(1)[0]!.regions, features: new Float32Array(config.featureSize * 2).fill(Number.NaN) })); // biome-ignore format: one line
+  await columns.close();
   tar.commit();
   const bad: string[] = [];
   await take(
     shardsOf(torn, ({ key, reason }) => bad.push(`${key} ${reason}`)),
     1,
   );
-  assert.ok(bad.includes('tornpair9 missing-column'), bad.join());
+  assert.ok(bad.includes('tornpair9 no-features'), bad.join());
   assert.ok(
     bad.some((one) => one.startsWith('tornpair8 ')),
     bad.join(),
   );
 
-  const empty = writeShards('empty', 0, 3);
+  const empty = await writeShards('empty', 0, 3);
   await assert.rejects(take(shardsOf(empty), 1), { name: 'UserError', message: /Expected examples for training/ });
   await assert.rejects(take(shardsOf({ ...one, shards: join(folder, 'none') }), 1), { name: 'UserError' });
 });

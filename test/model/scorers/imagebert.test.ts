@@ -22,6 +22,7 @@ const examples = smallExamples(40);
 let detected = 0;
 const detector: Detector = {
   name: 'test',
+  model: null,
   labels: ['thing'],
   featureSize: config.featureSize,
   batchSize: 2,
