@@ -45,7 +45,10 @@ async function makeCorpus(folder: string): Promise<void> {
     const tar = new TarWriter(join(folder, `shards/train/0000${shard}.tar`));
     for (let index = 0; index < samplesPerShard; index += 1) {
       const rough = sharp({ create: { width: 64, height: 48, channels: 3, background: 'gray', noise } });
-      const jpg = await sharp(await rough.png().toBuffer()).resize(512, 384).jpeg({ quality: 90 }).toBuffer();
+      const jpg = await sharp(await rough.png().toBuffer())
+        .resize(512, 384)
+        .jpeg({ quality: 90 })
+        .toBuffer();
       const key = `${shard}${String(index).padStart(5, '0')}`;
       tar.add(key, { jpg, txt: Buffer.from(`a red car of the number ${key}`), json: Buffer.from('{"uid":"x"}') });
     }

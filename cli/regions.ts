@@ -52,7 +52,8 @@ export async function regions({ corpusDir, settings, signal }: CommandContext<'r
         }),
     });
     progress.stop();
-    if (summary.converted > 0) console.log(`${count(summary.converted)} pictures taken over from columns of an older lait`);
+    if (summary.converted > 0)
+      console.log(`${count(summary.converted)} pictures taken over from columns of an older lait`);
     const perImage = summary.images === 0 ? 0 : summary.regions / summary.images;
     console.log(
       `${outDir}: ${count(summary.regions)} regions of ${count(summary.images)} images (${perImage.toFixed(1)} each) in ` +

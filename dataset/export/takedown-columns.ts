@@ -79,7 +79,8 @@ function countErased(folder: string, erased: number): void {
 function removeColumnsByKey(folder: string): void {
   for (const split of foldersIn(folder)) {
     for (const name of readdirSync(split)) {
-      if (/^\d+\.(tar|json|tar\..*partial)$/.test(name) && statSync(join(split, name)).isFile()) rmSync(join(split, name));
+      if (/^\d+\.(tar|json|tar\..*partial)$/.test(name) && statSync(join(split, name)).isFile())
+        rmSync(join(split, name));
     }
   }
 }

@@ -147,7 +147,8 @@ export class PictureColumns {
 
 /** The member that begins at a place of a picture's bytes; null where that is not its. */
 function headerOf(bytes: Buffer, at: number, sha256: string): FirstField | null {
-  if (at + blockBytes > bytes.length || bytes.toString('latin1', at, at + 2 * hashBytes + 1) !== `${sha256}.`) return null;
+  if (at + blockBytes > bytes.length || bytes.toString('latin1', at, at + 2 * hashBytes + 1) !== `${sha256}.`)
+    return null;
   const byteLength = octal(bytes, at + 124, 12);
   if (!Number.isInteger(byteLength)) return null;
   return { name: untilNul(bytes.subarray(at + 2 * hashBytes + 1, at + 100)), byteLength };

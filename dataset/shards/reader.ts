@@ -72,10 +72,7 @@ async function* owned(batches: Batches): Batches {
   }
 }
 
-type ShardOptions = Pick<
-  ReadShardsOptions,
-  'hashImages' | 'require' | 'maxMemberBytes' | 'http' | 'onBad' | 'signal'
->;
+type ShardOptions = Pick<ReadShardsOptions, 'hashImages' | 'require' | 'maxMemberBytes' | 'http' | 'onBad' | 'signal'>;
 
 async function* shardBatches(shard: string, options: ShardOptions): Batches {
   const { hashImages = false, onBad = () => {} } = options;

@@ -9,7 +9,8 @@ export function filesSha256(paths: readonly string[]): string {
   for (const path of paths) {
     const file = openSync(path, 'r');
     try {
-      for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) hash.update(chunk.subarray(0, read));
+      for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk))
+        hash.update(chunk.subarray(0, read));
     } finally {
       closeSync(file);
     }

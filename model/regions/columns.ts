@@ -30,14 +30,22 @@ export const columnsManifestName = 'detector.json';
 /** Reads it. Throws a UserError where there is none, or one of an older layout. */
 export function readColumnsManifest(folder: string): ColumnsManifest {
   const manifest = columnsManifestIn(folder);
-  if (manifest === null) throw expected('region features', folder, `no ${columnsManifestName}`, 'run lait regions first');
+  if (manifest === null)
+    throw expected('region features', folder, `no ${columnsManifestName}`, 'run lait regions first');
   if (manifest.layout === 2) return manifest as ColumnsManifest;
   const received = 'features by the keys of samples, as an older lait wrote them';
-  throw expected('region features by the content of pictures', folder, received, 'run lait regions, which converts them');
+  throw expected(
+    'region features by the content of pictures',
+    folder,
+    received,
+    'run lait regions, which converts them',
+  );
 }
 
 /** The manifest of any layout; null where there is none. Throws a UserError where it cannot be read. */
-export function columnsManifestIn(folder: string): Partial<Omit<ColumnsManifest, 'layout'> & { layout: number }> | null {
+export function columnsManifestIn(
+  folder: string,
+): Partial<Omit<ColumnsManifest, 'layout'> & { layout: number }> | null {
   const path = join(folder, columnsManifestName);
   if (!existsSync(path)) return null;
   try {

@@ -77,7 +77,16 @@ export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary>
     const extracted = new Map([...known].filter(([name]) => identities.has(name)));
     const sizes = names.map((shard) => statSync(join(shards, shard)).size);
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    const summary = { shards: names.length, shardsKept: 0, images: 0, regions: 0, failed: 0, kept: 0, detected: 0, converted };
+    const summary = {
+      shards: names.length,
+      shardsKept: 0,
+      images: 0,
+      regions: 0,
+      failed: 0,
+      kept: 0,
+      detected: 0,
+      converted,
+    };
     let bytesDone = 0;
     for (const [index, shard] of names.entries()) {
       signal?.throwIfAborted();
@@ -170,11 +179,12 @@ async function extractShard(
     running = undefined;
     for (const [index, found] of (await waiting.found).entries()) {
       const { sha256, keys } = waiting.jobs[index]!;
-      const regions = found && topRegions(found, maxRegions, detector.featureSize);
-      columns.add(sha256, regions ? regionFields(regions) : { [undecodableField]: Buffer.alloc(0) });
-      seen.set(sha256, regions && regions.labels.length);
+      const regions = found === null ? null : topRegions(found, maxRegions, detector.featureSize);
+      const count = regions === null ? null : regions.labels.length;
+      columns.add(sha256, regions === null ? { [undecodableField]: Buffer.alloc(0) } : regionFields(regions));
+      seen.set(sha256, count);
       jobs.delete(sha256);
-      for (const key of keys) take(key, regions && regions.labels.length);
+      for (const key of keys) take(key, count);
     }
     await columns.flush();
     counts.detected += waiting.jobs.length;

@@ -22,7 +22,10 @@ export async function requireFeatures(split: string, regions: string, signal?: A
         known += before.images;
         continue;
       }
-      for await (const { imageSha256 = '' } of readShard(join(split, name), { hashImages: true, ...(signal && { signal }) })) {
+      for await (const { imageSha256 = '' } of readShard(join(split, name), {
+        hashImages: true,
+        ...(signal && { signal }),
+      })) {
         all.add(imageSha256);
         if (!columns.has(imageSha256)) missing.add(imageSha256);
         signal?.throwIfAborted();

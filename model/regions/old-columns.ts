@@ -8,7 +8,14 @@ import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { PictureColumnWriter } from '../../dataset/shards/picture-columns.ts';
 import { imageHash, imageOf, readShard } from '../../dataset/shards/reader.ts';
-import { type ColumnsManifest, checkSameDetector, columnFields, columnsManifestIn, columnsManifestName, regionsOf } from './columns.ts';
+import {
+  type ColumnsManifest,
+  checkSameDetector,
+  columnFields,
+  columnsManifestIn,
+  columnsManifestName,
+  regionsOf,
+} from './columns.ts';
 import { type Detector, topRegions } from './region.ts';
 
 interface Converting {
@@ -77,7 +84,10 @@ function oldFiles(outDir: string): string[] {
   );
 }
 
-const oldColumns = (outDir: string): string[] => oldFiles(outDir).filter((name) => name.endsWith('.tar')).sort();
+const oldColumns = (outDir: string): string[] =>
+  oldFiles(outDir)
+    .filter((name) => name.endsWith('.tar'))
+    .sort();
 
 function isMadeFrom(column: string, shard: string): boolean {
   const recordPath = column.replace(/\.tar$/, '.json');
@@ -100,7 +110,12 @@ async function fieldsByKey(column: string): Promise<Map<string, OldFields>> {
 /** Halves of features that were computed twice, on other threads or another machine, may differ in their last bits. */
 const maxDifference = 0.02;
 
-async function isFoundAgain(own: OldFields, image: Buffer, detector: Detector, manifest: ColumnsManifest): Promise<boolean> {
+async function isFoundAgain(
+  own: OldFields,
+  image: Buffer,
+  detector: Detector,
+  manifest: ColumnsManifest,
+): Promise<boolean> {
   const was = regionsOf(own, manifest);
   const [found] = await detector.detect([image]);
   if (typeof was === 'string' || !found) return false;

@@ -1,9 +1,9 @@
 /** The small examples as a corpus has them on disk: two shards of a split with captions, and the regions of their images. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { TarWriter } from '../../dataset/shards/tar-writer.ts';
 import { PictureColumnWriter } from '../../dataset/shards/picture-columns.ts';
 import { imageHash } from '../../dataset/shards/reader.ts';
+import { TarWriter } from '../../dataset/shards/tar-writer.ts';
 import { claimColumns, regionFields } from '../../model/regions/columns.ts';
 import { config, smallExamples, vocabulary } from './small-model.ts';
 
@@ -21,7 +21,14 @@ export async function writeSmallShards(
   const regions = join(corpusDir, 'regions', detector);
   for (const dir of [shards, regions]) mkdirSync(dir, { recursive: true });
   const { featureSize } = config;
-  const manifest = { layout: 2, name: detector, model: null, labels: ['a', 'b', 'c', 'd', 'e'], featureSize, maxRegions: 4 } as const;
+  const manifest = {
+    layout: 2,
+    name: detector,
+    model: null,
+    labels: ['a', 'b', 'c', 'd', 'e'],
+    featureSize,
+    maxRegions: 4,
+  } as const;
   claimColumns(regions, manifest);
   const columns = await PictureColumnWriter.open(regions);
   const examples = smallExamples(count, seed);

@@ -30,7 +30,14 @@ const some = (R: number, feature = 1): Regions => ({
 
 before(async () => {
   for (const dir of [shards, regions]) mkdirSync(dir);
-  claimColumns(regions, { layout: 2, name: 'some', model: null, labels: ['a', 'b', 'c'], featureSize: 2, maxRegions: 4 });
+  claimColumns(regions, {
+    layout: 2,
+    name: 'some',
+    model: null,
+    labels: ['a', 'b', 'c'],
+    featureSize: 2,
+    maxRegions: 4,
+  });
   const tar = new TarWriter(join(shards, '00000.tar'));
   const columns = await PictureColumnWriter.open(regions);
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));

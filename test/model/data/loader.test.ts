@@ -95,7 +95,8 @@ test('samples that are left out are told from the thread by key; no sample at al
   const torn = await writeShards('torn', 16, 3);
   const tar = new TarWriter(join(torn.shards, '00001.tar'));
   const columns = await PictureColumnWriter.open(torn.regions);
-  for (const key of ['tornpair8', 'tornpair9']) tar.add(key, { jpg: Buffer.from(`new ${key}`), txt: Buffer.from('word1') });
+  for (const key of ['tornpair8', 'tornpair9'])
+    tar.add(key, { jpg: Buffer.from(`new ${key}`), txt: Buffer.from('word1') });
   columns.add(imageHash(Buffer.from('new tornpair8')), regionFields({ ...smallExamples(1)[0]!.regions, features: new Float32Array(config.featureSize * 2).fill(Number.NaN) })); // biome-ignore format: one line
   await columns.close();
   tar.commit();

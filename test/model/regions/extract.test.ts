@@ -1,14 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -143,10 +134,7 @@ test('pictures are found again in other shards, under other keys, and only new o
   await write('00001', [40, 10, 20]);
   const seen: number[] = [];
   const summary = await extractRegions({ shards: own, outDir, detector: counting(seen) });
-  assert.deepEqual(
-    [summary.images, summary.kept, summary.detected, summary.shardsKept, seen],
-    [6, 5, 1, 0, [1]],
-  );
+  assert.deepEqual([summary.images, summary.kept, summary.detected, summary.shardsKept, seen], [6, 5, 1, 0, [1]]);
   const columns = await PictureColumns.open(outDir);
   for (const shade of [10, 20, 30, 40, 50, 60]) {
     const png = await image(shade);
@@ -177,7 +165,17 @@ test('a run that was stopped goes on to the same bytes', async () => {
 
 test('a run that was killed while writing goes on, wherever archive and index were torn', async () => {
   const [tar, index] = [undisturbed['00000.tar']!, undisturbed['00000.index']!];
-  for (const [tarBytes, indexBytes] of [[0, 0], [1, 0], [700, 0], [4000, 41], [4000, 42], [tar.length - 1024, 42 * 5 + 1], [tar.length, index.length], [tar.length - 1500, index.length]] as const) { // biome-ignore format: one line
+  for (const [tarBytes, indexBytes] of [
+    [0, 0],
+    [1, 0],
+    [700, 0],
+    [4000, 41],
+    [4000, 42],
+    [tar.length - 1024, 42 * 5 + 1],
+    [tar.length, index.length],
+    [tar.length - 1500, index.length],
+  ] as const) {
+    // biome-ignore format: one line
     const outDir = join(folder, `torn-${tarBytes}-${indexBytes}`);
     mkdirSync(outDir);
     writeFileSync(join(outDir, 'detector.json'), undisturbed['detector.json']!);

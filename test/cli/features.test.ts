@@ -1,0 +1,107 @@
+/** Features and the pictures that they are of, over exports that move: each command a process of its own on real shards. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { exportShards } from '../../dataset/export/export.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { markFinished, recipeId } from '../../dataset/ledger/recipes.ts';
+import { recordVerdicts } from '../../dataset/ledger/verdicts.ts';
+import { pairId } from '../../dataset/pair.ts';
+import { imageOf, readShards } from '../../dataset/shards/reader.ts';
+import { readExamples } from '../../model/data/example.ts';
+import { tokenizerOf } from '../../model/data/tokenizer.ts';
+import { VocabularyLearner } from '../../model/data/vocabulary.ts';
+import { openDetector } from '../../model/regions/open.ts';
+import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+
+const corpus = mkdtempSync(join(tmpdir(), 'lait-features-'));
+after(() => rmSync(corpus, { recursive: true }));
+
+function lait(...args: readonly string[]) {
+  const cli = join(import.meta.dirname, '../../cli/lait.mjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args, '--corpus', corpus], {
+    encoding: 'utf8',
+  });
+  return { status, output: stdout + stderr };
+}
+
+const images = 60;
+
+/** Judges anew by a rule that keeps what `keeps` says, and exports. */
+async function exportKept(name: string, keeps: (image: number) => boolean): Promise<number> {
+  const ledger = Ledger.open(corpus);
+  const recipe = recipeId(ledger, [{ name: 'text/any', stage: 'text', settings: { name } }]);
+  const id = (image: number) => pairId(`https://site.example/${image}.jpg`, `A square of colour number ${image}`);
+  const judged = Array.from({ length: images }, (_, image) => ({
+    id: id(image),
+    droppedBy: keeps(image) ? null : 'text/any',
+    reason: keeps(image) ? null : 'too-few',
+  }));
+  recordVerdicts(ledger, recipe, judged);
+  markFinished(ledger, recipe, true);
+  ledger.close();
+  const { splits } = await exportShards({ corpusDir: corpus, samplesPerShard: 10, validationFraction: 0.3 });
+  return splits.train.samples + splits.validation.samples;
+}
+
+/** How many samples of the shards are read with exactly the features that the detector finds in their own picture. */
+async function withOwnFeatures(): Promise<number> {
+  const detector = await openDetector({ kind: 'patches' });
+  let own = 0;
+  for (const split of ['train', 'validation']) {
+    const shards = join(corpus, 'shards', split);
+    const learner = new VocabularyLearner();
+    learner.add('A square of colour number 0 1 2 3 4 5 6 7 8 9');
+    const tokenizer = tokenizerOf(learner.learn({ size: 100 }));
+    const examples = new Map<string, Float32Array>();
+    const reading = { shards, regions: join(corpus, 'regions/patches'), tokenizer, maxPieces: 41, maxRegions: 100 };
+    for await (const { key, regions } of readExamples(reading)) examples.set(key, regions.features);
+    for await (const sample of readShards({ paths: shards })) {
+      const [found] = await detector.detect([imageOf(sample)!]);
+      const read = examples.get(sample.key);
+      if (read?.every((value, at) => Math.abs(value - found!.features[at]!) < 1e-3)) own += 1;
+    }
+  }
+  detector.dispose();
+  return own;
+}
+
+const pretrain = ['pretrain', '--preset', 'tiny', '--steps', '2', '--batch-size', '4'];
+
+test('export, regions, a moved threshold, export: every sample is trained with the features of its own picture', async () => {
+  await writeSmallCorpus(corpus, { images });
+  writeFileSync(join(corpus, 'lait.yaml'), 'regions:\n  detector: patches\n');
+  assert.equal(await exportKept('first', (image) => image % 4 !== 1), 45);
+  assert.match(lait('regions').output, /images \(49\.0 each\) in \d shards; 0 kept, 45 new, 0 without/);
+
+  // Stricter: keys move, no picture is new, and nothing needs to be detected.
+  assert.equal(await exportKept('stricter', (image) => image % 4 !== 1 && image % 3 !== 0), 30);
+  assert.equal(await withOwnFeatures(), 30);
+  const trained = lait(...pretrain);
+  assert.equal(trained.status, 0, trained.output);
+  assert.doesNotMatch(trained.output, /skipped/);
+
+  // Looser: what is new is told before any work, by each command that would need it.
+  assert.equal(await exportKept('looser', (image) => image % 4 !== 1 || image % 5 === 0), 48);
+  const split = (name: string, missing: string) =>
+    new RegExp(
+      `^lait: Expected features of all \\d+ pictures of \\S*shards/${name} for \\S*regions/patches but received none of ${missing} of them; run lait regions --corpus \\S+, which detects only those\\.\n$`,
+      'm',
+    );
+  for (const [command, name] of [
+    [[...pretrain, '--run', 'other'], '(train|validation)'],
+    [['finetune'], '(train|validation)'],
+    [['evaluate', '--split', 'train'], 'train'],
+  ] as const) {
+    const { status, output } = lait(...command);
+    assert.equal(status, 2, output);
+    assert.match(output, split(name, '[123]'), command[0]);
+  }
+  assert.match(lait('regions').output, /; 45 kept, 3 new, 0 without/);
+  assert.match(lait('regions').output, /; 48 kept, 0 new, 0 without/);
+  assert.equal(await withOwnFeatures(), 48);
+  assert.equal(lait('evaluate', '--split', 'train').status, 0);
+});
