@@ -157,7 +157,7 @@ const knownWords = () => {
   );
   return { source: 'the corpora', knows: (word: string) => words.some(({ knows }) => knows(word)) };
 };
-const made = recipe({ knownWords, nounAndDeterminer: true });
+const made = recipe({ knownWords, partsOfSpeech: ['noun', 'determiner'] });
 
 /** Rules about words are asked about texts in the wanted language only, or another language's words would be their drops. */
 const languageRules = made.text.filter(({ name }) => name.endsWith('/language'));

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { crawlDefaults } from '../crawler/crawl-options.ts';
 import { exportDefaults } from '../dataset/export/defaults.ts';
+import { presetNames } from '../filters/presets.ts';
 import { vocabularyDefaults } from '../model/data/defaults.ts';
 import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
@@ -111,10 +112,10 @@ const scheduleSection = z.strictObject({
     .meta({ description: 'what follows each crawl, in this order' }),
 });
 
-/** What is not set here is the preset's; its numbers and their sources are in filters/recipe.ts. */
+/** What is not set here is the preset's; its numbers and their sources are in filters/presets.ts. */
 const filter = z.strictObject({
   preset: z
-    .enum(['lait', 'cc12m', 'laion', 'datacomp'])
+    .enum(presetNames)
     .default('lait')
     .meta({ description: 'whose rules and thresholds to use; each setting below replaces one of them' }),
   languages: z
@@ -124,6 +125,10 @@ const filter = z.strictObject({
     .meta({ description: 'languages to keep, as ISO 639-1 codes (lait: en)' }),
   allowHosts: z.array(z.string()).optional().meta({ description: 'keep pairs of pages on these hosts only' }),
   denyHosts: z.array(z.string()).optional().meta({ description: 'drop pairs of pages on these hosts' }),
+  maskPersons: z.boolean().optional().meta({
+    description:
+      "replace persons' full names by <PERSON> (CC12M); what of them is found, docs/filters.md says (lait: no)",
+  }),
   vocabulary: z
     .string()
     .optional()

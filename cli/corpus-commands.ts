@@ -1,4 +1,6 @@
 /** The commands that make and keep a corpus. */
+
+import { numbersOf } from '../filters/presets.ts';
 import {
   crawlFlags,
   explainFlags,
@@ -60,7 +62,7 @@ const filter = settingsCommand({
   example: 'lait filter --corpus birds --min-side-px 256',
   needs: {
     vocabulary: ({ settings: { preset } }) =>
-      (preset === 'laion' || preset === 'datacomp') && `with --preset ${preset}, which has no rule on rare words`,
+      numbersOf(preset).maxRareShare.value === null && `with --preset ${preset}, which has no rule on rare words`,
     minPhoto: ({ settings }) => !settings.photo && 'without --photo',
     relevanceHead: ({ settings }) => settings.relevance === undefined && 'without --relevance',
     minRelevance: ({ settings }) => settings.relevance === undefined && 'without --relevance',

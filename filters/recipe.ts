@@ -1,5 +1,5 @@
 /**
- * Every rule in the order of judging, every threshold with its source: read this first. The order is by cost (which
+ * Every rule in the order of judging: read this first, and presets.ts for every threshold with its source. The order is by cost (which
  * pairs survive does not depend on it): rules on the page, the text and the addresses need no image, rules on the image
  * need it downloaded, scored rules need it decoded or shown to a model, rules on the corpus need all survivors. LAIT §3
  * publishes its steps and one number, 300 px; where it is silent the number is another pipeline's, or ours.
@@ -28,7 +28,9 @@ import { imageUrlWords } from './image/url-words.ts';
 import { matchRelevance, relevanceScore } from './match/relevance.ts';
 import { pageHost } from './page/host.ts';
 import { pageLanguage } from './page/language.ts';
+import { numbersOf, type Preset, type RecipeNumbers, type Sourced } from './presets.ts';
 import { textBoilerplate } from './text/boilerplate.ts';
+import { textCapitals } from './text/capitals.ts';
 import { type Cleaner, textClean } from './text/clean.ts';
 import { textFileName } from './text/file-name.ts';
 import { textGrammar } from './text/grammar.ts';
@@ -49,168 +51,6 @@ export interface Recipe {
   readonly corpus: readonly CorpusFilter[];
 }
 
-/** What an operator may set; what is missing is the preset's. A switch is `true` or `false`; a threshold that is off is `null`. */
-export interface RecipeNumbers {
-  readonly crop: boolean;
-  readonly firstSentences: boolean;
-  readonly maskPersons: boolean;
-  readonly languages: readonly string[];
-  readonly pageLanguage: boolean;
-  readonly allowHosts: readonly string[];
-  readonly denyHosts: readonly string[];
-  readonly minWords: number | null;
-  readonly maxWords: number | null;
-  readonly minChars: number | null;
-  readonly maxChars: number | null;
-  readonly maxSymbolShare: number | null;
-  readonly maxRepetition: number | null;
-  readonly maxRareShare: number | null;
-  readonly webPhrases: boolean;
-  readonly urlWords: boolean;
-  readonly unsafeWords: boolean;
-  readonly contacts: 'drop' | 'mask' | null;
-  readonly nounAndDeterminer: boolean;
-  readonly formats: readonly string[];
-  readonly minSidePx: number | null;
-  readonly maxAspectRatio: number | null;
-  readonly minBytes: number | null;
-  readonly maxPx: number | null;
-  readonly minEntropyBits: number | null;
-  readonly minSharpness: number | null;
-  /** These three are judged when a model is given; without a threshold its scores are stored all the same. */
-  readonly maxUnsafe: number | null;
-  readonly minPhoto: number | null;
-  readonly minRelevance: number | null;
-  readonly relevanceShare: number | null;
-  readonly maxDuplicateBits: number | null;
-  readonly onePairPerImage: boolean;
-  readonly maxImagesPerText: number | null;
-  readonly maxPairsPerHost: number | null;
-}
-
-/** Values with where they come from; the dataset card prints the source beside the value. */
-type Sourced<Numbers> = { readonly [Key in keyof Numbers]: { readonly value: Numbers[Key]; readonly source: string } };
-
-/** LAIT's steps with their numbers. */
-const lait: Sourced<RecipeNumbers> = {
-  crop: { value: true, source: 'LAIT: bad spans inside a sentence; phrases of CC3M, credits ours' },
-  firstSentences: { value: true, source: 'LAIT: sentences are detected; within maxWords ours' },
-  maskPersons: { value: true, source: 'CC12M' },
-  languages: { value: ['en'], source: 'LAIT: English only (ImageBERT §3)' },
-  pageLanguage: { value: true, source: 'LAIT: English pages only (ImageBERT §3)' },
-  allowHosts: { value: [], source: 'ours' },
-  denyHosts: { value: [], source: 'ours' },
-  minWords: { value: 3, source: 'COYO-700M, CC12M' },
-  maxWords: { value: 64, source: 'ours: what a sequence of 144 holds (LAIT: "normal length", 13 on average)' },
-  minChars: { value: 6, source: 'COYO-700M, DataComp' },
-  maxChars: { value: 1000, source: 'COYO-700M' },
-  maxSymbolShare: { value: 0.3, source: 'OBELICS' },
-  maxRepetition: { value: 0.2, source: 'CC12M' },
-  maxRareShare: { value: 0.3, source: 'ours (LAIT: "high out-of-vocabulary ratio"); words from 20 occurrences: CC12M' },
-  webPhrases: { value: true, source: 'CC3M' },
-  urlWords: { value: true, source: 'OBELICS, MMC4' },
-  unsafeWords: { value: true, source: 'LAIT: spam and porn words' },
-  contacts: { value: 'drop', source: 'LAIT: spam' },
-  nounAndDeterminer: { value: false, source: 'LAIT does not ask for them' },
-  formats: { value: ['jpg', 'png', 'webp'], source: 'LAION, OBELICS' },
-  minSidePx: { value: 301, source: 'LAIT: both sides over 300 px (ImageBERT §3)' },
-  maxAspectRatio: { value: 3, source: 'COYO-700M, DataComp' },
-  minBytes: { value: 5000, source: 'LAION, COYO-700M' },
-  maxPx: { value: 89_478_484, source: 'LAION' }, // in every preset, since more is a decompression bomb
-  minEntropyBits: { value: 2.5, source: 'ours' }, // see image/flat.ts
-  minSharpness: { value: 60, source: 'ours' }, // see image/blur.ts
-  maxUnsafe: { value: 0.5, source: 'COYO-700M, LAION' },
-  minPhoto: { value: 0.5, source: 'ours (LAIT: a binary classifier)' },
-  minRelevance: { value: null, source: "the model's own" },
-  relevanceShare: { value: null, source: 'LAIT gives none' },
-  maxDuplicateBits: { value: 4, source: 'ours' }, // see corpus/duplicate-image.ts
-  onePairPerImage: { value: true, source: 'LAIT: the best-scored pair of an image (ImageBERT §3)' },
-  maxImagesPerText: { value: 10, source: 'COYO-700M, ALIGN (LAIT: "too many")' },
-  maxPairsPerHost: { value: null, source: 'ours' },
-};
-
-/** What neither LAION nor DataComp do. */
-const unfiltered = (source: string) =>
-  ({
-    crop: { value: false, source },
-    firstSentences: { value: false, source },
-    maskPersons: { value: false, source },
-    pageLanguage: { value: false, source },
-    maxSymbolShare: { value: null, source },
-    maxRepetition: { value: null, source },
-    maxRareShare: { value: null, source },
-    webPhrases: { value: false, source },
-    urlWords: { value: false, source },
-    unsafeWords: { value: false, source },
-    contacts: { value: null, source },
-    minEntropyBits: { value: null, source },
-    minSharpness: { value: null, source },
-    minPhoto: { value: null, source },
-    maxDuplicateBits: { value: null, source }, // they know addresses and texts only
-    onePairPerImage: { value: false, source },
-    maxImagesPerText: { value: null, source },
-  }) satisfies Partial<Sourced<RecipeNumbers>>;
-
-const cc12m = 'CC12M §2.1';
-const laion = 'LAION';
-const datacomp = 'DataComp "basic"';
-
-/** Other pipelines' published numbers, as far as they or their sources differ from `lait`'s. */
-export const presets = {
-  lait: {},
-  cc12m: {
-    languages: { value: ['en'], source: 'CC12M: English only' },
-    firstSentences: { value: false, source: cc12m },
-    maskPersons: { value: true, source: cc12m },
-    pageLanguage: { value: false, source: cc12m },
-    minWords: { value: 3, source: 'CC12M: 3 to 256 words' },
-    maxWords: { value: 256, source: 'CC12M: 3 to 256 words' },
-    minChars: { value: null, source: cc12m },
-    maxChars: { value: null, source: cc12m },
-    maxSymbolShare: { value: null, source: cc12m },
-    urlWords: { value: false, source: cc12m },
-    contacts: { value: 'mask', source: 'ours: with the persons that CC12M masks; the handle as in RedCaps' },
-    nounAndDeterminer: { value: true, source: cc12m },
-    formats: { value: ['jpg'], source: cc12m },
-    minSidePx: { value: 401, source: 'CC12M: both sides over 400 px' },
-    maxAspectRatio: { value: 2.5, source: cc12m },
-    minBytes: { value: null, source: cc12m },
-    minEntropyBits: { value: null, source: cc12m },
-    minSharpness: { value: null, source: cc12m },
-    minPhoto: { value: null, source: cc12m },
-    maxDuplicateBits: { value: null, source: cc12m },
-    onePairPerImage: { value: false, source: cc12m },
-    maxImagesPerText: { value: null, source: cc12m },
-  },
-  laion: {
-    ...unfiltered(laion),
-    languages: { value: ['en'], source: 'LAION: English pairs in LAION-400M and LAION-2B-en' },
-    minWords: { value: 1, source: laion },
-    minChars: { value: 5, source: 'LAION: at least 5 characters' },
-    maxWords: { value: null, source: laion },
-    maxChars: { value: 2000, source: 'LAION: 2,000 bytes are what its language model reads' },
-    formats: { value: ['jpg', 'png', 'webp'], source: laion },
-    minSidePx: { value: null, source: laion },
-    maxAspectRatio: { value: null, source: laion },
-    minBytes: { value: 5000, source: laion },
-    maxUnsafe: { value: 0.5, source: laion },
-  },
-  datacomp: {
-    ...unfiltered(datacomp),
-    languages: { value: ['en'], source: datacomp },
-    minWords: { value: 3, source: 'DataComp "basic": at least 3 words' },
-    minChars: { value: 6, source: 'DataComp "basic": at least 6 characters' },
-    maxWords: { value: null, source: datacomp },
-    maxChars: { value: null, source: datacomp },
-    minSidePx: { value: 200, source: 'DataComp "basic": shorter side of at least 200 px' },
-    maxAspectRatio: { value: 3, source: 'DataComp "basic": sides 1 to 3 at most' },
-    minBytes: { value: null, source: datacomp },
-    relevanceShare: { value: 0.3, source: 'DataComp: the best 30 % by CLIP L/14' },
-  },
-} satisfies Record<string, Partial<Sourced<RecipeNumbers>>>;
-
-export type Preset = keyof typeof presets;
-
 export interface RecipeOptions extends Partial<RecipeNumbers> {
   readonly preset?: Preset;
   /** Words for the rare-words rule, see `corpusWords`; asked for when the rule is in the recipe. */
@@ -230,10 +70,10 @@ export function recipe({
   relevance,
   ...changes
 }: RecipeOptions = {}): Recipe {
-  const numbers: Sourced<RecipeNumbers> = { ...lait, ...presets[preset] };
+  const numbers = numbersOf(preset);
   const set = { ...valuesOf(numbers), ...changes };
   const from = sourcesOf(numbers, changes);
-  const { languages, minWords, maxWords, minChars, maxChars } = set;
+  const { languages, minWords, maxWords, minChars, maxChars, maxTextBytes, countedBy } = set;
   const score = relevance ? { relevance: relevanceScore(relevance) } : {};
   return {
     clean: cite(
@@ -252,16 +92,26 @@ export function recipe({
     ),
     text: [
       cite(pageHost({ allow: set.allowHosts, deny: set.denyHosts }), { allow: from.allowHosts, deny: from.denyHosts }),
-      cite(textLength({ minWords, maxWords, minChars, maxChars }), {
+      cite(textLength({ minWords, maxWords, minChars, maxChars, maxTextBytes, countedBy }), {
         minWords: from.minWords,
         maxWords: from.maxWords,
         minChars: from.minChars,
         maxChars: from.maxChars,
+        maxTextBytes: from.maxTextBytes,
+        countedBy: from.countedBy,
       }),
       ...(set.webPhrases ? [textFileName(), textBoilerplate()] : []),
-      ...(set.urlWords ? [imageUrlWords()] : []),
+      ...given(set.urlWords, (match) =>
+        cite(imageUrlWords({ anywhere: match === 'anywhere' }), { anywhere: from.urlWords }),
+      ),
       ...given(set.maxSymbolShare, (maxShare) => cite(textSymbols({ maxShare }), { maxShare: from.maxSymbolShare })),
-      ...given(set.maxRepetition, (maxShare) => cite(textRepetition({ maxShare }), { maxShare: from.maxRepetition })),
+      ...given(set.maxRepetition, (maxShare) =>
+        cite(textRepetition({ maxShare, shortWords: set.shortWordsRepeat }), {
+          maxShare: from.maxRepetition,
+          shortWords: from.shortWordsRepeat,
+        }),
+      ),
+      ...given(set.maxCapitalShare, (maxShare) => cite(textCapitals({ maxShare }), { maxShare: from.maxCapitalShare })),
       ...(set.unsafeWords ? [cite(textUnsafeWords({ languages }), { languages: from.languages })] : []),
       ...(set.contacts === 'drop' ? [textPersonal()] : []),
       ...(set.pageLanguage ? [cite(pageLanguage({ languages }), { languages: from.pageLanguage })] : []),
@@ -269,12 +119,21 @@ export function recipe({
       ...given(knownWords && set.maxRareShare, (maxShare) =>
         cite(textRareWords(knownWords!(), { maxShare }), { maxShare: from.maxRareShare, vocabulary: chosen }),
       ),
-      ...(set.nounAndDeterminer ? [textGrammar()] : []),
+      ...(set.partsOfSpeech.length > 0
+        ? [cite(textGrammar({ needs: set.partsOfSpeech }), { needs: from.partsOfSpeech })]
+        : []),
     ],
     image: [
       cite(imageFormat({ formats: set.formats }), { formats: from.formats }),
       imageAnimation(),
-      ...given(set.minSidePx, (minSidePx) => cite(imageSize({ minSidePx }), { minSidePx: from.minSidePx })),
+      ...(set.minSidePx !== null || set.maxSidePx !== null
+        ? [
+            cite(imageSize({ minSidePx: set.minSidePx ?? 1, maxSidePx: set.maxSidePx }), {
+              minSidePx: from.minSidePx,
+              maxSidePx: from.maxSidePx,
+            }),
+          ]
+        : []),
       ...given(set.maxAspectRatio, (maxRatio) => cite(imageAspect({ maxRatio }), { maxRatio: from.maxAspectRatio })),
       ...given(set.minBytes, (minBytes) => cite(imageBytes({ minBytes }), { minBytes: from.minBytes })),
       ...given(set.maxPx, (maxPx) => cite(imageArea({ maxPx }), { maxPx: from.maxPx })),
@@ -300,11 +159,15 @@ export function recipe({
         }),
       ),
       ...given(set.maxImagesPerText, (maxImages) =>
-        cite(commonText({ maxImages }), { maxImages: from.maxImagesPerText }),
+        cite(commonText({ maxImages, alike: set.alikeTexts }), {
+          maxImages: from.maxImagesPerText,
+          alike: from.alikeTexts,
+        }),
       ),
       ...given(set.maxDuplicateBits, (maxDistanceBits) =>
-        cite(duplicateImage({ maxDistanceBits, ...score }), {
+        cite(duplicateImage({ maxDistanceBits, sameText: set.duplicatesShareText, ...score }), {
           maxDistanceBits: from.maxDuplicateBits,
+          sameText: from.duplicatesShareText,
           relevance: chosen,
         }),
       ),

@@ -44,7 +44,10 @@ export function* keptSamples(ledger: Ledger, { batchSize = 1000 }: { batchSize?:
 /** A survivor as the rules over the whole corpus see it. */
 export interface Survivor {
   readonly id: string;
+  /** '' unless it was asked for: sorting texts takes room. */
+  readonly text: string;
   readonly pageUrl: string;
+  readonly imageUrl: string;
   readonly imageId: number;
   readonly sha256: string;
   readonly phash: string;
@@ -54,10 +57,15 @@ export interface Survivor {
  * Shows all survivors, best first: what is still on the web, then by the score of this name, those without one last; then by the source of the text, the size of the
  * picture in pixels, and the URL of the page.
  */
-export function eachSurvivorBestFirst(ledger: Ledger, scoreName: string, show: (survivor: Survivor) => void): void {
+export function eachSurvivorBestFirst(
+  ledger: Ledger,
+  scoreName: string,
+  show: (survivor: Survivor) => void,
+  { withText = false } = {},
+): void {
   const rows = ledger.db
     .prepare(
-      `SELECT s.id, s.page_url AS pageUrl, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
+      `SELECT s.id, ${withText ? 's.text' : `''`} AS text, s.page_url AS pageUrl, s.image_url AS imageUrl, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
        LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
        ORDER BY s.gone IS NOT NULL, r.score DESC NULLS LAST, s.source_rank, s.width * s.height DESC, s.page_url, s.id`,
     )
@@ -76,11 +84,11 @@ export function survivorIdsByScore(ledger: Ledger, scoreName: string): string[] 
     .all(scoreName) as string[];
 }
 
-/** Shows the text, in lower case, and the image of every survivor. */
+/** Shows the text and the image of every survivor. */
 export function eachSurvivorText(
   ledger: Ledger,
   show: (survivor: { readonly id: string; readonly text: string; readonly sha256: string }) => void,
 ): void {
-  const rows = ledger.db.prepare('SELECT id, lower(text) AS text, sha256 FROM survivors').iterate();
+  const rows = ledger.db.prepare('SELECT id, text, sha256 FROM survivors').iterate();
   for (const row of rows as Iterable<{ id: string; text: string; sha256: string }>) show(row);
 }

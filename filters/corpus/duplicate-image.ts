@@ -3,18 +3,25 @@
  * size, another compression) by the distance of perceptual hashes. The copy with the best pair stays. LAIT keeps one
  * pair an image (§3 step 5) and leaves open what the same image is. 4 bits are ours: they catch 100 % of Flickr8k's photographs
  * at half size or JPEG quality 50 and 98 % cropped by 2 px of 224; of its 32.7 million pairs of different photographs the
- * nearest lie at 8.
+ * nearest lie at 8. With `sameText` a copy counts only where its text is the same too (COYO: by hash and text).
  */
 
 import type { Drop } from '../../dataset/ledger/corpus-drops.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { eachSurvivorBestFirst } from '../../dataset/ledger/survivors.ts';
 import type { CorpusFilter } from '../filter.ts';
-import { nearHashes } from './near-hashes.ts';
+import { type NearHashes, nearHashes } from './near-hashes.ts';
+import { foldedText } from './same-text.ts';
 
-export const duplicateImage = ({ maxDistanceBits = 4, relevance = 'match/relevance' } = {}): CorpusFilter => ({
+export const duplicateImage = ({
+  maxDistanceBits = 4,
+  sameText = false,
+  relevance = 'match/relevance',
+} = {}): CorpusFilter => ({
   name: 'corpus/duplicate-image',
-  settings: { maxDistanceBits, relevance },
+  settings: { maxDistanceBits, relevance, sameText },
   drops(ledger) {
+    if (sameText) return sameTextDrops(ledger, maxDistanceBits, relevance);
     const drops: Drop[] = [];
     const reasons = new Map<number, string | null>(); // by image; null: it stays
     const bytes = new Set<string>();
@@ -32,3 +39,31 @@ export const duplicateImage = ({ maxDistanceBits = 4, relevance = 'match/relevan
     return drops;
   },
 });
+
+/** One set of hashes a text: most texts stand on one picture. */
+function sameTextDrops(ledger: Ledger, maxDistanceBits: number, relevance: string): Drop[] {
+  const drops: Drop[] = [];
+  const pictures = new Map<string, string | NearHashes>(); // by text: its one hash, or several
+  eachSurvivorBestFirst(
+    ledger,
+    relevance,
+    ({ id, phash, text }) => {
+      const key = foldedText(text);
+      let known = pictures.get(key);
+      if (known === undefined) {
+        pictures.set(key, phash);
+        return;
+      }
+      if (typeof known === 'string') {
+        const several = nearHashes(maxDistanceBits);
+        several.add(known);
+        pictures.set(key, several);
+        known = several;
+      }
+      if (known.has(phash)) drops.push({ id, reason: 'near-duplicate' });
+      else known.add(phash);
+    },
+    { withText: true },
+  );
+  return drops;
+}

@@ -1,8 +1,12 @@
-/** Keeps at most so many pairs a host, the best, so that no one site becomes the corpus. Ours; off unless a number is set. */
+/**
+ * Keeps at most so many pairs a host, the best, so that no one site becomes the corpus. A pair of a list counts
+ * for the host of its image. Ours; off unless a number is set.
+ */
 
 import type { Drop } from '../../dataset/ledger/corpus-drops.ts';
 import { eachSurvivorBestFirst } from '../../dataset/ledger/survivors.ts';
 import type { CorpusFilter } from '../filter.ts';
+import { hostOf } from '../page/host.ts';
 
 export const hostCap = ({
   maxPairs,
@@ -12,12 +16,13 @@ export const hostCap = ({
   relevance?: string;
 }): CorpusFilter => ({
   name: 'corpus/host-cap',
+  version: 2, // the image's host for a list
   settings: { maxPairs, relevance },
   drops(ledger) {
     const drops: Drop[] = [];
     const counts = new Map<string, number>();
-    eachSurvivorBestFirst(ledger, relevance, ({ id, pageUrl }) => {
-      const host = new URL(pageUrl).hostname;
+    eachSurvivorBestFirst(ledger, relevance, ({ id, pageUrl, imageUrl }) => {
+      const host = hostOf({ pageUrl, imageUrl });
       const count = (counts.get(host) ?? 0) + 1;
       counts.set(host, count);
       if (count > maxPairs) drops.push({ id, reason: 'host-is-full' });

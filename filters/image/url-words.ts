@@ -1,4 +1,7 @@
-/** Drops images whose path says that they are decoration or unsafe. The words are OBELICS' (logo … sex), any part of a path. */
+/**
+ * Drops images whose path says that they are decoration or unsafe. The words are OBELICS' (logo … sex): as whole words of the
+ * path here, as any letters of the URL there (`anywhere`).
+ */
 import type { Pair } from '../../dataset/pair.ts';
 import { drop, type Filter, keep } from '../filter.ts';
 
@@ -7,13 +10,17 @@ const obelics = ['logo', 'button', 'icon', 'plugin', 'widget', 'porn', 'xxx', 's
 /** Printable ASCII without a per cent sign. */
 const plain = /^[!-$&-~]*$/;
 
-export const imageUrlWords = ({ words = obelics as readonly string[] } = {}): Filter<Pair> => ({
+export const imageUrlWords = ({ words = obelics as readonly string[], anywhere = false } = {}): Filter<Pair> => ({
   name: 'image/url-words',
-  settings: { words },
+  settings: { words, anywhere },
   ...(words === obelics && { sources: { words: 'OBELICS' } }),
   judge: ({ imageUrl }) => {
     // Most addresses hold none of the letters: those are not parsed, unless something in them is encoded.
     const lowerCase = imageUrl.toLowerCase();
+    if (anywhere) {
+      const letters = words.find((word) => imageUrl.includes(word));
+      return letters === undefined ? keep : drop(`says-${letters}`);
+    }
     if (plain.test(imageUrl) && !words.some((word) => lowerCase.includes(word))) return keep;
     // Between letters only: "iconic" and "Essex" are not meant, "icons", "logo2" and "site_logo" are.
     const parts = decoded(imageUrl)

@@ -5,7 +5,14 @@ const extension = /\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|eps|psd|ai|ra
 
 /** What cameras, telephones and screen-shot tools call their files (DCF, JEITA CP-3461, and the makers' own habits). */
 const camera =
-  /^(?:img|imgp?|dsc[fn]?|dscn|dscf|pict|p|cimg|sam|gopr|dji|mvimg|pxl|whatsapp image|screen ?shot|screenshot|untitled|image|photo|picture)[\s_-]*\(?\d[\d\s_.:()-]*(?:at|am|pm|copy|edited|\d|[\s_.:()-])*$/i;
+  /^(?:img|imgp?|dsc[fn]?|dscn|dscf|pict|p|cimg|sam|gopr|dji|mvimg|pxl|whatsapp image|screen ?shot|screenshot|untitled|image|photo|picture)[\s_-]*\(?\d(?:[\d\s_.:()-]|at|am|pm|copy|edited)*$/i;
+
+/** Hyphens with something on either side of each. As an expression, `-` and what it joins overlap: exponential. */
+function joints(word: string): number {
+  let count = 0;
+  for (let at = word.indexOf('-', 1); at >= 0 && at < word.length - 1; at = word.indexOf('-', at + 2)) count += 1;
+  return count;
+}
 
 export const textFileName = (): Filter => ({
   name: 'text/file-name',
@@ -13,6 +20,6 @@ export const textFileName = (): Filter => ({
   judge: ({ text }) => {
     if (extension.test(text)) return drop('file-extension');
     if (camera.test(text)) return drop('camera-number');
-    return /^\S*_\S*$/.test(text) || /^\S+(?:-\S+){3,}$/.test(text) ? drop('joined-words') : keep;
+    return !/\s/.test(text) && (text.includes('_') || joints(text) >= 3) ? drop('joined-words') : keep;
   },
 });

@@ -26,15 +26,16 @@ const particles = 'de|da|di|du|del|della|dos|van|von|der|den|ter|la|le|al|bin|ib
 const particle = new RegExp(`^(?:${particles})$`);
 const initials = /^(?:\p{Lu}\.)+$/u;
 const abbreviation = /^(?:U\.S\.|U\.S\.S\.|U\.S\.A\.|U\.N\.|U\.K\.|D\.C\.|H\.M\.S\.)$/;
-const upper = "\\p{Lu}[\\p{L}\\p{M}]*(?:['’-]\\p{L}[\\p{L}\\p{M}]+)*";
-const word = `(?:(?:Mr|Mrs|Ms|Dr|Prof|Gen|Col|Capt|Lt|Sgt|Sen|Gov|Rep|Rev|Jr|Sr)\\.|(?:\\p{Lu}\\.)+|${upper})`;
+/** Bounded, or a text of capitals would be read again from each of them. */
+const upper = "\\p{Lu}[\\p{L}\\p{M}]{0,30}(?:['’-]\\p{L}[\\p{L}\\p{M}]{1,30}){0,4}";
+const word = `(?:(?:Mr|Mrs|Ms|Dr|Prof|Gen|Col|Capt|Lt|Sgt|Sen|Gov|Rep|Rev|Jr|Sr)\\.|(?:\\p{Lu}\\.){1,6}|${upper})`;
 
 /** Two or more words in capitals, some of them joined by a particle. */
 const run = new RegExp(
   `(?<![\\p{L}\\p{N}\\p{M}@#_<])${word}(?: (?:(?:${particles}) ){0,2}${word})+(?![\\p{L}\\p{M}_])`,
   'gu',
 );
-const maybe = /\p{Lu}[\p{L}\p{M}'’.-]* (?:\p{Ll}+ ){0,2}\p{Lu}/u;
+const maybe = /(?<=[\p{L}\p{M}'’.-]) (?:\p{Ll}{1,5} ){0,2}\p{Lu}/u;
 
 /** States of the USA, of which three are given names too: a family name must follow ("Virginia Woolf"). */
 const states =

@@ -7,7 +7,8 @@ import { words } from './words.ts';
 /** A full stop in one of these ends no sentence; nor does one after an initial. */
 const abbreviation =
   /(?:^|[\s("“])(?:\p{Lu}|mr|mrs|ms|dr|prof|st|sr|jr|gen|col|capt|lt|sgt|sen|gov|rep|rev|vs|etc|fig|no|nos|vol|pp?|ca?|cf|al|approx|e\.g|i\.e)\.$/iu;
-const sentenceEnd = /[.!?…]+["”’»)\]]*(?= |$)|[。！？]+[」』”）]*/gu;
+/** A run of marks is tried from its first one only: from each of 20,000 full stops it would be quadratic. */
+const sentenceEnd = /(?<![.!?…])[.!?…]+["”’»)\]]*(?= |$)|[。！？]+[」』”）]*/gu;
 
 /** The text up to the last sentence that ends within the limits; as it is when it is short enough or no sentence does. */
 export function firstSentences(

@@ -154,5 +154,8 @@ it('a ledger from before rules had versions is judged anew by the rules that wer
   old[0].version = rules[0].version;
   ledger.db.prepare(`UPDATE recipes SET sha256 = 'old', rules = ?`).run(JSON.stringify(old));
   await run(watched);
-  assert.deepEqual([...new Set(asked)], ['text/repetition', 'text/unsafe-words', 'text/personal']);
+  assert.deepEqual(
+    [...new Set(asked)],
+    ['page/host', 'text/length', 'text/boilerplate', 'text/repetition', 'text/unsafe-words', 'text/personal'],
+  );
 });

@@ -95,6 +95,19 @@ describe('corpus/duplicate-image', () => {
     // d is 5 bits from b and 1 from c, but c is not kept.
     assert.deepEqual(drops(duplicateImage(), rows), ['a title words: same-bytes', 'c alt words: near-duplicate']);
   });
+  it('drops a copy with the same text only, where it is told to', () => {
+    const rows: Row[] = [
+      { image: 'a', text: 'A Boat', phash: near(0) },
+      { image: 'b', text: 'a boat', phash: near(0), source: 'title' },
+      { image: 'c', text: 'a ship', phash: near(0) },
+      { image: 'd', text: 'a boat', phash: near(1), source: 'title' },
+    ];
+    assert.deepEqual(drops(duplicateImage({ maxDistanceBits: 0, sameText: true }), rows), ['b a boat: near-duplicate']);
+    assert.deepEqual(drops(duplicateImage({ maxDistanceBits: 1, sameText: true }), rows), [
+      'b a boat: near-duplicate',
+      'd a boat: near-duplicate',
+    ]);
+  });
   it('drops every pair of a copy', () => {
     const rows: Row[] = [
       { image: 'a', text: 'one', sha256: 'x' },
@@ -113,6 +126,34 @@ describe('corpus/common-text', () => {
     const dropped = drops(commonText(), [...shared(11, 'sale'), ...shared(10, 'boat')]);
     assert.equal(dropped.length, 11);
     assert.ok(dropped.every((line) => line.startsWith('sale') && line.endsWith(': too-many-images')));
+  });
+  for (const [what, texts, same] of [
+    ['case beyond ASCII', ['ЛОДКА У МОРЯ', 'Лодка у моря'], true],
+    ['a sharp s', ['GROSSE STRASSE', 'Große Straße'], true],
+    ['a final sigma', ['Ο ΔΡΌΜΟΣ', 'ο δρόμος'], true],
+    ['ligatures and full-width letters', ['ﬁshing boat', 'ＦＩＳＨＩＮＧ boat'], true],
+    ['composition', ['Cafe\u0301 bar', 'Café bar'], true],
+    ['punctuation and white space', ['A boat: for sale!', 'a  boat, for sale'], true],
+    ['counters with their end', ['Photo 1 of 12', 'Photo 2 of 12', 'photo 11 of 130!'], true],
+    ['counters in brackets', ['A boat (1)', 'a boat (22)'], true],
+    ['counters by a sign', ['A boat #1', 'A boat #22'], true],
+    ['counted views', ['A boat for sale - photo 1', 'A boat for sale, photo 12'], true],
+    ['years', ['A boat in 1944', 'A boat in 1945'], false],
+    ['numbers of things', ['Photo of 2 boats', 'Photo of 3 boats'], false],
+    ['numbers in words', ['Boeing 737 at a gate', 'Boeing 747 at a gate'], false],
+    ['accents', ['resume of boats', 'résumé of boats'], false],
+    ['words', ['A boat for sale', 'A boat for rent'], false],
+    ['signs, where there is nothing else', ['!!!', '???'], false],
+  ] as const) {
+    const rows = texts.map((text, at) => ({ image: `${at}`, text }));
+    it(`${same ? 'does not tell' : 'tells'} texts apart by ${what}`, () => {
+      assert.equal(drops(commonText({ maxImages: texts.length - 1 }), rows).length, same ? texts.length : 0);
+    });
+  }
+  it('tells numbers and punctuation apart where it is told to', () => {
+    const exact = commonText({ maxImages: 1, alike: false });
+    const rows = ['Photo 1', 'PHOTO  1', 'Photo 2', 'Photo 1!'].map((text, at) => ({ image: `${at}`, text }));
+    assert.deepEqual(drops(exact, rows), ['0 Photo 1: too-many-images', '1 PHOTO  1: too-many-images']);
   });
   it('counts images, not addresses', () => {
     assert.deepEqual(
@@ -142,6 +183,13 @@ describe('corpus/host-cap', () => {
     const rows: Row[] = ['a', 'b'].map((image) => ({ image, text: 'one', page: 'http://a.test/' }));
     assert.deepEqual(drops(hostCap({ maxPairs: 2 }), rows), []);
     assert.deepEqual(drops(hostCap({ maxPairs: 1 }), rows), ['b one: host-is-full']);
+  });
+  it('counts for the host of the image in a list', () => {
+    const page = 'list:boats.csv';
+    const rows: Row[] = ['a', 'b'].map((image) => ({ image, text: 'one', page }));
+    rows.push({ image: 'c', text: 'one', page: 'http://other.test/' });
+    assert.deepEqual(drops(hostCap({ maxPairs: 1 }), rows), ['b one: host-is-full']);
+    assert.deepEqual(drops(hostCap({ maxPairs: 2 }), rows), []);
   });
   it('keeps the best of each host', () => {
     const rows: Row[] = [

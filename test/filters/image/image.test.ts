@@ -44,6 +44,24 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
     ],
   ],
   [
+    imageSize({ minSidePx: 150, maxSidePx: 20_000 }),
+    [
+      [{ width: 20_000, height: 150 }, 'keep'],
+      [{ width: 20_001, height: 150 }, 'too-large'],
+      [{ width: 20_000, height: 149 }, 'too-small'],
+    ],
+  ],
+  [
+    imageUrlWords({ anywhere: true }),
+    [
+      [address('boat.jpg'), 'keep'],
+      [address('iconic/boat.jpg'), 'says-icon'],
+      [address('essex.jpg'), 'says-sex'],
+      [address('ICON.jpg'), 'keep'], // OBELICS compares as it is written
+      [{ imageUrl: 'http://logo.test/boat.jpg' }, 'says-logo'],
+    ],
+  ],
+  [
     imageAspect(),
     [
       [{ width: 1200, height: 400 }, 'keep'],

@@ -6,6 +6,7 @@ import type { Filter } from '../../../filters/filter.ts';
 import { pageHost } from '../../../filters/page/host.ts';
 import { pageLanguage } from '../../../filters/page/language.ts';
 import { textBoilerplate } from '../../../filters/text/boilerplate.ts';
+import { textCapitals } from '../../../filters/text/capitals.ts';
 import { textFileName } from '../../../filters/text/file-name.ts';
 import { textGrammar } from '../../../filters/text/grammar.ts';
 import { textLanguage } from '../../../filters/text/language.ts';
@@ -43,6 +44,18 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
     ],
   ],
   [
+    // A pair of a list has the list's name for a page: the image's host counts.
+    pageHost({ allow: ['Site.TEST.', '*.müller.test'], deny: ['img.site.test'] }),
+    [
+      [{ pageUrl: 'list:boats.csv', imageUrl: 'http://site.test/boat.jpg' }, 'keep'],
+      [{ pageUrl: 'list:boats.csv', imageUrl: 'http://img.site.test/boat.jpg' }, 'denied-host'],
+      [{ pageUrl: 'list:boats.csv', imageUrl: 'http://other.test/site.test.jpg' }, 'host-not-allowed'],
+      [{ pageUrl: 'list:boats.csv', imageUrl: 'http://www.xn--mller-kva.test/boat.jpg' }, 'keep'],
+      [{ pageUrl: 'http://site.test/', imageUrl: 'http://img.site.test/boat.jpg' }, 'keep'],
+      [{ pageUrl: 'list:site.test', imageUrl: 'http://other.test/boat.jpg' }, 'host-not-allowed'],
+    ],
+  ],
+  [
     textFileName(),
     [
       [{}, 'keep'],
@@ -55,6 +68,13 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{ text: 'red_boat_on_beach' }, 'joined-words'],
       [{ text: 'red-boat-on-beach' }, 'joined-words'],
       [{ text: 'a jack-in-the-box on a table' }, 'keep'],
+      [{ text: 'state-of-the' }, 'keep'],
+      [{ text: 'state-of-the-art' }, 'joined-words'],
+      [{ text: '-state-of-the-' }, 'keep'],
+      [{ text: 'a--b--c--d' }, 'joined-words'],
+      [{ text: 'a---b' }, 'keep'],
+      [{ text: Array(41).fill('of').join('-') }, 'joined-words'],
+      [{ text: `${Array(41).fill('of').join('-')} it` }, 'keep'],
     ],
   ],
   [
@@ -63,6 +83,12 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{}, 'keep'],
       [{ text: 'Embedded image permalink' }, 'site-phrase'],
       [{ text: 'Profile photo of a member' }, 'site-phrase'],
+      [{ text: 'Ann Smith profile picture' }, 'site-phrase'],
+      [{ text: 'A girl updating her profile picture' }, 'keep'],
+      [{ text: 'A profile picture being taken' }, 'keep'],
+      [{ text: 'Download this free photo about boats' }, 'site-phrase'],
+      [{ text: 'A woman who can download this photo' }, 'site-phrase'],
+      [{ text: 'Bird watchers download the photos at home' }, 'keep'],
       [{ text: 'Image may contain: boat, sky' }, 'site-phrase'],
       [{ text: 'Rice University Logo' }, 'site-mark'],
       [{ text: 'A wall with the logo of a brewery' }, 'keep'],
@@ -96,6 +122,16 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{ text: 'boat boat and crab, fish, a crab' }, 'keep'],
       [{ text: 'boat boat boat and crab, fish' }, 'repeated-word'],
       [{ text: 'Boats boats BOATS for sale' }, 'repeated-word'],
+      [{ text: 'a boy, a lake, a duck' }, 'keep'],
+    ],
+  ],
+  [
+    // CC12M counts short words too: one of five may say it again.
+    textRepetition({ shortWords: true }),
+    [
+      [{ text: 'a boy at a lake' }, 'keep'],
+      [{ text: 'a boy, a lake' }, 'repeated-word'],
+      [{ text: 'a boy at a lake with a duck' }, 'repeated-word'],
     ],
   ],
   [
@@ -125,6 +161,23 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{ text: 'Two boats and three children' }, 'keep'],
       [{ text: 'Running quickly and jumping' }, 'no-noun'],
       [{ text: 'Boats in Norway' }, 'no-determiner'],
+      [{ text: `${some(300, 'quickly')} a boat` }, 'keep'],
+      [{ text: `a ${'b'.repeat(71)}` }, 'no-noun'],
+    ],
+  ],
+  [
+    textGrammar({ needs: ['noun'] }),
+    [
+      [{ text: 'Boats in Norway' }, 'keep'],
+      [{ text: 'Running quickly and jumping' }, 'no-noun'],
+    ],
+  ],
+  [
+    textGrammar({ needs: ['noun', 'determiner', 'preposition'] }),
+    [
+      [{ text: 'A red boat on the beach' }, 'keep'],
+      [{ text: 'A red boat' }, 'no-preposition'],
+      [{ text: 'Boats in Norway' }, 'no-determiner'],
     ],
   ],
   [
@@ -141,6 +194,46 @@ const cases: [Filter, [Partial<Pair>, string][]][] = [
       [{ text: some(40, 'b'.repeat(24)) }, 'keep'],
       [{ text: `${some(40, 'b'.repeat(24))} b` }, 'too-long'],
       [{ text: '一艘红色的船停在海滩上' }, 'keep'],
+      // Characters are code points: six of them in twelve UTF-16 units, 1,000 in 2,000.
+      [{ text: 'a b 𝒜𝒜' }, 'keep'],
+      [{ text: 'a b 𝒜' }, 'too-short'],
+      [{ text: `${some(4, '𝒜'.repeat(247))} a b c d`.slice(0, 4 * 495 + 8) }, 'keep'],
+    ],
+  ],
+  [
+    // DataComp: len(text.split()) > 2 and len(text) > 5.
+    textLength({ minWords: 3, maxWords: null, minChars: 6, maxChars: null, countedBy: 'spaces' }),
+    [
+      [{ text: 'red — boat' }, 'keep'],
+      [{ text: 'red —boat' }, 'too-few-words'],
+      [{ text: '一艘红色的船停在海滩上' }, 'too-few-words'],
+      [{ text: 'a b cd' }, 'keep'],
+      [{ text: 'a b c' }, 'too-short'],
+      [{ text: some(5000) }, 'keep'],
+    ],
+  ],
+  [
+    // 2,000 bytes of UTF-8.
+    textLength({ minWords: 1, maxWords: null, minChars: 5, maxChars: null, maxTextBytes: 2000 }),
+    [
+      [{ text: 'b'.repeat(2000) }, 'keep'],
+      [{ text: 'b'.repeat(2001) }, 'too-long'],
+      [{ text: 'é'.repeat(1000) }, 'keep'],
+      [{ text: 'é'.repeat(1001) }, 'too-long'],
+      [{ text: '船'.repeat(666) }, 'keep'],
+      [{ text: '船'.repeat(667) }, 'too-long'],
+    ],
+  ],
+  [
+    textCapitals(),
+    [
+      [{ text: 'A red boat on the Elbe' }, 'keep'],
+      [{ text: 'a red boat on the Elbe' }, 'begins-in-lower-case'],
+      [{ text: '“a red boat”' }, 'begins-in-lower-case'],
+      [{ text: 'A Red boat here' }, 'keep'],
+      [{ text: 'A Red Boat here' }, 'many-capitals'],
+      [{ text: '3 boats on the beach' }, 'keep'],
+      [{ text: '赤い船。海がとてもきれいです。' }, 'keep'],
     ],
   ],
   [
@@ -198,6 +291,7 @@ describe('words', () => {
     ['“Red” boat, 2nd!', ['Red', 'boat', '2nd']],
     ["the fisher's son-in-law", ['the', "fisher's", 'son-in-law']],
     ['赤い船と海', ['赤い', '船', 'と', '海']],
+    ['—é-é— «Ñ» 𝒜—', ['é-é', 'Ñ', '𝒜']],
   ] as const) {
     it(`${JSON.stringify(text)} → ${expected.length}`, () => assert.deepEqual(words(text), expected));
   }
