@@ -67,6 +67,9 @@ export type ExportFlags = z.output<typeof exportFlags>;
 export const importFlags = z.strictObject({
   split: text('split of all samples (default: train, or what the file says)', 'name'),
   splitFile: list('flickr: the official list of each split', 'split=file'),
+  imageColumn: text('parquet: column of the images (default: the usual names)', 'name'),
+  textColumn: text('parquet, webdataset: column of the captions (default: the usual names)', 'name'),
+  merge: toggle('add to splits that another import has made'),
 });
 export type ImportFlags = z.output<typeof importFlags>;
 

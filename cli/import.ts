@@ -40,26 +40,30 @@ export async function importSet({
     const card = { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) };
     // What was taken down from this corpus does not come back by an import.
     const ledger = existsSync(join(corpusDir, 'ledger.db')) ? Ledger.open(corpusDir) : null;
-    let skipped = 0;
     const summary = await importDataset(
       sourceOf(form, paths, flags),
-      { outDir, ...shards, card, ...(ledger && { isTakenDown: (what) => ledger.isTakenDown(what) }) },
+      {
+        outDir,
+        ...shards,
+        card,
+        merge: flags.merge,
+        ...(ledger && { isTakenDown: (what) => ledger.isTakenDown(what) }),
+      },
       {
         signal,
-        onBad: () => {
-          skipped += 1;
-        },
         onProgress: ({ split, samples, total }) =>
           progress.update({
             done: total,
-            detail: `in all, ${samples} of ${split}${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+            detail: `in all, ${samples} of ${split}`,
           }),
       },
     ).finally(() => ledger?.close());
     progress.stop();
     console.log(splitTable(summary.splits));
+    const beside = Object.entries(summary.beside).map(([split, n]) => `${split} ${count(n)}`);
+    if (beside.length > 0) console.log(`Beside them, of earlier imports: ${beside.join(', ')}`);
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
-    if (failed.length > 0) console.log(`Skipped: ${failed.join(', ')}`);
+    if (failed.length > 0) console.log(`Left out: ${failed.join(', ')}`);
   } finally {
     progress.stop();
   }
@@ -67,9 +71,17 @@ export async function importSet({
 
 function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): ImportSource {
   const [first = '', images = ''] = paths;
-  const { split: named, splitFile: lists = [], ...others } = flags;
+  const { split: named, splitFile: lists = [], imageColumn, textColumn, merge: _, ...others } = flags;
   others satisfies Nothing;
   const split = named === undefined ? {} : { split: named };
+  if (form !== 'parquet' && imageColumn !== undefined) noEffect('image-column', 'without parquet');
+  if (form !== 'parquet' && form !== 'webdataset' && textColumn !== undefined) {
+    noEffect('text-column', 'without parquet or webdataset');
+  }
+  const columns = {
+    ...(imageColumn === undefined ? {} : { imageColumn }),
+    ...(textColumn === undefined ? {} : { textColumn }),
+  };
   switch (form) {
     case 'coco':
       twoPaths(form, paths, 'a captions file and an image folder');
@@ -77,17 +89,21 @@ function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): I
     case 'flickr': {
       twoPaths(form, paths, 'a token file and an image folder');
       const splitFiles = Object.fromEntries(lists.map(splitAndFile));
-      return { from: 'flickr', tokens: first, images, ...(lists.length > 0 ? { splitFiles } : {}) };
+      return { from: 'flickr', tokens: first, images, ...split, ...(lists.length > 0 ? { splitFiles } : {}) };
     }
     case 'webdataset':
-      return { from: 'webdataset', paths, ...split };
+      return { from: 'webdataset', paths, ...split, ...columns };
     case 'parquet':
-      return { from: 'parquet', paths, ...split };
+      return { from: 'parquet', paths, ...split, ...columns };
     default:
       throw new UserError(
         `Expected coco, flickr, webdataset, parquet or urls but received ${form || 'nothing'}; see --help.`,
       );
   }
+}
+
+function noEffect(flag: string, problem: string): never {
+  throw new UserError(`--${flag} has no effect ${problem}; leave it out, or change that.`);
 }
 
 function twoPaths(form: string, paths: readonly string[], what: string): void {

@@ -5,7 +5,7 @@
  * the same bytes as an undisturbed one.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCleanup } from '../cleanup.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -14,7 +14,7 @@ import { currentRecipe } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';
-import { manifestName } from '../shards/manifest.ts';
+import { manifestName, readManifest } from '../shards/manifest.ts';
 import { shardColumns } from '../shards/parquet.ts';
 import { finishedShard, shardBytes, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
@@ -93,6 +93,7 @@ export async function exportShards(
     defer(() => ledger.close());
     const raw = openRawStore(corpusDir);
     defer(() => raw.close());
+    refuseImport(outDir);
     ledger.holdSnapshot();
     const recipe = currentRecipe(ledger);
     if (recipe === null || !recipe.finished) {
@@ -156,6 +157,12 @@ export async function exportShards(
     });
     return summary(outDir, done, shardsWritten);
   });
+}
+
+/** What others made and what was crawled here never mix. */
+function refuseImport(outDir: string): void {
+  if (!existsSync(join(outDir, manifestName)) || readManifest(outDir).configuration.source !== 'import') return;
+  throw expected('an empty folder or an export', outDir, 'shards of an import', 'name another with --out');
 }
 
 const subsetHash = (subset: ReadonlySet<string>) =>

@@ -10,10 +10,23 @@ import { shardBytes } from '../shards/writer.ts';
 import { type CardOptions, cardHeader, funnelSvg, markdownTable } from './card.ts';
 import { type CroissantAccount, croissant } from './croissant.ts';
 
+/** One import of the set: what it was made from, and which shards are its. */
+export interface ImportedPart {
+  readonly from: string;
+  /** Names of the source's files, without folders. */
+  readonly names: readonly string[];
+  /** Of the source and of the choices that were made: the same import has the same. */
+  readonly sha256: string;
+  /** `train/00000`, … */
+  readonly shards: readonly string[];
+  readonly failed: Readonly<Record<string, number>>;
+}
+
 /** What the manifest records of how an import was made. */
 export interface ImportConfiguration extends Readonly<Record<string, unknown>> {
   readonly source: 'import';
-  /** Samples of the source that have no place in the shards, by reason. */
+  readonly imports?: readonly ImportedPart[];
+  /** Samples of the sources that have no place in the shards, by reason. */
   readonly failed: Readonly<Record<string, number>>;
   readonly card: CardOptions;
 }
@@ -97,7 +110,7 @@ ${markdownTable(
   ['reason', 'entered', 'skipped', 'kept'],
   rows.map(({ rule, entered, dropped, kept }) => [`\`${rule}\``, entered, dropped, kept]),
 )}`;
-  const files = used.map((split) => `      - split: ${yamlText(split)}\n        path: ${yamlText(`${split}/*.tar`)}`);
+  const files = used.map((split) => `      - split: ${yamlText(split)}\n        path: ${split}/*.tar`);
   return `${cardHeader({ name: nameOf(card), license: card.license, languages: card.languages ?? [], samples: total, files })}
 
 # ${markdownText(nameOf(card))}

@@ -8,7 +8,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'h
 import type { BasicType } from 'hyparquet-writer';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
 import { type ExportFormat, imagesPerRowGroup, openParquet } from '../shards/container.ts';
-import { parquetBytes, readParquet, type ShardRow } from '../shards/parquet.ts';
+import { parquetBytes, readParquet, type ShardRow, tableColumns } from '../shards/parquet.ts';
 import { readShard } from '../shards/reader.ts';
 import { TarWriter } from '../shards/tar-writer.ts';
 import { type ShardStats, statsJson, statusCounts } from '../shards/writer.ts';
@@ -34,7 +34,9 @@ export async function rewriteShard(rewriting: Rewriting): Promise<void> {
   const old = readStats(rewriting.base);
   const format = shardFormat(old);
   if (format === 'parquet') return rewriteParquet(rewriting, old);
-  const { base, columns, isRemoved } = rewriting;
+  const { base, isRemoved } = rewriting;
+  // Its own columns: a set may have more than we have names for.
+  const columns = await tableColumns(`${rewriting.base}.parquet`);
   const all = await readParquet(`${base}.parquet`);
   const rows = all.filter((row) => !isRemoved(row));
   const keys = new Set(all.filter(isRemoved).flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));

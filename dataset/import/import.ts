@@ -3,12 +3,21 @@
  * captions of an image in one sample. Also how an export is sharded again: with other options, or a subset of its ids.
  */
 import { existsSync } from 'node:fs';
+import { expandShardPaths } from '../shards/paths.ts';
 import type { BadInput } from '../shards/reader.ts';
 import { expected } from '../user-error.ts';
 import { readCoco } from './coco.ts';
 import { readFlickr } from './flickr.ts';
-import { type ImportProgress, type ImportSummary, type ImportWriteOptions, writeImported } from './imported.ts';
-import { type ParquetImportOptions, readParquetImages } from './parquet.ts';
+import { importIdentity } from './identity.ts';
+import {
+  type ImportedSamples,
+  type ImportIdentity,
+  type ImportProgress,
+  type ImportSummary,
+  type ImportWriteOptions,
+  writeImported,
+} from './imported.ts';
+import { type ParquetImportOptions, parquetFiles, readParquetImages } from './parquet.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Where the samples come from. */
@@ -18,12 +27,18 @@ export type ImportSource =
       readonly from: 'flickr';
       readonly tokens: string;
       readonly images: string;
+      readonly split?: string;
       readonly splitFiles?: Readonly<Record<string, string>>;
     }
-  | { readonly from: 'webdataset'; readonly paths: string | readonly string[]; readonly split?: string }
+  | {
+      readonly from: 'webdataset';
+      readonly paths: string | readonly string[];
+      readonly split?: string;
+      readonly textColumn?: string;
+    }
   | ({ readonly from: 'parquet' } & ParquetImportOptions);
 
-/** Imports one source. Throws a UserError when the source is not there or not of that form. */
+/** Imports one source. Throws a UserError when the source is not there or not of that form; then nothing has changed. */
 export async function importDataset(
   source: ImportSource,
   options: ImportWriteOptions,
@@ -37,19 +52,41 @@ export async function importDataset(
   for (const path of localPaths(source)) {
     if (!existsSync(path)) throw expected('an existing file or folder', 'import', path, 'check the path');
   }
+  return writeImported(samplesOf(source, onBad), identityOf(source), options, callbacks);
+}
+
+function samplesOf(source: ImportSource, onBad: ((bad: BadInput) => void) | undefined): ImportedSamples {
   switch (source.from) {
     case 'coco':
-      return writeImported(readCoco(source), options, callbacks);
+      return readCoco(source);
     case 'flickr':
-      return writeImported(readFlickr(source), options, callbacks);
+      return readFlickr(source);
     case 'parquet':
-      return writeImported(readParquetImages(source), options, callbacks);
+      return readParquetImages(source);
     case 'webdataset':
-      return writeImported(
-        readWebDataset({ ...source, ...(onBad === undefined ? {} : { onBad }) }),
-        options,
-        callbacks,
-      );
+      return readWebDataset({ ...source, ...(onBad === undefined ? {} : { onBad }) });
+  }
+}
+
+function identityOf(source: ImportSource): ImportIdentity {
+  const { split = null } = source;
+  switch (source.from) {
+    case 'coco':
+      return importIdentity('coco', [source.captions], { split });
+    case 'flickr': {
+      const lists = Object.entries(source.splitFiles ?? {});
+      const files = [source.tokens, ...lists.map(([, list]) => list)];
+      return importIdentity('flickr', files, { split, splits: lists.map(([name]) => name) });
+    }
+    case 'parquet': {
+      const { imageColumn = null, textColumn = null } = source;
+      return importIdentity('parquet', parquetFiles(source.paths), { split, imageColumn, textColumn });
+    }
+    case 'webdataset':
+      return importIdentity('webdataset', expandShardPaths(source.paths), {
+        split,
+        textColumn: source.textColumn ?? null,
+      });
   }
 }
 
@@ -59,9 +96,7 @@ function localPaths(source: ImportSource): readonly string[] {
       return [source.captions, source.images];
     case 'flickr':
       return [source.tokens, source.images, ...Object.values(source.splitFiles ?? {})];
-    case 'parquet':
-      return source.paths;
-    case 'webdataset':
-      return []; // patterns and URLs: the reader checks them
+    default:
+      return []; // folders, patterns and URLs: the readers check them
   }
 }

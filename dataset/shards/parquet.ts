@@ -2,7 +2,7 @@
  * The table beside every shard, one row a pair, failed ones too: img2dataset's columns first, then DataComp's `uid` and
  * `text`, then what the crawl knows. Row groups and encodings are the writer's defaults, so equal rows give equal bytes.
  */
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
 
 /** A row of the shard's table. Absent values are null. */
@@ -92,14 +92,28 @@ export function parquetBytes(
       columnData: Object.entries(columns).map(([name, type]) => ({
         name,
         type,
-        data: rows.map((row) => cell(row[name])),
+        data: rows.map((row) => cell(row[name], type)),
       })),
     }),
   );
 }
 
 /** A list is written as JSON: a column of lists is read differently by every tool. */
-const cell = (value: unknown): unknown => (Array.isArray(value) ? JSON.stringify(value) : (value ?? null));
+const cell = (value: unknown, type: BasicType): unknown => {
+  if (Array.isArray(value)) return JSON.stringify(value);
+  const isForeign = type === 'STRING' && (typeof value === 'number' || typeof value === 'boolean');
+  return isForeign ? String(value) : (value ?? null);
+};
+
+/** The columns of a table that we wrote, in its order. */
+export async function tableColumns(path: string): Promise<Record<string, BasicType>> {
+  const { schema } = await parquetMetadataAsync(await asyncBufferFromFile(path));
+  return Object.fromEntries(
+    schema
+      .slice(1)
+      .map(({ name, type }) => [name, type === 'BYTE_ARRAY' || type === undefined ? 'STRING' : (type as BasicType)]),
+  );
+}
 
 /** All rows of a parquet file, or only some of their columns. */
 export async function readParquet(path: string, columns?: readonly string[]): Promise<Record<string, unknown>[]> {

@@ -1,5 +1,5 @@
 /**
- * From what a user writes to a list of shards: files, folders (every `.tar` in them), globs (`*`, `?`), brace ranges
+ * From what a user writes to a list of shards: files, folders (every `.tar`, `.tar.gz`, `.tar.zst` in them), globs (`*`, `?`), brace ranges
  * and lists as webdataset has them (`{00000..00123}`, `{a,b}`), http(s) URLs, and `-` for standard input.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -69,7 +69,7 @@ function expandPath(path: string): string[] {
     if (!existsSync(shard)) throw expected('an existing file, folder, glob or URL', 'shards', shard, 'check the path');
     if (!statSync(shard).isDirectory()) return [shard];
     return readdirSync(shard)
-      .filter((name) => name.endsWith('.tar'))
+      .filter((name) => /\.(?:tar|tar\.gz|tgz|tar\.zst)$/i.test(name) && !name.startsWith('.'))
       .sort()
       .map((name) => join(shard, name));
   });

@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { random } from '../random.ts';
+import { decompressed } from './decompress.ts';
 import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './paths.ts';
 import type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
@@ -155,7 +156,7 @@ async function* readMembers(
     onBad: (fault: TarFault, name: string) => bad(name, fault),
     ...(maxMemberBytes === undefined ? {} : { maxMemberBytes }),
   };
-  const archive = readTar(openChunks(shard, shardOptions), options);
+  const archive = readTar(decompressed(openChunks(shard, shardOptions)), options);
   try {
     for (;;) {
       // Only reading may fail here: what the caller does with the members is outside of this `try`.

@@ -222,9 +222,7 @@ export class TarParser {
 
 const zeroBlock = Buffer.alloc(blockBytes);
 
-/** Relative, without `..`, without NUL or backslash: stays below the folder that it is written to. */
+/** Relative, without `..`, without NUL or backslash: stays below the folder that it is written to. A key may have a colon. */
 export function isSafeName(name: string): boolean {
-  return (
-    name !== '' && !name.startsWith('/') && !/[\0\\]|^[a-zA-Z]:/.test(name) && !name.split('/').some((p) => p === '..')
-  );
+  return name !== '' && !name.startsWith('/') && !/[\0\\]/.test(name) && !name.split('/').some((p) => p === '..');
 }

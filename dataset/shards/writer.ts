@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { BasicType } from 'hyparquet-writer';
 import { type FileDigest, writeFileAtomic } from '../atomic-file.ts';
+import { decodeImage } from '../image/decode.ts';
 import { type ContainedSample, type ExportFormat, openContainer } from './container.ts';
 import { type EncodeOptions, encodeImage } from './encode.ts';
 import { exifJson } from './exif.ts';
-import { parquetBytes, type ShardRow } from './parquet.ts';
+import { parquetBytes, type ShardRow, shardColumns } from './parquet.ts';
 
 /** A pair on its way into a shard: everything about it that does not need its image decoded. */
 export interface ShardItem {
@@ -20,6 +21,10 @@ export interface ShardItem {
   readonly fetchedAtMs: number | null;
   /** Further columns and members, such as `texts` of an imported sample; a list is JSON in the table. */
   readonly more?: Readonly<Record<string, unknown>>;
+  /** SHA-256 of the bytes that `image` gives, where it is not the row's: `sha256` there may be that of a larger original. */
+  readonly bytesSha256?: string;
+  /** Tags of the original as the source tells them, for an image that has lost its own. */
+  readonly exif?: string;
 }
 
 /** img2dataset's words, and under `lait` what a later run needs to know. */
@@ -49,6 +54,10 @@ export interface ShardWriterOptions {
   /** Digits of a shard's number; a key has these and enough for the place in the shard. */
   readonly shardDigits: number;
   readonly samplesPerShard: number;
+  /** Decodes every image whole first; one that cannot be is a failed row. For images that no crawl has decoded. */
+  readonly decode?: boolean;
+  /** Columns of the table beyond `columns`, known when all rows are. */
+  readonly moreColumns?: (rows: readonly Readonly<Record<string, unknown>>[]) => Readonly<Record<string, BasicType>>;
   readonly signal?: AbortSignal;
 }
 
@@ -80,7 +89,7 @@ export async function writeShard(
   plan: string,
   options: ShardWriterOptions,
 ): Promise<ShardStats> {
-  const { encode, format, columns, shardDigits, samplesPerShard, signal } = options;
+  const { encode, format, columns, shardDigits, samplesPerShard, decode = false, moreColumns, signal } = options;
   const shardName = String(number).padStart(shardDigits, '0');
   const keyDigits = Math.max(1, Math.ceil(Math.log10(samplesPerShard)));
   const rows: ShardRow[] = [];
@@ -98,7 +107,7 @@ export async function writeShard(
       if (item.fetchedAtMs !== null) times.push(item.fetchedAtMs / 1000);
       const key = item.image === null ? null : shardName + String(images).padStart(keyDigits, '0');
       if (key !== null) images += 1;
-      const prepared = prepare(item, key, encode);
+      const prepared = prepare(item, key, encode, decode);
       prepared.catch(() => {}); // it is awaited below, perhaps after another one has failed
       underWay.push(prepared);
       if (underWay.length === inFlight) settle(await underWay.shift()!);
@@ -115,7 +124,7 @@ export async function writeShard(
           '.parquet': writeFileAtomic(
             `${base}.parquet`,
             parquetBytes(
-              columns,
+              { ...columns, ...moreColumns?.(rows.map((row) => ({ ...row }))) },
               rows.map((row) => ({ ...row })),
             ),
           ),
@@ -131,7 +140,7 @@ interface Prepared {
   readonly sample: ContainedSample | null;
 }
 
-async function prepare(item: ShardItem, key: string | null, encode: EncodeOptions): Promise<Prepared> {
+async function prepare(item: ShardItem, key: string | null, encode: EncodeOptions, decode: boolean): Promise<Prepared> {
   const known = { ...item.row, ...item.more };
   const failed = (status: 'failed_to_download' | 'failed_to_resize', reason: string): Prepared => ({
     row: {
@@ -149,10 +158,12 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
   if (item.image === null || key === null) return failed(item.failure!.status, item.failure!.reason);
   const bytes = item.image();
   if (bytes === null) return failed('failed_to_download', 'raw-missing');
-  if (createHash('sha256').update(bytes).digest('hex') !== item.row.sha256) {
-    return failed('failed_to_download', 'raw-changed');
-  }
-  const encoded = await encodeImage(bytes, encode, { damaged: known.damaged === true }).catch(() => null);
+  const measured = decode ? await decodeImage(bytes) : null;
+  if (measured !== null && 'reason' in measured) return failed('failed_to_resize', measured.reason);
+  const sha256 = measured?.sha256 ?? sha256Of(bytes);
+  if (sha256 !== (item.bytesSha256 ?? item.row.sha256)) return failed('failed_to_download', 'raw-changed');
+  const damaged = measured?.damaged ?? known.damaged === true;
+  const encoded = await encodeImage(bytes, encode, { damaged }).catch(() => null);
   if (encoded === null) return failed('failed_to_resize', 'cannot-encode');
   const { width, height, field: imageField } = encoded;
   const row: ShardRow = {
@@ -164,8 +175,10 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
     error_message: null,
     width,
     height,
-    exif: exifJson(encoded.exif),
-    image_sha256: createHash('sha256').update(encoded.bytes).digest('hex'),
+    exif: encoded.exif === null && item.exif ? item.exif : exifJson(encoded.exif),
+    image_sha256: encoded.bytes === bytes ? sha256 : sha256Of(encoded.bytes),
+    phash: known.phash ?? measured?.phash ?? null,
+    damaged: known.damaged ?? measured?.damaged ?? null,
   };
   return {
     row,
@@ -173,16 +186,20 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
   };
 }
 
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
 /**
  * The row as the sample's JSON member. An absent text is '' and not null: Hugging Face's loader infers each key's type
  * from the first samples and refuses a text after nulls.
  */
 function memberJson(row: ShardRow): string {
   const member = Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, value === null && name !== 'error_message' ? '' : value]),
+    Object.entries(row).map(([name, value]) => [name, value === null && isAbsentText(name) ? '' : value]),
   );
   return JSON.stringify(member);
 }
+
+const isAbsentText = (name: string): boolean => name !== 'error_message' && Object.hasOwn(shardColumns, name);
 
 /** How often each status or reason of failure is there, sorted by name. */
 export function statusCounts(rows: readonly Pick<ShardRow, 'status' | 'error_message'>[]): Record<string, number> {

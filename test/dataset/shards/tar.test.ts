@@ -81,7 +81,7 @@ describe('tar: what is broken is one reason, and reading goes on behind it', () 
     ['garbage between', [good, Buffer.alloc(1024, 7), after1], ['a.txt=A', 'z.txt=Z'], ['bad-header']],
     ['not a tar', [Buffer.alloc(2000, 65)], [], ['bad-header']],
     ['leads out of the folder', [file('../up.txt'), file('/abs.txt'), file('a/../../b.txt'), after1], ['z.txt=Z'], ['unsafe-name ../up.txt', 'unsafe-name /abs.txt', 'unsafe-name a/../../b.txt']],
-    ['Windows paths', [file('C:x.txt'), file('..\\x.txt'), after1], ['z.txt=Z'], ['unsafe-name C:x.txt', 'unsafe-name ..\\x.txt']],
+    ['Windows paths', [file('C:\\x.txt'), file('..\\x.txt'), after1], ['z.txt=Z'], ['unsafe-name C:\\x.txt', 'unsafe-name ..\\x.txt']],
     ['a folder', [header('d/', 0, { type: '5' }), good], ['a.txt=A'], []],
     ['links and devices', [header('s', 0, { type: '2' }), header('h', 9, { type: '1' }), header('c', 0, { type: '3' }), good], ['a.txt=A'], ['not-a-file s', 'not-a-file h', 'not-a-file c']],
     ['too large for memory', [header('big.jpg', 2 << 20, {}), Buffer.alloc(2 << 20), good], ['a.txt=A'], ['member-too-large big.jpg']],
