@@ -2,7 +2,14 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { ImportIdentity } from './imported.ts';
+
+/** What an import is: the same source with the same choices is the same import, whatever machine it is on. */
+export interface ImportIdentity {
+  readonly from: string;
+  /** Names of its files, without folders. */
+  readonly names: readonly string[];
+  readonly sha256: string;
+}
 
 /** `files` are local paths or URLs; a URL stands for itself. */
 export function importIdentity(

@@ -8,10 +8,9 @@ import type { BadInput } from '../shards/reader.ts';
 import { expected } from '../user-error.ts';
 import { readCoco } from './coco.ts';
 import { readFlickr } from './flickr.ts';
-import { importIdentity } from './identity.ts';
+import { type ImportIdentity, importIdentity } from './identity.ts';
 import {
   type ImportedSamples,
-  type ImportIdentity,
   type ImportProgress,
   type ImportSummary,
   type ImportWriteOptions,

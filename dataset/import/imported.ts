@@ -19,6 +19,7 @@ import { abandonStaging, openStaging, putInPlace } from '../shards/staging.ts';
 import { type ShardItem, type ShardStats, shardBytes, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 import { type Channel, channel } from './channel.ts';
+import type { ImportIdentity } from './identity.ts';
 import { type Existing, existingImport, placesFor } from './merge.ts';
 import type { KnownColumns } from './record.ts';
 import { maxSplits, splitOfColumn } from './splits.ts';
@@ -44,14 +45,6 @@ export interface ImportedSample {
 
 /** A source's samples, read once and in order. */
 export type ImportedSamples = AsyncIterable<ImportedSample> | Iterable<ImportedSample>;
-
-/** What an import is: the same source with the same choices is the same import, whatever machine it is on. */
-export interface ImportIdentity {
-  readonly from: string;
-  /** Names of its files, without folders. */
-  readonly names: readonly string[];
-  readonly sha256: string;
-}
 
 export interface ImportWriteOptions extends EncodeOptions {
   readonly outDir: string;

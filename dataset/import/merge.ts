@@ -8,7 +8,7 @@ import { type FinishedShard, finishedShards } from '../shards/indexes.ts';
 import { manifestName, readManifest } from '../shards/manifest.ts';
 import { isEmpty } from '../shards/staging.ts';
 import { expected } from '../user-error.ts';
-import type { ImportIdentity, ImportWriteOptions } from './imported.ts';
+import type { ImportIdentity } from './identity.ts';
 
 export interface Existing {
   readonly imports: readonly ImportedPart[];
@@ -59,7 +59,7 @@ export function placesFor(
   existing: Existing,
   split: string,
   { sha256 }: ImportIdentity,
-  options: Pick<ImportWriteOptions, 'shardDigits'> & { readonly merge: boolean },
+  options: { readonly shardDigits?: number; readonly merge: boolean },
 ): (number: number) => number {
   const own = new Set(existing.ownShards(sha256));
   const others = (existing.keptShards(own)[split] ?? []).map(({ name }) => name);

@@ -259,7 +259,7 @@ test('COCO with null captions and ids that are text; the date and the address of
   const outDir = newOut();
   const { failed, splits } = await importDataset({ from: 'coco', captions, images }, { outDir });
   assert.deepEqual([failed, samplesOf(splits)], [{ 'no-text': 1, 'missing-image': 1 }, { train: 1 }]);
-  const [{ about }] = (await read(outDir, 'train')) as [{ about: Record<string, unknown> }];
+  const about = (await read(outDir, 'train'))[0]!.about;
   assert.deepEqual(
     [about.texts, about.date_captured, about.flickr_url, about.license_url, about.image_id],
     [['One'], '2013-11-14', 'https://f.example/0', 'https://l.example', '7'],
