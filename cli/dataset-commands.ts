@@ -69,6 +69,10 @@ const importSet = settingsCommand({
     quality: (context) => writesShards(context) || encodingNeeds.quality(context),
     sizePx: (context) => writesShards(context) || encodingNeeds.sizePx(context),
     onlyIfBigger: (context) => writesShards(context) || encodingNeeds.onlyIfBigger(context),
+    imageColumn: ({ args }) => args[0] !== 'parquet' && `with the form ${args[0]}, it is for parquet`,
+    textColumn: ({ args }) =>
+      args[0] !== 'parquet' && args[0] !== 'webdataset' && `with the form ${args[0]}, it is for parquet and webdataset`,
+    merge: writesShards,
     name: writesShards,
     license: writesShards,
     split: (context) =>

@@ -74,10 +74,6 @@ function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): I
   const { split: named, splitFile: lists = [], imageColumn, textColumn, merge: _, ...others } = flags;
   others satisfies Nothing;
   const split = named === undefined ? {} : { split: named };
-  if (form !== 'parquet' && imageColumn !== undefined) noEffect('image-column', 'without parquet');
-  if (form !== 'parquet' && form !== 'webdataset' && textColumn !== undefined) {
-    noEffect('text-column', 'without parquet or webdataset');
-  }
   const columns = {
     ...(imageColumn === undefined ? {} : { imageColumn }),
     ...(textColumn === undefined ? {} : { textColumn }),
@@ -100,10 +96,6 @@ function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): I
         `Expected coco, flickr, webdataset, parquet or urls but received ${form || 'nothing'}; see --help.`,
       );
   }
-}
-
-function noEffect(flag: string, problem: string): never {
-  throw new UserError(`--${flag} has no effect ${problem}; leave it out, or change that.`);
 }
 
 function twoPaths(form: string, paths: readonly string[], what: string): void {
