@@ -180,6 +180,7 @@ test('a kill at any moment loses nothing, and the same command again ends with t
     await exited;
     // The shards that were there are there, whatever has come beside them.
     const now = state(outDir);
+    assert.ok(now.some((line) => line.startsWith('/manifest.json ')));
     for (const line of old.filter((one) => one.startsWith('/validation/0'))) assert.ok(now.includes(line), line);
   }
   assert.ok(kills > 0);
