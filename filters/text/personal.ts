@@ -3,12 +3,12 @@
  * LAIT drops spam), or, where the recipe masks, each is replaced in cleaning as RedCaps replaces handles.
  */
 import { drop, type Filter, keep } from '../filter.ts';
+import { telephones } from './telephone.ts';
 
 const email = /[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63})+/gu;
 
-/** International (+ and 8 to 15 digits, ITU-T E.164) or North American, with the separators people write. */
-const telephone = /(?<![\p{N}.,])(?:\+\d[\d\s().-]{6,18}\d|\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4})(?![\p{N}])/gu;
-const digit = /\d/;
+/** The least digits of any number. */
+const digits = /\d\D{0,3}\d\D{0,3}\d\D{0,3}\d\D{0,3}\d\D{0,3}\d\D{0,3}\d/;
 const handle = /(?<![\p{L}\p{N}@.])@[A-Za-z0-9_.]{2,30}/gu;
 
 /** What each is replaced by; the handle's is RedCaps'. */
@@ -18,17 +18,23 @@ export const contactMasks = ['<EMAIL>', '<PHONE>', '<usr>'] as const;
 export function maskContacts(text: string): string {
   let masked = text;
   if (text.includes('@')) masked = masked.replace(email, contactMasks[0]).replace(handle, contactMasks[2]);
-  return digit.test(masked) ? masked.replace(telephone, contactMasks[1]) : masked;
+  if (!digits.test(masked)) return masked;
+  let [out, after] = ['', 0];
+  for (const { from, end } of telephones(masked)) {
+    out += masked.slice(after, from) + contactMasks[1];
+    after = end;
+  }
+  return out + masked.slice(after);
 }
 
 export const textPersonal = (): Filter => ({
   name: 'text/personal',
-  version: 2, // addresses of at most 64 characters a part
+  version: 3, // telephone numbers by their countries' plans
   settings: {},
   judge: ({ text }) => {
     const at = text.includes('@');
     if (at && found(email, text)) return drop('e-mail');
-    if (digit.test(text) && found(telephone, text)) return drop('telephone');
+    if (digits.test(text) && telephones(text).length > 0) return drop('telephone');
     return at && found(handle, text) ? drop('user-handle') : keep;
   },
 });

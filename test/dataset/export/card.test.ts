@@ -88,10 +88,16 @@ test('the card and the Croissant file print the source that each rule of the pre
     [{ preset: 'cc12m' }, 'image/aspect', 'maxRatio', '2.5', 'CC12M §2.1'],
     [{ preset: 'laion' }, 'text/length', 'minChars', '5', 'LAION: at least 5 characters'],
     [{ preset: 'laion' }, 'text/length', 'maxWords', 'off', 'LAION'],
-    [{ preset: 'laion' }, 'text/length', 'maxChars', '2000', 'LAION: 2,000 bytes are what its language model reads'],
+    [
+      { preset: 'laion' },
+      'text/length',
+      'maxTextBytes',
+      '2000',
+      'LAION: 2,000 bytes are what its language detector reads',
+    ],
     [{ preset: 'laion' }, 'image/bytes', 'minBytes', '5000', 'LAION'],
     [{ preset: 'datacomp' }, 'image/size', 'minSidePx', '200', 'DataComp "basic": shorter side of at least 200 px'],
-    [{ preset: 'datacomp' }, 'text/length', 'minChars', '6', 'DataComp "basic": at least 6 characters'],
+    [{ preset: 'datacomp' }, 'text/length', 'minChars', '6', 'DataComp "basic": over 5'],
     [
       { preset: 'datacomp', relevance: model },
       'corpus/relevance-share',
