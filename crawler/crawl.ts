@@ -22,6 +22,7 @@ import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
 import { NoNetwork, watchNetwork } from './fetch/local-faults.ts';
 import { openOriginRules } from './fetch/origin-rules.ts';
+import { openPolicyFiles } from './fetch/policy-files.ts';
 import { openSigner } from './fetch/request-signature.ts';
 import { usualSitemapPath } from './fetch/sitemap.ts';
 import type { FetchTools } from './fetch/tools.ts';
@@ -149,8 +150,10 @@ export async function crawl(
     checkNotEmpty(frontier);
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
+    const policyFiles = openPolicyFiles(frontier, fetcher, { manners, signal: stop.signal });
     const rulesOf = openOriginRules(frontier, fetcher, {
       manners,
+      files: policyFiles,
       signal: stop.signal,
       onNew: (origin, { sitemaps, allows }) => {
         if (!followed.contains(`${origin}/`)) return;
@@ -163,6 +166,7 @@ export async function crawl(
     const tools: FetchTools = {
       fetcher,
       rulesOf,
+      policyFiles,
       renderer: () => renderer.get(),
       decode: (bytes) => decodes.add(() => decodeImage(bytes)),
       scope: followed,

@@ -7,6 +7,7 @@ import { atomically, knownPage, makeDurable } from '../dataset/ledger/crawled.ts
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
 import type { FoundImage, PageRecord } from '../dataset/ledger/records.ts';
+import { inlineLicences } from './fetch/licences.ts';
 import { readPageRecords } from './fetch/page-records.ts';
 import { Frontier } from './frontier/frontier.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
@@ -71,8 +72,8 @@ export async function extractAgain(
       if (recorded === null || known === null) continue;
       const { hasOrigins: _, ...before } = known;
       const { url, html, headers } = recorded;
-      const { images, meta, title, text, licenseUrl } = extractPage(html, url);
-      const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [] });
+      const { images, meta, title, text, licenseUrl, rslInline } = extractPage(html, url);
+      const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [], licences: inlineLicences(rslInline) });
       batch.push({
         page: {
           ...before,

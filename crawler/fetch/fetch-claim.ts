@@ -31,8 +31,8 @@ export async function fetchClaim(claim: Claim, tools: FetchTools): Promise<Fetch
     return { claim, end: 'later', pauseMs, putOffUntilMs: rules.untilMs };
   }
   const { crawlDelayMs } = rules.robots;
-  // robots.txt and the TDMRep file were requests too: the host's clock runs before the next one.
-  const restMs = rules.requested ? delayMs(manners, crawlDelayMs, 0, 2) : 0;
+  // robots.txt, the TDMRep file and licences were requests too: the host's clock runs before the next one.
+  const restMs = rules.requested ? delayMs(manners, crawlDelayMs, 0, 2 + rules.robots.licenses.length) : 0;
   if (restMs > 0) return { claim, end: 'later', pauseMs: restMs };
   if (!rules.robots.allows(claim.at)) return refusedOutcome(claim, 'robots');
 

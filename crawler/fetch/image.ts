@@ -10,9 +10,11 @@ import type { Claim } from '../frontier/claim.ts';
 import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Evidence, type Rights, rightsOf } from '../policy/rights.ts';
+import { rslLinks } from '../policy/rsl.ts';
 import { embeddedRights } from './embedded-rights.ts';
 import { hasContent, isRefusal, isTemporary } from './fetch.ts';
 import { firstValue } from './headers.ts';
+import { licencesOf } from './licences.ts';
 import type { AllowedRules } from './origin-rules.ts';
 import { otherHost, redirectsOf } from './redirects.ts';
 import type { FetchResult, FetchTools } from './tools.ts';
@@ -33,7 +35,13 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
     headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5', ...conditions(before) },
     refuse: (status, headers) => {
       if (!hasContent(status) && status !== 304) return null;
-      rights = rightsOf({ headers, url: at, tdmrep: atRules.tdmrep, robotsUsage: atRules.robots.usagePreferences(at) });
+      rights = rightsOf({
+        headers,
+        url: at,
+        tdmrep: atRules.tdmrep,
+        robotsUsage: atRules.robots.usagePreferences(at),
+        licences: atRules.licences,
+      });
       if (rights.refused) return rights.refused;
       const type = firstValue(headers['content-type'])?.toLowerCase();
       // Any other type may be wrong: browsers look at the bytes of an image, whatever the server calls it. Not so for SVG.
@@ -71,6 +79,20 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   if (!hasContent(status)) return failed('failed_to_download', `http-${response.status}`);
   const bytes = response.body;
   if (bytes.length === 0) return failed('failed_to_download', 'empty-body');
+  if (rslLinks(headers.link).length > 0) {
+    const linked = await licencesOf({ url: at, headers }, atRules.licences, tools.policyFiles);
+    if (linked.isMissing) return failed('failed_to_download', 'policy-file-unreachable');
+    const { tdmrep, robots } = atRules;
+    rights = rightsOf({
+      headers,
+      url: at,
+      tdmrep,
+      robotsUsage: robots.usagePreferences(at),
+      licences: linked.licences,
+    });
+    evidence = evidenceOf(rights.evidence);
+    if (rights.refused) return failed('refused', rights.refused);
+  }
   const inside = await embeddedRights(bytes);
   evidence = evidenceOf({ ...rights?.evidence, ...inside.evidence });
   if (inside.refused) return failed('refused', inside.refused);

@@ -1,14 +1,17 @@
 /**
- * What an origin allows: its robots.txt and its TDMRep file, fetched once, kept in the frontier for a day and in memory
+ * What an origin allows: its robots.txt, its TDMRep file and the RSL licences that robots.txt names, fetched once, kept in the frontier for a day and in memory
  * while in use. Concurrent calls for one origin share one request.
  */
 
 import { steadyNow } from '../policy/clock.ts';
 import { type Manners, maxFailures } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { parseTdmrep, type TdmRule } from '../policy/rights.ts';
+import type { RslLicences, TdmRule } from '../policy/rights.ts';
 import { parseRobots, type RobotsRules } from '../policy/robots.ts';
+import type { RslContent } from '../policy/rsl.ts';
+import { absoluteUrl } from '../policy/url.ts';
 import type { Fetcher } from './fetch.ts';
+import { openPolicyFiles, type PolicyFile, type PolicyFiles } from './policy-files.ts';
 import { believeRulesMs, fetchRobots, giveUpMs, putOffMs, type RobotsAnswer } from './robots.ts';
 
 export type OriginRules =
@@ -16,11 +19,13 @@ export type OriginRules =
       readonly kind: 'rules';
       readonly robots: RobotsRules;
       readonly tdmrep: readonly TdmRule[];
+      /** RSL licences that robots.txt names. */
+      readonly licences: RslLicences;
       /** This call led to requests, which the host's clock must count. */
       readonly requested: boolean;
     }
   | { readonly kind: 'disallow'; readonly reason: Reason }
-  /** robots.txt could not be had: nothing may be fetched before `untilMs`, when it is asked for again. */
+  /** robots.txt, or a file of rights, could not be had: nothing may be fetched before `untilMs`, when it is asked for again. */
   | {
       readonly kind: 'unavailable';
       readonly reason: Reason;
@@ -35,7 +40,7 @@ export type AllowedRules = Extract<OriginRules, { kind: 'rules' }>;
 
 /** What is kept of an origin between runs. */
 type Stored =
-  | { readonly robots: Extract<RobotsAnswer, { kind: 'rules' | 'allow' }>; readonly tdmrep: readonly TdmRule[] }
+  | { readonly robots: Extract<RobotsAnswer, { kind: 'rules' | 'allow' }> }
   | {
       readonly robots: {
         readonly kind: 'unavailable';
@@ -51,7 +56,9 @@ const maxInMemory = 1000;
 
 /** How long an address that may not be asked, or a name that does not exist, is believed in the same run: StormCrawler's hour. */
 const believeRefusalMs = 3_600_000;
-const maxTdmrepBytes = 1_000_000;
+
+/** Licences that one robots.txt names. */
+const maxLicences = 5;
 
 /** Where the rules of an origin are kept between runs, as text, and until when they may be believed. */
 export interface OriginStore {
@@ -69,18 +76,20 @@ export function openOriginRules(
   {
     manners,
     signal,
+    files = openPolicyFiles(store, fetcher, { manners, signal }),
     onNew,
   }: {
     readonly manners: Manners;
     readonly signal?: AbortSignal | undefined;
+    /** Shared with others that read licences. */
+    readonly files?: PolicyFiles;
     readonly onNew?: (origin: string, rules: RobotsRules) => void;
   },
 ): RulesOf {
   const known = new Map<string, { rules: OriginRules; untilMs: number }>();
   const fetching = new Map<string, Promise<OriginRules>>();
 
-  const remember = (origin: string, stored: Stored, untilMs: number): OriginRules => {
-    const rules = rulesFrom(stored, untilMs);
+  const remember = (origin: string, rules: OriginRules, untilMs: number): OriginRules => {
     if (known.size >= maxInMemory) known.delete(known.keys().next().value!);
     known.set(origin, { rules, untilMs });
     return rules;
@@ -101,48 +110,84 @@ export function openOriginRules(
       const stored = {
         robots: { kind: 'unavailable', reason: robots.reason, failures, sinceMs: last.sinceMs },
       } as const satisfies Stored;
-      if (signal?.aborted) return rulesFrom(stored, untilMs);
+      if (signal?.aborted) return unavailable(stored.robots, untilMs, true);
       store.setOrigin(origin, JSON.stringify(stored), untilMs);
-      return { ...remember(origin, stored, untilMs), requested: true } as OriginRules;
+      remember(origin, unavailable(stored.robots, untilMs, false), untilMs);
+      return unavailable(stored.robots, untilMs, true);
     }
-    const file = await fetcher.get(`${origin}/.well-known/tdmrep.json`, { maxBytes: maxTdmrepBytes, signal });
-    const tdmrep = file.ok && file.status === 200 ? parseTdmrep(file.body.toString('utf8')) : [];
     const untilMs = steadyNow() + believeRulesMs;
-    const rules = remember(origin, { robots, tdmrep }, untilMs);
-    if (rules.kind === 'rules') onNew?.(origin, rules.robots);
-    store.setOrigin(origin, JSON.stringify({ robots, tdmrep }), untilMs);
-    return { ...rules, requested: true } as OriginRules;
+    const parsed = parseRobots(robots.kind === 'rules' ? robots.body : '');
+    onNew?.(origin, parsed);
+    store.setOrigin(origin, JSON.stringify({ robots } satisfies Stored), untilMs);
+    return withFiles(origin, parsed, untilMs, true);
+  };
+
+  /** The files of rights beside a robots.txt that could be had. */
+  const withFiles = async (
+    origin: string,
+    robots: RobotsRules,
+    robotsUntilMs: number,
+    askedRobots: boolean,
+  ): Promise<OriginRules> => {
+    const tdmrep = await files.tdmrep(origin);
+    const licences = new Map<string, readonly RslContent[]>();
+    const answers: PolicyFile<unknown>[] = [tdmrep];
+    for (const written of robots.licenses.slice(0, maxLicences)) {
+      const url = absoluteUrl(written, `${origin}/`);
+      if (url === null) continue;
+      const licence = await files.licence(url);
+      answers.push(licence);
+      if (licence.kind === 'known' && licence.value !== null) licences.set(url, licence.value);
+    }
+    const requested = askedRobots || answers.some((answer) => answer.requested);
+    const untilMs = Math.min(robotsUntilMs, ...answers.map((answer) => answer.untilMs));
+    const missing = answers.filter(({ kind }) => kind === 'unavailable').map((answer) => answer.untilMs);
+    if (missing.length > 0 || tdmrep.kind === 'unavailable') {
+      const atMs = Math.max(...missing);
+      const rules = {
+        kind: 'unavailable',
+        reason: 'policy-file-unreachable',
+        untilMs: atMs,
+        isGivenUp: false,
+      } as const;
+      if (!signal?.aborted) remember(origin, { ...rules, requested: false }, atMs);
+      return { ...rules, requested };
+    }
+    const rules = { kind: 'rules', robots, tdmrep: tdmrep.value ?? [], licences } as const;
+    remember(origin, { ...rules, requested: false }, untilMs);
+    return { ...rules, requested };
   };
 
   return async (origin) => {
     const now = steadyNow();
     const remembered = known.get(origin);
     if (remembered && remembered.untilMs > now) return remembered.rules;
-    const row = store.origin(origin);
-    const stored = row ? (JSON.parse(row.rules) as Stored) : null;
-    // Nothing is believed for longer than a day, whatever the clock said when it was written.
-    const untilMs = Math.min(row?.untilMs ?? 0, now + believeRulesMs);
-    if (stored && untilMs > now) return remember(origin, stored, untilMs);
     let answer = fetching.get(origin);
     if (!answer) {
-      answer = fetchRules(origin, stored).finally(() => fetching.delete(origin));
+      answer = readRules(origin, now).finally(() => fetching.delete(origin));
       fetching.set(origin, answer);
     }
     return answer;
   };
+
+  function readRules(origin: string, now: number): Promise<OriginRules> {
+    const row = store.origin(origin);
+    const stored = row ? (JSON.parse(row.rules) as Stored) : null;
+    // Nothing is believed for longer than a day, whatever the clock said when it was written.
+    const untilMs = Math.min(row?.untilMs ?? 0, now + believeRulesMs);
+    if (!stored || untilMs <= now) return fetchRules(origin, stored);
+    if (stored.robots.kind === 'unavailable')
+      return Promise.resolve(remember(origin, unavailable(stored.robots, untilMs, false), untilMs));
+    const { robots } = stored;
+    return withFiles(origin, parseRobots(robots.kind === 'rules' ? robots.body : ''), untilMs, false);
+  }
 }
 
-function rulesFrom(stored: Stored, untilMs: number): OriginRules {
-  if (!('tdmrep' in stored)) {
-    const { reason, sinceMs, failures } = stored.robots;
-    const isGivenUp = failures >= maxFailures && untilMs - sinceMs > giveUpMs;
-    return { kind: 'unavailable', reason, untilMs, requested: false, isGivenUp };
-  }
-  const { robots, tdmrep } = stored;
-  return {
-    kind: 'rules',
-    robots: parseRobots(robots.kind === 'rules' ? robots.body : ''),
-    tdmrep,
-    requested: false,
-  };
+function unavailable(
+  { reason, sinceMs, failures }: Extract<Stored['robots'], { kind: 'unavailable' }>,
+  untilMs: number,
+  requested: boolean,
+): OriginRules {
+  const isGivenUp = failures >= maxFailures && untilMs - sinceMs > giveUpMs;
+  return { kind: 'unavailable', reason, untilMs, requested, isGivenUp };
 }

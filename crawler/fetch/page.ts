@@ -13,12 +13,13 @@ import { needsBrowser } from '../page/needs-browser.ts';
 import { isSitemapXml } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { type Headers, type Rights, rightsOf } from '../policy/rights.ts';
+import { type Headers, type Rights, type RslLicences, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
 import type { NotRendered } from './browser.ts';
 import { type Fetched, hasContent, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
+import { licencesOf } from './licences.ts';
 import type { AllowedRules } from './origin-rules.ts';
 import { pageRecords } from './page-records.ts';
 import { otherHost, type Redirects, redirectsOf, refusedByRobots } from './redirects.ts';
@@ -71,10 +72,12 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   if (before && (status === 304 || isSame(response, before))) {
     const { hash, intervalMs } = before.revisit;
     // The same bytes may come with another header, or robots.txt may say something new.
-    const { refused, evidence } = await rightsAt(response, new Map(), claim.url, rules, tools);
+    const read = await rightsAt(response, null, claim.url, rules, tools);
+    if (read === 'policy-file-unreachable') return failed(read);
+    const { refused, evidence } = read.rights;
     return {
       latencyMs,
-      requests,
+      requests: requests + read.requests,
       page: refused
         ? {
             ...before.page,
@@ -89,7 +92,7 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   }
   if (before && (status === 404 || status === 410)) return failed('gone');
   if (!hasContent(status)) return failed(`http-${response.status}`);
-  return readPage(claim, rules, response, requests, tools);
+  return (await readPage(claim, rules, response, requests, tools)) ?? failed('policy-file-unreachable');
 }
 
 /** Whether the page is a seed that leads to another host of its site, as example.org does to www.example.org. */
@@ -156,13 +159,14 @@ const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim[
   !page.reason?.startsWith('rights-') &&
   revisit.hash === bodyHash(body);
 
+/** Null where a file with its rights could not be had. */
 async function readPage(
   claim: Claim,
   rules: AllowedRules,
   response: Fetched,
   requests: number,
   tools: FetchTools,
-): Promise<FetchResult> {
+): Promise<FetchResult | null> {
   const { url: at, headers, latencyMs, body } = response;
   const url = keyOf(at);
   const html = decodeText(body, firstValue(headers['content-type']), new URL(at).hostname);
@@ -177,7 +181,9 @@ async function readPage(
 
   const redirected = url !== claim.url;
   const origin = new URL(at).origin;
-  const rights = await rightsAt(response, page.meta, claim.url, rules, tools);
+  const read = await rightsAt(response, page, claim.url, rules, tools);
+  if (read === 'policy-file-unreachable') return null;
+  const { rights } = read;
   const found = rights.refused ? [] : page.images;
   const depth = claim.depth + 1;
   const newUrls: NewUrl[] = [];
@@ -210,7 +216,7 @@ async function readPage(
     tools.keepPages && !rights.refused ? await pageRecords(response, renderedHtml, fetchedAtMs) : undefined;
   return {
     latencyMs,
-    requests: requests + (requestsByOrigin.get(origin) ?? 0),
+    requests: requests + read.requests + (requestsByOrigin.get(origin) ?? 0),
     otherRequests,
     byteLength: body.length,
     page: {
@@ -258,22 +264,31 @@ function onward(
   return { newUrls: [{ ...address, kind: 'page', depth: 0, priority: claim.priority }], newSeed: address.url };
 }
 
-/** What the signals of an answer say: its headers, the page's meta elements, and the rules of where it came from. */
+/** What the signals of an answer say: its headers, the page's elements, and the rules of where it came from. */
 async function rightsAt(
   { url, headers }: Fetched,
-  meta: ReadonlyMap<string, string>,
+  page: Page | null,
   claimedUrl: string,
   claimedRules: AllowedRules,
   tools: FetchTools,
-): Promise<Rights> {
+): Promise<{ readonly rights: Rights; readonly requests: number } | 'policy-file-unreachable'> {
   const rules = keyOf(url) === claimedUrl ? claimedRules : await tools.rulesOf(new URL(url).origin);
-  return rightsOf({
+  const ofRobots: RslLicences = rules.kind === 'rules' ? rules.licences : new Map();
+  const { licences, requests, isMissing } = await licencesOf(
+    { url, headers, ...(page ? { page } : {}) },
+    ofRobots,
+    tools.policyFiles,
+  );
+  if (isMissing) return 'policy-file-unreachable';
+  const rights = rightsOf({
     headers,
-    meta,
+    meta: page?.meta ?? new Map(),
+    licences,
     url,
     tdmrep: rules.kind === 'rules' ? rules.tdmrep : [],
     robotsUsage: rules.kind === 'rules' ? rules.robots.usagePreferences(url) : [],
   });
+  return { rights, requests };
 }
 
 /** What there is to read of a page, after its scripts ran if it needs them. */

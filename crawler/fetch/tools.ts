@@ -9,11 +9,13 @@ import type { FollowedUrls } from '../policy/url.ts';
 import type { Renderer } from './browser.ts';
 import type { Fetcher } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
+import type { PolicyFiles } from './policy-files.ts';
 
 /** One object for a whole run. */
 export interface FetchTools {
   readonly fetcher: Fetcher;
   readonly rulesOf: RulesOf;
+  readonly policyFiles: PolicyFiles;
   /** Null when there is no browser; it starts when it is first needed. */
   readonly renderer: () => Promise<Renderer | null>;
   /** Decodes an image when a core is free. */

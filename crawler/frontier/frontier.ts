@@ -172,7 +172,7 @@ export class Frontier {
     this.db.exec(`
       UPDATE hosts SET next_at_ms = 0, failures = 0 WHERE failures > 0;
       UPDATE hosts SET put_off_until_ms = 0 WHERE put_off > 0;
-      DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'unavailable';`);
+      DELETE FROM origins WHERE json_extract(rules, '$.robots.kind') = 'unavailable' OR json_extract(rules, '$.failures') > 0;`);
   }
 
   /** How often a page is visited, and a hash of what the last visit found; undefined for one that was never read. */

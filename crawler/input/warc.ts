@@ -12,6 +12,7 @@ import { expected } from '../../dataset/user-error.ts';
 import { addressGuard } from '../fetch/address-guard.ts';
 import { download } from '../fetch/download.ts';
 import { firstValue } from '../fetch/headers.ts';
+import { inlineLicences } from '../fetch/licences.ts';
 import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
 import { Frontier } from '../frontier/frontier.ts';
@@ -157,11 +158,18 @@ async function readRecord({ type, fields, blockLength, block }: WarcRecord): Pro
   if (blockLength > maxBlockBytes) return 'page-too-large';
   const body = await answer.body();
   if (typeof body === 'string') return body;
-  const { images, meta, title, text, licenseUrl } = extractPage(
+  const { images, meta, title, text, licenseUrl, rslInline } = extractPage(
     decodeText(body, contentType, new URL(at).hostname),
     at,
   );
-  const rights = rightsOf({ headers: answer.headers, meta, url: at, tdmrep: [], robotsUsage: [] });
+  const rights = rightsOf({
+    headers: answer.headers,
+    meta,
+    url: at,
+    tdmrep: [],
+    robotsUsage: [],
+    licences: inlineLicences(rslInline),
+  });
   const page: PageRecord = {
     url: keyOf(at),
     status: rights.refused ? 'refused' : 'fetched',

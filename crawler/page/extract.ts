@@ -29,6 +29,9 @@ export interface Page {
   readonly refresh: string | null;
   readonly feeds: readonly string[];
   readonly licenseUrl: string | null;
+  /** RSL licences: addresses of files, and those that stand in the page. */
+  readonly rslUrls: readonly string[];
+  readonly rslInline: readonly string[];
   /** `content` of meta tags by lower-case name or property; repeated ones joined with commas. */
   readonly meta: ReadonlyMap<string, string>;
   /** The dominant images that some text describes, each once with all its texts. */
@@ -98,6 +101,8 @@ export function extractPage(html: string, pageUrl: string): Page {
     refresh: head.refresh,
     feeds: head.feeds,
     licenseUrl: head.licenseUrl,
+    rslUrls: head.rslUrls,
+    rslInline: head.rslInline,
     meta: head.meta,
     ...images.read(),
     signs: scan.signs,

@@ -1,5 +1,6 @@
 /** What a page says of itself, mostly in its head: title, language, base URL, license, meta tags, JSON-LD. */
 import type { Element } from 'domhandler';
+import { isRslType } from '../policy/rsl.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import { refreshTarget } from './links.ts';
 import { textOf } from './visible-text.ts';
@@ -14,6 +15,9 @@ export interface MetaTag {
 /** Ours: sites name a feed of their articles, one of comments, and one a section. */
 const maxFeeds = 10;
 
+/** RSL licences of one page. */
+export const maxLicences = 5;
+
 /** Gathers what a page says of itself as the walk meets it. */
 export class PageHead {
   /** What relative URLs are relative to. */
@@ -25,6 +29,9 @@ export class PageHead {
   refresh: string | null = null;
   /** Feeds and sitemaps of the site. */
   readonly feeds: string[] = [];
+  /** RSL licences: addresses of files, and those that stand in the page. */
+  readonly rslUrls: string[] = [];
+  readonly rslInline: string[] = [];
   /** The next page of a series. */
   next: string | null = null;
   /** The contents by key, repeated ones joined with commas. */
@@ -71,7 +78,10 @@ export class PageHead {
       if (url !== null) this.feeds.push(url);
     }
     if (/^\s*next\s*$/i.test(rel)) this.next ??= absoluteUrl(href, this.base);
-    if (isLicense(rel)) this.licenseUrl ??= absoluteUrl(href, this.base);
+    if (isLicense(rel) && isRslType(type)) {
+      const url = absoluteUrl(href, this.base);
+      if (url !== null && this.rslUrls.length < maxLicences) this.rslUrls.push(url);
+    } else if (isLicense(rel)) this.licenseUrl ??= absoluteUrl(href, this.base);
     if (rel === 'image_src') this.metaTags.push({ key: 'image', content: href });
   }
 }

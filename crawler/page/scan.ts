@@ -3,11 +3,12 @@
  * Nothing is decided here: that needs the whole page.
  */
 import type { Element } from 'domhandler';
+import { isRslType } from '../policy/rsl.ts';
 import { absoluteUrl, addressOf } from '../policy/url.ts';
 import { type ImageCandidate, ImageCandidates, isParagraph } from './candidates.ts';
 import { assignCaption, captionKind } from './captions.ts';
 import { classWordReader, type Region } from './class-words.ts';
-import { isLicense, PageHead } from './head.ts';
+import { isLicense, maxLicences, PageHead } from './head.ts';
 import { backgroundUrl, bestImageUrl, isSupportedSource, svgImageUrl } from './image-urls.ts';
 import { isImageFile, type PageLink } from './links.ts';
 import { ScriptSignCollector, type ScriptSigns } from './needs-browser.ts';
@@ -133,7 +134,9 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   const enterScript = ({ attribs, firstChild }: Element): void => {
     const type = attribs.type ?? '';
     const code = firstChild && 'data' in firstChild ? firstChild.data : '';
-    if (/ld\+json/i.test(type)) head.jsonLd.push(code);
+    if (isRslType(type)) {
+      if (head.rslInline.length < maxLicences) head.rslInline.push(code);
+    } else if (/ld\+json/i.test(type)) head.jsonLd.push(code);
     else signs.addScript(type, code);
   };
 

@@ -39,6 +39,7 @@ const exact = {
   'rights-tdm-reservation': forbidden('the site reserves its rights for text and data mining (TDMRep)'),
   'rights-data-mining': forbidden('the picture says that it is not for data mining (plus:DataMining in its XMP)'),
   'rights-training-mining': forbidden('the picture says that it is not for training or mining (C2PA, CAWG)'),
+  'rights-rsl': forbidden('its licence does not permit training (RSL)'),
   'rights-content-usage': forbidden('the site says that its content is not for training (Content-Usage)'),
 
   // What this crawl may not or does not want to fetch.
@@ -60,6 +61,7 @@ const exact = {
   'timeout-first-byte': passing('the server did not begin to answer in time'),
   'timeout-body': passing('the answer stalled'),
   'timeout-whole': passing('the whole answer took too long'),
+  'policy-file-unreachable': passing('a file that says what may be done with it (TDMRep, RSL) could not be fetched'),
   'dns-failed': passing('the name server did not answer'),
   'dns-not-found': broken('its host name does not exist'),
   'connection-refused': passing('the server refused the connection'),

@@ -7,6 +7,7 @@
 import { mostSpecificMatches } from './path-pattern.ts';
 import type { Reason } from './reasons.ts';
 import { productToken } from './robots.ts';
+import { type RslContent, rslReservation } from './rsl.ts';
 import { forbidsTraining, type UsagePreference } from './usage-preferences.ts';
 
 /** Raw values by signal name: `x-robots-tag`, `meta-robots`, `tdm-reservation`, `tdmrep.json`, `content-usage`, … */
@@ -19,6 +20,9 @@ export interface Rights {
   /** The page asks that its links are not followed. */
   readonly nofollow: boolean;
 }
+
+/** Of a licence. */
+const maxEvidenceLength = 2000;
 
 /** Most telling first: a value that refuses for machine learning before one that refuses for indexes. */
 const refusing = ['noai', 'noimageai', 'noml', 'noimageindex', 'noindex', 'none'] as const;
@@ -49,6 +53,9 @@ export function robotsDirectives(value: string): Set<string> {
 /** Headers of a response by their names in lower case. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
+/** An RSL licence by where it was found: its address, or `inline`. */
+export type RslLicences = ReadonlyMap<string, readonly RslContent[]>;
+
 export interface RightsSources {
   readonly headers: Headers;
   /** Of the page; an image has none. */
@@ -58,10 +65,12 @@ export interface RightsSources {
   readonly tdmrep: readonly TdmRule[];
   /** `Content-Usage` and `Content-Signal` of robots.txt for this URL. */
   readonly robotsUsage: readonly UsagePreference[];
+  /** Licences that robots.txt, headers or the page name. */
+  readonly licences?: RslLicences;
 }
 
 /** What the signals of one page or one image together say. */
-export function rightsOf({ headers, meta, url, tdmrep, robotsUsage }: RightsSources): Rights {
+export function rightsOf({ headers, meta, url, tdmrep, robotsUsage, licences = new Map() }: RightsSources): Rights {
   const evidence: Evidence = {};
   const reasons: Reason[] = [];
   const directives = new Set<string>();
@@ -90,6 +99,13 @@ export function rightsOf({ headers, meta, url, tdmrep, robotsUsage }: RightsSour
     if (values.length > 0) evidence[field] = values.join('; ');
     if (values.some((value) => forbidsTraining(value, field))) reasons.push('rights-content-usage');
   }
+
+  const reserving = [...licences].flatMap(([source, contents]) => {
+    const content = rslReservation(contents, url);
+    return content ? [`${source} ${JSON.stringify(content)}`.slice(0, maxEvidenceLength)] : [];
+  });
+  if (reserving.length > 0) reasons.push('rights-rsl');
+  if (licences.size > 0) evidence.rsl = reserving[0] ?? [...licences.keys()].join(' ').slice(0, maxEvidenceLength);
 
   return {
     refused: reasons[0] ?? null,

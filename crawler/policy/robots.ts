@@ -17,6 +17,8 @@ export interface RobotsRules {
   readonly allows: (url: string) => boolean;
   readonly crawlDelayMs: number;
   readonly sitemaps: readonly string[];
+  /** `License` lines (RSL), as written: those of this crawler's group and those of none, else those of other groups. */
+  readonly licenses: readonly string[];
   /** The `Content-Usage` and the `Content-Signal` lines of the longest path that matches; each counts by itself. */
   readonly usagePreferences: (url: string) => readonly UsagePreference[];
 }
@@ -29,7 +31,7 @@ interface Line {
 
 /** Reads the rules that a robots.txt has for this crawler. Sitemaps are as written. */
 export function parseRobots(body: string): RobotsRules {
-  const { group, sitemaps } = readGroups(body.startsWith('\uFEFF') ? body.slice(1) : body);
+  const { group, sitemaps, licenses } = readGroups(body.startsWith('\uFEFF') ? body.slice(1) : body);
   const rules = group
     .filter(({ name, value }) => (name === 'allow' || name === 'disallow') && value !== '')
     .map(({ name, value }) => ({ pattern: comparablePattern(value), allows: name === 'allow' }))
@@ -51,6 +53,7 @@ export function parseRobots(body: string): RobotsRules {
     },
     crawlDelayMs: 1000 * Math.max(0, ...delays.filter((seconds) => Number.isFinite(seconds))),
     sitemaps,
+    licenses,
     usagePreferences: (url) =>
       usages.flatMap((lines) =>
         mostSpecificMatches(lines, ({ path }) => path, url).map(({ field, value }) => ({ field, value })),
@@ -61,27 +64,45 @@ export function parseRobots(body: string): RobotsRules {
 const groupLine = /^(?:allow|disallow|crawl-delay|content-usage|content-signal)$/;
 
 /** The lines of all groups that address this crawler, else of those for `*`; and the sitemaps, which belong to none. */
-function readGroups(body: string): { readonly group: readonly Line[]; readonly sitemaps: readonly string[] } {
+function readGroups(body: string): {
+  readonly group: readonly Line[];
+  readonly sitemaps: readonly string[];
+  readonly licenses: readonly string[];
+} {
   const groups = new Map<string, Line[]>();
   const sitemaps: string[] = [];
+  const licenses: { readonly value: string; readonly agents: readonly string[] }[] = [];
+  let agents: string[] = [];
   let current: Line[][] = [];
   let isNaming = false;
   for (const line of body.split(/\r\n|\r|\n/)) {
     const [, written = '', rest = ''] = /^\s*([\w-]+)\s*:([^#]*)/.exec(line) ?? [];
     const [name, value] = [written.toLowerCase(), rest.trim()];
     if (name === 'sitemap' && value !== '') sitemaps.push(value);
+    if (name === 'license' && value !== '') licenses.push({ value, agents });
     if (name === 'user-agent') {
-      if (!isNaming) current = [];
+      if (!isNaming) {
+        current = [];
+        agents = [];
+      }
       isNaming = true;
       // A product token is letters, `_` and `-` (§2.2.1); what follows it, such as a version, is no part of it.
       const agent = value.startsWith('*') ? '*' : (/^[a-z_-]+/i.exec(value)?.[0].toLowerCase() ?? '');
       const lines = groups.get(agent) ?? [];
       groups.set(agent, lines);
+      agents.push(agent);
       current.push(lines);
     } else if (groupLine.test(name)) {
       isNaming = false;
       for (const lines of new Set(current)) lines.push({ name, value });
     }
   }
-  return { group: groups.get(productToken) ?? groups.get('*') ?? [], sitemaps };
+  const ours = groups.has(productToken) ? productToken : '*';
+  const forUs = licenses.filter(({ agents }) => agents.length === 0 || agents.includes(ours));
+  return {
+    group: groups.get(ours) ?? [],
+    sitemaps,
+    // A line after the last group is meant for all as often as for that group.
+    licenses: [...new Set((forUs.length > 0 ? forUs : licenses).map(({ value }) => value))],
+  };
 }

@@ -1,0 +1,98 @@
+/**
+ * Files that say what may be done with a site, apart from robots.txt: TDMRep's and RSL licences. Each is asked for once and kept in
+ * the frontier for a day, whatever robots.txt says of it. One that is not there says nothing. One that could not be had for a
+ * passing reason is asked for again after growing pauses: what was known before holds meanwhile; where nothing was, its URLs
+ * wait, and after five failures in a row, when it is more likely broken than away, they go on without it until the next try.
+ */
+import { steadyNow } from '../policy/clock.ts';
+import { type Manners, maxFailures, retryAfterMs } from '../policy/politeness.ts';
+import { parseTdmrep, type TdmRule } from '../policy/rights.ts';
+import { parseRsl, type RslContent } from '../policy/rsl.ts';
+import { type Fetched, type Fetcher, isTemporary, type NotFetched } from './fetch.ts';
+import { believeRulesMs, putOffMs } from './robots.ts';
+
+export type PolicyFile<T> = {
+  readonly untilMs: number;
+  /** This call led to a request. */
+  readonly requested: boolean;
+} & /** Null: there is none. */
+({ readonly kind: 'known'; readonly value: T | null } | { readonly kind: 'unavailable' });
+
+export interface PolicyFiles {
+  readonly tdmrep: (origin: string) => Promise<PolicyFile<readonly TdmRule[]>>;
+  /** By the URL of the licence. */
+  readonly licence: (url: string) => Promise<PolicyFile<readonly RslContent[]>>;
+}
+
+/** Where files are kept between runs, as text, and until when they may be believed. */
+export interface PolicyStore {
+  origin(key: string): { readonly rules: string; readonly untilMs: number } | undefined;
+  setOrigin(key: string, rules: string, untilMs: number): void;
+}
+
+interface Stored {
+  /** What was last read of the file. */
+  readonly value?: unknown;
+  /** In a row, since. */
+  readonly failures: number;
+}
+
+const maxFileBytes = 1_000_000;
+
+/** Opens the files; concurrent calls for one share one request. */
+export function openPolicyFiles(
+  store: PolicyStore,
+  fetcher: Fetcher,
+  { manners, signal }: { readonly manners: Manners; readonly signal?: AbortSignal | undefined },
+): PolicyFiles {
+  const fetching = new Map<string, Promise<PolicyFile<unknown>>>();
+
+  const ask = async (
+    url: string,
+    parse: (body: string) => unknown,
+    before: Stored | null,
+  ): Promise<PolicyFile<unknown>> => {
+    const response = await fetcher.get(url, { maxBytes: maxFileBytes, signal });
+    const nowMs = steadyNow();
+    if (!isPassing(response)) {
+      const isThere = response.ok && response.status >= 200 && response.status < 300;
+      const value = isThere ? parse(response.body.toString('utf8').replace(/^\uFEFF/, '')) : null;
+      const untilMs = nowMs + believeRulesMs;
+      store.setOrigin(url, JSON.stringify({ value, failures: 0 } satisfies Stored), untilMs);
+      return { kind: 'known', value, untilMs, requested: true };
+    }
+    const stored = { ...before, failures: (before?.failures ?? 0) + 1 };
+    const untilMs = nowMs + Math.max(retryAfterMs(response.headers) ?? 0, putOffMs(stored.failures, manners));
+    if (!signal?.aborted) store.setOrigin(url, JSON.stringify(stored), untilMs);
+    return answer(stored, untilMs, true);
+  };
+
+  const fileOf = async (url: string, parse: (body: string) => unknown): Promise<PolicyFile<unknown>> => {
+    const row = store.origin(url);
+    const stored = row ? (JSON.parse(row.rules) as Stored) : null;
+    const untilMs = Math.min(row?.untilMs ?? 0, steadyNow() + believeRulesMs);
+    if (stored && untilMs > steadyNow()) return answer(stored, untilMs, false);
+    let asked = fetching.get(url);
+    if (!asked) {
+      asked = ask(url, parse, stored).finally(() => fetching.delete(url));
+      fetching.set(url, asked);
+    }
+    return asked;
+  };
+
+  return {
+    tdmrep: (origin) =>
+      fileOf(`${origin}/.well-known/tdmrep.json`, parseTdmrep) as Promise<PolicyFile<readonly TdmRule[]>>,
+    licence: (url) => fileOf(url, parseRsl) as Promise<PolicyFile<readonly RslContent[]>>,
+  };
+}
+
+function answer({ value, failures }: Stored, untilMs: number, requested: boolean): PolicyFile<unknown> {
+  if (value === undefined && failures < maxFailures) return { kind: 'unavailable', untilMs, requested };
+  return { kind: 'known', value: value ?? null, untilMs, requested };
+}
+
+const isPassing = (response: Fetched | NotFetched): boolean =>
+  response.ok
+    ? response.status >= 500 || response.status === 429 || response.status === 408
+    : isTemporary(response.reason);
