@@ -61,6 +61,7 @@ export type TakedownFlags = z.output<typeof takedownFlags>;
 export const exportFlags = z.strictObject({
   out: text('folder to write (default: shards in the corpus)', 'dir'),
   subset: text('only the ids in this file: npy (DataComp), parquet or text', 'file'),
+  rebuild: toggle('write a growing export anew from its first shard, under new keys'),
 });
 export type ExportFlags = z.output<typeof exportFlags>;
 

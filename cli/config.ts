@@ -231,6 +231,10 @@ const shards = {
 };
 
 const exportSection = z.strictObject({
+  layout: z.enum(['growing', 'fixed']).default(exportDefaults.layout).meta({
+    description:
+      'later pairs come in new shards and finished ones stay, or all pairs in the order of their ids, anew each time',
+  }),
   format: z
     .enum(['webdataset', 'parquet', 'jsonl'])
     .default(exportDefaults.format)

@@ -17,10 +17,13 @@ const encodingNeeds = {
 const exportShards = settingsCommand({
   name: 'export',
   section: 'export',
-  summary: 'write the kept pairs as WebDataset shards; unchanged shards are left alone',
+  summary: 'write the kept pairs as WebDataset shards; finished shards stay, new pairs come after them',
   example: 'lait export --corpus birds --samples-per-shard 1000',
   flags: exportFlags,
-  needs: encodingNeeds,
+  needs: {
+    ...encodingNeeds,
+    rebuild: ({ settings }) => settings.layout === 'fixed' && 'with --layout fixed, which is always written anew',
+  },
   load: async () => (await import('./export.ts')).exportCorpus,
 });
 

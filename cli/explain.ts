@@ -1,7 +1,7 @@
 /** `lait ledger explain`: the whole story of a pair, an image or a page. */
 import { meaningOf } from '../crawler/policy/reasons.ts';
 import { printable } from '../dataset/escape.ts';
-import { type PairStory, type RuleStory, explain as tell } from '../dataset/export/explain.ts';
+import { type PairStory, type RuleStory, type ShardPlace, explain as tell } from '../dataset/export/explain.ts';
 import type { Gone } from '../dataset/ledger/origins.ts';
 import type { ExplainFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
@@ -41,11 +41,14 @@ function pairText(pair: PairStory): string {
     ['verdict', verdictWords(pair)],
     ['passed', rulesThat(pair, 'kept')],
     ['not asked', rulesThat(pair, 'not-asked')],
-    ...pair.shards.map(({ shard, key, status }) => ['shard', `${shard}${key ? `, key ${key}` : ''}, ${status}`]),
+    ...pair.shards.map((place) => ['shard', placeWords(place)]),
   ];
   const shown = rows.filter(([, cell]) => cell !== '').map(([name = '', cell = '']) => [name, printable(cell)]);
   return table(shown, [0, 1]);
 }
+
+const placeWords = ({ folder, shard, key, status, since }: ShardPlace): string =>
+  `${shard}${key ? `, key ${key}` : ''}, ${status}${since === null ? '' : `, since version ${since}`} of ${folder}`;
 
 const goneWords: Readonly<Record<Gone, string>> = {
   'not-on-page': 'its page shows this picture with this text no more',

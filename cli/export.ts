@@ -9,7 +9,7 @@ import { count, megabytes, splitTable } from './table.ts';
 export async function exportCorpus(context: CommandContext<'export', ExportFlags>): Promise<void> {
   const { corpusDir, settings, flags, signal } = context;
   const { name, license, ...shards } = settings;
-  const { out, subset, ...others } = flags;
+  const { out, subset, rebuild, ...others } = flags;
   shards satisfies KnownTo<ExportOptions, typeof shards>;
   others satisfies Nothing;
   const progress = startProgress('Writing samples');
@@ -18,6 +18,7 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
       {
         corpusDir,
         ...shards,
+        rebuild,
         card: { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) },
         ...(out === undefined ? {} : { outDir: out }),
         ...(subset === undefined ? {} : { subset: await readSubset(subset) }),
@@ -32,7 +33,10 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
     console.log(splitTable(summary.splits));
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
     if (failed.length > 0) console.log(`Without an image, in the tables only: ${failed.join(', ')}`);
-    console.log(`${summary.outDir}: ${summary.shardsWritten} shards written, ${summary.shardsLeft} unchanged`);
+    const removed = Object.entries(summary.removed).map(([reason, n]) => `${reason} ${count(n)}`);
+    if (removed.length > 0) console.log(`Taken out: ${removed.join(', ')}`);
+    const { outDir, version, shardsWritten, shardsLeft } = summary;
+    console.log(`${outDir}, version ${version}: ${shardsWritten} shards written, ${shardsLeft} unchanged`);
   } finally {
     progress.stop();
   }

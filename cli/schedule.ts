@@ -26,7 +26,12 @@ export async function schedule(context: CommandContext<'crawl', ScheduleFlags>):
     filter: async () =>
       (await import('./filter.ts')).filter({ ...context, flags: {}, settings: config.filter, args: [] }),
     export: async () =>
-      (await import('./export.ts')).exportCorpus({ ...context, flags: {}, settings: config.export, args: [] }),
+      (await import('./export.ts')).exportCorpus({
+        ...context,
+        flags: { rebuild: false },
+        settings: config.export,
+        args: [],
+      }),
   } as const;
   await runByCron({
     cron,

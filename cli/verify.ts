@@ -12,7 +12,7 @@ export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyF
   others satisfies Nothing;
   const progress = startProgress('Verifying files');
   try {
-    const { files, bytes, faults } = await check(
+    const { files, bytes, faults, version, unfinished } = await check(
       { corpusDir, shardsDir: join(corpusDir, 'shards'), repair },
       { signal, onProgress: ({ files: done, of }) => progress.update({ done, total: of }) },
     );
@@ -23,11 +23,18 @@ export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyF
       );
     }
     const left = faults.filter(({ repaired }) => !repaired).length;
+    if (unfinished !== null) console.log(unfinishedWords[unfinished]);
+    const name = version === null ? '' : `version ${version.version}, SHA-256 ${version.sha256.slice(0, 16)}: `;
     console.log(
-      `${count(files)} files, ${megabytes(bytes)}: ${left === 0 ? 'all as the manifest says' : `${left} faults`}`,
+      `${name}${count(files)} files, ${megabytes(bytes)}: ${left === 0 ? 'all as the manifest says' : `${left} faults`}`,
     );
     if (left > 0) process.exitCode = 2;
   } finally {
     progress.stop();
   }
 }
+
+const unfinishedWords = {
+  writing: 'Another version is being written, or its export was killed: it takes nothing from this one.',
+  'half-taken': 'An export was killed while its files were taken over: run it again, or lait verify --repair.',
+};

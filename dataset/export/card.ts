@@ -6,6 +6,7 @@ import { markdownCode, markdownText, yamlText } from '../escape.ts';
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
+import type { VersionSummary } from '../shards/manifest.ts';
 import type { Split } from './split.ts';
 
 export interface CardOptions {
@@ -26,7 +27,13 @@ export interface CardInput {
   readonly shards: Readonly<Record<Split, number>>;
   readonly bytes: number;
   readonly format: 'webdataset' | 'parquet' | 'jsonl';
+  /** All versions of the export, this one last. */
+  readonly versions: readonly VersionSummary[];
+  readonly layout: ExportLayout;
 }
+
+/** `growing`: what is finished stays, what is new comes after it. `fixed`: all samples in the order of their ids, anew each time. */
+export type ExportLayout = 'growing' | 'fixed';
 
 /** Where a setting's value comes from, as the rule said when the corpus was screened. */
 export const thresholdSource = ({ sources }: RuleRecord, setting: string): string =>
@@ -122,6 +129,45 @@ ${files.join('\n')}
 ---`;
 }
 
+/** How many versions the card shows. */
+const versionsShown = 10;
+
+function versionTable({ versions, layout }: CardInput): string {
+  const last = versions.at(-1);
+  if (last === undefined) return '';
+  const reasons = ({ removed }: VersionSummary) =>
+    Object.entries(removed)
+      .map(([reason, count]) => `${reason} ${grouped(count)}`)
+      .join(', ');
+  const rows = versions
+    .slice(-versionsShown)
+    .map((one) => [
+      one.version,
+      one.date ?? '',
+      Object.values(one.samples).reduce((sum, n) => sum + n, 0),
+      one.shards.added,
+      one.shards.rewritten,
+      one.shards.removed,
+      reasons(one),
+      `\`${one.sha256.slice(0, 16)}\``,
+    ]);
+  return `
+## Versions
+
+This is version ${last.version}, SHA-256 of the lines that \`sha256sum\` prints for its shards: \`${last.sha256}\`. What it changed is in
+\`changes.jsonl\`. ${
+    layout === 'growing'
+      ? 'Keys are never given twice: the same key is the same sample in every version that has it.'
+      : 'Every version numbers its samples anew: the same key is another sample in another version.'
+  }
+
+${markdownTable(
+  ['version', 'data until', 'samples', 'shards added', 'rewritten', 'removed', 'samples that left', 'SHA-256'],
+  rows,
+)}
+`;
+}
+
 /** The text of `README.md`. */
 export function cardReadme(input: CardInput): string {
   const { card, facts, rules, samples, shards, bytes, format } = input;
@@ -160,7 +206,7 @@ ${markdownTable(
 )}
 
 The split follows from the SHA-256 of the image: an image is never in both, and never moves.
-
+${versionTable(input)}
 ## How it was made
 
 Pages were fetched and images with every text near them became pairs; then each rule below, in this order,

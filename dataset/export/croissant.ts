@@ -54,6 +54,8 @@ export interface CroissantAccount {
   readonly languages: readonly string[];
   /** `2026-01-31`, null when it is not known. */
   readonly published: string | null;
+  /** Number of the set's version. Default: 1. */
+  readonly version?: number;
   /** Samples by split. */
   readonly samples: Readonly<Record<string, number>>;
   /** Properties of the responsible-AI vocabulary. */
@@ -62,7 +64,7 @@ export interface CroissantAccount {
 
 /** What the ledger can answer for an export. */
 export function exportAccount(input: CardInput): CroissantAccount {
-  const { card, facts, rules, samples } = input;
+  const { card, facts, rules, samples, versions } = input;
   const steps = rules.map((rule) => {
     const values = Object.entries(rule.settings).map(
       ([setting, value]) => `${setting} ${shownSetting(value)} (${thresholdSource(rule, setting)})`,
@@ -75,6 +77,7 @@ export function exportAccount(input: CardInput): CroissantAccount {
     license: card.license ?? 'other',
     languages: cardLanguages(input),
     published: facts.collected?.to ?? null,
+    version: versions.at(-1)?.version ?? 1,
     samples,
     rai: {
       'rai:dataCollection':
@@ -93,7 +96,7 @@ export function exportAccount(input: CardInput): CroissantAccount {
 
 /** The JSON of `croissant.json`; `files` by path below the set's folder. */
 export function croissant(account: CroissantAccount, files: Readonly<Record<string, FileDigest>>): unknown {
-  const { name, description, license, languages, published, samples, rai } = account;
+  const { name, description, license, languages, published, version = 1, samples, rai } = account;
   const archives = Object.entries(files)
     .filter(([path]) => path.endsWith('.tar'))
     .sort(([a], [b]) => (a < b ? -1 : 1));
@@ -137,7 +140,7 @@ export function croissant(account: CroissantAccount, files: Readonly<Record<stri
     description,
     license,
     ...(published === null ? {} : { datePublished: published }),
-    version: '1.0.0',
+    version: `${version}.0.0`,
     citeAs: `${name}, made with lait`,
     ...(languages.length > 0 && { inLanguage: languages }),
     isLiveDataset: false,

@@ -7,4 +7,5 @@ export const exportDefaults = {
   validationFraction: 0.05,
   gone: 'drop' as 'keep' | 'drop',
   format: 'webdataset',
+  layout: 'growing' as 'growing' | 'fixed',
 } as const;

@@ -1,6 +1,8 @@
 /** `lait ledger explain`: the whole story of a pair, an image or a page, from where it was found to the shard it is in. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { failedPair } from '../ledger/evidence.ts';
+import { exportedPlaces, exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { Gone } from '../ledger/origins.ts';
 import { currentRecipe, judgingOrder } from '../ledger/recipes.ts';
@@ -14,7 +16,10 @@ import {
   withoutPairs,
 } from '../ledger/stories.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
+import { type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
 import { expected } from '../user-error.ts';
+import { indexExport } from './shard-index.ts';
+import { versionOfShard } from './versions.ts';
 
 /** What the current recipe's rule said of a pair. */
 export interface RuleStory {
@@ -22,6 +27,20 @@ export interface RuleStory {
   readonly said: 'kept' | 'dropped' | 'not-asked';
   readonly reason: string | null;
   readonly score: number | null;
+}
+
+/** Where a pair is in an export. */
+export interface ShardPlace {
+  /** The export's folder. */
+  readonly folder: string;
+  /** `train/00000`. */
+  readonly shard: string;
+  /** Null where the image failed. */
+  readonly key: string | null;
+  /** `success`, or how the image failed. */
+  readonly status: string;
+  /** The version of the export that it came with; null where that has none. */
+  readonly since: number | null;
 }
 
 export interface PairStory {
@@ -63,8 +82,8 @@ export interface PairStory {
   readonly reason: string | null;
   /** In the recipe's order; empty when the pair was not judged by the current recipe. */
   readonly rules: readonly RuleStory[];
-  /** `train/00000` and the sample's key; empty when it was not exported. */
-  readonly shards: readonly { readonly shard: string; readonly key: string | null; readonly status: string }[];
+  /** Where it was exported to; empty when it was not. */
+  readonly shards: readonly ShardPlace[];
 }
 
 export interface Explanation {
@@ -97,23 +116,56 @@ export async function explain(options: {
     if (rows.length === 0 && without.length === 0 && takenDown.length === 0) {
       throw expected('the id, URL or SHA-256 of something known', 'explain', what, 'look for it in a shard’s parquet');
     }
-    const ids = new Set(rows.map(({ id }) => id));
-    const found = existsSync(shardsDir) ? await findInShards(shardsDir, (row) => ids.has(row.uid as string)) : [];
-    const shardsOf = (id: string): PairStory['shards'] =>
-      found.flatMap(({ split, name, rows: matches }) =>
-        matches
-          .filter(({ uid }) => uid === id)
-          .map(({ key, status }) => ({
-            shard: `${split}/${name}`,
-            key: (key as string | undefined) ?? null,
-            status: status as string,
-          })),
-      );
-    return { asked: what, pairs: rows.map((row) => story(ledger, row, shardsOf(row.id))), takenDown, without };
+    const ids = rows.map(({ id }) => id);
+    const places = await placesIn(ledger, corpusDir, shardsDir, ids);
+    return { asked: what, pairs: rows.map((row) => story(ledger, row, places.get(row.id) ?? [])), takenDown, without };
   } finally {
     ledger.close();
   }
 }
+
+/** Places by pair, in every export that is still there. An import has no index: its tables are read. */
+async function placesIn(
+  ledger: Ledger,
+  corpusDir: string,
+  shardsDir: string,
+  ids: readonly string[],
+): Promise<Map<string, ShardPlace[]>> {
+  const places = new Map<string, ShardPlace[]>();
+  const put = (id: string, place: ShardPlace) => {
+    const known = places.get(id);
+    if (known === undefined) places.set(id, [place]);
+    else known.push(place);
+  };
+  const manifests = new Map<number, { readonly folder: string; readonly manifest: Manifest }>();
+  for (const { folder } of [{ folder: shardsDir }, ...exportRecords(ledger, corpusDir)]) {
+    const manifest = existsSync(join(folder, manifestName)) ? readManifest(folder) : null;
+    if (manifest?.export === undefined) continue;
+    manifests.set(await indexExport(ledger, corpusDir, folder, manifest, { mayLack: true }), { folder, manifest });
+  }
+  const known = new Set([...manifests.values()].map(({ folder }) => resolve(folder)));
+  for (const { exportId, pairId, shard, key } of exportedPlaces(ledger, ids)) {
+    const { folder, manifest } = manifests.get(exportId) ?? {};
+    if (folder === undefined || manifest === undefined) continue;
+    const status = key === null ? failureOf(ledger, pairId) : 'success';
+    put(pairId, { folder, shard, key, status, since: versionOfShard(manifest, shard) });
+  }
+  if (known.has(resolve(shardsDir)) || !existsSync(shardsDir)) return places;
+  const wanted = new Set(ids);
+  for (const { split, name, rows } of await findInShards(shardsDir, ({ uid }) => wanted.has(uid as string))) {
+    for (const { uid, key, status } of rows) {
+      const place = { folder: shardsDir, shard: `${split}/${name}`, since: null };
+      put(uid as string, { ...place, key: (key as string | undefined) ?? null, status: status as string });
+    }
+  }
+  return places;
+}
+
+/** img2dataset's word for a pair without an image. */
+const failureOf = (ledger: Ledger, id: string): string => {
+  const status = failedPair(ledger, id)?.status;
+  return status === undefined || status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download';
+};
 
 function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): PairStory {
   const { format, width, height, byteLength, sha256, phash, segment, offset } = row;

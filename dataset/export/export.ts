@@ -1,33 +1,44 @@
 /**
  * From the ledger's survivors to shards that other people's tools read: `train/00000.tar` and `validation/00000.tar`,
- * each with its parquet and stats, an index per split and one manifest over all. A shard whose plan and configuration
- * have not changed is left as it is, so a killed export goes on where it was, a repeated one writes nothing, and both end with
- * the same bytes as an undisturbed one.
+ * each with its parquet and stats, an index per split and one manifest over all. A growing export leaves what is finished as it is:
+ * new pairs make new shards, and a shard is rewritten only when one of its samples has to go. Everything is written beside the
+ * version that is there and taken over when it is whole, so a killed export leaves that version readable; the next one goes on where it
+ * was, and ends with the same bytes as an undisturbed one.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { withCleanup } from '../cleanup.ts';
+import { findGrowth, removedSamples } from '../ledger/growth.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { currentRecipe } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';
-import { manifestName, readManifest } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
-import { finishedShard, shardBytes, writeShard } from '../shards/writer.ts';
+import type { Manifest } from '../shards/manifest.ts';
+import { shardBytes } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
-import type { CardOptions } from './card.ts';
+import { version as laitVersion } from '../version.ts';
+import type { CardOptions, ExportLayout } from './card.ts';
 import { exportDefaults } from './defaults.ts';
-import { finishExport } from './finish.ts';
-import { planHash, planItems, planShards } from './plan.ts';
+import { oldFiles, previousExport, requireSameSettings } from './export-folder.ts';
+import { type ExportConfiguration, finishExport } from './finish.ts';
+import { planShards } from './plan.ts';
+import type { ShardSettings } from './remake.ts';
+import { indexExport } from './shard-index.ts';
 import type { Split } from './split.ts';
+import { pruneStaged, settle, stagingDir, takeOver } from './staging.ts';
+import { keepShard, type Writing, type WrittenShard, writePlanned } from './write-shards.ts';
 
 export interface ExportOptions extends EncodeOptions {
   readonly corpusDir: string;
   /** Default: `shards` in the corpus. */
   readonly outDir?: string;
+  /** `growing` (default): finished shards stay, new pairs come after them. `fixed`: all pairs in the order of their ids, anew. */
+  readonly layout?: ExportLayout;
+  /** Writes a growing export anew from its first shard, with the settings as they are now. Keys begin again. */
+  readonly rebuild?: boolean;
   /** 10,000 is img2dataset's default. */
   readonly samplesPerShard?: number;
   /** A shard closes before its original images exceed this; about 1 GB is what Hugging Face advises. */
@@ -46,6 +57,8 @@ export interface ExportOptions extends EncodeOptions {
   readonly format?: ExportFormat;
   /** What the dataset card says that the ledger cannot know. */
   readonly card?: CardOptions;
+  /** How many images are read and encoded at the same time. It does not change what is written. Default: 4. */
+  readonly concurrency?: number;
 }
 
 export interface ExportProgress {
@@ -58,85 +71,110 @@ export interface ExportProgress {
 
 export interface ExportSummary {
   readonly outDir: string;
+  /** Number of the version that is there now. */
+  readonly version: number;
   readonly splits: Readonly<
     Record<Split, { readonly shards: number; readonly samples: number; readonly bytes: number }>
   >;
   /** Pairs that have a row in the tables and no sample, by reason. */
   readonly failed: Readonly<Record<string, number>>;
+  /** Samples that left shards which stayed, by reason. */
+  readonly removed: Readonly<Record<string, number>>;
+  /** New shards, and those that were written again. */
   readonly shardsWritten: number;
-  /** Shards that were there already, made by the same plan. */
+  /** Shards that were there already and are as they were. */
   readonly shardsLeft: number;
 }
 
 /** Part of what a shard's hash covers: raise it when the same plan gives other bytes. */
-const layoutVersion = 3;
+const layoutVersion = 4;
 
-/** Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end. */
+/**
+ * Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end, when the folder holds
+ * something else, or when it holds a growing export that was made with other settings.
+ */
 export async function exportShards(
   options: ExportOptions,
   { onProgress, signal }: { onProgress?: (progress: ExportProgress) => void; signal?: AbortSignal } = {},
 ): Promise<ExportSummary> {
   const {
     corpusDir,
-    outDir = join(corpusDir, 'shards'),
-    samplesPerShard,
+    layout,
     maxShardBytes,
-    shardDigits,
     validationFraction,
     gone,
     subset,
     card = {},
+    ...given
+  } = {
+    ...exportDefaults,
+    ...options,
+  };
+  const {
+    outDir = join(corpusDir, 'shards'),
+    rebuild = false,
+    concurrency,
     format,
-  } = { ...exportDefaults, ...options };
+    shardDigits,
+    samplesPerShard,
+  } = given;
   return withCleanup(async (defer) => {
     const ledger = Ledger.openExisting(corpusDir);
     defer(() => ledger.close());
-    const raw = openRawStore(corpusDir);
-    defer(() => raw.close());
-    refuseImport(outDir);
-    ledger.holdSnapshot();
     const recipe = currentRecipe(ledger);
     if (recipe === null || !recipe.finished) {
       const received = recipe === null ? 'one that was never screened' : 'one whose screening was cut short';
       throw expected('a screened corpus', corpusDir, received, 'run lait filter first');
     }
-    const encode = encodeSettings(options);
-    const shardConfiguration = { layoutVersion, format, shardDigits, samplesPerShard, ...encode };
-    const plans = planShards(ledger, {
-      samplesPerShard,
-      maxShardBytes,
-      validationFraction,
-      gone,
-      ...(subset === undefined ? {} : { subset }),
-    });
+    settle(outDir);
+    const previous = previousExport(corpusDir, outDir, rebuild);
+    const settings: ShardSettings = { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(options) };
+    const isVersioned = previous?.export !== undefined && !rebuild;
+    if (isVersioned) requireSameSettings(outDir, previous, { layout, validationFraction, ...settings });
+    const raw = openRawStore(corpusDir);
+    defer(() => raw.close());
+    const base = isVersioned && layout === 'growing' ? previous : null;
+    const exportId = await indexExport(ledger, corpusDir, outDir, previous, { mayLack: base === null });
+    ledger.holdSnapshot();
+    const withFailures = format !== 'parquet' || layout === 'fixed';
+    findGrowth(ledger, { exportId: base === null ? null : exportId, gone, withFailures, subset });
+    const writing: Writing = {
+      ledger,
+      raw,
+      exportId,
+      outDir,
+      base,
+      isFirst: previous === null,
+      settings,
+      concurrency,
+      signal,
+    };
     const done: Record<Split, FinishedShard[]> = { train: [], validation: [] };
+    const staged = new Set<string>();
     let samples = 0;
     let bytes = 0;
     let shardsWritten = 0;
-    for (const plan of plans) {
-      signal?.throwIfAborted();
-      mkdirSync(join(outDir, plan.split), { recursive: true });
-      const name = String(plan.number).padStart(shardDigits, '0');
-      const base = join(outDir, plan.split, name);
-      const hash = planHash(plan, shardConfiguration);
-      let stats = finishedShard(base, hash);
-      if (stats === null) {
-        rmSync(join(outDir, manifestName), { force: true }); // it would describe shards that no longer exist
-        rmSync(`${base}_stats.json`, { force: true });
-        stats = await writeShard(base, plan.number, planItems(plan, raw), hash, {
-          encode,
-          format,
-          columns: shardColumns,
-          shardDigits,
-          samplesPerShard,
-          ...(signal === undefined ? {} : { signal }),
-        });
-        shardsWritten += 1;
-      }
-      done[plan.split].push({ name, stats });
+    const add = (split: Split, name: string, { stats, change }: WrittenShard) => {
+      done[split].push({ name, stats });
+      if (change === 'staged') staged.add(`${split}/${name}`);
+      if (change !== 'none') shardsWritten += 1;
       samples += stats.successes;
       bytes += shardBytes(stats);
-      onProgress?.({ split: plan.split, shard: plan.number, samples, bytes });
+      onProgress?.({ split, shard: Number(name), samples, bytes });
+    };
+    for (const [split, name] of base === null ? [] : shardsOf(base)) {
+      signal?.throwIfAborted();
+      const kept = await keepShard(writing, split, name);
+      if (kept !== null) add(split, name, kept);
+    }
+    const nextShard = { train: 0, validation: 0, ...base?.history?.at(-1)?.next_shard };
+    const firstShard = { ...nextShard };
+    for (const plan of planShards(ledger, { samplesPerShard, maxShardBytes, validationFraction, firstShard })) {
+      signal?.throwIfAborted();
+      const written = await writePlanned(writing, plan);
+      if (written.stats.successes === 0) continue; // no image of it could be encoded: the number stays free
+      add(plan.split, String(plan.number).padStart(shardDigits, '0'), written);
+      nextShard[plan.split] = plan.number + 1;
     }
     if (samples === 0) {
       throw expected(
@@ -146,23 +184,34 @@ export async function exportShards(
         'see the funnel of lait filter for what dropped them',
       );
     }
-    finishExport(ledger, outDir, done, {
-      ...shardConfiguration,
+    const configuration: ExportConfiguration = {
+      layout,
+      ...settings,
       maxShardBytes,
       validationFraction,
       gone,
       subset: subset === undefined ? null : subsetHash(subset),
       rules: recipe.rules,
       card,
-    });
-    return summary(outDir, done, shardsWritten);
+      software: { lait: laitVersion, sharp: sharp.versions.sharp, vips: sharp.versions.vips },
+    };
+    pruneStaged(outDir, staged);
+    const into = stagingDir(outDir);
+    const removed = { [Symbol.iterator]: () => removedSamples(ledger) };
+    const manifest = finishExport(ledger, outDir, done, configuration, { into, nextShard, removed });
+    takeOver(outDir, oldFiles(outDir, previous, manifest));
+    ledger.db.exec('COMMIT');
+    await indexExport(ledger, corpusDir, outDir, manifest);
+    return summary(outDir, manifest, done, shardsWritten);
   });
 }
 
-/** What others made and what was crawled here never mix. */
-function refuseImport(outDir: string): void {
-  if (!existsSync(join(outDir, manifestName)) || readManifest(outDir).configuration.source !== 'import') return;
-  throw expected('an empty folder or an export', outDir, 'shards of an import', 'name another with --out');
+/** The shards of an export by split and name, in order. */
+function shardsOf({ files }: Manifest): [Split, string][] {
+  return Object.keys(files).flatMap((path) => {
+    const [, split, name] = /^(train|validation)\/(\d+)_stats\.json$/.exec(path) ?? [];
+    return name === undefined ? [] : [[split as Split, name]];
+  });
 }
 
 const subsetHash = (subset: ReadonlySet<string>) =>
@@ -172,6 +221,7 @@ const subsetHash = (subset: ReadonlySet<string>) =>
 
 function summary(
   outDir: string,
+  manifest: Manifest,
   done: Readonly<Record<Split, readonly FinishedShard[]>>,
   shardsWritten: number,
 ): ExportSummary {
@@ -188,8 +238,10 @@ function summary(
   });
   return {
     outDir,
+    version: manifest.export!.version,
     splits: { train: of('train'), validation: of('validation') },
     failed,
+    removed: shardsWritten === 0 ? {} : manifest.history!.at(-1)!.removed,
     shardsWritten,
     shardsLeft: done.train.length + done.validation.length - shardsWritten,
   };

@@ -1,14 +1,14 @@
 /**
- * Which pairs go into which shard: a pure function of the ledger and of four numbers, so that a killed export goes on
- * where it was and a repeated one finds everything in its place. Pairs come ordered by id, which is a hash: the order is
+ * Which pairs go into which new shard: a pure function of the ledger, of what the export has, and of a few numbers, so that a killed
+ * export goes on where it was and two machines write the same. Pairs come ordered by id, which is a hash: the order is
  * already a shuffle. A shard closes when it has enough images, or enough bytes of them; pairs whose image failed go
  * along with the shard that is open, and take no place in it.
  */
 import { createHash } from 'node:crypto';
-import { type Evidence, evidenceOf, failedPairs } from '../ledger/evidence.ts';
+import { type Evidence, evidenceOf, type FailedPair, failedPair, newFailedPairs } from '../ledger/evidence.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
-import { type KeptSample, keptSamples } from '../ledger/survivors.ts';
+import { type KeptSample, keptSample, keptSamples } from '../ledger/survivors.ts';
 import type { ShardItem } from '../shards/writer.ts';
 import { type Split, splitOf } from './split.ts';
 
@@ -36,22 +36,19 @@ export interface PlanOptions {
   readonly samplesPerShard: number;
   readonly maxShardBytes: number;
   readonly validationFraction: number;
-  /** Whether pairs that are not on the web any more are among them. */
-  readonly gone: 'keep' | 'drop';
-  /** Only pairs with one of these ids. */
-  readonly subset?: ReadonlySet<string>;
+  /** Number of the first new shard of each split. */
+  readonly firstShard: Readonly<Record<Split, number>>;
 }
 
-/** All shards of an export, each as soon as it is complete, the last ones of both splits at the end. */
+/**
+ * New shards for what `findGrowth` found new, each as soon as it is complete, the last ones of both splits at the end. Failures of a
+ * split that has no new image wait for one: a shard without images would be nothing to read.
+ */
 export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
-  const { samplesPerShard, maxShardBytes, validationFraction, gone, subset } = options;
-  const open = {
-    train: { number: 0, candidates: [] as PlannedPair[], images: 0, bytes: 0 },
-    validation: { number: 0, candidates: [] as PlannedPair[], images: 0, bytes: 0 },
-  };
+  const { samplesPerShard, maxShardBytes, validationFraction, firstShard } = options;
+  const opened = (number: number) => ({ number, candidates: [] as PlannedPair[], images: 0, bytes: 0 });
+  const open = { train: opened(firstShard.train), validation: opened(firstShard.validation) };
   for (const candidate of candidates(ledger)) {
-    if (gone === 'drop' && candidate.row.gone !== null) continue;
-    if (subset !== undefined && !subset.has(candidate.row.uid)) continue;
     const split = splitOf(candidate.row.sha256 ?? candidate.row.uid, validationFraction);
     const shard = open[split];
     const bytes = candidate.image?.byteLength ?? 0;
@@ -66,15 +63,20 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
     }
   }
   for (const split of ['train', 'validation'] as const) {
-    const { number, candidates: rest } = open[split];
-    if (rest.length > 0) yield { split, number, pairs: rest };
+    const { number, candidates: rest, images } = open[split];
+    if (images > 0) yield { split, number, pairs: rest };
   }
 }
 
-/** The hash that a finished shard carries: another plan or configuration gives another one. */
+/**
+ * The hash that a finished shard carries: another plan or configuration gives another one. Where the original lies in `raw/` takes no
+ * part, since that depends on the order of the downloads; its SHA-256 does.
+ */
 export function planHash(plan: ShardPlan, configuration: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(configuration));
-  for (const candidate of plan.pairs) hash.update(JSON.stringify(candidate));
+  for (const { row, image, failure, fetchedAtMs } of plan.pairs) {
+    hash.update(JSON.stringify([row, image !== null, failure, fetchedAtMs]));
+  }
   return hash.digest('hex');
 }
 
@@ -94,15 +96,25 @@ function readRaw(raw: RawStore, image: NonNullable<PlannedPair['image']>): Buffe
   }
 }
 
-/** Kept samples and pairs whose image failed, merged by id. */
+/** What the ledger knows now of a pair that was exported; null where it was taken down, or has no image any more. */
+export function plannedPair(ledger: Ledger, id: string, hasImage: boolean): PlannedPair | null {
+  if (hasImage) {
+    const sample = keptSample(ledger, id);
+    return sample === undefined ? null : fromSample(sample, evidenceOf(ledger, id));
+  }
+  const failure = failedPair(ledger, id);
+  return failure === undefined ? null : fromFailure(failure);
+}
+
+/** New samples and new pairs whose image failed, merged by id. */
 function* candidates(ledger: Ledger): Generator<PlannedPair> {
-  const failures = plannedFailures(ledger);
+  const failures = newFailedPairs(ledger);
   let failed = failures.next();
-  for (const sample of keptSamples(ledger)) {
-    for (; !failed.done && failed.value.row.uid < sample.id; failed = failures.next()) yield failed.value;
+  for (const sample of keptSamples(ledger, { onlyNew: true })) {
+    for (; !failed.done && failed.value.id < sample.id; failed = failures.next()) yield fromFailure(failed.value);
     yield fromSample(sample, evidenceOf(ledger, sample.id));
   }
-  for (; !failed.done; failed = failures.next()) yield failed.value;
+  for (; !failed.done; failed = failures.next()) yield fromFailure(failed.value);
 }
 
 function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
@@ -145,34 +157,31 @@ function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModif
 const sorted = (record: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Pairs that the text rules let through and whose image was tried in vain, ordered by id. */
-function* plannedFailures(ledger: Ledger): Generator<PlannedPair> {
-  for (const row of failedPairs(ledger)) {
-    yield {
-      row: {
-        url: row.url,
-        caption: row.text,
-        original_width: null,
-        original_height: null,
-        sha256: null,
-        uid: row.id,
-        text: row.text,
-        found_text: row.foundText,
-        source: row.source,
-        page_url: row.pageUrl,
-        page_title: row.pageTitle,
-        phash: null,
-        license_url: row.licenseUrl,
-        gone: row.gone,
-        scores: null,
-        ...evidenceColumns(row),
-      },
-      image: null,
-      failure: {
-        status: row.status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download',
-        reason: row.reason ?? row.status.replaceAll('_', '-'),
-      },
-      fetchedAtMs: row.fetchedAtMs,
-    };
-  }
+function fromFailure(row: FailedPair): PlannedPair {
+  return {
+    row: {
+      url: row.url,
+      caption: row.text,
+      original_width: null,
+      original_height: null,
+      sha256: null,
+      uid: row.id,
+      text: row.text,
+      found_text: row.foundText,
+      source: row.source,
+      page_url: row.pageUrl,
+      page_title: row.pageTitle,
+      phash: null,
+      license_url: row.licenseUrl,
+      gone: row.gone,
+      scores: null,
+      ...evidenceColumns(row),
+    },
+    image: null,
+    failure: {
+      status: row.status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download',
+      reason: row.reason ?? row.status.replaceAll('_', '-'),
+    },
+    fetchedAtMs: row.fetchedAtMs,
+  };
 }

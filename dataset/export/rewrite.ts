@@ -1,6 +1,7 @@
 /**
  * Writes a finished shard again without some of its samples, in the form it has; the others keep their keys and their bytes.
- * The table goes last: while it still names the samples, a rewriting that was killed finds them again and does the rest.
+ * In its place (a takedown) the table goes last: while it still names the samples, a rewriting that was killed finds them again and
+ * does the rest. Or to another folder (an export), and the shard stays as it is until that is taken over.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,11 +12,13 @@ import { type ExportFormat, imagesPerRowGroup, openParquet } from '../shards/con
 import { parquetBytes, readParquet, type ShardRow, tableColumns } from '../shards/parquet.ts';
 import { readShard } from '../shards/reader.ts';
 import { TarWriter } from '../shards/tar-writer.ts';
-import { type ShardStats, statsJson, statusCounts } from '../shards/writer.ts';
+import { type ShardStats, statsJson, statsOf } from '../shards/writer.ts';
 
 export interface Rewriting {
   /** Path of the shard without an ending. */
   readonly base: string;
+  /** Where to write it. Default: in its place. */
+  readonly outBase?: string;
   readonly columns: Readonly<Record<string, BasicType>>;
   /** True for the rows that go. */
   readonly isRemoved: (row: Readonly<Record<string, unknown>>) => boolean;
@@ -29,37 +32,40 @@ export function shardFormat({ lait: { files } }: ShardStats): ExportFormat {
 
 export const readStats = (base: string) => JSON.parse(readFileSync(`${base}_stats.json`, 'utf8')) as ShardStats;
 
-/** Rewrites one shard. Its stats then name no export's plan, so the next export writes it again. */
-export async function rewriteShard(rewriting: Rewriting): Promise<void> {
+/** What the stats of a rewritten shard have in place of the hash of a plan. */
+export const rewrittenPlan = 'rewritten';
+
+/** Rewrites one shard and returns its stats. They name no plan: a fixed export writes it again. */
+export async function rewriteShard(rewriting: Rewriting): Promise<ShardStats> {
   const old = readStats(rewriting.base);
   const format = shardFormat(old);
   if (format === 'parquet') return rewriteParquet(rewriting, old);
-  const { base, isRemoved } = rewriting;
+  const { base, outBase = base, isRemoved } = rewriting;
   // Its own columns: a set may have more than we have names for.
   const columns = await tableColumns(`${rewriting.base}.parquet`);
   const all = await readParquet(`${base}.parquet`);
   const rows = all.filter((row) => !isRemoved(row));
   const keys = new Set(all.filter(isRemoved).flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
   const files =
-    format === 'jsonl' ? removeFiles(base, old.lait.files, keys) : { '.tar': await rewriteTar(`${base}.tar`, keys) };
+    format === 'jsonl'
+      ? removeFiles(base, outBase, old.lait.files, keys)
+      : { '.tar': await rewriteTar(`${base}.tar`, keys, `${outBase}.tar`) };
   const table = parquetBytes(columns, rows);
-  const count = (status: string) => rows.filter((row) => row.status === status).length;
-  const stats: ShardStats = {
-    ...old,
-    count: rows.length,
-    successes: count('success'),
-    failed_to_download: count('failed_to_download'),
-    failed_to_resize: count('failed_to_resize'),
-    status_dict: statusCounts(rows as unknown as ShardRow[]),
-    lait: { plan: 'taken-down', files: { ...files, '.parquet': digestOf(table) } },
-  };
-  writeFileAtomic(`${base}_stats.json`, statsJson(stats));
-  writeFileAtomic(`${base}.parquet`, table);
+  const times = rows.flatMap(({ fetched_at }) =>
+    typeof fetched_at === 'string' ? [Date.parse(fetched_at) / 1000] : [],
+  );
+  const stats = statsOf(rows as unknown as ShardRow[], times, {
+    plan: rewrittenPlan,
+    files: { ...files, '.parquet': digestOf(table) },
+  });
+  writeFileAtomic(`${outBase}_stats.json`, statsJson(stats));
+  writeFileAtomic(`${outBase}.parquet`, table);
+  return stats;
 }
 
 /** Writes a tar of samples again without these keys; it is replaced when it is whole. */
-export async function rewriteTar(path: string, keys: ReadonlySet<string>) {
-  const tar = new TarWriter(path);
+export async function rewriteTar(path: string, keys: ReadonlySet<string>, outPath = path) {
+  const tar = new TarWriter(outPath);
   try {
     for await (const { key, fields } of readShard(path)) if (!keys.has(key)) tar.add(key, fields);
   } catch (error) {
@@ -69,22 +75,26 @@ export async function rewriteTar(path: string, keys: ReadonlySet<string>) {
   return tar.commit();
 }
 
-/** Removes image files and their lines; the files that stay are not touched. */
-function removeFiles(base: string, files: ShardStats['lait']['files'], keys: ReadonlySet<string>) {
+/** Removes image files and their lines; the files that stay are not touched. Elsewhere, only the lines are written. */
+function removeFiles(base: string, outBase: string, files: ShardStats['lait']['files'], keys: ReadonlySet<string>) {
   const isGone = (file: string) => keys.has(/^\/([^.]+)\./.exec(file)?.[1] ?? '');
-  for (const file of Object.keys(files).filter(isGone)) rmSync(join(base, file), { force: true });
+  const gone = outBase === base ? Object.keys(files).filter(isGone) : [];
+  for (const file of gone) rmSync(join(base, file), { force: true });
   const lines = readFileSync(`${base}.jsonl`, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !keys.has(JSON.parse(line).key));
-  const digest = writeFileAtomic(`${base}.jsonl`, lines.map((line) => `${line}\n`).join(''));
+  const digest = writeFileAtomic(`${outBase}.jsonl`, lines.map((line) => `${line}\n`).join(''));
   return { ...Object.fromEntries(Object.entries(files).filter(([file]) => !isGone(file))), '.jsonl': digest };
 }
 
 /** Here the table holds the images, and has no rows of failed ones: how many those were stays as it is. */
-async function rewriteParquet({ base, columns, isRemoved }: Rewriting, old: ShardStats): Promise<void> {
+async function rewriteParquet(
+  { base, outBase = base, columns, isRemoved }: Rewriting,
+  old: ShardStats,
+): Promise<ShardStats> {
   const file = await asyncBufferFromFile(`${base}.parquet`);
   const { num_rows } = await parquetMetadataAsync(file);
-  const container = openParquet(base, columns);
+  const container = openParquet(outBase, columns);
   let successes = 0;
   try {
     for (let rowStart = 0; rowStart < Number(num_rows); rowStart += imagesPerRowGroup) {
@@ -101,14 +111,16 @@ async function rewriteParquet({ base, columns, isRemoved }: Rewriting, old: Shar
     container.abandon();
     throw error;
   }
+  let stats = old;
   container.commit((files) => {
-    const stats: ShardStats = {
+    stats = {
       ...old,
       count: successes + old.failed_to_download + old.failed_to_resize,
       successes,
       status_dict: { ...old.status_dict, success: successes },
-      lait: { plan: 'taken-down', files },
+      lait: { plan: rewrittenPlan, files },
     };
-    writeFileAtomic(`${base}_stats.json`, statsJson(stats));
+    writeFileAtomic(`${outBase}_stats.json`, statsJson(stats));
   });
+  return stats;
 }

@@ -18,8 +18,11 @@ import { expected } from '../user-error.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
 import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
 import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
+import { indexExport, removedSince } from './shard-index.ts';
 import { splits } from './split.ts';
+import { discardStaged, settle } from './staging.ts';
 import { eraseFromColumns } from './takedown-columns.ts';
+import { takenDown } from './versions.ts';
 
 export interface TakedownOptions {
   readonly corpusDir: string;
@@ -78,12 +81,17 @@ export async function takedown(
       removed.urls.has(row.url as string) ||
       removed.sha256s.has(row.sha256 as string) ||
       removed.pairs.has(row.uid as string);
+    if (existsSync(shardsDir)) removeTemporaries(shardsDir);
     const found = existsSync(shardsDir) ? await findInShards(shardsDir, isRemoved) : [];
     const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
     const isImport = configuration?.source === 'import';
     const columns = isImport ? importColumns : shardColumns;
     const shardsRemoved: string[] = [];
-    if (existsSync(shardsDir)) removeTemporaries(shardsDir);
+    // Before anything is rewritten the ledger knows what the export has, and afterwards what has left it.
+    const exportId =
+      configuration === null || isImport
+        ? null
+        : await indexExport(ledger, corpusDir, shardsDir, readManifest(shardsDir), { mayLack: true });
     if (found.length > 0 || removed.sha256s.size > 0) await eraseFromColumns(corpusDir, isRemoved);
     for (const { split, name, rows } of found) {
       signal?.throwIfAborted();
@@ -107,8 +115,11 @@ export async function takedown(
     if (isImport) {
       const shards = finishedShards(shardsDir, Object.keys(readManifest(shardsDir).samples));
       finishImport(shardsDir, shards, configuration as ImportConfiguration);
-    } else if (configuration !== null) {
-      finishExport(ledger, shardsDir, finishedShards(shardsDir, splits), configuration as ExportConfiguration);
+    } else if (exportId !== null) {
+      const shards = finishedShards(shardsDir, splits);
+      const removed = await removedSince(ledger, exportId, shardsDir, shards, takenDown);
+      const manifest = finishExport(ledger, shardsDir, shards, configuration as ExportConfiguration, { removed });
+      await indexExport(ledger, corpusDir, shardsDir, manifest);
     }
     return { tombstones, images: removed.sha256s.size, bytes, pages, pairs, samples, shardsRewritten, shardsRemoved };
   } finally {
@@ -123,8 +134,13 @@ function hostName(host: string): string {
   throw expected('a host name', 'host', host, 'write the name alone, as in photos.example');
 }
 
-/** What a killed export or takedown was writing: it may hold what has to go. */
+/**
+ * What an export had not taken over yet, and what a killed takedown was writing: it may hold what has to go. An export that was killed
+ * while it took its files over is finished first.
+ */
 function removeTemporaries(shardsDir: string): void {
+  settle(shardsDir);
+  discardStaged(shardsDir);
   const temporary = /^(train|validation|test)[\\/]\d+\.(tar|parquet|jsonl|files)\.tmp$/;
   for (const path of readdirSync(shardsDir, { recursive: true, encoding: 'utf8' })) {
     if (temporary.test(path)) rmSync(join(shardsDir, path), { recursive: true });

@@ -3,22 +3,21 @@
  * A shard is repaired only to the very bytes that the manifest names: when the ledger has moved on since, it says so.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { withCleanup } from '../cleanup.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
-import type { ExportFormat } from '../shards/container.ts';
-import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
+import { encodeSettings } from '../shards/encode.ts';
 import { finishedShards } from '../shards/indexes.ts';
-import { type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
-import { writeShard } from '../shards/writer.ts';
+import { type ExportVersion, type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
 import { expected } from '../user-error.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
-import { planHash, planItems, planShards } from './plan.ts';
+import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
+import { indexExport } from './shard-index.ts';
 import { splits } from './split.ts';
+import { isHalfTaken, settle, stagingDir } from './staging.ts';
 
 export interface VerifyOptions {
   /** Folder of the export. */
@@ -38,21 +37,16 @@ export interface FileFault {
 }
 
 export interface VerifySummary {
+  /** The version that is there; null of a set that has none. */
+  readonly version: ExportVersion | null;
+  /**
+   * What another export has begun beside this version: `writing` is under way or was killed and does no harm, `half-taken` was
+   * killed while its files were taken over: run it again, or repair.
+   */
+  readonly unfinished: 'writing' | 'half-taken' | null;
   readonly files: number;
   readonly bytes: number;
   readonly faults: readonly FileFault[];
-}
-
-/** What the manifest's configuration says that `planShards` and `writeShard` need. */
-interface ShardSettings extends Required<EncodeOptions> {
-  readonly layoutVersion: number;
-  readonly format: ExportFormat;
-  readonly shardDigits: number;
-  readonly samplesPerShard: number;
-  readonly maxShardBytes: number;
-  readonly validationFraction: number;
-  readonly gone: 'keep' | 'drop';
-  readonly subset: string | null;
 }
 
 /** Checks, and with `repair` mends. Throws a UserError when there is no finished export or no corpus to repair from. */
@@ -61,11 +55,12 @@ export async function verify(
   { onProgress, signal }: { onProgress?: (done: { files: number; of: number }) => void; signal?: AbortSignal } = {},
 ): Promise<VerifySummary> {
   const { shardsDir, corpusDir, repair = false } = options;
-  const manifest = readManifest(shardsDir);
   if (repair) {
     if (corpusDir === undefined) throw expected('a corpus', 'repair', 'none', 'name the corpus the shards came from');
     Ledger.openExisting(corpusDir).close();
+    settle(shardsDir);
   }
+  const manifest = readManifest(shardsDir);
   const listed = Object.entries(manifest.files);
   const faults: { path: string; reason: FileFault['reason'] }[] = [];
   let bytes = 0;
@@ -79,6 +74,7 @@ export async function verify(
   }
   for (const entry of readdirSync(shardsDir, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name).slice(join(shardsDir, '/').length);
+    if (path.startsWith(basename(stagingDir(shardsDir)))) continue;
     if (entry.isFile() && path !== manifestName && manifest.files[path] === undefined) {
       faults.push({ path, reason: 'unknown-file' });
     }
@@ -91,7 +87,10 @@ export async function verify(
         faults.map(({ path }) => path),
       )
     : new Map();
+  const unfinished = isHalfTaken(shardsDir) ? 'half-taken' : existsSync(stagingDir(shardsDir)) ? 'writing' : null;
   return {
+    version: manifest.export ?? null,
+    unfinished,
     files: listed.length,
     bytes,
     faults: faults.map((fault) => {
@@ -108,6 +107,11 @@ export async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+function shardSettings({ configuration }: Manifest): ShardSettings {
+  const { layoutVersion, format, shardDigits, samplesPerShard } = configuration as unknown as ShardSettings;
+  return { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(configuration) };
+}
+
 /** Rebuilds broken shards and indexes. By path: true, or why it could not be rebuilt. */
 async function mend(
   corpusDir: string,
@@ -117,9 +121,7 @@ async function mend(
 ): Promise<Map<string, true | NonNullable<FileFault['because']>>> {
   const outcome = new Map<string, true | NonNullable<FileFault['because']>>();
   if (broken.length === 0) return outcome;
-  const settings = manifest.configuration as unknown as ShardSettings;
-  const { layoutVersion, format, shardDigits, samplesPerShard, maxShardBytes, validationFraction, gone } = settings;
-  const encode = encodeSettings(settings);
+  const settings = shardSettings(manifest);
   const shardOf = (path: string) => /^((?:train|validation)\/\d+)[./_]/.exec(path)?.[1];
   const wanted = new Set(broken.flatMap((path) => shardOf(path) ?? []));
   await withCleanup(async (defer) => {
@@ -129,26 +131,12 @@ async function mend(
     defer(() => raw.close());
     const workshop = mkdtempSync(join(shardsDir, '.repair-'));
     defer(() => rmSync(workshop, { recursive: true, force: true }));
+    const exportId = await indexExport(ledger, corpusDir, shardsDir, manifest, { mayLack: true });
     const remade = new Map<string, boolean>();
-    // A subset is known by its hash alone: then the plan cannot be made again.
-    const plans =
-      settings.subset === null ? planShards(ledger, { samplesPerShard, maxShardBytes, validationFraction, gone }) : [];
-    for (const plan of plans) {
-      const shard = `${plan.split}/${String(plan.number).padStart(shardDigits, '0')}`;
-      if (!wanted.has(shard)) continue;
-      const base = join(workshop, basename(shard));
-      const hash = planHash(plan, { layoutVersion, format, shardDigits, samplesPerShard, ...encode });
-      const options = { encode, format, columns: shardColumns, shardDigits, samplesPerShard };
-      const stats = await writeShard(base, plan.number, planItems(plan, raw), hash, options);
-      const endings = [...Object.keys(stats.lait.files), '_stats.json'];
-      const digests = await Promise.all(endings.map((ending) => sha256Of(base + ending)));
-      const isSame = endings.every((ending, i) => manifest.files[shard + ending]?.sha256 === digests[i]);
-      for (const ending of isSame ? endings : []) {
-        const path = join(shardsDir, shard + ending);
-        mkdirSync(dirname(path), { recursive: true });
-        renameSync(base + ending, path);
-      }
-      remade.set(shard, isSame);
+    for (const shard of wanted) {
+      const endings = await remakeShard({ ledger, raw, exportId, manifest, settings, workshop }, shard);
+      if (endings !== null) placeShard(workshop, shardsDir, shard, endings);
+      remade.set(shard, endings !== null);
     }
     for (const path of broken) {
       const shard = shardOf(path);

@@ -40,14 +40,27 @@ export interface FailedPair extends Evidence {
   readonly reason: string | null;
 }
 
-/** Pairs that the text rules let through and whose image was tried in vain, ordered by id. Reads in pages. */
-export function* failedPairs(ledger: Ledger): Generator<FailedPair> {
+const failureColumns = `p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl,
+  g.title AS pageTitle, g.license_url AS licenseUrl, ${goneColumn} AS gone, i.status, i.reason, g.rights AS pageRights,
+  i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified, i.damaged`;
+
+/** One pair whose image failed; undefined where there is none with this id. */
+export function failedPair(ledger: Ledger, id: string): FailedPair | undefined {
+  return ledger
+    .statement(
+      `SELECT ${failureColumns} FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+       WHERE p.id = ? AND p.dropped_by = 'download'`,
+    )
+    .get(id) as FailedPair | undefined;
+}
+
+/** Those pairs that the text rules let through and whose image was tried in vain which `findGrowth` found, ordered by id. Reads in pages. */
+export function* newFailedPairs(ledger: Ledger): Generator<FailedPair> {
   const statement = ledger.db.prepare<[string], FailedPair>(
-    `SELECT p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl, g.title AS pageTitle,
-       g.license_url AS licenseUrl, ${goneColumn} AS gone, i.status, i.reason, g.rights AS pageRights, i.rights AS imageRights,
-       i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified, i.damaged
-     FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
-     WHERE p.id > ? AND p.dropped_by = 'download' AND i.status <> 'pending' ORDER BY p.id LIMIT 1000`,
+    `SELECT ${failureColumns}
+     FROM (SELECT id FROM temp.new_pairs WHERE is_failure) n CROSS JOIN pairs p ON p.id = n.id
+       JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+     WHERE n.id > ? ORDER BY n.id LIMIT 1000`,
   );
   for (let after = ''; ; ) {
     const rows = statement.all(after);

@@ -151,6 +151,32 @@ const steps: readonly string[] = [
      PRIMARY KEY (segment, offset)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX kept_pages_by_page ON kept_pages (page_id, segment, offset);`,
+  // Where exports went and which pair is in which of their shards (exports.ts). The folder's own tables are the truth, and what
+  // is here is read from them: `table_sha256` is of the table that was read. A pair whose image failed has no key.
+  `CREATE TABLE exports (
+     id INTEGER PRIMARY KEY,
+     folder TEXT NOT NULL UNIQUE,
+     version INTEGER NOT NULL,
+     sha256 TEXT NOT NULL,
+     configuration TEXT NOT NULL,
+     exported_at_ms INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE exported_shards (
+     id INTEGER PRIMARY KEY,
+     export_id INTEGER NOT NULL REFERENCES exports (id),
+     shard TEXT NOT NULL,
+     table_sha256 TEXT NOT NULL,
+     UNIQUE (export_id, shard)
+   ) STRICT;
+   CREATE TABLE exported_pairs (
+     export_id INTEGER NOT NULL REFERENCES exports (id),
+     pair_id TEXT NOT NULL,
+     shard_id INTEGER NOT NULL REFERENCES exported_shards (id),
+     key TEXT,
+     content TEXT,
+     PRIMARY KEY (export_id, pair_id, shard_id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX exported_pairs_by_shard ON exported_pairs (shard_id, pair_id);`,
 ];
 
 /** The version that this lait writes. */

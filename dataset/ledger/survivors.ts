@@ -7,7 +7,7 @@
  */
 
 import type { Ledger } from './ledger.ts';
-import type { Gone } from './origins.ts';
+import { type Gone, goneColumn } from './origins.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
 
 /** A survivor as the export wants it: its text is the cleaned one. */
@@ -23,12 +23,21 @@ export interface KeptSample extends StoredSample {
  * The survivors, ordered by id, with the place of their bytes. Reads in pages: the ledger may be written to meanwhile.
  * `currentRecipe(ledger)?.finished` tells whether the screening behind them ran to its end.
  */
-export function* keptSamples(ledger: Ledger, { batchSize = 1000 }: { batchSize?: number } = {}): Generator<KeptSample> {
+export function* keptSamples(
+  ledger: Ledger,
+  {
+    batchSize = 1000,
+    onlyNew = false,
+  }: { batchSize?: number /** Only those that `findGrowth` found. */; onlyNew?: boolean } = {},
+): Generator<KeptSample> {
+  const [from, id] = onlyNew
+    ? ['(SELECT id FROM temp.new_pairs WHERE NOT is_failure) n CROSS JOIN survivors s ON s.id = n.id', 'n.id']
+    : ['survivors s', 's.id'];
   const survivors = ledger.db.prepare(
     `SELECT s.id, s.image_url AS imageUrl, s.page_url AS pageUrl, p.text AS foundText, s.text, s.source, s.gone,
        g.title AS pageTitle, g.text AS pageText, g.license_url AS licenseUrl, ${imageColumns}
-     FROM survivors s JOIN pairs p ON p.rowid = s.row JOIN images i ON i.id = s.image_id JOIN pages g ON g.id = p.page_id
-     WHERE s.id > ? ORDER BY s.id LIMIT ?`,
+     FROM ${from} JOIN pairs p ON p.rowid = s.row JOIN images i ON i.id = s.image_id JOIN pages g ON g.id = p.page_id
+     WHERE ${id} > ? ORDER BY ${id} LIMIT ?`,
   );
   const scores = ledger.db.prepare('SELECT rule, score FROM scores WHERE subject IN (?, ?)').raw();
   for (let after = ''; ; ) {
@@ -39,6 +48,21 @@ export function* keptSamples(ledger: Ledger, { batchSize = 1000 }: { batchSize?:
     }
     after = rows.at(-1)!.id;
   }
+}
+
+/** What is known now of a pair whose image is stored, survivor or not; undefined where there is none with this id. */
+export function keptSample(ledger: Ledger, id: string): KeptSample | undefined {
+  const row = ledger
+    .statement(
+      `SELECT p.id, i.url AS imageUrl, p.page_url AS pageUrl, p.text AS foundText, coalesce(p.cleaned_text, p.text) AS text,
+         p.source, ${goneColumn} AS gone, g.title AS pageTitle, g.text AS pageText, g.license_url AS licenseUrl, ${imageColumns}
+       FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
+       WHERE p.id = ? AND i.sha256 IS NOT NULL`,
+    )
+    .get(id) as Omit<KeptSample, 'scores'> | undefined;
+  if (row === undefined) return undefined;
+  const scores = ledger.db.prepare('SELECT rule, score FROM scores WHERE subject IN (?, ?)').raw();
+  return { ...row, scores: Object.fromEntries(scores.all(row.id, row.sha256) as [string, number][]) };
 }
 
 /** A survivor as the rules over the whole corpus see it. */

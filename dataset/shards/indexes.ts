@@ -1,5 +1,5 @@
 /** The files beside a split's shards that let other tools find their way: `sizes.json` (open_clip) and `index.json` (wids). */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, type FileDigest, writeFileAtomic } from '../atomic-file.ts';
 import { type ExportFormat, leftOvers } from './container.ts';
@@ -30,9 +30,32 @@ export function finishedShards(outDir: string, splits: readonly string[]): Finis
   return Object.fromEntries(splits.map((split) => [split, of(split)]));
 }
 
+/** Writes every split's indexes to the folder and returns all files of the set, those of its shards too, with their digests. */
+export function describeShards(
+  folder: string,
+  shards: FinishedShards,
+  format: ExportFormat,
+): Record<string, FileDigest> {
+  const files: Record<string, FileDigest> = {};
+  for (const [split, ofSplit] of Object.entries(shards)) {
+    if (ofSplit.length === 0) continue;
+    for (const { name, stats } of ofSplit) {
+      for (const [ending, digest] of Object.entries(stats.lait.files)) files[`${split}/${name}${ending}`] = digest;
+      files[`${split}/${name}_stats.json`] = digestOf(statsJson(stats));
+    }
+    if (format !== 'webdataset') continue;
+    const put = (name: string, content: unknown) => {
+      mkdirSync(join(folder, split), { recursive: true });
+      files[`${split}/${name}`] = writeFileAtomic(join(folder, split, name), `${JSON.stringify(content, null, 2)}\n`);
+    };
+    put('sizes.json', Object.fromEntries(ofSplit.map(({ name, stats }) => [`${name}.tar`, stats.successes])));
+    put('index.json', widsIndex(ofSplit));
+  }
+  return files;
+}
+
 /** Removes what an earlier export left over, writes every split's indexes and returns all files with their digests. */
 export function writeIndexes(outDir: string, shards: FinishedShards, format: ExportFormat): Record<string, FileDigest> {
-  const files: Record<string, FileDigest> = {};
   for (const [split, ofSplit] of Object.entries(shards)) {
     const folder = join(outDir, split);
     if (!existsSync(folder)) continue;
@@ -42,21 +65,10 @@ export function writeIndexes(outDir: string, shards: FinishedShards, format: Exp
       rmSync(folder, { recursive: true, force: true });
       continue;
     }
-    for (const { name, stats } of ofSplit) {
-      for (const [ending, digest] of Object.entries(stats.lait.files)) files[`${split}/${name}${ending}`] = digest;
-      files[`${split}/${name}_stats.json`] = digestOf(statsJson(stats));
-    }
-    const put = (name: string, content: unknown) => {
-      files[`${split}/${name}`] = writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
-    };
-    if (format !== 'webdataset') {
-      for (const index of ['sizes.json', 'index.json']) rmSync(join(folder, index), { force: true });
-      continue;
-    }
-    put('sizes.json', Object.fromEntries(ofSplit.map(({ name, stats }) => [`${name}.tar`, stats.successes])));
-    put('index.json', widsIndex(ofSplit));
+    if (format === 'webdataset') continue;
+    for (const index of ['sizes.json', 'index.json']) rmSync(join(folder, index), { force: true });
   }
-  return files;
+  return describeShards(outDir, shards, format);
 }
 
 const widsIndex = (shards: readonly FinishedShard[]) => ({

@@ -18,11 +18,26 @@ export interface ExportVersion {
   readonly date: string | null;
 }
 
+/** A version in the list of all that there were. */
+export interface VersionSummary extends ExportVersion {
+  readonly configuration_sha256: string;
+  /** Samples by split. */
+  readonly samples: Readonly<Record<string, number>>;
+  /** How many shards came, changed and went since the version before. */
+  readonly shards: { readonly added: number; readonly rewritten: number; readonly removed: number };
+  /** Samples that left shards which stayed, by reason. */
+  readonly removed: Readonly<Record<string, number>>;
+  /** The number that the next new shard of each split has: numbers, and so keys, are never given twice. */
+  readonly next_shard: Readonly<Record<string, number>>;
+}
+
 export interface Manifest {
   /** Of the form of this file. */
   readonly version: 1;
   /** Missing where the set has no versions. */
   readonly export?: ExportVersion;
+  /** All versions, the first one first; changes.jsonl has what the last one changed. */
+  readonly history?: readonly VersionSummary[];
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly configuration_sha256: string;
   /** Samples by split. */
@@ -40,8 +55,8 @@ export function jsonSha256(value: unknown): string {
 
 export function writeManifest(
   folder: string,
-  content: Pick<Manifest, 'configuration' | 'samples' | 'files'>,
-): FileDigest {
+  content: Pick<Manifest, 'configuration' | 'samples' | 'files' | 'export' | 'history'>,
+): Manifest {
   const files = Object.fromEntries(
     Object.entries(content.files)
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -49,12 +64,15 @@ export function writeManifest(
   );
   const manifest: Manifest = {
     version: 1,
+    ...(content.export === undefined ? {} : { export: content.export }),
+    ...(content.history === undefined ? {} : { history: content.history }),
     configuration: content.configuration,
     configuration_sha256: jsonSha256(content.configuration),
     samples: content.samples,
     files,
   };
-  return writeFileAtomic(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeFileAtomic(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
 }
 
 /** Throws a UserError when the folder holds no finished export. */

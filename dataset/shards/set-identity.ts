@@ -81,8 +81,8 @@ function shardPaths(dir: string): string[] {
     ...below.filter((entry) => entry.isFile()).map(({ name }) => name),
     ...folders.flatMap((folder) => readdirSync(join(dir, folder)).map((name) => `${folder}/${name}`)),
   ];
-  for (const ending of ['.tar', '.jsonl', '.parquet']) {
-    const found = files.filter((path) => path.endsWith(ending)).sort();
+  for (const shard of [/\.tar$/, /(^|\/)\d+\.jsonl$/, /(^|\/)\d+\.parquet$/]) {
+    const found = files.filter((path) => shard.test(path)).sort();
     if (found.length > 0) return found;
   }
   return [];

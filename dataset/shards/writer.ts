@@ -19,6 +19,8 @@ export interface ShardItem {
   readonly image: (() => Buffer | null) | null;
   readonly failure: { readonly status: 'failed_to_download' | 'failed_to_resize'; readonly reason: string } | null;
   readonly fetchedAtMs: number | null;
+  /** Default: the shard's number and the place in the shard, as img2dataset has them. */
+  readonly key?: string;
   /** Further columns and members, such as `texts` of an imported sample; a list is JSON in the table. */
   readonly more?: Readonly<Record<string, unknown>>;
   /** SHA-256 of the bytes that `image` gives, where it is not the row's: `sha256` there may be that of a larger original. */
@@ -58,11 +60,18 @@ export interface ShardWriterOptions {
   readonly decode?: boolean;
   /** Columns of the table beyond `columns`, known when all rows are. */
   readonly moreColumns?: (rows: readonly Readonly<Record<string, unknown>>[]) => Readonly<Record<string, BasicType>>;
+  /** What the keys begin with, see `keyPrefix`. */
+  readonly keyPrefix?: string;
+  /** How many images are read and encoded at the same time; the order of writing does not depend on it. Default: 4. */
+  readonly concurrency?: number;
   readonly signal?: AbortSignal;
 }
 
-/** How many images are being read and encoded at the same time; the order of writing does not depend on it. */
-const inFlight = 4;
+/**
+ * What the keys of a split begin with, so that a key names one sample in all splits: nothing in `train`, `validation-` in
+ * `validation`. A key has no dot: there its name would end.
+ */
+export const keyPrefix = (split: string): string => (split === 'train' ? '' : `${split.replaceAll('.', '_')}-`);
 
 /** The stats of a shard that is there, whole, and made by this plan; else null. `base` is its path without `.tar`. */
 export function finishedShard(base: string, plan: string): ShardStats | null {
@@ -89,7 +98,18 @@ export async function writeShard(
   plan: string,
   options: ShardWriterOptions,
 ): Promise<ShardStats> {
-  const { encode, format, columns, shardDigits, samplesPerShard, decode = false, moreColumns, signal } = options;
+  const {
+    encode,
+    format,
+    columns,
+    shardDigits,
+    samplesPerShard,
+    keyPrefix: prefix = '',
+    concurrency = 4,
+    decode = false,
+    moreColumns,
+    signal,
+  } = options;
   const shardName = String(number).padStart(shardDigits, '0');
   const keyDigits = Math.max(1, Math.ceil(Math.log10(samplesPerShard)));
   const rows: ShardRow[] = [];
@@ -105,12 +125,13 @@ export async function writeShard(
     for await (const item of items) {
       signal?.throwIfAborted();
       if (item.fetchedAtMs !== null) times.push(item.fetchedAtMs / 1000);
-      const key = item.image === null ? null : shardName + String(images).padStart(keyDigits, '0');
+      const place = prefix + shardName + String(images).padStart(keyDigits, '0');
+      const key = item.image === null ? null : (item.key ?? place);
       if (key !== null) images += 1;
       const prepared = prepare(item, key, encode, decode);
       prepared.catch(() => {}); // it is awaited below, perhaps after another one has failed
       underWay.push(prepared);
-      if (underWay.length === inFlight) settle(await underWay.shift()!);
+      if (underWay.length === concurrency) settle(await underWay.shift()!);
     }
     for (const prepared of underWay) settle(await prepared);
   } catch (error) {
@@ -211,7 +232,12 @@ export function statusCounts(rows: readonly Pick<ShardRow, 'status' | 'error_mes
   return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function statsOf(rows: readonly ShardRow[], times: readonly number[], lait: ShardStats['lait']): ShardStats {
+/** The stats of a table; `times` are seconds since 1970. */
+export function statsOf(
+  rows: readonly Pick<ShardRow, 'status' | 'error_message'>[],
+  times: readonly number[],
+  lait: ShardStats['lait'],
+): ShardStats {
   const byStatus = (status: ShardRow['status']) => rows.filter((row) => row.status === status).length;
   const start = times.reduce((a, b) => Math.min(a, b), times[0] ?? 0);
   const end = times.reduce((a, b) => Math.max(a, b), start);

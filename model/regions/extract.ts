@@ -126,11 +126,11 @@ export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary>
 
 type Counts = Omit<ExtractedShard, 'sha256'> & { readonly kept: number; readonly detected: number };
 
-/** Paths of the tars below a folder, relative to it, sorted. */
+/** Paths of the tars below a folder, relative to it, sorted. In folders whose name begins with a dot is what is not finished. */
 export function shardNames(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.tar'))
+    .filter((name) => name.endsWith('.tar') && !/(^|[\\/])\./.test(name))
     .sort();
 }
 

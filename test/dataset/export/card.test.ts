@@ -75,6 +75,8 @@ test('the card and the Croissant file print the source that each rule of the pre
     shards: { train: 0, validation: 0 },
     bytes: 0,
     format: 'webdataset' as const,
+    versions: [],
+    layout: 'growing' as const,
   });
   const model = { model: 'm', score: async () => [] };
   const rows: [RecipeOptions, string, string, string, string][] = [
@@ -140,6 +142,8 @@ test('what came from the web does nothing in the card, and the header is YAML wh
     shards: { train: 1, validation: 0 },
     bytes: 0,
     format: 'webdataset',
+    versions: [],
+    layout: 'growing',
   });
   assert.ok(readme.includes('\n| `https://a.example/![x](http://b.example/track.png)¦<img src=x>` | 1 |\n'));
   const text = 'https://a.example/\\!\\[x\\]\\(http://b.example/track.png\\)\\|&lt;img src=x\\>';

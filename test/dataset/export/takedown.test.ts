@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -22,6 +23,7 @@ import { takedown } from '../../../dataset/export/takedown.ts';
 import { verify } from '../../../dataset/export/verify.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { pairId } from '../../../dataset/pair.ts';
+import { readManifest } from '../../../dataset/shards/manifest.ts';
 import { PictureColumns } from '../../../dataset/shards/picture-columns.ts';
 import { readShards } from '../../../dataset/shards/reader.ts';
 import { UserError } from '../../../dataset/user-error.ts';
@@ -141,13 +143,37 @@ test('running it again after any step gives the same end', async () => {
   const before = readFileSync(table(original));
   if (!readFileSync(table(twice)).equals(before)) writeFileSync(table(twice), before);
   await takedown({ corpusDir: twice, urls: [url(1), url(2)] });
-  for (const name of ['manifest.json', 'README.md', 'train/sizes.json']) {
-    assert.equal(
-      readFileSync(join(twice, 'shards', name), 'utf8'),
-      readFileSync(join(once, 'shards', name), 'utf8'),
-      name,
-    );
-  }
+  // Two takedowns are two versions of the same samples.
+  const [ofOnce, ofTwice] = [once, twice].map((corpus) => readManifest(join(corpus, 'shards')));
+  assert.deepEqual([ofOnce!.export!.version, ofTwice!.export!.version], [2, 3]);
+  assert.equal(ofOnce!.export!.sha256, ofTwice!.export!.sha256);
+  assert.deepEqual(ofOnce!.samples, ofTwice!.samples);
+  const shardFiles = (files: object) => Object.entries(files).filter(([path]) => path.includes('/'));
+  assert.deepEqual(shardFiles(ofOnce!.files), shardFiles(ofTwice!.files));
+});
+
+test('what was taken down is named in the list of changes by its key alone', async () => {
+  const corpus = copy();
+  await takedown({ corpusDir: corpus, urls: [url(7)] });
+  const { history } = readManifest(join(corpus, 'shards'));
+  assert.deepEqual(history!.at(-1)!.removed, { 'taken-down': 1 });
+  const lines = readFileSync(join(corpus, 'shards/changes.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ change }) => change),
+    ['shard-rewritten', 'sample-removed'],
+  );
+  assert.deepEqual(Object.keys(lines[1]), ['version', 'change', 'shard', 'key', 'reason']);
+});
+
+test('what an export has not taken over yet goes as well', async () => {
+  const corpus = copy();
+  mkdirSync(join(corpus, 'shards/.next/train'), { recursive: true });
+  cpSync(join(corpus, 'shards/train/00000.tar'), join(corpus, 'shards/.next/train/00009.tar'));
+  await takedown({ corpusDir: corpus, urls: [url(7)] });
+  assert.equal(existsSync(join(corpus, 'shards/.next')), false);
 });
 
 /** All files below a folder, by path. */
@@ -181,7 +207,7 @@ for (const format of ['parquet', 'jsonl'] as const) {
     const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
       (path) => before.get(path) !== after.get(path),
     );
-    const ofExport = ['README.md', 'funnel.svg', 'manifest.json'];
+    const ofExport = ['README.md', 'changes.jsonl', 'funnel.svg', 'manifest.json'];
     assert.deepEqual(
       changed.filter((path) => !ofExport.includes(path) && !touched.some((shard) => path.startsWith(shard))),
       [],
@@ -446,7 +472,7 @@ test('verify does not repair to other bytes than the manifest names', async () =
   const shardsDir = join(corpus, 'shards');
   truncateSync(join(shardsDir, 'train/00000.tar'), 700);
   const ledger = Ledger.open(corpus);
-  ledger.db.exec(`UPDATE pairs SET dropped_by = 'text/any', drop_reason = 'moved' WHERE rowid <= 20`);
+  ledger.db.exec(`UPDATE pairs SET cleaned_text = 'another text' WHERE rowid <= 20`);
   ledger.close();
   const { faults } = await verify({ shardsDir, corpusDir: corpus, repair: true });
   assert.deepEqual(faults, [

@@ -1,0 +1,122 @@
+/** What lies in the folder that an export is to be written to: an earlier version, something else, or nothing. */
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { leftOvers } from '../shards/container.ts';
+import { type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
+import { expected } from '../user-error.ts';
+import { splits } from './split.ts';
+import { changesName } from './versions.ts';
+
+/** Folders of a corpus that are not for exports. */
+const taken = ['raw', 'pages', 'regions', 'runs'];
+
+/**
+ * The manifest of the export that is in the folder; null when there is none, or none that can be read and `rebuild` is set. Throws a
+ * UserError when the folder is of another use: nothing that is not an export's is overwritten or deleted.
+ */
+export function previousExport(corpusDir: string, outDir: string, rebuild: boolean): Manifest | null {
+  if (outDir === '') throw expected('a folder', 'out', '""', 'name one, which need not exist');
+  if (!existsSync(outDir)) return null;
+  if (!statSync(outDir).isDirectory()) throw expected('a folder', 'out', `the file ${outDir}`, 'name another');
+  const [corpus, out] = [realpathSync(corpusDir), realpathSync(outDir)];
+  const isTaken = taken.some((name) => `${out}${sep}`.startsWith(join(corpus, name) + sep));
+  if (isTaken || out === corpus) {
+    throw expected('a folder of its own', 'out', `${outDir} of the corpus`, 'name another, or leave --out away');
+  }
+  const hasManifest = existsSync(join(outDir, manifestName));
+  const isOurs = splits.some((split) => hasStats(join(outDir, split)));
+  if (!hasManifest || (rebuild && isOurs && !isManifest(outDir))) {
+    const ours = new Set<string>([...splits, 'README.md', 'croissant.json', 'funnel.svg', changesName]);
+    const foreign = readdirSync(outDir).filter((name) => ours.has(name) && !isEmptyFolder(join(outDir, name)));
+    if (foreign.length === 0 || isOurs) return null;
+    throw foreignFolder(outDir, foreign.join(', '));
+  }
+  if (!isManifest(outDir)) {
+    if (isOurs)
+      throw expected(
+        'a manifest that can be read',
+        join(outDir, manifestName),
+        'a damaged one',
+        'export with --rebuild',
+      );
+    throw foreignFolder(outDir, manifestName);
+  }
+  const manifest = readManifest(outDir);
+  if (manifest.configuration.source !== undefined) {
+    throw expected('an empty folder or an export', outDir, 'shards of an import', 'name another with --out');
+  }
+  return manifest;
+}
+
+const foreignFolder = (outDir: string, what: string) =>
+  expected(
+    'a new folder or one with an export',
+    'out',
+    `${outDir}, which has ${what} of something else`,
+    'name another --out',
+  );
+
+const isEmptyFolder = (path: string) => statSync(path).isDirectory() && readdirSync(path).length === 0;
+
+/** Whether the folder holds a shard that lait has finished. */
+function hasStats(folder: string): boolean {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return false;
+  const name = readdirSync(folder).find((one) => /^\d+_stats\.json$/.test(one));
+  return name !== undefined && readFileSync(join(folder, name), 'utf8').includes('"lait"');
+}
+
+function isManifest(outDir: string): boolean {
+  try {
+    const { files, configuration } = readManifest(outDir);
+    return typeof files === 'object' && files !== null && typeof configuration === 'object' && configuration !== null;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Throws a UserError where a versioned export was made with settings that would make other bytes, keys or splits of the same
+ * pairs: the two would be mixed in one set. What decides only which pairs are in (the recipe, `gone`, a subset), where a shard closes
+ * (`maxShardBytes`) or what the card says may change from version to version. A fixed export is written anew and mixes nothing.
+ */
+export function requireSameSettings(
+  outDir: string,
+  { configuration: made }: Manifest,
+  now: Readonly<Record<string, unknown>> & { readonly layout: string },
+): void {
+  if (made.layout === 'fixed' && now.layout === 'fixed') return;
+  const isIdle = (name: string) =>
+    (made.encode === 'original' &&
+      now.encode === 'original' &&
+      ['resize', 'sizePx', 'onlyIfBigger', 'quality'].includes(name)) ||
+    (made.resize === 'no' && now.resize === 'no' && ['sizePx', 'onlyIfBigger'].includes(name));
+  const changes = Object.entries(now)
+    .filter(([name, value]) => made[name] !== value && !isIdle(name))
+    .map(([name, value]) => `${name} ${value} instead of ${made[name]}`);
+  if (changes.length === 0) return;
+  throw expected(
+    'the settings of the version that is there',
+    outDir,
+    changes.join(', '),
+    'export into another --out, or with --rebuild',
+  );
+}
+
+/** Paths in the folder that the new version has not: of the version before, and left over by something killed. */
+export function oldFiles(outDir: string, previous: Manifest | null, now: Manifest): string[] {
+  const format = now.configuration.format as Parameters<typeof leftOvers>[2];
+  const old = new Set(Object.keys(previous?.files ?? {}));
+  for (const split of splits) {
+    const folder = join(outDir, split);
+    if (!existsSync(folder)) continue;
+    const prefix = `${split}/`;
+    const names = new Set(
+      Object.keys(now.files).flatMap((path) =>
+        path.startsWith(prefix) ? [path.slice(prefix.length).split(/[./_]/)[0]!] : [],
+      ),
+    );
+    for (const name of [...leftOvers(folder, names, format), 'sizes.json', 'index.json']) old.add(prefix + name);
+  }
+  old.add('croissant.json');
+  return [...old].filter((path) => now.files[path] === undefined && existsSync(join(outDir, path))).sort();
+}

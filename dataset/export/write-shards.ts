@@ -1,0 +1,127 @@
+/** What an export does for each shard: leaves it, writes it again without some samples, mends it, or writes a new one. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { removedFrom } from '../ledger/growth.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { RawStore } from '../ledger/raw-store.ts';
+import type { Manifest } from '../shards/manifest.ts';
+import { shardColumns } from '../shards/parquet.ts';
+import { finishedShard, keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
+import { expected } from '../user-error.ts';
+import { planHash, planItems, type ShardPlan } from './plan.ts';
+import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
+import { readStats, rewriteShard, rewrittenPlan } from './rewrite.ts';
+import type { Split } from './split.ts';
+import { rewritingNote, stagingDir } from './staging.ts';
+
+/** What all shards of one export share. */
+export interface Writing {
+  readonly ledger: Ledger;
+  readonly raw: RawStore;
+  readonly exportId: number;
+  readonly outDir: string;
+  /** The version that grows; null when all shards are new. */
+  readonly base: Manifest | null;
+  /** Whether there is no version yet that new shards could disturb: then they are written to their place at once. */
+  readonly isFirst: boolean;
+  readonly settings: ShardSettings;
+  readonly concurrency: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A shard of the new version. */
+export interface WrittenShard {
+  readonly stats: ShardStats;
+  /**
+   * `staged`: it waits in the staging folder. `placed`: it was written to its place. `mended`: it was damaged and is again what the
+   * manifest says. `none`: it is as it was.
+   */
+  readonly change: 'none' | 'staged' | 'placed' | 'mended';
+}
+
+/** Writes a new shard, unless it is there already, or waits in the staging folder since a killed export. */
+export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<WrittenShard> {
+  const { raw, outDir, base, isFirst, settings, concurrency, signal } = writing;
+  const { layoutVersion: _, format, shardDigits, samplesPerShard, ...encode } = settings;
+  const name = String(plan.number).padStart(shardDigits, '0');
+  const hash = planHash(plan, settings);
+  const there = base === null ? finishedShard(join(outDir, plan.split, name), hash) : null;
+  if (there !== null) return { stats: there, change: 'none' };
+  const path = join(isFirst ? outDir : stagingDir(outDir), plan.split, name);
+  const staged = finishedShard(path, hash);
+  if (staged !== null) return { stats: staged, change: 'staged' };
+  mkdirSync(dirname(path), { recursive: true });
+  clear(path);
+  const stats = await writeShard(path, plan.number, planItems(plan, raw), hash, {
+    encode,
+    format,
+    columns: shardColumns,
+    shardDigits,
+    samplesPerShard,
+    keyPrefix: keyPrefix(plan.split),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return { stats, change: isFirst ? 'placed' : 'staged' };
+}
+
+/** A shard of the version before, as the new one has it; null when none of its samples is left. */
+export async function keepShard(writing: Writing, split: Split, name: string): Promise<WrittenShard | null> {
+  const { ledger, outDir } = writing;
+  const shard = `${split}/${name}`;
+  const base = join(outDir, shard);
+  const isDamaged = !isWhole(writing, shard);
+  if (isDamaged) await mend(writing, shard);
+  const stats = readStats(base);
+  const keys = new Set(removedFrom(ledger, shard).map(({ key }) => key));
+  if (keys.size === 0) return { stats, change: isDamaged ? 'mended' : 'none' };
+  if (keys.size === stats.successes) return null;
+  const outBase = join(stagingDir(outDir), shard);
+  const note = createHash('sha256')
+    .update(statsJson(stats))
+    .update([...keys].join('\n'))
+    .digest('hex');
+  const notePath = outBase + rewritingNote;
+  if (existsSync(notePath) && readFileSync(notePath, 'utf8') === note) {
+    const staged = finishedShard(outBase, rewrittenPlan);
+    if (staged !== null) return { stats: staged, change: 'staged' };
+  }
+  mkdirSync(dirname(outBase), { recursive: true });
+  clear(outBase);
+  const isRemoved = ({ key }: Readonly<Record<string, unknown>>) => keys.has(key as string);
+  const rewritten = await rewriteShard({ base, outBase, columns: shardColumns, isRemoved });
+  writeFileSync(notePath, note);
+  return { stats: rewritten, change: 'staged' };
+}
+
+/** Removes what a killed export had staged under this name for another plan. */
+function clear(path: string): void {
+  for (const ending of ['', '.tar', '.jsonl', '.parquet', '_stats.json', rewritingNote]) {
+    rmSync(path + ending, { recursive: true, force: true });
+  }
+}
+
+/** Whether the files of a shard are there in the sizes that the manifest has. */
+function isWhole({ outDir, base }: Writing, shard: string): boolean {
+  const statsPath = join(outDir, `${shard}_stats.json`);
+  const known = base!.files;
+  if (!existsSync(statsPath) || statSync(statsPath).size !== known[`${shard}_stats.json`]!.bytes) return false;
+  const { lait } = JSON.parse(readFileSync(statsPath, 'utf8')) as ShardStats;
+  return Object.keys(lait.files).every((ending) => {
+    const path = join(outDir, shard + ending);
+    return existsSync(path) && statSync(path).size === known[shard + ending]?.bytes;
+  });
+}
+
+/** Makes a damaged shard again, with the same bytes. Throws a UserError when that cannot be. */
+async function mend({ ledger, raw, exportId, outDir, base, settings }: Writing, shard: string): Promise<void> {
+  const workshop = join(stagingDir(outDir), 'remade');
+  const endings = await remakeShard({ ledger, raw, exportId, manifest: base!, settings, workshop }, shard);
+  if (endings === null) {
+    const path = join(outDir, shard);
+    throw expected('a whole shard', path, 'a damaged one that cannot be made again', 'export with --rebuild');
+  }
+  placeShard(workshop, outDir, shard, endings);
+  rmSync(workshop, { recursive: true });
+}

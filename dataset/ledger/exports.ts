@@ -1,0 +1,169 @@
+/**
+ * Where exports went, and which pair is in which shard of them: so that an export grows without reading what it has, a takedown
+ * reaches every copy that lait made, and `lait ledger explain` finds a sample's key. An index of what stands in the exports'
+ * own tables (dataset/export/shard-index.ts brings it up to date), never the other way round.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { Ledger } from './ledger.ts';
+
+/** An export as the ledger remembers it. */
+export interface ExportRecord {
+  readonly id: number;
+  /** Its folder, absolute. It may have been moved or deleted since. */
+  readonly folder: string;
+  /** 0 while its first version was never finished. */
+  readonly version: number;
+  /** Identity of its shards, see `readSetIdentity`; '' while there are none. */
+  readonly sha256: string;
+  /** What its manifest says of how it was made. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+  readonly exportedAtMs: number;
+}
+
+/** A row of a shard's table, as far as the index has it. */
+export interface ExportedPair {
+  readonly id: string;
+  /** The sample's key; null where the image failed. */
+  readonly key: string | null;
+  /** See `contentHash`; null where no image was downloaded. */
+  readonly content: string | null;
+}
+
+/** Where a pair is. */
+export interface ExportedPlace {
+  readonly exportId: number;
+  readonly pairId: string;
+  /** `train/00000`. */
+  readonly shard: string;
+  readonly key: string | null;
+}
+
+/** What makes a sample another one: its picture, its text, or that it is not on the web any more. 64 bits in hexadecimal. */
+export function contentHash(sha256: string, text: string, gone: string | null): string {
+  return createHash('sha256')
+    .update(`${sha256}\0${gone ?? ''}\0${text}`)
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/** A folder within the corpus is stored relative to it, so that a corpus may be moved and copied; any other by its real path. */
+function storedFolder(corpusDir: string, folder: string): string {
+  const within = relative(realPath(corpusDir), realPath(folder));
+  const isWithin = within !== '' && within !== '..' && !within.startsWith(`..${sep}`) && !isAbsolute(within);
+  return isWithin ? within.split(sep).join('/') : realPath(folder);
+}
+
+/** The real path of what exists; the rest of the path is added as it is written. */
+function realPath(path: string): string {
+  const full = resolve(path);
+  if (existsSync(full)) return realpathSync(full);
+  const above = dirname(full);
+  return above === full ? full : join(realPath(above), basename(full));
+}
+
+type ExportRow = Omit<ExportRecord, 'configuration'> & { readonly configuration: string };
+
+const exportColumns = 'id, folder, version, sha256, configuration, exported_at_ms AS exportedAtMs';
+
+const record = (corpusDir: string, row: ExportRow): ExportRecord => ({
+  ...row,
+  folder: isAbsolute(row.folder) ? row.folder : join(realPath(corpusDir), row.folder),
+  configuration: JSON.parse(row.configuration),
+});
+
+/** Every folder that an export of this corpus went to, in the order of the first times. */
+export function exportRecords(ledger: Ledger, corpusDir: string): ExportRecord[] {
+  const rows = ledger.db.prepare(`SELECT ${exportColumns} FROM exports ORDER BY id`).all() as ExportRow[];
+  return rows.map((row) => record(corpusDir, row));
+}
+
+/** The export in this folder; null when none went there. */
+export function exportRecordOf(ledger: Ledger, corpusDir: string, folder: string): ExportRecord | null {
+  const row = ledger.db
+    .prepare(`SELECT ${exportColumns} FROM exports WHERE folder = ?`)
+    .get(storedFolder(corpusDir, folder)) as ExportRow | undefined;
+  return row === undefined ? null : record(corpusDir, row);
+}
+
+/** Remembers that an export is, or is about to be, in this folder; returns its number in this ledger. */
+export function rememberExport(
+  ledger: Ledger,
+  corpusDir: string,
+  folder: string,
+  { version, sha256, configuration }: Pick<ExportRecord, 'version' | 'sha256' | 'configuration'>,
+): number {
+  const row = ledger.db
+    .prepare(
+      `INSERT INTO exports (folder, version, sha256, configuration, exported_at_ms) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (folder) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256,
+         configuration = excluded.configuration,
+         exported_at_ms = iif(sha256 = excluded.sha256 AND version = excluded.version, exported_at_ms, excluded.exported_at_ms)
+       RETURNING id`,
+    )
+    .get(storedFolder(corpusDir, folder), version, sha256, JSON.stringify(configuration), Date.now());
+  return (row as { id: number }).id;
+}
+
+/** The SHA-256 of the table that the index was made from, by shard. */
+export function indexedShards(ledger: Ledger, exportId: number): Map<string, string> {
+  const rows = ledger.db
+    .prepare('SELECT shard, table_sha256 FROM exported_shards WHERE export_id = ?')
+    .raw()
+    .all(exportId);
+  return new Map(rows as [string, string][]);
+}
+
+/** Enters what a shard's table says, in place of what was known of it. */
+export function indexShard(
+  ledger: Ledger,
+  exportId: number,
+  shard: string,
+  tableSha256: string,
+  pairs: readonly ExportedPair[],
+): void {
+  const enter = ledger.statement(
+    'INSERT OR REPLACE INTO exported_pairs (export_id, pair_id, shard_id, key, content) VALUES (?, ?, ?, ?, ?)',
+  );
+  ledger.db
+    .transaction(() => {
+      forgetShard(ledger, exportId, shard);
+      const { lastInsertRowid } = ledger
+        .statement('INSERT INTO exported_shards (export_id, shard, table_sha256) VALUES (?, ?, ?)')
+        .run(exportId, shard, tableSha256);
+      for (const { id, key, content } of pairs) enter.run(exportId, id, lastInsertRowid, key, content);
+    })
+    .immediate();
+}
+
+/** Removes a shard from the index. */
+export function forgetShard(ledger: Ledger, exportId: number, shard: string): void {
+  ledger.db
+    .transaction(() => {
+      const id = ledger.statement('SELECT id FROM exported_shards WHERE export_id = ? AND shard = ?').pluck();
+      ledger.statement('DELETE FROM exported_pairs WHERE shard_id = ?').run(id.get(exportId, shard) ?? -1);
+      ledger.statement('DELETE FROM exported_shards WHERE export_id = ? AND shard = ?').run(exportId, shard);
+    })
+    .immediate();
+}
+
+/** The rows of a shard, ordered by the pairs' ids, which is the order of its table. */
+export function pairsOfShard(ledger: Ledger, exportId: number, shard: string): ExportedPair[] {
+  return ledger.db
+    .prepare(
+      `SELECT p.pair_id AS id, p.key, p.content FROM exported_shards s JOIN exported_pairs p ON p.shard_id = s.id
+       WHERE s.export_id = ? AND s.shard = ? ORDER BY p.pair_id`,
+    )
+    .all(exportId, shard) as ExportedPair[];
+}
+
+/** Where these pairs are, in all exports; those whose image failed too. */
+export function exportedPlaces(ledger: Ledger, pairIds: Iterable<string>): ExportedPlace[] {
+  const places = ledger.db.prepare(
+    `SELECT p.export_id AS exportId, p.pair_id AS pairId, s.shard, p.key
+     FROM exports x JOIN exported_pairs p ON p.export_id = x.id AND p.pair_id = ?
+       JOIN exported_shards s ON s.id = p.shard_id ORDER BY x.id, s.shard`,
+  );
+  return [...pairIds].flatMap((id) => places.all(id) as ExportedPlace[]);
+}
