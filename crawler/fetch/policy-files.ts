@@ -11,12 +11,15 @@ import { parseRsl, type RslContent } from '../policy/rsl.ts';
 import { type Fetched, type Fetcher, isTemporary, type NotFetched } from './fetch.ts';
 import { believeRulesMs, putOffMs } from './robots.ts';
 
-export type PolicyFile<T> = {
+export type PolicyFile<T> = (
+  | { readonly kind: 'unavailable' }
+  /** Null: there is none. */
+  | { readonly kind: 'known'; readonly value: T | null }
+) & {
   readonly untilMs: number;
   /** This call led to a request. */
   readonly requested: boolean;
-} & /** Null: there is none. */
-({ readonly kind: 'known'; readonly value: T | null } | { readonly kind: 'unavailable' });
+};
 
 export interface PolicyFiles {
   readonly tdmrep: (origin: string) => Promise<PolicyFile<readonly TdmRule[]>>;
