@@ -1,15 +1,24 @@
 /**
  * Which language a text is in, by ELD's n-gram statistics (60 languages, byte n-grams, Apache-2.0). Chosen by
  * measurement: of the detectors that packages ship it calls the fewest foreign captions English and needs no native part.
- * A caption of three words says little by itself, so the language of its page counts as evidence for it.
+ * A caption of three words says little by itself, so the language of its page counts as evidence for it, and names of places
+ * and persons, which are the same in many languages, are no evidence against it.
  */
 import type { Pair } from '../dataset/pair.ts';
 import { languageDetector } from './detect-language.ts';
 
+/** The language of what surrounds a text, and what it counts for on ELD's scale of 0 to 1. */
+export interface Prior {
+  readonly language: string;
+  readonly bonus: number;
+}
+
 /** Tells languages; see `openLanguages`. */
 export interface Languages {
   /** ISO 639-1 code of the text's likeliest language; '' when no known letters are in it. `prior` adds to one language. */
-  readonly of: (text: string, prior?: { readonly language: string; readonly bonus: number }) => string;
+  readonly of: (text: string, prior?: Prior) => string;
+  /** The same with ELD's score of that language, 0 to 1: what an export writes as `LANGUAGE` and its score. */
+  readonly scored: (text: string, prior?: Prior) => { readonly language: string; readonly score: number };
   /** The language of the pair's page, '' when the page has too little text to tell. */
   readonly ofPage: (pair: Pair) => string;
 }
@@ -17,17 +26,50 @@ export interface Languages {
 /** Below this a page's text is not trusted: a gallery's menu. Ours; a third of a line of prose, some 15 words. */
 const minPageChars = 80;
 
+/** Texts of more words have enough that are no names. Ours. */
+const maxLeaningWords = 8;
+/** What is nothing but names takes its page's language up to this many words ("Sagrada Familia Barcelona"). Ours. */
+const maxNameWords = 4;
+const latin = /^[\p{Script=Latin}\P{L}]*$/u;
+
+/** Between two names these belong to them: "Rio de Janeiro", "Unter den Linden". */
+const particles = new Set(
+  'de del della di da do dos du des el la al le les den der dem van von y e ben bin'.split(' '),
+);
+
+/** The words of a text that are no names: those in lower case, and a first word before one of them. Null for a long text. */
+function withoutNames(text: string): string[] | null {
+  const all = text.split(/[^\p{L}\p{M}'’]+/u, maxLeaningWords + 2).filter((word) => word !== '');
+  if (all.length > maxLeaningWords || !latin.test(text)) return null;
+  const isName = (word: string | undefined) => word === undefined || /^\p{Lu}/u.test(word);
+  const isJoint = (at: number) => at > 0 && particles.has(all[at]!) && isName(all[at + 1]) && all.length > at + 1;
+  const rest = all.filter(
+    (word, at) => (!isName(word) && !isJoint(at)) || (at === 0 && !isName(all[1]) && !isJoint(1)),
+  );
+  return rest.length > 0 || all.length <= maxNameWords ? rest : null;
+}
+
 let opened: Promise<Languages> | undefined;
 
 /** The detector, loaded once a process when first asked for (1.5 s, 0.5 GB: its n-gram tables). */
 export function openLanguages(): Promise<Languages> {
   opened ??= import('eld/large').then(({ eld }) => {
     const detect = languageDetector(eld);
-    const of: Languages['of'] = (text, prior) => {
-      const { language, scoreOf } = detect(text);
-      if (!prior?.language || language === '' || language === prior.language) return language;
-      return scoreOf(prior.language) + prior.bonus >= scoreOf(language) ? prior.language : language;
+    const leans = (text: string, { language, bonus }: Prior): boolean => {
+      const rest = withoutNames(text);
+      if (rest === null) return false;
+      if (rest.length === 0) return true;
+      const found = detect(rest.join(' '));
+      return found.language !== '' && found.scoreOf(language) + bonus >= found.scoreOf(found.language);
     };
+    const scored: Languages['scored'] = (text, prior) => {
+      const { language, scoreOf } = detect(text);
+      const own = { language, score: language === '' ? 0 : scoreOf(language) };
+      if (!prior?.language || language === '' || language === prior.language) return own;
+      const isPages = scoreOf(prior.language) + prior.bonus >= own.score || leans(text, prior);
+      return isPages ? { language: prior.language, score: scoreOf(prior.language) } : own;
+    };
+    const of: Languages['of'] = (text, prior) => scored(text, prior).language;
     // Pairs of one page come one after another: the last answer is enough of a cache.
     let last = { text: '', title: '', language: '' };
     const ofPage: Languages['ofPage'] = ({ pageText, pageTitle }) => {
@@ -37,7 +79,7 @@ export function openLanguages(): Promise<Languages> {
       }
       return last.language;
     };
-    return { of, ofPage };
+    return { of, scored, ofPage };
   });
   return opened;
 }

@@ -8,6 +8,7 @@ import { openLanguages } from '../language.ts';
 
 export const textLanguage = ({ languages = ['en'] as readonly string[], pageBonus = 0.05 } = {}): Filter => ({
   name: 'text/language',
+  version: 2, // names are no evidence against the page's language
   settings: { languages, pageBonus },
   sources: { pageBonus: 'ours' },
   judge: async (pair) => {

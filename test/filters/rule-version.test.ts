@@ -156,6 +156,14 @@ it('a ledger from before rules had versions is judged anew by the rules that wer
   await run(watched);
   assert.deepEqual(
     [...new Set(asked)],
-    ['page/host', 'text/length', 'text/boilerplate', 'text/repetition', 'text/unsafe-words', 'text/personal'],
+    [
+      'page/host',
+      'text/length',
+      'text/boilerplate',
+      'text/repetition',
+      'text/unsafe-words',
+      'text/personal',
+      'text/language',
+    ],
   );
 });
