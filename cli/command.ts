@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { z } from 'zod';
+import { type CorpusBusy, inTurn, nameHolder } from '../dataset/corpus-lock.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { noFlags } from './call-flags.ts';
 import { type Config, type SectionName, sectionSchema } from './config.ts';
@@ -50,6 +51,8 @@ interface Definition<Context, Flags extends z.ZodObject> {
   readonly arguments?: string;
   /** What is no setting of the corpus but the input of one call. */
   readonly flags?: Flags;
+  /** It writes what other commands write too, and can wait for them: it has `--wait`. */
+  readonly takesTurns?: true;
   /** Loads the code of the command. */
   readonly load: () => Promise<(context: Context) => Promise<void>>;
 }
@@ -127,6 +130,8 @@ function addCorpusCommand(program: Command, definition: Definition<never, z.ZodO
   const here = existsSync(configFileName) ? '.' : 'corpus';
   command.option('--corpus <dir>', `corpus directory (default: ${here})`, here);
   addFlags(command, flagsOf(definition));
+  if (definition.takesTurns)
+    command.option('--wait', 'wait while another command writes to the corpus (default: stop and name it)');
   return command;
 }
 
@@ -144,13 +149,19 @@ function run<Context, Flags extends z.ZodObject>(
   command.action(async () => {
     const schema = flagsOf(definition);
     const flags = readFlags(schema, givenFlags(command, schema));
+    nameHolder(`lait ${command.name()}`);
     await interruptible(async (signal) => {
       const context = contextOf({ args: command.args, flags, signal });
       const action = await definition.load();
-      await action(context);
+      const work = (): Promise<void> => action(context);
+      await (command.getOptionValue('wait') ? inTurn(work, { signal, onWait: sayWaiting }) : work());
     });
   });
 }
+
+/** What a command says once that waits for another. */
+export const sayWaiting = ({ message }: CorpusBusy): void =>
+  void process.stderr.write(`lait: waiting: ${message.replace(/; .*$/, '')}\n`);
 
 function refuseIgnored<Context>(given: readonly string[], context: Context, needs: Needs<string, Context> = {}): void {
   for (const key of given) {

@@ -25,6 +25,7 @@ const init = plainCommand({
 
 const crawl = settingsCommand({
   name: 'crawl',
+  takesTurns: true,
   section: 'crawl',
   summary: 'find pages, images and texts from these URLs on; run it again to go on where it stopped',
   example: 'lait crawl https://example.org/ --corpus birds --contact you@example.org',
@@ -57,6 +58,7 @@ const schedule = settingsCommand({
 
 const filter = settingsCommand({
   name: 'filter',
+  takesTurns: true,
   section: 'filter',
   summary: 'judge every pair by the recipe and print the funnel; a moved threshold needs no new crawl',
   example: 'lait filter --corpus birds --min-side-px 256',
@@ -81,6 +83,7 @@ const report = corpusCommand({
 
 const extract = corpusCommand({
   name: 'extract',
+  takesTurns: true,
   summary: 'read all kept pages once more, without a request: a better extractor improves an old corpus',
   example: 'lait extract --again --corpus birds',
   flags: extractFlags,
@@ -89,6 +92,7 @@ const extract = corpusCommand({
 
 const retry = corpusCommand({
   name: 'retry',
+  takesTurns: true,
   summary: 'queue again what failed for a reason; refusals stay refused',
   example: 'lait retry --corpus birds --reason http-503',
   flags: retryFlags,

@@ -16,6 +16,7 @@ const encodingNeeds = {
 
 const exportShards = settingsCommand({
   name: 'export',
+  takesTurns: true,
   section: 'export',
   summary: 'write the kept pairs as WebDataset shards; finished shards stay, new pairs come after them',
   example: 'lait export --corpus birds --samples-per-shard 1000',
@@ -29,6 +30,7 @@ const exportShards = settingsCommand({
 
 const regions = settingsCommand({
   name: 'regions',
+  takesTurns: true,
   section: 'regions',
   summary: 'detect regions in the images of the shards and write their features beside them',
   example: 'lait regions --corpus birds --top-k 36',
@@ -42,6 +44,7 @@ const regions = settingsCommand({
 
 const verify = corpusCommand({
   name: 'verify',
+  takesTurns: true,
   summary: 'check every file of the export against its manifest',
   example: 'lait verify --corpus birds --repair',
   flags: verifyFlags,
@@ -55,6 +58,7 @@ const writesShards = ({ args }: ImportContext) => args[0] === 'urls' && 'with th
 
 const importSet = settingsCommand({
   name: 'import',
+  takesTurns: true,
   section: 'import',
   summary: 'bring COCO, Flickr, WebDataset or parquet sets, or lists of URLs, into a corpus',
   example:

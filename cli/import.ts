@@ -1,6 +1,7 @@
 /** `lait import`: COCO, Flickr, WebDataset and parquet sets become shards of a corpus. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { lockPart } from '../dataset/corpus-lock.ts';
 import { type ImportSource, importDataset } from '../dataset/import/import.ts';
 import type { ImportWriteOptions } from '../dataset/import/imported.ts';
 import { importUrlList } from '../dataset/import/url-list.ts';
@@ -38,10 +39,12 @@ export async function importSet({
     shards satisfies KnownTo<ImportWriteOptions, typeof shards>;
     const outDir = join(corpusDir, 'shards');
     const card = { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) };
+    const source = sourceOf(form, paths, flags);
+    const unlock = lockPart(corpusDir, 'shards');
     // What was taken down from this corpus does not come back by an import.
     const ledger = existsSync(join(corpusDir, 'ledger.db')) ? Ledger.open(corpusDir) : null;
     const summary = await importDataset(
-      sourceOf(form, paths, flags),
+      source,
       {
         outDir,
         ...shards,
@@ -57,7 +60,10 @@ export async function importSet({
             detail: `in all, ${samples} of ${split}`,
           }),
       },
-    ).finally(() => ledger?.close());
+    ).finally(() => {
+      ledger?.close();
+      unlock();
+    });
     progress.stop();
     console.log(splitTable(summary.splits));
     const beside = Object.entries(summary.beside).map(([split, n]) => `${split} ${count(n)}`);

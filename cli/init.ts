@@ -1,7 +1,8 @@
 /** `lait init`: a `lait.yaml` with every key, its default and what it means. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeFolder } from '../dataset/make-folder.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { checkCorpusDir } from './command.ts';
 import { configSchema, type SectionName, sectionSchema } from './config.ts';
@@ -40,7 +41,7 @@ function sectionText(name: SectionName): string {
 export function init(corpusDir: string): string {
   const path = join(checkCorpusDir(corpusDir), configFileName);
   if (existsSync(path)) throw new UserError(`${path} exists already; edit it, or remove it first.`);
-  mkdirSync(corpusDir, { recursive: true });
+  makeFolder(corpusDir);
   writeFileSync(path, commentedConfig());
   return path;
 }

@@ -4,13 +4,12 @@
  */
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
-import { diskFullCode } from '../dataset/disk-full.ts';
 import { printable, printableLines } from '../dataset/escape.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { version } from '../dataset/version.ts';
 import { Interrupted } from './command.ts';
 import { addCommands } from './commands.ts';
-import { unusablePath } from './unusable-path.ts';
+import { faultOf } from './fault.ts';
 
 /** Runs one command line and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -40,29 +39,12 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof Interrupted) return 130;
-    if (error instanceof UserError) {
-      console.error(`lait: ${error.message}`);
-      return error.exitCode;
+    const { line, exitCode, isOurs } = faultOf(error);
+    if (isOurs || (process.env.LAIT_VERBOSE && !(error instanceof UserError))) {
+      console.error(printableLines(inspect(error)));
     }
-    const noRoom = diskFullCode(error);
-    if (noRoom !== null) {
-      if (process.env.LAIT_VERBOSE) console.error(error);
-      console.error(
-        `lait: the disk is full, or a limit on file sizes is reached (${noRoom}); what was committed is whole: make room and run the same command again.`,
-      );
-      return 1;
-    }
-    const unusable = unusablePath(error, args);
-    if (unusable !== null) {
-      if (process.env.LAIT_VERBOSE) console.error(error);
-      console.error(`lait: ${printable(unusable)}`);
-      return 2;
-    }
-    console.error(printableLines(inspect(error)));
-    console.error(
-      'lait: this is a fault of lait itself; what was done so far is kept and the same command goes on from there.',
-    );
-    return 1;
+    console.error(`lait: ${error instanceof UserError ? line : printable(line)}`);
+    return exitCode;
   }
 }
 

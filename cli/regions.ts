@@ -1,5 +1,6 @@
 /** `lait regions`: runs the detector over the shards and writes boxes, labels and features beside them. */
 import { join } from 'node:path';
+import { lockPart } from '../dataset/corpus-lock.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { extractRegions } from '../model/regions/extract.ts';
 import type { OnnxDetectorOptions } from '../model/regions/onnx-detector.ts';
@@ -34,6 +35,19 @@ function detectorOptions(settings: Config['regions']): DetectorOptions {
 }
 
 export async function regions({ corpusDir, settings, signal }: CommandContext<'regions'>): Promise<void> {
+  const unlock = lockPart(corpusDir, 'regions');
+  try {
+    await extract({ corpusDir, settings, signal });
+  } finally {
+    unlock();
+  }
+}
+
+async function extract({
+  corpusDir,
+  settings,
+  signal,
+}: Pick<CommandContext<'regions'>, 'corpusDir' | 'settings' | 'signal'>): Promise<void> {
   const detector = await openConfigured(settings);
   const progress = startProgress('Detecting regions');
   const outDir = regionsDir(corpusDir, settings);

@@ -5,6 +5,7 @@ import { expected, UserError } from '../dataset/user-error.ts';
 import type { ScheduleFlags } from './call-flags.ts';
 import type { CommandContext, Nothing } from './command.ts';
 import { checkStart, crawl } from './crawl.ts';
+import { faultOf } from './fault.ts';
 
 export async function schedule(context: CommandContext<'crawl', ScheduleFlags>): Promise<void> {
   const { config, corpusDir, settings, signal } = context;
@@ -48,8 +49,9 @@ export async function schedule(context: CommandContext<'crawl', ScheduleFlags>):
     onSkip: ({ message }) => console.error(`lait: this crawl is left out. ${message}`),
     onError: (error, startedAt) => {
       const message = error instanceof Error ? error.message : String(error);
-      console.error(`lait: this run failed, the next one comes. ${error instanceof UserError ? message : ''}`.trim());
-      if (!(error instanceof UserError)) console.error(error);
+      const { line, isOurs } = faultOf(error);
+      console.error(`lait: this run failed, the next one comes. ${line}`);
+      if (isOurs) console.error(error);
       try {
         logRun(corpusDir, { startedAt: startedAt.toISOString(), error: message });
       } catch (fault) {

@@ -11,7 +11,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { decodeImage } from '../dataset/image/decode.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
 import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
-import { committedRawEnd, openRawStore } from '../dataset/ledger/raw-store.ts';
+import { committedRawEnd, maxUncommitted, openRawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { openAlarm } from './alarm.ts';
 import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
@@ -28,7 +28,8 @@ import { usualSitemapPath } from './fetch/sitemap.ts';
 import type { FetchTools } from './fetch/tools.ts';
 import { type Claim, claimUrls } from './frontier/claim.ts';
 import { openCommit } from './frontier/commit.ts';
-import { Frontier } from './frontier/frontier.ts';
+import type { Frontier } from './frontier/frontier.ts';
+import { openFrontier } from './frontier/open.ts';
 import type { FetchOutcome } from './frontier/outcome.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
@@ -44,8 +45,9 @@ import { absoluteUrl, addressOf, openScope } from './policy/url.ts';
 const maxWaitMs = 120_000;
 
 /** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
-const commitEvery = 64;
+const commitEvery = maxUncommitted;
 const commitAfterMs = 50;
+const ledgerBusyMs = 500;
 const progressEveryMs = 200;
 
 /** Where a run is. */
@@ -105,7 +107,7 @@ export async function crawl(
   return withCleanup(async (defer) => {
     // ── open what is needed; closed in the reverse order, whatever happens ───────────────────────────────────────────────
     defer(lockCorpus(corpusDir));
-    const frontier = Frontier.open(corpusDir);
+    const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
     const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
     const network = watchNetwork(guard.lookup);
@@ -203,7 +205,7 @@ export async function crawl(
     for (;;) {
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
-        if (run.crash instanceof UserError) commit(run.outcomes.splice(0));
+        while (run.crash instanceof UserError && run.outcomes.length > 0) commit(run.outcomes.splice(0, commitEvery));
         throw run.crash;
       }
 
@@ -232,8 +234,13 @@ export async function crawl(
       const waiting = run.outcomes.length;
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
       if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
-        const batch = run.outcomes.splice(0);
-        commit(batch);
+        const batch = run.outcomes.slice(0, commitEvery);
+        // While another process writes to the ledger, requests that are under way go on.
+        if (!commit(batch, { wait: false })) {
+          await alarm.wait(ledgerBusyMs);
+          continue;
+        }
+        run.outcomes.splice(0, batch.length);
         run.inFlight -= batch.length;
         run.pagesStarted -= batch.filter(isNotCounted).length;
         run.nextClaimMs = 0;

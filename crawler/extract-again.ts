@@ -9,7 +9,7 @@ import { keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
 import type { FoundImage, PageRecord } from '../dataset/ledger/records.ts';
 import { inlineLicences } from './fetch/licences.ts';
 import { readPageRecords } from './fetch/page-records.ts';
-import { Frontier } from './frontier/frontier.ts';
+import { openFrontier } from './frontier/open.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { pairEndOf } from './frontier/revisit.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
@@ -38,7 +38,7 @@ export async function extractAgain(
 ): Promise<ExtractSummary> {
   return withCleanup(async (defer) => {
     defer(lockCorpus(corpusDir));
-    const frontier = Frontier.open(corpusDir);
+    const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
     const store = openPageStore(corpusDir);
     defer(() => store.close());

@@ -6,7 +6,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { reasonsGiven, urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
-import { Frontier } from './frontier/frontier.ts';
+import { openFrontier } from './frontier/open.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { meaningOf } from './policy/reasons.ts';
 
@@ -33,7 +33,7 @@ export async function retry(
   }
   return withCleanup((defer) => {
     defer(lockCorpus(corpusDir));
-    const frontier = Frontier.open(corpusDir);
+    const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
     return frontier.atomically(() => {
       frontier.forgetFailures();

@@ -6,6 +6,8 @@
  * last batch was recorded.
  */
 import { dirname } from 'node:path';
+import { withCleanup } from '../dataset/cleanup.ts';
+import { lockPart } from '../dataset/corpus-lock.ts';
 import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
 import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
@@ -49,9 +51,16 @@ export interface ScreenOptions {
 
 /**
  * Judges every pair that the recipe has not judged and returns the whole corpus' funnel. Throws a UserError for a recipe
- * with one rule twice, and the signal's reason when it is stopped.
+ * with one rule twice, a CorpusBusy while another process judges, and the signal's reason when it is stopped.
  */
 export async function screen(options: ScreenOptions): Promise<Funnel> {
+  return withCleanup((defer) => {
+    defer(lockPart(dirname(options.ledger.db.name), 'filter'));
+    return judgeCorpus(options);
+  });
+}
+
+async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   const { ledger, recipe, raw, onProgress, signal, batchSize = 2000 } = options;
   const rules = ruleRecords(recipe);
   refuseTwins(rules.map(({ name }) => name));

@@ -3,8 +3,9 @@
  * would type, run as a process of its own, so the demo shows nothing that cannot be done by hand.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import type { DemoFlags } from '../call-flags.ts';
 import { checkCorpusDir, type Nothing, type PlainContext } from '../command.ts';
@@ -25,7 +26,7 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   const started = performance.now();
   const site = await startDemoSite({ port: earlierPort(corpusDir), ...(pictures === undefined ? {} : { pictures }) });
   console.log(`A website of ${site.pictureCount} pictures (OpenMoji) in eight languages is up at ${site.url}`);
-  mkdirSync(corpusDir, { recursive: true });
+  makeFolder(corpusDir);
   if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 800));
   const corpus = shown(corpusDir);
   try {

@@ -4,11 +4,12 @@
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../dataset/make-folder.ts';
 
 /** Fills `target` by way of a temporary neighbour: after it returns, `target` is complete; before, it does not exist. */
 export async function completeFolder(target: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
   const unfinished = `${target}.unfinished-${process.pid}`;
-  mkdirSync(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished);
   try {

@@ -6,6 +6,8 @@
  * write-ahead log at each commit) before the frontier calls their URLs finished. The frontier itself may lose its last
  * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
+
+import { countCommit } from '../../dataset/ledger/corpus-mark.ts';
 import {
   atomically,
   imagesOfPage,
@@ -44,11 +46,20 @@ export interface Stores {
   readonly pages?: PageStore;
 }
 
-/** Returns the function that commits a batch of outcomes. Without `takeImages` no image is queued for what sitemaps say. */
+/** What was written to the ledger: images that sitemaps name on pages which were read before, and how many batches it has now. */
+interface Written {
+  readonly lateImages: readonly NewUrl[];
+  readonly commits: number;
+}
+
+/**
+ * Returns the function that commits a batch of outcomes. Without `takeImages` no image is queued for what sitemaps say. The function
+ * waits for another writer of the ledger; called with `wait: false` it does nothing then and returns false.
+ */
 export function openCommit(
   { ledger, raw, frontier, pages }: Stores,
   { takeImages = true }: { readonly takeImages?: boolean } = {},
-): (outcomes: readonly FetchOutcome[]) => void {
+): (outcomes: readonly FetchOutcome[], how?: { readonly wait: boolean }) => boolean {
   makeDurable(ledger);
   const openedAtMs = Date.now();
   let appended = false;
@@ -91,37 +102,36 @@ export function openCommit(
     return true;
   };
 
-  /** Returns the images that sitemaps name on pages which were read before. */
-  const toLedger = (outcomes: readonly FetchOutcome[]): NewUrl[] =>
-    atomically(ledger, () => {
-      for (const { page, redirected, found, refused, trapped, image, decoded, records } of outcomes) {
-        if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
-        if (page) ledger.recordPage(page, found, pairEndOf(page));
-        if (page && records && pages) keepPage(ledger, page.url, pages.append(records));
-        for (const { url, reason } of refused ?? []) {
-          if (refusedBefore.has(url)) continue;
-          refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
-          remember(refusedBefore, url);
-        }
-        for (const { url, reason } of trapped ?? []) skipPage(ledger, url, reason, Date.now());
-        if (!image) continue;
-        if (!decoded) ledger.recordImage(image);
-        else if (ledger.isTakenDown({ sha256: decoded.measured.sha256 })) {
-          ledger.recordImage({ ...image, status: 'refused', reason: takenDown });
-        } else ledger.recordImage({ ...image, stored: store(decoded) });
+  /** Gives what writes to the ledger. */
+  const toLedger = (outcomes: readonly FetchOutcome[]) => (): Written => {
+    for (const { page, redirected, found, refused, trapped, image, decoded, records } of outcomes) {
+      if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
+      if (page) ledger.recordPage(page, found, pairEndOf(page));
+      if (page && records && pages) keepPage(ledger, page.url, pages.append(records));
+      for (const { url, reason } of refused ?? []) {
+        if (refusedBefore.has(url)) continue;
+        refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
+        remember(refusedBefore, url);
       }
-      // After the pages of the batch, so that the order in which page and sitemap came does not matter.
-      const lateImages: NewUrl[] = [];
-      for (const { claim, sitemapTexts = [] } of outcomes) {
-        for (const text of sitemapTexts) {
-          if (addToKnownPage(text)) lateImages.push(...imageToQueue(text, claim.depth + 1));
-        }
+      for (const { url, reason } of trapped ?? []) skipPage(ledger, url, reason, Date.now());
+      if (!image) continue;
+      if (!decoded) ledger.recordImage(image);
+      else if (ledger.isTakenDown({ sha256: decoded.measured.sha256 })) {
+        ledger.recordImage({ ...image, status: 'refused', reason: takenDown });
+      } else ledger.recordImage({ ...image, stored: store(decoded) });
+    }
+    // After the pages of the batch, so that the order in which page and sitemap came does not matter.
+    const lateImages: NewUrl[] = [];
+    for (const { claim, sitemapTexts = [] } of outcomes) {
+      for (const text of sitemapTexts) {
+        if (addToKnownPage(text)) lateImages.push(...imageToQueue(text, claim.depth + 1));
       }
-      if (appended) raw.sync();
-      pages?.sync();
-      appended = false;
-      return lateImages;
-    });
+    }
+    if (appended) raw.sync();
+    pages?.sync();
+    appended = false;
+    return { lateImages, commits: countCommit(ledger) };
+  };
 
   /** A page's pictures are asked for again with it, each once in a run. */
   const queueImagesAgain = ({ claim, page, found }: FetchOutcome): void => {
@@ -155,10 +165,11 @@ export function openCommit(
     frontier.countNovelty(page.url, { text: `${page.title ?? ''} ${page.text ?? ''}`, newImages, newLeads });
   };
 
-  const toFrontier = (outcomes: readonly FetchOutcome[], lateImages: readonly NewUrl[]): void =>
+  const toFrontier = (outcomes: readonly FetchOutcome[], { lateImages, commits }: Written): void =>
     frontier.atomically(() => {
       const now = steadyNow();
       frontier.setClock(now);
+      frontier.setCommits(commits);
       const trapped: RefusedUrl[] = [];
       queue(lateImages, trapped);
       for (const outcome of outcomes) {
@@ -201,9 +212,13 @@ export function openCommit(
     return hostFailed && failures + 1 >= maxFailures ? restMs : 0;
   };
 
-  return (outcomes) => {
+  return (outcomes, { wait } = { wait: true }) => {
     const complete = outcomes.map(withEarlierSitemaps);
-    toFrontier(complete, toLedger(complete));
+    const write = toLedger(complete);
+    const written = wait ? { result: atomically(ledger, write) } : ledger.tryWrite(write);
+    if (written === null) return false;
+    toFrontier(complete, written.result);
+    return true;
   };
 }
 

@@ -43,29 +43,33 @@ export class Frontier {
   }
 
   #returnLeases(): void {
-    this.db.transaction(() => {
-      this.db.exec(`
+    this.db
+      .transaction(() => {
+        this.db.exec(`
         UPDATE hosts SET queued = queued + active, active = 0, next_at_ms = 0 WHERE active > 0;
         UPDATE hosts SET next_at_ms = 0 WHERE queued > 0 AND next_at_ms >= ${suspendedMs};
         UPDATE urls SET state = 0 WHERE state = 1;`);
-    })();
+      })
+      .immediate();
   }
 
   /** Where the clock was put back since something was last written, every time that is noted moves back by as much. */
   #followClock(nowMs: number): void {
-    this.db.transaction(() => {
-      const latestMs = this.#sql.clock.get() as number | undefined;
-      if (latestMs === undefined) this.#sql.startClock.run(nowMs);
-      else if (nowMs < latestMs - maxClockErrorMs) {
-        const backMs = latestMs - nowMs;
-        this.db.exec(`
+    this.db
+      .transaction(() => {
+        const latestMs = this.#sql.clock.get() as number | undefined;
+        if (latestMs === undefined) this.#sql.startClock.run(nowMs);
+        else if (nowMs < latestMs - maxClockErrorMs) {
+          const backMs = latestMs - nowMs;
+          this.db.exec(`
           UPDATE hosts SET next_at_ms = max(0, next_at_ms - ${backMs}) WHERE next_at_ms < ${suspendedMs};
           UPDATE hosts SET put_off_until_ms = max(0, put_off_until_ms - ${backMs}) WHERE put_off > 0;
           UPDATE origins SET until_ms = max(0, until_ms - ${backMs});
           UPDATE revisits SET due_at_ms = max(0, due_at_ms - ${backMs}) WHERE due_at_ms < ${suspendedMs};
           UPDATE clock SET latest_ms = ${nowMs};`);
-      }
-    })();
+        }
+      })
+      .immediate();
   }
 
   /** Notes that it is now so late, for the next process to see whether the clock was put back. */
@@ -73,9 +77,23 @@ export class Frontier {
     this.#sql.setClock.run(nowMs);
   }
 
+  /** Which ledger it belongs to, null when that is not known yet, and how many batches of crawls are in both. */
+  mark(): { readonly id: string | null; readonly commits: number } {
+    return this.#sql.mark.get() as { id: string | null; commits: number };
+  }
+
+  setMark({ id, commits }: { readonly id: string; readonly commits: number }): void {
+    this.#sql.setMark.run(id, commits);
+  }
+
+  /** Says that the ledger has so many batches, all of which are here too. */
+  setCommits(commits: number): void {
+    this.#sql.setCommits.run(commits);
+  }
+
   /** Runs several calls as one transaction. */
   atomically<T>(work: () => T): T {
-    return this.db.transaction(work)();
+    return this.db.transaction(work).immediate();
   }
 
   /**

@@ -1,7 +1,7 @@
 /** The tables of `frontier.db` and the words for what is in them. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import type { Address } from '../policy/url.ts';
 
@@ -44,7 +44,7 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 5;
+const version = 6;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -62,6 +62,11 @@ const putOffIndexes = `
   CREATE INDEX hosts_put_off ON hosts (put_off_until_ms) WHERE put_off > 0;
   CREATE INDEX urls_put_off ON urls (host_id) WHERE state = 3;
   CREATE TABLE clock (latest_ms INTEGER NOT NULL) STRICT;`;
+
+// Which ledger it belongs to (null: not known yet), and how many batches the two have in common.
+const corpusTable = `
+  CREATE TABLE corpus (id TEXT, commits INTEGER NOT NULL) STRICT;
+  INSERT INTO corpus (commits) VALUES (0);`;
 
 // state: 0 queued, 1 claimed, 2 finished, 3 put off with its origin, until the host's `put_off_until_ms`. `written`
 // is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies
@@ -126,6 +131,7 @@ const schema = `
     rules TEXT NOT NULL,
     until_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  ${corpusTable}
 `;
 
 /** What brings a file from version n + 1 to the next. */
@@ -138,6 +144,7 @@ const steps = [
    ALTER TABLE hosts ADD COLUMN put_off_until_ms INTEGER NOT NULL DEFAULT 0;
    DELETE FROM origins;
    ${putOffIndexes}`,
+  corpusTable,
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */
@@ -145,13 +152,13 @@ export const suspendedMs = 8_640_000_000_000_000;
 
 /** Opens or creates the file in a corpus directory; throws a UserError when a newer version of lait wrote it. */
 export function openFrontierDb(corpusDir: string): Database.Database {
-  mkdirSync(corpusDir, { recursive: true });
+  makeFolder(corpusDir);
   const path = join(corpusDir, 'frontier.db');
   const db = new Database(path);
   try {
+    db.pragma('busy_timeout = 60000');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
-    db.pragma('busy_timeout = 10000');
     db.pragma('cache_size = -32000');
     const found = db.pragma('user_version', { simple: true }) as number;
     if (found > version) {
@@ -164,7 +171,7 @@ export function openFrontierDb(corpusDir: string): Database.Database {
         if (found === 0) db.exec(schema);
         else for (const step of steps.slice(found - 1)) db.exec(step);
         db.pragma(`user_version = ${version}`);
-      })();
+      }).immediate();
     return db;
   } catch (error) {
     db.close();

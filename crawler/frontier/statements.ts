@@ -81,6 +81,9 @@ export function statements(db: Database.Database) {
     clock: db.prepare('SELECT latest_ms FROM clock').pluck(),
     startClock: db.prepare('INSERT INTO clock (latest_ms) VALUES (?)'),
     setClock: db.prepare('UPDATE clock SET latest_ms = ?'),
+    mark: db.prepare('SELECT id, commits FROM corpus'),
+    setMark: db.prepare('UPDATE corpus SET id = ?, commits = ?'),
+    setCommits: db.prepare('UPDATE corpus SET commits = ?'),
     host: db.prepare(
       `SELECT id, name, failures, pages, render_tries AS renderTries, render_gains AS renderGains
        FROM hosts WHERE id = ?`,

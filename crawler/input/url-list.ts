@@ -14,7 +14,7 @@ import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { Frontier } from '../frontier/frontier.ts';
+import { openFrontier } from '../frontier/open.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { cleanText } from '../page/clean-text.ts';
 import { priority } from '../policy/priority.ts';
@@ -59,7 +59,7 @@ export async function queueUrlList(
   const rows = readRows(file, urlColumn, captionColumn);
   return withCleanup(async (defer) => {
     defer(lockCorpus(corpusDir));
-    const frontier = Frontier.open(corpusDir);
+    const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
     makeDurable(ledger);
     // Pairs belong to a page: the list stands for it.

@@ -15,7 +15,7 @@ import { firstValue } from '../fetch/headers.ts';
 import { inlineLicences } from '../fetch/licences.ts';
 import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
-import { Frontier } from '../frontier/frontier.ts';
+import { openFrontier } from '../frontier/open.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
 import { decodeText } from '../page/charset.ts';
 import { extractPage, type PageImage } from '../page/extract.ts';
@@ -84,7 +84,7 @@ export async function importWarc(
     : fileBytes(source);
   return withCleanup(async (defer) => {
     defer(lockCorpus(corpusDir));
-    const frontier = Frontier.open(corpusDir);
+    const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
     makeDurable(ledger);
     const counts = { records: 0, pages: 0, refused: 0, images: 0 };

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { withCleanup } from '../cleanup.ts';
+import { isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
 import { findGrowth, removedSamples } from '../ledger/growth.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
@@ -91,7 +92,8 @@ const layoutVersion = 4;
 
 /**
  * Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end, when the folder holds
- * something else, or when it holds a growing export that was made with other settings.
+ * something else, or when it holds a growing export that was made with other settings; a CorpusBusy while another process screens the
+ * corpus, exports it or writes to the same folder.
  */
 export async function exportShards(
   options: ExportOptions,
@@ -121,6 +123,10 @@ export async function exportShards(
   return withCleanup(async (defer) => {
     const ledger = Ledger.openExisting(corpusDir);
     defer(() => ledger.close());
+    const judged = lockPart(corpusDir, 'filter'); // until the snapshot is taken: half of a screening is no corpus
+    defer(judged);
+    defer(lockPart(corpusDir, 'shards'));
+    if (!isOwnShards(corpusDir, outDir)) defer(lockFolder(outDir));
     const recipe = currentRecipe(ledger);
     if (recipe === null || !recipe.finished) {
       const received = recipe === null ? 'one that was never screened' : 'one whose screening was cut short';
@@ -138,6 +144,7 @@ export async function exportShards(
     ledger.holdSnapshot();
     const withFailures = format !== 'parquet' || layout === 'fixed';
     findGrowth(ledger, { exportId: base === null ? null : exportId, gone, withFailures, subset });
+    judged();
     const writing: Writing = {
       ledger,
       raw,

@@ -7,6 +7,7 @@ import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync } from '
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { withCleanup } from '../cleanup.ts';
+import { lockPart } from '../corpus-lock.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { encodeSettings } from '../shards/encode.ts';
@@ -50,14 +51,25 @@ export interface VerifySummary {
 }
 
 /** Checks, and with `repair` mends. Throws a UserError when there is no finished export or no corpus to repair from. */
-export async function verify(
-  options: VerifyOptions,
-  { onProgress, signal }: { onProgress?: (done: { files: number; of: number }) => void; signal?: AbortSignal } = {},
-): Promise<VerifySummary> {
+export async function verify(options: VerifyOptions, tools: VerifyTools = {}): Promise<VerifySummary> {
+  const { corpusDir, repair = false } = options;
+  if (!repair || corpusDir === undefined) return check(options, tools);
+  return withCleanup((defer) => {
+    Ledger.openExisting(corpusDir).close();
+    defer(lockPart(corpusDir, 'shards'));
+    return check(options, tools);
+  });
+}
+
+interface VerifyTools {
+  readonly onProgress?: (done: { readonly files: number; readonly of: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+async function check(options: VerifyOptions, { onProgress, signal }: VerifyTools): Promise<VerifySummary> {
   const { shardsDir, corpusDir, repair = false } = options;
   if (repair) {
     if (corpusDir === undefined) throw expected('a corpus', 'repair', 'none', 'name the corpus the shards came from');
-    Ledger.openExisting(corpusDir).close();
     settle(shardsDir);
   }
   const manifest = readManifest(shardsDir);

@@ -20,12 +20,12 @@ export interface CorpusRule {
  * a new pair may be a better text for an old image.
  */
 export function recordCorpusDrops(ledger: Ledger, recipe: number, rules: readonly CorpusRule[]): void {
-  ledger.db.transaction(() => {
+  ledger.write(() => {
     ledger.db.exec(`UPDATE pairs SET dropped_by = NULL, drop_reason = NULL WHERE dropped_by LIKE 'corpus/%'`);
     const drop = ledger.db.prepare('UPDATE pairs SET dropped_by = ?, drop_reason = ? WHERE id = ?');
     for (const rule of rules) {
       for (const { id, reason } of rule.drops(ledger)) drop.run(rule.name, reason, id);
     }
     markFinished(ledger, recipe, true);
-  })();
+  });
 }

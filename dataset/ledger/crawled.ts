@@ -4,7 +4,7 @@ import type { ImageRecord, PageRecord, StoredImage } from './records.ts';
 
 /** Runs several writes as one transaction; what it throws undoes all of them. */
 export function atomically<T>(ledger: Ledger, work: () => T): T {
-  return ledger.db.transaction(work)();
+  return ledger.write(work);
 }
 
 /** From now on a commit to the ledger is on the disk when it returns, before anything is finished in the frontier. */

@@ -4,13 +4,19 @@
  * dropped it; a score is kept whether the pair passed or not, so a moved threshold needs no new crawl and no new scoring.
  * Every write is one transaction and may be repeated: recording the same page twice changes nothing.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeFolder } from '../make-folder.ts';
 import { UserError } from '../user-error.ts';
+import { refuseLostLedger } from './lost-ledger.ts';
 import { migrate } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
 import type { FoundImage, ImageRecord, PageRecord } from './records.ts';
+
+/** How long a writer waits for another: the corpus rules of `lait filter` write in one transaction, which of millions of pairs takes minutes. */
+const busyTimeoutMs = 600_000;
+const momentMs = 200;
 
 export class Ledger {
   readonly db: Database.Database;
@@ -20,22 +26,29 @@ export class Ledger {
     this.db = db;
   }
 
-  /** Opens or creates `ledger.db` in a corpus directory; throws a UserError when a newer version of lait wrote it. */
+  /** Opens or creates `ledger.db` in a corpus directory; throws a UserError when a newer version of lait wrote it, or when it was lost. */
   static open(corpusDir: string): Ledger {
-    mkdirSync(corpusDir, { recursive: true });
+    refuseLostLedger(corpusDir);
+    makeFolder(corpusDir);
     const path = join(corpusDir, 'ledger.db');
     const db = new Database(path);
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = NORMAL');
-    db.pragma('busy_timeout = 10000');
-    db.pragma('cache_size = -65536'); // 64 MiB: scores and images are looked up by hash, in no order
-    migrate(db, path);
-    return new Ledger(db);
+    try {
+      db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+      db.pragma('journal_mode = WAL');
+      db.pragma('synchronous = NORMAL');
+      db.pragma('cache_size = -65536'); // 64 MiB: scores and images are looked up by hash, in no order
+      migrate(db, path);
+      return new Ledger(db);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   /** Opens the ledger of a corpus that was crawled before. Throws a UserError where there is none. */
   static openExisting(corpusDir: string): Ledger {
     const path = join(corpusDir, 'ledger.db');
+    refuseLostLedger(corpusDir);
     if (!existsSync(path)) {
       throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
     }
@@ -49,6 +62,38 @@ export class Ledger {
 
   close(): void {
     this.db.close();
+  }
+
+  /**
+   * Runs reads and writes as one transaction; what it throws undoes all of them. It takes the lock of writers at its beginning and
+   * waits for it: a transaction that reads first and then finds that another process has written fails at once, however long it
+   * would wait (SQLITE_BUSY_SNAPSHOT).
+   */
+  write<T>(work: () => T): T {
+    return this.db.transaction(work).immediate();
+  }
+
+  /**
+   * The same, but for one who can do something else meanwhile: null when another process is writing for longer than a moment. Then
+   * nothing was run.
+   */
+  tryWrite<T>(work: () => T): { readonly result: T } | null {
+    let isBegun = false;
+    this.db.pragma(`busy_timeout = ${momentMs}`);
+    try {
+      return {
+        result: this.write(() => {
+          isBegun = true;
+          this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+          return work();
+        }),
+      };
+    } catch (error) {
+      if (isBegun || (error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
+      return null;
+    } finally {
+      this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+    }
   }
 
   /** A statement that is compiled once for each SQL text. Not for text that is put together from values. */
@@ -69,7 +114,7 @@ export class Ledger {
    * such a page.
    */
   recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
-    this.db.transaction(() => {
+    this.write(() => {
       const id = this.#upsertPage(page, others !== null);
       const isTakenDown = this.isTakenDown({ url: page.url });
       const given = new Set<string>();
@@ -78,7 +123,7 @@ export class Ledger {
         for (const pair of givePairs(this, { id, url: page.url }, this.#imageId(image.url), image)) given.add(pair);
       }
       if (others !== null) endOtherPairs(this, id, given, others, page.fetchedAtMs);
-    })();
+    });
   }
 
   /**

@@ -177,6 +177,9 @@ const steps: readonly string[] = [
      PRIMARY KEY (export_id, pair_id, shard_id)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX exported_pairs_by_shard ON exported_pairs (shard_id, pair_id);`,
+  // What tells a corpus from others, and how many batches of crawls were committed: by it the frontier knows its ledger.
+  `CREATE TABLE corpus (id TEXT NOT NULL, commits INTEGER NOT NULL) STRICT;
+   INSERT INTO corpus (id, commits) VALUES (lower(hex(randomblob(16))), 0);`,
 ];
 
 /** The version that this lait writes. */
@@ -184,7 +187,8 @@ export const newestVersion: number = steps.length;
 
 /** Brings a ledger to `target`, in one transaction; a file of a newer version than ours is refused. */
 export function migrate(db: Database.Database, path: string, target = newestVersion): void {
-  const version = db.pragma('user_version', { simple: true }) as number;
+  const versionNow = (): number => db.pragma('user_version', { simple: true }) as number;
+  const version = versionNow();
   if (version > newestVersion) {
     throw new UserError(
       `Expected ledger version ${newestVersion} or older for ${path} but received ${version}; update lait or use another corpus.`,
@@ -192,7 +196,10 @@ export function migrate(db: Database.Database, path: string, target = newestVers
   }
   if (version >= target) return;
   db.transaction(() => {
-    for (const step of steps.slice(version, target)) db.exec(step);
+    // Another process may have brought it here meanwhile.
+    const from = versionNow();
+    if (from >= target) return;
+    for (const step of steps.slice(from, target)) db.exec(step);
     db.pragma(`user_version = ${target}`);
-  })();
+  }).immediate();
 }

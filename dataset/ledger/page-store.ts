@@ -3,20 +3,11 @@
  * 1.1, one gzip member a record). As with raw images, what the ledger has committed is stored; what lies after it was torn by a
  * kill and is cut off when the store is opened. A page that changed is appended again: earlier versions stay.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { writeAll } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Where the records of one visit lie: the segment's number, the offset of the first byte, and how many there are. */
@@ -84,9 +75,9 @@ export function placesOfPages(ledger: Ledger, isWanted: (url: string) => boolean
 /** Forgets where these lie. The last of the store stays known as its end. */
 export function forgetPlaces(ledger: Ledger, places: readonly PagePlace[]): void {
   const forget = ledger.db.prepare('UPDATE kept_pages SET page_id = NULL WHERE segment = ? AND offset = ?');
-  ledger.db.transaction(() => {
+  ledger.write(() => {
     for (const { segment, offset } of places) forget.run(segment, offset);
-  })();
+  });
 }
 
 /** The end of what the ledger has committed; segment 0, offset 0 when it has nothing. */
@@ -128,7 +119,7 @@ export function openPageStore(
   }
 
   function openWriter(segment: number, end: number): { readonly segment: number; readonly fd: number; end: number } {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const fd = openSync(path(segment), existsSync(path(segment)) ? 'r+' : 'w+');
     const folderFd = openSync(folder, 'r');
     fsyncSync(folderFd);

@@ -2,7 +2,8 @@
  * The original bytes of every downloaded image, in append-only tar segments `raw/000000.tar` of about 1 GB that any tar
  * program can list (members SHA256.FORMAT). An image is found by segment, offset and length, which the ledger keeps. An
  * image counts as stored when its ledger row is committed: what lies after the last committed one was torn by a
- * kill and is cut off when the store is opened for writing.
+ * kill and is cut off when the store is opened for writing. That is one batch at most (`maxUncommitted`); a store that has more was
+ * written with another ledger, and nothing of it is cut.
  */
 import {
   closeSync,
@@ -10,7 +11,6 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { writeAll } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { blockBytes, endOfArchive, headerChecksum, paddingBytes, tarHeader } from '../shards/tar-header.ts';
 import { UserError } from '../user-error.ts';
 import type { Ledger } from './ledger.ts';
@@ -34,7 +35,12 @@ export interface RawPlace {
 export interface RawEnd {
   readonly segment: number;
   readonly end: number;
+  /** The last image, by which a store is known to be this ledger's; missing when there is none. */
+  readonly last?: { readonly offset: number; readonly sha256: string };
 }
+
+/** So many images are appended at most before they are committed. */
+export const maxUncommitted = 64;
 
 export interface RawStore {
   /** Writes an image to the end of the last segment and says where. The caller commits that place to the ledger. */
@@ -61,16 +67,43 @@ export interface RawStoreOptions {
 /** The end of the last image that the ledger has committed, replaced ones too; segment 0, offset 0 when it has none. */
 export function committedRawEnd(ledger: Ledger): RawEnd {
   const row = ledger.db
-    .prepare<[], RawEnd>(
-      `SELECT segment, offset + byte_length AS end FROM (
-         SELECT * FROM (SELECT segment, offset, byte_length FROM images WHERE segment IS NOT NULL
+    .prepare<[], { segment: number; offset: number; end: number; sha256: string }>(
+      `SELECT segment, offset, offset + byte_length AS end, sha256 FROM (
+         SELECT * FROM (SELECT segment, offset, byte_length, sha256 FROM images WHERE segment IS NOT NULL
            ORDER BY segment DESC, offset DESC LIMIT 1)
-         UNION ALL SELECT * FROM (SELECT segment, offset, byte_length FROM replaced_images
+         UNION ALL SELECT * FROM (SELECT segment, offset, byte_length, sha256 FROM replaced_images
            ORDER BY segment DESC, offset DESC LIMIT 1))
        ORDER BY segment DESC, offset DESC LIMIT 1`,
     )
     .get();
-  return row ?? { segment: 0, end: 0 };
+  if (row === undefined) return { segment: 0, end: 0 };
+  return { segment: row.segment, end: row.end, last: { offset: row.offset, sha256: row.sha256 } };
+}
+
+/** The end of what the ledger has of each segment, in order: how long the segment's file is at least. */
+export function committedSegmentEnds(ledger: Ledger): { readonly segment: number; readonly end: number }[] {
+  const next = ledger.db
+    .prepare(
+      `SELECT min(segment) FROM (SELECT min(segment) AS segment FROM images WHERE segment > @after
+         UNION ALL SELECT min(segment) FROM replaced_images WHERE segment > @after)`,
+    )
+    .pluck();
+  const endOf = ledger.db
+    .prepare(
+      `SELECT max(end) FROM (
+         SELECT * FROM (SELECT offset + byte_length AS end FROM images WHERE segment = @segment
+           ORDER BY offset DESC LIMIT 1)
+         UNION ALL SELECT * FROM (SELECT offset + byte_length FROM replaced_images WHERE segment = @segment
+           ORDER BY offset DESC LIMIT 1))`,
+    )
+    .pluck();
+  const ends: { segment: number; end: number }[] = [];
+  for (let after = -1; ; ) {
+    const segment = next.get({ after }) as number | null;
+    if (segment === null) return ends;
+    ends.push({ segment, end: endOf.get({ segment }) as number });
+    after = segment;
+  }
 }
 
 /** Opens `raw/` in a corpus directory for reading and appending; one writer at a time. */
@@ -83,27 +116,43 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
 
   if (committedEnd !== undefined) cutBack(committedEnd);
 
-  /** Leaves segments as the ledger knows them. */
-  function cutBack({ segment, end }: RawEnd): void {
+  /** Leaves segments as the ledger knows them. Throws a UserError when that would be more than what a kill leaves behind. */
+  function cutBack({ segment, end, last }: RawEnd): void {
     const later = segments(folder).filter((number) => number > segment);
-    if (later.length > 1) {
+    const memberEnd = end + paddingBytes(end);
+    const isThere = existsSync(path(segment));
+    const advice = `put the ledger.db that belongs to ${folder} back, or move ${folder} away`;
+    if (isThere && last !== undefined && !isMemberOf(path(segment), last)) {
       throw new UserError(
-        `Expected at most one raw segment after ${path(segment)}, the last the ledger knows, but received ${later.length}; ` +
-          `put the ledger.db that belongs to ${folder} back, or start a new corpus.`,
+        `Expected the picture ${last.sha256} at byte ${last.offset} of ${path(segment)} but received another one; ${advice}.`,
+      );
+    }
+    const uncommitted = [
+      ...(isThere ? [[path(segment), memberEnd] as const] : []),
+      ...later.map((n) => [path(n), 0] as const),
+    ];
+    const count = uncommitted.reduce(
+      (sum, [file, from]) => sum + countMembers(file, from, maxUncommitted + 1 - sum),
+      0,
+    );
+    if (later.length > 1 || count > maxUncommitted) {
+      throw new UserError(
+        `Expected at most the ${maxUncommitted} pictures of one batch after those that ledger.db knows but received more in ${folder}: ` +
+          `ledger.db is older than it, or another one's; ${advice}.`,
       );
     }
     for (const number of later) rmSync(path(number));
-    const memberEnd = end + paddingBytes(end);
-    if (existsSync(path(segment)) && statSync(path(segment)).size > memberEnd) truncateSync(path(segment), memberEnd);
+    if (isThere && statSync(path(segment)).size > memberEnd) truncateSync(path(segment), memberEnd);
   }
 
   function openWriter(): { segment: number; fd: number; end: number } {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const last = segments(folder).at(-1) ?? committedEnd?.segment ?? 0;
     const fd = existsSync(path(last)) ? openSync(path(last), 'r+') : create(last);
-    const end = endOfWholeMembers(fd);
-    // Bytes that the ledger counts on are gone (power loss): what comes next must not lie where they should be.
-    if (committedEnd?.segment === last && end < committedEnd.end) {
+    const { end, isTorn } = endOfWholeMembers(fd);
+    // Bytes that the ledger counts on are gone (power loss), or what follows is no picture cut short: what comes next must not
+    // take their place.
+    if (!isTorn || (committedEnd?.segment === last && end < committedEnd.end)) {
       closeSync(fd);
       return { segment: last + 1, fd: create(last + 1), end: 0 };
     }
@@ -179,7 +228,8 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
   };
 }
 
-function segments(folder: string): number[] {
+/** The numbers of the segments in `raw/`, in order. */
+export function segments(folder: string): number[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => /^\d{6,}\.tar$/.test(name))
@@ -187,19 +237,77 @@ function segments(folder: string): number[] {
     .sort((a, b) => a - b);
 }
 
-/** Walks from header to header and returns the offset after the last member that is whole. */
-function endOfWholeMembers(fd: number): number {
+/** A member of a segment: its name and where its bytes lie. */
+export interface RawMember {
+  readonly name: string;
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** Walks from header to header, from a member's end on, as far as members are whole. Reads no picture. */
+export function* rawMembers(fd: number, from = 0): Generator<RawMember> {
   const size = fstatSync(fd).size;
-  const header = Buffer.alloc(blockBytes);
-  let end = 0;
-  while (end + blockBytes <= size) {
-    readSync(fd, header, 0, blockBytes, end);
-    const sum = Number.parseInt(header.toString('latin1', 148, 154), 8);
-    if (sum !== headerChecksum(header)) break;
-    const byteLength = Number.parseInt(header.toString('latin1', 124, 135), 8);
-    const next = end + blockBytes + byteLength + paddingBytes(byteLength);
-    if (next > size) break;
-    end = next;
+  for (let end = from; ; ) {
+    const member = memberAt(fd, end, size);
+    if (member === null) return;
+    yield member;
+    end = member.offset + member.byteLength + paddingBytes(member.byteLength);
   }
-  return end;
+}
+
+function memberAt(fd: number, at: number, size: number): RawMember | null {
+  if (at + blockBytes > size) return null;
+  const header = Buffer.alloc(blockBytes);
+  readSync(fd, header, 0, blockBytes, at);
+  const byteLength = lengthIn(header);
+  const offset = at + blockBytes;
+  if (byteLength === null || offset + byteLength + paddingBytes(byteLength) > size) return null;
+  const name = header.toString('latin1', 0, 100);
+  return { name: name.slice(0, name.indexOf('\0')), offset, byteLength };
+}
+
+/** The length of a member by its header; null when that is none. */
+function lengthIn(header: Buffer): number | null {
+  const sum = Number.parseInt(header.toString('latin1', 148, 154), 8);
+  return sum === headerChecksum(header) ? Number.parseInt(header.toString('latin1', 124, 135), 8) : null;
+}
+
+/**
+ * The offset after the last member that is whole, and whether what follows is the beginning of one more or the end of the archive:
+ * what a kill leaves behind, and nothing that was damaged.
+ */
+function endOfWholeMembers(fd: number): { readonly end: number; readonly isTorn: boolean } {
+  let end = 0;
+  for (const { offset, byteLength } of rawMembers(fd)) end = offset + byteLength + paddingBytes(byteLength);
+  const rest = fstatSync(fd).size - end;
+  const header = Buffer.alloc(blockBytes);
+  const read = readSync(fd, header, 0, blockBytes, end);
+  const isEnd = header.every((byte) => byte === 0) && rest <= endOfArchive.byteLength;
+  return { end, isTorn: read < blockBytes || isEnd || lengthIn(header) !== null };
+}
+
+/** How many whole members follow, `most` at most. */
+function countMembers(file: string, from: number, most: number): number {
+  const fd = openSync(file, 'r');
+  try {
+    let count = 0;
+    for (const _ of rawMembers(fd, from)) {
+      count += 1;
+      if (count >= most) break;
+    }
+    return count;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isMemberOf(file: string, { offset, sha256 }: { readonly offset: number; readonly sha256: string }): boolean {
+  const fd = openSync(file, 'r');
+  try {
+    const header = Buffer.alloc(64);
+    // A segment that ends before was cut: `openWriter` sees to that.
+    return readSync(fd, header, 0, 64, offset - blockBytes) < 64 || header.toString('latin1') === sha256;
+  } finally {
+    closeSync(fd);
+  }
 }

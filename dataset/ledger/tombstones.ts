@@ -22,9 +22,7 @@ export function raiseTombstones(
     ...hosts.map((host) => ['host', host.toLowerCase()] as const),
     ...sha256s.map((sha256) => ['sha256', sha256] as const),
   ];
-  return ledger.db.transaction(() => {
-    return all.reduce((sum, [kind, value]) => sum + raise.run(kind, value, note, now).changes, 0);
-  })();
+  return ledger.write(() => all.reduce((sum, [kind, value]) => sum + raise.run(kind, value, note, now).changes, 0));
 }
 
 /** Everything that a takedown removes. */
@@ -76,9 +74,9 @@ export function imagesToRemove(ledger: Ledger, { urls, hosts, sha256s }: Takedow
     `INSERT INTO tombstones (kind, value, note, taken_down_at_ms) VALUES ('sha256', ?, 'bytes of what was taken down', ?)
      ON CONFLICT DO NOTHING`,
   );
-  ledger.db.transaction(() => {
+  ledger.write(() => {
     for (const hash of hashes) raise.run(hash, Date.now());
-  })();
+  });
   return {
     urls: new Set([...imageIds].map((id) => urlOf.get(id) as string)),
     sha256s: hashes,
@@ -110,7 +108,7 @@ export function removePairs(ledger: Ledger, { urls, sha256s, pairs }: RemovedIma
        offset = NULL WHERE url = ?`,
   );
   ledger.db.pragma('secure_delete = ON'); // overwrites what is deleted instead of only forgetting where it was
-  const pairsRemoved = ledger.db.transaction(() => {
+  const pairsRemoved = ledger.write(() => {
     let removed = 0;
     for (const id of pairs) {
       removed += removePair.run(id).changes;
@@ -120,7 +118,7 @@ export function removePairs(ledger: Ledger, { urls, sha256s, pairs }: RemovedIma
     for (const url of urls) blank.run(url);
     for (const sha256 of sha256s) removeReplaced.run(sha256);
     return removed;
-  })();
+  });
   ledger.db.pragma('wal_checkpoint(TRUNCATE)');
   return pairsRemoved;
 }

@@ -123,13 +123,13 @@ export function recordVerdicts(ledger: Ledger, recipe: number, verdicts: readonl
   const byRow = ledger.db.prepare(`${verdict} rowid = ? AND id = ?`);
   const byId = ledger.db.prepare(`${verdict} id = ?`);
   const score = ledger.db.prepare('INSERT OR REPLACE INTO scores (subject, rule, score) VALUES (?, ?, ?)');
-  ledger.db.transaction(() => {
+  ledger.write(() => {
     for (const { id, row, droppedBy, reason, cleanedText = null, scores } of verdicts) {
       if (row === undefined) byId.run(recipe, droppedBy, reason, cleanedText, id);
       else byRow.run(recipe, droppedBy, reason, cleanedText, row, id);
       for (const { subject, rule, score: value } of scores ?? []) score.run(subject, rule, value);
     }
-  })();
+  });
 }
 
 /** Shows every distinct text as it was found. The callback must not use the ledger: its cursor is open meanwhile. */

@@ -1,0 +1,101 @@
+/**
+ * What an error means for who runs the command: one line and an exit code. The operator's mistakes and the machine's limits have their
+ * words here, whatever part of lait meets them; what is left is a fault of ours, with its stack.
+ */
+import { resolve, sep } from 'node:path';
+import { diskFullCode } from '../dataset/disk-full.ts';
+import { UserError } from '../dataset/user-error.ts';
+
+/** What to say and with which code to end. */
+export interface Fault {
+  readonly line: string;
+  /** 1 where the same command will do once the machine has room, or where the fault is ours; 2 where something must be changed. */
+  readonly exitCode: 1 | 2;
+  /** It is no mistake that is understood: the stack belongs to the report. */
+  readonly isOurs: boolean;
+}
+
+/** Codes that speak of a path. */
+const pathCodes = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'EEXIST',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ENOTEMPTY',
+  'ENXIO',
+  'EBUSY',
+  'ETXTBSY',
+  'EXDEV',
+  'EINVAL',
+  'ERR_FS_EISDIR',
+  'ERR_FS_FILE_TOO_LARGE',
+]);
+
+/** Codes of what may not be read or written, wherever it lies. SQLite's carry no path. */
+const permissionCodes = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'SQLITE_CANTOPEN',
+  'SQLITE_CANTOPEN_ISDIR',
+  'SQLITE_READONLY',
+  'SQLITE_READONLY_DIRECTORY',
+  'SQLITE_READONLY_DBMOVED',
+  'SQLITE_READONLY_CANTINIT',
+  'SQLITE_PERM',
+  'SQLITE_AUTH',
+]);
+
+/** The folders of lait itself: a path in them is none of the operator's. A corpus may lie beside them. */
+const program = ['cli', 'crawler', 'dataset', 'filters', 'model', 'node_modules'].map(
+  (name) => resolve(import.meta.dirname, '..', name) + sep,
+);
+
+/** Says what an error is, by the first of it and its causes that is known. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof UserError) return { line: error.message, exitCode: error.exitCode, isOurs: false };
+  const noRoom = diskFullCode(error);
+  if (noRoom !== null) {
+    const line = `the disk is full, or a limit on file sizes is reached (${noRoom}); what was committed is whole: make room and run the same command again.`;
+    return { line, exitCode: 1, isOurs: false };
+  }
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const known = knownFault(at);
+    if (known !== null) return { ...known, isOurs: false };
+  }
+  return { line: 'this is a fault of lait itself; what was committed so far is kept.', exitCode: 1, isOurs: true };
+}
+
+function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
+  const { code, path, dest } = error as { code?: unknown; path?: unknown; dest?: unknown };
+  if (typeof code !== 'string') return null;
+  const isPath = typeof path === 'string';
+  if (permissionCodes.has(code) || (pathCodes.has(code) && isPath && !isOurs(path))) {
+    const name = isPath
+      ? JSON.stringify(path) + (typeof dest === 'string' ? ` to ${JSON.stringify(dest)}` : '')
+      : 'the corpus';
+    const line = `Expected a path that can be used but received ${name} (${error.message}); name another, or allow its use.`;
+    return { line, exitCode: 2 };
+  }
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'SQLITE_FORMAT') {
+    const line = `Expected whole databases in the corpus but received a damaged one (${code}: ${error.message}); put ledger.db and frontier.db back from a copy, or run \`lait verify --repair\`, which saves what can still be read.`;
+    return { line, exitCode: 2 };
+  }
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    const line = `Expected the corpus’ databases to be free but another program holds one (${code}); end it, and run the same command again.`;
+    return { line, exitCode: 2 };
+  }
+  if (code.startsWith('SQLITE_IOERR') || code === 'SQLITE_PROTOCOL' || code === 'EIO' || code === 'ESTALE') {
+    const line = `the disk or the network file system failed (${code}: ${error.message}); what was committed is whole as far as the disk is: see to it, and run the same command again.`;
+    return { line, exitCode: 1 };
+  }
+  if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'SQLITE_NOMEM' || code === 'EAGAIN') {
+    const line = `this machine has no more memory, processes or open files for lait (${code}: ${error.message}); raise the limit and run the same command again.`;
+    return { line, exitCode: 1 };
+  }
+  return null;
+}
+
+const isOurs = (path: string): boolean => program.some((folder) => (resolve(path) + sep).startsWith(folder));

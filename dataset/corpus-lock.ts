@@ -1,0 +1,163 @@
+/**
+ * Who may write what of a corpus at a time. A corpus has parts, and each part one writer; who reads never asks. A lock is an
+ * exclusive SQLite transaction on a file of its own, which the operating system ends with the process, however that ends, so
+ * that no stale lock can be left behind. Who holds it stands beside it, for the message only. On a network file system
+ * the locks are as good as its POSIX locks are (docs/decisions/0033).
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { makeFolder } from './make-folder.ts';
+import { UserError } from './user-error.ts';
+
+/**
+ * `crawl`: the frontier, `raw/` and `pages/`. `filter`: verdicts and scores. `shards`: the shards of the corpus and of all its
+ * exports. `regions`: the columns beside them. Who needs several takes them in this order, so that no two wait for each other.
+ */
+export const corpusParts = ['crawl', 'filter', 'shards', 'regions'] as const;
+export type CorpusPart = (typeof corpusParts)[number];
+
+/** Another process, or another part of this one, is writing. Nothing was done. */
+export class CorpusBusy extends UserError {
+  /** The file that is locked. */
+  readonly path: string;
+
+  constructor(message: string, path: string) {
+    super(message);
+    this.path = path;
+  }
+}
+
+/** Who a lock names as its holder: the command of this process. */
+let command = 'another program';
+
+/** Says what this process is called in the messages of others: `lait filter`. */
+export function nameHolder(name: string): void {
+  command = name;
+}
+
+/** Takes one part and returns the function that releases it. Throws a CorpusBusy that names the process which holds it. */
+export function lockPart(corpusDir: string, part: CorpusPart): () => void {
+  const folder = join(corpusDir, 'locks');
+  makeFolder(folder);
+  return lock(join(folder, part), `corpus ${corpusDir}`);
+}
+
+/** Takes a folder that may lie anywhere and is published as it is: its lock lies with the temporary files of this machine and user. */
+export function lockFolder(folder: string): () => void {
+  const hash = createHash('sha256').update(realPath(folder)).digest('hex').slice(0, 32);
+  return lock(join(tmpdir(), `lait-${userInfo().uid}-${hash}`), `folder ${folder}`);
+}
+
+/** Of what is not there yet, the rest of the path as it is written. */
+function realPath(path: string): string {
+  const full = resolve(path);
+  if (existsSync(full)) return realpathSync(full);
+  return full === dirname(full) ? full : join(realPath(dirname(full)), basename(full));
+}
+
+/** Takes several parts, waiting for each until it is free. `onWait` hears once of each that is not. */
+export async function lockPartsInTurn(
+  corpusDir: string,
+  parts: readonly CorpusPart[],
+  { signal, onWait }: { readonly signal?: AbortSignal | undefined; readonly onWait?: (busy: CorpusBusy) => void } = {},
+): Promise<() => void> {
+  const releases: (() => void)[] = [];
+  const release = (): void => {
+    for (const one of releases.splice(0).reverse()) one();
+  };
+  try {
+    for (const part of corpusParts.filter((one) => parts.includes(one))) {
+      releases.push(await inTurn(() => lockPart(corpusDir, part), { signal, onWait }));
+    }
+    return release;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/**
+ * Does work that throws a CorpusBusy before it has begun, and does it again when what was busy is free. Throws the signal's reason
+ * when that comes first.
+ */
+export async function inTurn<T>(
+  work: () => T | Promise<T>,
+  {
+    signal,
+    onWait,
+  }: { readonly signal?: AbortSignal | undefined; readonly onWait?: ((busy: CorpusBusy) => void) | undefined } = {},
+): Promise<T> {
+  for (let waited = ''; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof CorpusBusy)) throw error;
+      if (waited !== error.path) onWait?.(error);
+      waited = error.path;
+    }
+    await sleep(pollMs, undefined, { ...(signal ? { signal } : {}) }).catch(() => signal?.throwIfAborted());
+  }
+}
+
+const pollMs = 200;
+
+function lock(path: string, what: string): () => void {
+  const note = `${path}.json`;
+  const db = new Database(`${path}.lock`, { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
+    throw new CorpusBusy(`${what} is being written by ${holderOf(note)}; wait for it to end, or give --wait.`, path);
+  }
+  try {
+    const holder: Holder = { command, pid: process.pid, host: hostname(), startedAt: new Date().toISOString() };
+    writeFileSync(note, JSON.stringify(holder));
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return () => {
+    try {
+      if (db.open) rmSync(note, { force: true });
+    } finally {
+      db.close();
+    }
+  };
+}
+
+interface Holder {
+  readonly command: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly startedAt: string;
+}
+
+/** The holder may have just begun, or be writing the file. */
+function holderOf(note: string): string {
+  try {
+    const holder = JSON.parse(readFileSync(note, 'utf8')) as Partial<Holder>;
+    const { command: name, pid, host, startedAt } = holder;
+    const place = host === hostname() ? '' : ` on ${host}`;
+    return `${name} (pid ${pid}${place}, since ${clockTime(new Date(String(startedAt)))})`;
+  } catch {
+    return 'another process';
+  }
+}
+
+/** `10:02` by the clock of this machine, with the day when that was another one. */
+function clockTime(at: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+  const isToday = at.toDateString() === new Date().toDateString();
+  return `${isToday ? '' : day}${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+/** Whether a path is that of the shards which lie in the corpus itself. */
+export const isOwnShards = (corpusDir: string, outDir: string): boolean =>
+  basename(outDir) === 'shards' && resolve(outDir) === resolve(corpusDir, 'shards');

@@ -1,0 +1,142 @@
+/** What the system and SQLite refuse, under every command that meets it: one line that says what to do, and the code of whose fault it is. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { faultOf } from '../../cli/fault.ts';
+import { exportShards } from '../../dataset/export/export.ts';
+import { UserError } from '../../dataset/user-error.ts';
+import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+
+const root = join(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'lait-faults-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const failure = (code: string, path?: string) => Object.assign(new Error(`${code}: no`), { code, path });
+
+test('each error has one line and one exit code', () => {
+  const path = /^Expected a path that can be used but received "\/data\/x" \(/;
+  const cases: readonly [error: unknown, exitCode: number, line: RegExp, isOurs?: true][] = [
+    [new UserError('Expected this; do that.'), 2, /^Expected this; do that\.$/],
+    [new UserError('Later.', { exitCode: 1 }), 1, /^Later\.$/],
+    ...[
+      'ENOENT',
+      'ENOTDIR',
+      'EISDIR',
+      'EEXIST',
+      'EACCES',
+      'EPERM',
+      'EROFS',
+      'ELOOP',
+      'ENAMETOOLONG',
+      'ERR_FS_EISDIR',
+    ].map((code) => [failure(code, '/data/x'), 2, path] as const),
+    [new Error('outer', { cause: failure('EACCES', '/data/x') }), 2, path],
+    ...['SQLITE_READONLY', 'SQLITE_READONLY_DIRECTORY', 'SQLITE_CANTOPEN'].map(
+      (code) => [failure(code), 2, /received the corpus \(/] as const,
+    ),
+    ...['SQLITE_CORRUPT', 'SQLITE_CORRUPT_INDEX', 'SQLITE_NOTADB'].map(
+      (code) =>
+        [failure(code), 2, /a damaged one .* `lait verify --repair`, which saves what can still be read\.$/] as const,
+    ),
+    [failure('SQLITE_BUSY'), 2, /another program holds one/],
+    [failure('SQLITE_IOERR_READ'), 1, /^the disk or the network file system failed/],
+    [failure('ENOSPC'), 1, /^the disk is full/],
+    [failure('EMFILE'), 1, /^this machine has no more/],
+    [failure('ENOENT', join(root, 'dataset/none.ts')), 1, /^this is a fault of lait itself/, true],
+    [failure('ENOENT'), 1, /^this is a fault of lait itself/, true],
+    [new TypeError('x is undefined'), 1, /^this is a fault of lait itself/, true],
+  ];
+  for (const [error, exitCode, line, isOurs = false] of cases) {
+    const fault = faultOf(error);
+    assert.deepEqual({ exitCode: fault.exitCode, isOurs: fault.isOurs }, { exitCode, isOurs }, String(error));
+    assert.match(fault.line, line);
+    assert.doesNotMatch(fault.line, /\n|the same command goes on/);
+  }
+  // A corpus that lies in a clone of lait is no part of lait.
+  assert.equal(faultOf(failure('ENOENT', join(root, 'birds/raw/000000.tar'))).exitCode, 2);
+});
+
+/** Runs a command line in the folder; one that hangs is ended. */
+const lait = (args: readonly string[], env: Record<string, string> = {}): Promise<{ code: unknown; said: string }> =>
+  new Promise((resolve) => {
+    const options = { cwd: folder, timeout: 60_000, env: { ...process.env, ...env } };
+    execFile(process.execPath, [join(root, 'cli/lait.mjs'), ...args], options, (error, stdout, stderr) =>
+      resolve({ code: error ? (error.killed ? 'hangs' : error.code) : 0, said: stdout + stderr }),
+    );
+  });
+
+before(async () => {
+  await writeSmallCorpus(join(folder, 'whole'), { images: 3 });
+  await exportShards({ corpusDir: join(folder, 'whole') });
+});
+
+const commands: readonly (readonly string[])[] = [
+  ['crawl', 'http://127.0.0.1:9/', '--allow-private'],
+  ['filter'],
+  ['export'],
+  ['report'],
+  ['retry', '--reason', 'http-503'],
+  ['extract', '--again'],
+  ['takedown', '--url', 'https://a.example/'],
+  ['ledger', 'explain', 'abcdef'],
+];
+
+const damages: readonly [name: string, damage: (corpus: string) => void][] = [
+  ['a ledger that is no database', (corpus) => writeFileSync(join(corpus, 'ledger.db'), 'x'.repeat(9000))],
+  [
+    'a ledger whose schema is overwritten',
+    (corpus) => {
+      const bytes = readFileSync(join(corpus, 'ledger.db'));
+      bytes.fill(0xff, 100, 4096);
+      writeFileSync(join(corpus, 'ledger.db'), bytes);
+    },
+  ],
+  [
+    'a ledger that is a folder',
+    (corpus) => {
+      rmSync(join(corpus, 'ledger.db'));
+      mkdirSync(join(corpus, 'ledger.db'));
+    },
+  ],
+];
+
+for (const [name, damage] of damages) {
+  test(`${name}: every command says so`, async () => {
+    const corpus = join(folder, name.replaceAll(' ', '-'));
+    cpSync(join(folder, 'whole'), corpus, { recursive: true });
+    for (const file of readdirSync(corpus)) if (/-(wal|shm)$/.test(file)) rmSync(join(corpus, file));
+    damage(corpus);
+    for (const args of commands) {
+      const { code, said } = await lait([...args, '--corpus', corpus]);
+      assert.equal(code, 2, `${args.join(' ')}: ${said}`);
+      assert.match(said, /^lait: Expected [^\n]*\n$/, args.join(' '));
+    }
+  });
+}
+
+test('folders that no system lets be made, and a home that cannot be written, are one line', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  for (const args of [
+    ['init', '/proc/lait/birds'],
+    ['crawl', 'http://127.0.0.1:9/', '--allow-private', '--corpus', '/proc/lait'],
+  ]) {
+    const { code, said } = await lait(args);
+    assert.equal(code, 2, said);
+    assert.match(
+      said,
+      /^lait: Expected a path that can be used but received "\/proc\/lait" \(E\w+: [^\n]*\); name another, or allow its use\.\n$/,
+    );
+  }
+  writeFileSync(join(folder, 'home'), '');
+  const { code, said } = await lait(['regions', '--corpus', 'whole'], {
+    HOME: join(folder, 'home'),
+    XDG_CACHE_HOME: '',
+    LAIT_CACHE: '',
+  });
+  assert.notEqual(code, 'hangs');
+  assert.doesNotMatch(said, /fault of lait/);
+});

@@ -1,0 +1,128 @@
+/** Commands that run at the same time on one corpus: they take turns or name each other, and what they leave is whole. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { lockPart } from '../../dataset/corpus-lock.ts';
+import { verify } from '../../dataset/export/verify.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+import { picture } from '../helpers/picture.ts';
+import { startSite } from '../helpers/site.ts';
+
+const root = join(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'lait-side-by-side-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly said: string;
+}
+
+const lait = (...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [join(root, 'cli/lait.mjs'), ...args], { cwd: folder }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, said: stdout + stderr }),
+    );
+  });
+
+const busy =
+  /^lait: corpus \w+ is being written by lait (export|import|filter) \(pid \d+, since \d\d:\d\d\); wait for it to end, or give --wait\.\n$/;
+
+before(async () => {
+  mkdirSync(join(folder, 'images'));
+  const images = [];
+  const annotations = [];
+  for (let id = 0; id < 150; id++) {
+    writeFileSync(join(folder, 'images', `${id}.jpg`), await picture(id, { width: 320, height: 240 }));
+    images.push({ id, file_name: `${id}.jpg`, license: 1 });
+    annotations.push({ id, image_id: id, caption: `Picture number ${id} of a set` });
+  }
+  writeFileSync(join(folder, 'coco.json'), JSON.stringify({ images, annotations, licenses: [] }));
+});
+
+test('two exports at once: one is done, the other one names it; with --wait both are done', async () => {
+  await writeSmallCorpus(join(folder, 'twice'), { images: 300 });
+  const run = (more: string[]) => lait('export', '--corpus', 'twice', '--samples-per-shard', '20', ...more);
+  const [a, b] = await Promise.all([run(['--encode', 'jpeg']), run(['--quality', '50', '--encode', 'jpeg'])]);
+  const codes = [a.code, b.code].sort();
+  assert.ok(codes[1] === 2 || codes[1] === 0, `${a.said}${b.said}`);
+  assert.equal(codes[0], 0);
+  for (const { code, said } of [a, b]) if (code === 2) assert.match(said, busy);
+  assert.deepEqual((await verify({ shardsDir: join(folder, 'twice/shards') })).faults, []);
+  const unlock = lockPart(join(folder, 'twice'), 'shards');
+  const refused = await run([]);
+  assert.equal(refused.code, 2);
+  setTimeout(unlock, 4000);
+  const [c, d] = await Promise.all([run(['--wait']), run(['--quality', '60', '--encode', 'jpeg', '--wait'])]);
+  assert.deepEqual([c.code, d.code], [0, 0], c.said + d.said);
+  assert.match(
+    c.said + d.said,
+    /^lait: waiting: corpus twice is being written by (another program|lait export) \(pid \d+, since \d\d:\d\d\)$/m,
+  );
+  assert.deepEqual((await verify({ shardsDir: join(folder, 'twice/shards') })).faults, []);
+});
+
+test('an export beside an import leaves files as the manifest says', async () => {
+  await writeSmallCorpus(join(folder, 'both'), { images: 300 });
+  const outcomes = await Promise.all([
+    lait('import', 'coco', 'coco.json', 'images', '--corpus', 'both', '--samples-per-shard', '20', '--wait'),
+    lait('export', '--corpus', 'both', '--samples-per-shard', '20'),
+  ]);
+  for (const { code, said } of outcomes) if (code !== 0) assert.equal(code, 2, said);
+  // What the import makes of another set in its folder is its own matter; what it wrote is as it says.
+  const { faults } = await verify({ shardsDir: join(folder, 'both/shards') });
+  assert.deepEqual(
+    faults.filter(({ reason }) => reason !== 'unknown-file'),
+    [],
+  );
+});
+
+test('filters and exports beside a crawl: none of them fails, and all see a whole corpus', async (t) => {
+  const pages = 30;
+  const links = Array.from({ length: pages }, (_, i) => `<a href="/p${i}.html">Page ${i}</a>`);
+  const routes: Record<string, string | Buffer> = { '/robots.txt': '', '/': `<title>All</title>${links.join(' ')}` };
+  for (let i = 0; i < pages; i++) {
+    routes[`/p${i}.html`] =
+      `<title>Page ${i}</title><article><p>A text about birds and boats, page ${i}.</p>` +
+      `<figure><img src="/i${i}.jpg" width="640" height="480" alt="A small boat number ${i} on a wide river">` +
+      `</figure></article>`;
+    routes[`/i${i}.jpg`] = await picture(i, { width: 640, height: 480 });
+  }
+  const site = await startSite({ routes });
+  t.after(() => site.close());
+  let isCrawling = true;
+  const crawling = lait(
+    'crawl',
+    `${site.url}/`,
+    '--corpus',
+    'beside',
+    '--allow-private',
+    '--min-delay-ms',
+    '20',
+    '--render',
+    'never',
+  ).finally(() => {
+    isCrawling = false;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const beside: Outcome[] = [];
+  for (let round = 0; isCrawling; round++) {
+    beside.push(await lait('filter', '--corpus', 'beside', '--min-bytes', String(round), '--min-words', '1'));
+    if (!isCrawling) break;
+    beside.push(await lait('export', '--corpus', 'beside', '--out', 'out'));
+  }
+  const crawled = await crawling;
+  assert.equal(crawled.code, 0, crawled.said);
+  for (const { code, said } of beside) {
+    if (code !== 0)
+      assert.match(said, /Expected (a crawled corpus|a screened corpus|at least one kept pair|the pairs)/, said);
+  }
+  assert.ok(beside.length > 0);
+  const ledger = Ledger.open(join(folder, 'beside'));
+  t.after(() => ledger.close());
+  const count = (sql: string) => ledger.db.prepare(sql).pluck().get();
+  assert.equal(count(`SELECT count(*) FROM images WHERE status = 'success'`), pages);
+});
