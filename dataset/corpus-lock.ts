@@ -2,7 +2,7 @@
  * Who may write what of a corpus at a time. A corpus has parts, and each part one writer; who reads never asks. A lock is an
  * exclusive SQLite transaction on a file of its own, which the operating system ends with the process, however that ends, so
  * that no stale lock can be left behind. Who holds it stands beside it, for the message only. On a network file system
- * the locks are as good as its POSIX locks are (docs/decisions/0033).
+ * the locks are as good as its POSIX locks are (docs/decisions/0038).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';

@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { writeAll } from '../atomic-file.ts';
 import { makeFolder } from '../make-folder.ts';
+import { UserError } from '../user-error.ts';
+import { gzipMembers } from './gzip-members.ts';
 import type { Ledger } from './ledger.ts';
+import { maxUncommitted } from './raw-store.ts';
 
 /** Where the records of one visit lie: the segment's number, the offset of the first byte, and how many there are. */
 export interface PagePlace {
@@ -108,10 +111,23 @@ export function openPageStore(
   let writer: { readonly segment: number; readonly fd: number; end: number } | undefined;
   if (committedEnd !== undefined && existsSync(folder)) cutBack(committedEnd);
 
+  /** Throws a UserError when that would be more than the pages of one batch, which is what a kill leaves behind. */
   function cutBack({ segment, end }: { readonly segment: number; readonly end: number }): void {
-    for (const name of readdirSync(folder)) {
-      if (Number.parseInt(name, 10) > segment) rmSync(join(folder, name));
+    const later = readdirSync(folder).filter(
+      (name) => /^\d{6,}\.warc\.gz$/.test(name) && Number.parseInt(name, 10) > segment,
+    );
+    const tails = [
+      ...(existsSync(path(segment)) ? [[path(segment), end] as const] : []),
+      ...later.map((name) => [join(folder, name), 0] as const),
+    ];
+    const count = tails.reduce((sum, [file, from]) => sum + countPages(file, from, maxUncommitted + 1), 0);
+    if (later.length > 1 || count > maxUncommitted) {
+      throw new UserError(
+        `Expected at most the ${maxUncommitted} pages of one batch after those that ledger.db knows but received more in ${folder}: ` +
+          `ledger.db is older than it, or another one's; put the ledger.db that belongs to ${folder} back, or move ${folder} away.`,
+      );
     }
+    for (const name of later) rmSync(join(folder, name));
     if (!existsSync(path(segment))) return;
     const fd = openSync(path(segment), 'r+');
     ftruncateSync(fd, end);
@@ -174,6 +190,16 @@ export function openPageStore(
       reader = undefined;
     },
   };
+}
+
+/** How many pages follow in a segment, `most` at most: members with a response, as far as they are whole. */
+function countPages(file: string, from: number, most: number): number {
+  let count = 0;
+  for (const { content } of gzipMembers(file, from)) {
+    if (/^WARC-Type: response\r$/m.test(content.toString('latin1', 0, 1000))) count += 1;
+    if (count >= most) break;
+  }
+  return count;
 }
 
 /**

@@ -18,7 +18,7 @@ const failure = (code: string, path?: string) => Object.assign(new Error(`${code
 
 test('each error has one line and one exit code', () => {
   const path = /^Expected a path that can be used but received "\/data\/x" \(/;
-  const cases: readonly [error: unknown, exitCode: number, line: RegExp, isOurs?: true][] = [
+  const cases: readonly (readonly [error: unknown, exitCode: number, line: RegExp, isOurs?: true])[] = [
     [new UserError('Expected this; do that.'), 2, /^Expected this; do that\.$/],
     [new UserError('Later.', { exitCode: 1 }), 1, /^Later\.$/],
     ...[
