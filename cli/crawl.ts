@@ -48,6 +48,9 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
           ...Object.entries(list.unusable)
             .filter(([, rows]) => rows > 0)
             .map(([reason, rows]) => `${count(rows)} ${reason}`),
+          ...(list.withoutCaption > 0
+            ? [`${count(list.withoutCaption)} without a caption: kept, but no recipe that judges texts takes them`]
+            : []),
         ].join(', '),
       );
     }

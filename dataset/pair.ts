@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 /**
  * Where on a page a text that may describe an image was found, best describer first. LAIT takes alt and title
  * attributes, the Open Graph description and the text around the image (ImageBERT §3); the order among them is ours and
- * decides which text wins until a relevance score does. `list` is a caption that came with a list of URLs or an import.
+ * decides which text wins until a relevance score does. `list` is a caption that came with a list of URLs or an import, `none` the
+ * empty text of a picture that a list names without one.
  */
 export const textSources = [
   'list',
@@ -20,6 +21,7 @@ export const textSources = [
   'og',
   'heading',
   'nearby',
+  'none',
 ] as const;
 
 export type TextSource = (typeof textSources)[number];

@@ -129,6 +129,12 @@ const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
 let loading: Promise<void> | undefined;
 
+/** Loads the WebAssembly once: a second `init` of the package takes the memory away from what is under way. */
+export function zstdReady(): Promise<void> {
+  loading ??= init();
+  return loading;
+}
+
 /**
  * One whole frame, made with this dictionary if any; null when its content is longer than `maxBytes`. Throws when it is damaged or
  * was made with another dictionary. The caller has checked its window.
@@ -138,8 +144,7 @@ export async function unzstdFrame(
   maxBytes: number,
   dictionary: Uint8Array = new Uint8Array(0),
 ): Promise<Buffer | null> {
-  loading ??= init();
-  await loading;
+  await zstdReady();
   const contentBytes = zstdFrame(frame)?.contentBytes ?? null;
   if (contentBytes !== null && contentBytes > maxBytes) return null;
   for (let space = contentBytes ?? 4 * maxBlockBytes + 16 * frame.length; ; space *= 8) {

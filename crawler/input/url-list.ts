@@ -1,18 +1,15 @@
 /**
- * Lists of image URLs with captions, as img2dataset takes them: txt, csv, tsv, jsonl (each also .gz) and parquet. A row is a
- * pair already, so pages are skipped: pairs go into the ledger, images into the queue, and the next crawl downloads them.
+ * Lists of image URLs, with captions or without, as img2dataset takes them (list-rows.ts). A row is a pair already, so pages are
+ * skipped: pairs go into the ledger, images into the queue, and the next crawl downloads them. A picture without a caption is a
+ * pair with an empty text: it is downloaded, and a recipe that judges texts drops it. What else a row says is kept for the export.
  */
-import { createReadStream, existsSync } from 'node:fs';
-import { basename } from 'node:path';
-import { createInterface } from 'node:readline';
-import { type Duplex, pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-import { parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
-import { makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
+import { atomically, makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import { columnNames, columnsJson, keepListColumns } from '../../dataset/ledger/list-columns.ts';
+import { pairId } from '../../dataset/pair.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { openFrontier } from '../frontier/open.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
@@ -20,31 +17,52 @@ import { cleanText } from '../page/clean-text.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Address, absoluteUrl, addressOf, isTooLong } from '../policy/url.ts';
+import { foreignForm, type ListRow, listForm, listRows } from './list-rows.ts';
 
 export interface UrlListOptions {
   readonly corpusDir: string;
+  /** A list, or a folder of lists. */
   readonly file: string;
+  /** Default: `url`, `image_url` or `img_url`, in capitals or not. */
   readonly urlColumn?: string;
+  /** Default: `caption`, `text`, `alt_text` or `alt`, in capitals or not, where the list has one. */
   readonly captionColumn?: string;
 }
 
 export interface UrlListSummary {
   readonly rows: number;
-  /** Rows that give no pair, by what they lack. */
+  /** Rows that give no pair, by what is wrong with them. */
   readonly unusable: Readonly<Record<Unusable, number>>;
+  /** Pairs without a caption: their text is empty. */
+  readonly withoutCaption: number;
+  /** Images that were not known. */
   readonly queued: number;
 }
 
-type Unusable = 'no-url' | 'url-too-long' | 'no-caption';
-
-type Row = Readonly<Record<string, unknown>>;
+type Unusable = 'no-url' | 'url-too-long' | 'line-too-long' | 'no-json';
 
 const batchRows = 5000;
 const tooLong = 'url-too-long' satisfies Reason;
 
-/** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there, and for a list without captions. */
+const urlColumns = ['url', 'image_url', 'img_url'];
+const captionColumns = ['caption', 'text', 'alt_text', 'alt'];
+
+interface Columns {
+  readonly url: string;
+  readonly caption: string | null;
+  /** All others, and the names under which they are kept. */
+  readonly others: ReadonlyMap<string, string>;
+}
+
+interface Found extends Address {
+  readonly texts: readonly string[];
+  /** JSON. */
+  readonly columns: string | null;
+}
+
+/** Reads a list into a corpus. Repeating it changes nothing. Throws a UserError for a file or column that is not there. */
 export async function queueUrlList(
-  { corpusDir, file, urlColumn = 'url', captionColumn = 'caption' }: UrlListOptions,
+  { corpusDir, file, urlColumn, captionColumn }: UrlListOptions,
   {
     ledger,
     onProgress,
@@ -55,144 +73,169 @@ export async function queueUrlList(
     readonly signal?: AbortSignal;
   },
 ): Promise<UrlListSummary> {
-  if (!existsSync(file)) throw expected('a file', 'urls', file, 'give a txt, csv, tsv, jsonl or parquet list');
-  const rows = readRows(file, urlColumn, captionColumn);
+  const lists = listsOf(file);
   return withCleanup(async (defer) => {
     defer(lockCorpus(corpusDir));
     const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
     makeDurable(ledger);
-    // Pairs belong to a page: the list stands for it.
-    const page = { url: `list:${basename(file)}`, status: 'fetched', title: basename(file) } as const;
-    let count = 0;
-    const unusable: Record<Unusable, number> = { 'no-url': 0, 'url-too-long': 0, 'no-caption': 0 };
+    const unusable: Record<Unusable, number> = { 'no-url': 0, 'url-too-long': 0, 'line-too-long': 0, 'no-json': 0 };
+    let rows = 0;
+    let withoutCaption = 0;
     let queued = 0;
-    let batch: (Address & { text: string })[] = [];
-    const flush = (): void => {
-      const images = batch.map(({ url, text }) => ({ url, texts: [{ source: 'list' as const, text }] }));
-      ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, images);
-      queued += frontier.atomically(() =>
-        frontier.add(
-          batch.map(({ text: _, ...address }) => ({ ...address, kind: 'image', depth: 0, priority: priority.image })),
-        ),
-      );
-      batch = [];
-      onProgress?.(count);
-    };
-    for await (const row of rows) {
-      if (signal?.aborted) break;
-      if (count === 0 && !(urlColumn in row)) {
-        throw expected(
-          `a column ${urlColumn}`,
-          'urls',
-          Object.keys(row).join(', '),
-          'name the column that has the URLs',
+    for (const list of lists) {
+      // Pairs belong to a page: the list stands for it.
+      const page = { url: `list:${basename(list)}`, status: 'fetched', title: basename(list) } as const;
+      let batch: Found[] = [];
+      const flush = (): void => {
+        atomically(ledger, () => {
+          ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, batch.map(foundImage));
+          for (const { url, texts, columns } of batch) {
+            if (columns !== null) for (const text of texts) keepListColumns(ledger, pairId(url, text), columns);
+          }
+        });
+        queued += frontier.atomically(() =>
+          frontier.add(
+            batch.map(({ texts: _, columns: __, ...address }) => ({
+              ...address,
+              kind: 'image',
+              depth: 0,
+              priority: priority.image,
+            })),
+          ),
         );
+        batch = [];
+        onProgress?.(rows);
+      };
+      for await (const { row, columns } of withColumns(listRows(list), { list, urlColumn, captionColumn })) {
+        if (signal?.aborted) break;
+        rows += 1;
+        if (typeof row === 'string') {
+          unusable[row] += 1;
+          continue;
+        }
+        const url = row[columns.url];
+        const request = typeof url === 'string' ? absoluteUrl(url.trim()) : null;
+        const address = request === null ? null : addressOf(request);
+        if (address === null) unusable['no-url'] += 1;
+        else if (isTooLong(address.url)) {
+          unusable[tooLong] += 1;
+          refuseNewImage(ledger, address.url, tooLong, Date.now());
+        } else {
+          const texts = columns.caption === null ? [''] : captionsOf(row[columns.caption]);
+          if (texts[0] === '') withoutCaption += 1;
+          batch.push({ ...address, texts, columns: columnsJson(row, columns.others) });
+        }
+        if (batch.length >= batchRows) flush();
       }
-      count += 1;
-      const request = typeof row[urlColumn] === 'string' ? absoluteUrl(row[urlColumn].trim()) : null;
-      const address = request === null ? null : addressOf(request);
-      const text = typeof row[captionColumn] === 'string' ? cleanText(row[captionColumn]) : '';
-      if (address === null) unusable['no-url'] += 1;
-      else if (text === '') unusable['no-caption'] += 1;
-      else if (isTooLong(address.url)) {
-        unusable[tooLong] += 1;
-        refuseNewImage(ledger, address.url, tooLong, Date.now());
-      } else batch.push({ ...address, text });
-      if (batch.length >= batchRows) flush();
+      flush();
+      if (signal?.aborted) break;
     }
-    flush();
-    if (count > 0 && unusable['no-caption'] === count) {
-      throw expected(
-        'captions beside the URLs',
-        'urls',
-        `${basename(file)}, where no row has one`,
-        'name their column, or write them behind the URLs after a tab: a pair is an image and a text',
-      );
-    }
-    return { rows: count, unusable, queued };
+    return { rows, unusable, withoutCaption, queued };
   });
 }
 
-/** The form is known by the name, before the file is opened. */
-function readRows(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
-  const form = /\.(csv|tsv|txt|jsonl|ndjson|parquet)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
-  if (form === 'parquet') return readable(file, readParquet(file));
-  if (form === 'csv') return readable(file, readSeparated(file, ','));
-  if (form === 'tsv') return readable(file, readSeparated(file, '\t'));
-  if (form === 'txt') return readable(file, readText(file, urlColumn, captionColumn));
-  if (form !== undefined) return readable(file, readJsonLines(file));
-  throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(file), 'name the file by what it is');
-}
+const foundImage = ({ url, texts }: Found) => ({
+  url,
+  texts: texts.map((text) => ({ source: text === '' ? ('none' as const) : ('list' as const), text })),
+});
 
-/** A damaged file is the operator's to mend; what came before it is in the corpus, and a repetition changes nothing. */
-async function* readable(file: string, rows: AsyncIterable<Row>): AsyncGenerator<Row> {
-  try {
-    yield* rows;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw expected('a list that can be read to its end', 'urls', `${basename(file)} (${reason})`, 'fetch it again');
+/** The lists that a path names: itself, or every list in a folder, sorted by name. */
+function listsOf(path: string): string[] {
+  if (!existsSync(path)) throw expected('a file', 'urls', path, 'give a txt, csv, tsv, jsonl or parquet list');
+  const isFolder = statSync(path).isDirectory();
+  const lists = isFolder
+    ? readdirSync(path, { withFileTypes: true })
+        .filter((entry) => !entry.isDirectory() && !/^[._]/.test(entry.name) && listForm(entry.name) !== null)
+        .map(({ name }) => join(path, name))
+        .sort()
+    : [path];
+  if (lists.length === 0)
+    throw expected('a folder with lists', 'urls', path, 'it has no txt, csv, tsv, jsonl or parquet');
+  for (const list of lists) {
+    if (listForm(list) === null) {
+      throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(list), 'name the file by what it is');
+    }
+    const foreign = foreignForm(list);
+    if (foreign !== null) {
+      throw expected('a list in UTF-8, gzip or zstd', 'urls', `${basename(list)}, which is ${foreign}`, 'convert it');
+    }
   }
+  return lists;
 }
 
-function readSeparated(file: string, delimiter: ',' | '\t'): AsyncIterable<Row> {
-  const options = { columns: true, delimiter, bom: true, relaxQuotes: true, relaxColumnCount: true };
-  // A quote in a TSV is often a character like any other, and never closed. pandas quotes whole fields.
-  const quoting = delimiter === '\t' ? { quote: null, cast: unquoted } : { quote: '"' };
-  return joined(openText(file), parse({ ...options, ...quoting }));
+/** Captions of a row, cleaned, each once; one empty text where there is none. */
+function captionsOf(value: unknown): string[] {
+  const texts = [value]
+    .flat(2)
+    .map((one) => (typeof one === 'number' || typeof one === 'bigint' ? String(one) : one))
+    .map((one) => (typeof one === 'string' ? cleanText(one) : ''))
+    .filter((one) => one !== '');
+  return texts.length === 0 ? [''] : [...new Set(texts)];
 }
 
-const unquoted = (field: string): string =>
-  /^"(?:[^"]|"")*"$/.test(field) ? field.slice(1, -1).replaceAll('""', '"') : field;
+interface Wanted {
+  readonly list: string;
+  readonly urlColumn: string | undefined;
+  readonly captionColumn: string | undefined;
+}
 
-/** A caption may follow a URL after a tab; without one there is no pair. */
-async function* readText(file: string, urlColumn: string, captionColumn: string): AsyncGenerator<Row> {
-  for await (const line of readLines(file)) {
-    const [url, ...caption] = line.split('\t');
-    yield { [urlColumn]: url, [captionColumn]: caption.join(' ') };
+/** Rows in which a column for the URL is looked for: JSON may leave out what a row has not. */
+const maxRowsWithoutColumns = 1000;
+
+/** Rows with the columns that are read of them. Throws a UserError where no row has the URL's, or the one that was named. */
+async function* withColumns(
+  rows: AsyncIterable<ListRow>,
+  wanted: Wanted,
+): AsyncGenerator<{ readonly row: ListRow; readonly columns: Columns }> {
+  const seen = new Set<string>();
+  let waiting: ListRow[] = [];
+  let columns: Columns | null = null;
+  for await (const row of rows) {
+    const isNew = typeof row !== 'string' && addAll(seen, row);
+    if (isNew) columns = columnsOf([...seen], wanted) ?? columns;
+    waiting.push(row);
+    if (columns === null && waiting.length < maxRowsWithoutColumns) continue;
+    if (columns === null) throw columnExpected(seen, wanted);
+    for (const one of waiting) yield { row: one, columns };
+    waiting = [];
   }
+  if (waiting.length === 0) return;
+  if (columns === null) throw columnExpected(seen, wanted);
+  for (const one of waiting) yield { row: one, columns };
 }
 
-async function* readJsonLines(file: string): AsyncGenerator<Row> {
-  for await (const line of readLines(file)) yield parseLine(line);
+/** Names that a list may have over all its rows; those after them are not kept. */
+const maxNames = 1000;
+
+function addAll(seen: Set<string>, row: object): boolean {
+  const before = seen.size;
+  for (const name in row) if (seen.size < maxNames) seen.add(name);
+  return seen.size > before;
 }
 
-async function* readLines(file: string): AsyncGenerator<string> {
-  const lines = createInterface({ input: openText(file), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) if (line.trim() !== '') yield line;
+/** Null until the URL's column is there. */
+function columnsOf(names: readonly string[], { urlColumn, captionColumn }: Wanted): Columns | null {
+  const find = (candidates: readonly string[]): string | null => {
+    const wanted = candidates.flatMap((one) => [
+      names.find((name) => name === one),
+      names.find((name) => name.trim().toLowerCase() === one.toLowerCase()),
+    ]);
+    return wanted.find((name) => name !== undefined) ?? null;
+  };
+  const url = find(urlColumn === undefined ? urlColumns : [urlColumn]);
+  const caption = find(captionColumn === undefined ? captionColumns : [captionColumn]);
+  if (url === null || (caption === null && captionColumn !== undefined)) return null;
+  return { url, caption, others: columnNames(names.filter((name) => name !== url && name !== caption && name !== '')) };
 }
 
-function openText(file: string): Readable {
-  const raw = createReadStream(file);
-  return file.toLowerCase().endsWith('.gz') ? joined(raw, createGunzip()) : raw;
-}
-
-/** As `pipe`, but an error or an early end of either closes both and reaches the reader. */
-function joined(from: Readable, to: Duplex): Duplex {
-  pipeline(from, to, () => {});
-  return to;
-}
-
-function parseLine(line: string): Row {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Row) : {};
-  } catch {
-    return {};
-  }
-}
-
-async function* readParquet(file: string): AsyncGenerator<Row> {
-  const buffer = await asyncBufferFromFile(file);
-  const metadata = await parquetMetadataAsync(buffer);
-  const rows = Number(metadata.num_rows);
-  for (let start = 0; start < rows; start += batchRows) {
-    yield* await parquetReadObjects({
-      file: buffer,
-      metadata,
-      compressors,
-      rowStart: start,
-      rowEnd: Math.min(rows, start + batchRows),
-    });
-  }
+function columnExpected(seen: ReadonlySet<string>, { list, urlColumn, captionColumn }: Wanted): Error {
+  const names = [...seen].slice(0, 20).map((name) => JSON.stringify(name.slice(0, 64)));
+  const wanted = [urlColumn ?? urlColumns.join(' or '), ...(captionColumn === undefined ? [] : [captionColumn])];
+  return expected(
+    `a column ${wanted.join(' and a column ')}`,
+    'urls',
+    `${basename(list)} with ${names.join(', ') || 'no row that can be read'}`,
+    'name the columns by --url-column and --caption-column',
+  );
 }

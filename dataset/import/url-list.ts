@@ -5,9 +5,9 @@
  */
 import { createReadStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { AtomicFile } from '../atomic-file.ts';
+import { textLines } from '../text-lines.ts';
 import { expected } from '../user-error.ts';
 import { readJson } from './coco.ts';
 
@@ -15,7 +15,7 @@ export interface UrlListSummary {
   /** Path of the list. */
   readonly urls: string;
   readonly rows: number;
-  /** Lines without a URL or a caption. */
+  /** Lines without a URL or a caption, or longer than a megabyte. */
   readonly badRows: number;
 }
 
@@ -70,9 +70,16 @@ function rowOf(url: string, caption: string): Row | null {
   return isWebUrl(url.trim()) && text !== '' ? { url: url.trim(), caption: text } : null;
 }
 
+/** Ours: a URL has 2,048 characters at most, and a caption 20,000. */
+const maxLineBytes = 1_000_000;
+
 async function* tsvRows(list: string): AsyncGenerator<Row | null> {
-  const lines = createInterface({ input: createReadStream(list), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) {
+  for await (const line of textLines(createReadStream(list), maxLineBytes)) {
+    if (line === null) {
+      yield null;
+      continue;
+    }
+    if (line === '') continue;
     const [first = '', second = ''] = line.split('\t');
     yield isWebUrl(first.trim()) ? rowOf(first, second) : rowOf(second, first);
   }

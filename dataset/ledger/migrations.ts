@@ -180,6 +180,13 @@ const steps: readonly string[] = [
   // What tells a corpus from others, and how many batches of crawls were committed: by it the frontier knows its ledger.
   `CREATE TABLE corpus (id TEXT NOT NULL, commits INTEGER NOT NULL) STRICT;
    INSERT INTO corpus (id, commits) VALUES (lower(hex(randomblob(16))), 0);`,
+  // What a list of URLs says of a pair beside URL and caption (list-columns.ts): a JSON object by column.
+  `CREATE TABLE list_columns (
+     pair_id TEXT PRIMARY KEY,
+     columns TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TRIGGER pair_with_columns_removed AFTER DELETE ON pairs
+     BEGIN DELETE FROM list_columns WHERE pair_id = old.id; END;`,
 ];
 
 /** The version that this lait writes. */

@@ -149,7 +149,8 @@ test('a URL that is too long has a row, wherever it stands', async (t) => {
   writeFileSync(file, `${site.url}/list?${tail}\tThe picture of a list\n`);
   assert.deepEqual(await queueUrlList({ corpusDir: corpus.dir, file }, corpus), {
     rows: 1,
-    unusable: { 'no-url': 0, 'url-too-long': 1, 'no-caption': 0 },
+    unusable: { 'no-url': 0, 'url-too-long': 1, 'line-too-long': 0, 'no-json': 0 },
+    withoutCaption: 0,
     queued: 0,
   });
   await crawl({ ...own, seeds: [site.url], corpusDir: corpus.dir }, corpus);

@@ -1,15 +1,16 @@
 /** Bodies in Zstandard: whole, cut, of several frames, and larger than they may be. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { compress, init } from '@bokuweb/zstd-wasm';
+import { compress } from '@bokuweb/zstd-wasm';
 import { decodeBody } from '../../../crawler/fetch/content-encoding.ts';
+import { zstdReady } from '../../../crawler/fetch/zstd.ts';
 
 const text = Buffer.from(Array.from({ length: 40_000 }, (_, n) => `line ${(n * 7919) % 104_729}\n`).join(''));
 const maxBytes = 1_000_000;
 const decode = (body: Buffer, limit = maxBytes): Promise<Buffer> => decodeBody(body, 'zstd', limit);
 let frame: Buffer;
 before(async () => {
-  await init();
+  await zstdReady();
   frame = Buffer.from(compress(text));
 });
 

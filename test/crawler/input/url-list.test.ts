@@ -47,6 +47,8 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const usable = { 'no-url': 0, 'url-too-long': 0, 'line-too-long': 0, 'no-json': 0 };
+
 describe('lists of URLs', () => {
   const rows = () => [
     { url: `${site.url}/a.jpg`, caption: 'A first, "quoted" picture' },
@@ -134,16 +136,18 @@ describe('lists of URLs', () => {
       const file = join(folder, name);
       write(file);
       const summary = await queueUrlList({ corpusDir: corpus.dir, file }, corpus);
-      const unusable = { 'no-url': 1, 'url-too-long': 0, 'no-caption': 1 };
-      assert.deepEqual(summary, { rows: 5, unusable, queued: 3 });
-      assert.deepEqual(await queueUrlList({ corpusDir: corpus.dir, file }, corpus), {
-        rows: 5,
-        unusable,
-        queued: 0,
-      });
+      const rest = { rows: 5, unusable: { ...usable, 'no-url': 1 }, withoutCaption: 1 };
+      assert.deepEqual(summary, { ...rest, queued: 4 });
+      assert.deepEqual(await queueUrlList({ corpusDir: corpus.dir, file }, corpus), { ...rest, queued: 0 });
       await crawl({ ...own, seeds: [], corpusDir: corpus.dir }, corpus);
-      assert.deepEqual(corpus.images(), { '/a.jpg': 'success', '/b.jpg': 'success', '/c.jpg': 'http-404' });
+      assert.deepEqual(corpus.images(), {
+        '/a.jpg': 'success',
+        '/b.jpg': 'success',
+        '/c.jpg': 'http-404',
+        '/d.jpg': 'http-404',
+      });
       assert.deepEqual(corpus.ledger.db.prepare('SELECT text FROM pairs ORDER BY text').pluck().all(), [
+        '',
         'A first, "quoted" picture',
         'A missing picture',
         'A second picture',
@@ -155,7 +159,6 @@ describe('lists of URLs', () => {
   for (const { name, content } of [
     { name: 'missing.csv', content: null },
     { name: 'other.csv', content: 'link,text\nhttps://a.example/x.jpg,hello\n' },
-    { name: 'plain.txt', content: 'https://a.example/x.jpg\nhttps://a.example/y.jpg\n' },
     { name: 'list.xlsx', content: 'x' },
     { name: 'list.csv.gz.bak', content: 'x' },
     { name: 'torn.txt.gz', content: tornGzip },

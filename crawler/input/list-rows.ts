@@ -1,0 +1,157 @@
+/**
+ * The rows of a list in each form that img2dataset takes, one object a row, with bounded memory. What a name says decides the form
+ * (txt, csv, tsv, jsonl, ndjson, parquet), what the first bytes say the compression (gzip, Zstandard).
+ */
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import { pipeline, Readable } from 'node:stream';
+import { parse } from 'csv-parse';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { textLines } from '../../dataset/text-lines.ts';
+import { expected } from '../../dataset/user-error.ts';
+import { archivePieces } from './archive-bytes.ts';
+import { BrokenArchive, tellBreak } from './broken-archive.ts';
+import { namesWithoutHeader, tsvRows } from './tsv.ts';
+
+/** A row by column, or what is wrong with it. */
+export type ListRow = Readonly<Record<string, unknown>> | 'line-too-long' | 'no-json';
+
+/** Ours: a URL has 2,048 characters at most, and a caption 20,000. */
+const maxLineBytes = 1_000_000;
+
+/** Rows of parquet that are read at once: each time, all of their row group is unpacked. */
+const parquetRows = 100_000;
+
+const forms = ['txt', 'csv', 'tsv', 'jsonl', 'ndjson', 'parquet'] as const;
+type Form = (typeof forms)[number];
+
+/** The form of a list by its name; null for another file. */
+export function listForm(file: string): Form | null {
+  const form = /\.([a-z]+)(?:\.gz|\.zst)?$/i.exec(file)?.[1]?.toLowerCase();
+  return forms.find((one) => one === form) ?? null;
+}
+
+/** Throws a UserError for a file that is damaged, once its rows before that were handed out. */
+export async function* listRows(file: string): AsyncGenerator<ListRow> {
+  try {
+    yield* rowsOf(file);
+  } catch (error) {
+    const reason = error instanceof BrokenArchive ? tellBreak(error) : error instanceof Error ? error.message : error;
+    throw expected('a list that can be read to its end', 'urls', `${basename(file)} (${reason})`, 'fetch it again');
+  }
+}
+
+function rowsOf(file: string): AsyncIterable<ListRow> {
+  switch (listForm(file)) {
+    case 'parquet':
+      return parquet(file);
+    case 'csv':
+      return csv(file);
+    case 'tsv':
+      return tsvRows(textLines(open(file), maxLineBytes));
+    case 'txt':
+      return text(file);
+    case 'jsonl':
+    case 'ndjson':
+      return jsonLines(file);
+    case null:
+      throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(file), 'name the file by what it is');
+  }
+}
+
+async function* open(file: string): AsyncGenerator<Buffer> {
+  for await (const { bytes } of archivePieces(createReadStream(file))) yield bytes;
+}
+
+/** A caption may follow a URL after a tab. */
+async function* text(file: string): AsyncGenerator<ListRow> {
+  for await (const line of textLines(open(file), maxLineBytes)) {
+    if (line === null) yield 'line-too-long';
+    else if (line.trim() !== '') {
+      const [url, ...caption] = line.split('\t');
+      yield caption.length === 0 ? { url } : { url, caption: caption.join(' ') };
+    }
+  }
+}
+
+async function* jsonLines(file: string): AsyncGenerator<ListRow> {
+  for await (const line of textLines(open(file), maxLineBytes)) {
+    if (line === null) yield 'line-too-long';
+    else if (line.trim() !== '') yield parseLine(line);
+  }
+}
+
+function parseLine(line: string): ListRow {
+  try {
+    // Python writes NaN and Infinity, which no JSON has; strings are passed over as they are.
+    const json = line.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (found) =>
+      found.startsWith('"') ? found : 'null',
+    );
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as ListRow) : 'no-json';
+  } catch {
+    return 'no-json';
+  }
+}
+
+async function* csv(file: string): AsyncGenerator<ListRow> {
+  const first = await firstLine(file);
+  const delimiter = delimiterOf(first);
+  const names = namesWithoutHeader(first.split(delimiter));
+  const parser = parse({
+    columns: names ?? true,
+    delimiter,
+    bom: true,
+    relaxQuotes: true,
+    relaxColumnCount: true,
+    skipEmptyLines: true,
+    maxRecordSize: maxLineBytes,
+  });
+  pipeline(Readable.from(open(file)), parser, () => {});
+  yield* parser as AsyncIterable<ListRow>;
+}
+
+async function firstLine(file: string): Promise<string> {
+  for await (const line of textLines(open(file), maxLineBytes)) if (line !== '') return line ?? '';
+  return '';
+}
+
+/** What separates the columns: comma, or where the first line has none, what it has most of. */
+function delimiterOf(line: string): string {
+  const bare = line.replace(/"[^"]*"/g, '');
+  if (bare.includes(',')) return ',';
+  const counts = [';', '\t', '|'].map((mark) => [mark, bare.split(mark).length] as const);
+  const [mark, count] = counts.reduce((best, one) => (one[1] > best[1] ? one : best));
+  return count > 1 ? mark : ',';
+}
+
+async function* parquet(file: string): AsyncGenerator<ListRow> {
+  const buffer = await asyncBufferFromFile(file);
+  const metadata = await parquetMetadataAsync(buffer);
+  let start = 0;
+  for (const { num_rows } of metadata.row_groups) {
+    const end = start + Number(num_rows);
+    for (; start < end; start += parquetRows) {
+      const rowEnd = Math.min(end, start + parquetRows);
+      yield* await parquetReadObjects({ file: buffer, metadata, compressors, rowStart: start, rowEnd });
+    }
+    start = end;
+  }
+}
+
+/** Whether the file is bzip2, xz or a workbook: named as a list, and none that can be read. */
+export function foreignForm(file: string): string | null {
+  const fd = openSync(file, 'r');
+  const start = Buffer.alloc(6);
+  try {
+    readSync(fd, start, 0, 6, 0);
+  } finally {
+    closeSync(fd);
+  }
+  if (start.toString('latin1', 0, 3) === 'BZh') return 'bzip2';
+  if (start.toString('latin1', 1, 5) === '7zXZ') return 'xz';
+  if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'a zip file';
+  if (start.readUInt16BE(0) === 0xfffe || start.readUInt16BE(0) === 0xfeff) return 'UTF-16';
+  return null;
+}

@@ -1,0 +1,44 @@
+/** Lines of a text of any size, with bounded memory. A line ends with LF, CR LF or CR. */
+const lf = 10;
+const cr = 13;
+
+/** UTF-8 lines without their ends, empty ones included; null for one of more than `maxBytes`. A byte order mark is left out. */
+export async function* textLines(pieces: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<string | null> {
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  let isFirst = true;
+  let endedInCr = false;
+  const line = (last: Buffer): string | null => {
+    const byteLength = heldBytes + last.length;
+    const bytes = byteLength > maxBytes ? null : held.length === 0 ? last : Buffer.concat([...held, last]);
+    held = [];
+    heldBytes = 0;
+    if (bytes === null) return null;
+    const text = bytes.toString('utf8');
+    const hasMark = isFirst && text.startsWith('\ufeff');
+    isFirst = false;
+    return hasMark ? text.slice(1) : text;
+  };
+  for await (const piece of pieces) {
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    if (bytes.length === 0) continue;
+    let from = endedInCr && bytes[0] === lf ? 1 : 0;
+    endedInCr = false;
+    let nextCr = bytes.indexOf(cr, from);
+    for (let nextLf = bytes.indexOf(lf, from); nextLf !== -1 || nextCr !== -1; ) {
+      const end = nextCr !== -1 && (nextLf === -1 || nextCr < nextLf) ? nextCr : nextLf;
+      yield line(bytes.subarray(from, end));
+      from = end + 1;
+      if (end === nextCr) {
+        if (from === bytes.length) endedInCr = true;
+        else if (bytes[from] === lf) from += 1;
+        nextCr = bytes.indexOf(cr, from);
+      }
+      if (nextLf !== -1 && nextLf < from) nextLf = bytes.indexOf(lf, from);
+    }
+    heldBytes += bytes.length - from;
+    if (heldBytes <= maxBytes) held.push(Buffer.from(bytes.subarray(from)));
+    else held = [];
+  }
+  if (heldBytes > 0) yield line(Buffer.alloc(0));
+}
