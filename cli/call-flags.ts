@@ -9,6 +9,9 @@ const list = (description: string, placeholder: string) =>
   z.array(z.string()).optional().meta({ description, placeholder });
 const toggle = (description: string) => z.boolean().default(false).meta({ description });
 
+/** The name of a split, which is a folder below shards/. */
+const splitName = /^\w[\w-]*$/;
+
 export const noFlags = z.strictObject({});
 
 export const crawlFlags = z.strictObject({
@@ -66,8 +69,19 @@ export const exportFlags = z.strictObject({
 export type ExportFlags = z.output<typeof exportFlags>;
 
 export const importFlags = z.strictObject({
-  split: text('split of all samples (default: train, or what the file says)', 'name'),
-  splitFile: list('flickr: the official list of each split', 'split=file'),
+  split: z
+    .string()
+    .regex(splitName, 'Expected a name of letters, digits and dashes')
+    .optional()
+    .meta({ description: 'split of all samples (default: train, or what the file says)', placeholder: 'name' }),
+  splitFile: z
+    .array(
+      z
+        .string()
+        .regex(/^\w[\w-]*=./, 'Expected a split of letters, digits and dashes, and a file, as in train=list.txt'),
+    )
+    .optional()
+    .meta({ description: 'flickr: the official list of each split', placeholder: 'split=file' }),
   imageColumn: text('parquet: column of the images (default: the usual names)', 'name'),
   textColumn: text('parquet, webdataset: column of the captions (default: the usual names)', 'name'),
   merge: toggle('add to splits that another import has made'),

@@ -1,6 +1,7 @@
 /** `lait filter`: judges what was crawled and prints the funnel. */
 import type { Funnel } from '../dataset/ledger/funnel.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import { modelsLeftOut } from '../filters/presets.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { decoding, type RuleTime, timed } from '../filters/timing.ts';
@@ -28,6 +29,12 @@ export async function filter({ corpusDir, config, settings, signal }: CommandCon
     });
     progress.stop();
     console.log(funnelTable(result, watched.times));
+    const { preset, photo, unsafe, relevance } = settings;
+    const left = modelsLeftOut(preset, { photo, unsafe, relevance: relevance !== undefined });
+    if (left.length > 0) {
+      const steps = left.map(({ option, step }) => `${step} (--${option})`).join(', ');
+      console.log(`Without a model, so not judged although ${preset} is published with it: ${steps}`);
+    }
   } finally {
     progress.stop();
     ledger.close();

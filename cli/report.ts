@@ -5,11 +5,13 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import type { ReportFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
+import { checkOutFile } from './out-file.ts';
 import { renderReport } from './report/report.ts';
 
 export async function report({ corpusDir, flags }: CorpusContext<ReportFlags>): Promise<void> {
   const { out: path = join(corpusDir, 'report.html'), ...others } = flags;
   others satisfies Nothing;
+  if (flags.out !== undefined) checkOutFile(path);
   const ledger = Ledger.openExisting(corpusDir);
   const raw = openRawStore(corpusDir);
   try {

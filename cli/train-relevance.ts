@@ -1,8 +1,10 @@
 /** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
+import { expandShardPaths } from '../dataset/shards/paths.ts';
 import { imageFields, readShards } from '../dataset/shards/reader.ts';
 import { type CaptionedImage, trainRelevance as train } from '../model/scorers/train-relevance.ts';
 import type { TrainRelevanceFlags } from './call-flags.ts';
 import type { Nothing, PlainContext } from './command.ts';
+import { checkOutFile } from './out-file.ts';
 import { startProgress } from './progress.ts';
 import { openFeatures } from './scorers.ts';
 import { count } from './table.ts';
@@ -10,6 +12,8 @@ import { count } from './table.ts';
 export async function trainRelevance({ flags, signal }: PlainContext<TrainRelevanceFlags>): Promise<void> {
   const { shards, out, ...others } = flags;
   others satisfies Nothing;
+  checkOutFile(out);
+  expandShardPaths(shards);
   const { imageFeatures, textFeatures } = await openFeatures();
   const progress = startProgress('Learning relevance');
   try {

@@ -244,3 +244,32 @@ export const numbersOf = (preset: Preset): Sourced<RecipeNumbers> => ({ ...lait,
 
 /** For flags and help. */
 export const presetNames = Object.keys(presets) as [Preset, ...Preset[]];
+
+/** A published step that needs a model, and the options that give one. */
+export interface PublishedModel {
+  readonly option: 'relevance' | 'photo' | 'unsafe';
+  readonly step: string;
+}
+
+/** What a preset's publication judges by models: without them the preset is a part of it. */
+export const publishedModels: Partial<Record<Preset, readonly PublishedModel[]>> = {
+  lait: [
+    { option: 'photo', step: 'photographs only' },
+    { option: 'unsafe', step: 'no pornography' },
+    { option: 'relevance', step: 'texts that fit' },
+  ],
+  cc12m: [{ option: 'unsafe', step: 'no unsafe pictures' }],
+  cc3m: [{ option: 'unsafe', step: 'no unsafe pictures' }],
+  coyo: [{ option: 'unsafe', step: 'no unsafe pictures' }],
+  laion: [{ option: 'relevance', step: 'a CLIP score of at least 0.28' }],
+  datacomp: [{ option: 'relevance', step: 'the best 30 % by CLIP L/14' }],
+  obelics: [{ option: 'unsafe', step: 'no unsafe pictures' }],
+};
+
+/** The published steps of a preset that are left out because no model was given for them. */
+export function modelsLeftOut(
+  preset: Preset,
+  given: Readonly<Record<PublishedModel['option'], boolean>>,
+): readonly PublishedModel[] {
+  return (publishedModels[preset] ?? []).filter(({ option }) => !given[option]);
+}

@@ -17,6 +17,7 @@ import {
   writeImported,
 } from './imported.ts';
 import { type ParquetImportOptions, parquetFiles, readParquetImages } from './parquet.ts';
+import { checkSplitName } from './splits.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Where the samples come from. */
@@ -48,6 +49,9 @@ export async function importDataset(
   } = {},
 ): Promise<ImportSummary> {
   const { onBad } = callbacks;
+  const named = 'split' in source && source.split !== undefined ? [source.split] : [];
+  const listed = source.from === 'flickr' ? Object.keys(source.splitFiles ?? {}) : [];
+  for (const split of [...named, ...listed]) checkSplitName(split);
   for (const path of localPaths(source)) {
     if (!existsSync(path)) throw expected('an existing file or folder', 'import', path, 'check the path');
   }

@@ -1,4 +1,5 @@
 /** Which split a file, a folder or a word of the source means. Keywords and what may stand around them are those of HF `datasets`. */
+import { expected } from '../user-error.ts';
 
 const keywords: Readonly<Record<string, string>> = {
   train: 'train',
@@ -42,4 +43,10 @@ export function splitOfColumn(value: string): string | null {
   const known = wholeName(name);
   if (known !== undefined) return known;
   return /^[a-z][a-z0-9_]{0,63}$/.test(name) ? name : null;
+}
+
+/** Throws a UserError for a split that is no plain name: it becomes a folder, and must not lead out of the set. */
+export function checkSplitName(split: string): void {
+  if (/^\w[\w-]*$/.test(split)) return;
+  throw expected('a name of letters, digits and dashes', 'split', split, 'write it as in validation');
 }

@@ -93,6 +93,14 @@ describe('a flag that would have no effect is refused', () => {
     ['filter --relevance-share 0.3', '--relevance-share has no effect without --relevance'],
     ['filter --relevance-head itc', '--relevance-head has no effect without --relevance'],
     ['filter --preset laion --vocabulary a.txt', '--vocabulary has no effect with --preset laion, which has no rule on rare words'],
+    ['filter --preset datacomp --vocabulary a.txt', '--vocabulary has no effect with --preset datacomp, which has no rule on rare words'],
+    ['export --layout fixed --rebuild', '--rebuild has no effect with --layout fixed, which is always written anew'],
+    ['import urls a.tsv --samples-per-shard 5', '--samples-per-shard has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --shard-digits 5', '--shard-digits has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --encode jpeg', '--encode has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --resize border', '--resize has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --only-if-bigger', '--only-if-bigger has no effect with the form urls, which writes no shards'],
+    ['import urls a.tsv --license mit', '--license has no effect with the form urls, which writes no shards'],
     ['export --size-px 300', '--size-px has no effect without --resize'],
     ['export --only-if-bigger', '--only-if-bigger has no effect without --resize'],
     ['export --encode original --quality 90', '--quality has no effect with --encode original'],
@@ -119,6 +127,49 @@ describe('a flag that would have no effect is refused', () => {
       assert.deepEqual([code, said], [2, `lait: ${message}; leave it out, or change that.\n`]);
     });
   }
+
+  /** Flags that always matter: what they say is looked at, whatever else is said. */
+  // biome-ignore format: a table
+  const always: Readonly<Record<string, string>> = {
+    // What a crawl does with the pages that are queued, and they may be from another day.
+    crawl: 'corpus urls warc contact scope maxPages maxDepth concurrency minDelayMs render keepPages allow deny allowPrivate recrawl signatureKey signatureAgent',
+    schedule: 'corpus cron timezone then contact scope maxPages maxDepth concurrency minDelayMs render keepPages allow deny allowPrivate signatureKey signatureAgent',
+    extract: 'corpus again',
+    filter: 'corpus preset languages allowHosts denyHosts minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maxImagesPerText maxDuplicateBits unsafe photo relevance maxPairsPerHost',
+    report: 'corpus out',
+    retry: 'corpus reason',
+    takedown: 'corpus url host sha256 note',
+    'ledger explain': 'corpus json',
+    export: 'corpus layout out subset format validationFraction samplesPerShard shardDigits encode name license gone',
+    regions: 'corpus detector',
+    verify: 'corpus repair',
+    import: 'corpus',
+    pretrain: 'corpus stages dryRun preset run from steps batchSize accumulate learningRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps seed dataChanged',
+    finetune: 'corpus from run loss candidates steps batchSize accumulate learningRate precision checkpointEverySteps seed dataChanged',
+    evaluate: 'corpus json run split images folds method precision',
+    match: 'corpus run',
+    'train-relevance': 'shards out',
+    demo: 'corpus',
+  };
+  /** Refused below, where a demo exists. */
+  const refusedElsewhere = ['demo --steps', 'demo --pictures'];
+
+  it('every flag of every command always matters, or is refused in a case above where it would not', () => {
+    const kebab = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const refused = new Set(refusedElsewhere);
+    for (const [words, message] of cases) refused.add(`${words.split(' ')[0]} ${message.split(' ')[0]}`);
+    for (const { words, command } of commands) {
+      const name = words.join(' ');
+      const matters = `wait ${always[name] ?? ''}`.split(' ').filter(Boolean).map(kebab);
+      const flags = flagsOf(command);
+      const unknown = flags.filter((flag) => !matters.includes(flag) && !refused.has(`${name} ${flag}`));
+      assert.deepEqual(
+        unknown,
+        [],
+        `${name}: does it always matter? else give it a case, and a need in ${name}’s command`,
+      );
+    }
+  });
 
   it('demo --steps, where a demo exists', async () => {
     writeFileSync(join(corpus, 'lait.yaml'), '');

@@ -52,23 +52,42 @@ const cases: [args: readonly string[], line: string][] = [
   ],
   [
     ['import', 'flickr', 'a.txt', 'b', '--split-file', 'train.txt', '--corpus', 'new'],
-    'lait: Expected a split and a file for splitFile but received train.txt; write it as in train=Flickr_8k.trainImages.txt.',
+    'lait: Expected a split of letters, digits and dashes, and a file, as in train=list.txt for splitFile.0 but received "train.txt"; correct the flag --split-file.',
   ],
+  [
+    ['import', 'flickr', 'a.txt', 'b', '--split-file', '../x=file', '--corpus', 'new'],
+    'lait: Expected a split of letters, digits and dashes, and a file, as in train=list.txt for splitFile.0 but received "../x=file"; correct the flag --split-file.',
+  ],
+  ...['../x', '..', '', '.hidden', 'a/b', '/etc'].map((split): [string[], string] => [
+    ['import', 'coco', 'file', 'birds', '--split', split, '--corpus', 'new'],
+    `lait: Expected a name of letters, digits and dashes for split but received "${split}"; correct the flag --split.`,
+  ]),
+  ...['../x', '..', '/etc', 'a/../../b'].flatMap((run): [string[], string][] => [
+    [
+      ['pretrain', '--corpus', 'birds', '--run', run],
+      `lait: Expected a name of letters, digits, dots and dashes for run but received "${run}"; correct the flag --run.`,
+    ],
+    [
+      ['match', 'file', 'text', '--corpus', 'birds', '--run', run],
+      `lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes for run but received "${run}"; correct the flag --run.`,
+    ],
+    [
+      ['evaluate', '--corpus', 'birds', '--split', run],
+      `lait: Expected a name of letters, digits, dots and dashes for split but received "${run}"; correct the flag --split.`,
+    ],
+  ]),
   [
     ['export', '--corpus', 'birds', '--subset', 'none.npy'],
     `lait: Expected a path that can be used but received "none.npy" (ENOENT: no such file or directory, open 'none.npy'); name another, or allow its use.`,
   ],
   [
     ['report', '--corpus', 'birds', '--out', 'birds'],
-    `lait: Expected a path that can be used but received "birds" (EISDIR: illegal operation on a directory, open 'birds'); name another, or allow its use.`,
+    'lait: Expected a file to write for out but received the folder birds; name a file in it.',
   ],
-  [
-    ['report', '--corpus', 'birds', '--out', ''],
-    `lait: Expected a path that can be used but received "" (ENOENT: no such file or directory, open ''); name another, or allow its use.`,
-  ],
+  [['report', '--corpus', 'birds', '--out', ''], 'lait: Expected a file to write for out but received ""; name one.'],
   [
     ['report', '--corpus', 'birds', '--out=none/report.html'],
-    `lait: Expected a path that can be used but received "none/report.html" (ENOENT: no such file or directory, open 'none/report.html'); name another, or allow its use.`,
+    'lait: Expected a file in a folder that is there for out but received none/report.html; make none first.',
   ],
   [
     ['crawl', '--corpus', 'new'],
@@ -129,6 +148,19 @@ describe('an operator’s mistake', () => {
       assert.ok(!readdirSync(folder).includes('new'), 'a corpus was made');
     });
   }
+
+  it('a file that cannot be written is refused before hours of learning, and shards that are not there', async () => {
+    const learn = async (...args: string[]) =>
+      (await lait(['train-relevance', ...args])).said.trimEnd().split('\n').at(-1);
+    assert.equal(
+      await learn('--shards', 'birds', '--out', 'birds'),
+      'lait: Expected a file to write for out but received the folder birds; name a file in it.',
+    );
+    assert.equal(
+      await learn('--shards', 'none', '--out', 'x.safetensors'),
+      'lait: Expected an existing file, folder, glob or URL for shards but received none; check the path.',
+    );
+  });
 
   it('a system that forbids to write is one line as well', { skip: process.platform !== 'linux' }, async () => {
     const { code, said } = await lait(['init', '/sys/corpus']);

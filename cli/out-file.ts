@@ -1,0 +1,23 @@
+/** The file that a command is to write at its end, looked at before it begins: a mistake in its name must not cost hours of work. */
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expected } from '../dataset/user-error.ts';
+
+/** Gives back a path that a file may be written to. Throws a UserError for a folder, for no name, and where its folder is none. */
+export function checkOutFile(path: string): string {
+  if (path === '') throw expected('a file to write', 'out', '""', 'name one');
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw expected('a file to write', 'out', `the folder ${path}`, 'name a file in it');
+  }
+  const folder = dirname(path);
+  if (!isFolder(folder)) throw expected('a file in a folder that is there', 'out', path, `make ${folder} first`);
+  return path;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
