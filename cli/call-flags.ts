@@ -100,11 +100,22 @@ export const trainRelevanceFlags = z.strictObject({
 });
 export type TrainRelevanceFlags = z.output<typeof trainRelevanceFlags>;
 
+/** Of commands that go on with a run. */
+const resuming = {
+  dataChanged: z.enum(['ok']).optional().meta({
+    description: 'go on although the data or the first weights are no longer those that the run was made from: ok',
+  }),
+};
+
 export const pretrainFlags = z.strictObject({
+  ...resuming,
   stages: text('YAML list of stages (name, corpora, steps, …) instead of those in lait.yaml', 'file'),
   dryRun: toggle('print the parameters and FLOPs of the preset, and stop'),
 });
 export type PretrainFlags = z.output<typeof pretrainFlags>;
+
+export const finetuneFlags = z.strictObject(resuming);
+export type FinetuneFlags = z.output<typeof finetuneFlags>;
 
 export const evaluateFlags = z.strictObject({
   json: toggle('print the result as JSON; the run keeps a copy either way'),

@@ -1,19 +1,21 @@
 /** `lait evaluate`: image and text retrieval on held-out pairs, beside chance and, where the protocol is one of the paper's, its rows. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { readExamples } from '../model/data/example.ts';
-import { tokenizerOf } from '../model/data/tokenizer.ts';
+import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
 import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/retrieval/evaluate.ts';
 import { paperRows } from '../model/retrieval/paper-results.ts';
-import { readCheckpoint } from '../model/train/checkpoint.ts';
+import { weightsName } from '../model/train/checkpoint.ts';
+import { checkDetectorModel, type DataIdentity, dataIdentity, weightsSha256 } from '../model/train/made-from.ts';
 import type { EvaluateFlags } from './call-flags.ts';
 import { type CommandContext, type Nothing, requirePath } from './command.ts';
 import { firstImages } from './first-images.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
-import { trainedDir } from './runs.ts';
+import { openCheckpoint, trainedDir } from './runs.ts';
 import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent, table } from './table.ts';
 
@@ -31,13 +33,15 @@ export async function evaluate({
   const shards = join(corpusDir, 'shards', split);
   requirePath(shards, 'shards', 'run `lait export` first, or name a split that is there');
   const dir = trainedDir(corpusDir, run);
-  const checkpoint = readCheckpoint(dir);
+  const checkpoint = openCheckpoint(dir);
   const regions = regionsDir(corpusDir, config.regions);
   requirePath(regions, 'region features', 'run `lait regions` first');
-  const { name: detector } = readColumnsManifest(regions);
+  const columns = readColumnsManifest(regions);
+  const { name: detector } = columns;
+  checkDetectorModel(checkpoint, columns.model);
   await requireFeatures(shards, regions, signal);
   const { maxPieces, maxRegions } = checkpoint.config;
-  const tokenizer = tokenizerOf(checkpoint.vocabulary);
+  const tokenizer = tokenizerOfModel(checkpoint);
   const skipped = new SkippedSamples();
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: skipped.add, signal };
   const { examples } = await firstImages(readExamples(reading), { maxImages, together: false });
@@ -56,13 +60,26 @@ export async function evaluate({
     progress.stop();
     for (const line of skipped.lines()) console.error(line);
     const file = join(folder, `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
-    const json = JSON.stringify({ split, ...result, published: paperRows(result) }, null, 2);
+    const {
+      shards: _,
+      share: __,
+      ...data
+    } = dataIdentity({ corpus: corpusDir, split, share: 1 }, readSetIdentity(shards), columns);
+    const weights = weightsSha256(join(checkpoint.dir, weightsName));
+    const json = JSON.stringify({ split, data, weights, ...result, published: paperRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);
-    console.log(asJson ? json : `${resultTable(result)}\n${file}`);
+    console.log(asJson ? json : `${resultTable(result)}\n${madeOf(data, weights)}\n${file}`);
   } finally {
     progress.stop();
   }
 }
+
+/** What the result is of, by content. */
+const madeOf = (
+  { split, version, sha256 }: Pick<DataIdentity, 'split' | 'version' | 'sha256'>,
+  weights: string,
+): string =>
+  `${split}${version === null ? '' : ` of version ${version}`}, data ${sha256.slice(0, 12)}, weights ${weights.slice(0, 12)}`;
 
 function resultTable(result: RetrievalResult): string {
   const { images, texts, folds, method, chance, checkpoint, pairsPerSecond } = result;

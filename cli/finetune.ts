@@ -1,30 +1,41 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
 import { expected } from '../dataset/user-error.ts';
-import { tokenizerOf } from '../model/data/tokenizer.ts';
+import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
-import { readCheckpoint } from '../model/train/checkpoint.ts';
 import { type FinetuneOptions, finetune as train } from '../model/train/finetune.ts';
-import type { CommandContext, KnownTo } from './command.ts';
+import { checkDetectorModel } from '../model/train/made-from.ts';
+import type { FinetuneFlags } from './call-flags.ts';
+import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
-import { runDir, trainedDir } from './runs.ts';
+import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
 import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
-export async function finetune({ corpusDir, config, settings, signal }: CommandContext<'finetune'>): Promise<void> {
+export async function finetune({
+  corpusDir,
+  config,
+  settings,
+  flags,
+  signal,
+}: CommandContext<'finetune', FinetuneFlags>): Promise<void> {
+  const { dataChanged, ...others } = flags;
+  others satisfies Nothing;
   const { from, run, ...training } = settings;
   training satisfies KnownTo<FinetuneOptions, typeof training>;
   const features = featuresOf(corpusDir, config);
-  const checkpoint = readCheckpoint(trainedDir(corpusDir, from));
+  const checkpoint = openCheckpoint(trainedDir(corpusDir, from));
   if (checkpoint.detector !== features.name) {
     const advice = 'extract regions with it, or fine-tune a run that learned these';
     throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', features.name, advice);
   }
+  checkDetectorModel(checkpoint, features.model);
   const dir = runDir(corpusDir, run);
+  requireRunFor(dataChanged, dir);
   const { maxPieces, maxRegions } = checkpoint.config;
-  const { source, validation, images, description, skipped } = await trainingExamples({
+  const { source, validation, data, images, description, skipped } = await trainingExamples({
     corpora: [{ dir: corpusDir, share: 1 }],
     config,
-    tokenizer: tokenizerOf(checkpoint.vocabulary),
+    tokenizer: tokenizerOfModel(checkpoint),
     maxPieces,
     maxRegions,
     seed: training.seed,
@@ -39,7 +50,17 @@ export async function finetune({ corpusDir, config, settings, signal }: CommandC
   const show = showStep(progress);
   try {
     const summary = await train(
-      { ...training, checkpoint: checkpoint.dir, runDir: dir, source, validation, peakFlops, resume: true },
+      {
+        ...training,
+        checkpoint: checkpoint.dir,
+        runDir: dir,
+        source,
+        validation,
+        data,
+        dataChanged,
+        peakFlops,
+        resume: true,
+      },
       { signal, onProgress: (state) => show(state) },
     );
     progress.stop();

@@ -1,12 +1,13 @@
 /** `lait match`: how well texts fit an image, by a trained run; for people to try. */
 import { readFileSync } from 'node:fs';
-import { UserError } from '../dataset/user-error.ts';
-import { tokenizerOf } from '../model/data/tokenizer.ts';
+import { withCleanup } from '../dataset/cleanup.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
+import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { matchTexts } from '../model/retrieval/match.ts';
-import { readCheckpoint } from '../model/train/checkpoint.ts';
+import { checkDetectorModel } from '../model/train/made-from.ts';
 import { type CommandContext, type Nothing, requirePath } from './command.ts';
 import { openConfigured } from './regions.ts';
-import { trainedDir } from './runs.ts';
+import { openCheckpoint, trainedDir } from './runs.ts';
 import { percent, table } from './table.ts';
 
 export async function match({ corpusDir, config, args, settings }: CommandContext<'match'>): Promise<void> {
@@ -14,11 +15,20 @@ export async function match({ corpusDir, config, args, settings }: CommandContex
   others satisfies Nothing;
   const [image = '', ...texts] = args;
   requirePath(image, 'an image', 'name a picture, then texts');
-  const { dir, config: model, vocabulary } = readCheckpoint(trainedDir(corpusDir, run));
-  const tokenizer = tokenizerOf(vocabulary);
+  const checkpoint = openCheckpoint(trainedDir(corpusDir, run));
+  const { dir, config: model } = checkpoint;
+  const tokenizer = tokenizerOfModel(checkpoint);
+  const bytes = readFileSync(image);
   const detector = await openConfigured(config.regions);
-  const [regions] = await detector.detect([readFileSync(image)]);
-  detector.dispose();
+  const regions = await withCleanup(async (defer) => {
+    defer(() => detector.dispose());
+    if (detector.name !== checkpoint.detector) {
+      const advice = 'set it in lait.yaml as it was';
+      throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', detector.name, advice);
+    }
+    checkDetectorModel(checkpoint, detector.model);
+    return (await detector.detect([bytes]))[0];
+  });
   if (!regions)
     throw new UserError(`Expected a picture at ${image} but it does not decode; give a JPEG, PNG or WebP file.`);
   const pieces = texts.map((text) => tokenizer.encode(text, model.maxPieces));

@@ -1,6 +1,6 @@
 /** The commands that train models and use them. */
 import { preferWholeOps } from '../model/runtime/threads.ts';
-import { evaluateFlags, pretrainFlags, trainRelevanceFlags } from './call-flags.ts';
+import { evaluateFlags, finetuneFlags, pretrainFlags, trainRelevanceFlags } from './call-flags.ts';
 import { plainCommand, settingsCommand } from './command.ts';
 
 /** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
@@ -29,6 +29,7 @@ const finetune = settingsCommand({
   section: 'finetune',
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
+  flags: finetuneFlags,
   needs: { margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet` },
   load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
 });

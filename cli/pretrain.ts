@@ -2,18 +2,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readShards } from '../dataset/shards/reader.ts';
-import { readTokenizer, type Tokenizer, tokenizerOf } from '../model/data/tokenizer.ts';
+import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { type ModelConfig, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
-import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
+import { latestCheckpoint } from '../model/train/checkpoint.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
 import type { PretrainFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, requirePath } from './command.ts';
 import { fetching, type Progress, startProgress } from './progress.ts';
-import { runDir } from './runs.ts';
+import { openCheckpoint, requireRunFor, runDir } from './runs.ts';
 import { type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
@@ -26,7 +26,7 @@ export async function pretrain({
   flags,
   signal,
 }: CommandContext<'pretrain', PretrainFlags>): Promise<void> {
-  const { stages: stagesFile, dryRun, ...others } = flags;
+  const { stages: stagesFile, dryRun, dataChanged, ...others } = flags;
   const { preset, run, from, vocabularySize, seed, precision, xla, checkpointEverySteps, stages: _, ...own } = settings;
   others satisfies Nothing;
   own satisfies KnownTo<StageSettings, typeof own>;
@@ -36,6 +36,7 @@ export async function pretrain({
   const columns = sameFeatures(stages, config);
   const dir = runDir(corpusDir, run);
   checkStages(dir, stages);
+  requireRunFor(dataChanged, latestStage(dir));
   const start = await startOf(from);
   const tokenizer = await openTokenizer({ dir: latestStage(dir), stages, vocabularySize, start, signal });
   const model: ModelConfig = {
@@ -59,6 +60,8 @@ export async function pretrain({
     runDir: dir,
     config: model,
     vocabulary: tokenizer.vocabulary,
+    tokenizer: tokenizer.definition,
+    dataChanged,
     detector: columns.name,
     seed,
     precision,
@@ -124,7 +127,7 @@ interface TokenizerOptions {
 /** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from all its shards. */
 async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   const { dir, stages, vocabularySize, start, signal } = options;
-  if (latestCheckpoint(dir)) return tokenizerOf(readCheckpoint(dir).vocabulary);
+  if (latestCheckpoint(dir)) return tokenizerOfModel(openCheckpoint(dir));
   if (start) return readTokenizer(start.vocabulary);
   const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => join(corpus.dir, 'shards/train'))));
   const learner = new VocabularyLearner();

@@ -1,11 +1,13 @@
 /** The examples that pretraining and fine-tuning read: the training splits of one corpus or several, and held-out ones to watch. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { type Example, readExamples } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
+import { type DataIdentity, dataIdentity } from '../model/train/made-from.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
 import { firstImages } from './first-images.ts';
@@ -34,6 +36,8 @@ export interface CorpusShare {
 export interface TrainingExamples {
   readonly source: ExampleSource;
   readonly validation: readonly Example[];
+  /** What it all is, by content. */
+  readonly data: readonly DataIdentity[];
   /** Images of the training split, or of those that were counted before it was found to be large. */
   readonly images: number;
   /** For a person: how many there are. */
@@ -57,6 +61,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   const skipped = new SkippedSamples();
   const parts: { source: ExampleSource; share: number }[] = [];
   const validation: Example[] = [];
+  const data: DataIdentity[] = [];
   const descriptions: string[] = [];
   let images = 0;
   for (const { dir, share } of corpora) {
@@ -68,7 +73,11 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     });
     for (const split of ['train', 'validation']) {
       const folder = join(dir, 'shards', split);
-      if (existsSync(folder)) await requireFeatures(folder, of(split).regions, signal);
+      if (!existsSync(folder)) continue;
+      await requireFeatures(folder, of(split).regions, signal);
+      data.push(
+        dataIdentity({ corpus: dir, split, share }, readSetIdentity(folder), readColumnsManifest(of(split).regions)),
+      );
     }
     const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });
     images += train.images;
@@ -83,6 +92,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   return {
     source: parts.length === 1 ? parts[0]!.source : mixedSource(parts, seed),
     validation,
+    data,
     images,
     description: [...descriptions, `${count(validation.length)} held out`].join(', '),
     skipped,

@@ -6,7 +6,7 @@
 import { random } from '../../dataset/random.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { type BadExample, drawnText, type Example, type ReadExamplesOptions, readExamples } from './example.ts';
-import { tokenizerOf } from './tokenizer.ts';
+import { type TokenizerDefinition, tokenizerOfModel } from './tokenizer.ts';
 
 /** Gives the examples of an epoch, in an order that only the epoch decides. */
 export interface ExampleSource {
@@ -22,6 +22,7 @@ export type SourceSpec =
       readonly kind: 'shards';
       readonly options: Omit<ReadExamplesOptions, 'shuffle' | 'tokenizer' | 'onBad' | 'signal'>;
       readonly vocabulary: readonly string[];
+      readonly tokenizer?: TokenizerDefinition | undefined;
       readonly seed: number;
     }
   | {
@@ -33,7 +34,7 @@ export type SourceSpec =
 /** Opens a source from its description. */
 export function openSource(spec: SourceSpec, onBad?: (bad: BadExample) => void): ExampleSource {
   if (spec.kind === 'shards') {
-    const tokenizer = tokenizerOf(spec.vocabulary);
+    const tokenizer = tokenizerOfModel(spec);
     return shardSource({ ...spec.options, tokenizer, ...(onBad && { onBad }) }, spec.seed);
   }
   const parts = spec.parts.map(({ spec: own, share }) => ({ source: openSource(own, onBad), share }));
@@ -61,7 +62,7 @@ export function shardSource(options: Omit<ReadExamplesOptions, 'shuffle'>, seed:
   const { tokenizer, onBad, signal: _signal, ...plain } = options;
   return {
     epoch: (epoch) => readExamples({ ...options, shuffle: { seed, epoch } }),
-    spec: { kind: 'shards', options: plain, vocabulary: tokenizer.vocabulary, seed },
+    spec: { kind: 'shards', options: plain, vocabulary: tokenizer.vocabulary, tokenizer: tokenizer.definition, seed },
     ...(onBad && { onBad }),
   };
 }

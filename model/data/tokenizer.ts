@@ -9,8 +9,13 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 
+/** A Hugging Face `tokenizer.json`. */
+export type TokenizerDefinition = Readonly<Record<string, unknown>>;
+
 /** WordPiece with BERT's five special pieces. */
 export interface Tokenizer extends SpecialPieces {
+  /** What `tokenizer.json` held; undefined for one that its pieces make. */
+  readonly definition?: TokenizerDefinition | undefined;
   readonly vocabulary: readonly string[];
   /** V */
   readonly size: number;
@@ -56,15 +61,30 @@ export function readTokenizer(path: string): Tokenizer {
   const text = readFileSync(path, 'utf8');
   if (!path.endsWith('.json')) return tokenizerOf(vocabularyLines(text), path);
   try {
-    const json = JSON.parse(text) as { model?: { type?: string; vocab?: Record<string, number> } };
-    if (json.model?.type !== 'WordPiece' || !json.model.vocab) throw new Error(`the model ${json.model?.type}`);
-    const vocabulary: string[] = [];
-    for (const [piece, id] of Object.entries(json.model.vocab)) vocabulary[id] = piece;
-    return wrap(new HuggingFaceTokenizer(json, {}), vocabulary, path);
+    return definedTokenizer(JSON.parse(text) as TokenizerDefinition, path);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw expected('a WordPiece tokenizer', path, (error as Error).message, 'take tokenizer.json of a BERT');
   }
+}
+
+function definedTokenizer(definition: TokenizerDefinition, name: string): Tokenizer {
+  const { model } = definition as { model?: { type?: string; vocab?: Record<string, number> } };
+  if (model?.type !== 'WordPiece' || !model.vocab) throw new Error(`the model ${model?.type}`);
+  const vocabulary: string[] = [];
+  for (const [piece, id] of Object.entries(model.vocab)) vocabulary[id] = piece;
+  return { ...wrap(new HuggingFaceTokenizer(definition, {}), vocabulary, name), definition };
+}
+
+/** The tokenizer of a model as it was when the model learned: by its definition where it has one, else by its pieces. */
+export function tokenizerOfModel({
+  vocabulary,
+  tokenizer,
+}: {
+  readonly vocabulary: readonly string[];
+  readonly tokenizer?: TokenizerDefinition | undefined;
+}): Tokenizer {
+  return tokenizer ? definedTokenizer(tokenizer, 'the tokenizer of the model') : tokenizerOf(vocabulary);
 }
 
 function vocabularyLines(text: string): string[] {

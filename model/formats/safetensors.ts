@@ -23,7 +23,8 @@ const maxHeaderBytes = 100_000_000;
 
 /**
  * Reads a file; with `wanted`, only tensors whose name it accepts. Tensors of integers are passed over.
- * Throws a UserError where the file is not safetensors or is cut short.
+ * Throws a UserError where the file is not safetensors, is cut short, or breaks the format's rules: each name once, and the tensors'
+ * bytes one behind the other without a hole or an overlap up to the end, each as many as type and shape say.
  */
 export function readSafetensors(path: string, wanted: (name: string) => boolean = () => true): SafetensorsFile {
   const fault = (what: string) =>
@@ -42,20 +43,15 @@ export function readSafetensors(path: string, wanted: (name: string) => boolean 
     };
     if (size < 8) throw fault(`it has ${size} bytes`);
     const headerSize = Number(new DataView(read(0, 8).buffer).getBigUint64(0, true));
-    if (headerSize > maxHeaderBytes || 8 + headerSize > size) throw fault('it ends early');
+    if (headerSize > maxHeaderBytes) throw fault(`its header has ${headerSize} bytes, above ${maxHeaderBytes}`);
+    if (8 + headerSize > size) throw fault('it ends early');
     const header = parseHeader(new TextDecoder().decode(read(8, headerSize)), fault);
     const tensors = new Map<string, StoredTensor>();
-    for (const [name, entry] of Object.entries(header.tensors)) {
-      if (!isEntry(entry)) throw fault(`${name} is not described`);
-      const { dtype, shape, data_offsets: range } = entry;
+    for (const [name, { dtype, shape, data_offsets: range }] of entriesOf(header, size - 8 - headerSize, fault)) {
       const [from, to] = range;
-      if (8 + headerSize + to > size) throw fault(`${name} lies beyond its end`);
       const decode = decoders[dtype];
       if (!decode || !wanted(name)) continue;
       const bytes = to - from;
-      if (bytes !== decode.width * elementCount(shape)) {
-        throw fault(`${name} has ${bytes / decode.width} values for shape [${shape}]`);
-      }
       tensors.set(name, { shape, values: decode.read(read(8 + headerSize + from, bytes).buffer) });
     }
     return { metadata: header.metadata, tensors };
@@ -85,9 +81,63 @@ function parseHeader(text: string, fault: (what: string) => Error) {
     throw fault('its header is not JSON');
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw fault('its header is no object');
+  const keys = outerKeys(text);
+  const twice = keys.length === new Set(keys).size ? undefined : keys.find((key, at) => keys.indexOf(key) !== at);
+  if (twice !== undefined) throw fault(`${twice} is described twice`);
   const { __metadata__: metadata = {}, ...tensors } = json as Record<string, unknown>;
+  const isText = typeof metadata === 'object' && metadata !== null && Object.values(metadata).every((one) => typeof one === 'string'); // biome-ignore format: one line
+  if (!isText || Array.isArray(metadata)) throw fault('its metadata is no table of texts');
   return { metadata: metadata as Record<string, string>, tensors };
 }
+
+/** The tensors of a header that keeps the rules, in the order of their bytes, of which there are `size`. */
+function entriesOf({ tensors }: ReturnType<typeof parseHeader>, size: number, fault: (what: string) => Error) {
+  const entries: [name: string, entry: Entry][] = [];
+  for (const [name, entry] of Object.entries(tensors)) {
+    if (!isEntry(entry)) throw fault(`${name} is not described`);
+    entries.push([name, entry]);
+  }
+  entries.sort(([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1]);
+  let end = 0;
+  for (const [name, { dtype, shape, data_offsets: range }] of entries) {
+    const [from, to] = range;
+    if (to > size) throw fault(`${name} lies beyond its end`);
+    if (from < end) throw fault(`${name} overlaps another tensor`);
+    if (from > end) throw fault(`there is a hole before ${name}`);
+    const width = widths[dtype];
+    if (width !== undefined && to - from !== width * elementCount(shape)) {
+      throw fault(`${name} has ${(to - from) / width} values for shape [${shape}]`);
+    }
+    end = to;
+  }
+  if (end !== size) throw fault(`${size - end} bytes behind its tensors belong to none`);
+  return entries;
+}
+
+/** The keys of the outermost object of a JSON text that was parsed; a key that comes twice comes twice here. */
+function outerKeys(text: string): string[] {
+  const keys: string[] = [];
+  let depth = 0;
+  // Strings whole, or one bracket; a string before a colon is a key.
+  for (const { 0: found, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/gs)) {
+    if (found === '{' || found === '[') depth += 1;
+    else if (found === '}' || found === ']') depth -= 1;
+    else if (depth === 1 && isKey(text, index + found.length)) keys.push(JSON.parse(found) as string);
+  }
+  return keys;
+}
+
+function isKey(text: string, after: number): boolean {
+  let at = after;
+  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at += 1;
+  return text[at] === ':';
+}
+
+/** Bytes of a value, of the types that are made of whole bytes. */
+const widths: Readonly<Record<string, number | undefined>> = Object.assign(Object.create(null), {
+  ...{ BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1, F8_E8M0: 1 },
+  ...{ I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, I64: 8, U64: 8, F64: 8, C64: 8 },
+});
 
 const decoders: Readonly<Record<string, { width: number; read: (bytes: ArrayBuffer) => Float32Array }>> = {
   F32: { width: 4, read: (bytes) => new Float32Array(bytes) },

@@ -8,11 +8,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { tokenizerOf } from '../data/tokenizer.ts';
+import { tokenizerOfModel } from '../data/tokenizer.ts';
 import { type Detector, type Regions, topRegions } from '../regions/region.ts';
 import { openRetrievalModel, type PairIndex, type RetrievalModel } from '../retrieval/retrieval-model.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
+import { checkDetectorModel } from '../train/made-from.ts';
 import { scoreTextsOfImages } from './texts-of-images.ts';
 
 /** What a pair's number is: `itm` a probability, 0 to 1, of the fused model; `itc` a cosine, -1 to 1, of two embeddings. */
@@ -41,11 +42,12 @@ const batchPairs = 32;
 export function imageBertRelevance(path: string, options: ImageBertRelevanceOptions): Loaded<RelevanceScorer> {
   const { detector, head: wanted, ...running } = options;
   const checkpoint = readCheckpoint(path);
-  const { config, objectives, vocabulary } = checkpoint;
+  const { config, objectives } = checkpoint;
   const head = wanted ?? (objectives.itc > 0 ? 'itc' : 'itm');
   if (detector.name !== checkpoint.detector) {
     throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', detector.name, 'set it in lait.yaml');
   }
+  checkDetectorModel(checkpoint, detector.model);
   if (detector.featureSize !== config.featureSize) {
     throw expected(
       `features of ${config.featureSize} numbers, as ${path} has learned,`,
@@ -57,7 +59,7 @@ export function imageBertRelevance(path: string, options: ImageBertRelevanceOpti
   if (objectives[head] === 0) {
     throw expected(`a checkpoint that learned ${head.toUpperCase()}`, 'relevance', path, 'take the other head');
   }
-  const tokenizer = tokenizerOf(vocabulary);
+  const tokenizer = tokenizerOfModel(checkpoint);
   const model = openRetrievalModel(checkpoint, { batchPairs, ...running });
   return {
     model: `imagebert-${head}-${identity(checkpoint, detector)}`,
@@ -112,10 +114,10 @@ async function detectAll(
   return all;
 }
 
-function identity({ dir, vocabulary }: Checkpoint, { name, settings }: Detector): string {
+function identity({ dir, vocabulary, tokenizer, config }: Checkpoint, { name, model, settings }: Detector): string {
   const hash = createHash('sha256').update(readFileSync(join(dir, 'model.safetensors')));
   return hash
-    .update(JSON.stringify([vocabulary, name, settings ?? {}]))
+    .update(JSON.stringify([vocabulary, tokenizer ?? null, config, name, model, settings ?? {}]))
     .digest('hex')
     .slice(0, 12);
 }

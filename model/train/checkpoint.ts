@@ -6,21 +6,27 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { digestOf } from '../../dataset/atomic-file.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { FeatureStatistics } from '../data/feature-statistics.ts';
 import type { Position } from '../data/sampler.ts';
+import type { TokenizerDefinition } from '../data/tokenizer.ts';
 import { fromHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors, type StoredTensor } from '../formats/safetensors.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import { parameterSpecs } from '../net/parameters.ts';
 import type { Values } from '../runtime/parameter.ts';
+import { checkChecksums } from './checksums.ts';
+import type { MadeFrom } from './made-from.ts';
 
 /** What a model is, apart from its parameters. */
 export interface ModelDescription {
   readonly config: ModelConfig;
   /** Word pieces in the order of their ids. */
   readonly vocabulary: readonly string[];
+  /** What `tokenizer.json` held, where the texts were read by one; else the pieces say how they are read. */
+  readonly tokenizer?: TokenizerDefinition | undefined;
   /** The detector whose regions the model has learned to read. */
   readonly detector: string;
   readonly objectives: ObjectiveWeights;
@@ -38,13 +44,21 @@ export interface TrainingState {
   readonly seed: number;
   /** The checkpoint with the lowest validation loss so far. */
   best?: { readonly step: number; readonly loss: number };
+  /** Missing in checkpoints of older versions. */
+  madeFrom?: MadeFrom;
+  /** What it was made from until a step, where that changed and the operator said that it may. */
+  before?: readonly { readonly untilStep: number; readonly madeFrom: MadeFrom }[];
 }
 
 export interface Checkpoint extends MeasuredModel {
   readonly dir: string;
+  /** What its run is made from; missing where it was written before checkpoints had it. */
+  readonly madeFrom: MadeFrom | undefined;
   readonly state: Readonly<TrainingState>;
   /** Parameters by name. */
   readonly values: Values;
+  /** False where it was written before checkpoints had checksums. */
+  readonly verified: boolean;
 }
 
 /** The newest checkpoint of a run, or undefined. */
@@ -63,7 +77,7 @@ export function checkpoints(runDir: string): string[] {
 /** The checkpoint of a run with the lowest validation loss, or undefined where none was measured. */
 export function bestCheckpoint(runDir: string): string | undefined {
   const latest = latestCheckpoint(runDir);
-  const best = latest && readJson<TrainingState>(join(latest, 'training.json')).best;
+  const best = latest && readState(latest).best;
   return best ? checkpoints(runDir).find((dir) => dir.endsWith(folderName(best.step))) : undefined;
 }
 
@@ -97,6 +111,7 @@ function withAdvice<T>(dir: string, read: () => T): T {
 }
 
 function readFolder(dir: string): Checkpoint {
+  const verified = checkChecksums(dir, ['config.json', 'vocab.txt', tokenizerName, trainingName, weightsName]);
   const json = readJson<ConfigJson>(join(dir, 'config.json'));
   if (!json.lait) throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
   const { config, detector, objectives } = json.lait;
@@ -110,21 +125,30 @@ function readFolder(dir: string): Checkpoint {
     const name = missing ?? statisticsNames.mean;
     throw expected(`the tensor ${name}`, join(dir, 'model.safetensors'), 'none', 'take another checkpoint');
   }
+  const state = readState(dir);
   return {
     dir,
+    verified,
+    madeFrom: state.madeFrom,
     config,
     vocabulary,
+    tokenizer: existsSync(join(dir, tokenizerName))
+      ? readJson<TokenizerDefinition>(join(dir, tokenizerName))
+      : undefined,
     detector,
     objectives,
     featureStatistics,
     values,
-    state: readJson<TrainingState>(join(dir, 'training.json')),
+    state,
   };
 }
 
 /** The optimizer's running means of a checkpoint, by the names of `slots`. */
 export function readOptimizer({ dir }: Checkpoint): Values {
-  const { tensors } = withAdvice(dir, () => readSafetensors(join(dir, 'optimizer.safetensors')));
+  const { tensors } = withAdvice(dir, () => {
+    checkChecksums(dir, ['optimizer.safetensors']);
+    return readSafetensors(join(dir, 'optimizer.safetensors'));
+  });
   return new Map([...tensors].map(([name, { values }]) => [name, values]));
 }
 
@@ -142,8 +166,12 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
   for (const name of Object.keys(checkpoint.config) as (keyof ModelConfig)[]) {
     differ(name, checkpoint.config[name], wanted.config[name]);
   }
+  differ('the tokenizer', digestOfTokenizer(checkpoint.tokenizer), digestOfTokenizer(wanted.tokenizer));
   differ('the weight of ITC (on or off)', checkpoint.objectives.itc > 0, wanted.objectives.itc > 0);
 }
+
+const digestOfTokenizer = (tokenizer: TokenizerDefinition | undefined): string =>
+  tokenizer ? `tokenizer.json ${digestOf(JSON.stringify(tokenizer)).sha256.slice(0, 12)}` : 'of word pieces alone';
 
 /** The names of the feature statistics among the tensors. */
 export const statisticsNames = { mean: 'visual.mean', scale: 'visual.scale' };
@@ -154,9 +182,31 @@ export function featureStatisticsIn(tensors: ReadonlyMap<string, StoredTensor>):
   return mean && scale ? { mean, scale } : undefined;
 }
 
+export const weightsName = 'model.safetensors';
+export const trainingName = 'training.json';
+export const tokenizerName = 'tokenizer.json';
+
+/** Where a checkpoint's run stands. Throws a UserError where the file does not say it. */
+function readState(dir: string): TrainingState {
+  const state = readJson<Partial<TrainingState> | null>(join(dir, trainingName));
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  const { step, seed, position, best } = state ?? {};
+  const faulty = !isCount(step)
+    ? 'step'
+    : !Number.isSafeInteger(seed)
+      ? 'seed'
+      : !position || ![position.epoch, position.window, position.batch].every(isCount)
+        ? 'position'
+        : best !== undefined && !(isCount(best?.step) && Number.isFinite(best?.loss))
+          ? 'best'
+          : undefined;
+  if (faulty === undefined) return state as TrainingState;
+  throw expected(`a usable ${faulty}`, join(dir, trainingName), state?.[faulty] ?? 'none', 'take another checkpoint');
+}
+
 /** Our part of `config.json`. */
 export interface ConfigJson {
-  readonly lait?: Omit<ModelDescription, 'vocabulary'>;
+  readonly lait?: Omit<ModelDescription, 'vocabulary' | 'tokenizer'>;
 }
 
 function readJson<T>(path: string): T {

@@ -15,7 +15,7 @@ import type { Loss } from './step.ts';
 import { train } from './train.ts';
 
 export interface FinetuneOptions
-  extends Omit<TrainOptions, 'config' | 'vocabulary' | 'detector' | 'startFrom'>,
+  extends Omit<TrainOptions, 'config' | 'vocabulary' | 'tokenizer' | 'detector' | 'startFrom'>,
     Partial<Ranking> {
   /** The checkpoint, or the run, to start from. */
   readonly checkpoint: string;
@@ -27,11 +27,20 @@ export async function finetune(
   watch: Watch<TrainingProgress> = {},
 ): Promise<TrainingSummary> {
   const { loss, candidates, margin, batchSize, learningRate, ...rest } = { ...finetuneDefaults, ...options };
-  const { dir, config, vocabulary, detector, objectives } = readCheckpoint(options.checkpoint);
+  const { dir, config, vocabulary, tokenizer, detector, objectives } = readCheckpoint(options.checkpoint);
   const ranking = { loss, candidates, margin };
   const special = specialPieceIds(vocabulary);
   return train(
-    { ...rest, batchSize, learningRate, config, vocabulary, detector, startFrom: join(dir, 'model.safetensors') },
+    {
+      ...rest,
+      batchSize,
+      learningRate,
+      config,
+      vocabulary,
+      tokenizer,
+      detector,
+      startFrom: join(dir, 'model.safetensors'),
+    },
     {
       objectives,
       collation: { task: 'finetune', special, ranking },

@@ -3,10 +3,12 @@ import type { BatchShape } from '../data/batch.ts';
 import type { Collation } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
 import type { ExampleSource } from '../data/source.ts';
+import type { TokenizerDefinition } from '../data/tokenizer.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import type { AdamW } from '../runtime/optimizer.ts';
 import type { Precision } from '../runtime/traced-function.ts';
+import type { DataIdentity } from './made-from.ts';
 import type { Loss } from './step.ts';
 
 /** What a run of any task needs. */
@@ -18,6 +20,8 @@ export interface TrainOptions {
   readonly validation?: readonly Example[];
   readonly config: ModelConfig;
   readonly vocabulary: readonly string[];
+  /** What `tokenizer.json` held, where the texts were read by one. */
+  readonly tokenizer?: TokenizerDefinition | undefined;
   /** Names the detector of the regions; a run does not continue with another's. */
   readonly detector: string;
   readonly steps: number;
@@ -36,6 +40,10 @@ export interface TrainOptions {
    * start at random.
    */
   readonly startFrom?: string;
+  /** What the examples are, by content; absent where they come from nowhere that could be named. */
+  readonly data?: readonly DataIdentity[];
+  /** Goes on although the data, or the weights to start from, are no longer those that the run was made from. */
+  readonly dataChanged?: 'ok' | undefined;
   /** Goes on from the run's newest checkpoint, if there is one. */
   readonly resume?: boolean;
   readonly checkpointEverySteps?: number;

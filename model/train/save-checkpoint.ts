@@ -29,7 +29,10 @@ import {
   type ModelDescription,
   statisticsNames,
   type TrainingState,
+  tokenizerName,
+  trainingName,
 } from './checkpoint.ts';
+import { writeChecksums } from './checksums.ts';
 
 /** The error codes of a missing permission to write. */
 const forbidden: ReadonlySet<string | undefined> = new Set(['EACCES', 'EROFS']);
@@ -62,7 +65,9 @@ export function saveCheckpoint(
     const write = (name: string, text: string) => writeFileSync(join(partial, name), text, { flush: true });
     write('vocab.txt', `${description.vocabulary.join('\n')}\n`);
     write('config.json', `${JSON.stringify(configJson(description), null, 2)}\n`);
-    write('training.json', `${JSON.stringify(state, null, 2)}\n`);
+    if (description.tokenizer) write(tokenizerName, JSON.stringify(description.tokenizer));
+    write(trainingName, `${JSON.stringify(state, null, 2)}\n`);
+    writeChecksums(partial);
     flushFolder(partial);
     renameSync(partial, dir);
     flushFolder(dirname(dir));

@@ -10,7 +10,7 @@ import { latestCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { type PretrainOptions, pretrain } from './pretrain.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 
-type Examples = Pick<PretrainOptions, 'source' | 'validation'>;
+type Examples = Pick<PretrainOptions, 'source' | 'validation' | 'data'>;
 
 /** What a stage has of its own; everything else is the same in all. */
 export interface Stage

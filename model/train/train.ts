@@ -27,6 +27,7 @@ import {
   type TrainingState,
 } from './checkpoint.ts';
 import { pretrainDefaults } from './defaults.ts';
+import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
@@ -60,7 +61,8 @@ export const train = (
     mkdirSync(runDir, { recursive: true });
 
     // ---- Model ------------------------------------------------------------------------------------------------------------
-    const description: ModelDescription = { config, vocabulary, detector, objectives: task.objectives };
+    const { tokenizer } = options;
+    const description: ModelDescription = { config, vocabulary, tokenizer, detector, objectives: task.objectives };
     const parameters = parameterSpecs(config, { itc: task.objectives.itc > 0 });
     const executable = openExecutable({
       parameters: accumulate > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
@@ -83,7 +85,7 @@ export const train = (
       );
     }
     const { state, featureStatistics, values } = newest
-      ? resumed(newest, description)
+      ? resumed(newest, description, options)
       : await started(options, description);
     executable.load(values);
     const model: MeasuredModel = { ...description, featureStatistics };
@@ -185,24 +187,32 @@ interface Beginning {
 }
 
 /** The run as a checkpoint left it. Throws a UserError where it was another model's. */
-function resumed(dir: string, description: ModelDescription): Beginning {
+function resumed(dir: string, description: ModelDescription, options: TrainOptions): Beginning {
   const checkpoint = readCheckpoint(dir);
   checkSameModel(checkpoint, description);
-  const { state, featureStatistics, values } = checkpoint;
-  return { state: { ...state }, featureStatistics, values: new Map([...values, ...readOptimizer(checkpoint)]) };
+  const { featureStatistics, values } = checkpoint;
+  const state = { ...checkpoint.state };
+  const [was, is] = [state.madeFrom, madeFromOf(options)];
+  if (is !== undefined && checkMadeFrom({ dir, was, is }, options.dataChanged) !== 'same') {
+    state.madeFrom = is;
+    if (was !== undefined) state.before = [...(state.before ?? []), { untilStep: state.step, madeFrom: was }];
+  }
+  return { state, featureStatistics, values: new Map([...values, ...readOptimizer(checkpoint)]) };
 }
 
+const madeFromOf = ({ data, startFrom }: TrainOptions): MadeFrom | undefined =>
+  data && { data, start: startFrom === undefined ? null : weightsSha256(startFrom) };
+
 /** A new run: what the file to start from lacks is drawn from the seed, or measured on the first epoch. */
-async function started(
-  { startFrom, source, seed = pretrainDefaults.seed }: TrainOptions,
-  { config, objectives }: ModelDescription,
-): Promise<Beginning> {
+async function started(options: TrainOptions, { config, objectives }: ModelDescription): Promise<Beginning> {
+  const { startFrom, source, seed = pretrainDefaults.seed } = options;
+  const madeFrom = madeFromOf(options);
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = startFrom ? readSafetensors(startFrom) : { tensors: new Map() };
   const measured =
     featureStatisticsIn(tensors) ?? (await measureFeatureStatistics(source.epoch(0), config.featureSize));
   return {
-    state: { step: 0, position: firstPosition, seed },
+    state: { step: 0, position: firstPosition, seed, ...(madeFrom && { madeFrom }) },
     featureStatistics: measured,
     values: new Map([...startValues(parameters, seed), ...fromHuggingFace(parameters, tensors)]),
   };
