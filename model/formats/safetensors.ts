@@ -43,8 +43,8 @@ export function readSafetensors(path: string, wanted: (name: string) => boolean 
     };
     if (size < 8) throw fault(`it has ${size} bytes`);
     const headerSize = Number(new DataView(read(0, 8).buffer).getBigUint64(0, true));
-    if (headerSize > maxHeaderBytes) throw fault(`its header has ${headerSize} bytes, above ${maxHeaderBytes}`);
     if (8 + headerSize > size) throw fault('it ends early');
+    if (headerSize > maxHeaderBytes) throw fault(`its header has ${headerSize} bytes, above ${maxHeaderBytes}`);
     const header = parseHeader(new TextDecoder().decode(read(8, headerSize)), fault);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { dtype, shape, data_offsets: range }] of entriesOf(header, size - 8 - headerSize, fault)) {

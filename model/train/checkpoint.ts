@@ -111,7 +111,7 @@ function withAdvice<T>(dir: string, read: () => T): T {
 }
 
 function readFolder(dir: string): Checkpoint {
-  const verified = checkChecksums(dir, ['config.json', 'vocab.txt', tokenizerName, trainingName, weightsName]);
+  const verified = checkChecksums(dir, [weightsName, trainingName, 'config.json', 'vocab.txt', tokenizerName]);
   const json = readJson<ConfigJson>(join(dir, 'config.json'));
   if (!json.lait) throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
   const { config, detector, objectives } = json.lait;

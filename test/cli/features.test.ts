@@ -103,5 +103,20 @@ test('export, regions, a moved threshold, export: every sample is trained with t
   assert.match(lait('regions').output, /; 45 kept, 3 new, 0 without/);
   assert.match(lait('regions').output, /; 48 kept, 0 new, 0 without/);
   assert.equal(await withOwnFeatures(), 48);
-  assert.equal(lait('evaluate', '--split', 'train').status, 0);
+
+  // The run was trained on another version.
+  const resumed = lait(...pretrain.slice(0, -4), '--steps', '3', '--batch-size', '4');
+  assert.equal(resumed.status, 2, resumed.output);
+  assert.match(
+    resumed.output,
+    /^lait: Expected what \S*step-00000002 was made from but received something else: train of \S+: of 2 shards \d changed.*; validation of .*; give --data-changed ok to go on with it, or another --run to begin anew\.$/m,
+  );
+  assert.equal(lait(...pretrain.slice(0, -4), '--steps', '3', '--batch-size', '4', '--data-changed', 'ok').status, 0);
+  assert.match(
+    lait(...pretrain, '--run', 'none', '--data-changed', 'ok').output,
+    /--data-changed has no effect without a run that goes on/,
+  );
+  const evaluated = lait('evaluate', '--split', 'train');
+  assert.equal(evaluated.status, 0, evaluated.output);
+  assert.match(evaluated.output, /^train.*, data [0-9a-f]{12}, weights [0-9a-f]{12}$/m);
 });

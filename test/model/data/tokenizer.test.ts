@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { UserError } from '../../../dataset/user-error.ts';
-import { readTokenizer, specialPieces, tokenizerOf, vocabularyText } from '../../../model/data/tokenizer.ts';
+import { shardSource } from '../../../model/data/source.ts';
+import {
+  readTokenizer,
+  specialPieces,
+  tokenizerOf,
+  tokenizerOfModel,
+  vocabularyText,
+} from '../../../model/data/tokenizer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-tokenizer-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -90,4 +97,29 @@ test('what is no vocabulary of a BERT is refused', () => {
       (error) => error instanceof UserError && message.test(error.message),
     );
   }
+});
+
+test('a model reads texts as its tokenizer.json does, whatever its pieces would say', () => {
+  // Cased, with accents, though no piece has a capital: of its pieces alone a BERT without case would be made.
+  const vocabulary = [...specialPieces, 'wren', 'é', 'e'];
+  const json = {
+    version: '1.0',
+    added_tokens: [],
+    normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: false, lowercase: false },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: null,
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100, vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])) },
+  }; // biome-ignore format: as the file has it
+  const path = join(folder, 'cased.json');
+  writeFileSync(path, JSON.stringify(json));
+  const read = readTokenizer(path);
+  const text = 'Wren wren é';
+  assert.deepEqual(read.encode(text), [1, 5, 6]);
+  assert.deepEqual(tokenizerOf(vocabulary).encode(text), [5, 5, 7]);
+  assert.deepEqual(tokenizerOfModel({ vocabulary, tokenizer: read.definition }).encode(text), [1, 5, 6]);
+  // A worker thread gets it as plain data.
+  const { spec } = shardSource({ shards: folder, regions: folder, tokenizer: read, maxPieces: 9, maxRegions: 9 }, 1);
+  assert.ok(spec?.kind === 'shards');
+  assert.deepEqual(tokenizerOfModel(structuredClone(spec)).encode(text), [1, 5, 6]);
 });

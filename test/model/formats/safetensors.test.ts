@@ -79,6 +79,26 @@ test('a file that is cut or broken is refused in one line', () => {
     [file({ a: { ...entry, shape: 'x' } }, Float32Array.of(1)), /a is not described/],
     [file({ a: { ...entry, data_offsets: [4, 0] } }, Float32Array.of(1)), /a is not described/],
     [file({ a: { ...entry, data_offsets: [0, 3] } }, Float32Array.of(1)), /a has 0.75 values/],
+    [file({ a: entry, b: entry }, Float32Array.of(1)), /b overlaps another tensor/],
+    [
+      file(
+        { a: { ...entry, data_offsets: [0, 8], shape: [2] }, b: { ...entry, data_offsets: [4, 8] } },
+        Float32Array.of(1, 2),
+      ),
+      /b overlaps another tensor/,
+    ],
+    [file({ a: entry, b: { ...entry, data_offsets: [8, 12] } }, Float32Array.of(1, 2, 3)), /there is a hole before b/],
+    [file({ a: { ...entry, data_offsets: [4, 8] } }, Float32Array.of(1, 2)), /there is a hole before a/],
+    [file({ a: entry }, Float32Array.of(1, 2)), /4 bytes behind its tensors belong to none/],
+    [file({ a: { ...entry, dtype: 'I64' } }, Float32Array.of(1)), /a has 0.5 values for shape \[1\]/],
+    [
+      file(
+        '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}, "\\u0061" : {"dtype":"F32","shape":[0],"data_offsets":[4,4]}}',
+        Float32Array.of(1),
+      ),
+      /a is described twice/,
+    ],
+    [file({ __metadata__: { a: 1 }, a: entry }, Float32Array.of(1)), /its metadata is no table of texts/],
     [file({ a: { ...entry, data_offsets: [-8, 4] } }, Float32Array.of(1)), /a is not described/],
   ];
   for (const [bytes, reason] of table) {

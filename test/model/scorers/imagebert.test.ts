@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -42,18 +42,15 @@ const pair = (image: number | string, text: number) => ({
 
 describe('imageBertRelevance', () => {
   const run = join(root, 'run');
-  before(() =>
-    pretrain({
-      runDir: run,
-      source: memorySource(examples, 1),
-      config,
-      vocabulary,
-      detector: 'test',
-      steps: 2,
-      batchSize: 8,
-      objectives: { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 1 },
-    }),
-  );
+  const training = {
+    source: memorySource(examples, 1),
+    config,
+    vocabulary,
+    detector: 'test',
+    batchSize: 8,
+    objectives: { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 1 },
+  };
+  before(() => pretrain({ ...training, runDir: run, steps: 2 }));
 
   it("gives ITM's probability of each pair, in order, and detects each image once", async () => {
     const pairs = [pair(0, 0), pair(1, 3), pair(0, 2), pair('broken', 1), pair(2, 2)];
@@ -87,7 +84,7 @@ describe('imageBertRelevance', () => {
     assert.ok(new Set(together.map((score) => score!.toFixed(5))).size > 30);
   });
 
-  it('is named after head, weights and detector; a checkpoint folder is its run', () => {
+  it('is named after head, weights and detector; a checkpoint folder is its run', async () => {
     const name = (path: string, more: Partial<Parameters<typeof imageBertRelevance>[1]> = {}) => {
       const relevance = imageBertRelevance(path, { detector, ...more });
       relevance.dispose();
@@ -99,6 +96,13 @@ describe('imageBertRelevance', () => {
     assert.match(name(run), /^imagebert-itc-/);
     assert.notEqual(name(run), name(run, { head: 'itm' }));
     assert.notEqual(name(run), name(run, { detector: { ...detector, settings: { topK: 3 } } }));
+    assert.notEqual(name(run), name(run, { detector: { ...detector, model: 'other weights' } }));
+    // A run that was trained on lies where it lay and scores otherwise.
+    const [was, path] = [name(run), join(root, 'trained-on')];
+    cpSync(run, path, { recursive: true });
+    assert.equal(name(path), was);
+    await pretrain({ ...training, runDir: path, steps: 3, resume: true });
+    assert.notEqual(name(path), was);
   });
 
   it('refuses another detector, another width, a head that was not learned, and what is no run', async () => {

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,6 +19,7 @@ import { random } from '../../../dataset/random.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
 import { startValues } from '../../../model/runtime/parameter.ts';
 import { checkpoints, latestCheckpoint, readCheckpoint, readOptimizer } from '../../../model/train/checkpoint.ts';
+import { weightsSha256 } from '../../../model/train/made-from.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-checkpoint-'));
 after(() => rmSync(root, { recursive: true }));
@@ -95,4 +106,59 @@ test('a torn checkpoint is named, with the one to go on from', async () => {
   truncateSync(join(first, 'model.safetensors'), 100);
   assert.throws(() => readCheckpoint(dir), { name: 'UserError', message: /; there is none before it\.$/ });
   assert.equal(existsSync(first), true, 'nothing is removed by itself');
+});
+
+/** Turns one bit of a file. */
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at]! ^= 1;
+  writeFileSync(path, bytes);
+}
+
+test('a single bit that is not as it was written is found, in each file; what has no checksums says so', async () => {
+  const dir = join(root, 'flipped');
+  await save([dir, '1', '2']);
+  const [, second] = checkpoints(dir) as [string, string];
+  assert.equal(readCheckpoint(dir).verified, true);
+  for (const name of ['model.safetensors', 'optimizer.safetensors', 'config.json', 'training.json', 'vocab.txt']) {
+    const path = join(second, name);
+    const at = statSync(path).size - 3;
+    flip(path, at);
+    assert.throws(
+      () => readOptimizer(readCheckpoint(dir)),
+      (error: Error) =>
+        error.message ===
+        `Expected ${path} as it was written but its checksum is another: it is damaged or was changed; remove ${second} and run the same command to go on from step-00000001.`,
+      name,
+    );
+    flip(path, at);
+  }
+  const sums = join(second, 'checksums.json');
+  const { 'model.safetensors': model } = JSON.parse(readFileSync(sums, 'utf8'));
+  const sha256 = createHash('sha256').update(readFileSync(join(second, 'model.safetensors'))).digest('hex'); // biome-ignore format: one line
+  assert.equal(model.sha256, sha256);
+  assert.equal(weightsSha256(join(second, 'model.safetensors')), sha256);
+  rmSync(sums);
+  assert.deepEqual([readCheckpoint(dir).verified, readCheckpoint(dir).state.step], [false, 2]);
+  assert.equal(weightsSha256(join(second, 'model.safetensors')), sha256);
+
+  const training = join(second, 'training.json');
+  const { step: _, ...rest } = JSON.parse(readFileSync(training, 'utf8'));
+  for (const [state, faulty] of [
+    [rest, 'step'],
+    [{ ...rest, step: -1 }, 'step'],
+    [{ ...rest, step: '2' }, 'step'],
+    [{ ...rest, step: 2, seed: null }, 'seed'],
+    [{ ...rest, step: 2, position: { epoch: 0, window: 0 } }, 'position'],
+    [{ ...rest, step: 2, best: { step: 1 } }, 'best'],
+    [null, 'step'],
+  ] as const) {
+    writeFileSync(training, JSON.stringify(state));
+    assert.throws(() => readCheckpoint(dir), {
+      name: 'UserError',
+      message: new RegExp(
+        `^Expected a usable ${faulty} for .*training.json but received .* to go on from step-00000001`,
+      ),
+    });
+  }
 });

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
 import { bestCheckpoint, checkpoints, readCheckpoint } from '../../../model/train/checkpoint.ts';
+import type { DataIdentity } from '../../../model/train/made-from.ts';
 import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
 import type { TrainingProgress } from '../../../model/train/progress.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
@@ -162,7 +163,7 @@ test('a run does not go on with another model', async (t) => {
     truncateSync(join(checkpoints(own.runDir).at(-1) as string, 'model.safetensors'), 5000);
     await assert.rejects(pretrain({ ...own, resume: true }), {
       name: 'UserError',
-      message: /safetensors file for .* but/,
+      message: /model\.safetensors as it was written but its checksum is another/,
     });
   });
 });
@@ -176,4 +177,36 @@ test('no examples and only one image are refused in one line', async () => {
     pretrain(options({ source: memorySource(smallExamples(1), 1) })),
     /Expected examples of two images or more for training but received one image/,
   );
+});
+
+test('a run names what it is made from, says what changed, and goes on where that is allowed', async () => {
+  const data = (change: Partial<DataIdentity> = {}): DataIdentity[] => [
+    { corpus: 'birds', split: 'train', share: 1, version: 1, sha256: 'aa', shards: { '00000.tar': '1', '00001.tar': '2' }, features: 'f', detectorModel: 'm', ...change },
+  ]; // biome-ignore format: one line
+  const own = options({ steps: 2, data: data() });
+  await pretrain(own);
+  assert.deepEqual(readCheckpoint(own.runDir).madeFrom, { data: data(), start: null });
+  const grown = { version: 2, sha256: 'bb', shards: { '00000.tar': '3', '00001.tar': '2', '00002.tar': '4' } };
+  const start = join(own.runDir, 'checkpoints/step-00000002/model.safetensors');
+  const table: [Partial<PretrainOptions>, string][] = [
+    [{ data: data(grown) }, 'train of birds (version 1, now 2): of 2 shards 1 changed, 1 added'],
+    [{ data: data({ sha256: 'cc', shards: { '00000.tar': '1' } }) }, 'train of birds: of 2 shards 1 removed'],
+    [{ data: data({ features: 'g' }) }, 'features of train of birds by another detector or setting'],
+    [{ data: data({ share: 2 }) }, 'the share of birds is 2 and was 1'],
+    [{ data: [...data(), ...data({ corpus: 'ships' })] }, 'train of ships is new'],
+    [{ data: [] }, 'train of birds is no longer used'],
+    [{ startFrom: start }, 'the weights that it began with'],
+  ];
+  for (const [change, what] of table) {
+    await assert.rejects(pretrain({ ...own, steps: 3, resume: true, ...change }), {
+      name: 'UserError',
+      message: `Expected what ${join(own.runDir, 'checkpoints/step-00000002')} was made from but received something else: ${what}; give --data-changed ok to go on with it, or another --run to begin anew.`,
+    });
+  }
+  // The same data elsewhere is the same.
+  await pretrain({ ...own, steps: 3, resume: true, data: data({ corpus: 'moved/birds' }) });
+  await pretrain({ ...own, steps: 4, resume: true, data: data(grown), dataChanged: 'ok' });
+  const { state } = readCheckpoint(own.runDir);
+  assert.deepEqual(state.madeFrom, { data: data(grown), start: null });
+  assert.deepEqual(state.before, [{ untilStep: 3, madeFrom: { data: data(), start: null } }]);
 });
