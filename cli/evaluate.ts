@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { readExamples } from '../model/data/example.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
-import { readColumnsManifest } from '../model/regions/columns.ts';
+import { columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
 import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/retrieval/evaluate.ts';
 import { paperRows } from '../model/retrieval/paper-results.ts';
@@ -64,7 +64,7 @@ export async function evaluate({
       shards: _,
       share: __,
       ...data
-    } = dataIdentity({ corpus: corpusDir, split, share: 1 }, readSetIdentity(shards), columns);
+    } = dataIdentity({ corpus: corpusDir, split, share: 1 }, readSetIdentity(shards), columnsIdentity(columns));
     const weights = weightsSha256(join(checkpoint.dir, weightsName));
     const json = JSON.stringify({ split, data, weights, ...result, published: paperRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);

@@ -5,7 +5,7 @@ import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { type Example, readExamples } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
-import { type ColumnsManifest, readColumnsManifest } from '../model/regions/columns.ts';
+import { type ColumnsManifest, columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
 import { type DataIdentity, dataIdentity } from '../model/train/made-from.ts';
 import { requirePath } from './command.ts';
@@ -76,7 +76,11 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
       if (!existsSync(folder)) continue;
       await requireFeatures(folder, of(split).regions, signal);
       data.push(
-        dataIdentity({ corpus: dir, split, share }, readSetIdentity(folder), readColumnsManifest(of(split).regions)),
+        dataIdentity(
+          { corpus: dir, split, share },
+          readSetIdentity(folder),
+          columnsIdentity(readColumnsManifest(of(split).regions)),
+        ),
       );
     }
     const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });

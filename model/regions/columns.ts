@@ -58,7 +58,10 @@ export function columnsManifestIn(
 }
 
 /** Which detector made a folder's features, in a word that changes with anything that decides them. */
-export const columnsIdentity = (manifest: ColumnsManifest): string => digestOf(JSON.stringify(manifest)).sha256;
+export const columnsIdentity = (manifest: ColumnsManifest) => ({
+  identity: digestOf(JSON.stringify(manifest)).sha256,
+  model: manifest.model,
+});
 
 /** The manifest of what a detector gives when an image keeps at most so many regions. */
 export const manifestOf = (

@@ -6,7 +6,6 @@ import { basename, dirname } from 'node:path';
 import { compareSets, type SetIdentity } from '../../dataset/shards/set-identity.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { filesSha256 } from '../formats/file-hash.ts';
-import { type ColumnsManifest, columnsIdentity } from '../regions/columns.ts';
 import { knownSha256 } from './checksums.ts';
 
 /** The shards of a split, and the features of their pictures. */
@@ -35,10 +34,10 @@ export interface MadeFrom {
 export function dataIdentity(
   { corpus, split, share }: Pick<DataIdentity, 'corpus' | 'split' | 'share'>,
   { version, sha256, shards }: SetIdentity,
-  columns: ColumnsManifest,
+  columns: { readonly identity: string; readonly model: string | null },
 ): DataIdentity {
   const own = { corpus, split, share, version, sha256, shards: Object.fromEntries(shards) };
-  return { ...own, features: columnsIdentity(columns), detectorModel: columns.model };
+  return { ...own, features: columns.identity, detectorModel: columns.model };
 }
 
 /** The SHA-256 of a file of weights, from its checkpoint's sums where it lies in one. */
