@@ -109,7 +109,7 @@ test('export, regions, a moved threshold, export: every sample is trained with t
   assert.equal(resumed.status, 2, resumed.output);
   assert.match(
     resumed.output,
-    /^lait: Expected what \S*step-00000002 was made from but received something else: train of \S+: of 2 shards \d changed.*; validation of .*; give --data-changed ok to go on with it, or another --run to begin anew\.$/m,
+    /^lait: Expected what \S*step-00000002 was made from but received something else: (train|validation) of \S+( \(version \d+, now \d+\))?: of \d+ shards \d+ (changed|added|removed).*; give --data-changed ok to go on with it, or another --run to begin anew\.$/m,
   );
   assert.equal(lait(...pretrain.slice(0, -4), '--steps', '3', '--batch-size', '4', '--data-changed', 'ok').status, 0);
   assert.match(
