@@ -67,7 +67,7 @@ export const textClean = (options: CleanOptions = {}): Cleaner => {
 
   return {
     name: 'text/clean',
-    version: 3, // labels and stock phrases are cropped only where they are labels
+    version: 4, // labels and stock phrases only where they are labels; names behind an article are no persons
     settings: settings.crop ? { ...settings, croppedPhrases } : settings,
     sources: { croppedPhrases: 'CC3M and ours' },
     clean: (text) => {

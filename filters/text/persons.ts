@@ -2,7 +2,9 @@
  * Masks the full names of persons, as CC12M does: who it is cannot be seen in a picture, and people in it did not ask to be
  * learned by name. A full name is a title and a name ("Dr. Nkrumah"), a known given name and a surname, two initials and a
  * surname; a given name alone ("Anna") stays, as do names of places, bodies and days that hold one ("Washington Street").
- * Given names and surnames of 60 languages are @faker-js/faker's, common English words are wink-lexicon's.
+ * Given names and surnames of 60 languages are @faker-js/faker's, common English words and WordNet's kinds of nouns (a fir is a
+ * plant, Woolf a person) are wink-lexicon's. A name behind an article or before a noun is no person but what is called by it:
+ * "the Rosetta Stone", "a Jackson Pollock painting", "Calvin Klein jeans".
  */
 import { createRequire } from 'node:module';
 
@@ -11,7 +13,7 @@ export const personMask = '<PERSON>';
 
 /** Before a name these say that a person follows; they stay, since "Queen <PERSON>" still says what is to be seen. */
 const titles = new Set(
-  'mr mrs ms miss mx dr prof professor sir dame lady lord president senator governor congressman congresswoman judge justice general gen colonel col captain capt major lieutenant lt sergeant sgt admiral king queen prince princess emperor empress pope bishop archbishop cardinal father sister brother rabbi imam reverend rev chief chancellor minister secretary mayor sheriff sen gov rep emir sultan shah tsar czar kaiser'.split(
+  'mr mrs ms miss mx dr prof professor sir dame lady lord president senator governor congressman congresswoman judge justice general gen colonel col captain capt major lieutenant lt sergeant sgt admiral king queen prince princess emperor empress pope bishop archbishop cardinal father sister brother rabbi imam reverend rev chief chancellor minister secretary mayor sheriff chef coach ranger guide blogger biologist photographer artist painter sculptor poet singer actor actress author writer scientist astronaut pilot farmer nurse teacher engineer architect director designer sen gov rep emir sultan shah tsar czar kaiser'.split(
     ' ',
   ),
 );
@@ -43,10 +45,20 @@ const states =
     ' ',
   );
 
+/** What stands before and behind a run of capitalised words. */
+interface Surroundings {
+  readonly before: string;
+  readonly after: string;
+}
+const article = /(?:^|[\s("“])(?:an?|the|this|that|these|those) $/iu;
+const nextWord = /^ (\p{Ll}{2,20})(?![\p{L}\p{M}'’])/u;
+
 interface Names {
   readonly given: ReadonlySet<string>;
   readonly family: ReadonlySet<string>;
-  readonly common: Readonly<Record<string, unknown>>;
+  readonly common: Readonly<Record<string, readonly string[]>>;
+  /** WordNet's kinds of a word: `noun.plant`, `verb.motion`. */
+  readonly kindsOf: (word: string) => readonly string[];
   readonly places: ReadonlySet<string>;
 }
 
@@ -77,7 +89,12 @@ function openNames(): Names {
     if (name !== code && !name.includes(' ')) places.add(key(name));
   }
   const common = require('wink-lexicon/src/lexicon.js') as Names['common'];
-  names = { given, family, common, places };
+  const words = require('wink-lexicon/src/wn-words.js') as Readonly<Record<string, number>>;
+  const senses = require('wink-lexicon/src/wn-word-senses.js') as readonly (readonly number[])[];
+  const kinds = require('wink-lexicon/src/wn-senses.js') as readonly string[];
+  const kindsOf: Names['kindsOf'] = (word) =>
+    Object.hasOwn(words, word) ? (senses[words[word]!] ?? []).map((sense) => kinds[sense] ?? '') : [];
+  names = { given, family, common, places, kindsOf };
   return names;
 }
 
@@ -86,12 +103,21 @@ const key = (name: string): string => name.toLowerCase().normalize('NFD').replac
 /** The text with each full name as `<PERSON>`. Masking twice is masking once. */
 export function maskPersons(text: string): string {
   if (!maybe.test(text)) return text;
-  return text.replace(run, (found) => maskRun(found, openNames()));
+  return text.replace(run, (found, at: number) => {
+    const end = at + found.length;
+    return maskRun(found, openNames(), {
+      before: text.slice(Math.max(0, at - 8), at),
+      after: text.slice(end, end + 24),
+    });
+  });
 }
 
 /** What is known of one word of a run, wherever it stands. */
-const factsOf = (part: string, { given, family, common, places }: Names) => {
+const factsOf = (part: string, { given, family, common, places, kindsOf }: Names) => {
   const name = key(part.replace(/['’]s$|\.$/u, ''));
+  const kinds = kindsOf(name);
+  const isCommon = Object.hasOwn(common, name) && !common[name]!.every((tag) => tag.startsWith('NNP'));
+  const isThing = kinds.some((kind) => thingKinds.has(kind));
   return {
     particle: particle.test(name),
     initial: initials.test(part) && !abbreviation.test(part),
@@ -99,8 +125,10 @@ const factsOf = (part: string, { given, family, common, places }: Names) => {
     suffix: /^(?:[ivx]+|jr|sr)$/.test(name),
     title: titles.has(name),
     given: given.has(name),
-    family: family.has(name),
-    common: common[name] !== undefined,
+    family: family.has(name) || (!isCommon && !isThing && kinds.includes('noun.person')),
+    /** A plant, an animal, a dish, a thing that nobody is called by. */
+    thing: isThing && !family.has(name) && !kinds.includes('noun.person'),
+    common: isCommon,
     place: places.has(name),
     other: otherNames.has(name) || abbreviation.test(part) || /^\p{Lu}{2,}$/u.test(part),
   };
@@ -120,7 +148,16 @@ function lookUp(part: string, names: Names): ReturnType<typeof factsOf> {
   return facts;
 }
 
-function maskRun(found: string, names: Names): string {
+const thingKinds = new Set(['noun.plant', 'noun.animal', 'noun.food', 'noun.artifact', 'noun.object']);
+
+/** Whether a word in lower case is a noun and nothing else. */
+function isNoun(word: string, { common, kindsOf }: Names): boolean {
+  if (Object.hasOwn(common, word)) return common[word]!.every((tag) => tag === 'NN' || tag === 'NNS');
+  const kinds = kindsOf(word);
+  return kinds.length > 0 && kinds.every((kind) => kind.startsWith('noun.'));
+}
+
+function maskRun(found: string, names: Names, { before, after }: Surroundings): string {
   const parts = found.split(' ');
   const is = parts.map((part, at) => {
     const facts = lookUp(part, names);
@@ -141,6 +178,10 @@ function maskRun(found: string, names: Names): string {
     return at;
   };
 
+  const noun = nextWord.exec(after)?.[1];
+  const isAttribute = noun !== undefined && isNoun(noun, names);
+  const behindArticle = (at: number) => (at === 0 ? article.test(before) : article.test(` ${parts[at - 1]} `));
+
   const out: string[] = [];
   for (let at = 0; at < parts.length; ) {
     const first = is[at]!;
@@ -149,11 +190,13 @@ function maskRun(found: string, names: Names): string {
     let last = end - 1;
     while (last > at && is[last]!.suffix) last -= 1;
     const surname = is[last]!;
-    const titled = at > 0 && is[at - 1]!.title && named(first) && !first.place;
+    const isPerson = !surname.thing && !(isAttribute && end === parts.length) && !is[end]?.other && !is[end]?.thing;
+    const titled = isPerson && at > 0 && is[at - 1]!.title && named(first) && !first.place;
     const full =
+      isPerson &&
+      !behindArticle(at) &&
       last > at &&
       !surname.initial &&
-      !is[end]?.other &&
       ((first.initial && (second!.initial || surname.family)) ||
         (first.given && named(first) && (!(first.common || first.place) || (surname.family && !surname.place))) ||
         (named(first) && !first.common && !first.place && surname.family && !surname.common && !surname.place));
