@@ -12,6 +12,7 @@ import { withCleanup } from '../cleanup.ts';
 import { isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
 import { findGrowth, removedSamples } from '../ledger/growth.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { listColumns } from '../ledger/list-columns.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { currentRecipe } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
@@ -25,6 +26,7 @@ import type { CardOptions, ExportLayout } from './card.ts';
 import { exportDefaults } from './defaults.ts';
 import { oldFiles, previousExport, requireSameSettings } from './export-folder.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
+import { type ListColumns, listRowReader } from './list-columns.ts';
 import { planShards } from './plan.ts';
 import type { ShardSettings } from './remake.ts';
 import { indexExport } from './shard-index.ts';
@@ -85,6 +87,8 @@ export interface ExportSummary {
   readonly shardsWritten: number;
   /** Shards that were there already and are as they were. */
   readonly shardsLeft: number;
+  /** Columns of lists of URLs that came after the first version of a growing export, which its tables do not have. */
+  readonly listColumnsLeftOut: readonly string[];
 }
 
 /** Part of what a shard's hash covers: raise it when the same plan gives other bytes. */
@@ -134,14 +138,18 @@ export async function exportShards(
     }
     settle(outDir);
     const previous = previousExport(corpusDir, outDir, rebuild);
-    const settings: ShardSettings = { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(options) };
+    const wanted: ShardSettings = { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(options) };
     const isVersioned = previous?.export !== undefined && !rebuild;
-    if (isVersioned) requireSameSettings(outDir, previous, { layout, validationFraction, ...settings });
+    if (isVersioned) requireSameSettings(outDir, previous, { layout, validationFraction, ...wanted });
     const raw = openRawStore(corpusDir);
     defer(() => raw.close());
     const base = isVersioned && layout === 'growing' ? previous : null;
     const exportId = await indexExport(ledger, corpusDir, outDir, previous, { mayLack: base === null });
     ledger.holdSnapshot();
+    const listed = listColumns(ledger);
+    const columns = base === null ? listed : ((base.configuration.listColumns ?? {}) as ListColumns);
+    const hasLists = Object.keys(columns).length > 0;
+    const settings: ShardSettings = { ...wanted, ...(hasLists ? { listColumns: columns } : {}) };
     const withFailures = format !== 'parquet' || layout === 'fixed';
     findGrowth(ledger, { exportId: base === null ? null : exportId, gone, withFailures, subset });
     judged();
@@ -176,7 +184,14 @@ export async function exportShards(
     }
     const nextShard = { train: 0, validation: 0, ...base?.history?.at(-1)?.next_shard };
     const firstShard = { ...nextShard };
-    for (const plan of planShards(ledger, { samplesPerShard, maxShardBytes, validationFraction, firstShard })) {
+    const planned = {
+      samplesPerShard,
+      maxShardBytes,
+      validationFraction,
+      firstShard,
+      listed: listRowReader(ledger, columns),
+    };
+    for (const plan of planShards(ledger, planned)) {
       signal?.throwIfAborted();
       const written = await writePlanned(writing, plan);
       if (written.stats.successes === 0) continue; // no image of it could be encoded: the number stays free
@@ -209,7 +224,8 @@ export async function exportShards(
     takeOver(outDir, oldFiles(outDir, previous, manifest));
     ledger.db.exec('COMMIT');
     await indexExport(ledger, corpusDir, outDir, manifest);
-    return summary(outDir, manifest, done, shardsWritten);
+    const listColumnsLeftOut = Object.keys(listed).filter((name) => !Object.hasOwn(columns, name));
+    return { ...summary(outDir, manifest, done, shardsWritten), listColumnsLeftOut };
   });
 }
 
@@ -231,7 +247,7 @@ function summary(
   manifest: Manifest,
   done: Readonly<Record<Split, readonly FinishedShard[]>>,
   shardsWritten: number,
-): ExportSummary {
+): Omit<ExportSummary, 'listColumnsLeftOut'> {
   const failed: Record<string, number> = {};
   for (const { stats } of [...done.train, ...done.validation]) {
     for (const [reason, count] of Object.entries(stats.status_dict)) {

@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
 import { type KeptSample, keptSample, keptSamples } from '../ledger/survivors.ts';
 import type { ShardItem } from '../shards/writer.ts';
+import type { ListRow } from './list-columns.ts';
 import { type Split, splitOf } from './split.ts';
 
 /** One pair of the plan: everything about it that does not need the image's bytes. */
@@ -24,7 +25,12 @@ export interface PlannedPair {
   } | null;
   readonly failure: ShardItem['failure'];
   readonly fetchedAtMs: number | null;
+  /** What lists of URLs say of it beside its URL and caption. */
+  readonly listed: ListRow;
 }
+
+/** What lists say of a pair, by its id. */
+type ReadListed = (id: string) => ListRow;
 
 export interface ShardPlan {
   readonly split: Split;
@@ -38,6 +44,7 @@ export interface PlanOptions {
   readonly validationFraction: number;
   /** Number of the first new shard of each split. */
   readonly firstShard: Readonly<Record<Split, number>>;
+  readonly listed: ReadListed;
 }
 
 /**
@@ -45,10 +52,10 @@ export interface PlanOptions {
  * split that has no new image wait for one: a shard without images would be nothing to read.
  */
 export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
-  const { samplesPerShard, maxShardBytes, validationFraction, firstShard } = options;
+  const { samplesPerShard, maxShardBytes, validationFraction, firstShard, listed } = options;
   const opened = (number: number) => ({ number, candidates: [] as PlannedPair[], images: 0, bytes: 0 });
   const open = { train: opened(firstShard.train), validation: opened(firstShard.validation) };
-  for (const candidate of candidates(ledger)) {
+  for (const candidate of candidates(ledger, listed)) {
     const split = splitOf(candidate.row.sha256 ?? candidate.row.uid, validationFraction);
     const shard = open[split];
     const bytes = candidate.image?.byteLength ?? 0;
@@ -74,16 +81,22 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
  */
 export function planHash(plan: ShardPlan, configuration: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(configuration));
-  for (const { row, image, failure, fetchedAtMs } of plan.pairs) {
-    hash.update(JSON.stringify([row, image !== null, failure, fetchedAtMs]));
+  for (const { row, image, failure, fetchedAtMs, listed } of plan.pairs) {
+    hash.update(JSON.stringify([row, image !== null, failure, fetchedAtMs, ...(listed === null ? [] : [listed])]));
   }
   return hash.digest('hex');
 }
 
 /** The plan's pairs with a way to their images. */
 export function* planItems({ pairs: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
-  for (const { row, image, failure, fetchedAtMs } of all) {
-    yield { row, image: image === null ? null : () => readRaw(raw, image), failure, fetchedAtMs };
+  for (const { row, image, failure, fetchedAtMs, listed } of all) {
+    yield {
+      row,
+      image: image === null ? null : () => readRaw(raw, image),
+      failure,
+      fetchedAtMs,
+      ...(listed === null ? {} : { more: listed }),
+    };
   }
 }
 
@@ -97,27 +110,32 @@ function readRaw(raw: RawStore, image: NonNullable<PlannedPair['image']>): Buffe
 }
 
 /** What the ledger knows now of a pair that was exported; null where it was taken down, or has no image any more. */
-export function plannedPair(ledger: Ledger, id: string, hasImage: boolean): PlannedPair | null {
+export function plannedPair(
+  ledger: Ledger,
+  id: string,
+  { hasImage, listed }: { readonly hasImage: boolean; readonly listed: ReadListed },
+): PlannedPair | null {
   if (hasImage) {
     const sample = keptSample(ledger, id);
-    return sample === undefined ? null : fromSample(sample, evidenceOf(ledger, id));
+    return sample === undefined ? null : fromSample(sample, evidenceOf(ledger, id), listed(id));
   }
   const failure = failedPair(ledger, id);
-  return failure === undefined ? null : fromFailure(failure);
+  return failure === undefined ? null : fromFailure(failure, listed(id));
 }
 
 /** New samples and new pairs whose image failed, merged by id. */
-function* candidates(ledger: Ledger): Generator<PlannedPair> {
+function* candidates(ledger: Ledger, listed: ReadListed): Generator<PlannedPair> {
   const failures = newFailedPairs(ledger);
   let failed = failures.next();
   for (const sample of keptSamples(ledger, { onlyNew: true })) {
-    for (; !failed.done && failed.value.id < sample.id; failed = failures.next()) yield fromFailure(failed.value);
-    yield fromSample(sample, evidenceOf(ledger, sample.id));
+    for (; !failed.done && failed.value.id < sample.id; failed = failures.next())
+      yield fromFailure(failed.value, listed(failed.value.id));
+    yield fromSample(sample, evidenceOf(ledger, sample.id), listed(sample.id));
   }
-  for (; !failed.done; failed = failures.next()) yield fromFailure(failed.value);
+  for (; !failed.done; failed = failures.next()) yield fromFailure(failed.value, listed(failed.value.id));
 }
 
-function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
+function fromSample(sample: KeptSample, evidence: Evidence, listed: ListRow): PlannedPair {
   const { segment, offset, byteLength, format } = sample;
   return {
     row: {
@@ -141,6 +159,7 @@ function fromSample(sample: KeptSample, evidence: Evidence): PlannedPair {
     image: { segment, offset, byteLength, format },
     failure: null,
     fetchedAtMs: evidence.fetchedAtMs,
+    listed,
   };
 }
 
@@ -157,7 +176,7 @@ function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModif
 const sorted = (record: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-function fromFailure(row: FailedPair): PlannedPair {
+function fromFailure(row: FailedPair, listed: ListRow): PlannedPair {
   return {
     row: {
       url: row.url,
@@ -183,5 +202,6 @@ function fromFailure(row: FailedPair): PlannedPair {
       reason: row.reason ?? row.status.replaceAll('_', '-'),
     },
     fetchedAtMs: row.fetchedAtMs,
+    listed,
   };
 }

@@ -11,8 +11,8 @@ import type { RawStore } from '../ledger/raw-store.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import type { EncodeOptions } from '../shards/encode.ts';
 import type { Manifest } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
 import { keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
+import { type ListColumns, listRowReader, tableColumnsWith } from './list-columns.ts';
 import { planHash, planItems, plannedPair, type ShardPlan } from './plan.ts';
 import { rewrittenPlan } from './rewrite.ts';
 import type { Split } from './split.ts';
@@ -23,6 +23,8 @@ export interface ShardSettings extends Required<EncodeOptions> {
   readonly format: ExportFormat;
   readonly shardDigits: number;
   readonly samplesPerShard: number;
+  /** Absent where no list of URLs gave any. */
+  readonly listColumns?: ListColumns;
 }
 
 export interface Remaking {
@@ -41,9 +43,10 @@ export interface Remaking {
  */
 export async function remakeShard(remaking: Remaking, shard: string): Promise<readonly string[] | null> {
   const { ledger, raw, exportId, manifest, settings, workshop } = remaking;
-  const { format, shardDigits, samplesPerShard, layoutVersion: _, ...encode } = settings;
+  const { format, shardDigits, samplesPerShard, layoutVersion: _, listColumns, ...encode } = settings;
+  const listed = listRowReader(ledger, listColumns);
   const indexed = pairsOfShard(ledger, exportId, shard);
-  const pairs = indexed.map(({ id, content }) => plannedPair(ledger, id, content !== null));
+  const pairs = indexed.map(({ id, content }) => plannedPair(ledger, id, { hasImage: content !== null, listed }));
   if (pairs.length === 0 || pairs.includes(null)) return null;
   const [split = '', name = ''] = shard.split('/');
   const plan = { split: split as Split, number: Number(name), pairs } as ShardPlan;
@@ -61,7 +64,7 @@ export async function remakeShard(remaking: Remaking, shard: string): Promise<re
   const stats = await writeShard(base, plan.number, items(), planHash(plan, settings), {
     encode,
     format,
-    columns: shardColumns,
+    columns: tableColumnsWith(listColumns),
     shardDigits,
     samplesPerShard,
     keyPrefix: keyPrefix(split),

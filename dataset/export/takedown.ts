@@ -13,10 +13,10 @@ import { imagesToRemove, placesOf, raiseTombstones, removePairs } from '../ledge
 import { findInShards } from '../shards/find-in-shards.ts';
 import { finishedShards } from '../shards/indexes.ts';
 import { manifestName, readManifest } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
 import { expected } from '../user-error.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
 import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
+import { type ListColumns, tableColumnsWith } from './list-columns.ts';
 import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
 import { indexExport, removedSince } from './shard-index.ts';
 import { splits } from './split.ts';
@@ -85,7 +85,7 @@ export async function takedown(
     const found = existsSync(shardsDir) ? await findInShards(shardsDir, isRemoved) : [];
     const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
     const isImport = configuration?.source === 'import';
-    const columns = isImport ? importColumns : shardColumns;
+    const columns = isImport ? importColumns : tableColumnsWith(configuration?.listColumns as ListColumns | undefined);
     const shardsRemoved: string[] = [];
     // Before anything is rewritten the ledger knows what the export has, and afterwards what has left it.
     const exportId =

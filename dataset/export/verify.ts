@@ -120,8 +120,16 @@ export async function sha256Of(path: string): Promise<string> {
 }
 
 function shardSettings({ configuration }: Manifest): ShardSettings {
-  const { layoutVersion, format, shardDigits, samplesPerShard } = configuration as unknown as ShardSettings;
-  return { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(configuration) };
+  const { layoutVersion, format, shardDigits, samplesPerShard, listColumns } =
+    configuration as unknown as ShardSettings;
+  return {
+    layoutVersion,
+    format,
+    shardDigits,
+    samplesPerShard,
+    ...encodeSettings(configuration),
+    ...(listColumns === undefined ? {} : { listColumns }),
+  };
 }
 
 /** Rebuilds broken shards and indexes. By path: true, or why it could not be rebuilt. */

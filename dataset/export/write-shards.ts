@@ -6,9 +6,9 @@ import { removedFrom } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
 import type { Manifest } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
 import { finishedShard, keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
+import { tableColumnsWith } from './list-columns.ts';
 import { planHash, planItems, type ShardPlan } from './plan.ts';
 import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
 import { readStats, rewriteShard, rewrittenPlan } from './rewrite.ts';
@@ -43,7 +43,7 @@ export interface WrittenShard {
 /** Writes a new shard, unless it is there already, or waits in the staging folder since a killed export. */
 export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<WrittenShard> {
   const { raw, outDir, base, isFirst, settings, concurrency, signal } = writing;
-  const { layoutVersion: _, format, shardDigits, samplesPerShard, ...encode } = settings;
+  const { layoutVersion: _, format, shardDigits, samplesPerShard, listColumns, ...encode } = settings;
   const name = String(plan.number).padStart(shardDigits, '0');
   const hash = planHash(plan, settings);
   const there = base === null ? finishedShard(join(outDir, plan.split, name), hash) : null;
@@ -56,7 +56,7 @@ export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<W
   const stats = await writeShard(path, plan.number, planItems(plan, raw), hash, {
     encode,
     format,
-    columns: shardColumns,
+    columns: tableColumnsWith(listColumns),
     shardDigits,
     samplesPerShard,
     keyPrefix: keyPrefix(plan.split),
@@ -68,7 +68,7 @@ export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<W
 
 /** A shard of the version before, as the new one has it; null when none of its samples is left. */
 export async function keepShard(writing: Writing, split: Split, name: string): Promise<WrittenShard | null> {
-  const { ledger, outDir } = writing;
+  const { ledger, outDir, settings } = writing;
   const shard = `${split}/${name}`;
   const base = join(outDir, shard);
   const isDamaged = !isWhole(writing, shard);
@@ -90,7 +90,12 @@ export async function keepShard(writing: Writing, split: Split, name: string): P
   mkdirSync(dirname(outBase), { recursive: true });
   clear(outBase);
   const isRemoved = ({ key }: Readonly<Record<string, unknown>>) => keys.has(key as string);
-  const rewritten = await rewriteShard({ base, outBase, columns: shardColumns, isRemoved });
+  const rewritten = await rewriteShard({
+    base,
+    outBase,
+    columns: tableColumnsWith(settings.listColumns),
+    isRemoved,
+  });
   writeFileSync(notePath, note);
   return { stats: rewritten, change: 'staged' };
 }

@@ -113,23 +113,32 @@ function typeOf(types: string): ListColumnType {
 /** A value of a column. A whole number that no JavaScript number holds is its digits. */
 export type ListValue = string | number | boolean;
 
-/** What a pair's list says of it, each value as its column's type has it. */
+/** What lists say of a pair, each value as its column's type has it; one that is of another type is left out. */
 export function listColumnsOf(
   ledger: Ledger,
   pairId: string,
   types: Readonly<Record<string, ListColumnType>>,
 ): Record<string, ListValue> {
   const rows = ledger
-    .statement('SELECT key AS name, type, atom FROM list_columns, json_each(columns) WHERE pair_id = ?')
+    .statement('SELECT key AS name, type, atom FROM list_columns, json_each(columns) WHERE pair_id = ? ORDER BY key')
     .safeIntegers()
     .all(pairId) as { name: string; type: string; atom: string | number | bigint }[];
-  return Object.fromEntries(rows.map(({ name, type, atom }) => [name, valueAs(types[name] ?? 'STRING', type, atom)]));
+  return Object.fromEntries(
+    rows.flatMap(({ name, type, atom }) => {
+      const columnType = Object.hasOwn(types, name) ? types[name]! : null;
+      const value = columnType === null ? null : valueAs(columnType, type, atom);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
 }
 
-function valueAs(columnType: ListColumnType, type: string, atom: string | number | bigint): ListValue {
-  if (type === 'true' || type === 'false') return columnType === 'BOOLEAN' ? type === 'true' : type;
-  if (columnType === 'STRING' || typeof atom === 'string') return String(atom);
-  if (columnType === 'DOUBLE' || typeof atom === 'number') return Number(atom);
+function valueAs(columnType: ListColumnType, type: string, atom: string | number | bigint): ListValue | null {
+  const isBoolean = type === 'true' || type === 'false';
+  if (columnType === 'STRING') return isBoolean ? type : String(atom);
+  if (columnType === 'BOOLEAN') return isBoolean ? type === 'true' : null;
+  if (isBoolean || typeof atom === 'string') return null;
+  if (columnType === 'DOUBLE') return Number(atom);
+  if (typeof atom === 'number') return null;
   const number = Number(atom);
   return Number.isSafeInteger(number) ? number : String(atom);
 }

@@ -18,6 +18,7 @@ import { basename, join } from 'node:path';
 import type { SchemaElement } from 'hyparquet';
 import { type BasicType, fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { digestOf, type FileDigest, writeFileAtomic } from '../atomic-file.ts';
+import { cell } from './parquet.ts';
 import { TarWriter } from './tar-writer.ts';
 
 export const exportFormats = ['webdataset', 'parquet', 'jsonl'] as const;
@@ -73,6 +74,10 @@ export interface ParquetContainer extends ShardContainer {
   commit(beforeSeen?: (files: Record<string, FileDigest>) => void): Record<string, FileDigest>;
 }
 
+/** Types that Parquet has, and what Hugging Face calls them. All others are texts. */
+const dtypes = { INT32: 'int32', INT64: 'int64', DOUBLE: 'float64', BOOLEAN: 'bool' } as const;
+const isPlain = (type: BasicType): type is keyof typeof dtypes => Object.hasOwn(dtypes, type);
+
 /** Starts the shard `base` as a table of images. */
 export function openParquet(base: string, columns: Readonly<Record<string, BasicType>>): ParquetContainer {
   const temporary = `${base}.parquet.tmp`;
@@ -83,7 +88,7 @@ export function openParquet(base: string, columns: Readonly<Record<string, Basic
     { name: 'path', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
     ...Object.entries(columns).map(
       ([name, type]): SchemaElement =>
-        type === 'INT32' || type === 'BOOLEAN'
+        isPlain(type)
           ? { name, type, repetition_type: 'OPTIONAL' }
           : { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
     ),
@@ -93,7 +98,7 @@ export function openParquet(base: string, columns: Readonly<Record<string, Basic
     ...Object.fromEntries(
       Object.entries(columns).map(([name, type]) => [
         name,
-        { dtype: type === 'INT32' ? 'int32' : type === 'BOOLEAN' ? 'bool' : 'string', _type: 'Value' },
+        { dtype: isPlain(type) ? dtypes[type] : 'string', _type: 'Value' },
       ]),
     ),
   };
@@ -112,7 +117,10 @@ export function openParquet(base: string, columns: Readonly<Record<string, Basic
           statistics: false,
           encoding: 'PLAIN',
         },
-        ...Object.keys(columns).map((name) => ({ name, data: waiting.map(({ row }) => row[name] ?? null) })),
+        ...Object.entries(columns).map(([name, type]) => ({
+          name,
+          data: waiting.map(({ row }) => cell(row[name], type)),
+        })),
       ],
       rowGroupSize: imagesPerRowGroup,
     });

@@ -98,9 +98,10 @@ export function parquetBytes(
   );
 }
 
-/** A list is written as JSON: a column of lists is read differently by every tool. */
-const cell = (value: unknown, type: BasicType): unknown => {
+/** A value as its column has it. A list is written as JSON: a column of lists is read differently by every tool. */
+export const cell = (value: unknown, type: BasicType): unknown => {
   if (Array.isArray(value)) return JSON.stringify(value);
+  if (type === 'INT64' && value !== null && value !== undefined) return BigInt(value as number | string | bigint);
   const isForeign = type === 'STRING' && (typeof value === 'number' || typeof value === 'boolean');
   return isForeign ? String(value) : (value ?? null);
 };
