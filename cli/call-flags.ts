@@ -55,8 +55,14 @@ export type ExplainFlags = z.output<typeof explainFlags>;
 
 export const takedownFlags = z.strictObject({
   url: list('URLs of images, or of pages for everything found on them', 'url'),
-  host: list('everything from these hosts', 'name'),
+  host: list('everything from these hosts and their subdomains', 'name'),
   sha256: list('SHA-256 of original image files', 'hash'),
+  md5: list('MD5 of original image files', 'hash'),
+  phash: list('perceptual hashes of pictures, as in the column phash', 'hash'),
+  distance: z.int().min(0).optional().meta({ description: 'bits of --phash that may differ (default: 0)' }),
+  list: list('files with URLs, hosts and hashes, one a line', 'file'),
+  export: list('further folders with exports of this corpus; those that lait wrote are remembered', 'dir'),
+  undo: toggle('take a takedown back: what was erased stays erased, and may be crawled again'),
   note: text('who asked, or why', 'text'),
 });
 export type TakedownFlags = z.output<typeof takedownFlags>;

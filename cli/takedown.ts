@@ -1,20 +1,47 @@
-/** `lait takedown`: removes pictures from ledger, raw images and shards, and keeps them from coming back. */
-import { takedown as remove } from '../dataset/export/takedown.ts';
+/** `lait takedown`: removes pictures from ledger, raw images, kept pages and shards, and keeps them from coming back. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openFrontier } from '../crawler/frontier/open.ts';
+import { withCleanup } from '../dataset/cleanup.ts';
+import { lockPartsInTurn } from '../dataset/corpus-lock.ts';
+import { printable } from '../dataset/escape.ts';
+import { takedown as remove, undoTakedown } from '../dataset/export/takedown.ts';
+import { readTakedownLists, type TakedownNames } from '../dataset/export/takedown-request.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
-import type { CorpusContext, Nothing } from './command.ts';
+import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
 
 export async function takedown({ corpusDir, flags, signal }: CorpusContext<TakedownFlags>): Promise<void> {
-  const { url: urls = [], host: hosts = [], sha256: sha256s = [], note, ...others } = flags;
+  const { url = [], host = [], sha256 = [], md5 = [], phash = [], distance, list = [], ...rest } = flags;
+  const { export: exports = [], undo, note, ...others } = rest;
   others satisfies Nothing;
+  const listed = readTakedownLists(list);
+  const names: TakedownNames = {
+    urls: [...url, ...listed.urls],
+    hosts: [...host, ...listed.hosts],
+    sha256s: [...sha256, ...listed.sha256s],
+    md5s: [...md5, ...listed.md5s],
+    phashes: [...phash, ...listed.phashes],
+    ...(distance === undefined ? {} : { distance }),
+  };
+  if (distance !== undefined && names.phashes?.length === 0) {
+    throw new UserError('--distance has no effect without --phash; leave it out, or change that.');
+  }
+  if (undo) return takeBack(corpusDir, names, { exports, note, signal });
+  for (const folder of exports) {
+    if (!existsSync(folder)) throw expected('a folder with an export', 'export', folder, 'check the path');
+  }
   const progress = startProgress('Rewriting shards');
   try {
     let shards = 0;
     const summary = await remove(
-      { corpusDir, urls, hosts, sha256s, ...(note === undefined ? {} : { note }) },
+      { corpusDir, ...names, exports, ...(note === undefined ? {} : { note }) },
       {
         signal,
+        onWait: sayWaiting,
         onProgress: (shard) => {
           shards += 1;
           progress.update({ done: shards, detail: shard });
@@ -23,12 +50,63 @@ export async function takedown({ corpusDir, flags, signal }: CorpusContext<Taked
     );
     progress.stop();
     console.log(
-      `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs and ` +
-        `${count(summary.samples)} samples; ${summary.tombstones} tombstones keep them from coming back.`,
+      `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +
+        `${count(summary.samples)} samples and ${count(summary.pages)} kept pages; ` +
+        `${summary.tombstones} new tombstones keep them from coming back.`,
     );
-    for (const shard of summary.shardsRewritten) console.log(`  rewritten: ${shard}`);
-    for (const shard of summary.shardsRemoved) console.log(`  unfinished, deleted, export again: ${shard}`);
+    const lines = (what: string, places: readonly string[]): void => {
+      for (const place of places) console.log(printable(`  ${what}: ${place}`));
+    };
+    lines('rewritten', summary.shardsRewritten);
+    lines('unfinished, deleted, export again', summary.shardsRemoved);
+    lines('deleted, lait report writes it again', summary.deleted);
+    lines('not reached, a copy may be elsewhere', summary.unreached);
+    lines('STILL FOUND', summary.left);
+    if (summary.left.length > 0) process.exitCode = 1;
+    else if (summary.isKnown) console.log('A search through raw images, kept pages and shards finds nothing of it.');
+    else {
+      console.log('The corpus has nothing of what was named; if it comes, it is refused from now on.');
+      process.exitCode = 2;
+    }
   } finally {
     progress.stop();
   }
+}
+
+/** Lets what was taken down be crawled again. */
+async function takeBack(
+  corpusDir: string,
+  names: TakedownNames,
+  {
+    exports,
+    note,
+    signal,
+  }: { readonly exports: readonly string[]; readonly note: string | undefined; readonly signal: AbortSignal },
+): Promise<void> {
+  if (exports.length > 0 || note !== undefined) {
+    throw new UserError(
+      `--${note === undefined ? 'export' : 'note'} has no effect with --undo; leave it out, or change that.`,
+    );
+  }
+  await withCleanup(async (defer) => {
+    defer(await lockPartsInTurn(corpusDir, ['crawl'], { signal, onWait: sayWaiting }));
+    const { tombstones, images, pages } = undoTakedown({ corpusDir, ...names });
+    if (tombstones === 0)
+      throw expected('something that was taken down', 'undo', 'what never was', 'see lait ledger explain');
+    let queued = 0;
+    if (existsSync(join(corpusDir, 'frontier.db'))) {
+      const ledger = Ledger.openExisting(corpusDir);
+      defer(() => ledger.close());
+      const frontier = openFrontier(corpusDir, ledger);
+      defer(() => frontier.close());
+      frontier.atomically(() => {
+        queued += images.filter((url) => frontier.requeue(url, 'image')).length;
+        queued += pages.filter((url) => frontier.requeue(url, 'page')).length;
+      });
+    }
+    console.log(
+      `Took back ${count(tombstones)} takedowns: ${count(images.length)} pictures may be stored again, ${count(queued)} URLs are queued. ` +
+        'What was erased stays erased: `lait crawl --recrawl all` finds it anew.',
+    );
+  });
 }

@@ -7,6 +7,7 @@
  * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
 
+import { createHash } from 'node:crypto';
 import { countCommit } from '../../dataset/ledger/corpus-mark.ts';
 import {
   atomically,
@@ -74,6 +75,10 @@ export function openCommit(
     return { ...measured, ...raw.append({ sha256: measured.sha256, format: measured.format, bytes }) };
   };
 
+  /** Asked before its bytes are appended: a row without a picture would leave them where no takedown finds them. */
+  const isRemoved = (url: string, { bytes, measured: { sha256, phash } }: DecodedImage): boolean =>
+    ledger.isTakenDown({ url, sha256, phash, md5: () => createHash('md5').update(bytes).digest('hex') });
+
   const imageToQueue = ({ imageUrl, imageWritten }: SitemapTexts, depth: number): NewUrl[] => {
     const written = imageWritten ? { written: imageWritten } : {};
     return takeImages ? [{ url: imageUrl, ...written, kind: 'image', depth, priority: priority.image }] : [];
@@ -107,7 +112,8 @@ export function openCommit(
     for (const { page, redirected, found, refused, trapped, image, decoded, records } of outcomes) {
       if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
       if (page) ledger.recordPage(page, found, pairEndOf(page));
-      if (page && records && pages) keepPage(ledger, page.url, pages.append(records));
+      if (page && records && pages && !ledger.isTakenDown({ url: page.url }))
+        keepPage(ledger, page.url, pages.append(records));
       for (const { url, reason } of refused ?? []) {
         if (refusedBefore.has(url)) continue;
         refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
@@ -116,7 +122,7 @@ export function openCommit(
       for (const { url, reason } of trapped ?? []) skipPage(ledger, url, reason, Date.now());
       if (!image) continue;
       if (!decoded) ledger.recordImage(image);
-      else if (ledger.isTakenDown({ sha256: decoded.measured.sha256 })) {
+      else if (isRemoved(image.url, decoded)) {
         ledger.recordImage({ ...image, status: 'refused', reason: takenDown });
       } else ledger.recordImage({ ...image, stored: store(decoded) });
     }

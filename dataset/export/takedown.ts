@@ -1,45 +1,52 @@
 /**
- * `lait takedown`: removes images from everything: the shards that hold them (and only those) are rewritten, their bytes
- * in `raw/` are overwritten, their pairs and scores leave the ledger, and a tombstone stays, so that a later crawl does not
- * bring them back. The tombstone comes first and the ledger rows go last: whatever a kill leaves undone, running it again does.
- * A picture that other URLs have as well is removed under those too.
+ * `lait takedown`: removes images from everything: the shards that hold them (and only those) are rewritten, wherever an export of
+ * this corpus went; their bytes in `raw/` are overwritten, the pages that show them leave `pages/`, their pairs and scores leave the
+ * ledger, and a tombstone stays, so that a later crawl does not bring them back. The tombstone comes first and the ledger rows go last:
+ * whatever a kill leaves undone, running it again does. A picture that other URLs have as well is removed under those too.
+ *
+ * A crawl may run meanwhile: it asks for tombstones in the transaction that stores a picture, so from the first moment on it stores
+ * nothing of this. Exports, filters and detections are waited for.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { withCleanup } from '../cleanup.ts';
+import { CorpusBusy, inTurn, isOwnShards, lockFolder, lockPart, lockPartsInTurn } from '../corpus-lock.ts';
+import { exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { forgetPlaces, openPageStore, placesOfPages } from '../ledger/page-store.ts';
-import { openRawStore } from '../ledger/raw-store.ts';
-import { imagesToRemove, placesOf, raiseTombstones, removePairs } from '../ledger/tombstones.ts';
+import { committedRawEnd, openRawStore, rawMembers, segments } from '../ledger/raw-store.ts';
+import { type FoundElsewhere, placesOf, type Removed, removeFromLedger, whatToRemove } from '../ledger/removal.ts';
+import {
+  causeOf,
+  causesFor,
+  hasFollowed,
+  lowerTombstones,
+  raiseTombstones,
+  type TakedownRequest,
+  type Undone,
+} from '../ledger/tombstones.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
-import { finishedShards } from '../shards/indexes.ts';
-import { manifestName, readManifest } from '../shards/manifest.ts';
-import { expected } from '../user-error.ts';
-import { type ExportConfiguration, finishExport } from './finish.ts';
-import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
-import { type ListColumns, tableColumnsWith } from './list-columns.ts';
-import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
-import { indexExport, removedSince } from './shard-index.ts';
-import { splits } from './split.ts';
-import { discardStaged, settle } from './staging.ts';
+import { UserError } from '../user-error.ts';
 import { eraseFromColumns } from './takedown-columns.ts';
-import { takenDown } from './versions.ts';
+import { type TakedownNames, takedownRequest } from './takedown-request.ts';
+import { eraseFromPages, eraseFromRaw, whatIsLeft } from './takedown-search.ts';
+import { type IsRemoved, prepareShards, rowsByMd5, takeFromShards } from './takedown-shards.ts';
 
-export interface TakedownOptions {
+export interface TakedownOptions extends TakedownNames {
   readonly corpusDir: string;
   /** Default: `shards` in the corpus. */
   readonly shardsDir?: string;
-  /** URLs of images, or of pages for everything found on them. */
-  readonly urls?: readonly string[];
-  /** Hosts of images or of pages: `photos.example`. */
-  readonly hosts?: readonly string[];
-  /** Hashes of the original bytes. */
-  readonly sha256s?: readonly string[];
+  /** Further folders with exports of this corpus, beside those that the ledger remembers. */
+  readonly exports?: readonly string[];
   /** Who asked, or why: kept with the tombstone. */
   readonly note?: string;
 }
 
 export interface TakedownSummary {
   readonly tombstones: number;
+  /** Whether the corpus has, or had, anything of what was asked for. */
+  readonly isKnown: boolean;
   /** Distinct pictures removed from `raw/`. */
   readonly images: number;
   readonly bytes: number;
@@ -47,116 +54,211 @@ export interface TakedownSummary {
   readonly pages: number;
   readonly pairs: number;
   readonly samples: number;
-  /** `train/00000.tar`, `train/00000.parquet` or `train/00000.jsonl`, … */
+  /** `train/00000.tar`, `train/00000.parquet` or `train/00000.jsonl`, …; of exports elsewhere with their folder. */
   readonly shardsRewritten: readonly string[];
   /** Shards that a killed export had not finished, which were deleted: export again to have the rest of them. */
   readonly shardsRemoved: readonly string[];
+  /** Other files that were deleted, since they may show what was removed. */
+  readonly deleted: readonly string[];
+  /** Where exports went and are no more, or cannot be read: a copy may be elsewhere. */
+  readonly unreached: readonly string[];
+  /** What a search found afterwards all the same. Empty, or something is wrong. */
+  readonly left: readonly string[];
+}
+
+export interface TakedownTools {
+  readonly onProgress?: (shard: string) => void;
+  readonly onWait?: (busy: CorpusBusy) => void;
+  readonly signal?: AbortSignal;
 }
 
 /** Removes everything that the options name. Throws a UserError when they name nothing, or what is no URL, host or hash. */
-export async function takedown(
-  options: TakedownOptions,
-  { onProgress, signal }: { onProgress?: (shard: string) => void; signal?: AbortSignal } = {},
-): Promise<TakedownSummary> {
-  const { corpusDir, shardsDir = join(corpusDir, 'shards'), urls = [], sha256s = [], note = '' } = options;
-  const hosts = (options.hosts ?? []).map(hostName);
-  if (urls.length + hosts.length + sha256s.length === 0) {
-    throw expected('a URL, a host or a SHA-256', 'takedown', 'none', 'say what to remove');
-  }
-  for (const url of urls) {
-    if (!URL.canParse(url))
-      throw expected('a URL', 'url', url, 'write it in full, as in https://example.org/photo.jpg');
-  }
-  for (const sha256 of sha256s) {
-    if (!/^[0-9a-f]{64}$/.test(sha256))
-      throw expected('64 hexadecimal digits', 'sha256', sha256, 'see a shard’s parquet');
-  }
-  const ledger = Ledger.openExisting(corpusDir);
+export async function takedown(options: TakedownOptions, tools: TakedownTools = {}): Promise<TakedownSummary> {
+  const { corpusDir, shardsDir = join(corpusDir, 'shards'), note = '' } = options;
+  const { signal, onProgress, onWait } = tools;
+  const request = takedownRequest(options);
+  return withCleanup(async (defer) => {
+    const ledger = openLedger(corpusDir, shardsDir);
+    defer(() => ledger.close());
+    const tombstones = raiseTombstones(ledger, request, note);
+    const waiting = { signal, ...(onWait ? { onWait } : {}) };
+    defer(await lockPartsInTurn(corpusDir, ['filter', 'shards', 'regions'], waiting));
+    cutRawTail(corpusDir, ledger);
+
+    // Where to look.
+    const exports = [...exportRecords(ledger, corpusDir).map(({ folder }) => folder), ...(options.exports ?? [])];
+    const folders = [...new Set([shardsDir, ...exports].map((folder) => resolve(folder)))];
+    const reached = folders.filter((folder) => existsSync(folder));
+    const unreached = folders.filter((folder) => !existsSync(folder) && folder !== resolve(shardsDir));
+    for (const folder of reached) {
+      if (!isOwnShards(corpusDir, folder)) defer(await inTurn(() => lockFolder(folder), waiting));
+    }
+    const rebuilt = new Map<string, string[]>();
+    for (const folder of reached) {
+      const prepared = await prepareShards(folder);
+      rebuilt.set(folder, prepared.rebuilt);
+      unreached.push(...prepared.unreadable.map((shard) => join(folder, shard)));
+    }
+
+    // What to remove.
+    const elsewhere = await foundElsewhere(corpusDir, reached, request);
+    const removed = whatToRemove(ledger, request, elsewhere);
+    const isRemoved = removedRow(request, removed);
+    let found = elsewhere.length > 0 || removed.imageIds.size > 0 || removed.pageIds.size > 0;
+    const result = { samples: 0, rewritten: [] as string[], incomplete: [] as string[] };
+
+    // Files first, the ledger last.
+    if (found) await eraseFromColumns(corpusDir, isRemoved);
+    for (const folder of reached) {
+      const done = await takeFromShards(
+        ledger,
+        { corpusDir, shardsDir: folder, isRemoved, rebuilt: rebuilt.get(folder) ?? [] },
+        { signal, onProgress },
+      );
+      const named = (names: readonly string[]): string[] =>
+        folder === resolve(shardsDir) ? [...names] : names.map((name) => join(folder, name));
+      result.samples += done.samples;
+      result.rewritten.push(...named(done.rewritten));
+      result.incomplete.push(...named(done.removed));
+    }
+    const { ofUrl } = causesFor(request);
+    const isPage = (url: string): boolean => ofUrl(url).length > 0;
+    const bytes = eraseKnown(ledger, corpusDir, removed) + eraseFromRaw(corpusDir, removed.sha256s);
+    const pages =
+      erasePages(ledger, corpusDir, removed) +
+      (request.urls.length + request.hosts.length > 0 ? eraseFromPages(corpusDir, isPage) : 0);
+    const report = join(corpusDir, 'report.html');
+    const deleted = found && existsSync(report) ? [report] : [];
+    for (const file of deleted) rmSync(file);
+    const pairs = removeFromLedger(ledger, removed);
+    found ||= bytes > 0 || pages > 0 || hasFollowed(ledger, request);
+    const left = await whatIsLeft(corpusDir, reached, { sha256s: removed.sha256s, isPage, isRemoved });
+    return {
+      tombstones,
+      isKnown: found,
+      images: removed.sha256s.size,
+      bytes,
+      pages,
+      pairs,
+      samples: result.samples,
+      shardsRewritten: result.rewritten,
+      shardsRemoved: result.incomplete,
+      deleted,
+      unreached,
+      left,
+    };
+  });
+}
+
+/** Takes requests back. What was erased stays erased; the pictures may be crawled again. */
+export function undoTakedown(options: TakedownNames & { readonly corpusDir: string }): Undone {
+  const ledger = Ledger.openExisting(options.corpusDir);
   try {
-    const tombstones = raiseTombstones(ledger, { urls, hosts, sha256s, note });
-    const removed = imagesToRemove(ledger, { urls, hosts, sha256s });
-    const shardsRewritten: string[] = [];
-    let samples = 0;
-    const isRemoved = (row: Readonly<Record<string, unknown>>) =>
-      removed.urls.has(row.url as string) ||
-      removed.sha256s.has(row.sha256 as string) ||
-      removed.pairs.has(row.uid as string);
-    if (existsSync(shardsDir)) removeTemporaries(shardsDir);
-    const found = existsSync(shardsDir) ? await findInShards(shardsDir, isRemoved) : [];
-    const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
-    const isImport = configuration?.source === 'import';
-    const columns = isImport ? importColumns : tableColumnsWith(configuration?.listColumns as ListColumns | undefined);
-    const shardsRemoved: string[] = [];
-    // Before anything is rewritten the ledger knows what the export has, and afterwards what has left it.
-    const exportId =
-      configuration === null || isImport
-        ? null
-        : await indexExport(ledger, corpusDir, shardsDir, readManifest(shardsDir), { mayLack: true });
-    if (found.length > 0 || removed.sha256s.size > 0) await eraseFromColumns(corpusDir, isRemoved);
-    for (const { split, name, rows } of found) {
-      signal?.throwIfAborted();
-      const base = join(shardsDir, split, name);
-      if (!existsSync(`${base}_stats.json`)) {
-        removeUnfinished(base);
-        shardsRemoved.push(`${split}/${name}`);
-        continue;
-      }
-      const keys = new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
-      const format = shardFormat(readStats(base));
-      await rewriteShard({ base, columns, isRemoved });
-      samples += keys.size;
-      const file = `${split}/${name}.${format === 'webdataset' ? 'tar' : format}`;
-      shardsRewritten.push(file);
-      onProgress?.(file);
-    }
-    const bytes = eraseRaw(ledger, corpusDir, removed.sha256s);
-    const pages = erasePages(ledger, corpusDir, { urls, hosts });
-    const pairs = removePairs(ledger, removed);
-    if (isImport) {
-      const shards = finishedShards(shardsDir, Object.keys(readManifest(shardsDir).samples));
-      finishImport(shardsDir, shards, configuration as ImportConfiguration);
-    } else if (exportId !== null) {
-      const shards = finishedShards(shardsDir, splits);
-      const removed = await removedSince(ledger, exportId, shardsDir, shards, takenDown);
-      const manifest = finishExport(ledger, shardsDir, shards, configuration as ExportConfiguration, { removed });
-      await indexExport(ledger, corpusDir, shardsDir, manifest);
-    }
-    return { tombstones, images: removed.sha256s.size, bytes, pages, pairs, samples, shardsRewritten, shardsRemoved };
+    return lowerTombstones(ledger, takedownRequest(options));
   } finally {
     ledger.close();
   }
 }
 
-/** The name as it stands in URLs: lower case, ASCII. */
-function hostName(host: string): string {
-  const url = URL.canParse(`https://${host}`) ? new URL(`https://${host}`) : null;
-  if (url !== null && url.href === `https://${url.hostname}/`) return url.hostname;
-  throw expected('a host name', 'host', host, 'write the name alone, as in photos.example');
+/** An imported set has no ledger; from now on one keeps what must not come back. */
+function openLedger(corpusDir: string, shardsDir: string): Ledger {
+  return existsSync(shardsDir) && !existsSync(join(corpusDir, 'ledger.db'))
+    ? Ledger.open(corpusDir)
+    : Ledger.openExisting(corpusDir);
 }
 
-/**
- * What an export had not taken over yet, and what a killed takedown was writing: it may hold what has to go. An export that was killed
- * while it took its files over is finished first.
- */
-function removeTemporaries(shardsDir: string): void {
-  settle(shardsDir);
-  discardStaged(shardsDir);
-  const temporary = /^(train|validation|test)[\\/]\d+\.(tar|parquet|jsonl|files)\.tmp$/;
-  for (const path of readdirSync(shardsDir, { recursive: true, encoding: 'utf8' })) {
-    if (temporary.test(path)) rmSync(join(shardsDir, path), { recursive: true });
+/** What a killed crawl left behind has no row that names it. While a crawl runs there is nothing of the kind. */
+function cutRawTail(corpusDir: string, ledger: Ledger): void {
+  if (!existsSync(join(corpusDir, 'raw'))) return;
+  let unlock: () => void;
+  try {
+    unlock = lockPart(corpusDir, 'crawl');
+  } catch (error) {
+    if (error instanceof CorpusBusy) return;
+    throw error;
+  }
+  try {
+    openRawStore(corpusDir, { committedEnd: committedRawEnd(ledger) }).close();
+  } catch (error) {
+    // A ledger that is not the store's: by their hashes pictures are found all the same.
+    if (!(error instanceof UserError)) throw error;
+  } finally {
+    unlock();
   }
 }
 
-/** A shard of a killed export that has a table and no stats. */
-function removeUnfinished(base: string): void {
-  for (const ending of ['', '.tar', '.jsonl', '.parquet']) rmSync(base + ending, { recursive: true, force: true });
+/** Rows of tables that fall under the request, whether the ledger knows them or not; for MD5 the pictures are read. */
+async function foundElsewhere(
+  corpusDir: string,
+  folders: readonly string[],
+  request: TakedownRequest,
+): Promise<FoundElsewhere[]> {
+  const { ofUrl, ofImage } = causesFor(request);
+  const found: FoundElsewhere[] = [];
+  const md5s = new Set(request.md5s);
+  for (const folder of folders) {
+    const byMd5 = md5s.size > 0 ? await rowsByMd5(folder, md5s) : new Map<string, Set<string>>();
+    for (const { split, name, rows } of await findInShards(folder, () => true, { onDamaged: () => {} })) {
+      for (const row of rows) {
+        const [url, sha256] = [textOf(row.url) ?? '', textOf(row.sha256)];
+        const isByMd5 = byMd5.get(`${split}/${name}`)?.has(String(row.key)) ?? false;
+        const causes = [
+          ...ofUrl(url),
+          ...ofUrl(textOf(row.page_url) ?? ''),
+          ...ofImage({ sha256, phash: textOf(row.phash) }),
+          ...(isByMd5 ? request.md5s.map((md5) => causeOf('md5', md5)) : []),
+        ];
+        if (causes.length > 0) found.push({ url, sha256, causes });
+      }
+    }
+  }
+  if (md5s.size > 0) found.push(...rawByMd5(corpusDir, md5s));
+  return found;
 }
 
-/** Overwrites the pictures' bytes in `raw/` and returns how many bytes those were. */
-function eraseRaw(ledger: Ledger, corpusDir: string, sha256s: ReadonlySet<string>): number {
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+/** Original pictures with one of these hashes. Reads all of `raw/`. */
+function rawByMd5(corpusDir: string, md5s: ReadonlySet<string>): FoundElsewhere[] {
+  const found: FoundElsewhere[] = [];
+  const folder = join(corpusDir, 'raw');
+  for (const segment of segments(folder)) {
+    const fd = openSync(join(folder, `${String(segment).padStart(6, '0')}.tar`), 'r');
+    try {
+      for (const { name, offset, byteLength } of rawMembers(fd)) {
+        const bytes = Buffer.alloc(byteLength);
+        readSync(fd, bytes, 0, byteLength, offset);
+        const md5 = createHash('md5').update(bytes).digest('hex');
+        if (md5s.has(md5)) found.push({ url: '', sha256: name.slice(0, 64), causes: [causeOf('md5', md5)] });
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return found;
+}
+
+/** Which rows of tables go: by what the ledger knows of them, or by what they say themselves. */
+function removedRow(request: TakedownRequest, { urls, sha256s, pairs }: Removed): IsRemoved {
+  const { ofUrl, ofImage } = causesFor(request);
+  return (row) => {
+    const [url, pageUrl, sha256, phash] = [row.url, row.page_url, row.sha256, row.phash].map(textOf);
+    return (
+      urls.has(url ?? '') ||
+      sha256s.has(sha256 ?? '') ||
+      pairs.has(textOf(row.uid) ?? '') ||
+      ofUrl(url ?? '').length > 0 ||
+      ofUrl(pageUrl ?? '').length > 0 ||
+      ofImage({ sha256: sha256 ?? null, phash: phash ?? null }).length > 0
+    );
+  };
+}
+
+/** Overwrites the pictures' bytes where the ledger says they are, and returns how many bytes those were. */
+function eraseKnown(ledger: Ledger, corpusDir: string, { sha256s }: Removed): number {
   const raw = openRawStore(corpusDir);
   let bytes = 0;
-  for (const sha256 of sha256s) {
+  for (const sha256 of sha256s.keys()) {
     for (const place of placesOf(ledger, sha256)) {
       raw.erase(place);
       bytes += place.byteLength;
@@ -166,17 +268,9 @@ function eraseRaw(ledger: Ledger, corpusDir: string, sha256s: ReadonlySet<string
   return bytes;
 }
 
-/** Blanks the kept HTML of pages by their URL or host, every version, and returns how many those were. */
-function erasePages(
-  ledger: Ledger,
-  corpusDir: string,
-  { urls, hosts }: { readonly urls: readonly string[]; readonly hosts: readonly string[] },
-): number {
-  const wantedUrls = new Set(urls);
-  const wantedHosts = new Set(hosts.map((host) => host.toLowerCase()));
-  const isWanted = (url: string): boolean =>
-    wantedUrls.has(url) || (URL.canParse(url) && wantedHosts.has(new URL(url).hostname));
-  const places = placesOfPages(ledger, isWanted);
+/** Blanks the kept HTML of pages that were asked for or that show what is removed, every version, and returns how many those were. */
+function erasePages(ledger: Ledger, corpusDir: string, { pageIds, showing }: Removed): number {
+  const places = placesOfPages(ledger, new Set([...pageIds, ...showing]));
   const store = openPageStore(corpusDir);
   for (const place of places) store.erase(place);
   store.close();

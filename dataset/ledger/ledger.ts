@@ -13,6 +13,7 @@ import { refuseLostLedger } from './lost-ledger.ts';
 import { migrate } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
 import type { FoundImage, ImageRecord, PageRecord } from './records.ts';
+import { isTakenDown, type Storable } from './tombstones.ts';
 
 /** How long a writer waits for another: the corpus rules of `lait filter` write in one transaction, which of millions of pairs takes minutes. */
 const busyTimeoutMs = 600_000;
@@ -115,11 +116,11 @@ export class Ledger {
    */
   recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
     this.write(() => {
-      const id = this.#upsertPage(page, others !== null);
-      const isTakenDown = this.isTakenDown({ url: page.url });
+      const isRefused = this.isTakenDown({ url: page.url });
+      const id = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
       const given = new Set<string>();
       for (const image of images) {
-        if (isTakenDown || this.isTakenDown({ url: image.url })) continue;
+        if (isRefused || this.isTakenDown({ url: image.url })) continue;
         for (const pair of givePairs(this, { id, url: page.url }, this.#imageId(image.url), image)) given.add(pair);
       }
       if (others !== null) endOtherPairs(this, id, given, others, page.fetchedAtMs);
@@ -180,14 +181,9 @@ export class Ledger {
     return (this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
   }
 
-  /** Whether `takedown` has removed this, by URL, by host, or by the bytes' hash: then it is not fetched nor stored again. */
-  isTakenDown({ url, sha256 }: { readonly url?: string; readonly sha256?: string }): boolean {
-    const host = url !== undefined && URL.canParse(url) ? new URL(url).hostname : null;
-    const found = this.statement(
-      `SELECT 1 FROM tombstones
-       WHERE (kind, value) IN (VALUES ('url', ?), ('host', ?), ('sha256', ?)) LIMIT 1`,
-    );
-    return found.get(url ?? null, host, sha256 ?? null) !== undefined;
+  /** See `isTakenDown` in tombstones.ts. */
+  isTakenDown(what: Storable): boolean {
+    return isTakenDown(this, what);
   }
 
   /** Where these bytes lie already, so that the same picture under two URLs is stored once; null when they are new. */
@@ -204,10 +200,10 @@ export class Ledger {
    * taken down is recorded as refused.
    */
   recordImage(image: ImageRecord): void {
-    const sha256 = image.stored?.sha256;
+    const { sha256, phash } = image.stored ?? {};
     if (
       image.stored !== undefined &&
-      this.isTakenDown({ url: image.url, ...(sha256 === undefined ? {} : { sha256 }) })
+      this.isTakenDown({ url: image.url, ...(sha256 ? { sha256 } : {}), ...(phash ? { phash } : {}) })
     ) {
       const { stored: _, ...rest } = image;
       this.recordImage({ ...rest, status: 'refused', reason: 'taken-down' });
@@ -236,6 +232,14 @@ export class Ledger {
     });
   }
 }
+
+/** Of a page that was taken down its row tells no more than that. */
+const takenDownPage = ({ url, fetchedAtMs }: PageRecord): PageRecord => ({
+  url,
+  status: 'refused',
+  reason: 'taken-down',
+  fetchedAtMs,
+});
 
 const nothingStored = {
   format: null,

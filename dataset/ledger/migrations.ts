@@ -187,6 +187,20 @@ const steps: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    CREATE TRIGGER pair_with_columns_removed AFTER DELETE ON pairs
      BEGIN DELETE FROM list_columns WHERE pair_id = old.id; END;`,
+  // A tombstone has a cause where it followed from another one (tombstones.ts); of older ones that is not known.
+  `ALTER TABLE tombstones RENAME TO old_tombstones;
+   CREATE TABLE tombstones (
+     kind TEXT NOT NULL CHECK (kind IN ('url', 'host', 'sha256', 'md5', 'phash')),
+     value TEXT NOT NULL,
+     cause TEXT NOT NULL,
+     note TEXT NOT NULL,
+     taken_down_at_ms INTEGER NOT NULL,
+     PRIMARY KEY (kind, value, cause)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO tombstones SELECT kind, value, iif(note = 'bytes of what was taken down', 'unknown', ''), note, taken_down_at_ms
+     FROM old_tombstones;
+   DROP TABLE old_tombstones;
+   CREATE INDEX tombstones_by_cause ON tombstones (cause);`,
 ];
 
 /** The version that this lait writes. */

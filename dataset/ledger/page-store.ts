@@ -66,13 +66,11 @@ export function* keptPages(ledger: Ledger, { batchSize = 1000 } = {}): Generator
 }
 
 /** Where all versions of these pages lie. */
-export function placesOfPages(ledger: Ledger, isWanted: (url: string) => boolean): PagePlace[] {
-  const rows = ledger.db
-    .prepare(
-      `SELECT g.url, k.segment, k.offset, k.byte_length AS byteLength FROM kept_pages k JOIN pages g ON g.id = k.page_id`,
-    )
-    .all() as KeptPage[];
-  return rows.filter(({ url }) => isWanted(url));
+export function placesOfPages(ledger: Ledger, pageIds: ReadonlySet<number>): PagePlace[] {
+  const places = ledger.db.prepare(
+    'SELECT segment, offset, byte_length AS byteLength FROM kept_pages WHERE page_id = ? ORDER BY segment, offset',
+  );
+  return [...pageIds].flatMap((id) => places.all(id) as PagePlace[]);
 }
 
 /** Forgets where these lie. The last of the store stays known as its end. */

@@ -1,4 +1,6 @@
 /** What `lait ledger explain` asks: everything stored about a pair, an image or a page. */
+
+import { hostAndParents, keyOf } from '../url-key.ts';
 import type { Ledger } from './ledger.ts';
 import { type Gone, goneColumn } from './origins.ts';
 
@@ -91,12 +93,20 @@ export function withoutPairs(ledger: Ledger, what: string): WithoutPairs[] {
 
 /** Tombstones of this URL, its host, or this SHA-256. */
 export function tombstonesAbout(ledger: Ledger, what: string): Tombstone[] {
-  const host = URL.canParse(what) ? new URL(what).hostname : what;
+  const isUrl = URL.canParse(what);
+  const hosts = JSON.stringify(hostAndParents(isUrl ? new URL(what).hostname : what));
   const rows = ledger.db
     .prepare(
-      `SELECT kind, value, note, taken_down_at_ms AS atMs FROM tombstones
-       WHERE (kind, value) IN (VALUES ('url', @what), ('sha256', @what), ('host', @host)) ORDER BY kind, value`,
+      `SELECT kind, value, note, min(taken_down_at_ms) AS atMs FROM tombstones
+       WHERE (kind = 'url' AND value IN (@what, @key)) OR (kind = 'sha256' AND value = @what)
+         OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts)))
+       GROUP BY kind, value ORDER BY kind, value`,
     )
-    .all({ what, host }) as { kind: string; value: string; note: string; atMs: number }[];
+    .all({ what, key: isUrl ? keyOf(what) : what, hosts }) as {
+    kind: string;
+    value: string;
+    note: string;
+    atMs: number;
+  }[];
   return rows.map(({ kind, value, note, atMs }) => ({ kind, value, note, at: new Date(atMs).toISOString() }));
 }

@@ -1,124 +1,170 @@
-/** Takedowns in the ledger: tombstones, which images a request means, and the removal of their pairs and scores. */
-import type { Ledger } from './ledger.ts';
+/**
+ * Tombstones: what is not to be stored any more, and why. What somebody asked for has no cause; what followed from it (the URLs and
+ * the bytes of the pictures that were removed) has the request as its cause, so that the request can be undone with all that followed.
+ */
+import type Database from 'better-sqlite3';
+import { hammingDistance } from '../hamming.ts';
+import { hostAndParents, hostNameOf, keyOf } from '../url-key.ts';
 
-/** What somebody asked to have removed: URLs and hosts of pages or images, hashes of images. */
+/** What is needed of a ledger: it imports this file. */
+interface Ledger {
+  statement(sql: string): Database.Statement<unknown[]>;
+  write<T>(work: () => T): T;
+}
+
+/** A picture like this one: the bits of its 64-bit perceptual hash that may differ. */
+export interface LikePicture {
+  /** 16 hexadecimal digits. */
+  readonly phash: string;
+  readonly distance: number;
+}
+
+/** What somebody asked to have removed: URLs (keys) and hosts of pages or images, hashes of images. All as they are compared. */
 export interface TakedownRequest {
   readonly urls: readonly string[];
   readonly hosts: readonly string[];
   readonly sha256s: readonly string[];
+  readonly md5s: readonly string[];
+  readonly like: readonly LikePicture[];
 }
+
+export type TombstoneKind = 'url' | 'host' | 'sha256' | 'md5' | 'phash';
+
+/** Tombstones of a request, by kind and value. */
+export const tombstonesOf = ({ urls, hosts, sha256s, md5s, like }: TakedownRequest): [TombstoneKind, string][] => [
+  ...urls.map((value): [TombstoneKind, string] => ['url', value]),
+  ...hosts.map((value): [TombstoneKind, string] => ['host', value]),
+  ...sha256s.map((value): [TombstoneKind, string] => ['sha256', value]),
+  ...md5s.map((value): [TombstoneKind, string] => ['md5', value]),
+  ...like.map(({ phash, distance }): [TombstoneKind, string] => ['phash', `${phash}/${distance}`]),
+];
+
+/** How a request is named as a cause. */
+export const causeOf = (kind: TombstoneKind, value: string): string => `${kind} ${value}`;
 
 /** Says that these are not to be stored again; returns how many tombstones are new. */
-export function raiseTombstones(
-  ledger: Ledger,
-  { urls, hosts, sha256s, note }: TakedownRequest & { note: string },
-): number {
-  const raise = ledger.db.prepare(
-    'INSERT INTO tombstones (kind, value, note, taken_down_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-  );
+export function raiseTombstones(ledger: Ledger, request: TakedownRequest, note: string): number {
   const now = Date.now();
-  const all = [
-    ...urls.map((url) => ['url', url] as const),
-    ...hosts.map((host) => ['host', host.toLowerCase()] as const),
-    ...sha256s.map((sha256) => ['sha256', sha256] as const),
-  ];
-  return ledger.write(() => all.reduce((sum, [kind, value]) => sum + raise.run(kind, value, note, now).changes, 0));
-}
-
-/** Everything that a takedown removes. */
-export interface RemovedImages {
-  readonly urls: ReadonlySet<string>;
-  readonly sha256s: ReadonlySet<string>;
-  readonly pairs: ReadonlySet<string>;
-}
-
-/**
- * Every image named by its URL, its host, its bytes or a page it was found on, and every other URL with the same bytes; and
- * their pairs. A tombstone for each hash is raised at once, so that the same bytes do not come back under a new URL.
- */
-export function imagesToRemove(ledger: Ledger, { urls, hosts, sha256s }: TakedownRequest): RemovedImages {
-  const hostOf = (url: string) => (URL.canParse(url) ? new URL(url).hostname : '');
-  const wantedHosts = new Set(hosts.map((host) => host.toLowerCase()));
-  const wantedUrls = new Set(urls);
-  const isWanted = (url: string) => wantedUrls.has(url) || (wantedHosts.size > 0 && wantedHosts.has(hostOf(url)));
-  const imageIds = new Set<number>();
-  const hashes = new Set(sha256s);
-  const images = ledger.db.prepare('SELECT id, url, sha256 FROM images').iterate() as Iterable<{
-    id: number;
-    url: string;
-    sha256: string | null;
-  }>;
-  for (const { id, url, sha256 } of images) {
-    if (!isWanted(url)) continue;
-    imageIds.add(id);
-    if (sha256 !== null) hashes.add(sha256);
-  }
-  const replaced = ledger.db.prepare('SELECT sha256 FROM replaced_images WHERE image_id = ?').pluck();
-  const ofPage = ledger.db.prepare(
-    `SELECT DISTINCT i.id, i.sha256 FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.page_id = @id
-       OR p.id IN (SELECT pair_id FROM other_origins WHERE page_id = @id)`,
+  const raise = ledger.statement(
+    `INSERT INTO tombstones (kind, value, cause, note, taken_down_at_ms) VALUES (?, ?, '', ?, ?) ON CONFLICT DO NOTHING`,
   );
-  const pages = ledger.db.prepare('SELECT id, url FROM pages').all() as { id: number; url: string }[];
-  for (const { id } of pages.filter(({ url }) => isWanted(url))) {
-    for (const image of ofPage.all({ id }) as { id: number; sha256: string | null }[]) {
-      imageIds.add(image.id);
-      if (image.sha256 !== null) hashes.add(image.sha256);
-    }
-  }
-  for (const id of imageIds) for (const hash of replaced.all(id) as string[]) hashes.add(hash);
-  const sameBytes = ledger.db.prepare('SELECT id FROM images WHERE sha256 = ?').pluck();
-  for (const hash of hashes) for (const id of sameBytes.all(hash) as number[]) imageIds.add(id);
-  const pairIds = ledger.db.prepare('SELECT id FROM pairs WHERE image_id = ?').pluck();
-  const urlOf = ledger.db.prepare('SELECT url FROM images WHERE id = ?').pluck();
-  const raise = ledger.db.prepare(
-    `INSERT INTO tombstones (kind, value, note, taken_down_at_ms) VALUES ('sha256', ?, 'bytes of what was taken down', ?)
+  return ledger.write(() =>
+    tombstonesOf(request).reduce((sum, [kind, value]) => sum + raise.run(kind, value, note, now).changes, 0),
+  );
+}
+
+/** Adds what follows from requests: `[kind, value, cause]`. */
+export function raiseDerived(ledger: Ledger, derived: Iterable<readonly [TombstoneKind, string, string]>): void {
+  const now = Date.now();
+  const raise = ledger.statement(
+    `INSERT INTO tombstones (kind, value, cause, note, taken_down_at_ms) VALUES (?, ?, ?, 'of what was taken down', ?)
      ON CONFLICT DO NOTHING`,
   );
   ledger.write(() => {
-    for (const hash of hashes) raise.run(hash, Date.now());
+    for (const [kind, value, cause] of derived) if (causeOf(kind, value) !== cause) raise.run(kind, value, cause, now);
   });
-  return {
-    urls: new Set([...imageIds].map((id) => urlOf.get(id) as string)),
-    sha256s: hashes,
-    pairs: new Set([...imageIds].flatMap((id) => pairIds.all(id) as string[])),
-  };
 }
 
-/** Where these bytes lie in `raw/`, those of pictures that have been replaced too. */
-export function placesOf(
-  ledger: Ledger,
-  sha256: string,
-): { readonly segment: number; readonly offset: number; readonly byteLength: number }[] {
-  return ledger.db
-    .prepare(
-      `SELECT segment, offset, byte_length AS byteLength FROM images WHERE sha256 = @sha256 AND segment IS NOT NULL
-       UNION SELECT segment, offset, byte_length FROM replaced_images WHERE sha256 = @sha256`,
-    )
-    .all({ sha256 }) as { segment: number; offset: number; byteLength: number }[];
+/** Whether something followed from one of these requests, now or before. */
+export function hasFollowed(ledger: Ledger, request: TakedownRequest): boolean {
+  const found = ledger.statement('SELECT 1 FROM tombstones WHERE cause = ? LIMIT 1');
+  return tombstonesOf(request).some(([kind, value]) => found.get(causeOf(kind, value)) !== undefined);
 }
 
-/** Removes pairs and scores; an image's row stays and says why there is nothing. */
-export function removePairs(ledger: Ledger, { urls, sha256s, pairs }: RemovedImages): number {
-  const removePair = ledger.db.prepare('DELETE FROM pairs WHERE id = ?');
-  const removeScores = ledger.db.prepare('DELETE FROM scores WHERE subject = ?');
-  const removeReplaced = ledger.db.prepare('DELETE FROM replaced_images WHERE sha256 = ?');
-  const blank = ledger.db.prepare(
-    `UPDATE images SET status = 'refused', reason = 'taken-down', etag = NULL, last_modified = NULL, format = NULL,
-       width = NULL, height = NULL, frames = NULL, byte_length = NULL, sha256 = NULL, phash = NULL, segment = NULL,
-       offset = NULL WHERE url = ?`,
-  );
-  ledger.db.pragma('secure_delete = ON'); // overwrites what is deleted instead of only forgetting where it was
-  const pairsRemoved = ledger.write(() => {
-    let removed = 0;
-    for (const id of pairs) {
-      removed += removePair.run(id).changes;
-      removeScores.run(id);
+/** What was freed by undoing a request. */
+export interface Undone {
+  /** Tombstones that somebody had asked for. */
+  readonly tombstones: number;
+  /** Images and pages that may be fetched again. */
+  readonly images: readonly string[];
+  readonly pages: readonly string[];
+}
+
+/** Takes requests back with all that followed from them. What was erased stays erased. */
+export function lowerTombstones(ledger: Ledger, request: TakedownRequest): Undone {
+  const direct = ledger.statement(`DELETE FROM tombstones WHERE kind = ? AND value = ? AND cause IN ('', 'unknown')`);
+  const derived = ledger.statement('DELETE FROM tombstones WHERE cause = ?');
+  return ledger.write(() => {
+    let tombstones = 0;
+    for (const [kind, value] of tombstonesOf(request)) {
+      tombstones += Math.min(1, direct.run(kind, value).changes);
+      derived.run(causeOf(kind, value));
     }
-    for (const sha256 of sha256s) removeScores.run(sha256);
-    for (const url of urls) blank.run(url);
-    for (const sha256 of sha256s) removeReplaced.run(sha256);
-    return removed;
+    const freeOf = (table: 'images' | 'pages'): string[] => {
+      const urls = ledger.statement(`SELECT url FROM ${table} WHERE reason = 'taken-down'`).pluck().all() as string[];
+      return urls.filter((url) => !isTakenDown(ledger, { url }));
+    };
+    const images = freeOf('images');
+    const pending = ledger.statement(`UPDATE images SET status = 'pending', reason = NULL WHERE url = ?`);
+    for (const url of images) pending.run(url);
+    return { tombstones, images, pages: freeOf('pages') };
   });
-  ledger.db.pragma('wal_checkpoint(TRUNCATE)');
-  return pairsRemoved;
+}
+
+/** What is known of a picture or page that is about to be stored. */
+export interface Storable {
+  readonly url?: string;
+  readonly sha256?: string;
+  readonly phash?: string;
+  /** Called only where somebody asked by MD5. */
+  readonly md5?: () => string;
+}
+
+/** Whether a takedown has removed this, by URL, by host, by the bytes' hash or by likeness: then it is not fetched nor stored again. */
+export function isTakenDown(ledger: Ledger, { url, sha256, phash, md5 }: Storable): boolean {
+  const isUrl = url !== undefined && URL.canParse(url);
+  const found = ledger.statement(
+    `SELECT 1 FROM tombstones WHERE (kind = 'url' AND value IN (@url, @key)) OR (kind = 'sha256' AND value = @sha256)
+       OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts))) LIMIT 1`,
+  );
+  const known = {
+    url: url ?? null,
+    key: isUrl ? keyOf(withoutFragment(url)) : null,
+    sha256: sha256 ?? null,
+    hosts: JSON.stringify(isUrl ? hostAndParents(hostNameOf(url)) : []),
+  };
+  if (found.get(known) !== undefined) return true;
+  const of = (kind: TombstoneKind): string[] =>
+    ledger.statement('SELECT value FROM tombstones WHERE kind = ?').pluck().all(kind) as string[];
+  if (phash !== undefined && of('phash').some((value) => isLike(phash, likeOf(value)))) return true;
+  if (md5 === undefined) return false;
+  const md5s = of('md5');
+  return md5s.length > 0 && md5s.includes(md5());
+}
+
+/** No key has a fragment but that of a URL which is too long. */
+const withoutFragment = (url: string): string => (url.includes('#sha256=') ? url : url.replace(/#.*$/s, ''));
+
+function likeOf(value: string): LikePicture {
+  const [phash = '', distance = '0'] = value.split('/');
+  return { phash, distance: Number(distance) };
+}
+
+export const isLike = (phash: string, { phash: wanted, distance }: LikePicture): boolean =>
+  hammingDistance(phash, wanted) <= distance;
+
+/** Gives the requests that a URL, or an image, falls under: none, one or several. */
+export function causesFor(request: TakedownRequest): {
+  readonly ofUrl: (url: string) => string[];
+  readonly ofImage: (image: { readonly sha256?: string | null; readonly phash?: string | null }) => string[];
+} {
+  const [urls, hosts, sha256s] = [new Set(request.urls), new Set(request.hosts), new Set(request.sha256s)];
+  return {
+    ofUrl(url) {
+      const causes: string[] = [];
+      if (!URL.canParse(url)) return urls.has(url) ? [causeOf('url', url)] : causes;
+      const key = urls.size > 0 ? keyOf(withoutFragment(new URL(url).href)) : '';
+      if (urls.has(key)) causes.push(causeOf('url', key));
+      if (hosts.size === 0) return causes;
+      for (const host of hostAndParents(hostNameOf(url))) if (hosts.has(host)) causes.push(causeOf('host', host));
+      return causes;
+    },
+    ofImage({ sha256, phash }) {
+      const like = phash ? request.like.filter((one) => isLike(phash, one)) : [];
+      return [
+        ...(sha256 && sha256s.has(sha256) ? [causeOf('sha256', sha256)] : []),
+        ...like.map((one) => causeOf('phash', `${one.phash}/${one.distance}`)),
+      ];
+    },
+  };
 }

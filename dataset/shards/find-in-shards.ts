@@ -1,9 +1,9 @@
 /** Looks pairs up in an export's tables, without opening the archives. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readParquet } from './parquet.ts';
+import { readParquet, tableColumns } from './parquet.ts';
 
-/** A shard and those of its rows that were asked for: their `uid`, `url`, `sha256`, `key` and `status`. */
+/** A shard and those of its rows that were asked for: what they are found by (`identifying`), as far as the table has it. */
 export interface FoundInShard {
   /** Its folder: `train`, `validation`, of an import also `test`. */
   readonly split: string;
@@ -12,10 +12,22 @@ export interface FoundInShard {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** All shards of an export with rows that match, in order. */
+const identifying = ['uid', 'url', 'sha256', 'key', 'status', 'page_url', 'phash', 'image_sha256'];
+
+/** The columns by which rows are found; a table of others' may lack some. */
+async function readIdentifying(path: string): Promise<Record<string, unknown>[]> {
+  const there = await tableColumns(path);
+  return readParquet(
+    path,
+    identifying.filter((name) => name in there),
+  );
+}
+
+/** All shards of an export with rows that match, in order. A table that cannot be read is told of, or throws where nobody hears it. */
 export async function findInShards(
   shardsDir: string,
   matches: (row: Readonly<Record<string, unknown>>) => boolean,
+  { onDamaged }: { readonly onDamaged?: (shard: string, error: unknown) => void } = {},
 ): Promise<FoundInShard[]> {
   const found: FoundInShard[] = [];
   const folders = readdirSync(shardsDir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -23,7 +35,14 @@ export async function findInShards(
     const folder = join(shardsDir, split);
     const tables = readdirSync(folder).filter((name) => /^\d+\.parquet$/.test(name));
     for (const table of tables.sort()) {
-      const rows = (await readParquet(join(folder, table), ['uid', 'url', 'sha256', 'key', 'status'])).filter(matches);
+      let rows: Record<string, unknown>[];
+      try {
+        rows = (await readIdentifying(join(folder, table))).filter(matches);
+      } catch (error) {
+        if (onDamaged === undefined) throw error;
+        onDamaged(`${split}/${table.slice(0, -'.parquet'.length)}`, error);
+        continue;
+      }
       if (rows.length > 0) found.push({ split, name: table.slice(0, -'.parquet'.length), rows });
     }
   }

@@ -72,7 +72,20 @@ test('one image leaves its shard, raw and the ledger, and nothing else changes',
   const summary = await takedown({ corpusDir: corpus, urls: [url(7)], note: 'asked by mail' });
   assert.deepEqual(
     { ...summary, bytes: summary.bytes > 0, shardsRewritten: summary.shardsRewritten.length },
-    { tombstones: 1, images: 1, bytes: true, pairs: 1, samples: 1, pages: 0, shardsRewritten: 1, shardsRemoved: [] },
+    {
+      tombstones: 1,
+      isKnown: true,
+      images: 1,
+      bytes: true,
+      pairs: 1,
+      samples: 1,
+      pages: 0,
+      shardsRewritten: 1,
+      shardsRemoved: [],
+      deleted: [],
+      unreached: [],
+      left: [],
+    },
   );
   assert.deepEqual(
     await uids(corpus),
