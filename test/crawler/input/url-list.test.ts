@@ -155,6 +155,39 @@ describe('lists of URLs', () => {
     });
   }
 
+  test('a picture of a list and of a page is downloaded once; its text wins over the list that has none', async (t) => {
+    const page = await startSite({
+      routes: {
+        '/': '<main><p><img src="/a.jpg" alt="A picture on a page"></p></main>',
+        '/a.jpg': await picture(3),
+      },
+    });
+    const corpus = temporaryCorpus();
+    t.after(async () => {
+      corpus.remove();
+      await page.close();
+    });
+    const file = join(folder, 'same.csv');
+    writeFileSync(file, `url,uid\n${page.url}/a.jpg,u1\n`);
+    await queueUrlList({ corpusDir: corpus.dir, file }, corpus);
+    await crawl({ ...own, seeds: [page.url], corpusDir: corpus.dir }, corpus);
+    await queueUrlList({ corpusDir: corpus.dir, file }, corpus);
+    assert.equal(page.hits.get('/a.jpg'), 1);
+    assert.deepEqual(
+      corpus.ledger.db
+        .prepare(
+          `SELECT p.source, p.text, c.columns FROM pairs p LEFT JOIN list_columns c ON c.pair_id = p.id
+           ORDER BY p.source_rank`,
+        )
+        .raw()
+        .all(),
+      [
+        ['alt', 'A picture on a page', null],
+        ['none', '', '{"uid":"u1"}'],
+      ],
+    );
+  });
+
   const tornGzip = gzipSync('url,caption\nhttps://a.example/x.jpg,hello\n').subarray(0, 40);
   for (const { name, content } of [
     { name: 'missing.csv', content: null },
