@@ -16,6 +16,7 @@ import { lockCorpus } from './frontier/run-lock.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
 import { extractPage } from './page/extract.ts';
 import { priority } from './policy/priority.ts';
+import { headerReferrerPolicy } from './policy/referrer.ts';
 import { rightsOf } from './policy/rights.ts';
 
 export interface ExtractSummary {
@@ -72,7 +73,11 @@ export async function extractAgain(
       if (recorded === null || known === null) continue;
       const { hasOrigins: _, ...before } = known;
       const { url, html, headers } = recorded;
-      const { images, meta, title, text, licenseUrl, rslInline } = extractPage(html, url);
+      const { images, meta, title, text, licenseUrl, rslInline } = extractPage(
+        html,
+        url,
+        headerReferrerPolicy(headers['referrer-policy']),
+      );
       const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [], licences: inlineLicences(rslInline) });
       batch.push({
         page: {

@@ -6,6 +6,7 @@
 import { CookieJar } from 'tough-cookie';
 import { Agent, type Dispatcher } from 'undici';
 import { meaningOf, type Reason } from '../policy/reasons.ts';
+import { headerReferrerPolicy, type ReferrerPolicy, refererOf } from '../policy/referrer.ts';
 import type { Headers } from '../policy/rights.ts';
 import { absoluteUrl, isTooLong, keyOf } from '../policy/url.ts';
 import { type AddressGuard, AddressRefused } from './address-guard.ts';
@@ -13,7 +14,6 @@ import { acceptEncoding, decodeBody } from './content-encoding.ts';
 import { firstValue } from './headers.ts';
 import { type Dispatch, lenientDispatch } from './lenient-http.ts';
 import { hintsAtNoNetwork, machineLacks, type Network, NoNetwork } from './local-faults.ts';
-import { refererOf } from './referrer.ts';
 import type { SignRequest } from './request-signature.ts';
 
 export interface Fetched {
@@ -41,7 +41,7 @@ export interface NotFetched {
 export interface FetchRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** The page that asks for it. */
-  readonly referrer?: string | undefined;
+  readonly referrer?: { readonly page: string; readonly policy?: ReferrerPolicy | undefined } | undefined;
   /** Bytes of the body as sent, and again after decompression. */
   readonly maxBytes: number;
   /** A longer body is cut there and the rest never taken, instead of a failure. */
@@ -133,7 +133,7 @@ export function openFetcher(
       if (again.status !== null) remember(http2Origins, origin);
       return again;
     }
-    if (response.ok || !breaksRules(response)) return response;
+    if (response.ok ? !hasRawChunks(response) : !breaksRules(response)) return response;
     const again = await send(lenient);
     if (again.status === null) return response;
     remember(lenientOrigins, origin);
@@ -146,9 +146,10 @@ export function openFetcher(
       let at = url;
       // Walls set a cookie and redirect to themselves. What they set ends with the chain.
       let jar: CookieJar | undefined;
+      let policy = request.referrer?.policy;
       for (let hop = 0; ; hop++) {
         const cookie = await jar?.getCookieString(at);
-        const referer = request.referrer === undefined ? undefined : refererOf(request.referrer, at);
+        const referer = request.referrer && refererOf(request.referrer.page, at, policy);
         const headers = { ...baseHeaders, ...request.headers, ...(cookie && { cookie }), ...(referer && { referer }) };
         const response = await hopTo(at, request, headers, deadlineMs);
         if (response.status !== null) network?.answered(new URL(at).origin);
@@ -166,6 +167,7 @@ export function openFetcher(
         if (hop >= redirects) return stop('too-many-redirects');
         const refusal = await request.refuseRedirect?.(target);
         if (refusal) return { ...stop(refusal), url: target };
+        policy = headerReferrerPolicy(response.headers['referrer-policy']) ?? policy;
         at = target;
       }
     },
@@ -209,6 +211,12 @@ function breaksRules({ reason, status, headers }: NotFetched): boolean {
   const length = headers['content-length'];
   return length !== undefined && (/,/.test(String(length)) || headers['transfer-encoding'] !== undefined);
 }
+
+/** Whether undici took for the body what are its chunks: it looks for the word at the end of the list, browsers anywhere in it. */
+const hasRawChunks = ({ headers }: Fetched): boolean => {
+  const codings = String(headers['transfer-encoding'] ?? '').toLowerCase();
+  return /(?:^|,)[ \t]*chunked[ \t]*(?:,|$)/.test(codings) && !/chunked[ \t]*$/.test(codings);
+};
 
 /** TLS's alert of a server that speaks none of the protocols that were offered (RFC 7301 §3.2). */
 export const wantsHttp2 = (cause: unknown): boolean =>

@@ -13,6 +13,7 @@ import { needsBrowser } from '../page/needs-browser.ts';
 import { isSitemapXml } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
+import { headerReferrerPolicy } from '../policy/referrer.ts';
 import { type Headers, type Rights, type RslLicences, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
@@ -170,8 +171,9 @@ async function readPage(
   const { url: at, headers, latencyMs, body } = response;
   const url = keyOf(at);
   const html = decodeText(body, firstValue(headers['content-type']), new URL(at).hostname);
+  const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
   const { page, note, rendered, renderedHtml, requestsByOrigin } = await renderIfNeeded(
-    extractPage(html, at),
+    (text) => extractPage(text, at, referrerPolicy),
     html,
     at,
     claim,
@@ -303,12 +305,13 @@ interface Shown {
 }
 
 async function renderIfNeeded(
-  page: Page,
+  read: (html: string) => Page,
   html: string,
   url: string,
   { host }: Claim,
   { render, renderer, rulesOf, signal }: FetchTools,
 ): Promise<Shown> {
+  const page = read(html);
   const none = new Map<string, number>();
   const isNeeded =
     render === 'always' || (render === 'auto' && needsBrowser(page.signs, page.images.length, host) !== null);
@@ -319,15 +322,15 @@ async function renderIfNeeded(
   const rendering = await browser.render({ url, html, allows });
   const requestsByOrigin = rendering.requests;
   // What a script does with `location` is a refresh without an element for it.
-  const withTargets = (read: Page): Page => ({
-    ...read,
-    links: [...read.links, ...scriptLinks(rendering.links, url)],
-    refresh: read.refresh ?? (rendering.leftFor === null ? null : absoluteUrl(rendering.leftFor)),
+  const withTargets = (shown: Page): Page => ({
+    ...shown,
+    links: [...shown.links, ...scriptLinks(rendering.links, url)],
+    refresh: shown.refresh ?? (rendering.leftFor === null ? null : absoluteUrl(rendering.leftFor)),
   });
   if ('reason' in rendering) {
     return { page: withTargets(page), note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
   }
-  const after = extractPage(rendering.html, url);
+  const after = read(rendering.html);
   if (isPoorer(page, after)) {
     return { page: withTargets(page), note: 'render-poorer', rendered: { gained: false }, requestsByOrigin };
   }

@@ -6,6 +6,7 @@ import { type KnownImage, type KnownPage, knownImage, knownPage, pageOfImage } f
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Reason } from '../policy/reasons.ts';
+import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { keyOf } from '../policy/url.ts';
 import type { Frontier } from './frontier.ts';
 import type { Revisit } from './revisit.ts';
@@ -17,8 +18,8 @@ export interface Claim extends Lease {
   readonly isTakenDown: boolean;
   /** Why the page is a trap, as far as others of its pattern show; null when it is none. A seed and a page that is known are none. */
   readonly trap: Reason | null;
-  /** For an image: the page that it was found on first. */
-  readonly referrer?: string | undefined;
+  /** For an image: the page that it was found on first, and what the page wants to be said of it. */
+  readonly referrer?: { readonly page: string; readonly policy?: ReferrerPolicy | undefined } | undefined;
   /** How often the page or sitemap is visited, and a hash of what the last visit found; null at the first visit. */
   readonly revisit: Revisit | null;
   /** The page as the last visit found it; null at the first visit, and when the last one found a redirect. */
@@ -43,13 +44,18 @@ export function claimUrls(
       host: frontier.host(lease.hostId),
       isTakenDown: [...targets].some((url) => ledger.isTakenDown({ url })),
       trap: lease.kind === 'page' && lease.depth > 0 && revisit === null ? frontier.trap(lease.url) : null,
-      referrer: lease.kind === 'image' ? pageOfImage(ledger, lease.url) : undefined,
+      referrer: referrerOf(ledger, lease),
       revisit,
       // The row of a redirect says nothing about the page that it led to.
       before: revisit !== null && page !== null && page.status !== 'skipped' ? visited(page, revisit) : null,
       imageBefore: lease.kind === 'image' ? knownImage(ledger, lease.url) : null,
     };
   });
+}
+
+function referrerOf(ledger: Ledger, { kind, url, referrerPolicy }: Lease): Claim['referrer'] {
+  const page = kind === 'image' ? pageOfImage(ledger, url) : undefined;
+  return page === undefined ? undefined : { page, policy: referrerPolicy ?? undefined };
 }
 
 /** A page whose pairs are not all known, or have ended, is read again whatever its server says of changes. */

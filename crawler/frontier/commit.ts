@@ -140,11 +140,15 @@ export function openCommit(
   };
 
   /** A page's pictures are asked for again with it, each once in a run. */
-  const queueImagesAgain = ({ claim, page, found }: FetchOutcome): void => {
+  const queueImagesAgain = ({ claim, page, found, newUrls = [] }: FetchOutcome): void => {
     if (!takeImages || claim.kind !== 'page' || page === undefined) return;
     const isUnchanged = page.status === 'unchanged';
     const urls = isUnchanged ? imagesOfPage(ledger, page.url) : (found ?? []).map(({ url }) => url);
-    for (const url of urls) if (isImageOlderThan(ledger, url, openedAtMs)) frontier.requeue(url, 'image');
+    const policies = new Map(newUrls.map(({ url, referrerPolicy }) => [url, referrerPolicy ?? null]));
+    for (const url of urls) {
+      if (!isImageOlderThan(ledger, url, openedAtMs) || !frontier.requeue(url, 'image')) continue;
+      if (!isUnchanged) frontier.setReferrerPolicy(url, policies.get(url) ?? null);
+    }
   };
 
   /** Queues what is new and returns it, but for pages of a pattern that proved to be a trap, which go to `trapped`. */

@@ -7,6 +7,7 @@
 import type Database from 'better-sqlite3';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import type { Reason } from '../policy/reasons.ts';
+import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { type Novelty, noveltyTrap, patternOf, textKey } from '../policy/traps.ts';
 import type { Revisit } from './revisit.ts';
 import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
@@ -102,7 +103,7 @@ export class Frontier {
    */
   add(urls: readonly NewUrl[]): number {
     let added = 0;
-    for (const { url, kind, depth, priority, hops = 0, written } of urls) {
+    for (const { url, kind, depth, priority, hops = 0, written, referrerPolicy } of urls) {
       const hostId = this.#hostId(url);
       const { changes } = this.#sql.insertUrl.run(
         url,
@@ -112,6 +113,7 @@ export class Frontier {
         priority,
         hops,
         written ?? null,
+        referrerPolicy ?? null,
       );
       if (changes === 0) continue;
       added += 1;
@@ -183,6 +185,11 @@ export class Frontier {
     const { changes } = this.#sql.requeue.run(hostId, url, kinds.indexOf(kind));
     if (changes > 0) this.#sql.hostQueued.run(hostId);
     return changes > 0;
+  }
+
+  /** Says what an image's page wants to be said of it now; null where it has no wish. */
+  setReferrerPolicy(imageUrl: string, policy: ReferrerPolicy | null): void {
+    this.#sql.setReferrerPolicy.run(policy, imageUrl);
   }
 
   /** Makes every host that failed ready at once, and forgets robots.txt files that could not be fetched. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import type { ReferrerPolicy } from '../policy/referrer.ts';
 import type { Address } from '../policy/url.ts';
 
 export type UrlKind = 'page' | 'image' | 'sitemap';
@@ -15,6 +16,8 @@ export interface NewUrl extends Address {
   readonly priority: number;
   /** Redirects from other hosts that led to it. */
   readonly hops?: number;
+  /** For an image, where its page has one. */
+  readonly referrerPolicy?: ReferrerPolicy | null;
 }
 
 /** A URL that was taken from the queue to be fetched, until it is finished or released. */
@@ -32,6 +35,8 @@ export interface Lease {
   readonly hostId: number;
   /** Failed tries before this one. */
   readonly tries: number;
+  /** For an image: that of its page; null where it has none. */
+  readonly referrerPolicy: ReferrerPolicy | null;
 }
 
 export interface Host {
@@ -44,7 +49,7 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 6;
+const version = 7;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -99,6 +104,7 @@ const schema = `
     at TEXT,
     hops INTEGER NOT NULL DEFAULT 0,
     written TEXT,
+    referrer_policy TEXT,
     UNIQUE (url, kind)
   ) STRICT;
   CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
@@ -145,6 +151,7 @@ const steps = [
    DELETE FROM origins;
    ${putOffIndexes}`,
   corpusTable,
+  'ALTER TABLE urls ADD COLUMN referrer_policy TEXT;',
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */

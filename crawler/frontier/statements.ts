@@ -6,11 +6,12 @@ import { suspendedMs } from './schema.ts';
 export function statements(db: Database.Database) {
   return {
     insertUrl: db.prepare(
-      'INSERT INTO urls (url, kind, host_id, depth, priority, hops, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO urls (url, kind, host_id, depth, priority, hops, written, referrer_policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),
     requeue: db.prepare(
       'UPDATE urls SET state = 0, tries = 0, at = NULL, hops = 0, host_id = ? WHERE url = ? AND kind = ? AND state = 2',
     ),
+    setReferrerPolicy: db.prepare('UPDATE urls SET referrer_policy = ? WHERE url = ? AND kind = 1'),
     insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
     seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
     anyUrl: db.prepare('SELECT 1 FROM urls LIMIT 1'),
@@ -48,7 +49,8 @@ export function statements(db: Database.Database) {
     claimUrls: db.prepare(
       `UPDATE urls SET state = 1
        WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
-       RETURNING id, url, coalesce(at, written, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries`,
+       RETURNING id, url, coalesce(at, written, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries,
+         referrer_policy AS referrerPolicy`,
     ),
     hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),
     finishUrl: db.prepare('UPDATE urls SET state = 2 WHERE id = ?'),

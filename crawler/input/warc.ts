@@ -20,6 +20,7 @@ import { lockCorpus } from '../frontier/run-lock.ts';
 import { decodeText } from '../page/charset.ts';
 import { extractPage, type PageImage } from '../page/extract.ts';
 import { priority } from '../policy/priority.ts';
+import { headerReferrerPolicy } from '../policy/referrer.ts';
 import { rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { absoluteUrl, keyOf, requestOf } from '../policy/url.ts';
@@ -161,6 +162,7 @@ async function readRecord({ type, fields, blockLength, block }: WarcRecord): Pro
   const { images, meta, title, text, licenseUrl, rslInline } = extractPage(
     decodeText(body, contentType, new URL(at).hostname),
     at,
+    headerReferrerPolicy(answer.headers['referrer-policy']),
   );
   const rights = rightsOf({
     headers: answer.headers,

@@ -5,6 +5,7 @@
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
+import { linkReferrerPolicy, type ReferrerPolicy, referrerPolicyOf } from '../policy/referrer.ts';
 import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { type ImageFeatures, judgeDominance } from './dominant.ts';
@@ -44,7 +45,7 @@ export interface Page {
 }
 
 /** An image that is taken, with what to request for it. */
-export type PageImage = FoundImage & Address;
+export type PageImage = FoundImage & Address & { readonly referrerPolicy?: ReferrerPolicy };
 
 /** An image that is not taken, and why. */
 export interface RefusedImage {
@@ -52,12 +53,15 @@ export interface RefusedImage {
   readonly reason: Reason;
 }
 
-/** Everything that the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects. */
-export function extractPage(html: string, pageUrl: string): Page {
+/**
+ * Everything that the crawl wants to know of an HTML page. `pageUrl` is where it was found, after redirects; `referrerPolicy` that
+ * of its headers.
+ */
+export function extractPage(html: string, pageUrl: string, referrerPolicy: ReferrerPolicy | null = null): Page {
   // Parse the page and walk it once.
   const scan = scanPage(parseHtml(html), pageUrl);
   const { head } = scan;
-  const images = new PageImages();
+  const images = new PageImages(head.referrerPolicy ?? referrerPolicy);
 
   // Images on the page: which are dominant, and what describes those.
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
@@ -66,7 +70,10 @@ export function extractPage(html: string, pageUrl: string): Page {
   for (const candidate of scan.candidates) {
     const link = candidate.surroundings.link?.attribs;
     const target = linkTarget(link?.href, head.base);
-    const url = fullSizeUrl(target, candidate.url, candidate.element.attribs, link) ?? candidate.url;
+    const { attribs } = candidate.element;
+    const fullSize = fullSizeUrl(target, candidate.url, attribs, link);
+    const url = fullSize ?? candidate.url;
+    const ownPolicy = fullSize === null ? referrerPolicyOf(attribs.referrerpolicy) : linkReferrerPolicy(link ?? {});
     const features = featuresOf(candidate, {
       target,
       pageUrl,
@@ -74,14 +81,14 @@ export function extractPage(html: string, pageUrl: string): Page {
       isRepresentative: representative.has(keyOf(candidate.url)) || representative.has(keyOf(url)),
     });
     const { isDominant, reason } = judgeDominance(features);
-    images.add(url, reason, isDominant ? texts.all(candidate) : []);
+    images.add(url, reason, isDominant ? texts.all(candidate) : [], ownPolicy);
   }
 
   // Image files that the page links to with words; a link around an image was followed with that image.
   for (const { url, element, region } of scan.linkedImages) {
     if (region !== null || images.has(url) || scan.imageLinks.has(element)) continue;
     const text = textOf(element);
-    images.add(url, null, text === '' ? [] : [{ source: 'nearby', text }]);
+    images.add(url, null, text === '' ? [] : [{ source: 'nearby', text }], linkReferrerPolicy(element.attribs));
   }
 
   // Images that the page describes in JSON-LD or Open Graph. That does not make a logo, or decoration on the page, dominant.
@@ -132,13 +139,27 @@ const maxTexts = 50;
  * dominant, with the texts of such places only.
  */
 class PageImages {
-  readonly #found = new Map<string, { address: Address; texts: SourcedText[]; reason: Reason | null }>();
+  readonly #found = new Map<
+    string,
+    { address: Address; texts: SourcedText[]; reason: Reason | null; policy: ReferrerPolicy | null }
+  >();
+  readonly #pagePolicy: ReferrerPolicy | null;
+
+  constructor(pagePolicy: ReferrerPolicy | null) {
+    this.#pagePolicy = pagePolicy;
+  }
 
   /** Adds one place of an image; `reason` says why it is decoration there, null that it is dominant. */
-  add(url: string, reason: Reason | null, texts: readonly SourcedText[]): void {
+  add(
+    url: string,
+    reason: Reason | null,
+    texts: readonly SourcedText[],
+    ownPolicy: ReferrerPolicy | null = null,
+  ): void {
     const address = addressOf(url);
     const known = this.#found.get(address.url);
-    if (!known) this.#found.set(address.url, { address, texts: [...texts], reason });
+    if (!known)
+      this.#found.set(address.url, { address, texts: [...texts], reason, policy: ownPolicy ?? this.#pagePolicy });
     else if (reason === null) {
       if (known.texts.length < maxTexts) known.texts.push(...texts);
       known.reason = null;
@@ -158,11 +179,11 @@ class PageImages {
     const images: PageImage[] = [];
     const refused: RefusedImage[] = [];
     let textless = 0;
-    for (const [url, { address, texts, reason }] of this.#found) {
+    for (const [url, { address, texts, reason, policy }] of this.#found) {
       if (reason !== null) refused.push({ url, reason });
       else if (texts.length === 0) textless += 1;
       else if (isTooLong(url)) refused.push({ url, reason: 'url-too-long' });
-      else images.push({ ...address, texts: uniqueTexts(texts) });
+      else images.push({ ...address, texts: uniqueTexts(texts), ...(policy ? { referrerPolicy: policy } : {}) });
     }
     return { images, refused, textless };
   }

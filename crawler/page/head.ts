@@ -1,5 +1,6 @@
 /** What a page says of itself, mostly in its head: title, language, base URL, license, meta tags, JSON-LD. */
 import type { Element } from 'domhandler';
+import { metaReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
 import { isRslType } from '../policy/rsl.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import { refreshTarget } from './links.ts';
@@ -27,6 +28,8 @@ export class PageHead {
   licenseUrl: string | null = null;
   /** Where the page sends its visitor by itself. */
   refresh: string | null = null;
+  /** The last policy that a meta tag names; it wins over the header's. */
+  referrerPolicy: ReferrerPolicy | null = null;
   /** Feeds and sitemaps of the site. */
   readonly feeds: string[] = [];
   /** RSL licences: addresses of files, and those that stand in the page. */
@@ -64,6 +67,8 @@ export class PageHead {
   addMeta({ name, property, 'http-equiv': httpEquiv, content }: Attributes): void {
     if (httpEquiv?.trim().toLowerCase() === 'refresh' && content !== undefined)
       this.refresh ??= refreshTarget(content, this.base);
+    if (name?.toLowerCase() === 'referrer')
+      this.referrerPolicy = metaReferrerPolicy(content ?? '') ?? this.referrerPolicy;
     const key = (name ?? property ?? httpEquiv ?? '').toLowerCase();
     if (key === '' || content === undefined) return;
     const known = this.meta.get(key);

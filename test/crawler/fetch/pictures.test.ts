@@ -1,5 +1,6 @@
 /** Pictures as servers send them: wrong types, cut files, doors that want a Referer, page URLs that are pictures. */
 import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
 import { crawl } from '../../../crawler/crawl.ts';
@@ -65,4 +66,57 @@ test('a damaged picture goes into a shard as a whole JPEG, and only when it is k
   assert.deepEqual({ field, width, height }, { field: 'jpg', ...size });
   await sharp(bytes, { failOn: 'warning' }).raw().toBuffer();
   await assert.rejects(encodeImage(cut, { encode: 'jpeg' }));
+});
+
+test('a picture is asked for with the Referer that its page allows now', async (t) => {
+  const asked: Record<string, string | undefined> = {};
+  const pictures = await Promise.all([20, 21, 22, 23].map((seed) => picture(seed, size)));
+  const images = await startSite({
+    routes: Object.fromEntries(
+      ['/page', '/own', '/behind-link', '/linked'].map((path, i) => [
+        `${path}.jpg`,
+        (req: IncomingMessage, res: ServerResponse) => {
+          asked[req.url!] = req.headers.referer;
+          // A redirect may say something else for what follows.
+          const location = '/own.jpg?moved';
+          if (req.url === '/own.jpg') res.writeHead(302, { location, 'referrer-policy': 'unsafe-url' }).end();
+          else res.writeHead(200, { 'content-type': 'image/jpeg' }).end(pictures[i]);
+        },
+      ]),
+    ),
+  });
+  t.after(() => images.close());
+  let meta = 'never';
+  const pages = await startSite({
+    routes: {
+      '/gallery': (_req, res) => {
+        res.writeHead(200, { 'content-type': 'text/html', 'referrer-policy': 'unsafe-url' });
+        res.end(`<meta name="Referrer" content="${meta}"><main>
+          <p><img src="${images.url}/page.jpg" alt="A picture by the policy of its page">
+          <p><img src="${images.url}/own.jpg" referrerpolicy="ORIGIN" alt="A picture by a policy of its own">
+          <p><a rel="noreferrer lightbox" href="${images.url}/behind-link.jpg">
+            <img src="/small.jpg" referrerpolicy="unsafe-url" alt="A picture behind a link"></a>
+          <p><a href="${images.url}/linked.jpg" referrerpolicy="unsafe-url">A picture that the page links to</a></main>`);
+      },
+    },
+  });
+  t.after(() => pages.close());
+  const corpus = temporaryCorpus();
+  t.after(() => corpus.remove());
+  const whole = `${pages.url}/gallery`;
+  const origin = `${pages.url}/`;
+  const crawlAll = () =>
+    crawl(
+      { seeds: [whole], corpusDir: corpus.dir, allowPrivate: true, minDelayMs: 0, render: 'never', recrawl: 'all' },
+      corpus,
+    );
+  const fixed = { '/own.jpg': origin, '/own.jpg?moved': whole, '/behind-link.jpg': undefined, '/linked.jpg': whole };
+  await crawlAll();
+  assert.deepEqual(asked, { ...fixed, '/page.jpg': undefined });
+  meta = 'origin';
+  await crawlAll();
+  assert.deepEqual(asked, { ...fixed, '/page.jpg': origin });
+  meta = '';
+  await crawlAll();
+  assert.deepEqual(asked, { ...fixed, '/page.jpg': whole });
 });
