@@ -40,6 +40,8 @@ export interface NotFetched {
 
 export interface FetchRequest {
   readonly headers?: Readonly<Record<string, string>>;
+  /** Headers about the URL itself, such as `If-Modified-Since`: where redirects lead, they would be about another document. */
+  readonly conditions?: Readonly<Record<string, string>>;
   /** The page that asks for it. */
   readonly referrer?: { readonly page: string; readonly policy?: ReferrerPolicy | undefined } | undefined;
   /** Bytes of the body as sent, and again after decompression. */
@@ -150,7 +152,13 @@ export function openFetcher(
       for (let hop = 0; ; hop++) {
         const cookie = await jar?.getCookieString(at);
         const referer = request.referrer && refererOf(request.referrer.page, at, policy);
-        const headers = { ...baseHeaders, ...request.headers, ...(cookie && { cookie }), ...(referer && { referer }) };
+        const headers = {
+          ...baseHeaders,
+          ...request.headers,
+          ...(hop === 0 ? request.conditions : {}),
+          ...(cookie && { cookie }),
+          ...(referer && { referer }),
+        };
         const response = await hopTo(at, request, headers, deadlineMs);
         if (response.status !== null) network?.answered(new URL(at).origin);
         else if (network && !response.ok && hintsAtNoNetwork(response.cause) && !(await network.isUp()))

@@ -11,6 +11,7 @@ import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Evidence, type Rights, rightsOf } from '../policy/rights.ts';
 import { rslLinks } from '../policy/rsl.ts';
+import { keyOf } from '../policy/url.ts';
 import { embeddedRights } from './embedded-rights.ts';
 import { hasContent, isRefusal, isTemporary } from './fetch.ts';
 import { firstValue } from './headers.ts';
@@ -32,7 +33,8 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxImageBytes,
     referrer: claim.referrer,
-    headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5', ...conditions(before) },
+    headers: { accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5', ...ifChanged(before) },
+    conditions: keyOf(claim.at) === claim.url ? ifNewer(before) : {},
     refuse: (status, headers) => {
       if (!hasContent(status) && status !== 304) return null;
       rights = rightsOf({
@@ -126,10 +128,10 @@ const evidenceOf = (rights: Evidence): Pick<ImageRecord, 'rights'> =>
 /** Whether an image that was downloaded before is not to be kept: its owner reserves it, or an icon stands in its place. */
 const takesAway = (reason: Reason): boolean => reason.startsWith('rights-') || reason === iconFileReason;
 
-function conditions(image: ImageRecord | null): Record<string, string> {
-  if (image === null) return {};
-  return {
-    ...(image.etag ? { 'if-none-match': image.etag } : {}),
-    ...(image.lastModified ? { 'if-modified-since': image.lastModified } : {}),
-  };
-}
+/** An ETag holds where redirects lead, too: it says which bytes are here. */
+const ifChanged = (image: ImageRecord | null): Record<string, string> =>
+  image?.etag ? { 'if-none-match': image.etag } : {};
+
+/** A time does not: an old picture that stands in for many is older than each of them. */
+const ifNewer = (image: ImageRecord | null): Record<string, string> =>
+  image?.lastModified ? { 'if-modified-since': image.lastModified } : {};

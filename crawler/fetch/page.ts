@@ -41,7 +41,8 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   });
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
-    headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1', ...conditions(before?.page) },
+    headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1' },
+    conditions: conditions(before?.page),
     refuse: (status, headers) => (hasContent(status) ? refusedType(headers) : null),
     refuseRedirect: redirects.refuseRedirect,
     signal: tools.signal,
@@ -70,7 +71,9 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   }
   if (claim.depth === 0 && mayBeSitemap(response)) return readAsSitemap(claim, response, requests);
   if (!response.ok) return failed(response.reason);
-  if (before && (status === 304 || isSame(response, before))) {
+  // One that moved is another page, with the same bytes too.
+  const isMoved = keyOf(response.url) !== claim.url;
+  if (before && !isMoved && (status === 304 || isSame(response, before))) {
     const { hash, intervalMs } = before.revisit;
     // The same bytes may come with another header, or robots.txt may say something new.
     const read = await rightsAt(response, null, claim.url, rules, tools);

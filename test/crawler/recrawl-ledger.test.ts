@@ -282,3 +282,49 @@ test('a page that a redirect led to is visited itself, too', async (t) => {
   await again();
   assert.deepEqual(pairs(), ['/1.jpg | A picture of the house | /home |']);
 });
+
+test('a page that moved is another page, with the same bytes or the same tag too', async (t) => {
+  const tagged = (body: string): Route => (req, res) => {
+    if (req.headers['if-none-match'] === '"1"') res.writeHead(304).end();
+    else res.writeHead(200, { etag: '"1"', 'content-type': 'text/html' }).end(body);
+  };
+  const same = page(['/1.jpg', 'A picture of the house']);
+  const routes: Record<string, Route> = {
+    '/same': same,
+    '/tagged': tagged(page(['/2.jpg', 'A picture of the garden'])),
+    '/1.jpg': await picture(1),
+    '/2.jpg': await picture(2),
+    '/3.jpg': await picture(3),
+  };
+  const { again, pairs } = await crawled(t, routes);
+  routes['/same'] = { status: 301, headers: { location: '/same-new' } };
+  routes['/same-new'] = same;
+  routes['/tagged'] = { status: 301, headers: { location: '/tagged-new' } };
+  routes['/tagged-new'] = tagged(page(['/3.jpg', 'Another picture of the garden']));
+  await again();
+  assert.deepEqual(pairs(), [
+    '/1.jpg | A picture of the house | /same-new |',
+    '/2.jpg | A picture of the garden | /tagged | page-moved',
+    '/3.jpg | Another picture of the garden | /tagged-new |',
+  ]);
+});
+
+test('a picture that now leads to an older one is replaced by it', async (t) => {
+  const dated = (bytes: Buffer, date: string): Route => (req, res) => {
+    const headers = { 'last-modified': date, 'content-type': 'image/jpeg' };
+    const isKnown = Date.parse(date) <= Date.parse(req.headers['if-modified-since'] ?? '');
+    res.writeHead(isKnown ? 304 : 200, headers).end(isKnown ? '' : bytes);
+  };
+  const [first, standIn] = await Promise.all([picture(1), picture(2)]);
+  const routes: Record<string, Route> = {
+    '/page': page(['/1.jpg', 'A picture of the house']),
+    '/1.jpg': dated(first!, 'Sat, 01 Jan 2022 00:00:00 GMT'),
+    '/none.jpg': dated(standIn!, 'Sat, 01 Jan 2000 00:00:00 GMT'),
+  };
+  const { again, corpus } = await crawled(t, routes);
+  const hash = () => corpus.ledger.db.prepare("SELECT sha256 FROM images WHERE status = 'success'").pluck().get();
+  assert.equal(hash(), createHash('sha256').update(first!).digest('hex'));
+  routes['/1.jpg'] = { status: 302, headers: { location: '/none.jpg' } };
+  await again();
+  assert.equal(hash(), createHash('sha256').update(standIn!).digest('hex'));
+});
