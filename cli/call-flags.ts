@@ -15,7 +15,7 @@ const splitName = /^\w[\w-]*$/;
 export const noFlags = z.strictObject({});
 
 export const crawlFlags = z.strictObject({
-  urls: list('lists of image URLs instead of pages, or folders of them: txt, csv, tsv, jsonl, parquet', 'file'),
+  urls: list('lists of image URLs instead of pages, or folders of them: txt, csv, tsv, json, jsonl, parquet', 'file'),
   urlColumn: text('column of --urls with the URL (default: url, image_url or img_url)', 'name'),
   captionColumn: text('column of --urls with the caption (default: caption, text, alt_text or alt)', 'name'),
   warc: list('WARC files of pages, such as Common Crawl’s, instead of pages of the web; a URL is streamed', 'file|url'),

@@ -1,6 +1,6 @@
 /**
  * The rows of a list in each form that img2dataset takes, one object a row, with bounded memory. What a name says decides the form
- * (txt, csv, tsv, jsonl, ndjson, parquet), what the first bytes say the compression (gzip, Zstandard).
+ * (txt, csv, tsv, json, jsonl, ndjson, parquet), what the first bytes say the compression (gzip, Zstandard).
  */
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -9,9 +9,10 @@ import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { textLines } from '../../dataset/text-lines.ts';
-import { expected } from '../../dataset/user-error.ts';
+import { expected, UserError } from '../../dataset/user-error.ts';
 import { archivePieces } from './archive-bytes.ts';
 import { BrokenArchive, tellBreak } from './broken-archive.ts';
+import { jsonObjects } from './json-rows.ts';
 import { namesWithoutHeader, tsvRows } from './tsv.ts';
 
 /** A row by column, or what is wrong with it. */
@@ -23,7 +24,7 @@ const maxLineBytes = 1_000_000;
 /** Rows of parquet that are read at once: each time, all of their row group is unpacked. */
 const parquetRows = 100_000;
 
-const forms = ['txt', 'csv', 'tsv', 'jsonl', 'ndjson', 'parquet'] as const;
+const forms = ['txt', 'csv', 'tsv', 'json', 'jsonl', 'ndjson', 'parquet'] as const;
 type Form = (typeof forms)[number];
 
 /** The form of a list by its name; null for another file. */
@@ -37,6 +38,7 @@ export async function* listRows(file: string): AsyncGenerator<ListRow> {
   try {
     yield* rowsOf(file);
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const reason = error instanceof BrokenArchive ? tellBreak(error) : error instanceof Error ? error.message : error;
     throw expected('a list that can be read to its end', 'urls', `${basename(file)} (${reason})`, 'fetch it again');
   }
@@ -52,11 +54,18 @@ function rowsOf(file: string): AsyncIterable<ListRow> {
       return tsvRows(textLines(open(file), maxLineBytes));
     case 'txt':
       return text(file);
+    case 'json':
+      return json(file);
     case 'jsonl':
     case 'ndjson':
       return jsonLines(file);
     case null:
-      throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(file), 'name the file by what it is');
+      throw expected(
+        'a txt, csv, tsv, json, jsonl or parquet list',
+        'urls',
+        basename(file),
+        'name the file by what it is',
+      );
   }
 }
 
@@ -74,6 +83,23 @@ async function* text(file: string): AsyncGenerator<ListRow> {
     }
   }
 }
+
+async function* json(file: string): AsyncGenerator<ListRow> {
+  let isFirst = true;
+  for await (const text of jsonObjects(open(file), maxLineBytes)) {
+    const row = text === null ? 'line-too-long' : parseLine(text);
+    // One object for the whole list, as pandas writes it unasked.
+    if (isFirst && (row === 'line-too-long' || isColumns(row)))
+      throw expected('rows', 'urls', `${basename(file)}, one object of columns`, 'write it with orient="records"');
+    isFirst = false;
+    yield row;
+  }
+}
+
+const isColumns = (row: ListRow): boolean => {
+  const values = Object.values(row);
+  return values.length > 0 && values.every((value) => typeof value === 'object' && value !== null);
+};
 
 async function* jsonLines(file: string): AsyncGenerator<ListRow> {
   for await (const line of textLines(open(file), maxLineBytes)) {

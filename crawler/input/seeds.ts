@@ -19,7 +19,9 @@ export function checkNotEmpty(frontier: Frontier): void {
 }
 
 export const seedExpected = (): UserError =>
-  new UserError('Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.');
+  new UserError(
+    'Expected a seed or a list with URLs to crawl from but received none; give a URL, as in lait crawl https://example.org/.',
+  );
 
 /** A seed that could not be read; the reason is null where its host could not be reached before the run ended. */
 export interface DeadSeed {

@@ -140,21 +140,31 @@ const foundImage = ({ url, texts }: Found) => ({
   texts: texts.map((text) => ({ source: text === '' ? ('none' as const) : ('list' as const), text })),
 });
 
+/** A JSON file beside other lists tells of them, as img2dataset's `_stats.json` does. */
+function listsIn(folder: string): string[] {
+  const lists = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() && !/^[._]/.test(entry.name) && listForm(entry.name) !== null)
+    .map(({ name }) => join(folder, name))
+    .sort();
+  const others = lists.filter((list) => listForm(list) !== 'json');
+  return others.length > 0 ? others : lists;
+}
+
 /** The lists that a path names: itself, or every list in a folder, sorted by name. */
 function listsOf(path: string): string[] {
-  if (!existsSync(path)) throw expected('a file', 'urls', path, 'give a txt, csv, tsv, jsonl or parquet list');
+  if (!existsSync(path)) throw expected('a file', 'urls', path, 'give a txt, csv, tsv, json, jsonl or parquet list');
   const isFolder = statSync(path).isDirectory();
-  const lists = isFolder
-    ? readdirSync(path, { withFileTypes: true })
-        .filter((entry) => !entry.isDirectory() && !/^[._]/.test(entry.name) && listForm(entry.name) !== null)
-        .map(({ name }) => join(path, name))
-        .sort()
-    : [path];
+  const lists = isFolder ? listsIn(path) : [path];
   if (lists.length === 0)
-    throw expected('a folder with lists', 'urls', path, 'it has no txt, csv, tsv, jsonl or parquet');
+    throw expected('a folder with lists', 'urls', path, 'it has no txt, csv, tsv, json, jsonl or parquet');
   for (const list of lists) {
     if (listForm(list) === null) {
-      throw expected('a txt, csv, tsv, jsonl or parquet list', 'urls', basename(list), 'name the file by what it is');
+      throw expected(
+        'a txt, csv, tsv, json, jsonl or parquet list',
+        'urls',
+        basename(list),
+        'name the file by what it is',
+      );
     }
     const foreign = foreignForm(list);
     if (foreign !== null) {

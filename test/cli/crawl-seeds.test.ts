@@ -42,7 +42,7 @@ async function lait(
 }
 
 const none =
-  'lait: Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.';
+  'lait: Expected a seed or a list with URLs to crawl from but received none; give a URL, as in lait crawl https://example.org/.';
 const dead = (path: string, why: string): string =>
   `lait: Expected a seed that can be read but received ${site.url}${path} (${why}); correct it, or run the command again later.`;
 

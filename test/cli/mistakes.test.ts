@@ -91,7 +91,7 @@ const cases: [args: readonly string[], line: string][] = [
   ],
   [
     ['crawl', '--corpus', 'new'],
-    'lait: Expected a seed to crawl from but received none; give a URL, as in lait crawl https://example.org/.',
+    'lait: Expected a seed or a list with URLs to crawl from but received none; give a URL, as in lait crawl https://example.org/.',
   ],
   [
     ['crawl', 'example.org', '--corpus', 'new'],

@@ -284,10 +284,12 @@ test('a page that a redirect led to is visited itself, too', async (t) => {
 });
 
 test('a page that moved is another page, with the same bytes or the same tag too', async (t) => {
-  const tagged = (body: string): Route => (req, res) => {
-    if (req.headers['if-none-match'] === '"1"') res.writeHead(304).end();
-    else res.writeHead(200, { etag: '"1"', 'content-type': 'text/html' }).end(body);
-  };
+  const tagged =
+    (body: string): Route =>
+    (req, res) => {
+      if (req.headers['if-none-match'] === '"1"') res.writeHead(304).end();
+      else res.writeHead(200, { etag: '"1"', 'content-type': 'text/html' }).end(body);
+    };
   const same = page(['/1.jpg', 'A picture of the house']);
   const routes: Record<string, Route> = {
     '/same': same,
@@ -310,11 +312,13 @@ test('a page that moved is another page, with the same bytes or the same tag too
 });
 
 test('a picture that now leads to an older one is replaced by it', async (t) => {
-  const dated = (bytes: Buffer, date: string): Route => (req, res) => {
-    const headers = { 'last-modified': date, 'content-type': 'image/jpeg' };
-    const isKnown = Date.parse(date) <= Date.parse(req.headers['if-modified-since'] ?? '');
-    res.writeHead(isKnown ? 304 : 200, headers).end(isKnown ? '' : bytes);
-  };
+  const dated =
+    (bytes: Buffer, date: string): Route =>
+    (req, res) => {
+      const headers = { 'last-modified': date, 'content-type': 'image/jpeg' };
+      const isKnown = Date.parse(date) <= Date.parse(req.headers['if-modified-since'] ?? '');
+      res.writeHead(isKnown ? 304 : 200, headers).end(isKnown ? '' : bytes);
+    };
   const [first, standIn] = await Promise.all([picture(1), picture(2)]);
   const routes: Record<string, Route> = {
     '/page': page(['/1.jpg', 'A picture of the house']),

@@ -10,6 +10,7 @@ import { createGzip, gzipSync } from 'node:zlib';
 import { compress } from '@bokuweb/zstd-wasm';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { zstdReady } from '../../../crawler/fetch/zstd.ts';
+import { jsonObjects } from '../../../crawler/input/json-rows.ts';
 import { queueUrlList, type UrlListOptions, type UrlListSummary } from '../../../crawler/input/url-list.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
@@ -50,6 +51,8 @@ async function read(
 
 const a = 'https://a.example/a.jpg';
 const b = 'https://a.example/b.jpg';
+const row = (url: string, caption: string) => ({ url, caption });
+const json = (url: string, caption: string): string => JSON.stringify(row(url, caption));
 const both = ['a.jpg | one', 'b.jpg | two'];
 
 describe('a list', () => {
@@ -62,6 +65,20 @@ describe('a list', () => {
       name: 'in names of its own',
       files: { 'x.csv': `Link,What\n${a},one\n${b},two\n` },
       options: { urlColumn: 'link', captionColumn: 'what' },
+    },
+    { name: 'as JSON records', files: { 'x.json': JSON.stringify([row(a, 'one'), row(b, 'two')], null, 2) } },
+    { name: 'as JSON with a byte order mark', files: { 'x.json': `\ufeff[${json(a, 'one')},${json(b, 'two')}]` } },
+    { name: 'as lines of JSON called json', files: { 'x.json': `${json(a, 'one')}\n${json(b, 'two')}\n` } },
+    { name: 'as JSON in gzip', files: { 'x.json.gz': gzipSync(`[${json(a, 'one')}, ${json(b, 'two')}]`) } },
+    {
+      name: 'as JSON with brackets, quotes and objects in its values',
+      files: { 'x.json': `[${json(a, '{"]} \\')}, ${JSON.stringify({ meta: { of: [{}] }, ...row(b, 'two') })}]` },
+      pairs: ['a.jpg | {"]} \\', 'b.jpg | two'],
+    },
+    { name: 'as JSON in a folder', files: { 'x.json': `[${json(a, 'one')}]`, 'y.json': `[${json(b, 'two')}]` } },
+    {
+      name: 'with JSON beside it in the folder that tells of it',
+      files: { '00000.csv': `url,text\n${a},one\n${b},two\n`, '00000_stats.json': '{"count": 2}' },
     },
     { name: 'with semicolons', files: { 'x.csv': `url;caption\n${a};one\n${b};two\n` } },
     { name: 'with tabs, called csv', files: { 'x.csv': `url\tcaption\n${a}\tone\n${b}\ttwo\n` } },
@@ -166,6 +183,31 @@ describe('a list', () => {
     assert.deepEqual(pairs, ['a.jpg | one', 'b.jpg | ']);
   });
 
+  test('of JSON counts what is none, and an object that is too long or cut', async () => {
+    const long = JSON.stringify({ url: a, caption: 'x'.repeat(1_000_000) });
+    const text = `[${json(a, 'one')}, "a, {string}", 7, ${long}, {not json}, }, null, ${json(b, 'two')}, {"url": "${a}`;
+    const { summary, pairs } = await read({ 'x.json': text });
+    assert.deepEqual(pairs, both);
+    assert.deepEqual(
+      [summary.rows, summary.unusable],
+      [9, { 'no-url': 0, 'url-too-long': 0, 'line-too-long': 1, 'no-json': 6 }],
+    );
+  });
+
+  test('of JSON in pieces of a byte are the same', async () => {
+    const bytes = Buffer.from(` [{"a":"}é\\"{"}\n,{"b":[{},{}]} x "y" {"c":1`);
+    const objects = async (size: number) => {
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
+      const found: (string | null)[] = [];
+      for await (const text of jsonObjects(Readable.from(pieces), 16)) found.push(text);
+      return found;
+    };
+    const expected = ['{"a":"}é\\"{"}', '{"b":[{},{}]}', '', '', ''];
+    for (const size of [1, 2, 3, 7, bytes.length]) assert.deepEqual(await objects(size), expected, `${size}`);
+  });
+
   test('one line of 700 MB in 0.7 MB of gzip is passed over', async () => {
     const filler = Buffer.alloc(1_000_000, 'x');
     function* bytes(): Generator<string | Buffer> {
@@ -199,6 +241,18 @@ describe('a list', () => {
       file: 'x.csv',
       content: gzipSync(`url,caption\n${a},one\n`).subarray(0, -9),
       message: /x\.csv \(it is cut in the part that begins at byte 0\)/,
+    },
+    {
+      name: 'JSON as pandas writes it unasked',
+      file: 'x.json',
+      content: JSON.stringify({ url: { 0: a, 1: b }, caption: { 0: 'one', 1: 'two' } }),
+      message: /^Expected rows for urls but received x\.json, one object of columns; write it with orient="records"\.$/,
+    },
+    {
+      name: 'JSON that is one large object',
+      file: 'x.json',
+      content: JSON.stringify({ url: Array(40_000).fill(a) }),
+      message: /one object of columns/,
     },
     { name: 'an empty folder', file: 'x/y.md', content: '', message: /a folder with lists/ },
   ]) {
