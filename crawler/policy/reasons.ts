@@ -40,7 +40,9 @@ const exact = {
   'rights-data-mining': forbidden('the picture says that it is not for data mining (plus:DataMining in its XMP)'),
   'rights-training-mining': forbidden('the picture says that it is not for training or mining (C2PA, CAWG)'),
   'rights-rsl': forbidden('its licence does not permit training (RSL)'),
-  'rights-content-usage': forbidden('the site says that its content is not for training (Content-Usage)'),
+  'rights-content-usage': forbidden(
+    'the site says that its content is not for training (Content-Usage or Content-Signal)',
+  ),
 
   // What this crawl may not or does not want to fetch.
   'private-address': forbidden('the address belongs to a private network or to this machine'),

@@ -21,6 +21,12 @@ describe('a reason', () => {
       again: 'never',
       text: 'the site says noai: not for machine learning',
     },
+    {
+      reason: 'rights-content-usage',
+      class: 'refused',
+      again: 'never',
+      text: 'the site says that its content is not for training (Content-Usage or Content-Signal)',
+    },
     { reason: 'taken-down', class: 'refused', again: 'never', text: '`lait takedown` removed it' },
     { reason: 'trap-repeating-path', class: 'refused', again: 'never', text: 'its path repeats itself' },
     {
