@@ -37,11 +37,9 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
     if (failed.length > 0) console.log(`Without an image, in the tables only: ${failed.join(', ')}`);
     const removed = Object.entries(summary.removed).map(([reason, n]) => `${reason} ${count(n)}`);
     if (removed.length > 0) console.log(`Taken out: ${removed.join(', ')}`);
-    const late = summary.listColumnsLeftOut.slice(0, 10).map(printable);
+    const late = summary.columnsLeftOut.slice(0, 10).map(printable);
     if (late.length > 0)
-      console.log(
-        `Columns of lists that came after the first version: ${late.join(', ')}; export with --rebuild to have them`,
-      );
+      console.log(`Columns that came after the first version: ${late.join(', ')}; export with --rebuild to have them`);
     const { outDir, version, shardsWritten, shardsLeft } = summary;
     console.log(`${outDir}, version ${version}: ${shardsWritten} shards written, ${shardsLeft} unchanged`);
   } finally {

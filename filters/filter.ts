@@ -4,13 +4,14 @@
  */
 import type { CorpusRule } from '../dataset/ledger/corpus-drops.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
+import type { TextLanguage } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import type { Pixels } from './image/pixels.ts';
 
 /** Keep, or drop with a reason in kebab-case. A score is stored even when the sample passes, so thresholds can move. */
 export type Verdict =
-  | { readonly keep: true; readonly score?: number }
-  | { readonly keep: false; readonly reason: string; readonly score?: number };
+  | { readonly keep: true; readonly score?: number; readonly language?: TextLanguage }
+  | { readonly keep: false; readonly reason: string; readonly score?: number; readonly language?: TextLanguage };
 
 /** Every threshold of a rule by name. Plain JSON. */
 export type Settings = Readonly<Record<string, unknown>>;

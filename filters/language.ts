@@ -4,6 +4,7 @@
  * A caption of three words says little by itself, so the language of its page counts as evidence for it, and names of places
  * and persons, which are the same in many languages, are no evidence against it.
  */
+import type { TextLanguage } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { languageDetector } from './detect-language.ts';
 
@@ -17,8 +18,8 @@ export interface Prior {
 export interface Languages {
   /** ISO 639-1 code of the text's likeliest language; '' when no known letters are in it. `prior` adds to one language. */
   readonly of: (text: string, prior?: Prior) => string;
-  /** The same with ELD's score of that language, 0 to 1: what an export writes as `LANGUAGE` and its score. */
-  readonly scored: (text: string, prior?: Prior) => { readonly language: string; readonly score: number };
+  /** The same with ELD's score of that language, 0 to 1: what an export writes as `LANGUAGE` and `language_score`. */
+  readonly scored: (text: string, prior?: Prior) => TextLanguage;
   /** The language of the pair's page, '' when the page has too little text to tell. */
   readonly ofPage: (pair: Pair) => string;
 }
@@ -64,12 +65,12 @@ export function openLanguages(): Promise<Languages> {
     };
     const scored: Languages['scored'] = (text, prior) => {
       const { language, scoreOf } = detect(text);
-      const own = { language, score: language === '' ? 0 : scoreOf(language) };
+      const own = { code: language, score: language === '' ? 0 : scoreOf(language) };
       if (!prior?.language || language === '' || language === prior.language) return own;
       const isPages = scoreOf(prior.language) + prior.bonus >= own.score || leans(text, prior);
-      return isPages ? { language: prior.language, score: scoreOf(prior.language) } : own;
+      return isPages ? { code: prior.language, score: scoreOf(prior.language) } : own;
     };
-    const of: Languages['of'] = (text, prior) => scored(text, prior).language;
+    const of: Languages['of'] = (text, prior) => scored(text, prior).code;
     // Pairs of one page come one after another: the last answer is enough of a cache.
     let last = { text: '', title: '', language: '' };
     const ofPage: Languages['ofPage'] = ({ pageText, pageTitle }) => {

@@ -44,6 +44,8 @@ import { textUnsafeWords } from './text/unsafe-words.ts';
 
 /** The rules by stage. The stage is in the type: a rule that needs the image cannot be listed under `text`. */
 export interface Recipe {
+  /** The preset that it was made from, as a name for people. */
+  readonly preset?: Preset;
   readonly clean?: Cleaner;
   readonly text: readonly Filter<Pair>[];
   readonly image: readonly Filter<StoredSample>[];
@@ -76,6 +78,7 @@ export function recipe({
   const { languages, minWords, maxWords, minChars, maxChars, maxTextBytes, countedBy } = set;
   const score = relevance ? { relevance: relevanceScore(relevance) } : {};
   return {
+    preset,
     clean: cite(
       textClean({
         crop: set.crop,

@@ -14,7 +14,7 @@ import type { ReusableVerdicts } from './reusable-verdicts.ts';
 
 /** A pair that the text and image rules let through. Its sample's text is the cleaned one. */
 export interface PairToScore {
-  readonly known: Pick<PairVerdict, 'id' | 'row' | 'cleanedText'>;
+  readonly known: Pick<PairVerdict, 'id' | 'row' | 'cleanedText' | 'language'>;
   readonly before: PairToJudge['before'];
   readonly sample: StoredSample;
 }

@@ -21,6 +21,7 @@ import {
   type PairVerdict,
   pairsToJudge,
   recordVerdicts,
+  type TextLanguage,
 } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { UserError } from '../dataset/user-error.ts';
@@ -65,7 +66,7 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   const rules = ruleRecords(recipe);
   refuseTwins(rules.map(({ name }) => name));
   deleteStaleScores(ledger, recipe);
-  const id = recipeId(ledger, rules);
+  const id = recipeId(ledger, rules, recipe.preset ?? null);
   if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
   markFinished(ledger, id, false);
 
@@ -112,9 +113,10 @@ function recordBatch(
   verdicts: readonly PairVerdict[],
 ): void {
   const before = new Map(batch.map((pair) => [pair.row, pair.before]));
-  const isSame = ({ row, droppedBy, reason, cleanedText, scores = [] }: PairVerdict): boolean => {
+  const isSame = ({ row, droppedBy, reason, cleanedText, language, scores = [] }: PairVerdict): boolean => {
     const was = before.get(row!);
     if (!was || scores.length > 0 || was.cleanedText !== (cleanedText ?? null)) return false;
+    if (language && (was.language?.code !== language.code || was.language.score !== language.score)) return false;
     if (droppedBy === null) return was.droppedBy === null || was.droppedBy.startsWith('corpus/');
     return was.droppedBy === droppedBy && was.reason === reason;
   };
@@ -130,11 +132,16 @@ async function judge(
   reusable: ReusableVerdicts,
 ): Promise<PairVerdict | PairToScore> {
   const text = recipe.clean ? recipe.clean.clean(pair.text) : pair.text;
-  const known = { id: pair.id, row, ...(text === pair.text ? {} : { cleanedText: text }) };
+  const known: PairToScore['known'] & { language?: TextLanguage } = {
+    id: pair.id,
+    row,
+    ...(text === pair.text ? {} : { cleanedText: text }),
+  };
   const first = async <In extends Pair>(rules: readonly Filter<In>[], x: In): Promise<PairVerdict | null> => {
     for (const rule of rules) {
       let verdict = reusable(before, rule.name) ?? rule.judge(x);
       if (verdict instanceof Promise) verdict = await verdict;
+      if (verdict.language) known.language = verdict.language;
       if (!verdict.keep) return { ...known, droppedBy: rule.name, reason: verdict.reason };
     }
     return null;

@@ -31,9 +31,10 @@ export function timed(recipe: Recipe): { readonly recipe: Recipe; readonly times
       time.ms += ms;
     }
   };
-  const { clean, text, image, scored, corpus } = recipe;
+  const { preset, clean, text, image, scored, corpus } = recipe;
   return {
     recipe: {
+      ...(preset && { preset }),
       ...(clean && { clean: timedCleaner(clean, add) }),
       text: text.map((rule) => timedFilter(rule, add)),
       image: image.map((rule) => timedFilter(rule, add)),

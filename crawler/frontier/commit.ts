@@ -109,7 +109,7 @@ export function openCommit(
 
   /** Gives what writes to the ledger. */
   const toLedger = (outcomes: readonly FetchOutcome[]) => (): Written => {
-    for (const { page, redirected, found, refused, trapped, image, decoded, records } of outcomes) {
+    for (const { claim, page, redirected, found, refused, trapped, image: became, decoded, records } of outcomes) {
       if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
       if (page) ledger.recordPage(page, found, pairEndOf(page));
       if (page && records && pages && !ledger.isTakenDown({ url: page.url }))
@@ -120,7 +120,8 @@ export function openCommit(
         remember(refusedBefore, url);
       }
       for (const { url, reason } of trapped ?? []) skipPage(ledger, url, reason, Date.now());
-      if (!image) continue;
+      if (!became) continue;
+      const image = { ...became, writtenUrl: claim.writtenUrl ?? null };
       if (!decoded) ledger.recordImage(image);
       else if (isRemoved(image.url, decoded)) {
         ledger.recordImage({ ...image, status: 'refused', reason: takenDown });

@@ -27,6 +27,8 @@ export interface Lease {
   readonly url: string;
   /** What is to be requested: the URL as it was written, or where redirects from its host to another led. */
   readonly at: string;
+  /** The URL as it was written, where that is not the key. */
+  readonly writtenUrl?: string | null;
   /** Redirects followed so far. */
   readonly hops: number;
   readonly kind: UrlKind;

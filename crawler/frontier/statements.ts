@@ -49,7 +49,7 @@ export function statements(db: Database.Database) {
     claimUrls: db.prepare(
       `UPDATE urls SET state = 1
        WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
-       RETURNING id, url, coalesce(at, written, url) AS at, hops, kind, depth, priority, host_id AS hostId, tries,
+       RETURNING id, url, coalesce(at, written, url) AS at, written AS writtenUrl, hops, kind, depth, priority, host_id AS hostId, tries,
          referrer_policy AS referrerPolicy`,
     ),
     hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),

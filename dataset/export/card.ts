@@ -6,7 +6,10 @@ import { markdownCode, markdownText, yamlText } from '../escape.ts';
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
+import type { EncodeOptions } from '../shards/encode.ts';
 import type { VersionSummary } from '../shards/manifest.ts';
+import { columnRows } from './column-meanings.ts';
+import type { MoreColumns } from './more-columns.ts';
 import type { Split } from './split.ts';
 
 export interface CardOptions {
@@ -23,6 +26,10 @@ export interface CardInput {
   readonly card: CardOptions;
   readonly facts: CorpusFacts;
   readonly rules: readonly RuleRecord[];
+  /** The preset that the rules were made from; null where none is known. */
+  readonly preset: string | null;
+  /** Whether images are as they came, in several formats, or JPEG. */
+  readonly encode: EncodeOptions['encode'] | undefined;
   readonly samples: Readonly<Record<Split, number>>;
   readonly shards: Readonly<Record<Split, number>>;
   readonly bytes: number;
@@ -30,6 +37,8 @@ export interface CardInput {
   /** All versions of the export, this one last. */
   readonly versions: readonly VersionSummary[];
   readonly layout: ExportLayout;
+  /** What its tables have beside the columns that all have. */
+  readonly columns: MoreColumns;
 }
 
 /** `growing`: what is finished stays, what is new comes after it. `fixed`: all samples in the order of their ids, anew each time. */
@@ -168,6 +177,49 @@ ${markdownTable(
 `;
 }
 
+/** The recipe by its name, and how far it is that preset. */
+function recipeName({ preset, rules }: CardInput): string {
+  if (preset === null) return 'The rules are of no preset that is known.';
+  const chosen = rules.flatMap(({ settings, sources }) =>
+    Object.keys(settings).filter((name) => sources?.[name] === 'chosen for this corpus'),
+  ).length;
+  const rest = chosen === 0 ? 'as it is' : `with ${plural(chosen, 'setting')} chosen for this corpus`;
+  return `The recipe is the preset ${markdownCode(preset)} of lait, ${rest}.`;
+}
+
+/** What the rules did about people, and what they did not. */
+export function personsText(rules: readonly RuleRecord[]): string {
+  const cleaning = rules.find(({ name }) => name === 'text/clean')?.settings ?? {};
+  const done = [
+    ...(cleaning.maskPersons === true ? ['names of persons that lists know were masked in the texts'] : []),
+    ...(cleaning.maskContacts === true ? ['e-mail addresses and telephone numbers were masked in the texts'] : []),
+    ...(rules.some(({ name }) => name === 'text/personal')
+      ? ['texts with e-mail addresses or telephone numbers were dropped']
+      : []),
+  ];
+  const looked =
+    done.length === 0 ? 'nothing was done to find or to blur them' : `${done.join(', and ')}; no picture was blurred`;
+  return `People may be seen and named; ${looked}.`;
+}
+
+/** What the rules judge, of what they could. */
+function judgedText(rules: readonly RuleRecord[]): string {
+  const kinds = [
+    'form',
+    ...(rules.some(({ name }) => name.endsWith('/language')) ? ['language'] : []),
+    ...(rules.some(({ stage }) => stage === 'corpus') ? ['duplicates'] : []),
+  ];
+  const list = kinds.length === 1 ? kinds[0]! : `${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}`;
+  return `The rules judge ${list}; they do not know what is true, fair or fit for minors.`;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  INT32: 'int32',
+  INT64: 'int64',
+  DOUBLE: 'float64',
+  BOOLEAN: 'bool',
+};
+
 /** The text of `README.md`. */
 export function cardReadme(input: CardInput): string {
   const { card, facts, rules, samples, shards, bytes, format } = input;
@@ -176,7 +228,7 @@ export function cardReadme(input: CardInput): string {
     description = 'Pairs of images and texts that describe them, from web pages.',
   } = card;
   const total = samples.train + samples.validation;
-  const pattern = { webdataset: '*.tar', parquet: '*.parquet', jsonl: '*.jsonl' }[format];
+  const pattern = { webdataset: '*.tar', parquet: '*.parquet', jsonl: '*/*' }[format];
   const files = (['train', 'validation'] as const)
     .filter((split) => samples[split] > 0)
     .map((split) => `      - split: ${split}\n        path: ${split}/${pattern}`);
@@ -223,6 +275,8 @@ ${markdownTable(
 
 ### Thresholds
 
+${recipeName(input)}
+
 ${markdownTable(['rule', 'setting', 'value', 'from'], settings)}
 
 ## Where it comes from
@@ -245,7 +299,7 @@ The images belong to those who made them; no licence is given for them here. Kep
 
 ${countTable('licence', facts.licenses, 'no link found', markdownCode)}
 
-Pages by the rights signals found on them (the raw values are in the column \`rights\`):
+Pages by the rights signals found on them (the raw values are in the columns \`rights_…\`):
 
 ${countTable('signal', facts.rightsSignals, 'none')}
 
@@ -255,18 +309,23 @@ ${countTable('reason', facts.refusals, 'none')}
 
 ## Columns
 
-Every sample has an image, its text, and a JSON member; the tables hold the same columns for every pair, failed ones too:
-\`url\`, \`caption\`, \`key\`, \`status\`, \`error_message\`, \`width\`, \`height\`, \`original_width\`, \`original_height\`, \`exif\`,
-\`sha256\` (of the original file) as img2dataset has them; \`image_sha256\`, of the image as it stands in the shard; \`uid\`, \`text\` as DataComp has them; \`found_text\` before cleaning, \`source\` of the text on the
-page, \`page_url\`, \`page_title\`, \`phash\`, \`license_url\`, \`rights\`, \`scores\`, \`fetched_at\`, \`http_etag\`, \`last_modified\`;
-\`damaged\`, whether the file is cut or has a wrong checksum and browsers show it all the same; and \`gone\`,
-why a later visit did not find the pair on the web any more (null: it did, or there was none).
+Every sample has an image, its text, and a JSON member; the tables hold the same columns for every pair, failed ones too.
+
+${markdownTable(
+  ['column', 'type', 'what', 'name of'],
+  columnRows(input.columns).map(([column, type, says, from]) => [
+    markdownCode(column),
+    typeNames[type] ?? 'text',
+    markdownText(says),
+    from,
+  ]),
+)}
 
 ## Limits
 
 The texts are what pages said near an image: many describe it loosely or not at all. The sites were chosen by whoever made
-this corpus, and their view of the world is in it. People may be seen and named; nothing was done to find or to blur them. The
-rules judge form, language and duplicates; they do not know what is true, fair or fit for minors. ${
+this corpus, and their view of the world is in it. ${personsText(rules)}
+${judgedText(rules)} ${
     rules.some(({ name }) => name === 'image/unsafe')
       ? 'A model dropped images that it took for\npornographic or racy; its false alarms on ordinary photographs were measured, how many such images it misses was not.'
       : 'No rule looked for pornographic images.'

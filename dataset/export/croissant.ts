@@ -4,7 +4,7 @@
  * the responsible-AI vocabulary that the ledger can answer.
  */
 import type { FileDigest } from '../atomic-file.ts';
-import { type CardInput, cardLanguages, shownSetting, thresholdSource } from './card.ts';
+import { type CardInput, cardLanguages, personsText, shownSetting, thresholdSource } from './card.ts';
 
 const context = {
   '@language': 'en',
@@ -87,7 +87,7 @@ export function exportAccount(input: CardInput): CroissantAccount {
       'rai:dataPreprocessingProtocol': steps,
       'rai:dataLimitations': 'Texts are what pages said near an image: many describe it loosely or not at all.',
       'rai:dataBiases': 'The choice of sites decides what is shown and how it is spoken of.',
-      'rai:personalSensitiveInformation': 'People may be seen and named; nothing was done to find or to blur them.',
+      'rai:personalSensitiveInformation': personsText(rules),
       'rai:dataUseCases': 'Pretraining and evaluation of models of images and language.',
       'rai:dataReleaseMaintenancePlan': 'Items are removed on request with `lait takedown` and do not come back.',
     },

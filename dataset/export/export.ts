@@ -26,7 +26,8 @@ import type { CardOptions, ExportLayout } from './card.ts';
 import { exportDefaults } from './defaults.ts';
 import { oldFiles, previousExport, requireSameSettings } from './export-folder.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
-import { type ListColumns, listRowReader } from './list-columns.ts';
+import { lateColumns, measuredColumns } from './measured-columns.ts';
+import { type MoreColumns, moreReader } from './more-columns.ts';
 import { planShards } from './plan.ts';
 import type { ShardSettings } from './remake.ts';
 import { indexExport } from './shard-index.ts';
@@ -87,12 +88,12 @@ export interface ExportSummary {
   readonly shardsWritten: number;
   /** Shards that were there already and are as they were. */
   readonly shardsLeft: number;
-  /** Columns of lists of URLs that came after the first version of a growing export, which its tables do not have. */
-  readonly listColumnsLeftOut: readonly string[];
+  /** Columns of scores and lists of URLs that came after the first version of a growing export, which its tables do not have. */
+  readonly columnsLeftOut: readonly string[];
 }
 
 /** Part of what a shard's hash covers: raise it when the same plan gives other bytes. */
-const layoutVersion = 4;
+const layoutVersion = 5;
 
 /**
  * Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end, when the folder holds
@@ -147,9 +148,14 @@ export async function exportShards(
     const exportId = await indexExport(ledger, corpusDir, outDir, previous, { mayLack: base === null });
     ledger.holdSnapshot();
     const listed = listColumns(ledger);
-    const columns = base === null ? listed : ((base.configuration.listColumns ?? {}) as ListColumns);
+    const now = base === null ? { measured: measuredColumns(ledger), listColumns: listed } : null;
+    const { measured, listColumns: columns = {} } = now ?? (base!.configuration as MoreColumns);
     const hasLists = Object.keys(columns).length > 0;
-    const settings: ShardSettings = { ...wanted, ...(hasLists ? { listColumns: columns } : {}) };
+    const settings: ShardSettings = {
+      ...wanted,
+      ...(measured === undefined ? {} : { measured }),
+      ...(hasLists ? { listColumns: columns } : {}),
+    };
     const withFailures = format !== 'parquet' || layout === 'fixed';
     findGrowth(ledger, { exportId: base === null ? null : exportId, gone, withFailures, subset });
     judged();
@@ -189,7 +195,7 @@ export async function exportShards(
       maxShardBytes,
       validationFraction,
       firstShard,
-      listed: listRowReader(ledger, columns),
+      more: moreReader(ledger, settings),
     };
     for (const plan of planShards(ledger, planned)) {
       signal?.throwIfAborted();
@@ -213,6 +219,7 @@ export async function exportShards(
       validationFraction,
       gone,
       subset: subset === undefined ? null : subsetHash(subset),
+      preset: recipe.preset,
       rules: recipe.rules,
       card,
       software: { lait: laitVersion, sharp: sharp.versions.sharp, vips: sharp.versions.vips },
@@ -224,8 +231,11 @@ export async function exportShards(
     takeOver(outDir, oldFiles(outDir, previous, manifest));
     ledger.db.exec('COMMIT');
     await indexExport(ledger, corpusDir, outDir, manifest);
-    const listColumnsLeftOut = Object.keys(listed).filter((name) => !Object.hasOwn(columns, name));
-    return { ...summary(outDir, manifest, done, shardsWritten), listColumnsLeftOut };
+    const columnsLeftOut = [
+      ...(base === null || measured === undefined ? [] : lateColumns(ledger, measured)),
+      ...Object.keys(listed).filter((name) => !Object.hasOwn(columns, name)),
+    ];
+    return { ...summary(outDir, manifest, done, shardsWritten), columnsLeftOut };
   });
 }
 
@@ -247,7 +257,7 @@ function summary(
   manifest: Manifest,
   done: Readonly<Record<Split, readonly FinishedShard[]>>,
   shardsWritten: number,
-): Omit<ExportSummary, 'listColumnsLeftOut'> {
+): Omit<ExportSummary, 'columnsLeftOut'> {
   const failed: Record<string, number> = {};
   for (const { stats } of [...done.train, ...done.validation]) {
     for (const [reason, count] of Object.entries(stats.status_dict)) {

@@ -7,19 +7,24 @@ import type { RemovedSample } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
 import type { ExportFormat } from '../shards/container.ts';
+import type { EncodeOptions } from '../shards/encode.ts';
 import { describeShards, type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { type Manifest, manifestName, readManifest, writeManifest } from '../shards/manifest.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { type CardInput, type CardOptions, cardReadme, type ExportLayout, funnelSvg } from './card.ts';
 import { croissant, exportAccount } from './croissant.ts';
+import type { MoreColumns } from './more-columns.ts';
 import type { Split } from './split.ts';
 import { changesName, versioned } from './versions.ts';
 
 /** What the manifest records of how an export was made. */
-export interface ExportConfiguration extends Readonly<Record<string, unknown>> {
+export interface ExportConfiguration extends Readonly<Record<string, unknown>>, MoreColumns {
   readonly rules: readonly RuleRecord[];
+  /** Name of the preset that the rules were made from. */
+  readonly preset?: string | null;
   readonly card: CardOptions;
   readonly format: ExportFormat;
+  readonly encode?: EncodeOptions['encode'];
   readonly layout?: ExportLayout;
 }
 
@@ -75,12 +80,15 @@ export function finishExport(
     card: configuration.card,
     facts,
     rules: configuration.rules,
+    preset: configuration.preset ?? null,
+    encode: configuration.encode,
     samples,
     shards: bySplit((split) => shardsOf(split).length),
     bytes: all.reduce((sum, { stats }) => sum + shardBytes(stats), 0),
     format,
     versions: version?.history ?? [],
     layout: configuration.layout ?? 'fixed',
+    columns: configuration,
   };
   const put = (name: string, text: string) => {
     files[name] = writeFileAtomic(join(into, name), text);

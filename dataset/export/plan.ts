@@ -10,7 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
 import { type KeptSample, keptSample, keptSamples } from '../ledger/survivors.ts';
 import type { ShardItem } from '../shards/writer.ts';
-import type { ListRow } from './list-columns.ts';
+import type { MoreRow, ReadMore } from './more-columns.ts';
 import { type Split, splitOf } from './split.ts';
 
 /** One pair of the plan: everything about it that does not need the image's bytes. */
@@ -25,12 +25,9 @@ export interface PlannedPair {
   } | null;
   readonly failure: ShardItem['failure'];
   readonly fetchedAtMs: number | null;
-  /** What lists of URLs say of it beside its URL and caption. */
-  readonly listed: ListRow;
+  /** Its values of the columns that not every export has. */
+  readonly more: MoreRow;
 }
-
-/** What lists say of a pair, by its id. */
-type ReadListed = (id: string) => ListRow;
 
 export interface ShardPlan {
   readonly split: Split;
@@ -44,7 +41,7 @@ export interface PlanOptions {
   readonly validationFraction: number;
   /** Number of the first new shard of each split. */
   readonly firstShard: Readonly<Record<Split, number>>;
-  readonly listed: ReadListed;
+  readonly more: ReadMore;
 }
 
 /**
@@ -52,10 +49,10 @@ export interface PlanOptions {
  * split that has no new image wait for one: a shard without images would be nothing to read.
  */
 export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
-  const { samplesPerShard, maxShardBytes, validationFraction, firstShard, listed } = options;
+  const { samplesPerShard, maxShardBytes, validationFraction, firstShard, more } = options;
   const opened = (number: number) => ({ number, candidates: [] as PlannedPair[], images: 0, bytes: 0 });
   const open = { train: opened(firstShard.train), validation: opened(firstShard.validation) };
-  for (const candidate of candidates(ledger, listed)) {
+  for (const candidate of candidates(ledger, more)) {
     const split = splitOf(candidate.row.sha256 ?? candidate.row.uid, validationFraction);
     const shard = open[split];
     const bytes = candidate.image?.byteLength ?? 0;
@@ -81,21 +78,21 @@ export function* planShards(ledger: Ledger, options: PlanOptions): Generator<Sha
  */
 export function planHash(plan: ShardPlan, configuration: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(configuration));
-  for (const { row, image, failure, fetchedAtMs, listed } of plan.pairs) {
-    hash.update(JSON.stringify([row, image !== null, failure, fetchedAtMs, ...(listed === null ? [] : [listed])]));
+  for (const { row, image, failure, fetchedAtMs, more } of plan.pairs) {
+    hash.update(JSON.stringify([row, image !== null, failure, fetchedAtMs, ...(more === null ? [] : [more])]));
   }
   return hash.digest('hex');
 }
 
 /** The plan's pairs with a way to their images. */
 export function* planItems({ pairs: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
-  for (const { row, image, failure, fetchedAtMs, listed } of all) {
+  for (const { row, image, failure, fetchedAtMs, more } of all) {
     yield {
       row,
       image: image === null ? null : () => readRaw(raw, image),
       failure,
       fetchedAtMs,
-      ...(listed === null ? {} : { more: listed }),
+      ...(more === null ? {} : { more }),
     };
   }
 }
@@ -113,29 +110,28 @@ function readRaw(raw: RawStore, image: NonNullable<PlannedPair['image']>): Buffe
 export function plannedPair(
   ledger: Ledger,
   id: string,
-  { hasImage, listed }: { readonly hasImage: boolean; readonly listed: ReadListed },
+  { hasImage, more }: { readonly hasImage: boolean; readonly more: ReadMore },
 ): PlannedPair | null {
   if (hasImage) {
     const sample = keptSample(ledger, id);
-    return sample === undefined ? null : fromSample(sample, evidenceOf(ledger, id), listed(id));
+    return sample === undefined ? null : fromSample(sample, evidenceOf(ledger, id), more);
   }
   const failure = failedPair(ledger, id);
-  return failure === undefined ? null : fromFailure(failure, listed(id));
+  return failure === undefined ? null : fromFailure(failure, more);
 }
 
 /** New samples and new pairs whose image failed, merged by id. */
-function* candidates(ledger: Ledger, listed: ReadListed): Generator<PlannedPair> {
+function* candidates(ledger: Ledger, more: ReadMore): Generator<PlannedPair> {
   const failures = newFailedPairs(ledger);
   let failed = failures.next();
   for (const sample of keptSamples(ledger, { onlyNew: true })) {
-    for (; !failed.done && failed.value.id < sample.id; failed = failures.next())
-      yield fromFailure(failed.value, listed(failed.value.id));
-    yield fromSample(sample, evidenceOf(ledger, sample.id), listed(sample.id));
+    for (; !failed.done && failed.value.id < sample.id; failed = failures.next()) yield fromFailure(failed.value, more);
+    yield fromSample(sample, evidenceOf(ledger, sample.id), more);
   }
-  for (; !failed.done; failed = failures.next()) yield fromFailure(failed.value, listed(failed.value.id));
+  for (; !failed.done; failed = failures.next()) yield fromFailure(failed.value, more);
 }
 
-function fromSample(sample: KeptSample, evidence: Evidence, listed: ListRow): PlannedPair {
+function fromSample(sample: KeptSample, evidence: Evidence, more: ReadMore): PlannedPair {
   const { segment, offset, byteLength, format } = sample;
   return {
     row: {
@@ -153,19 +149,18 @@ function fromSample(sample: KeptSample, evidence: Evidence, listed: ListRow): Pl
       phash: sample.phash,
       license_url: sample.licenseUrl,
       gone: sample.gone,
-      scores: JSON.stringify(sorted(sample.scores)),
+      download_url: evidence.writtenUrl ?? sample.imageUrl,
       ...evidenceColumns(evidence),
     },
     image: { segment, offset, byteLength, format },
     failure: null,
     fetchedAtMs: evidence.fetchedAtMs,
-    listed,
+    more: more(sample.id, evidence, sample.scores),
   };
 }
 
-function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModified, damaged }: Evidence) {
+function evidenceColumns({ fetchedAtMs, etag, lastModified, damaged }: Evidence) {
   return {
-    rights: JSON.stringify({ page: JSON.parse(pageRights ?? '{}'), image: JSON.parse(imageRights ?? '{}') }),
     fetched_at: fetchedAtMs === null ? null : new Date(fetchedAtMs).toISOString(),
     http_etag: etag,
     last_modified: lastModified,
@@ -173,10 +168,7 @@ function evidenceColumns({ pageRights, imageRights, fetchedAtMs, etag, lastModif
   };
 }
 
-const sorted = (record: Readonly<Record<string, number>>) =>
-  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
-
-function fromFailure(row: FailedPair, listed: ListRow): PlannedPair {
+function fromFailure(row: FailedPair, more: ReadMore): PlannedPair {
   return {
     row: {
       url: row.url,
@@ -193,7 +185,7 @@ function fromFailure(row: FailedPair, listed: ListRow): PlannedPair {
       phash: null,
       license_url: row.licenseUrl,
       gone: row.gone,
-      scores: null,
+      download_url: row.writtenUrl ?? row.url,
       ...evidenceColumns(row),
     },
     image: null,
@@ -202,6 +194,6 @@ function fromFailure(row: FailedPair, listed: ListRow): PlannedPair {
       reason: row.reason ?? row.status.replaceAll('_', '-'),
     },
     fetchedAtMs: row.fetchedAtMs,
-    listed,
+    more: more(row.id, row),
   };
 }

@@ -12,19 +12,17 @@ import type { ExportFormat } from '../shards/container.ts';
 import type { EncodeOptions } from '../shards/encode.ts';
 import type { Manifest } from '../shards/manifest.ts';
 import { keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
-import { type ListColumns, listRowReader, tableColumnsWith } from './list-columns.ts';
+import { type MoreColumns, moreReader, tableColumnsWith } from './more-columns.ts';
 import { planHash, planItems, plannedPair, type ShardPlan } from './plan.ts';
 import { rewrittenPlan } from './rewrite.ts';
 import type { Split } from './split.ts';
 
 /** How the shards of an export are written: what, when changed, makes other bytes of the same pairs. */
-export interface ShardSettings extends Required<EncodeOptions> {
+export interface ShardSettings extends Required<EncodeOptions>, MoreColumns {
   readonly layoutVersion: number;
   readonly format: ExportFormat;
   readonly shardDigits: number;
   readonly samplesPerShard: number;
-  /** Absent where no list of URLs gave any. */
-  readonly listColumns?: ListColumns;
 }
 
 export interface Remaking {
@@ -43,16 +41,24 @@ export interface Remaking {
  */
 export async function remakeShard(remaking: Remaking, shard: string): Promise<readonly string[] | null> {
   const { ledger, raw, exportId, manifest, settings, workshop } = remaking;
-  const { format, shardDigits, samplesPerShard, layoutVersion: _, listColumns, ...encode } = settings;
-  const listed = listRowReader(ledger, listColumns);
+  const {
+    format,
+    shardDigits,
+    samplesPerShard,
+    layoutVersion: _,
+    listColumns: __,
+    measured: ___,
+    ...encode
+  } = settings;
+  const more = moreReader(ledger, settings);
   const indexed = pairsOfShard(ledger, exportId, shard);
-  const pairs = indexed.map(({ id, content }) => plannedPair(ledger, id, { hasImage: content !== null, listed }));
+  const pairs = indexed.map(({ id, content }) => plannedPair(ledger, id, { hasImage: content !== null, more }));
   if (pairs.length === 0 || pairs.includes(null)) return null;
   const [split = '', name = ''] = shard.split('/');
   const plan = { split: split as Split, number: Number(name), pairs } as ShardPlan;
   const base = join(workshop, shard);
   mkdirSync(dirname(base), { recursive: true });
-  const keys = indexed.map(({ key }) => key);
+  const keys = indexed.map(({ key, failedKey }) => key ?? failedKey);
   let at = 0;
   function* items() {
     for (const item of planItems(plan, raw)) {
@@ -64,7 +70,7 @@ export async function remakeShard(remaking: Remaking, shard: string): Promise<re
   const stats = await writeShard(base, plan.number, items(), planHash(plan, settings), {
     encode,
     format,
-    columns: tableColumnsWith(listColumns),
+    columns: tableColumnsWith(settings),
     shardDigits,
     samplesPerShard,
     keyPrefix: keyPrefix(split),

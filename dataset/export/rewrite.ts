@@ -3,12 +3,12 @@
  * In its place (a takedown) the table goes last: while it still names the samples, a rewriting that was killed finds them again and
  * does the rest. Or to another folder (an export), and the shard stays as it is until that is taken over.
  */
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import type { BasicType } from 'hyparquet-writer';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
-import { type ExportFormat, imagesPerRowGroup, openParquet } from '../shards/container.ts';
+import { type ExportFormat, imagesPerRowGroup, metadataName, openParquet } from '../shards/container.ts';
 import { parquetBytes, readParquet, type ShardRow, tableColumns } from '../shards/parquet.ts';
 import { readShard } from '../shards/reader.ts';
 import { TarWriter } from '../shards/tar-writer.ts';
@@ -80,11 +80,18 @@ function removeFiles(base: string, outBase: string, files: ShardStats['lait']['f
   const isGone = (file: string) => keys.has(/^\/([^.]+)\./.exec(file)?.[1] ?? '');
   const gone = outBase === base ? Object.keys(files).filter(isGone) : [];
   for (const file of gone) rmSync(join(base, file), { force: true });
-  const lines = readFileSync(`${base}.jsonl`, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '' && !keys.has(JSON.parse(line).key));
-  const digest = writeFileAtomic(`${outBase}.jsonl`, lines.map((line) => `${line}\n`).join(''));
-  return { ...Object.fromEntries(Object.entries(files).filter(([file]) => !isGone(file))), '.jsonl': digest };
+  const rewritten = ['.jsonl', `/${metadataName}`].filter((ending) => files[ending] !== undefined);
+  const digests = rewritten.map((ending) => {
+    const lines = readFileSync(base + ending, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && !keys.has(JSON.parse(line).key));
+    mkdirSync(dirname(outBase + ending), { recursive: true });
+    return [ending, writeFileAtomic(outBase + ending, lines.map((line) => `${line}\n`).join(''))];
+  });
+  return {
+    ...Object.fromEntries(Object.entries(files).filter(([file]) => !isGone(file))),
+    ...Object.fromEntries(digests),
+  };
 }
 
 /** Here the table holds the images, and has no rows of failed ones: how many those were stays as it is. */

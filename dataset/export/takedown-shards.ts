@@ -10,7 +10,7 @@ import { imageOf, readShard } from '../shards/reader.ts';
 import { rebuildTable } from '../shards/rebuild-table.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
 import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
-import { type ListColumns, tableColumnsWith } from './list-columns.ts';
+import { type MoreColumns, tableColumnsWith } from './more-columns.ts';
 import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
 import { indexExport, removedSince } from './shard-index.ts';
 import { splits } from './split.ts';
@@ -102,7 +102,7 @@ export async function takeFromShards(
   for (const shard of rebuilt) if (!names.has(shard)) names.set(shard, []);
   const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
   const isImport = configuration?.source === 'import';
-  const columns = isImport ? importColumns : tableColumnsWith(configuration?.listColumns as ListColumns | undefined);
+  const columns = isImport ? importColumns : tableColumnsWith((configuration ?? {}) as MoreColumns);
   // Before anything is rewritten the ledger knows what the export has, and afterwards what has left it.
   const exportId =
     configuration === null || isImport
@@ -118,7 +118,7 @@ export async function takeFromShards(
     }
     const format = shardFormat(readStats(base));
     await rewriteShard({ base, columns, isRemoved });
-    result.samples += new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : []))).size;
+    result.samples += new Set(rows.flatMap(({ key, status }) => (typeof key === 'string' && status === 'success' ? [key] : []))).size;
     const file = `${shard}.${format === 'webdataset' ? 'tar' : format}`;
     result.rewritten.push(file);
     onProgress?.(file);

@@ -120,7 +120,7 @@ export async function sha256Of(path: string): Promise<string> {
 }
 
 function shardSettings({ configuration }: Manifest): ShardSettings {
-  const { layoutVersion, format, shardDigits, samplesPerShard, listColumns } =
+  const { layoutVersion, format, shardDigits, samplesPerShard, measured, listColumns } =
     configuration as unknown as ShardSettings;
   return {
     layoutVersion,
@@ -128,6 +128,7 @@ function shardSettings({ configuration }: Manifest): ShardSettings {
     shardDigits,
     samplesPerShard,
     ...encodeSettings(configuration),
+    ...(measured === undefined ? {} : { measured }),
     ...(listColumns === undefined ? {} : { listColumns }),
   };
 }

@@ -8,7 +8,7 @@ import type { RawStore } from '../ledger/raw-store.ts';
 import type { Manifest } from '../shards/manifest.ts';
 import { finishedShard, keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
-import { tableColumnsWith } from './list-columns.ts';
+import { tableColumnsWith } from './more-columns.ts';
 import { planHash, planItems, type ShardPlan } from './plan.ts';
 import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
 import { readStats, rewriteShard, rewrittenPlan } from './rewrite.ts';
@@ -43,7 +43,15 @@ export interface WrittenShard {
 /** Writes a new shard, unless it is there already, or waits in the staging folder since a killed export. */
 export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<WrittenShard> {
   const { raw, outDir, base, isFirst, settings, concurrency, signal } = writing;
-  const { layoutVersion: _, format, shardDigits, samplesPerShard, listColumns, ...encode } = settings;
+  const {
+    layoutVersion: _,
+    format,
+    shardDigits,
+    samplesPerShard,
+    listColumns: __,
+    measured: ___,
+    ...encode
+  } = settings;
   const name = String(plan.number).padStart(shardDigits, '0');
   const hash = planHash(plan, settings);
   const there = base === null ? finishedShard(join(outDir, plan.split, name), hash) : null;
@@ -56,7 +64,7 @@ export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<W
   const stats = await writeShard(path, plan.number, planItems(plan, raw), hash, {
     encode,
     format,
-    columns: tableColumnsWith(listColumns),
+    columns: tableColumnsWith(settings),
     shardDigits,
     samplesPerShard,
     keyPrefix: keyPrefix(plan.split),
@@ -93,7 +101,7 @@ export async function keepShard(writing: Writing, split: Split, name: string): P
   const rewritten = await rewriteShard({
     base,
     outBase,
-    columns: tableColumnsWith(settings.listColumns),
+    columns: tableColumnsWith(settings),
     isRemoved,
   });
   writeFileSync(notePath, note);

@@ -4,6 +4,7 @@
  */
 import { type SourcedText, textSources } from '../pair.ts';
 import { type ExtraValue, extraValue, isExtraName, maxExtraColumns } from '../shards/extra-columns.ts';
+import { columnOfRight, columnOfScore } from '../shards/measured-names.ts';
 import type { ShardRow } from '../shards/parquet.ts';
 
 export type SourceRecord = Readonly<Record<string, unknown>>;
@@ -20,8 +21,7 @@ export type KnownColumns = Partial<
     | 'phash'
     | 'license_url'
     | 'gone'
-    | 'rights'
-    | 'scores'
+    | 'download_url'
     | 'fetched_at'
     | 'http_etag'
     | 'last_modified'
@@ -69,6 +69,7 @@ const strings = [
   'page_url',
   'page_title',
   'license_url',
+  'download_url',
   'gone',
   'http_etag',
   'last_modified',
@@ -87,7 +88,7 @@ export function readRecord(record: SourceRecord, textColumn?: string): ReadRecor
     if (value !== undefined) known[column] = value;
   };
   for (const name of strings) if (isText(record[name])) take(name, record[name]);
-  for (const name of ['rights', 'scores', 'exif'] as const) take(name, jsonText(record[name]));
+  take('exif', jsonText(record.exif));
   if (isPlainObjectText(record.license) && known.license_url === undefined) known.license_url = record.license;
   if (matches(record.sha256, /^[0-9a-f]{64}$/)) take('sha256', record.sha256);
   if (matches(record.phash, /^[0-9a-f]{16}$/)) take('phash', record.phash);
@@ -106,7 +107,8 @@ export function readRecord(record: SourceRecord, textColumn?: string): ReadRecor
     }
   }
   const { exif, ...columns } = known;
-  const extra = extraOf(record, used);
+  for (const name of ['scores', 'rights']) if (jsonObject(record[name]) !== null) used.add(name);
+  const extra = { ...olderColumns(record), ...extraOf(record, used) };
   // `source` is our word for where on a page a text was.
   if (isText(record.source) && known.source === undefined) extra.source_name = record.source;
   return {
@@ -129,6 +131,32 @@ function extraOf(record: SourceRecord, used: ReadonlySet<string>): Record<string
     extra.push([name, value]);
   }
   return Object.fromEntries(extra);
+}
+
+/** `scores` and `rights` of an older lait, one JSON object each, as the columns that they are now. */
+function olderColumns(record: SourceRecord): Record<string, ExtraValue> {
+  const columns: [string, ExtraValue][] = [];
+  for (const [name, score] of Object.entries(jsonObject(record.scores) ?? {})) {
+    if (typeof score === 'number') columns.push([columnOfScore(name, false), score]);
+  }
+  for (const [of, signals] of Object.entries(jsonObject(record.rights) ?? {})) {
+    for (const [signal, value] of Object.entries(jsonObject(signals) ?? {})) {
+      if (typeof value === 'string') columns.push([columnOfRight(`${of} ${signal}`), value]);
+    }
+  }
+  return Object.fromEntries(columns.slice(0, maxExtraColumns).filter(([name]) => isExtraName(name)));
+}
+
+function jsonObject(value: unknown): SourceRecord | null {
+  let found = value;
+  if (typeof value === 'string' && value.length <= maxValueLength) {
+    try {
+      found = JSON.parse(value);
+    } catch {
+      return null;
+    }
+  }
+  return typeof found === 'object' && found !== null && !Array.isArray(found) ? (found as SourceRecord) : null;
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';

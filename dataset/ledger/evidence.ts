@@ -11,14 +11,21 @@ export interface Evidence {
   readonly lastModified: string | null;
   /** 1 for an image that is cut or has a wrong checksum, else 0. */
   readonly damaged: number;
+  /** The language of the text with the detector's score of it; null where no rule asked. */
+  readonly language: string | null;
+  readonly languageScore: number | null;
+  /** The image's address as its page wrote it, where that is not the key. */
+  readonly writtenUrl: string | null;
 }
+
+const evidenceColumns = `g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
+  i.last_modified AS lastModified, i.damaged, p.language, p.language_score AS languageScore, i.written_url AS writtenUrl`;
 
 /** The evidence of one pair. */
 export function evidenceOf(ledger: Ledger, id: string): Evidence {
   return ledger
     .statement(
-      `SELECT g.rights AS pageRights, i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag,
-       i.last_modified AS lastModified, i.damaged
+      `SELECT ${evidenceColumns}
      FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id WHERE p.id = ?`,
     )
     .get(id) as Evidence;
@@ -41,8 +48,7 @@ export interface FailedPair extends Evidence {
 }
 
 const failureColumns = `p.id, i.url, coalesce(p.cleaned_text, p.text) AS text, p.text AS foundText, p.source, p.page_url AS pageUrl,
-  g.title AS pageTitle, g.license_url AS licenseUrl, ${goneColumn} AS gone, i.status, i.reason, g.rights AS pageRights,
-  i.rights AS imageRights, i.fetched_at_ms AS fetchedAtMs, i.etag, i.last_modified AS lastModified, i.damaged`;
+  g.title AS pageTitle, g.license_url AS licenseUrl, ${goneColumn} AS gone, i.status, i.reason, ${evidenceColumns}`;
 
 /** One pair whose image failed; undefined where there is none with this id. */
 export function failedPair(ledger: Ledger, id: string): FailedPair | undefined {

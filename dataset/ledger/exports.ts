@@ -27,6 +27,8 @@ export interface ExportedPair {
   readonly id: string;
   /** The sample's key; null where the image failed. */
   readonly key: string | null;
+  /** The key of a row without an image; null for a sample. */
+  readonly failedKey: string | null;
   /** See `contentHash`; null where no image was downloaded. */
   readonly content: string | null;
 }
@@ -124,7 +126,7 @@ export function indexShard(
   pairs: readonly ExportedPair[],
 ): void {
   const enter = ledger.statement(
-    'INSERT OR REPLACE INTO exported_pairs (export_id, pair_id, shard_id, key, content) VALUES (?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO exported_pairs (export_id, pair_id, shard_id, key, failed_key, content) VALUES (?, ?, ?, ?, ?, ?)',
   );
   ledger.db
     .transaction(() => {
@@ -132,7 +134,9 @@ export function indexShard(
       const { lastInsertRowid } = ledger
         .statement('INSERT INTO exported_shards (export_id, shard, table_sha256) VALUES (?, ?, ?)')
         .run(exportId, shard, tableSha256);
-      for (const { id, key, content } of pairs) enter.run(exportId, id, lastInsertRowid, key, content);
+      for (const { id, key, failedKey, content } of pairs) {
+        enter.run(exportId, id, lastInsertRowid, key, failedKey, content);
+      }
     })
     .immediate();
 }
@@ -152,7 +156,7 @@ export function forgetShard(ledger: Ledger, exportId: number, shard: string): vo
 export function pairsOfShard(ledger: Ledger, exportId: number, shard: string): ExportedPair[] {
   return ledger.db
     .prepare(
-      `SELECT p.pair_id AS id, p.key, p.content FROM exported_shards s JOIN exported_pairs p ON p.shard_id = s.id
+      `SELECT p.pair_id AS id, p.key, p.failed_key AS failedKey, p.content FROM exported_shards s JOIN exported_pairs p ON p.shard_id = s.id
        WHERE s.export_id = ? AND s.shard = ? ORDER BY p.pair_id`,
     )
     .all(exportId, shard) as ExportedPair[];

@@ -211,14 +211,15 @@ export class Ledger {
     }
     this.statement(
       `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
-           frames, byte_length, sha256, phash, damaged, segment, offset)
+           frames, byte_length, sha256, phash, damaged, segment, offset, written_url)
          VALUES (@url, @status, @reason, @fetchedAtMs, @etag, @lastModified, @rights, @format, @width, @height,
-           @frames, @byteLength, @sha256, @phash, @damaged, @segment, @offset)
+           @frames, @byteLength, @sha256, @phash, @damaged, @segment, @offset, @writtenUrl)
          ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason,
            fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag, last_modified = excluded.last_modified,
            rights = excluded.rights, format = excluded.format, width = excluded.width, height = excluded.height,
            frames = excluded.frames, byte_length = excluded.byte_length, sha256 = excluded.sha256,
-           phash = excluded.phash, damaged = excluded.damaged, segment = excluded.segment, offset = excluded.offset`,
+           phash = excluded.phash, damaged = excluded.damaged, segment = excluded.segment, offset = excluded.offset,
+           written_url = coalesce(excluded.written_url, written_url)`,
     ).run({
       url: image.url,
       status: image.status,
@@ -229,6 +230,7 @@ export class Ledger {
       rights: image.rights ? JSON.stringify(image.rights) : null,
       ...(image.stored ?? nothingStored),
       damaged: image.stored?.damaged ? 1 : 0,
+      writtenUrl: image.writtenUrl ?? null,
     });
   }
 }

@@ -201,6 +201,13 @@ const steps: readonly string[] = [
      FROM old_tombstones;
    DROP TABLE old_tombstones;
    CREATE INDEX tombstones_by_cause ON tombstones (cause);`,
+  // What an export tells of a pair: its language (ISO 639-1) with the detector's score of it, the image's address as its page wrote
+  // it where that is not the key, the key of a row without an image, and the preset that a recipe was made from.
+  `ALTER TABLE pairs ADD COLUMN language TEXT;
+   ALTER TABLE pairs ADD COLUMN language_score REAL;
+   ALTER TABLE images ADD COLUMN written_url TEXT;
+   ALTER TABLE exported_pairs ADD COLUMN failed_key TEXT;
+   ALTER TABLE recipes ADD COLUMN preset TEXT;`,
 ];
 
 /** The version that this lait writes. */

@@ -35,8 +35,8 @@ export function judgingOrder(
   return [...of('text'), { name: downloadRule, stage: 'download' }, ...of('image'), ...of('match'), ...of('corpus')];
 }
 
-/** The number of a recipe in this ledger, entered when new; the recipe asked for last is the current one. */
-export function recipeId(ledger: Ledger, rules: readonly RuleRecord[]): number {
+/** The number of a recipe in this ledger, entered when new; the recipe asked for last is the current one. `preset` names it and makes it no other. */
+export function recipeId(ledger: Ledger, rules: readonly RuleRecord[], preset: string | null = null): number {
   // Version 1 is not written: recipes of ledgers without versions keep their hash.
   const identity = rules.map(({ name, stage, version = 1, settings }) => ({
     name,
@@ -48,28 +48,38 @@ export function recipeId(ledger: Ledger, rules: readonly RuleRecord[]): number {
   const stored = identity.map((rule, at) => ({ ...rule, sources: rules[at]!.sources }));
   const row = ledger.db
     .prepare(
-      `INSERT INTO recipes (sha256, rules, judged_at_ms) VALUES (?, ?, ?)
-       ON CONFLICT (sha256) DO UPDATE SET rules = excluded.rules, judged_at_ms = excluded.judged_at_ms RETURNING id`,
+      `INSERT INTO recipes (sha256, rules, judged_at_ms, preset) VALUES (?, ?, ?, ?)
+       ON CONFLICT (sha256) DO UPDATE SET rules = excluded.rules, judged_at_ms = excluded.judged_at_ms, preset = excluded.preset RETURNING id`,
     )
-    .get(sha256, JSON.stringify(stored), Math.max(Date.now(), lastJudgedAtMs(ledger) + 1)) as { id: number };
+    .get(sha256, JSON.stringify(stored), Math.max(Date.now(), lastJudgedAtMs(ledger) + 1), preset) as { id: number };
   return row.id;
 }
 
 const lastJudgedAtMs = (ledger: Ledger): number =>
   ledger.db.prepare('SELECT coalesce(max(judged_at_ms), 0) FROM recipes').pluck().get() as number;
 /** The recipe asked for last and its rules; null when the corpus was never screened. */
-export function currentRecipe(
-  ledger: Ledger,
-): { readonly id: number; readonly finished: boolean; readonly rules: readonly RuleRecord[] } | null {
-  const row = ledger.db.prepare('SELECT id, finished, rules FROM recipes ORDER BY judged_at_ms DESC LIMIT 1').get() as
-    | { id: number; finished: number; rules: string }
-    | undefined;
-  return row ? { id: row.id, finished: row.finished === 1, rules: JSON.parse(row.rules) } : null;
+export function currentRecipe(ledger: Ledger): {
+  readonly id: number;
+  readonly finished: boolean;
+  readonly rules: readonly RuleRecord[];
+  /** Its name; null of a recipe that was made from none, or by an older lait. */
+  readonly preset: string | null;
+} | null {
+  const row = ledger.db
+    .prepare('SELECT id, finished, rules, preset FROM recipes ORDER BY judged_at_ms DESC LIMIT 1')
+    .get() as { id: number; finished: number; rules: string; preset: string | null } | undefined;
+  return row ? { id: row.id, finished: row.finished === 1, rules: JSON.parse(row.rules), preset: row.preset } : null;
 }
 
 /** The rules of an earlier recipe, to know which of its verdicts can be reused. */
 export function recipeRules(ledger: Ledger, recipe: number): readonly RuleRecord[] {
   return JSON.parse(ledger.db.prepare('SELECT rules FROM recipes WHERE id = ?').pluck().get(recipe) as string);
+}
+
+/** The rules of all recipes that the corpus was judged by, the newest recipe first. */
+export function rulesNewestFirst(ledger: Ledger): (readonly RuleRecord[])[] {
+  const recipes = ledger.db.prepare('SELECT rules FROM recipes ORDER BY judged_at_ms DESC').pluck().all() as string[];
+  return recipes.map((rules) => JSON.parse(rules) as RuleRecord[]);
 }
 
 /** Marks a recipe's screening as begun or as run to its end; an export of a half-screened corpus would be arbitrary. */
@@ -79,9 +89,8 @@ export function markFinished(ledger: Ledger, recipe: number, finished: boolean):
 
 /** The version of this rule in the newest recipe that has it; null when no recipe has. */
 export function lastVersion(ledger: Ledger, rule: string): number | null {
-  const recipes = ledger.db.prepare('SELECT rules FROM recipes ORDER BY judged_at_ms DESC').pluck().all() as string[];
-  for (const rules of recipes) {
-    const found = (JSON.parse(rules) as RuleRecord[]).find(({ name }) => name === rule);
+  for (const rules of rulesNewestFirst(ledger)) {
+    const found = rules.find(({ name }) => name === rule);
     if (found) return found.version ?? 1;
   }
   return null;

@@ -31,6 +31,8 @@ export interface ImageRecord {
   readonly etag?: string | null;
   readonly lastModified?: string | null;
   readonly rights?: Readonly<Record<string, string>>;
+  /** The address as its page wrote it, which is what was asked for, where that is not `url`. */
+  readonly writtenUrl?: string | null;
   readonly stored?: StoredImage;
 }
 /** The measured image and where its original bytes lie in `raw/`. */

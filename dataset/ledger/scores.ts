@@ -21,3 +21,26 @@ export function deleteScores(ledger: Ledger, name: string): void {
 /** Whether any score of this name is stored. */
 export const hasScores = (ledger: Ledger, name: string): boolean =>
   ledger.db.prepare('SELECT 1 FROM scores WHERE rule = ? LIMIT 1').get(name) !== undefined;
+
+/** The names of all stored scores. Reads all of them. */
+export const scoreNames = (ledger: Ledger): string[] =>
+  ledger.db.prepare('SELECT DISTINCT rule FROM scores ORDER BY rule').pluck().all() as string[];
+
+/** Whether the language of any kept pair is known. */
+export const hasLanguages = (ledger: Ledger): boolean =>
+  ledger.db.prepare('SELECT 1 FROM pairs WHERE language IS NOT NULL LIMIT 1').get() !== undefined;
+
+/** A signal of rights that some page or image has. */
+export interface RightsSignal {
+  readonly of: 'page' | 'image';
+  readonly signal: string;
+}
+
+/** All signals seen, sorted; those of images first. Reads all rights. */
+export const rightsSignals = (ledger: Ledger): RightsSignal[] =>
+  ledger.db
+    .prepare(
+      `SELECT 'image' AS of, key AS signal FROM images, json_each(images.rights)
+       UNION SELECT 'page', key FROM pages, json_each(pages.rights) ORDER BY 1, 2`,
+    )
+    .all() as RightsSignal[];

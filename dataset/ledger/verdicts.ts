@@ -7,6 +7,12 @@ import type { Ledger } from './ledger.ts';
 import type { Score } from './scores.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
 
+/** The language of a text: ISO 639-1, and its detector's score of it, 0 to 1. */
+export interface TextLanguage {
+  readonly code: string;
+  readonly score: number;
+}
+
 /** One pair to be judged. */
 export interface PairToJudge {
   /** Its place in the table of pairs. */
@@ -22,6 +28,7 @@ export interface PairToJudge {
     readonly droppedBy: string | null;
     readonly reason: string | null;
     readonly cleanedText: string | null;
+    readonly language: TextLanguage | null;
   } | null;
 }
 
@@ -35,6 +42,8 @@ export interface PairVerdict {
   readonly reason: string | null;
   /** The text after cleaning; missing when cleaning changed nothing. */
   readonly cleanedText?: string;
+  /** Missing where no rule asked for it: what is known stays. */
+  readonly language?: TextLanguage;
   readonly scores?: readonly Score[];
 }
 
@@ -56,6 +65,8 @@ type PairRow = readonly [
   droppedBy: string | null,
   dropReason: string | null,
   cleanedText: string | null,
+  language: string | null,
+  languageScore: number | null,
   status: string,
   imageReason: string | null,
   format: string,
@@ -81,7 +92,7 @@ export function* pairsToJudge(
   const pairs = ledger.db
     .prepare(
       `SELECT p.rowid, p.id, i.url, p.page_id, p.page_url, p.text, p.source, p.judged_by, p.dropped_by, p.drop_reason,
-         p.cleaned_text, i.status, i.reason, ${imageColumns}
+         p.cleaned_text, p.language, p.language_score, i.status, i.reason, ${imageColumns}
        FROM pairs p JOIN images i ON i.id = p.image_id
        WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`,
     )
@@ -106,10 +117,14 @@ export function* pairsToJudge(
 
 function pairToJudge(columns: PairRow, page: { readonly title: string; readonly text: string }): PairToJudge {
   // biome-ignore format: in the order of PairRow
-  const [row, id, imageUrl, , pageUrl, text, source, recipe, droppedBy, reason, cleanedText, status, imageReason,
+  const [row, id, imageUrl, , pageUrl, text, source, recipe, droppedBy, reason, cleanedText, code, score,
+    status, imageReason,
     format, width, height, frames, byteLength, sha256, phash, segment, offset] = columns;
   const pair: Pair = { id, imageUrl, pageUrl, text, source, pageTitle: page.title, pageText: page.text };
-  const before = recipe === null ? null : { recipe, droppedBy, reason, cleanedText };
+  const before =
+    recipe === null
+      ? null
+      : { recipe, droppedBy, reason, cleanedText, language: code === null ? null : { code, score: score ?? 0 } };
   if (status !== 'success' || sha256 === null) {
     return { row, pair, sample: null, missing: (imageReason ?? status).replaceAll('_', '-'), before };
   }
@@ -119,14 +134,16 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
 
 /** Records verdicts and their scores in one transaction; repeating it changes nothing. */
 export function recordVerdicts(ledger: Ledger, recipe: number, verdicts: readonly PairVerdict[]): void {
-  const verdict = 'UPDATE pairs SET judged_by = ?, dropped_by = ?, drop_reason = ?, cleaned_text = ? WHERE';
+  const verdict = `UPDATE pairs SET judged_by = ?, dropped_by = ?, drop_reason = ?, cleaned_text = ?,
+    language = coalesce(?, language), language_score = coalesce(?, language_score) WHERE`;
   const byRow = ledger.db.prepare(`${verdict} rowid = ? AND id = ?`);
   const byId = ledger.db.prepare(`${verdict} id = ?`);
   const score = ledger.db.prepare('INSERT OR REPLACE INTO scores (subject, rule, score) VALUES (?, ?, ?)');
   ledger.write(() => {
-    for (const { id, row, droppedBy, reason, cleanedText = null, scores } of verdicts) {
-      if (row === undefined) byId.run(recipe, droppedBy, reason, cleanedText, id);
-      else byRow.run(recipe, droppedBy, reason, cleanedText, row, id);
+    for (const { id, row, droppedBy, reason, cleanedText = null, language, scores } of verdicts) {
+      const values = [recipe, droppedBy, reason, cleanedText, language?.code ?? null, language?.score ?? null];
+      if (row === undefined) byId.run(...values, id);
+      else byRow.run(...values, row, id);
       for (const { subject, rule, score: value } of scores ?? []) score.run(subject, rule, value);
     }
   });

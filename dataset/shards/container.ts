@@ -1,6 +1,7 @@
 /**
  * The three forms a shard can have. `webdataset`: `00000.tar` with a table beside it. `parquet`: one table whose `image` column
- * Hugging Face reads as images. `jsonl`: a folder `00000/` of image files and `00000.jsonl` with a line for each.
+ * Hugging Face reads as images. `jsonl`: a folder `00000/` of image files, with a line for each in `00000.jsonl` and once more in the folder's
+ * `metadata.jsonl`, where Hugging Face's imagefolder looks for them.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -162,6 +163,9 @@ function digestOfFile(path: string): FileDigest {
   return { bytes, sha256: hash.digest('hex') };
 }
 
+/** The name that Hugging Face's imagefolder looks for in a folder of images. */
+export const metadataName = 'metadata.jsonl';
+
 function jsonlContainer(base: string): ShardContainer {
   const temporary = `${base}.files.tmp`;
   const name = basename(base);
@@ -169,18 +173,21 @@ function jsonlContainer(base: string): ShardContainer {
   mkdirSync(temporary, { recursive: true });
   const files: Record<string, FileDigest> = {};
   const lines: string[] = [];
+  const metadata: string[] = [];
   return {
     add({ key, imageField, image, json }) {
       const file = `${key}.${imageField}`;
       writeFileSync(join(temporary, file), image, { flush: true });
       files[`/${file}`] = digestOf(image);
-      lines.push(JSON.stringify({ file_name: `${name}/${file}`, ...JSON.parse(json) }));
+      const row = JSON.parse(json);
+      lines.push(`${JSON.stringify({ file_name: `${name}/${file}`, ...row })}\n`);
+      metadata.push(`${JSON.stringify({ file_name: file, ...row })}\n`);
     },
     commit() {
+      files[`/${metadataName}`] = writeFileAtomic(join(temporary, metadataName), metadata.join(''));
       rmSync(base, { recursive: true, force: true });
       renameSync(temporary, base);
-      const lineFile = writeFileAtomic(`${base}.jsonl`, lines.map((line) => `${line}\n`).join(''));
-      return { ...files, '.jsonl': lineFile };
+      return { ...files, '.jsonl': writeFileAtomic(`${base}.jsonl`, lines.join('')) };
     },
     abandon: () => rmSync(temporary, { recursive: true, force: true }),
   };

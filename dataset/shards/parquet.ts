@@ -7,9 +7,10 @@ import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
 
 /** A row of the shard's table. Absent values are null. */
 export interface ShardRow {
+  /** The key of the image: what the corpus tells images apart by. */
   readonly url: string;
   readonly caption: string;
-  /** The sample's key in the tar; null for a pair whose image failed. */
+  /** The sample's key in the tar. A pair whose image failed has one too, which no sample has. */
   readonly key: string | null;
   readonly status: 'success' | 'failed_to_download' | 'failed_to_resize';
   readonly error_message: string | null;
@@ -39,10 +40,8 @@ export interface ShardRow {
   readonly license_url: string | null;
   /** Why the pair is not on the web any more, by the last visit (`not-on-page`, `page-gone`, …); null when it is. */
   readonly gone: string | null;
-  /** JSON object: raw values of the rights signals seen on the page and with the image. */
-  readonly rights: string | null;
-  /** JSON object: score by rule name. */
-  readonly scores: string | null;
+  /** The address to download the image from: as its page wrote it, where `url` leaves out what tells no images apart. */
+  readonly download_url: string;
   /** RFC 3339, UTC. */
   readonly fetched_at: string | null;
   readonly http_etag: string | null;
@@ -73,8 +72,7 @@ export const shardColumns = {
   phash: 'STRING',
   license_url: 'STRING',
   gone: 'STRING',
-  rights: 'STRING',
-  scores: 'STRING',
+  download_url: 'STRING',
   fetched_at: 'STRING',
   http_etag: 'STRING',
   last_modified: 'STRING',

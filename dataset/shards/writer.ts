@@ -19,7 +19,10 @@ export interface ShardItem {
   readonly image: (() => Buffer | null) | null;
   readonly failure: { readonly status: 'failed_to_download' | 'failed_to_resize'; readonly reason: string } | null;
   readonly fetchedAtMs: number | null;
-  /** Default: the shard's number and the place in the shard, as img2dataset has them. */
+  /**
+   * Default: the shard's number and the place in the shard, as img2dataset has them. Places of pairs without an image are counted by
+   * themselves and have a digit more, so that failures take no key from a sample.
+   */
   readonly key?: string;
   /** Further columns and members, such as `texts` of an imported sample; a list is JSON in the table. */
   readonly more?: Readonly<Record<string, unknown>>;
@@ -115,6 +118,7 @@ export async function writeShard(
   const rows: ShardRow[] = [];
   const times: number[] = [];
   let images = 0;
+  let failures = 0;
   const container = openContainer(format, base, columns);
   const settle = ({ row, sample }: Prepared) => {
     rows.push(row);
@@ -125,9 +129,10 @@ export async function writeShard(
     for await (const item of items) {
       signal?.throwIfAborted();
       if (item.fetchedAtMs !== null) times.push(item.fetchedAtMs / 1000);
-      const place = prefix + shardName + String(images).padStart(keyDigits, '0');
-      const key = item.image === null ? null : (item.key ?? place);
-      if (key !== null) images += 1;
+      const place = item.image === null ? 10 ** keyDigits + failures : images;
+      const key = item.key ?? prefix + shardName + String(place).padStart(keyDigits, '0');
+      if (item.image === null) failures += 1;
+      else images += 1;
       const prepared = prepare(item, key, encode, decode);
       prepared.catch(() => {}); // it is awaited below, perhaps after another one has failed
       underWay.push(prepared);
@@ -161,12 +166,12 @@ interface Prepared {
   readonly sample: ContainedSample | null;
 }
 
-async function prepare(item: ShardItem, key: string | null, encode: EncodeOptions, decode: boolean): Promise<Prepared> {
+async function prepare(item: ShardItem, key: string, encode: EncodeOptions, decode: boolean): Promise<Prepared> {
   const known = { ...item.row, ...item.more };
   const failed = (status: 'failed_to_download' | 'failed_to_resize', reason: string): Prepared => ({
     row: {
       ...known,
-      key: null,
+      key,
       status,
       error_message: reason,
       width: null,
@@ -176,7 +181,7 @@ async function prepare(item: ShardItem, key: string | null, encode: EncodeOption
     },
     sample: null,
   });
-  if (item.image === null || key === null) return failed(item.failure!.status, item.failure!.reason);
+  if (item.image === null) return failed(item.failure!.status, item.failure!.reason);
   const bytes = item.image();
   if (bytes === null) return failed('failed_to_download', 'raw-missing');
   const measured = decode ? await decodeImage(bytes) : null;

@@ -8,13 +8,13 @@ import { openLanguages } from '../language.ts';
 
 export const textLanguage = ({ languages = ['en'] as readonly string[], pageBonus = 0.05 } = {}): Filter => ({
   name: 'text/language',
-  version: 2, // names are no evidence against the page's language
+  version: 3, // names are no evidence against the page's language; the language is recorded
   settings: { languages, pageBonus },
   sources: { pageBonus: 'ours' },
   judge: async (pair) => {
-    const { of, ofPage } = await openLanguages();
-    const language = of(pair.text, { language: ofPage(pair), bonus: pageBonus });
-    if (language === '') return drop('no-language');
-    return languages.includes(language) ? keep : drop(`is-${language}`);
+    const { scored, ofPage } = await openLanguages();
+    const language = scored(pair.text, { language: ofPage(pair), bonus: pageBonus });
+    if (language.code === '') return drop('no-language');
+    return { ...(languages.includes(language.code) ? keep : drop(`is-${language.code}`)), language };
   },
 });

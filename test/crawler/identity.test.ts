@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
 import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { queueUrlList } from '../../crawler/input/url-list.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';
@@ -72,6 +73,17 @@ test('every URL is asked for as it was written, and has one row', async (t) => {
   const written: string[] = [...images, ...pages].map((url) => url.written);
   assert.deepEqual(asked.sort(), written.sort());
   assert.deepEqual(corpus.images(), Object.fromEntries(images.map(({ row }) => [row, 'success'])));
+  // What an export gives to those who download again.
+  const ledger = Ledger.openExisting(corpus.dir);
+  const addresses = ledger.db.prepare('SELECT url, written_url FROM images WHERE status = ?').raw().all('success');
+  ledger.close();
+  const path = (url: string) => url.slice(site.url.length);
+  assert.deepEqual(
+    Object.fromEntries(
+      (addresses as [string, string | null][]).map(([url, written]) => [path(url), path(written ?? url)]),
+    ),
+    Object.fromEntries(images.map(({ where, row, written }) => [row, where === 'redirect' ? row : written])),
+  );
   assert.deepEqual(corpus.pages(), {
     'list.tsv': 'fetched',
     '/': 'fetched',

@@ -249,3 +249,32 @@ describe('screen', () => {
     });
   });
 });
+
+it('the language of each text and its score are kept, also where a corpus was screened before they were', async () => {
+  page('a.html', english, {
+    '1.jpg': alt('A red boat in the harbour of the village'),
+    '2.jpg': alt('Un barco rojo en el puerto del pueblo viejo'),
+  });
+  image('1.jpg');
+  image('2.jpg');
+  const languages = () =>
+    ledger.db.prepare('SELECT language, round(language_score, 1) FROM pairs ORDER BY rowid').raw().all();
+  await screen({ ledger, recipe: recipe() });
+  const found = languages() as [string, number][];
+  assert.deepEqual(
+    found.map(([code, score]) => [code, score > 0.3 && score <= 1]),
+    [
+      ['en', true],
+      ['es', true],
+    ],
+  );
+  // As an older lait left it: judged by version 2 of the rule, without languages.
+  ledger.db.exec(`UPDATE pairs SET language = NULL, language_score = NULL;
+    UPDATE recipes SET rules = replace(rules, '"text/language","stage":"text","version":3', '"text/language","stage":"text","version":2'),
+      sha256 = 'older'`);
+  await screen({ ledger, recipe: recipe() });
+  assert.deepEqual(languages(), found);
+  // Another threshold asks nothing anew and forgets nothing.
+  await screen({ ledger, recipe: recipe({ minSidePx: 100 }) });
+  assert.deepEqual(languages(), found);
+});

@@ -77,6 +77,9 @@ test('the card and the Croissant file print the source that each rule of the pre
     format: 'webdataset' as const,
     versions: [],
     layout: 'growing' as const,
+    preset: options.preset ?? 'lait',
+    encode: 'auto' as const,
+    columns: {},
   });
   const model = { model: 'm', score: async () => [] };
   const rows: [RecipeOptions, string, string, string, string][] = [
@@ -144,6 +147,9 @@ test('what came from the web does nothing in the card, and the header is YAML wh
     format: 'webdataset',
     versions: [],
     layout: 'growing',
+    preset: evil,
+    encode: 'original',
+    columns: { listColumns: { [evil]: 'STRING' } },
   });
   assert.ok(readme.includes('\n| `https://a.example/![x](http://b.example/track.png)¦<img src=x>` | 1 |\n'));
   const text = 'https://a.example/\\!\\[x\\]\\(http://b.example/track.png\\)\\|&lt;img src=x\\>';

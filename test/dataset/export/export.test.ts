@@ -53,7 +53,7 @@ test('every kept pair is one sample, with image, text and what is known of it', 
     assert.equal(about.key, key);
     assert.equal(about.sha256, createHash('sha256').update(fields.jpg!).digest('hex'));
     assert.equal(about.page_url, 'https://site.example/page.html');
-    assert.deepEqual(JSON.parse(about.rights), { page: { 'robots.txt': 'allowed' }, image: {} });
+    assert.equal(about.rights_robots_txt, 'allowed');
   }
   assert.deepEqual(seen.sort(), ids);
 });
@@ -72,9 +72,12 @@ test('the tables have all rows, the stats their counts, the manifest the hash of
   assert.equal(rows.filter(({ status }) => status === 'success').length, 60);
   const failed = rows.filter(({ status }) => status === 'failed_to_download');
   assert.deepEqual(
-    failed.map(({ key, error_message }) => [key, error_message]),
-    Array(5).fill([null, 'http-404']),
+    failed.map(({ error_message }) => error_message),
+    Array(5).fill('http-404'),
   );
+  const keys = rows.map(({ key }) => key as string);
+  assert.equal(new Set(keys).size, 65);
+  for (const { key } of failed) assert.match(key as string, /^(validation-)?0000\d1\d$/);
   assert.equal(
     stats.reduce((sum, { count }) => sum + count!, 0),
     65,

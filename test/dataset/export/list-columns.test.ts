@@ -116,13 +116,13 @@ test('an export that grows keeps its columns; a rebuilt one has all', async () =
   await writeSmallCorpus(corpusDir, { images: 1, first: 100 });
   keep(corpusDir, [{ uid: 5, similarity: 'high', hash: 9n, license: 'by' }], 100);
   const grown = await exportShards({ ...options, corpusDir });
-  assert.deepEqual(grown.listColumnsLeftOut, ['license']);
+  assert.deepEqual(grown.columnsLeftOut, ['license']);
   assert.deepEqual(readFileSync(join(outDir, 'train/00000.tar')), first);
   const [row] = await readParquet(join(outDir, 'train/00001.parquet'));
   assert.deepEqual(about(row!), { ...nothing, uid: smallId(100), url: smallUrl(100), uid_list: '5', hash: 9n });
   assert.equal('license' in row!, false);
   const rebuilt = await exportShards({ ...options, corpusDir, rebuild: true });
-  assert.deepEqual(rebuilt.listColumnsLeftOut, []);
+  assert.deepEqual(rebuilt.columnsLeftOut, []);
   const all = await readParquet(join(outDir, 'train/00000.parquet'));
   assert.deepEqual(
     all.filter(({ license }) => license === 'by').map(({ uid, similarity }) => [uid, similarity]),

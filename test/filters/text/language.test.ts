@@ -55,9 +55,9 @@ describe('a language and its score', () => {
     const { scored } = await openLanguages();
     const page = { language: 'en', bonus: 0.05 };
     const own = scored('Das rote Boot liegt am Strand', page);
-    assert.equal(own.language, 'de');
+    assert.equal(own.code, 'de');
     assert.ok(own.score > 0.6 && own.score < 1);
-    assert.deepEqual(scored('Taj Mahal', page), { language: 'en', score: 0 });
-    assert.deepEqual(scored('12:45', page), { language: '', score: 0 });
+    assert.deepEqual(scored('Taj Mahal', page), { code: 'en', score: 0 });
+    assert.deepEqual(scored('12:45', page), { code: '', score: 0 });
   });
 });
