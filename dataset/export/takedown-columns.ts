@@ -44,7 +44,7 @@ async function keptPictures(
   for (const folder of foldersIn(shardsDir)) {
     for (const name of readdirSync(folder).filter((one) => /^\d+\.parquet$/.test(one))) {
       const path = join(folder, name);
-      const rows = (await identifyingRows(path)).filter((row) => typeof row.key === 'string' && !isRemoved(row));
+      const rows = (await identifyingRows(path)).filter((row) => row.status === 'success' && !isRemoved(row));
       // Tables of older versions and of imports may lack the hashes.
       const unknown = new Set<unknown>();
       for (const { key, image_sha256: sha256 } of rows) {
@@ -65,7 +65,7 @@ async function keptPictures(
 const identifyingRows = (path: string): Promise<Record<string, unknown>[]> =>
   readParquet(path, [...identifying, 'image_sha256']).catch(() => readParquet(path, identifying));
 
-const identifying = ['uid', 'url', 'sha256', 'key'];
+const identifying = ['uid', 'url', 'sha256', 'key', 'status'];
 
 /** `lait regions` believes what it noted of the other shards as long as it has the features of so many pictures. */
 function countErased(folder: string, erased: number): void {

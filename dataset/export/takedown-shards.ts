@@ -118,7 +118,9 @@ export async function takeFromShards(
     }
     const format = shardFormat(readStats(base));
     await rewriteShard({ base, columns, isRemoved });
-    result.samples += new Set(rows.flatMap(({ key, status }) => (typeof key === 'string' && status === 'success' ? [key] : []))).size;
+    result.samples += new Set(
+      rows.flatMap(({ key, status }) => (typeof key === 'string' && status === 'success' ? [key] : [])),
+    ).size;
     const file = `${shard}.${format === 'webdataset' ? 'tar' : format}`;
     result.rewritten.push(file);
     onProgress?.(file);
