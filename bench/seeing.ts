@@ -1,0 +1,95 @@
+/**
+ * Which pictures of real pages are found, and whose words they get: recall, precision and text accuracy against labels by hand,
+ * beside what a user could pick instead.
+ *
+ *     node --import tsx bench/seeing.ts [--pages FOLDER] [--from URL-OR-FOLDER] [--faults] [--trafilatura PYTHON]
+ *
+ * The pages are fetched once (git, 370 MB). `--faults` lists what is wrong on the pages of the half that may be looked at.
+ * `--trafilatura` names a Python that has trafilatura, for its row.
+ */
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { extractPage } from '../crawler/page/extract.ts';
+import { keyOf } from '../crawler/policy/url.ts';
+import { type LabelledPage, readLabels } from './seeing/labels.ts';
+import { fetchRepositories, readPage } from './seeing/pages.ts';
+import { addPage, emptyScore, type KeptPicture, type Score } from './seeing/score.ts';
+import { trafilaturaPictures } from './seeing/trafilatura.ts';
+import { type Picture, picturesOf } from './seeing/truth.ts';
+
+const { values } = parseArgs({
+  options: {
+    pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
+    from: { type: 'string', default: 'https://github.com' },
+    faults: { type: 'boolean', default: false },
+    trafilatura: { type: 'string' },
+  },
+});
+await fetchRepositories(values.pages, values.from);
+
+type Extractor = (html: string, page: LabelledPage, pictures: readonly Picture[]) => readonly KeptPicture[];
+
+const lait: Extractor = (html, { url }) =>
+  extractPage(html, url).images.map((image) => ({
+    keys: [image.url, keyOf(image.written ?? image.url)],
+    texts: image.texts.map(({ text }) => text),
+  }));
+
+/** Every image with an alt text, which is what image-text crawls take. */
+const altAlone: Extractor = (_html, _page, pictures) =>
+  pictures
+    .filter(({ alt, urls }) => alt.trim() !== '' && urls.size > 0)
+    .map(({ alt, urls }) => ({ keys: [...urls], texts: [alt] }));
+
+const extractors: [string, Extractor][] = [
+  ['lait', lait],
+  ['alt text alone', altAlone],
+];
+const python = values.trafilatura;
+if (python !== undefined) extractors.push(['trafilatura', (html, { url }) => trafilaturaPictures(python, html, url)]);
+
+const labels = readLabels();
+const rows: Record<string, Record<string, string | number>> = {};
+const pages = labels.map((page) => {
+  const html = readPage(values.pages, page);
+  return { page, html, pictures: picturesOf(page, html) };
+});
+for (const [name, extract] of extractors) {
+  const scores = new Map<string, Score>();
+  for (const { page, html, pictures } of pages) {
+    const kept = extract(html, page, pictures);
+    const faults = values.faults && name === 'lait' && page.half === 'seen';
+    for (const group of [page.half, ...(name === 'lait' ? [`${page.half} ${page.kind}`] : [])]) {
+      const score = scores.get(group) ?? emptyScore();
+      scores.set(group, score);
+      addPage(score, pictures, kept, ({ kind, what }) => {
+        if (faults && group === page.half) console.log(`${page.path}  ${kind}  ${what}`);
+      });
+    }
+  }
+  for (const [group, score] of [...scores].sort(([a], [b]) => a.localeCompare(b)))
+    rows[`${name}, ${group}`] = row(score);
+}
+console.table(rows);
+
+const start = process.cpuUsage();
+for (const { page, html } of pages) extractPage(html, page.url);
+const { user, system } = process.cpuUsage(start);
+console.log(`${Math.round(pages.length / ((user + system) / 1e6))} pages a CPU second`);
+
+function row(score: Score): Record<string, string | number> {
+  const ratio = (part: number, whole: number): string => (whole === 0 ? '' : (part / whole).toFixed(3));
+  return {
+    subjects: score.subject,
+    recall: ratio(score.found, score.subject),
+    kept: score.kept,
+    precision: ratio(score.keptSubject, score.kept),
+    teasers: score.keptTeaser,
+    furniture: score.keptFurniture,
+    elsewhere: score.elsewhere,
+    texts: score.texts,
+    'about their picture': ratio(score.textsRight, score.texts),
+    'about another': ratio(score.textsOfOther, score.texts),
+  };
+}
