@@ -60,10 +60,10 @@ export async function decodeBody(
     .reverse();
   if (names.length > maxCodings) throw new Error('more than three codings');
   // RFC 9110 has `compress`: a body in it is not one that is "as it is".
-  if (names.some((name) => undo[name] === undefined && !isRegistered(name))) return body;
+  if (names.some((name) => !Object.hasOwn(undo, name) && !isRegistered(name))) return body;
   let bytes = body;
   for (const name of names) {
-    const decode = undo[name];
+    const decode = Object.hasOwn(undo, name) ? undo[name] : undefined;
     if (decode === undefined) throw new Error(`no decoder for ${name}`);
     bytes = await decode(bytes, { maxOutputLength: maxBytes });
   }

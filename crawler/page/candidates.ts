@@ -1,7 +1,4 @@
-/**
- * The images that the walk meets, each with where it stands: what surrounds it, the heading above it, the paragraphs before and
- * after it.
- */
+/** The images and the texts that the walk meets, in document order. */
 import type { Element } from 'domhandler';
 import type { Surroundings } from './surroundings.ts';
 
@@ -10,13 +7,22 @@ export interface ImageCandidate {
   readonly url: string;
   readonly element: Element;
   readonly surroundings: Surroundings;
-  readonly heading: Element | null;
-  /** The paragraphs before and after, up to a heading. */
-  readonly paragraphBefore: Element | null;
-  paragraphAfter: Element | null;
+  /** Counts images and texts of the page. */
+  readonly order: number;
   /** A caption beside the image, without a figure around both. */
   siblingCaption: Element | null;
 }
+
+/** A heading or a paragraph. */
+export interface TextBlock {
+  readonly element: Element;
+  readonly isHeading: boolean;
+  /** Counts images and texts of the page. */
+  readonly order: number;
+}
+
+/** Ours: the longest single-page books have some ten thousand paragraphs. */
+const maxBlocks = 50_000;
 
 /** Ours: the largest gallery pages show some hundred. */
 const maxCandidates = 5000;
@@ -26,9 +32,8 @@ export class ImageCandidates {
   readonly list: ImageCandidate[] = [];
   /** The links with an image in them. */
   readonly imageLinks = new Set<Element>();
-  #heading: Element | null = null;
-  #paragraph: Element | null = null;
-  #awaitingParagraph: ImageCandidate[] = [];
+  readonly blocks: TextBlock[] = [];
+  #order = 0;
 
   /** Adds an image; a null `url` is an element without one. */
   add(url: string | null, element: Element, surroundings: Surroundings): void {
@@ -37,29 +42,27 @@ export class ImageCandidates {
       url,
       element,
       surroundings,
-      heading: this.#heading,
-      paragraphBefore: this.#paragraph,
-      paragraphAfter: null,
+      order: this.#order,
       siblingCaption: null,
     };
+    this.#order += 1;
     this.list.push(candidate);
-    this.#awaitingParagraph.push(candidate);
     if (surroundings.link) this.imageLinks.add(surroundings.link);
     for (let figure = surroundings.figure; figure && !figure.hasImage; figure = figure.outer) figure.hasImage = true;
   }
 
-  startHeading(element: Element): void {
-    this.#heading = element;
-    this.#paragraph = null;
-    this.#awaitingParagraph = [];
-  }
-
-  startParagraph(element: Element): void {
-    this.#paragraph = element;
-    for (const candidate of this.#awaitingParagraph) candidate.paragraphAfter = element;
-    this.#awaitingParagraph = [];
+  /** Adds a heading or a paragraph. */
+  addText(element: Element, isHeading: boolean): void {
+    if (this.blocks.length >= maxBlocks) return;
+    this.blocks.push({ element, isHeading, order: this.#order });
+    this.#order += 1;
   }
 }
+
+const headingName = /^h[1-6]$/;
+
+/** True for headings. */
+export const isHeading = ({ name, attribs }: Element): boolean => headingName.test(name) || attribs.role === 'heading';
 
 const paragraphNames = new Set(['p', 'li', 'dd', 'blockquote', 'td']);
 const paragraphClass = /^(?:para|paragraph|simpara|text)$/;

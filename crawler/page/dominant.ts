@@ -124,6 +124,16 @@ export function judgeDominance(image: ImageFeatures): Dominance {
   return score > 0 ? { isDominant: true, score, reason: null } : { isDominant: false, score, reason: worst.reason };
 }
 
+const certainFurniture = new Set<Reason | null>([
+  'decoration-tracking-pixel',
+  'decoration-icon-size',
+  'decoration-telling-host',
+  'decoration-icon-name',
+]);
+
+/** Whether an image is so surely no picture of anything that it stands between no picture and its words. */
+export const isCertainFurniture = ({ reason }: Dominance): boolean => certainFurniture.has(reason);
+
 const words = (text: string): number => text.split(/\s+/).filter((word) => word !== '').length;
 
 /** The last path segment in lower case, camel case split. The folders before it describe the site rather than the image. */

@@ -8,7 +8,7 @@ import type { Reason } from '../policy/reasons.ts';
 import { linkReferrerPolicy, type ReferrerPolicy, referrerPolicyOf } from '../policy/referrer.ts';
 import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
-import { type ImageFeatures, judgeDominance } from './dominant.ts';
+import { type ImageFeatures, isCertainFurniture, judgeDominance } from './dominant.ts';
 import { featuresOf } from './image-features.ts';
 import { ImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
@@ -17,6 +17,7 @@ import type { ScriptSigns } from './needs-browser.ts';
 import { openGraphImages } from './open-graph.ts';
 import { parseHtml } from './parse.ts';
 import { scanPage } from './scan.ts';
+import { divide } from './territory.ts';
 import { textOf } from './visible-text.ts';
 
 export interface Page {
@@ -67,7 +68,7 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
   const representative = new Set(described.map(({ url }) => keyOf(url)));
   const texts = new ImageTexts(scan.elementsById);
-  for (const candidate of scan.candidates) {
+  const judged = scan.candidates.map((candidate) => {
     const link = candidate.surroundings.link?.attribs;
     const target = linkTarget(link?.href, head.base);
     const { attribs } = candidate.element;
@@ -80,8 +81,13 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
       hasCaption: texts.caption(candidate) !== '',
       isRepresentative: representative.has(keyOf(candidate.url)) || representative.has(keyOf(url)),
     });
-    const { isDominant, reason } = judgeDominance(features);
-    images.add(url, reason, isDominant ? texts.all(candidate) : [], ownPolicy);
+    return { candidate, url, ownPolicy, dominance: judgeDominance(features) };
+  });
+  const pictures = judged.filter(({ dominance }) => !isCertainFurniture(dominance)).map(({ candidate }) => candidate);
+  const territories = divide(pictures, scan.blocks);
+  for (const { candidate, url, ownPolicy, dominance } of judged) {
+    const { isDominant, reason } = dominance;
+    images.add(url, reason, isDominant ? texts.all(candidate, territories.get(candidate)) : [], ownPolicy);
   }
 
   // Image files that the page links to with words; a link around an image was followed with that image.

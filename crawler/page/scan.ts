@@ -5,7 +5,7 @@
 import type { Element } from 'domhandler';
 import { isRslType } from '../policy/rsl.ts';
 import { absoluteUrl, addressOf } from '../policy/url.ts';
-import { type ImageCandidate, ImageCandidates, isParagraph } from './candidates.ts';
+import { type ImageCandidate, ImageCandidates, isHeading, isParagraph, type TextBlock } from './candidates.ts';
 import { assignCaption, captionKind } from './captions.ts';
 import { classWordReader, type Region } from './class-words.ts';
 import { isLicense, maxLicences, PageHead } from './head.ts';
@@ -29,6 +29,7 @@ export interface PageScan {
   readonly links: readonly PageLink[];
   readonly linkedImages: readonly LinkedImage[];
   readonly candidates: readonly ImageCandidate[];
+  readonly blocks: readonly TextBlock[];
   /** The links with a candidate in them. */
   readonly imageLinks: ReadonlySet<Element>;
   readonly elementsById: ReadonlyMap<string, Element>;
@@ -37,7 +38,6 @@ export interface PageScan {
 
 const maxLinkedImages = 5000;
 const maxIds = 50_000;
-const headingName = /^h[1-6]$/;
 
 /** Scans a parsed page. `pageUrl` is where it was found, after redirects. */
 export function scanPage(root: Element, pageUrl: string): PageScan {
@@ -170,8 +170,8 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   };
 
   const enterContent = (element: Element): void => {
-    if (headingName.test(element.name)) candidates.startHeading(element);
-    else if (surroundings.figure === null && isParagraph(element)) candidates.startParagraph(element);
+    if (isHeading(element)) candidates.addText(element, true);
+    else if (isParagraph(element) && !surroundings.inCaption) candidates.addText(element, false);
     if (mayHaveBackground(element, surroundings))
       candidates.add(backgroundUrl(element.attribs, head.base), element, surroundings);
     signs.addElement(element, surroundings.region !== null);
@@ -202,6 +202,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     links: [...links.values()],
     linkedImages,
     candidates: candidates.list,
+    blocks: candidates.blocks,
     imageLinks: candidates.imageLinks,
     elementsById,
     signs: signs.finish(text.mainLength),

@@ -89,30 +89,29 @@ const emptyFigure = (element: Element, outer: Figure | null): Figure => ({
   hasImage: false,
 });
 
-const landmarkElements: Readonly<Record<string, Region>> = {
-  header: 'header',
-  nav: 'navigation',
-  aside: 'aside',
-  footer: 'footer',
-  dialog: 'overlay',
-};
-const landmarkRoles: Readonly<Record<string, Region>> = {
-  banner: 'header',
-  navigation: 'navigation',
-  menubar: 'navigation',
-  menu: 'navigation',
-  complementary: 'aside',
-  contentinfo: 'footer',
-  dialog: 'overlay',
-  alertdialog: 'overlay',
-};
+const landmarkElements: ReadonlyMap<string, Region> = new Map([
+  ['header', 'header'],
+  ['nav', 'navigation'],
+  ['aside', 'aside'],
+  ['footer', 'footer'],
+  ['dialog', 'overlay'],
+]);
+const landmarkRoles: ReadonlyMap<string, Region> = new Map([
+  ['banner', 'header'],
+  ['navigation', 'navigation'],
+  ['menubar', 'navigation'],
+  ['menu', 'navigation'],
+  ['complementary', 'aside'],
+  ['contentinfo', 'footer'],
+  ['dialog', 'overlay'],
+  ['alertdialog', 'overlay'],
+]);
 
 /** The boilerplate region that an element opens, or null. A header inside the main content belongs to the content. */
 function regionOf({ name, attribs }: Element, words: ClassWords, inMain: boolean): Region | null {
   if (name === 'html' || name === 'body' || name === 'main' || name === 'img' || name === 'figure') return null;
   const byClass = inMain ? words.regionInMain : words.region;
   if (byClass !== null) return byClass;
-  const landmark =
-    landmarkElements[name] ?? (attribs.role === undefined ? null : (landmarkRoles[attribs.role] ?? null));
+  const landmark = landmarkElements.get(name) ?? landmarkRoles.get(attribs.role ?? '') ?? null;
   return landmark === 'header' && inMain ? null : landmark;
 }

@@ -96,7 +96,7 @@ const cases: { readonly name: string; readonly html: string; readonly expected: 
     html: `<div class="body" role="main"><div class="figure align-default" id="id1"><img alt="${alt}" src="_images/a.png"><p class="caption"><span class="caption-number">Fig. 1 </span><span class="caption-text">In May</span><a class="headerlink" href="#id1" title="Permalink">¶</a></p></div><figure class="align-default"><a class="reference internal image-reference" href="_images/b.png"><img alt="_images/b.png" src="_images/b.png" style="width: 400px;"></a><figcaption><p><span class="caption-text">In June</span><a class="headerlink" href="#id2">¶</a></p></figcaption></figure><img class="math" src="_images/math/0f.png" alt="E = m c^2"></div>`,
     expected: [
       ['/dir/_images/a.png', `alt: ${alt}`, 'caption: Fig. 1 In May'],
-      ['/dir/_images/b.png', 'alt: _images/b.png', 'caption: In June'],
+      ['/dir/_images/b.png', 'caption: In June'],
     ],
   },
   {

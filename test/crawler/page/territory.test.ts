@@ -1,0 +1,108 @@
+/** Whose words a picture gets: never those of another card. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { extractPage } from '../../../crawler/page/extract.ts';
+
+const url = 'https://site.example/list';
+
+/** Headings and nearby texts of each picture, by its file name. */
+function words(html: string): Record<string, string[]> {
+  return Object.fromEntries(
+    extractPage(html, url).images.map((image) => [
+      image.url.slice('https://site.example/'.length),
+      image.texts.filter(({ source }) => source === 'heading' || source === 'nearby').map(({ text }) => text),
+    ]),
+  );
+}
+
+const card = (name: string, inner: (img: string) => string): string =>
+  inner(`<img src="/${name}.jpg" alt="Photo of the ${name} bird" width="300" height="200">`);
+
+const cases: [what: string, html: string, expected: Record<string, string[]>][] = [
+  [
+    'cards of a grid, the heading below the picture',
+    `<main><h1>Birds</h1><div>${['Wren', 'Robin', 'Finch']
+      .map((name) =>
+        card(name, (img) => `<div><a href="/${name}">${img}</a><h3>The ${name}</h3><p>${name} text.</p></div>`),
+      )
+      .join('')}</div></main>`,
+    {
+      'Wren.jpg': ['The Wren', 'Wren text.'],
+      'Robin.jpg': ['The Robin', 'Robin text.'],
+      'Finch.jpg': ['The Finch', 'Finch text.'],
+    },
+  ],
+  [
+    'a flat list that begins with a picture',
+    `<main>${['Wren', 'Robin'].map((name) => card(name, (img) => `${img}<h3>The ${name}</h3><p>The ${name} bird sings.</p>`)).join('')}</main>`,
+    { 'Wren.jpg': ['The Wren', 'The Wren bird sings.'], 'Robin.jpg': ['The Robin', 'The Robin bird sings.'] },
+  ],
+  [
+    'a flat list that begins with a heading',
+    `<main>${['Wren', 'Robin'].map((name) => card(name, (img) => `<h3>The ${name}</h3>${img}`)).join('')}</main>`,
+    { 'Wren.jpg': ['The Wren'], 'Robin.jpg': ['The Robin'] },
+  ],
+  [
+    'alternating columns',
+    `<main>${['Wren', 'Robin']
+      .map((name, at) =>
+        card(name, (img) => {
+          const text = `<div><h2>The ${name}</h2><p>${name} text.</p></div>`;
+          return `<section>${at % 2 ? `${text}<div>${img}</div>` : `<div>${img}</div>${text}`}</section>`;
+        }),
+      )
+      .join('')}</main>`,
+    { 'Wren.jpg': ['The Wren', 'Wren text.'], 'Robin.jpg': ['The Robin', 'Robin text.'] },
+  ],
+  [
+    'the heading of a group is nobody’s',
+    `<main><h2>Wren and Robin birds</h2><div>${['Wren', 'Robin'].map((name) => card(name, (img) => `<p>${img}</p>`)).join('')}</div></main>`,
+    { 'Wren.jpg': [], 'Robin.jpg': [] },
+  ],
+  [
+    'a definition list',
+    `<main><dl>${['Wren', 'Robin'].map((name) => card(name, (img) => `<dt>${img}</dt><dd>The ${name} bird is small.</dd>`)).join('')}</dl></main>`,
+    { 'Wren.jpg': [], 'Robin.jpg': ['The Robin bird is small.'] },
+  ],
+  [
+    'an icon divides nothing',
+    `<main><article><h1>The Wren</h1><img src="/star.png" width="16" height="16" alt="star"><p>The Wren is a small bird.</p>${card('Wren', (img) => img)}</article></main>`,
+    { 'Wren.jpg': ['The Wren', 'The Wren is a small bird.'] },
+  ],
+  [
+    'the copy for scripts that are off is the same picture',
+    `<main><div><div>${card('Wren', (img) => `${img}<noscript>${img}</noscript>`)}</div><h3>The Wren</h3></div><div>${card('Robin', (img) => img)}<h3>The Robin</h3></div></main>`,
+    { 'Wren.jpg': ['The Wren'], 'Robin.jpg': ['The Robin'] },
+  ],
+  [
+    'an article: the paragraph between two pictures is nobody’s, the ends belong to the nearer one',
+    `<main><article><p>The Wren bird lives in hedges.</p>${card('Wren', (img) => `<p>${img}</p>`)}<p>Wren bird, Robin bird.</p>${card('Robin', (img) => `<p>${img}</p>`)}<p>The Robin bird lives in gardens.</p></article></main>`,
+    { 'Wren.jpg': ['The Wren bird lives in hedges.'], 'Robin.jpg': ['The Robin bird lives in gardens.'] },
+  ],
+  [
+    'a paragraph that does not speak of the picture says nothing',
+    `<main><article><p>Rain is expected all week.</p>${card('Wren', (img) => `<p>${img}</p>`)}${card('Robin', (img) => `<p>${img}</p>`)}</article></main>`,
+    { 'Wren.jpg': [], 'Robin.jpg': [] },
+  ],
+  [
+    'names that objects have are elements like others',
+    `<main><constructor><div>${card('Wren', (img) => img)}<h3>The Wren</h3></div></constructor><div role="valueOf">${card('Robin', (img) => img)}<h3>The Robin</h3></div></main>`,
+    { 'Wren.jpg': ['The Wren'], 'Robin.jpg': ['The Robin'] },
+  ],
+];
+
+for (const [what, html, expected] of cases) test(what, () => assert.deepEqual(words(html), expected));
+
+test('dividing takes time in proportion to the page', () => {
+  const flat = (count: number): string =>
+    `<main>${Array.from({ length: count }, (_, at) => `<p><img src="/${at}.jpg" alt="A bird in tree ${at}"></p><h3>Bird ${at}</h3><p>Bird text ${at}.</p>`).join('')}</main>`;
+  const cpu = (html: string): number => {
+    const start = process.cpuUsage();
+    extractPage(html, url);
+    const { user, system } = process.cpuUsage(start);
+    return user + system;
+  };
+  cpu(flat(500));
+  // Quadratic work would be a hundred times as much.
+  assert.ok(cpu(flat(4000)) < 40 * cpu(flat(400)));
+});
