@@ -1,5 +1,6 @@
 /** `lait export`: writes the kept pairs as WebDataset shards, train and validation. */
 
+import { userAgentOf } from '../crawler/policy/robots.ts';
 import { printable } from '../dataset/escape.ts';
 import { type ExportOptions, exportShards } from '../dataset/export/export.ts';
 import { readSubset } from '../dataset/export/subset.ts';
@@ -9,7 +10,7 @@ import { startProgress } from './progress.ts';
 import { count, megabytes, splitTable } from './table.ts';
 
 export async function exportCorpus(context: CommandContext<'export', ExportFlags>): Promise<void> {
-  const { corpusDir, settings, flags, signal } = context;
+  const { corpusDir, config, settings, flags, signal } = context;
   const { name, license, ...shards } = settings;
   const { out, subset, rebuild, ...others } = flags;
   shards satisfies KnownTo<ExportOptions, typeof shards>;
@@ -21,7 +22,11 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
         corpusDir,
         ...shards,
         rebuild,
-        card: { ...(name === undefined ? {} : { name }), ...(license === undefined ? {} : { license }) },
+        card: {
+          userAgent: userAgentOf(config.crawl.contact),
+          ...(name === undefined ? {} : { name }),
+          ...(license === undefined ? {} : { license }),
+        },
         ...(out === undefined ? {} : { outDir: out }),
         ...(subset === undefined ? {} : { subset: await readSubset(subset) }),
       },

@@ -42,3 +42,10 @@ export function yamlText(text: string): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/** A cell of a CSV table that no spreadsheet takes for a formula. One line. */
+export function csvCell(text: string): string {
+  const shown = oneLine(text);
+  const safe = /^[=+@-]/.test(shown) ? `'${shown}` : shown;
+  return /[",]/.test(safe) || safe !== shown ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -20,6 +20,8 @@ export interface CardOptions {
   readonly license?: string;
   /** ISO 639-1. Default: the languages that the recipe keeps. */
   readonly languages?: readonly string[];
+  /** How the crawler calls itself: `lait/0.1.0 (+https://…)`. */
+  readonly userAgent?: string;
 }
 
 export interface CardInput {

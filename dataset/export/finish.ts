@@ -6,6 +6,7 @@ import { corpusFacts } from '../ledger/corpus-facts.ts';
 import type { RemovedSample } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
+import { trainingFacts } from '../ledger/training-facts.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import type { EncodeOptions } from '../shards/encode.ts';
 import { describeShards, type FinishedShards, writeIndexes } from '../shards/indexes.ts';
@@ -15,6 +16,7 @@ import { type CardInput, type CardOptions, cardReadme, type ExportLayout, funnel
 import { croissant, exportAccount } from './croissant.ts';
 import type { MoreColumns } from './more-columns.ts';
 import type { Split } from './split.ts';
+import { domainsCsv, domainsName, summaryData, summaryDataName, summaryName, summaryText } from './training-summary.ts';
 import { changesName, versioned } from './versions.ts';
 
 /** What the manifest records of how an export was made. */
@@ -97,6 +99,10 @@ export function finishExport(
     put('croissant.json', `${JSON.stringify(croissant(exportAccount(input), files), null, 2)}\n`);
   else rmSync(join(into, 'croissant.json'), { force: true });
   put('funnel.svg', funnelSvg(input.facts.funnel.rows, input.facts.funnel.found));
+  const training = trainingFacts(ledger);
+  put(summaryName, summaryText(input, training));
+  put(summaryDataName, `${JSON.stringify(summaryData(input, training), null, 2)}\n`);
+  put(domainsName, domainsCsv(training));
   put('README.md', cardReadme(input));
   const versions = version === null ? {} : { export: version.export, history: version.history };
   return writeManifest(into, { ...versions, configuration, samples, files });

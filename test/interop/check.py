@@ -7,6 +7,7 @@ import json
 import sys
 
 import datasets
+import numpy
 import mlcroissant
 import pyarrow.parquet
 import webdataset
@@ -72,6 +73,23 @@ def main():
     wanted = ["url", "caption", "key", "status", "error_message", "width", "height", "original_width", "original_height", "exif", "sha256"]
     check("pyarrow reads the table: img2dataset's columns first", table.column_names[: len(wanted)], wanted)
     check("pyarrow: integers are int32", {str(table.schema.field(n).type) for n in ("width", "height")}, {"int32"})
+
+    # DataComp's subset files are sorted pairs of uint64; LAION's filters ask its columns. Expressions in our words.
+    frame = table.to_pandas()
+    kept = frame[(frame.LANGUAGE == "en") & (frame.similarity > 0.28) & (frame.punsafe < 0.5) & (frame.status == "success")]
+    check("pandas filters by LANGUAGE, similarity and punsafe", (len(kept) > 0, len(kept) < len(frame)), (True, True))
+    import pyarrow.compute as pc
+    same = table.filter((pc.field("LANGUAGE") == "en") & (pc.field("similarity") > 0.28) & (pc.field("punsafe") < 0.5) & (pc.field("status") == "success"))
+    check("pyarrow filters the same", same.num_rows, len(kept))
+    uids = numpy.array([(int(uid[:16], 16), int(uid[16:32], 16)) for uid in kept.uid], numpy.dtype("u8,u8"))
+    uids.sort()
+    numpy.save(f"{foreign}/subset.npy", uids)
+    member = {(int(uid[:16], 16), int(uid[16:32], 16)) for uid in frame.uid}
+    check("a subset file of DataComp's form names rows by uid", all(tuple(int(part) for part in uid) in member for uid in numpy.load(f"{foreign}/subset.npy")), True)
+    check("keys name one row each", frame.key.is_unique and bool(frame.key.notna().all()), True)
+    folder = datasets.load_dataset("imagefolder", data_dir=f"{jsonl}/train", split="train")
+    check("datasets: imagefolder has pictures and columns", (folder.num_rows, type(folder.features["image"]).__name__, "caption" in folder.column_names), (train, "Image", True))
+    check("datasets reads the jsonl card with pictures", datasets.load_dataset(jsonl)["train"][0]["image"].size, folder[0]["image"].size)
 
     croissant = mlcroissant.Dataset(f"{tars}/croissant.json")
     check("mlcroissant validates", list(croissant.metadata.ctx.issues.errors), [])

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import fc from 'fast-check';
 import { parse } from 'yaml';
-import { cardReadme, funnelSvg, shownSetting, thresholdSource } from '../../../dataset/export/card.ts';
+import { cardHeader, cardReadme, funnelSvg, shownSetting, thresholdSource } from '../../../dataset/export/card.ts';
 import { exportAccount } from '../../../dataset/export/croissant.ts';
 import { exportShards } from '../../../dataset/export/export.ts';
 import { readManifest } from '../../../dataset/shards/manifest.ts';
@@ -176,4 +177,16 @@ test('the funnel’s picture has a bar for what was found and for each rule', ()
   assert.match(svg, /a&lt;b/);
   assert.match(svg, /width="200\.0"/);
   assert.match(svg, />2,000 <tspan fill="#a33b3b">−2,000<\/tspan></);
+});
+
+test('whatever a title, a licence and languages hold, the header gives them back', () => {
+  const text = fc.string({ unit: 'binary' });
+  fc.assert(
+    fc.property(text, text, fc.array(text, { minLength: 1, maxLength: 3 }), (name, license, languages) => {
+      const header = cardHeader({ name, license, languages, samples: 1, files: [] });
+      const { pretty_name, license: said, language } = parse(header.slice(4, -3));
+      assert.deepEqual([pretty_name, said, language], [name, license, languages]);
+      assert.equal(header.split('\n').filter((line) => line === '---').length, 2);
+    }),
+  );
 });

@@ -220,7 +220,8 @@ for (const format of ['parquet', 'jsonl'] as const) {
     const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
       (path) => before.get(path) !== after.get(path),
     );
-    const ofExport = ['README.md', 'changes.jsonl', 'funnel.svg', 'manifest.json'];
+    const training = ['domains.csv', 'summary.json', 'summary.md'].map((name) => `training-content-${name}`);
+    const ofExport = ['README.md', 'changes.jsonl', 'funnel.svg', 'manifest.json', ...training];
     assert.deepEqual(
       changed.filter((path) => !ofExport.includes(path) && !touched.some((shard) => path.startsWith(shard))),
       [],
