@@ -223,6 +223,10 @@ const shards = {
     .max(100)
     .default(exportDefaults.quality)
     .meta({ description: 'quality of re-encoded JPEG (img2dataset)' }),
+  keepLocation: z.boolean().default(exportDefaults.keepLocation).meta({
+    description:
+      'keep the GPS position and the maker note in EXIF of original bytes, and the position in the column exif',
+  }),
   name: z.string().optional().meta({ description: 'title of the dataset card' }),
   license: z
     .string()

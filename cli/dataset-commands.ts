@@ -74,6 +74,7 @@ const importSet = settingsCommand({
     encode: writesShards,
     resize: (context) => writesShards(context) || encodingNeeds.resize(context),
     quality: (context) => writesShards(context) || encodingNeeds.quality(context),
+    keepLocation: writesShards,
     sizePx: (context) => writesShards(context) || encodingNeeds.sizePx(context),
     onlyIfBigger: (context) => writesShards(context) || encodingNeeds.onlyIfBigger(context),
     imageColumn: ({ args }) => args[0] !== 'parquet' && `with the form ${args[0]}, it is for parquet`,

@@ -5,6 +5,7 @@ export const encodeDefaults = {
   sizePx: 256,
   onlyIfBigger: false,
   quality: 95,
+  keepLocation: false,
 } as const;
 
 export const shardDefaults = { ...encodeDefaults, samplesPerShard: 10_000, shardDigits: 5 } as const;

@@ -6,6 +6,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { jpegHeader } from '../image/jpeg-header.ts';
 import { encodeDefaults } from './defaults.ts';
+import { withoutLocation } from './without-location.ts';
 
 export interface EncodeOptions {
   /**
@@ -25,6 +26,11 @@ export interface EncodeOptions {
   readonly onlyIfBigger?: boolean;
   /** 1 to 100; 95 is img2dataset's default. */
   readonly quality?: number;
+  /**
+   * Leaves the GPS position and the camera's maker note in original bytes, and the position in the column `exif`. `sha256` is that of the
+   * file as it was downloaded either way, as in img2dataset, and `image_sha256` that of the bytes in the shard.
+   */
+  readonly keepLocation?: boolean;
 }
 
 export interface EncodedImage {
@@ -45,8 +51,8 @@ const maxPixels = 89_478_485;
 
 /** The options with every default written out: what the manifest records. */
 export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> {
-  const { encode, resize, sizePx, onlyIfBigger, quality } = { ...encodeDefaults, ...options };
-  return { encode, resize, sizePx, onlyIfBigger, quality };
+  const { encode, resize, sizePx, onlyIfBigger, quality, keepLocation } = { ...encodeDefaults, ...options };
+  return { encode, resize, sizePx, onlyIfBigger, quality, keepLocation };
 }
 
 /**
@@ -58,7 +64,7 @@ export async function encodeImage(
   options: EncodeOptions = {},
   { damaged = false }: { readonly damaged?: boolean } = {},
 ): Promise<EncodedImage> {
-  const { encode, resize, sizePx, onlyIfBigger, quality } = encodeSettings(options);
+  const { encode, resize, sizePx, onlyIfBigger, quality, keepLocation } = encodeSettings(options);
   const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: damaged ? 'none' : 'error' });
   const meta = await headerOf(bytes, image);
   if (meta.width * meta.height > maxPixels) throw new Error('Input image exceeds pixel limit');
@@ -68,7 +74,8 @@ export async function encodeImage(
   const original = { originalWidth: width, originalHeight: height, exif: meta.exif };
   const isPlain = !damaged && meta.format === 'jpeg' && meta.orientation === 1 && isStandardColour(meta);
   if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
-    return { bytes, field: fieldOf[meta.format] ?? meta.format, width, height, ...original };
+    const shown = keepLocation ? bytes : withoutLocation(bytes);
+    return { bytes: shown, field: fieldOf[meta.format] ?? meta.format, width, height, ...original };
   }
   let pipeline = image.autoOrient();
   const largest = Math.max(width, height);

@@ -22,20 +22,21 @@ const leftOut = /^(GPS|MakerNote|UserComment|XMLPacket|IPTCNAA|ExifTag$|Interope
 const maxValueLength = 1000;
 
 /**
- * Tags of an EXIF block as a flat JSON object. Binary values (maker notes, thumbnails) and the GPS position are left out: the
- * column is read far from the image, and where somebody stood is nothing a corpus needs. A broken block gives `{}`.
+ * Tags of an EXIF block as a flat JSON object. Binary values (maker notes, thumbnails) are left out, and so is the GPS position unless
+ * it is asked for: where somebody stood is nothing a corpus needs. A broken block gives `{}`.
  */
-export function exifJson(block: Buffer | null): string {
+export function exifJson(block: Buffer | null, { keepLocation = false } = {}): string {
   if (block === null) return '{}';
   try {
-    const { Image: image = {}, Photo: photo = {} } = readExif(block);
+    const { Image: image = {}, Photo: photo = {}, GPSInfo: position = {} } = readExif(block);
     const tags: Record<string, string> = {};
     for (const [prefix, found] of [
       ['Image', image],
       ['EXIF', photo],
+      ...(keepLocation ? [['GPS', position] as const] : []),
     ] as const) {
       for (const [tag, value] of Object.entries(found ?? {})) {
-        if (leftOut.test(tag)) continue;
+        if (prefix !== 'GPS' && leftOut.test(tag)) continue;
         const name = otherNames[tag] ?? tag;
         const text = printed(name, value)?.trim();
         if (text !== undefined && text.length <= maxValueLength) tags[`${prefix} ${name}`] = text;
@@ -44,6 +45,18 @@ export function exifJson(block: Buffer | null): string {
     return JSON.stringify(tags);
   } catch {
     return '{}';
+  }
+}
+
+/** The `exif` of another set, whose tags may stand in groups (`GPS GPSLatitude`), without what is not wanted; as it is when it is no object. */
+export function withoutPosition(exif: string): string {
+  try {
+    const tags = JSON.parse(exif) as unknown;
+    if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) return exif;
+    const kept = Object.entries(tags).filter(([name]) => !/(^|[\s:.])(GPS|MakerNote)/i.test(name));
+    return kept.length === Object.keys(tags).length ? exif : JSON.stringify(Object.fromEntries(kept));
+  } catch {
+    return exif;
   }
 }
 

@@ -9,7 +9,7 @@ import { type FileDigest, writeFileAtomic } from '../atomic-file.ts';
 import { decodeImage } from '../image/decode.ts';
 import { type ContainedSample, type ExportFormat, openContainer } from './container.ts';
 import { type EncodeOptions, encodeImage } from './encode.ts';
-import { exifJson } from './exif.ts';
+import { exifJson, withoutPosition } from './exif.ts';
 import { parquetBytes, type ShardRow, shardColumns } from './parquet.ts';
 
 /** A pair on its way into a shard: everything about it that does not need its image decoded. */
@@ -201,7 +201,7 @@ async function prepare(item: ShardItem, key: string, encode: EncodeOptions, deco
     error_message: null,
     width,
     height,
-    exif: encoded.exif === null && item.exif ? item.exif : exifJson(encoded.exif),
+    exif: encoded.exif === null && item.exif ? otherExif(item.exif, encode) : exifJson(encoded.exif, encode),
     image_sha256: encoded.bytes === bytes ? sha256 : sha256Of(encoded.bytes),
     phash: known.phash ?? measured?.phash ?? null,
     damaged: known.damaged ?? measured?.damaged ?? null,
@@ -211,6 +211,9 @@ async function prepare(item: ShardItem, key: string, encode: EncodeOptions, deco
     sample: { key, imageField, image: encoded.bytes, text: row.caption, row: { ...row }, json: memberJson(row) },
   };
 }
+
+const otherExif = (exif: string, { keepLocation = false }: EncodeOptions): string =>
+  keepLocation ? exif : withoutPosition(exif);
 
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

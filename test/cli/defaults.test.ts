@@ -42,8 +42,8 @@ describe("a section's defaults are the library's", () => {
   }
 
   it('an image is encoded by them where nothing is said', () => {
-    const { encode, resize, sizePx, onlyIfBigger, quality } = schema.export;
-    assert.deepEqual(encodeSettings({}), { encode, resize, sizePx, onlyIfBigger, quality });
+    const { encode, resize, sizePx, onlyIfBigger, quality, keepLocation } = schema.export;
+    assert.deepEqual(encodeSettings({}), { encode, resize, sizePx, onlyIfBigger, quality, keepLocation });
   });
 });
 
