@@ -94,7 +94,9 @@ export const importFlags = z.strictObject({
 });
 export type ImportFlags = z.output<typeof importFlags>;
 
-export const verifyFlags = z.strictObject({ repair: toggle('write faulty shards again from the raw images') });
+export const verifyFlags = z.strictObject({
+  repair: toggle('save what can be read of a damaged database, queue what is lost, write faulty shards again'),
+});
 export type VerifyFlags = z.output<typeof verifyFlags>;
 
 export const trainRelevanceFlags = z.strictObject({

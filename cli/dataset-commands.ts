@@ -45,7 +45,7 @@ const regions = settingsCommand({
 const verify = corpusCommand({
   name: 'verify',
   takesTurns: true,
-  summary: 'check every file of the export against its manifest',
+  summary: 'check the databases, the raw images and every file of the export against its manifest',
   example: 'lait verify --corpus birds --repair',
   flags: verifyFlags,
   load: async () => (await import('./verify.ts')).verify,

@@ -1,15 +1,23 @@
-/** `lait verify`: every file of an export against its manifest, repaired from the raw images if asked. */
+/** `lait verify`: the corpus' own files, then every file of its export against the manifest, repaired from what is whole if asked. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { printable } from '../dataset/escape.ts';
 import { verify as check } from '../dataset/export/verify.ts';
+import { manifestName } from '../dataset/shards/manifest.ts';
 import type { VerifyFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
+import { verifyCorpus } from './verify-corpus.ts';
 
 export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyFlags>): Promise<void> {
   const { repair, ...others } = flags;
   others satisfies Nothing;
+  const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair });
+  for (const line of damages) console.log(printable(line));
+  for (const line of repairs) console.log(printable(`repaired: ${line}`));
+  if (damages.length > 0 && !repair) process.exitCode = 2;
+  if (damages.length > 0 && !existsSync(join(corpusDir, 'shards', manifestName))) return;
   const progress = startProgress('Verifying files');
   try {
     const { files, bytes, faults, version, unfinished } = await check(

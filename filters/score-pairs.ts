@@ -58,7 +58,9 @@ async function scoreGroup(
       else if (!unscored.has(key)) {
         if (!stored.has(key)) stored.set(key, scoresOf(ledger, key));
         const score = stored.get(key)![rule.scoreName];
-        if (score === undefined) unscored.set(key, { ...pair.sample, ...imageOf(images, raw, pair.sample) });
+        const image = score === undefined ? imageOf(images, raw, pair.sample) : null;
+        if (score === undefined && image === null) verdicts.set(key, drop('raw-missing'));
+        else if (score === undefined) unscored.set(key, { ...pair.sample, ...image! });
         else verdicts.set(key, rule.judge(score));
       }
     }
@@ -86,15 +88,20 @@ async function scoreGroup(
   return found;
 }
 
-/** The image's bytes and its picture, read once a group however many pairs show it. */
+/** The image's bytes and its picture, read once a group however many pairs show it; null when its segment is gone or cut. */
 function imageOf(
   images: Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>,
   raw: Pick<RawStore, 'read'>,
   sample: StoredSample,
-): Pick<ImageSample, 'bytes' | 'pixels'> {
+): Pick<ImageSample, 'bytes' | 'pixels'> | null {
   const known = images.get(sample.sha256);
   if (known) return known;
-  const bytes = raw.read(sample);
+  let bytes: Buffer;
+  try {
+    bytes = raw.read(sample);
+  } catch {
+    return null;
+  }
   let decoded: ReturnType<typeof decodePixels> | undefined;
   const image = {
     bytes,

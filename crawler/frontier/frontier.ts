@@ -377,6 +377,12 @@ export class Frontier {
     return null;
   }
 
+  /** All URLs that count as done. */
+  finished(): { readonly url: string; readonly kind: UrlKind }[] {
+    const rows = this.#sql.finished.all() as { url: string; kind: number }[];
+    return rows.map(({ url, kind }) => ({ url, kind: kinds[kind]! }));
+  }
+
   /** URLs waiting, by summing over hosts that have any. */
   queued(): number {
     return this.#sql.queued.get() as number;

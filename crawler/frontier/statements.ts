@@ -83,6 +83,7 @@ export function statements(db: Database.Database) {
     clock: db.prepare('SELECT latest_ms FROM clock').pluck(),
     startClock: db.prepare('INSERT INTO clock (latest_ms) VALUES (?)'),
     setClock: db.prepare('UPDATE clock SET latest_ms = ?'),
+    finished: db.prepare('SELECT url, kind FROM urls WHERE state = 2'),
     mark: db.prepare('SELECT id, commits FROM corpus'),
     setMark: db.prepare('UPDATE corpus SET id = ?, commits = ?'),
     setCommits: db.prepare('UPDATE corpus SET commits = ?'),

@@ -168,3 +168,23 @@ export function countPairs(ledger: Ledger): number {
     .pluck()
     .get() as number;
 }
+
+/** A URL of the web, and whether what was to be fetched there was: it was read, or refused. */
+export interface UrlState {
+  readonly url: string;
+  readonly isDone: boolean;
+}
+
+const statesOf = (ledger: Ledger, sql: string): UrlState[] =>
+  (ledger.db.prepare(sql).all() as { url: string; done: number }[]).map(({ url, done }) => ({
+    url,
+    isDone: done === 1,
+  }));
+
+/** All pages of the web. */
+export const pageStates = (ledger: Ledger): UrlState[] =>
+  statesOf(ledger, `SELECT url, 1 AS done FROM pages WHERE url >= 'http' AND url < 'httq'`);
+
+/** All images; those that were found and not fetched yet are not done. */
+export const imageStates = (ledger: Ledger): UrlState[] =>
+  statesOf(ledger, `SELECT url, status <> 'pending' AS done FROM images`);
