@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import {
-  contentHash,
+  contentOf,
   type ExportedPair,
   forgetShard,
   indexedShards,
@@ -91,13 +91,13 @@ const unreadable = (outDir: string, shard: string) =>
 
 /** The rows of a shard's table; null when it is not there or damaged. */
 async function tablePairs(outDir: string, shard: string): Promise<ExportedPair[] | null> {
-  const columns = ['uid', 'key', 'status', 'sha256', 'caption', 'gone'];
+  const columns = ['uid', 'key', 'status', 'sha256', 'text', 'found_text', 'gone'];
   const rows = await readParquet(join(outDir, `${shard}.parquet`), columns).catch(() => null);
   if (rows === null) return null;
   return rows.map((row) => {
-    const { uid, key = null, status, sha256, caption, gone } = row as Record<string, string | null>;
+    const { uid, key = null, status, sha256, text, found_text, gone = null } = row as Record<string, string | null>;
     // An image that was there and could not be encoded has a content and no key.
-    const content = sha256 == null ? null : contentHash(sha256, caption ?? '', gone ?? null);
+    const content = sha256 == null ? null : contentOf({ sha256, text: text ?? '', foundText: found_text ?? '', gone });
     const [sampleKey, failedKey] = status === 'success' ? [key, null] : [null, key];
     return { id: uid ?? '', key: sampleKey, failedKey, content };
   });

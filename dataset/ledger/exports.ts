@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Ledger } from './ledger.ts';
+import { goneColumn } from './origins.ts';
 
 /** An export as the ledger remembers it. */
 export interface ExportRecord {
@@ -29,7 +30,7 @@ export interface ExportedPair {
   readonly key: string | null;
   /** The key of a row without an image; null for a sample. */
   readonly failedKey: string | null;
-  /** See `contentHash`; null where no image was downloaded. */
+  /** See `contentOf`; null where no image was downloaded. */
   readonly content: string | null;
 }
 
@@ -42,13 +43,26 @@ export interface ExportedPlace {
   readonly key: string | null;
 }
 
-/** What makes a sample another one: its picture, its text, or that it is not on the web any more. 64 bits in hexadecimal. */
-export function contentHash(sha256: string, text: string, gone: string | null): string {
-  return createHash('sha256')
-    .update(`${sha256}\0${gone ?? ''}\0${text}`)
-    .digest('hex')
-    .slice(0, 16);
+/**
+ * What makes a sample another one: its picture, its text, or that it is not on the web any more. The text as it was found is in the
+ * pair's id already; one that was cleaned adds its hash. `contentColumn` is the same in SQL.
+ */
+export function contentOf(sample: {
+  readonly sha256: string;
+  readonly text: string;
+  readonly foundText: string;
+  readonly gone: string | null;
+}): string {
+  const { sha256, text, foundText, gone } = sample;
+  return sha256.slice(0, 16) + (gone ?? '') + (text === foundText ? '' : textHash(text));
 }
+
+/** SQL: `contentOf` a pair `p` with the image `i`; needs the function `text_hash`, which costs more than all the rest. */
+export const contentColumn = `(substr(i.sha256, 1, 16) || coalesce(${goneColumn}, '') ||
+  CASE WHEN p.cleaned_text IS NULL OR p.cleaned_text = p.text THEN '' ELSE text_hash(p.cleaned_text) END)`;
+
+/** 64 bits in hexadecimal. */
+export const textHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** A folder within the corpus is stored relative to it, so that a corpus may be moved and copied; any other by its real path. */
 function storedFolder(corpusDir: string, folder: string): string {

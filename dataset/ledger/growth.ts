@@ -2,7 +2,7 @@
  * What an export lacks and what it has too much, asked of the ledger in two passes of SQL. The answers lie in temporary tables on
  * disk: their length is no matter of memory.
  */
-import { contentHash } from './exports.ts';
+import { contentColumn, textHash } from './exports.ts';
 import type { Ledger } from './ledger.ts';
 import { goneColumn } from './origins.ts';
 
@@ -34,7 +34,7 @@ export interface RemovedSample {
  */
 export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subset }: GrowthOptions): void {
   const { db } = ledger;
-  db.function('content_hash', { deterministic: true }, contentHash as (...args: unknown[]) => string);
+  db.function('text_hash', { deterministic: true }, (text: unknown) => textHash(text as string));
   db.exec(`DROP TABLE IF EXISTS temp.new_pairs; DROP TABLE IF EXISTS temp.removed_samples; DROP TABLE IF EXISTS temp.wanted;
     CREATE TEMP TABLE new_pairs (id TEXT PRIMARY KEY, is_failure INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TEMP TABLE removed_samples (shard TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL,
@@ -44,7 +44,6 @@ export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subse
   for (const id of subset ?? []) want.run(id);
   const isWanted = subset === undefined ? 'true' : 'p.id IN (SELECT id FROM temp.wanted)';
   const isFresh = gone === 'keep' ? 'true' : `${goneColumn} IS NULL`;
-  const content = `content_hash(i.sha256, coalesce(p.cleaned_text, p.text), ${goneColumn})`;
   db.prepare(
     `INSERT INTO temp.new_pairs
      SELECT p.id, p.dropped_by IS NOT NULL FROM pairs p JOIN images i ON i.id = p.image_id
@@ -52,7 +51,7 @@ export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subse
          OR (@withFailures AND p.dropped_by = 'download' AND i.status <> 'pending'))
        AND ${isFresh} AND ${isWanted}
        AND NOT EXISTS (SELECT 1 FROM exported_pairs e WHERE e.export_id = @exportId AND e.pair_id = p.id
-         AND (p.dropped_by IS NOT NULL OR e.content = ${content}))
+         AND (p.dropped_by IS NOT NULL OR e.content = ${contentColumn}))
      ORDER BY p.id`,
   ).run({ exportId: exportId ?? -1, withFailures: withFailures ? 1 : 0 });
   if (exportId === null) return;
@@ -68,7 +67,7 @@ export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subse
        LEFT JOIN pairs p ON p.id = e.pair_id LEFT JOIN images i ON i.id = p.image_id
      WHERE e.export_id = @exportId AND e.key IS NOT NULL
        AND NOT coalesce((p.judged_by IS NULL OR p.dropped_by IS NULL) AND ${isFresh} AND ${isWanted}
-         AND i.sha256 IS NOT NULL AND e.content = ${content}, false)
+         AND i.sha256 IS NOT NULL AND e.content = ${contentColumn}, false)
      ORDER BY s.shard, e.key`,
   ).run({ exportId });
 }
