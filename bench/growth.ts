@@ -1,7 +1,8 @@
 /**
  * An export of a large ledger that grows: written once, grown by 1 %, and after a threshold has moved for 1 %. The ledger is made here:
  * every pair survives, all pictures are one small JPEG (what is measured is the export and not the encoder; its bytes are hashed,
- * read and written for every sample). Prints wall and CPU seconds, the memory's peak so far, and the bytes written.
+ * read and written for every sample). Prints wall and CPU seconds, and the
+ * memory's peak so far after each quarter of the shards.
  *
  *     node --import tsx bench/growth.ts [--pairs 1000000] [--folder DIR]
  *
@@ -78,10 +79,12 @@ console.log(
 async function measured(name: string): Promise<void> {
   const started = performance.now();
   const before = process.cpuUsage();
-  const { shardsWritten, shardsLeft } = await exportShards({ corpusDir: folder });
+  const peaks: number[] = [];
+  const onProgress = () => peaks.push(Math.round(process.resourceUsage().maxRSS / 1024));
+  const { shardsWritten, shardsLeft } = await exportShards({ corpusDir: folder }, { onProgress });
   const { user, system } = process.cpuUsage(before);
   const wall = (performance.now() - started) / 1000;
-  const rss = Math.round(process.resourceUsage().maxRSS / 1024);
+  const rss = [0.25, 0.5, 0.75, 1].map((share) => peaks[Math.ceil(peaks.length * share) - 1]).join(', ');
   console.log(
     `| ${name} | ${wall.toFixed(1)} | ${((user + system) / 1e6).toFixed(1)} | ${rss} | ${shardsWritten} | ${shardsLeft} |`,
   );
