@@ -1,6 +1,7 @@
 /** `lait evaluate`: image and text retrieval on held-out pairs, beside chance and, where the protocol is one of the paper's, its rows. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../dataset/make-folder.ts';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { readExamples } from '../model/data/example.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -47,7 +48,7 @@ export async function evaluate({
   const { examples } = await firstImages(readExamples(reading), { maxImages, together: false });
   const progress = startProgress('Scoring pairs');
   const folder = join(dir, 'evaluation');
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   try {
     const result = await evaluateRetrieval(
       { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision, logFolder: folder },

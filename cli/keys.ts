@@ -1,15 +1,5 @@
 /** `lait keys`: the key that signs requests, and the directory of public keys to publish. A key that is there is kept. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   directoryPath,
@@ -19,6 +9,7 @@ import {
   readSigningKey,
 } from '../crawler/fetch/signing-key.ts';
 import { writeFileAtomic } from '../dataset/atomic-file.ts';
+import { makeFolder } from '../dataset/make-folder.ts';
 import { expected } from '../dataset/user-error.ts';
 import { checkCorpusDir } from './command.ts';
 
@@ -27,7 +18,7 @@ const directoryName = 'http-message-signatures-directory';
 
 /** Makes the key unless there is one, and lists its public part in the directory; gives back what to do next. */
 export function makeKeys(dir: string): string {
-  mkdirSync(checkCorpusDir(dir), { recursive: true });
+  makeFolder(checkCorpusDir(dir));
   const keyPath = join(dir, keyName);
   const directory = join(dir, directoryName);
   const isNew = !existsSync(keyPath);

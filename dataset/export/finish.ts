@@ -1,5 +1,5 @@
 /** The last step of every change to an export: indexes, dataset card, Croissant file, and the manifest over all of them. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { corpusFacts } from '../ledger/corpus-facts.ts';
@@ -7,6 +7,7 @@ import type { RemovedSample } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
 import { trainingFacts } from '../ledger/training-facts.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import type { EncodeOptions } from '../shards/encode.ts';
 import { describeShards, type FinishedShards, writeIndexes } from '../shards/indexes.ts';
@@ -52,7 +53,7 @@ export function finishExport(
   { into = outDir, nextShard, removed = [] }: Finishing = {},
 ): Manifest {
   const { format } = configuration;
-  mkdirSync(into, { recursive: true });
+  makeFolder(into);
   const previous = existsSync(join(outDir, manifestName)) ? readManifest(outDir) : null;
   const files = into === outDir ? writeIndexes(outDir, shards, format) : describeShards(into, shards, format);
   const bySplit = <T>(of: (split: Split) => T): Record<Split, T> => ({

@@ -2,12 +2,13 @@
  * Makes a shard of an export once more from the ledger and the raw images: the same pairs under the same keys. What the ledger has
  * learnt since (another score, another title of the page) makes other bytes: then it cannot be made again.
  */
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
 import { pairsOfShard } from '../ledger/exports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import type { EncodeOptions } from '../shards/encode.ts';
 import type { Manifest } from '../shards/manifest.ts';
@@ -57,7 +58,7 @@ export async function remakeShard(remaking: Remaking, shard: string): Promise<re
   const [split = '', name = ''] = shard.split('/');
   const plan = { split: split as Split, number: Number(name), pairs } as ShardPlan;
   const base = join(workshop, shard);
-  mkdirSync(dirname(base), { recursive: true });
+  makeFolder(dirname(base));
   const keys = indexed.map(({ key, failedKey }) => key ?? failedKey);
   let at = 0;
   function* items() {
@@ -89,7 +90,7 @@ export async function remakeShard(remaking: Remaking, shard: string): Promise<re
 export function placeShard(workshop: string, outDir: string, shard: string, endings: readonly string[]): void {
   for (const ending of endings) {
     const path = join(outDir, shard + ending);
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     renameSync(join(workshop, shard + ending), path);
   }
 }

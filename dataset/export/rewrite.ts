@@ -3,11 +3,12 @@
  * In its place (a takedown) the table goes last: while it still names the samples, a rewriting that was killed finds them again and
  * does the rest. Or to another folder (an export), and the shard stays as it is until that is taken over.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import type { BasicType } from 'hyparquet-writer';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { type ExportFormat, imagesPerRowGroup, metadataName, openParquet } from '../shards/container.ts';
 import { parquetBytes, readParquet, type ShardRow, tableColumns } from '../shards/parquet.ts';
 import { readShard } from '../shards/reader.ts';
@@ -85,7 +86,7 @@ function removeFiles(base: string, outBase: string, files: ShardStats['lait']['f
     const lines = readFileSync(base + ending, 'utf8')
       .split('\n')
       .filter((line) => line !== '' && !keys.has(JSON.parse(line).key));
-    mkdirSync(dirname(outBase + ending), { recursive: true });
+    makeFolder(dirname(outBase + ending));
     return [ending, writeFileAtomic(outBase + ending, lines.map((line) => `${line}\n`).join(''))];
   });
   return {

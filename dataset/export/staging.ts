@@ -3,9 +3,10 @@
  * readable. `.next/` in the export's folder holds what is new under the names it will have. `.next/commit.json`, written last, says
  * that it is whole: from then on only renames and deletions are left, which whoever comes next finishes after a kill.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { manifestName } from '../shards/manifest.ts';
 import { expected } from '../user-error.ts';
 
@@ -40,7 +41,7 @@ export function settle(outDir: string): void {
   const folders = new Set<string>();
   for (const path of staged) {
     const folder = dirname(join(outDir, path));
-    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+    if (!folders.has(folder)) makeFolder(folder);
     folders.add(folder);
     renameSync(join(staging, path), join(outDir, path));
   }

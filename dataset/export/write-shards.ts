@@ -1,10 +1,11 @@
 /** What an export does for each shard: leaves it, writes it again without some samples, mends it, or writes a new one. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { removedFrom } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { Manifest } from '../shards/manifest.ts';
 import { finishedShard, keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
@@ -59,7 +60,7 @@ export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<W
   const path = join(isFirst ? outDir : stagingDir(outDir), plan.split, name);
   const staged = finishedShard(path, hash);
   if (staged !== null) return { stats: staged, change: 'staged' };
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   clear(path);
   const stats = await writeShard(path, plan.number, planItems(plan, raw), hash, {
     encode,
@@ -95,7 +96,7 @@ export async function keepShard(writing: Writing, split: Split, name: string): P
     const staged = finishedShard(outBase, rewrittenPlan);
     if (staged !== null) return { stats: staged, change: 'staged' };
   }
-  mkdirSync(dirname(outBase), { recursive: true });
+  makeFolder(dirname(outBase));
   clear(outBase);
   const isRemoved = ({ key }: Readonly<Record<string, unknown>>) => keys.has(key as string);
   const rewritten = await rewriteShard({

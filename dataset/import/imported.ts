@@ -3,11 +3,12 @@
  * is built beside the old one and put in its place when it is whole: an import that fails or is killed changes nothing.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
 import type { CardOptions } from '../export/card.ts';
 import { finishImport, type ImportedPart, importColumns } from '../export/finish-import.ts';
+import { makeFolder } from '../make-folder.ts';
 import { pairId } from '../pair.ts';
 import { shardDefaults } from '../shards/defaults.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
@@ -132,7 +133,7 @@ export async function writeImported(
     const all: Record<string, FinishedShard[]> = {};
     for (const split of [...new Set([...Object.keys(kept), ...Object.keys(done)])]) {
       all[split] = [...(kept[split] ?? []), ...(done[split] ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
-      mkdirSync(join(staging, split), { recursive: true });
+      makeFolder(join(staging, split));
     }
     const { samplesPerShard, shardDigits } = { ...shardDefaults, ...options };
     const part: ImportedPart = {
@@ -231,7 +232,7 @@ async function writeSplit(
   const encode = encodeSettings(options);
   const plan = jsonSha256({ source: 'import', format: 'webdataset', samplesPerShard, shardDigits, ...encode });
   const shards: FinishedShard[] = [];
-  mkdirSync(join(outDir, split), { recursive: true });
+  makeFolder(join(outDir, split));
   const items = samples[Symbol.asyncIterator]();
   for (let next = await items.next(); !next.done; ) {
     async function* shardful(): AsyncGenerator<ShardItem> {

@@ -3,10 +3,11 @@
  * `url<TAB>caption`; the URL's column is recognised) and SBU (JSON with `image_urls` and `captions`, or `image_url`s). The list
  * is written as JSON lines of `url` and `caption`, which lose nothing of a caption.
  */
-import { createReadStream, mkdirSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AtomicFile } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { textLines } from '../text-lines.ts';
 import { expected } from '../user-error.ts';
 import { readJson } from './coco.ts';
@@ -27,7 +28,7 @@ export async function importUrlList(
   { onProgress, signal }: { onProgress?: (rows: number) => void; signal?: AbortSignal } = {},
 ): Promise<UrlListSummary> {
   const { list, outFile } = options;
-  mkdirSync(dirname(outFile), { recursive: true });
+  makeFolder(dirname(outFile));
   const out = new AtomicFile(outFile);
   let rows = 0;
   let badRows = 0;

@@ -4,21 +4,12 @@
  * `metadata.jsonl`, where Hugging Face's imagefolder looks for them.
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SchemaElement } from 'hyparquet';
 import { type BasicType, fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { digestOf, type FileDigest, writeFileAtomic } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { cell } from './parquet.ts';
 import { TarWriter } from './tar-writer.ts';
 
@@ -170,7 +161,7 @@ function jsonlContainer(base: string): ShardContainer {
   const temporary = `${base}.files.tmp`;
   const name = basename(base);
   rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
+  makeFolder(temporary);
   const files: Record<string, FileDigest> = {};
   const lines: string[] = [];
   const metadata: string[] = [];

@@ -1,7 +1,8 @@
 /** The files beside a split's shards that let other tools find their way: `sizes.json` (open_clip) and `index.json` (wids). */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, type FileDigest, writeFileAtomic } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { type ExportFormat, leftOvers } from './container.ts';
 import { type ShardStats, statsJson } from './writer.ts';
 
@@ -45,7 +46,7 @@ export function describeShards(
     }
     if (format !== 'webdataset') continue;
     const put = (name: string, content: unknown) => {
-      mkdirSync(join(folder, split), { recursive: true });
+      makeFolder(join(folder, split));
       files[`${split}/${name}`] = writeFileAtomic(join(folder, split, name), `${JSON.stringify(content, null, 2)}\n`);
     };
     put('sizes.json', Object.fromEntries(ofSplit.map(({ name, stats }) => [`${name}.tar`, stats.successes])));

@@ -3,19 +3,10 @@
  * bytes. Keys of samples move when a set is exported again, and a column that is found by the content of the picture cannot be
  * another picture's. Tar segments with members `SHA256.FIELD`, as WebDataset has them, and an index of each.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { writeAll, writeFileAtomic } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import {
   endOfRecords,
   hashAt,
@@ -197,7 +188,7 @@ export class PictureColumnWriter {
   }
 
   static async open(folder: string): Promise<PictureColumnWriter> {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const segment of segmentsIn(folder)) {
       const path = segmentPath(folder, segment);
       if (!existsSync(indexPath(path))) writeFileAtomic(indexPath(path), await readIndex(path));

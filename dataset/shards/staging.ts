@@ -2,9 +2,10 @@
  * A folder's new state is built beside it and put in its place when it is whole. Where there was nothing, that is one rename. Where files
  * stay, a list of what is to be moved and removed is written first: whoever comes after a kill does the rest of it.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { manifestName } from './manifest.ts';
 
 /** Paths below the folder, `/` between parts. */
@@ -29,7 +30,7 @@ export function finishSwitch(folder: string): void {
 export function openStaging(folder: string): string {
   finishSwitch(folder);
   const staging = stagingOf(folder);
-  mkdirSync(staging, { recursive: true });
+  makeFolder(staging);
   return staging;
 }
 
@@ -42,7 +43,7 @@ export function putInPlace(folder: string, remove: readonly string[]): void {
   if (isEmpty(folder)) {
     // Renamed onto an empty folder, or where none is.
     if (existsSync(folder)) rmdirSync(folder);
-    mkdirSync(dirname(folder), { recursive: true });
+    makeFolder(dirname(folder));
     renameSync(staging, folder);
     return;
   }
@@ -61,7 +62,7 @@ export const isEmpty = (folder: string): boolean => !existsSync(folder) || readd
 function apply(folder: string, staging: string, { add, remove }: Switch): void {
   for (const path of add) {
     if (!existsSync(join(staging, path))) continue;
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    makeFolder(dirname(join(folder, path)));
     renameSync(join(staging, path), join(folder, path));
   }
   for (const path of remove) rmSync(join(folder, path), { force: true });

@@ -2,9 +2,10 @@
  * `lait regions`: runs a detector over every picture of every shard, once, and keeps the regions under the picture's content. Pictures
  * that were detected before, in whatever shard they lay, are found again; a killed run continues where it was.
  */
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { PictureColumnWriter } from '../../dataset/shards/picture-columns.ts';
 import { imageFields, imageHash, imageOf, readShard } from '../../dataset/shards/reader.ts';
 import { readSetIdentity } from '../../dataset/shards/set-identity.ts';
@@ -65,7 +66,7 @@ export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary>
     const { shards, outDir, detector, onProgress, signal } = options;
     const names = shardNames(shards);
     if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
-    mkdirSync(outDir, { recursive: true });
+    makeFolder(outDir);
     const manifest = manifestOf(detector, maxRegionsOf(options));
     const converted = await convertOldColumns({ shards, outDir, detector, manifest, signal });
     claimColumns(outDir, manifest);

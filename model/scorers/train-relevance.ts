@@ -1,7 +1,8 @@
 /** Trains the relevance model (relevance.ts) on captioned images: `lait train-relevance`. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { random } from '../../dataset/random.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
@@ -181,7 +182,7 @@ function save(
   for (const [name, variable] of [...state, ['image.scale', scale] as const]) {
     tensors.set(name, { shape: variable.shape, values: variable.dataSync() as Float32Array });
   }
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   writeSafetensors(`${path}.part`, tensors, { features: `${imageFeatures.name} ${textFeatures.name}` });
   renameSync(`${path}.part`, path);
 }

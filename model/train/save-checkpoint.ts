@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { diskFullCode } from '../../dataset/disk-full.ts';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { toHuggingFace } from '../formats/hugging-face.ts';
 import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
@@ -49,7 +50,7 @@ export function saveCheckpoint(
   if (existsSync(dir)) return dir;
   const partial = `${dir}.partial`;
   try {
-    mkdirSync(dirname(dir), { recursive: true });
+    makeFolder(dirname(dir));
     // What a killed run left half written, of this step or another.
     for (const name of readdirSync(dirname(dir)).filter((one) => one.endsWith('.partial'))) {
       rmSync(join(dirname(dir), name), { recursive: true, force: true });

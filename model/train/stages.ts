@@ -3,8 +3,9 @@
  * to small and near the goal. Each stage is a run of its own that starts from the parameters of the one before it. What a run's
  * stages are, which are finished and which comes next is decided here and nowhere else.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { latestCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { type PretrainOptions, pretrain } from './pretrain.ts';
@@ -40,7 +41,7 @@ export async function pretrainStages(
   checkStages(base.runDir, stages);
   const names = stages.flatMap(({ name }) => name ?? []);
   if (names.length > 0) {
-    mkdirSync(base.runDir, { recursive: true });
+    makeFolder(base.runDir);
     writeFileSync(join(base.runDir, listName), `${JSON.stringify(names)}\n`);
   }
   let startFrom = base.startFrom;

@@ -2,9 +2,9 @@
  * Training (ImageBERT §5): the whole life of a run in one loop, from the first parameters or the newest checkpoint to the last
  * step. Nothing here prints: `onProgress` hears how it goes, and `signal` stops it after a step with everything saved.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
+import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { measureFeatureStatistics } from '../data/feature-statistics.ts';
 import { collateBatch, type LoadedBatch, type LoaderOptions, openLoader } from '../data/loader.ts';
@@ -58,7 +58,7 @@ export const train = (
       totalSteps: steps,
     };
     checkConfig(config);
-    mkdirSync(runDir, { recursive: true });
+    makeFolder(runDir);
 
     // ---- Model ------------------------------------------------------------------------------------------------------------
     const { tokenizer } = options;
