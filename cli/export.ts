@@ -42,6 +42,8 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
     if (failed.length > 0) console.log(`Without an image, in the tables only: ${failed.join(', ')}`);
     const removed = Object.entries(summary.removed).map(([reason, n]) => `${reason} ${count(n)}`);
     if (removed.length > 0) console.log(`Taken out: ${removed.join(', ')}`);
+    const { unjudged } = summary;
+    if (unjudged > 0) console.log(`Not judged yet: ${count(unjudged)} pairs; run lait filter, then export again`);
     const late = summary.columnsLeftOut.slice(0, 10).map(printable);
     if (late.length > 0)
       console.log(`Columns that came after the first version: ${late.join(', ')}; export with --rebuild to have them`);

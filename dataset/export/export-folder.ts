@@ -90,6 +90,10 @@ export function requireSameSettings(
       now.encode === 'original' &&
       ['resize', 'sizePx', 'onlyIfBigger', 'quality'].includes(name)) ||
     (made.resize === 'no' && now.resize === 'no' && ['sizePx', 'onlyIfBigger'].includes(name));
+  if (made.layoutVersion !== now.layoutVersion) {
+    const received = 'an export of another version of lait';
+    throw expected('an export of this version', outDir, received, 'export into another --out, or with --rebuild');
+  }
   const changes = Object.entries(now)
     .filter(([name, value]) => made[name] !== value && !isIdle(name))
     .map(([name, value]) => `${name} ${value} instead of ${made[name]}`);

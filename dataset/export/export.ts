@@ -15,6 +15,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { listColumns } from '../ledger/list-columns.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { currentRecipe } from '../ledger/recipes.ts';
+import { countUnjudged } from '../ledger/verdicts.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';
@@ -88,6 +89,8 @@ export interface ExportSummary {
   readonly shardsWritten: number;
   /** Shards that were there already and are as they were. */
   readonly shardsLeft: number;
+  /** Pairs that came after the last `lait filter`, which an export leaves as they were. */
+  readonly unjudged: number;
   /** Columns of scores and lists of URLs that came after the first version of a growing export, which its tables do not have. */
   readonly columnsLeftOut: readonly string[];
 }
@@ -147,6 +150,7 @@ export async function exportShards(
     const base = isVersioned && layout === 'growing' ? previous : null;
     const exportId = await indexExport(ledger, corpusDir, outDir, previous, { mayLack: base === null });
     ledger.holdSnapshot();
+    const unjudged = countUnjudged(ledger, recipe.id);
     const listed = listColumns(ledger);
     const now = base === null ? { measured: measuredColumns(ledger), listColumns: listed } : null;
     const { measured, listColumns: columns = {} } = now ?? (base!.configuration as MoreColumns);
@@ -235,7 +239,7 @@ export async function exportShards(
       ...(base === null || measured === undefined ? [] : lateColumns(ledger, measured)),
       ...Object.keys(listed).filter((name) => !Object.hasOwn(columns, name)),
     ];
-    return { ...summary(outDir, manifest, done, shardsWritten), columnsLeftOut };
+    return { ...summary(outDir, manifest, done, shardsWritten), unjudged, columnsLeftOut };
   });
 }
 
@@ -257,7 +261,7 @@ function summary(
   manifest: Manifest,
   done: Readonly<Record<Split, readonly FinishedShard[]>>,
   shardsWritten: number,
-): Omit<ExportSummary, 'columnsLeftOut'> {
+): Omit<ExportSummary, 'unjudged' | 'columnsLeftOut'> {
   const failed: Record<string, number> = {};
   for (const { stats } of [...done.train, ...done.validation]) {
     for (const [reason, count] of Object.entries(stats.status_dict)) {

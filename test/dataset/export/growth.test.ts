@@ -132,6 +132,28 @@ test('a second crawl adds shards; every file of the shards that were there stays
   assert.deepEqual(shardFiles(shards), after);
 });
 
+test('pairs that nothing has judged yet are counted', async () => {
+  const corpus = copy();
+  const ledger = Ledger.open(corpus);
+  const id = smallId(0);
+  ledger.db.prepare('UPDATE pairs SET judged_by = NULL WHERE id = ?').run(id);
+  ledger.close();
+  assert.equal((await exportShards(options(corpus))).unjudged, 1);
+  assert.equal((await exportShards(options(copy()))).unjudged, 0);
+});
+
+test('an export of another version of lait is told as such', async () => {
+  const corpus = copy();
+  const path = join(corpus, 'shards', 'manifest.json');
+  const manifest = JSON.parse(readFileSync(path, 'utf8'));
+  manifest.configuration.layoutVersion -= 1;
+  writeFileSync(path, JSON.stringify(manifest));
+  await assert.rejects(
+    exportShards(options(corpus)),
+    /received an export of another version of lait|an export of another version/,
+  );
+});
+
 test('a failed image that comes later is a new sample; failures are not told twice', async () => {
   const corpus = copy();
   const shards = join(corpus, 'shards');
