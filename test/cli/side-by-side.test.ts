@@ -45,7 +45,8 @@ before(async () => {
 
 test('two exports at once: one is done, the other one names it; with --wait both are done', async () => {
   await writeSmallCorpus(join(folder, 'twice'), { images: 300 });
-  const run = (more: string[]) => lait('export', '--corpus', 'twice', '--samples-per-shard', '20', ...more);
+  const run = (more: string[]) =>
+    lait('export', '--corpus', 'twice', '--samples-per-shard', '20', '--rebuild', ...more);
   const [a, b] = await Promise.all([run(['--encode', 'jpeg']), run(['--quality', '50', '--encode', 'jpeg'])]);
   const codes = [a.code, b.code].sort();
   assert.ok(codes[1] === 2 || codes[1] === 0, `${a.said}${b.said}`);
