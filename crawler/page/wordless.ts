@@ -3,7 +3,8 @@
  * behind, credits, requests to click, sentences of machines. They are no texts of a picture, whatever a filter would say later.
  */
 
-const imageExtension = /\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|jfif|ashx|aspx)$/i;
+/** Alone, or with a number before it: "A scan of boat.jpg" is a sentence. */
+const imageExtension = /(?:^\S+|\d\S*)\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|jfif|ashx|aspx)$/i;
 
 /** What scripts and templates leave behind where there was nothing to write. */
 const unwritten = /^(?:undefined|null|none|false|true|nan|n\/?a|\[object .*)$|[#$]\{[^}]*\}|\{\{|\}\}|<%|%[({]/i;
@@ -38,6 +39,6 @@ export function isWordless(text: string): boolean {
     credit.test(text) ||
     joined.test(text) ||
     longHexadecimal.test(text) ||
-    camera.test(text)
+    camera.test(text.replace(/\.\w{3,4}$/, ''))
   );
 }

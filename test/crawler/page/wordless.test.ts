@@ -6,6 +6,8 @@ import { isWordless } from '../../../crawler/page/wordless.ts';
 const wordless = [
   '_images/b.png',
   'IMG_2031',
+  'Screen Shot 2022-07-10 at 8.11.16 AM.png',
+  'Meghan Markle mxp vpx _00003220.jpg',
   'DSC 0042',
   '98A6BAD0-D867-451F-AB8A-72E7EC6954E0',
   'WhatsApp-Image-2022-05-03-at-7.14.15-PM',
@@ -34,6 +36,7 @@ const wordless = [
 ];
 const words = [
   'A wren on a branch',
+  'A picture at /cut.jpg',
   'Image processing in the eye of a bee',
   'Photo booth at a wedding in Rome',
   'Loading a truck with hay',
