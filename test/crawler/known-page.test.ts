@@ -93,6 +93,7 @@ describe('a known page keeps title, text and next visit', () => {
       await site.close();
     });
     const url = `${site.url}/`;
+    Frontier.open(corpus.dir).close();
     corpus.ledger.recordPage({ url, status: 'fetched', title: 'Boats', text: 'From an archive.', fetchedAtMs: 0 });
     await crawl({ ...own, seeds: [url], corpusDir: corpus.dir }, corpus);
     assert.deepEqual(corpus.ledger.db.prepare('SELECT title, text, status, reason FROM pages').all(), [

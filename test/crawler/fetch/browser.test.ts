@@ -148,7 +148,7 @@ describe('with a browser', { skip }, () => {
         ...Object.fromEntries([1, 2].map((n) => [`/${n}.js`, note('text/javascript', '')])),
         '/3.js': note(
           'text/javascript',
-          `document.querySelector('main').innerHTML += '<img src=/i.jpg alt="A picture">'`,
+          `document.querySelector('main').innerHTML += '<img src=/i.jpg alt="A picture from a script">'`,
         ),
         '/i.jpg': note('image/jpeg', await picture(1)),
       },
