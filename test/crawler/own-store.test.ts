@@ -54,8 +54,8 @@ test('lait crawl takes the lock once and keeps it to the end', async () => {
   rmSync(corpus, { recursive: true, force: true });
   lockCorpus(corpus)();
   const changes: string[] = [];
-  const watcher = watch(corpus, (kind, name) => {
-    if (kind === 'rename' && name === 'crawl.lock.json') changes.push(kind);
+  const watcher = watch(join(corpus, 'locks'), (kind, name) => {
+    if (kind === 'rename' && name === 'crawl.json') changes.push(kind);
   });
   const lait = join(import.meta.dirname, '../../cli/lait.mjs');
   const flags = ['--allow-private', '--min-delay-ms', '0', '--render', 'never', '--corpus', corpus];
