@@ -1,7 +1,8 @@
 /** What an import is made from, so that the same one is known again on any machine: sizes and pieces of its files, and the choices made. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { sampledSha256 } from '../shards/sampled-hash.ts';
 
 /** What an import is: the same source with the same choices is the same import, whatever machine it is on. */
 export interface ImportIdentity {
@@ -18,26 +19,6 @@ export function importIdentity(
   choices: Readonly<Record<string, unknown>>,
 ): ImportIdentity {
   const hash = createHash('sha256').update(JSON.stringify([from, choices]));
-  for (const file of files) hash.update(existsSync(file) ? piecesOf(file) : file);
+  for (const file of files) hash.update(existsSync(file) ? sampledSha256(file) : file);
   return { from, names: files.slice(0, 100).map((file) => basename(file)), sha256: hash.digest('hex') };
-}
-
-const pieces = 64;
-const pieceBytes = 4096;
-
-/** A hash of a file's size and of pieces spread evenly over it: a set of a terabyte is not read twice. */
-function piecesOf(path: string): Buffer {
-  const fd = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    const hash = createHash('sha256').update(`${size}\n`);
-    const piece = Buffer.alloc(pieceBytes);
-    const step = Math.max(pieceBytes, (size - pieceBytes) / (pieces - 1));
-    for (let i = 0; i < pieces && Math.floor(i * step) < size; i += 1) {
-      hash.update(piece.subarray(0, readSync(fd, piece, 0, pieceBytes, Math.floor(i * step))));
-    }
-    return hash.digest();
-  } finally {
-    closeSync(fd);
-  }
 }

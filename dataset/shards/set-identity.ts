@@ -3,10 +3,11 @@
  * whether it is still the same. A name such as `train/00000.tar` says nothing of that: the next export may put other samples there.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expected } from '../user-error.ts';
 import { type Manifest, manifestName, readManifest } from './manifest.ts';
+import { sampledSha256 } from './sampled-hash.ts';
 
 /** What a set of shards is, whatever it is called and wherever it lies. */
 export interface SetIdentity {
@@ -42,7 +43,7 @@ export function readSetIdentity(dir: string): SetIdentity {
     paths.map((path) => {
       const known = manifest?.files[prefix + path];
       const isSame = known !== undefined && known.bytes === statSync(join(dir, path)).size;
-      return [path, isSame ? known.sha256 : sampledIdentity(join(dir, path))] as const;
+      return [path, isSame ? known.sha256 : `sampled-${sampledSha256(join(dir, path)).toString('hex')}`] as const;
     }),
   );
   return { version: manifest?.export?.version ?? null, sha256: shardsSha256(shards), shards };
@@ -86,25 +87,4 @@ function shardPaths(dir: string): string[] {
     if (found.length > 0) return found;
   }
   return [];
-}
-
-const pieces = 64;
-const pieceBytes = 4096;
-
-/** A hash of the size and of pieces spread evenly over the file, its beginning and its end among them. */
-function sampledIdentity(path: string): string {
-  const fd = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    const hash = createHash('sha256').update(`${size}\n`);
-    const piece = Buffer.alloc(pieceBytes);
-    const step = Math.max(pieceBytes, (size - pieceBytes) / (pieces - 1));
-    for (let i = 0; i < pieces && Math.floor(i * step) < size; i += 1) {
-      const bytesRead = readSync(fd, piece, 0, pieceBytes, Math.floor(i * step));
-      hash.update(piece.subarray(0, bytesRead));
-    }
-    return `sampled-${hash.digest('hex')}`;
-  } finally {
-    closeSync(fd);
-  }
 }
