@@ -8,7 +8,7 @@ import type { ImageCandidate } from './candidates.ts';
 import type { ClassWords } from './class-words.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
 import { textOf } from './visible-text.ts';
-import { hasImage, isElement } from './walk.ts';
+import { hasImage, isElement, isWithin } from './walk.ts';
 
 /** UTF-16 units. Ours: the longest caption of two textbooks has 842. */
 export const maxCaptionLength = 5000;
@@ -70,7 +70,11 @@ function assignToImagesBefore(caption: Element, figure: Figure | null, candidate
   for (let step = 0; step < maxCaptionAncestors && node !== figure?.element; step++) {
     const before = previousElement(node);
     if (before) {
-      for (let i = candidates.length - 1; i >= oldest && isWithin(candidates[i]!.element, before); i--) {
+      for (
+        let i = candidates.length - 1;
+        i >= oldest && isWithin(candidates[i]!.element, before, maxImageAncestors);
+        i--
+      ) {
         const candidate = candidates[i]!;
         if (!candidate.surroundings.figure?.captionByTag) candidate.siblingCaption ??= caption;
       }
@@ -127,13 +131,4 @@ function previousElement(node: Element): Element | null {
     before = before.prev;
   }
   return before && isElement(before) ? before : null;
-}
-
-function isWithin(element: Element, ancestor: Element): boolean {
-  let node: typeof element.parent = element;
-  for (let step = 0; node && step < maxImageAncestors; step++) {
-    if (node === ancestor) return true;
-    node = node.parent;
-  }
-  return false;
 }

@@ -6,7 +6,7 @@ import { captionOf, maxCaptionLength } from './captions.ts';
 import { cleanText } from './clean-text.ts';
 import type { Territory } from './territory.ts';
 import { isInline, textOf } from './visible-text.ts';
-import { isElement } from './walk.ts';
+import { isElement, isWithin } from './walk.ts';
 import { isWordless } from './wordless.ts';
 
 /** UTF-16 units of a paragraph, a heading or a label. LAION drops texts above 2,000 characters. */
@@ -70,7 +70,7 @@ export class ImageTexts {
     const known = contentWords([...texts.map(({ text }) => text), fileWords(candidate.url)]);
     const isAbout = ({ element, isSure }: Nearby, minShared: number): boolean => {
       const text = this.#nearbyText(element);
-      return text !== '' && (isSure || sharesWords(known, text.slice(0, maxSearchedLength), minShared));
+      return text !== '' && (isSure || sharesWords(known, text, minShared));
     };
     const isAlone = texts.length === 0;
     const captions = new Set(texts.map(({ text }) => text));
@@ -134,7 +134,7 @@ function nearbyBlocks(
 ): { readonly headings: readonly Nearby[]; readonly paragraphs: readonly Nearby[] } {
   const isCard = own.length <= maxCardBlocks;
   // What holds the picture is the whole card, with its prices and buttons: it is read only where nothing else is there.
-  const inner = own.filter((block) => !holds(block.element, element));
+  const inner = own.filter((block) => !isWithin(element, block.element, maxHolders));
   const blocks = [...(inner.length > 0 ? inner : own), ...beside].sort((a, b) => a.order - b.order);
   const ownBlocks = new Set(own);
   const isHeading = (block: TextBlock): boolean => block.isHeading;
@@ -160,15 +160,6 @@ function nearbyBlocks(
 
 /** Ancestors of a picture that are looked at. */
 const maxHolders = 20;
-
-function holds(block: Element, element: Element): boolean {
-  let node: Element['parent'] = element;
-  for (let step = 0; node && step < maxHolders; step++) {
-    if (node === block) return true;
-    node = node.parent;
-  }
-  return false;
-}
 
 /** UTF-16 units of a text that are searched for a common word. */
 const maxSearchedLength = 1000;

@@ -52,3 +52,13 @@ export function hasImage(root: Element, maxElements = 1000): boolean {
   });
   return found;
 }
+
+/** Whether an element is `ancestor` or below it, looking at `maxSteps` elements from itself upwards. */
+export function isWithin(element: Element, ancestor: Element, maxSteps: number): boolean {
+  let node: typeof element.parent = element;
+  for (let step = 0; node && step < maxSteps; step++) {
+    if (node === ancestor) return true;
+    node = node.parent;
+  }
+  return false;
+}
