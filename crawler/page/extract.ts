@@ -87,14 +87,15 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   const territories = divide(pictures, scan.blocks);
   for (const { candidate, url, ownPolicy, dominance } of judged) {
     const { isDominant, reason } = dominance;
-    images.add(url, reason, isDominant ? texts.all(candidate, territories.get(candidate)) : [], ownPolicy);
+    images.add(url, reason, () => (isDominant ? texts.all(candidate, territories.get(candidate)) : []), ownPolicy);
   }
 
   // Image files that the page links to with words; a link around an image was followed with that image.
   for (const { url, element, region } of scan.linkedImages) {
     if (region !== null || images.has(url) || scan.imageLinks.has(element)) continue;
     const text = textOf(element);
-    images.add(url, null, text === '' ? [] : [{ source: 'nearby', text }], linkReferrerPolicy(element.attribs));
+    const read = (): SourcedText[] => (text === '' ? [] : [{ source: 'nearby', text }]);
+    images.add(url, null, read, linkReferrerPolicy(element.attribs));
   }
 
   // Images that the page describes in JSON-LD or Open Graph. That does not make a logo, or decoration on the page, dominant.
@@ -103,7 +104,7 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
     const { isDominant, reason } = images.has(url)
       ? { isDominant: true, reason: null }
       : judgeDominance({ ...notOnPage, url });
-    images.add(url, reason, isDominant ? description : []);
+    images.add(url, reason, () => (isDominant ? description : []));
   }
 
   return {
@@ -155,19 +156,22 @@ class PageImages {
     this.#pagePolicy = pagePolicy;
   }
 
-  /** Adds one place of an image; `reason` says why it is decoration there, null that it is dominant. */
+  /**
+   * Adds one place of an image; `reason` says why it is decoration there, null that it is dominant. Its texts are read only
+   * where they are taken: a page may repeat one image without end.
+   */
   add(
     url: string,
     reason: Reason | null,
-    texts: readonly SourcedText[],
+    readTexts: () => readonly SourcedText[],
     ownPolicy: ReferrerPolicy | null = null,
   ): void {
     const address = addressOf(url);
     const known = this.#found.get(address.url);
     if (!known)
-      this.#found.set(address.url, { address, texts: [...texts], reason, policy: ownPolicy ?? this.#pagePolicy });
+      this.#found.set(address.url, { address, texts: [...readTexts()], reason, policy: ownPolicy ?? this.#pagePolicy });
     else if (reason === null) {
-      if (known.texts.length < maxTexts) known.texts.push(...texts);
+      if (known.texts.length < maxTexts) known.texts.push(...readTexts());
       known.reason = null;
     }
   }

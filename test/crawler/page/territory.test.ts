@@ -93,16 +93,26 @@ const cases: [what: string, html: string, expected: Record<string, string[]>][] 
 
 for (const [what, html, expected] of cases) test(what, () => assert.deepEqual(words(html), expected));
 
+/** CPU time of reading a page, in µs. */
+function cpu(html: string): number {
+  const start = process.cpuUsage();
+  extractPage(html, url);
+  const { user, system } = process.cpuUsage(start);
+  return user + system;
+}
+
 test('dividing takes time in proportion to the page', () => {
   const flat = (count: number): string =>
     `<main>${Array.from({ length: count }, (_, at) => `<p><img src="/${at}.jpg" alt="A bird in tree ${at}"></p><h3>Bird ${at}</h3><p>Bird text ${at}.</p>`).join('')}</main>`;
-  const cpu = (html: string): number => {
-    const start = process.cpuUsage();
-    extractPage(html, url);
-    const { user, system } = process.cpuUsage(start);
-    return user + system;
-  };
   cpu(flat(500));
   // Quadratic work would be a hundred times as much.
   assert.ok(cpu(flat(4000)) < 40 * cpu(flat(400)));
+});
+
+test('an image that a page repeats is read as often as its texts are taken', () => {
+  const repeated = (count: number): string =>
+    `<main><div>${'<p>Some words about a wren.</p>'.repeat(4 * count)}${'<img src="/a.jpg" alt="A wren on a branch">'.repeat(count)}</div></main>`;
+  cpu(repeated(200));
+  // Quadratic work would be a hundred times as much.
+  assert.ok(cpu(repeated(3000)) < 40 * cpu(repeated(300)));
 });
