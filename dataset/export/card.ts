@@ -6,7 +6,6 @@ import { markdownCode, markdownText, yamlText } from '../escape.ts';
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
-import type { EncodeOptions } from '../shards/encode.ts';
 import type { VersionSummary } from '../shards/manifest.ts';
 import { columnRows } from './column-meanings.ts';
 import type { MoreColumns } from './more-columns.ts';
@@ -30,8 +29,6 @@ export interface CardInput {
   readonly rules: readonly RuleRecord[];
   /** The preset that the rules were made from; null where none is known. */
   readonly preset: string | null;
-  /** Whether images are as they came, in several formats, or JPEG. */
-  readonly encode: EncodeOptions['encode'] | undefined;
   readonly samples: Readonly<Record<Split, number>>;
   readonly shards: Readonly<Record<Split, number>>;
   readonly bytes: number;

@@ -9,7 +9,6 @@ import type { RuleRecord } from '../ledger/recipes.ts';
 import { trainingFacts } from '../ledger/training-facts.ts';
 import { makeFolder } from '../make-folder.ts';
 import type { ExportFormat } from '../shards/container.ts';
-import type { EncodeOptions } from '../shards/encode.ts';
 import { describeShards, type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { type Manifest, manifestName, readManifest, writeManifest } from '../shards/manifest.ts';
 import { shardBytes } from '../shards/writer.ts';
@@ -27,7 +26,6 @@ export interface ExportConfiguration extends Readonly<Record<string, unknown>>, 
   readonly preset?: string | null;
   readonly card: CardOptions;
   readonly format: ExportFormat;
-  readonly encode?: EncodeOptions['encode'];
   readonly layout?: ExportLayout;
 }
 
@@ -84,7 +82,6 @@ export function finishExport(
     facts,
     rules: configuration.rules,
     preset: configuration.preset ?? null,
-    encode: configuration.encode,
     samples,
     shards: bySplit((split) => shardsOf(split).length),
     bytes: all.reduce((sum, { stats }) => sum + shardBytes(stats), 0),

@@ -95,14 +95,6 @@ export function exportRecords(ledger: Ledger, corpusDir: string): ExportRecord[]
   return rows.map((row) => record(corpusDir, row));
 }
 
-/** The export in this folder; null when none went there. */
-export function exportRecordOf(ledger: Ledger, corpusDir: string, folder: string): ExportRecord | null {
-  const row = ledger.db
-    .prepare(`SELECT ${exportColumns} FROM exports WHERE folder = ?`)
-    .get(storedFolder(corpusDir, folder)) as ExportRow | undefined;
-  return row === undefined ? null : record(corpusDir, row);
-}
-
 /** Remembers that an export is, or is about to be, in this folder; returns its number in this ledger. */
 export function rememberExport(
   ledger: Ledger,

@@ -149,7 +149,6 @@ test('what came from the web does nothing in the card, and the header is YAML wh
     versions: [],
     layout: 'growing',
     preset: evil,
-    encode: 'original',
     columns: { listColumns: { [evil]: 'STRING' } },
   });
   assert.ok(readme.includes('\n| `https://a.example/![x](http://b.example/track.png)¦<img src=x>` | 1 |\n'));
