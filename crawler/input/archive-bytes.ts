@@ -5,7 +5,7 @@
  * `.warc.zst` may begin with a frame that holds the dictionary of all others (IIPC, "Zstandard Compression for WARC Files 1.0").
  */
 import { crc32, createInflateRaw } from 'node:zlib';
-import { isSkippable } from '../fetch/zstd.ts';
+import { isSkippable } from '../../dataset/shards/zstd-frame.ts';
 import { type Broken, BrokenArchive, type Member } from './broken-archive.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type OnSkippedFrame, zstdMembers } from './zstd-members.ts';

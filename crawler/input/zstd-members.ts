@@ -1,6 +1,7 @@
 /** The frames of a Zstandard file (RFC 8878), one after the other. The dictionary that a file gives is for all frames after it. */
 import { Decompress } from 'fzstd';
-import { isSkippable, maxFrameHeaderBytes, unzstdFrame, zstdBlock, zstdFrame } from '../fetch/zstd.ts';
+import { isSkippable, maxFrameHeaderBytes, zstdBlock, zstdFrame } from '../../dataset/shards/zstd-frame.ts';
+import { unzstdFrame } from '../fetch/zstd.ts';
 import { type Broken, BrokenArchive, type Member } from './broken-archive.ts';
 import type { ByteReader } from './byte-reader.ts';
 

@@ -3,12 +3,10 @@
  * it and one block at a time is decoded; Node has a decoder of its own only from 22.15 on.
  */
 import { Decompress } from 'fzstd';
+import { maxBlockBytes, zstdBlock, zstdFrame, zstdHeaderBytes } from './zstd-frame.ts';
 
 /** The largest window that the reference decoder takes unless it is told otherwise (`--memory`, 2²⁷). */
 const maxWindowBytes = 128 << 20;
-
-/** §3.1.1.2.3: no block is longer. */
-const maxBlockBytes = 128 << 10;
 
 /** The content of frames behind one another. Rejects at what is cut or broken, or asks for too much memory. */
 export async function* unzstd(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -29,40 +27,28 @@ async function* frame(take: Take, magic: Buffer): AsyncGenerator<Buffer> {
     if (piece.length > 0) ready.push(Buffer.from(piece)); // a copy: the decoder goes on with its own
   });
   const descriptor = (await take(1))!;
-  const flags = descriptor[0]!;
-  const isSingleSegment = (flags & 0x20) !== 0;
-  const dictionaryBytes = [0, 1, 2, 4][flags & 3]!;
-  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][flags >> 6]!;
-  const rest = (await take((isSingleSegment ? 0 : 1) + dictionaryBytes + sizeBytes))!;
-  const dictionary = rest.subarray(isSingleSegment ? 0 : 1, rest.length - sizeBytes);
-  if (dictionary.some((byte) => byte !== 0)) throw new Error('a Zstandard frame with a dictionary');
-  if (windowBytes(rest, isSingleSegment, sizeBytes) > maxWindowBytes)
-    throw new Error('a Zstandard window over 128 MiB');
-  decoder.push(Buffer.concat([magic, descriptor, rest]));
+  const rest = (await take(zstdHeaderBytes(descriptor[0]!) - magic.length - descriptor.length))!;
+  const header = Buffer.concat([magic, descriptor, rest]);
+  const found = zstdFrame(header);
+  if (found === null) throw new Error('not a Zstandard frame');
+  if (found.dictionaryId !== 0) throw new Error('a Zstandard frame with a dictionary');
+  if (found.windowBytes > maxWindowBytes) throw new Error('a Zstandard window over 128 MiB');
+  decoder.push(header);
   for (let isLast = false; !isLast; ) {
-    const header = (await take(3))!;
-    const bits = header.readUIntLE(0, 3);
-    isLast = (bits & 1) === 1;
-    const kind = (bits >> 1) & 3;
-    const size = bits >> 3;
-    if (kind === 3 || size > maxBlockBytes) throw new Error('no Zstandard block');
-    decoder.push(header);
-    const body = (await take(kind === 1 ? 1 : size))!;
+    const blockHeader = (await take(3))!;
+    const block = zstdBlock(blockHeader);
+    if (block.byteLength === null) throw new Error('no Zstandard block');
+    isLast = block.isLast;
+    decoder.push(blockHeader);
+    const body = (await take(block.byteLength))!;
     // The decoder waits for 18 bytes in all before it looks at a frame.
     decoder.push(body, false);
     yield* ready;
     ready = [];
   }
-  if ((flags & 4) !== 0) decoder.push((await take(4))!);
+  if (found.hasChecksum) decoder.push((await take(4))!);
   decoder.push(new Uint8Array(0), true);
   yield* ready;
-}
-
-function windowBytes(rest: Buffer, isSingleSegment: boolean, sizeBytes: number): number {
-  if (!isSingleSegment) return 2 ** (10 + (rest[0]! >> 3)) * (1 + (rest[0]! & 7) / 8);
-  const size = rest.subarray(rest.length - sizeBytes);
-  if (sizeBytes === 8) return Number(size.readBigUInt64LE(0));
-  return size.readUIntLE(0, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
 }
 
 /** Exactly so many bytes; null at the end, where it may be. */
