@@ -97,10 +97,11 @@ describe('two textbooks', () => {
     }
     assert.deepEqual([contents.length, wanted.length, found.length, survivors.length], [41, 31, 31, 31]);
     assert.deepEqual(reasons(funnel), {
-      'text/length:too-few-words': 20,
-      'page/language:is-es': 29,
-      'image/size:too-small': 7,
-      'corpus/best-text:better-text': 72,
+      'text/length:too-few-words': 8,
+      'page/language:is-es': 28,
+      'text/rare-words:rare-words': 1,
+      'image/size:too-small': 5,
+      'corpus/best-text:better-text': 65,
     });
   });
 
