@@ -33,7 +33,10 @@ const undo: Readonly<Record<string, Undo>> = {
   br: (bytes, options) => brotli(bytes, options),
   zstd: (bytes, { maxOutputLength }) => unzstd(bytes, maxOutputLength),
 };
-const aliases: Readonly<Record<string, string>> = { 'x-gzip': 'gzip', 'x-compress': 'compress' };
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['x-gzip', 'gzip'],
+  ['x-compress', 'compress'],
+]);
 
 /** Ours: no server compresses three times. */
 const maxCodings = 3;
@@ -56,7 +59,7 @@ export async function decodeBody(
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'identity')
-    .map((name) => aliases[name] ?? name)
+    .map((name) => aliases.get(name) ?? name)
     .reverse();
   if (names.length > maxCodings) throw new Error('more than three codings');
   // RFC 9110 has `compress`: a body in it is not one that is "as it is".

@@ -16,16 +16,16 @@ const maxBytes = 1_000_000;
 const headElements = new Set(['script', 'noscript', 'style', 'link', 'meta', 'object', 'title', 'base']);
 
 /** How the text inside an element is read, where it is no HTML. */
-const rawText: Readonly<Record<string, (typeof TokenizerMode)[keyof typeof TokenizerMode]>> = {
-  title: TokenizerMode.RCDATA,
-  textarea: TokenizerMode.RCDATA,
-  style: TokenizerMode.RAWTEXT,
-  noframes: TokenizerMode.RAWTEXT,
-  xmp: TokenizerMode.RAWTEXT,
-  iframe: TokenizerMode.RAWTEXT,
-  script: TokenizerMode.SCRIPT_DATA,
-  plaintext: TokenizerMode.PLAINTEXT,
-};
+const rawText: ReadonlyMap<string, (typeof TokenizerMode)[keyof typeof TokenizerMode]> = new Map([
+  ['title', TokenizerMode.RCDATA],
+  ['textarea', TokenizerMode.RCDATA],
+  ['style', TokenizerMode.RAWTEXT],
+  ['noframes', TokenizerMode.RAWTEXT],
+  ['xmp', TokenizerMode.RAWTEXT],
+  ['iframe', TokenizerMode.RAWTEXT],
+  ['script', TokenizerMode.SCRIPT_DATA],
+  ['plaintext', TokenizerMode.PLAINTEXT],
+]);
 
 /** The label as it was written in a meta tag or, before all tags, in an XML declaration; undefined when there is none. */
 export function declaredCharset(bytes: Buffer): string | undefined {
@@ -46,7 +46,7 @@ export function declaredCharset(bytes: Buffer): string | undefined {
     {
       onStartTag(token) {
         if (token.tagName === 'meta') label = known(metaCharset(token));
-        tokenizer.state = rawText[token.tagName] ?? tokenizer.state;
+        tokenizer.state = rawText.get(token.tagName) ?? tokenizer.state;
         seen(token.tagName, false, token);
       },
       onEndTag: (token) => seen(token.tagName, true, token),

@@ -60,31 +60,32 @@ const placeholderName =
 const possiblePlaceholderName =
   /^(?:empty|clear|dummy|gr[ae]y|dot|trans)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
 
+/** The best file of some sets of candidates. */
+export interface SetChoice {
+  readonly url: string;
+  /** By pixels: the widest that is useful, else the densest. */
+  readonly rank: number;
+  /** The page says how wide or dense it is. */
+  readonly hasDescriptor: boolean;
+  readonly hasWidth: boolean;
+}
+
 /**
- * The file to take for an `img`, given the `source` elements of its `picture`. `isPlaceholder` is true when there is none and
- * the element looks as if a script would fill one in.
+ * The file to take for an `img`, given the best one of the `source` elements of its `picture` so far. `isPlaceholder` is true
+ * when there is none and the element looks as if a script would fill one in.
  */
 export function bestImageUrl(
   attribs: Attributes,
-  pictureSources: readonly Attributes[],
+  picture: SetChoice | null,
   base: string,
 ): { readonly url: string | null; readonly isPlaceholder: boolean } {
-  const own = bestOfSets(
-    Object.entries(attribs).map(([name, value]) => (isSourceSet(name) ? value : undefined)),
-    base,
-  );
+  const own = bestOfSets(attribs, null, base);
   const shown = toUrl(attribs.src, base);
   const plain = possiblePlaceholderName.test(fileName(attribs.src ?? '')) ? null : shown;
   const known = largest(lazySources.map((name) => toUrl(withWidth(attribs[name], attribs), base)));
   // Beside a real `src`, only an attribute that is known to hold the picture can be better than that.
   const lazy = plain === null ? (known ?? largest(unknownSources(attribs, base))) : known;
   const single = lazy !== null && (plain === null || isLarger(lazy, plain, attribs)) ? lazy : plain;
-  const picture = bestOfSets(
-    pictureSources.flatMap((source) =>
-      Object.entries(source).map(([name, value]) => (isSourceSet(name) ? value : undefined)),
-    ),
-    base,
-  );
   // Sources without a width may be other crops, or copies in other formats: then the image's own file is the safest.
   const declared = own ?? (single !== null && !picture?.hasWidth ? null : picture);
   // A candidate with a density or width is at least what `src` shows; a lone one without may be a placeholder.
@@ -174,14 +175,11 @@ function withWidth(value: string | undefined, attribs: Attributes): string | und
   return value.replaceAll('{width}', String(useful.length > 0 ? Math.max(...useful) : defaultWidthPx));
 }
 
-/** The best candidate of several srcset values: the widest that is useful, else the densest, else the first. */
-function bestOfSets(
-  sets: readonly (string | undefined)[],
-  base: string,
-): { readonly url: string; readonly hasDescriptor: boolean; readonly hasWidth: boolean } | null {
-  let best: { url: string; rank: number; hasDescriptor: boolean; hasWidth: boolean } | null = null;
-  for (const set of sets) {
-    if (set === undefined) continue;
+/** The best candidate of an element's sets where it is better than the best so far, else that; of equals the first. */
+export function bestOfSets(attribs: Attributes, soFar: SetChoice | null, base: string): SetChoice | null {
+  let best = soFar;
+  for (const [name, set] of Object.entries(attribs)) {
+    if (!isSourceSet(name)) continue;
     for (const { address, width, density } of parseSrcset(set)) {
       const size = width ?? density * 1000;
       const rank = size <= maxUsefulWidthPx ? size : maxUsefulWidthPx / size;

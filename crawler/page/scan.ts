@@ -9,12 +9,12 @@ import { type ImageCandidate, ImageCandidates, isHeading, isParagraph, type Text
 import { assignCaption, captionKind } from './captions.ts';
 import { classWordReader, type Region } from './class-words.ts';
 import { isLicense, maxLicences, PageHead } from './head.ts';
-import { backgroundUrl, bestImageUrl, isSupportedSource, svgImageUrl } from './image-urls.ts';
+import { backgroundUrl, bestImageUrl, bestOfSets, isSupportedSource, svgImageUrl } from './image-urls.ts';
 import { isImageFile, type PageLink } from './links.ts';
 import { ScriptSignCollector, type ScriptSigns } from './needs-browser.ts';
 import { enterSurroundings, pageSurroundings, type Surroundings } from './surroundings.ts';
 import { isInline, isSilent, PageText } from './visible-text.ts';
-import { walk } from './walk.ts';
+import { type Attributes, walk } from './walk.ts';
 
 /** A link to an image file. */
 export interface LinkedImage {
@@ -109,7 +109,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
         enterImage(element);
         return false;
       case 'source':
-        if (isSupportedSource(attribs)) surroundings.pictureSources?.push(attribs);
+        enterSource(attribs, surroundings.picture);
         return false;
       case 'svg':
         candidates.add(svgImageUrl(element, head.base), element, surroundings);
@@ -140,8 +140,12 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     else signs.addScript(type, code);
   };
 
+  const enterSource = (attribs: Attributes, picture: Surroundings['picture']): void => {
+    if (picture !== null && isSupportedSource(attribs)) picture.source = bestOfSets(attribs, picture.source, head.base);
+  };
+
   const enterImage = (element: Element): void => {
-    const { url, isPlaceholder } = bestImageUrl(element.attribs, surroundings.pictureSources ?? [], head.base);
+    const { url, isPlaceholder } = bestImageUrl(element.attribs, surroundings.picture?.source ?? null, head.base);
     if (isPlaceholder) signs.addPlaceholder();
     candidates.add(url, element, surroundings);
   };

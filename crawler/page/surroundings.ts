@@ -4,7 +4,7 @@
  */
 import type { Element } from 'domhandler';
 import type { ClassWords, Region } from './class-words.ts';
-import type { Attributes } from './walk.ts';
+import type { SetChoice } from './image-urls.ts';
 
 /** An element that wraps images with their caption; captions are filled in as the walk meets them. */
 export interface Figure {
@@ -29,8 +29,8 @@ export interface Surroundings {
   readonly link: Element | null;
   readonly hidden: boolean;
   readonly inCaption: boolean;
-  /** The `source` elements of the `picture` so far; null outside one. */
-  readonly pictureSources: Attributes[] | null;
+  /** The best of the `source` elements of the `picture` so far; null outside one. */
+  readonly picture: { source: SetChoice | null } | null;
 }
 
 export const pageSurroundings: Surroundings = {
@@ -42,7 +42,7 @@ export const pageSurroundings: Surroundings = {
   link: null,
   hidden: false,
   inCaption: false,
-  pictureSources: null,
+  picture: null,
 };
 
 /** The surroundings of what is below an element. */
@@ -76,7 +76,7 @@ export function enterSurroundings(
     link: name === 'a' ? element : outer.link,
     hidden: outer.hidden || hidden,
     inCaption: outer.inCaption || isCaption,
-    pictureSources: isPicture ? [] : outer.pictureSources,
+    picture: isPicture ? { source: null } : outer.picture,
   };
 }
 

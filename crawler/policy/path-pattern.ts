@@ -53,13 +53,13 @@ function oneForm(text: string, encode: RegExp, keep: RegExp): string {
 const percent = (text: string): string =>
   [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 
-/** The entries whose pattern matches and is the longest that does; several when they are equally long. */
+/** The entries whose pattern matches and is the longest that does; several when they are equally long. Patterns are in the form for comparing. */
 export function mostSpecificMatches<T>(entries: readonly T[], patternOf: (entry: T) => string, url: string): T[] {
   const path = pathOf(url);
   let best: T[] = [];
   let bestLength = -1;
   for (const entry of entries) {
-    const pattern = comparablePattern(patternOf(entry));
+    const pattern = patternOf(entry);
     if (pattern.length < bestLength || !matchesPath(pattern, path)) continue;
     if (pattern.length > bestLength) best = [];
     bestLength = pattern.length;

@@ -4,7 +4,7 @@
  * TDM Reservation Protocol (W3C community report of 2024-05-10: well-known file, header, meta) and usage preferences
  * (usage-preferences.ts: header and robots.txt lines). docs/politeness.md has all of them in one table.
  */
-import { mostSpecificMatches } from './path-pattern.ts';
+import { comparablePattern, mostSpecificMatches } from './path-pattern.ts';
 import type { Reason } from './reasons.ts';
 import { productToken } from './robots.ts';
 import { type RslContent, rslReservation } from './rsl.ts';
@@ -124,6 +124,15 @@ export interface TdmRule {
   readonly policy?: string;
 }
 
+/** Made once for each rule: a file may have thousands, and each is compared with every URL. */
+const patterns = new WeakMap<TdmRule, string>();
+
+function patternOf(rule: TdmRule): string {
+  const known = patterns.get(rule) ?? comparablePattern(rule.location);
+  patterns.set(rule, known);
+  return known;
+}
+
 /** Reads the well-known file; entries that are not as the protocol says are left out. */
 export function parseTdmrep(body: string): TdmRule[] {
   let entries: unknown;
@@ -150,7 +159,7 @@ function tdmReservation(
   rules: readonly TdmRule[],
   evidence: Evidence,
 ): boolean {
-  const rulings = mostSpecificMatches(rules, ({ location }) => location, url);
+  const rulings = mostSpecificMatches(rules, patternOf, url);
   const ruling = rulings.find(({ reservation }) => reservation === 1) ?? rulings[0];
   if (ruling) {
     evidence['tdmrep.json'] = JSON.stringify(ruling);

@@ -43,7 +43,7 @@ export function parseRobots(body: string): RobotsRules {
       .filter(({ name }) => name === field)
       .map(({ value }) => {
         const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
-        return { path, field, value: value.slice(path.length).trim() };
+        return { pattern: comparablePattern(path), field, value: value.slice(path.length).trim() };
       }),
   );
   return {
@@ -56,53 +56,60 @@ export function parseRobots(body: string): RobotsRules {
     licenses,
     usagePreferences: (url) =>
       usages.flatMap((lines) =>
-        mostSpecificMatches(lines, ({ path }) => path, url).map(({ field, value }) => ({ field, value })),
+        mostSpecificMatches(lines, ({ pattern }) => pattern, url).map(({ field, value }) => ({ field, value })),
       ),
   };
 }
 
 const groupLine = /^(?:allow|disallow|crawl-delay|content-usage|content-signal)$/;
 
-/** The lines of all groups that address this crawler, else of those for `*`; and the sitemaps, which belong to none. */
+/**
+ * The lines of all groups that address this crawler, else of those for `*`; and the sitemaps, which belong to none. Lines of other
+ * groups are not kept: agents times lines do not fit into memory.
+ */
 function readGroups(body: string): {
   readonly group: readonly Line[];
   readonly sitemaps: readonly string[];
   readonly licenses: readonly string[];
 } {
-  const groups = new Map<string, Line[]>();
+  const groups: Record<Addressee, Line[] | null> = { us: null, all: null };
   const sitemaps: string[] = [];
-  const licenses: { readonly value: string; readonly agents: readonly string[] }[] = [];
-  let agents: string[] = [];
-  let current: Line[][] = [];
+  const licenses = new Map<string, Set<Addressee | 'none' | 'others'>>();
+  let addressees = new Set<Addressee | 'others'>();
   let isNaming = false;
   for (const line of body.split(/\r\n|\r|\n/)) {
     const [, written = '', rest = ''] = /^\s*([\w-]+)\s*:([^#]*)/.exec(line) ?? [];
     const [name, value] = [written.toLowerCase(), rest.trim()];
     if (name === 'sitemap' && value !== '') sitemaps.push(value);
-    if (name === 'license' && value !== '') licenses.push({ value, agents });
+    if (name === 'license' && value !== '') {
+      const known = licenses.get(value) ?? new Set();
+      licenses.set(value, known);
+      if (addressees.size === 0) known.add('none');
+      for (const addressee of addressees) known.add(addressee);
+    }
     if (name === 'user-agent') {
-      if (!isNaming) {
-        current = [];
-        agents = [];
-      }
+      if (!isNaming) addressees = new Set();
       isNaming = true;
       // A product token is letters, `_` and `-` (§2.2.1); what follows it, such as a version, is no part of it.
       const agent = value.startsWith('*') ? '*' : (/^[a-z_-]+/i.exec(value)?.[0].toLowerCase() ?? '');
-      const lines = groups.get(agent) ?? [];
-      groups.set(agent, lines);
-      agents.push(agent);
-      current.push(lines);
+      const addressee = agent === productToken ? 'us' : agent === '*' ? 'all' : 'others';
+      addressees.add(addressee);
+      if (addressee !== 'others') groups[addressee] ??= [];
     } else if (groupLine.test(name)) {
       isNaming = false;
-      for (const lines of new Set(current)) lines.push({ name, value });
+      for (const addressee of addressees) if (addressee !== 'others') groups[addressee]!.push({ name, value });
     }
   }
-  const ours = groups.has(productToken) ? productToken : '*';
-  const forUs = licenses.filter(({ agents }) => agents.length === 0 || agents.includes(ours));
+  const ours = groups.us === null ? 'all' : 'us';
+  const all = [...licenses.keys()];
+  const forUs = all.filter((value) => licenses.get(value)!.has('none') || licenses.get(value)!.has(ours));
   return {
-    group: groups.get(ours) ?? [],
+    group: groups[ours] ?? [],
     sitemaps,
     // A line after the last group is meant for all as often as for that group.
-    licenses: [...new Set((forUs.length > 0 ? forUs : licenses).map(({ value }) => value))],
+    licenses: forUs.length > 0 ? forUs : all,
   };
 }
+
+/** Whom a group addresses that counts here. */
+type Addressee = 'us' | 'all';

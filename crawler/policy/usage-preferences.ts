@@ -53,4 +53,8 @@ function signals(value: string): Map<string, string> {
   );
 }
 
-const shortAnswer = (answer: string): string => ({ no: 'n', yes: 'y' })[answer] ?? answer;
+const shortAnswers: ReadonlyMap<string, string> = new Map([
+  ['no', 'n'],
+  ['yes', 'y'],
+]);
+const shortAnswer = (answer: string): string => shortAnswers.get(answer) ?? answer;

@@ -80,6 +80,12 @@ const cases: { name: string; bytes: Buffer; type: string; title: string }[] = [
     title: 'テ',
   },
   {
+    name: 'a tag that is named like a property of objects',
+    bytes: page('<constructor><meta charset=shift_jis><title>', te, '</title>'),
+    type: html,
+    title: 'テ',
+  },
+  {
     name: 'no meta in a script',
     bytes: page('<script>"<meta charset=koi8-r>"</script><meta charset=shift_jis><title>', te, '</title>'),
     type: html,
