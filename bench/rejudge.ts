@@ -4,9 +4,11 @@
  * names or too short, images that are gone or small, and the scores of every downloaded image, as a first run leaves them.
  * There is no raw store: a rule that opened an image would end the run.
  *
- *     node --import tsx bench/rejudge.ts [--pairs 1000000]
+ *     node --import tsx bench/rejudge.ts [--pairs 1000000] [--folder DIR] [--filled DIR]
+ *
+ * With `--filled`, the ledger as it was before the first judging is kept in that folder and taken from there the next time.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,9 +18,16 @@ import { random } from '../dataset/random.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 
-const { values: flags } = parseArgs({ options: { pairs: { type: 'string', default: '1000000' } } });
+const { values: flags } = parseArgs({
+  options: {
+    pairs: { type: 'string', default: '1000000' },
+    folder: { type: 'string', default: tmpdir() },
+    filled: { type: 'string' },
+  },
+});
 const pairCount = Number(flags.pairs);
 const pairsAPage = 50;
+const pairsAtOnce = 1_000_000;
 
 const english =
   'The harbour museum shows how boats were built in the village before there were roads between the farms. '.repeat(8);
@@ -61,36 +70,37 @@ function fill(ledger: Ledger): void {
   let pageUrl = '';
   let pageId = 0;
   let imageUrl = '';
-  ledger.db.transaction(() => {
-    for (let i = 0; i < pairCount; i++) {
-      if (i % pairsAPage === 0) {
-        pageId += 1;
-        pageUrl = `https://site${pageId % 997}.example/pages/${pageId}.html`;
-        page.run(pageId, pageUrl, draw.next() < 0.2 ? spanish : english);
-      }
-      if (i === 0 || draw.next() >= 0.2) {
-        imageId += 1;
-        imageUrl = `https://site${pageId % 997}.example/pictures/${imageId}.jpg`;
-        if (draw.next() < 0.12) {
-          const gone = [null, null, null, null, null, null, null, null, null];
-          image.run(imageId, imageUrl, 'failed_to_download', 'http-404', ...gone);
-        } else {
-          const width = 80 + draw.below(900);
-          const height = Math.max(40, Math.floor(width * (0.4 + draw.next())));
-          const bytes = Math.floor(width * height * (0.05 + draw.next() * 0.3));
-          const sha256 = hex(64);
-          const format = draw.next() < 0.9 ? 'jpg' : 'gif';
-          image.run(imageId, imageUrl, 'success', null, format, width, height, 1, bytes, sha256, hex(16), 0, i * 512);
-          score.run(sha256, 'image/flat', 1 + draw.next() * 7);
-          score.run(sha256, 'image/blur', draw.next() * 2000);
-        }
-      }
-      const kind = draw.next();
-      const text = kind < 0.1 ? `IMG_${i}.jpg` : kind < 0.25 ? `${pick(nouns)} ${i}` : sentence();
-      const source = pick(textSources);
-      pair.run(pairId(imageUrl, `${text}${i}`), imageId, pageId, pageUrl, text, source, textSources.indexOf(source));
+  ledger.db.exec('BEGIN');
+  for (let i = 0; i < pairCount; i++) {
+    if (i % pairsAtOnce === 0) ledger.db.exec('COMMIT; BEGIN');
+    if (i % pairsAPage === 0) {
+      pageId += 1;
+      pageUrl = `https://site${pageId % 997}.example/pages/${pageId}.html`;
+      page.run(pageId, pageUrl, draw.next() < 0.2 ? spanish : english);
     }
-  })();
+    if (i === 0 || draw.next() >= 0.2) {
+      imageId += 1;
+      imageUrl = `https://site${pageId % 997}.example/pictures/${imageId}.jpg`;
+      if (draw.next() < 0.12) {
+        const gone = [null, null, null, null, null, null, null, null, null];
+        image.run(imageId, imageUrl, 'failed_to_download', 'http-404', ...gone);
+      } else {
+        const width = 80 + draw.below(900);
+        const height = Math.max(40, Math.floor(width * (0.4 + draw.next())));
+        const bytes = Math.floor(width * height * (0.05 + draw.next() * 0.3));
+        const sha256 = hex(64);
+        const format = draw.next() < 0.9 ? 'jpg' : 'gif';
+        image.run(imageId, imageUrl, 'success', null, format, width, height, 1, bytes, sha256, hex(16), 0, i * 512);
+        score.run(sha256, 'image/flat', 1 + draw.next() * 7);
+        score.run(sha256, 'image/blur', draw.next() * 2000);
+      }
+    }
+    const kind = draw.next();
+    const text = kind < 0.1 ? `IMG_${i}.jpg` : kind < 0.25 ? `${pick(nouns)} ${i}` : sentence();
+    const source = pick(textSources);
+    pair.run(pairId(imageUrl, `${text}${i}`), imageId, pageId, pageUrl, text, source, textSources.indexOf(source));
+  }
+  ledger.db.exec('COMMIT');
 }
 
 const raw = {
@@ -107,18 +117,36 @@ const moves: readonly (readonly [string, RecipeOptions])[] = [
   ['maxDuplicateBits 4 → 2 (and minSharpness back)', { maxDuplicateBits: 2 }],
 ];
 
-const folder = mkdtempSync(join(tmpdir(), 'lait-rejudge-'));
-try {
-  const ledger = Ledger.open(folder);
+/** A corpus with nothing but a filled ledger. */
+function openFilled(folder: string): Ledger {
+  const source = flags.filled === undefined ? null : join(flags.filled, 'ledger.db');
+  if (source !== null && existsSync(source)) {
+    copyFileSync(source, join(folder, 'ledger.db'));
+    return Ledger.open(folder);
+  }
+  const ledger = Ledger.open(source === null ? folder : flags.filled!);
   fill(ledger);
-  console.log('| what changed | wall s | CPU s | kept | of |\n| --- | --- | --- | --- | --- |');
+  if (source === null) return ledger;
+  ledger.close();
+  return openFilled(folder);
+}
+
+const folder = mkdtempSync(join(flags.folder, 'lait-rejudge-'));
+try {
+  const ledger = openFilled(folder);
+  console.log(
+    '| what changed | wall s | CPU s | peak RSS so far MB | kept | of |\n| --- | --- | --- | --- | --- | --- |',
+  );
   for (const [name, options] of moves) {
     const started = performance.now();
     const before = process.cpuUsage();
     const { kept, found } = await screen({ ledger, recipe: recipe(options), raw });
     const { user, system } = process.cpuUsage(before);
     const wall = (performance.now() - started) / 1000;
-    console.log(`| ${name} | ${wall.toFixed(1)} | ${((user + system) / 1e6).toFixed(1)} | ${kept} | ${found} |`);
+    const rss = Math.round(process.resourceUsage().maxRSS / 1024);
+    console.log(
+      `| ${name} | ${wall.toFixed(1)} | ${((user + system) / 1e6).toFixed(1)} | ${rss} | ${kept} | ${found} |`,
+    );
   }
   ledger.close();
 } finally {
