@@ -95,6 +95,7 @@ export const importFlags = z.strictObject({
 export type ImportFlags = z.output<typeof importFlags>;
 
 export const verifyFlags = z.strictObject({
+  out: text('folder of an export, as with lait export --out (default: shards in the corpus)', 'dir'),
   repair: toggle('save what can be read of a damaged database, queue what is lost, write faulty shards again'),
 });
 export type VerifyFlags = z.output<typeof verifyFlags>;

@@ -1,11 +1,13 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
+import { join } from 'node:path';
+import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { expected } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
 import { type FinetuneOptions, finetune as train } from '../model/train/finetune.ts';
 import { checkDetectorModel } from '../model/train/made-from.ts';
 import type { FinetuneFlags } from './call-flags.ts';
-import type { CommandContext, KnownTo, Nothing } from './command.ts';
+import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
@@ -22,6 +24,7 @@ export async function finetune({
   others satisfies Nothing;
   const { from, run, ...training } = settings;
   training satisfies KnownTo<FinetuneOptions, typeof training>;
+  await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   const features = featuresOf(corpusDir, config);
   const checkpoint = openCheckpoint(trainedDir(corpusDir, from));
   if (checkpoint.detector !== features.name) {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readShards } from '../dataset/shards/reader.ts';
+import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
@@ -11,10 +12,10 @@ import { measurePeakFlops } from '../model/runtime/peak.ts';
 import { latestCheckpoint } from '../model/train/checkpoint.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
 import type { PretrainFlags } from './call-flags.ts';
-import { type CommandContext, type KnownTo, type Nothing, requirePath } from './command.ts';
+import { type CommandContext, type KnownTo, type Nothing, requirePath, sayWaiting } from './command.ts';
 import { fetching, type Progress, startProgress } from './progress.ts';
 import { openCheckpoint, requireRunFor, runDir } from './runs.ts';
-import { type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
+import { corporaOf, type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
 import { describeEnd, describeEpochs, showStep } from './training-report.ts';
@@ -33,6 +34,7 @@ export async function pretrain({
 
   // What is trained on, from which weights, with which model.
   const stages = plannedStages(corpusDir, settings, stagesFile);
+  for (const dir of corporaOf(stages)) await settleInTurn(join(dir, 'shards'), { signal, onWait: sayWaiting });
   const columns = sameFeatures(stages, config);
   const dir = runDir(corpusDir, run);
   checkStages(dir, stages);

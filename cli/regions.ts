@@ -1,12 +1,13 @@
 /** `lait regions`: runs the detector over the shards and writes boxes, labels and features beside them. */
 import { join } from 'node:path';
 import { lockPart } from '../dataset/corpus-lock.ts';
+import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { extractRegions } from '../model/regions/extract.ts';
 import type { OnnxDetectorOptions } from '../model/regions/onnx-detector.ts';
 import { type DetectorOptions, openDetector } from '../model/regions/open.ts';
 import type { Detector } from '../model/regions/region.ts';
-import type { CommandContext, Nothing } from './command.ts';
+import { type CommandContext, type Nothing, sayWaiting } from './command.ts';
 import type { Config } from './config.ts';
 import { fetching, startProgress } from './progress.ts';
 import { count } from './table.ts';
@@ -35,6 +36,8 @@ function detectorOptions(settings: Config['regions']): DetectorOptions {
 }
 
 export async function regions({ corpusDir, settings, signal }: CommandContext<'regions'>): Promise<void> {
+  // Before its own lock, as it stands in the order of locks.
+  await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   const unlock = lockPart(corpusDir, 'regions');
   try {
     await extract({ corpusDir, settings, signal });

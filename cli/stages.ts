@@ -54,10 +54,14 @@ function planOf(settings: StageSettings) {
   return { steps, batchSize, accumulate, learningRate, hardNegatives, objectives: { mlm, moc, mrfr, itm, itc } };
 }
 
+/** The corpora of all stages. */
+export const corporaOf = (stages: readonly PlannedStage[]): string[] => [
+  ...new Set(stages.flatMap(({ corpora }) => corpora.map(({ dir }) => dir))),
+];
+
 /** What the features of all stages are. Throws a UserError where shards or features are missing or a corpus has others. */
 export function sameFeatures(stages: readonly PlannedStage[], config: Config): ColumnsManifest {
-  const dirs = [...new Set(stages.flatMap(({ corpora }) => corpora.map(({ dir }) => dir)))];
-  const [first, ...others] = dirs.map((dir) => ({ dir, columns: featuresOf(dir, config) }));
+  const [first, ...others] = corporaOf(stages).map((dir) => ({ dir, columns: featuresOf(dir, config) }));
   const { dir, columns } = first as NonNullable<typeof first>;
   for (const other of others) {
     const differ = (what: string, wanted: unknown, received: unknown): void => {

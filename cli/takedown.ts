@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openFrontier } from '../crawler/frontier/open.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPartsInTurn } from '../dataset/corpus-lock.ts';
-import { printable } from '../dataset/escape.ts';
+import { printablePath } from '../dataset/escape.ts';
 import { takedown as remove, undoTakedown } from '../dataset/export/takedown.ts';
 import { readTakedownLists, type TakedownNames } from '../dataset/export/takedown-request.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
@@ -55,7 +55,7 @@ export async function takedown({ corpusDir, flags, signal }: CorpusContext<Taked
         `${summary.tombstones} new tombstones keep them from coming back.`,
     );
     const lines = (what: string, places: readonly string[]): void => {
-      for (const place of places) console.log(printable(`  ${what}: ${place}`));
+      for (const place of places) console.log(`  ${what}: ${printablePath(place)}`);
     };
     lines('rewritten', summary.shardsRewritten);
     lines('unfinished, deleted, export again', summary.shardsRemoved);

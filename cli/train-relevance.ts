@@ -1,9 +1,11 @@
 /** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
-import { expandShardPaths } from '../dataset/shards/paths.ts';
+import { dirname } from 'node:path';
+import { expandShardPaths, isUrl } from '../dataset/shards/paths.ts';
 import { imageFields, readShards } from '../dataset/shards/reader.ts';
+import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { type CaptionedImage, trainRelevance as train } from '../model/scorers/train-relevance.ts';
 import type { TrainRelevanceFlags } from './call-flags.ts';
-import type { Nothing, PlainContext } from './command.ts';
+import { type Nothing, type PlainContext, sayWaiting } from './command.ts';
 import { checkOutFile } from './out-file.ts';
 import { startProgress } from './progress.ts';
 import { openFeatures } from './scorers.ts';
@@ -13,6 +15,7 @@ export async function trainRelevance({ flags, signal }: PlainContext<TrainReleva
   const { shards, out, ...others } = flags;
   others satisfies Nothing;
   checkOutFile(out);
+  for (const folder of setsOf(shards)) await settleInTurn(folder, { signal, onWait: sayWaiting });
   expandShardPaths(shards);
   const { imageFeatures, textFeatures } = await openFeatures();
   const progress = startProgress('Learning relevance');
@@ -37,6 +40,10 @@ export async function trainRelevance({ flags, signal }: PlainContext<TrainReleva
     textFeatures.dispose();
   }
 }
+
+/** Folders of sets that shards may lie in: they are named by folders, by files, or by folders of splits. */
+const setsOf = (shards: readonly string[]): Set<string> =>
+  new Set(shards.flatMap((path) => (isUrl(path) ? [] : [path, dirname(path), dirname(dirname(path))])));
 
 /** Every text of every image of the shards. */
 async function* captioned(shards: readonly string[], signal: AbortSignal): AsyncGenerator<CaptionedImage> {

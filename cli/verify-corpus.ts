@@ -1,9 +1,10 @@
 /** What `lait verify` says of a corpus' own files, before its export: databases that are damaged or do not belong together, segments that are cut. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { repairFrontier } from '../crawler/frontier/repair.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
-import { type CorpusPart, corpusParts, lockPart } from '../dataset/corpus-lock.ts';
+import { type CorpusPart, corpusParts, isOwnShards, lockPart } from '../dataset/corpus-lock.ts';
+import { exportRecords } from '../dataset/ledger/exports.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { cutSegments, forgetLostPictures } from '../dataset/ledger/lost-pictures.ts';
 import { damageOf, salvageLedger } from '../dataset/ledger/salvage.ts';
@@ -48,4 +49,16 @@ export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: b
     if (frontier.queued > 0) repairs.push(`${frontier.queued} URLs are queued again: \`lait crawl\` fetches them`);
     return { faults, repairs };
   });
+}
+
+/** Folders outside of the corpus' own that exports of it went to and that are there. */
+export function exportsElsewhere(corpusDir: string): string[] {
+  if (!existsSync(join(corpusDir, 'ledger.db'))) return [];
+  const ledger = Ledger.openExisting(corpusDir);
+  try {
+    const folders = exportRecords(ledger, corpusDir).map(({ folder }) => folder);
+    return folders.filter((folder) => !isOwnShards(realpathSync(corpusDir), folder) && existsSync(folder));
+  } finally {
+    ledger.close();
+  }
 }

@@ -1,37 +1,46 @@
 /** `lait verify`: the corpus' own files, then every file of its export against the manifest, repaired from what is whole if asked. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { printable } from '../dataset/escape.ts';
+import { printable, printablePath } from '../dataset/escape.ts';
 import { verify as check } from '../dataset/export/verify.ts';
 import { manifestName } from '../dataset/shards/manifest.ts';
+import { expected } from '../dataset/user-error.ts';
 import type { VerifyFlags } from './call-flags.ts';
-import type { CorpusContext, Nothing } from './command.ts';
+import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
-import { verifyCorpus } from './verify-corpus.ts';
+import { exportsElsewhere, verifyCorpus } from './verify-corpus.ts';
 
 export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyFlags>): Promise<void> {
-  const { repair, ...others } = flags;
+  const { repair, out: shardsDir = join(corpusDir, 'shards'), ...others } = flags;
   others satisfies Nothing;
+  if (shardsDir === '') throw expected('a folder', 'out', '""', 'name one with an export');
   const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair });
   for (const line of damages) console.log(printable(line));
   for (const line of repairs) console.log(printable(`repaired: ${line}`));
   if (damages.length > 0 && !repair) process.exitCode = 2;
-  if (damages.length > 0 && !existsSync(join(corpusDir, 'shards', manifestName))) return;
+  if (damages.length > 0 && flags.out === undefined && !existsSync(join(shardsDir, manifestName))) return;
+  if (flags.out === undefined) {
+    for (const folder of exportsElsewhere(corpusDir)) {
+      console.log(`not checked: ${printablePath(folder)}, \`lait verify --out\` does that`);
+    }
+  }
   const progress = startProgress('Verifying files');
   try {
-    const { files, bytes, faults, version, unfinished } = await check(
-      { corpusDir, shardsDir: join(corpusDir, 'shards'), repair },
-      { signal, onProgress: ({ files: done, of }) => progress.update({ done, total: of }) },
+    const { files, bytes, faults, version, isUnfinished, isSettled } = await check(
+      { corpusDir, shardsDir, repair },
+      { signal, onWait: sayWaiting, onProgress: ({ files: done, of }) => progress.update({ done, total: of }) },
     );
     progress.stop();
     for (const { path, reason, repaired, because } of faults) {
       console.log(
-        `${printable(path)}: ${reason}${repaired ? ', repaired' : ''}${because ? `, not repaired: ${because}` : ''}`,
+        `${printablePath(path)}: ${reason}${repaired ? ', repaired' : ''}${because ? `, not repaired: ${because}` : ''}`,
       );
     }
     const left = faults.filter(({ repaired }) => !repaired).length;
-    if (unfinished !== null) console.log(unfinishedWords[unfinished]);
+    if (isSettled) console.log('This version was whole when its writer was killed: its files were taken over now.');
+    if (isUnfinished)
+      console.log('Another version is being written, or its writer was killed: it takes nothing from this one.');
     const name = version === null ? '' : `version ${version.version}, SHA-256 ${version.sha256.slice(0, 16)}: `;
     console.log(
       `${name}${count(files)} files, ${megabytes(bytes)}: ${left === 0 ? 'all as the manifest says' : `${left} faults`}`,
@@ -41,8 +50,3 @@ export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyF
     progress.stop();
   }
 }
-
-const unfinishedWords = {
-  writing: 'Another version is being written, or its export was killed: it takes nothing from this one.',
-  'half-taken': 'An export was killed while its files were taken over: run it again, or lait verify --repair.',
-};

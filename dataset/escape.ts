@@ -6,6 +6,19 @@
 /** Control characters and bidirectional overrides replaced, so that no text can move the cursor or repaint the screen. */
 export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�');
 
+/** A file's name that can be told from all others: what `printable` replaces is written as in JSON, and then backslashes too. */
+export const printablePath = (path: string): string =>
+  path === printable(path)
+    ? path
+    : path
+        .replaceAll('\\', '\\\\')
+        .replaceAll('\n', '\\n')
+        .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) =>
+          [...Array(character.length).keys()].map((at) => unicodeEscape(character.charCodeAt(at))).join(''),
+        );
+
+const unicodeEscape = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}`;
+
 /** As `printable`, for text whose line ends are our own. */
 export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
@@ -37,9 +50,8 @@ export function yamlText(text: string): string {
   const isPlain = /^[a-z][\w.+-]*$/i.test(text) && !/^(?:y|n|yes|no|on|off|true|false|null)$/i.test(text);
   if (isPlain) return text;
   // JSON is YAML, but for what YAML calls not printable.
-  return JSON.stringify(wellFormed(text)).replace(
-    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return JSON.stringify(wellFormed(text)).replace(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, (character) =>
+    unicodeEscape(character.charCodeAt(0)),
   );
 }
 

@@ -16,7 +16,8 @@ import {
   withoutPairs,
 } from '../ledger/stories.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
-import { type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
+import { type Manifest, manifestIn } from '../shards/manifest.ts';
+import { settleInTurn } from '../shards/settle-in-turn.ts';
 import { expected } from '../user-error.ts';
 import { indexExport } from './shard-index.ts';
 import { versionOfShard } from './versions.ts';
@@ -139,7 +140,8 @@ async function placesIn(
   };
   const manifests = new Map<number, { readonly folder: string; readonly manifest: Manifest }>();
   for (const { folder } of [{ folder: shardsDir }, ...exportRecords(ledger, corpusDir)]) {
-    const manifest = existsSync(join(folder, manifestName)) ? readManifest(folder) : null;
+    await settleInTurn(folder);
+    const manifest = manifestIn(folder);
     if (manifest?.export === undefined) continue;
     manifests.set(await indexExport(ledger, corpusDir, folder, manifest, { mayLack: true }), { folder, manifest });
   }

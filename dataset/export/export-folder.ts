@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { leftOvers } from '../shards/container.ts';
-import { type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
+import { type Manifest, manifestIn, manifestName } from '../shards/manifest.ts';
 import { expected } from '../user-error.ts';
 import { splits } from './split.ts';
 import { changesName } from './versions.ts';
@@ -25,13 +25,14 @@ export function previousExport(corpusDir: string, outDir: string, rebuild: boole
   }
   const hasManifest = existsSync(join(outDir, manifestName));
   const isOurs = splits.some((split) => hasStats(join(outDir, split)));
-  if (!hasManifest || (rebuild && isOurs && !isManifest(outDir))) {
+  const manifest = manifestIn(outDir);
+  if (!hasManifest || (rebuild && isOurs && manifest === null)) {
     const ours = new Set<string>([...splits, 'README.md', 'croissant.json', 'funnel.svg', changesName]);
     const foreign = readdirSync(outDir).filter((name) => ours.has(name) && !isEmptyFolder(join(outDir, name)));
     if (foreign.length === 0 || isOurs) return null;
     throw foreignFolder(outDir, foreign.join(', '));
   }
-  if (!isManifest(outDir)) {
+  if (manifest === null) {
     if (isOurs)
       throw expected(
         'a manifest that can be read',
@@ -41,7 +42,6 @@ export function previousExport(corpusDir: string, outDir: string, rebuild: boole
       );
     throw foreignFolder(outDir, manifestName);
   }
-  const manifest = readManifest(outDir);
   if (manifest.configuration.source !== undefined) {
     throw expected('an empty folder or an export', outDir, 'shards of an import', 'name another with --out');
   }
@@ -63,15 +63,6 @@ function hasStats(folder: string): boolean {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) return false;
   const name = readdirSync(folder).find((one) => /^\d+_stats\.json$/.test(one));
   return name !== undefined && readFileSync(join(folder, name), 'utf8').includes('"lait"');
-}
-
-function isManifest(outDir: string): boolean {
-  try {
-    const { files, configuration } = readManifest(outDir);
-    return typeof files === 'object' && files !== null && typeof configuration === 'object' && configuration !== null;
-  } catch {
-    return false;
-  }
 }
 
 /**

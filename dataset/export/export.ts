@@ -20,6 +20,7 @@ import type { ExportFormat } from '../shards/container.ts';
 import { type EncodeOptions, encodeSettings } from '../shards/encode.ts';
 import type { FinishedShard } from '../shards/indexes.ts';
 import type { Manifest } from '../shards/manifest.ts';
+import { settle, stagingDir, takeOver } from '../shards/staging.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 import { version as laitVersion } from '../version.ts';
@@ -33,8 +34,7 @@ import { planShards } from './plan.ts';
 import type { ShardSettings } from './remake.ts';
 import { indexExport } from './shard-index.ts';
 import type { Split } from './split.ts';
-import { pruneStaged, settle, stagingDir, takeOver } from './staging.ts';
-import { keepShard, type Writing, type WrittenShard, writePlanned } from './write-shards.ts';
+import { keepShard, pruneStaged, type Writing, type WrittenShard, writePlanned } from './write-shards.ts';
 
 export interface ExportOptions extends EncodeOptions {
   readonly corpusDir: string;

@@ -1,5 +1,5 @@
 /** The last step of every change to an export: indexes, dataset card, Croissant file, and the manifest over all of them. */
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { corpusFacts } from '../ledger/corpus-facts.ts';
@@ -10,7 +10,7 @@ import { trainingFacts } from '../ledger/training-facts.ts';
 import { makeFolder } from '../make-folder.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import { describeShards, type FinishedShards, writeIndexes } from '../shards/indexes.ts';
-import { type Manifest, manifestName, readManifest, writeManifest } from '../shards/manifest.ts';
+import { type Manifest, manifestIn, writeManifest } from '../shards/manifest.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { type CardInput, type CardOptions, cardReadme, type ExportLayout, funnelSvg } from './card.ts';
 import { croissant, exportAccount } from './croissant.ts';
@@ -52,7 +52,7 @@ export function finishExport(
 ): Manifest {
   const { format } = configuration;
   makeFolder(into);
-  const previous = existsSync(join(outDir, manifestName)) ? readManifest(outDir) : null;
+  const previous = manifestIn(outDir);
   const files = into === outDir ? writeIndexes(outDir, shards, format) : describeShards(into, shards, format);
   const bySplit = <T>(of: (split: Split) => T): Record<Split, T> => ({
     train: of('train'),

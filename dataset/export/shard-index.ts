@@ -10,6 +10,7 @@ import {
   indexedShards,
   indexShard,
   pairsOfShard,
+  pairsOfTable,
   rememberExport,
 } from '../ledger/exports.ts';
 import type { RemovedSample } from '../ledger/growth.ts';
@@ -46,7 +47,7 @@ export async function indexExport(
   for (const shard of known.keys()) if (!tables.has(shard)) forgetShard(ledger, exportId, shard);
   for (const [shard, sha256] of tables) {
     if (known.get(shard) === sha256) continue;
-    const pairs = await tablePairs(outDir, shard);
+    const pairs = (await tablePairs(outDir, shard)) ?? pairsOfTable(ledger, sha256);
     if (pairs !== null) indexShard(ledger, exportId, shard, sha256, pairs);
     else if (!mayLack) throw unreadable(outDir, shard);
   }

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import type { Ledger } from '../ledger/ledger.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
 import { finishedShards } from '../shards/indexes.ts';
-import { manifestName, readManifest } from '../shards/manifest.ts';
+import { manifestIn } from '../shards/manifest.ts';
 import { imageOf, readShard } from '../shards/reader.ts';
 import { rebuildTable } from '../shards/rebuild-table.ts';
+import { discardStaged, settle } from '../shards/staging.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
 import { finishImport, type ImportConfiguration, importColumns } from './finish-import.ts';
 import { type MoreColumns, tableColumnsWith } from './more-columns.ts';
 import { readStats, rewriteShard, shardFormat } from './rewrite.ts';
 import { indexExport, removedSince } from './shard-index.ts';
 import { splits } from './split.ts';
-import { discardStaged, settle } from './staging.ts';
 import { takenDown } from './versions.ts';
 
 export type IsRemoved = (row: Readonly<Record<string, unknown>>) => boolean;
@@ -100,14 +100,13 @@ export async function takeFromShards(
   const found = await findInShards(shardsDir, isRemoved, { onDamaged: () => {} });
   const names = new Map(found.map(({ split, name, rows }) => [`${split}/${name}`, rows]));
   for (const shard of rebuilt) if (!names.has(shard)) names.set(shard, []);
-  const configuration = existsSync(join(shardsDir, manifestName)) ? readManifest(shardsDir).configuration : null;
+  const manifest = manifestIn(shardsDir);
+  const configuration = manifest?.configuration ?? null;
   const isImport = configuration?.source === 'import';
   const columns = isImport ? importColumns : tableColumnsWith((configuration ?? {}) as MoreColumns);
   // Before anything is rewritten the ledger knows what the export has, and afterwards what has left it.
   const exportId =
-    configuration === null || isImport
-      ? null
-      : await indexExport(ledger, corpusDir, shardsDir, readManifest(shardsDir), { mayLack: true });
+    manifest === null || isImport ? null : await indexExport(ledger, corpusDir, shardsDir, manifest, { mayLack: true });
   for (const [shard, rows] of names) {
     signal?.throwIfAborted();
     const base = join(shardsDir, shard);
@@ -126,13 +125,13 @@ export async function takeFromShards(
     onProgress?.(file);
   }
   if (isImport) {
-    const shards = finishedShards(shardsDir, Object.keys(readManifest(shardsDir).samples));
+    const shards = finishedShards(shardsDir, Object.keys(manifest!.samples));
     finishImport(shardsDir, shards, configuration as ImportConfiguration);
   } else if (exportId !== null) {
     const shards = finishedShards(shardsDir, splits);
     const removed = await removedSince(ledger, exportId, shardsDir, shards, takenDown);
-    const manifest = finishExport(ledger, shardsDir, shards, configuration as ExportConfiguration, { removed });
-    await indexExport(ledger, corpusDir, shardsDir, manifest);
+    const finished = finishExport(ledger, shardsDir, shards, configuration as ExportConfiguration, { removed });
+    await indexExport(ledger, corpusDir, shardsDir, finished);
   }
   return result;
 }

@@ -3,22 +3,23 @@
  * A shard is repaired only to the very bytes that the manifest names: when the ledger has moved on since, it says so.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { withCleanup } from '../cleanup.ts';
-import { lockPart } from '../corpus-lock.ts';
+import { type CorpusBusy, isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { encodeSettings } from '../shards/encode.ts';
 import { finishedShards } from '../shards/indexes.ts';
 import { type ExportVersion, type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
+import { settleInTurn } from '../shards/settle-in-turn.ts';
+import { isHalfTaken, settle, stagingDir } from '../shards/staging.ts';
 import { expected } from '../user-error.ts';
 import { type ExportConfiguration, finishExport } from './finish.ts';
 import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
 import { indexExport } from './shard-index.ts';
 import { splits } from './split.ts';
-import { isHalfTaken, settle, stagingDir } from './staging.ts';
 
 export interface VerifyOptions {
   /** Folder of the export. */
@@ -40,38 +41,47 @@ export interface FileFault {
 export interface VerifySummary {
   /** The version that is there; null of a set that has none. */
   readonly version: ExportVersion | null;
-  /**
-   * What another export has begun beside this version: `writing` is under way or was killed and does no harm, `half-taken` was
-   * killed while its files were taken over: run it again, or repair.
-   */
-  readonly unfinished: 'writing' | 'half-taken' | null;
+  /** Whether another version is being written beside this one, or its writer was killed: it takes nothing from this one. */
+  readonly isUnfinished: boolean;
+  /** Whether this version had been whole and not yet taken over, since its writer was killed: that was finished. */
+  readonly isSettled: boolean;
   readonly files: number;
   readonly bytes: number;
   readonly faults: readonly FileFault[];
 }
 
-/** Checks, and with `repair` mends. Throws a UserError when there is no finished export or no corpus to repair from. */
+/**
+ * Checks, and with `repair` mends. A version that was whole when its writer was killed is taken over first. Throws a UserError when
+ * there is no finished export or no corpus to repair from.
+ */
 export async function verify(options: VerifyOptions, tools: VerifyTools = {}): Promise<VerifySummary> {
-  const { corpusDir, repair = false } = options;
-  if (!repair || corpusDir === undefined) return check(options, tools);
-  return withCleanup((defer) => {
+  const { shardsDir, corpusDir, repair = false } = options;
+  if (!repair) {
+    const isSettled = await settleInTurn(shardsDir, tools);
+    return { ...(await check(options, tools)), isSettled };
+  }
+  if (corpusDir === undefined) throw expected('a corpus', 'repair', 'none', 'name the corpus the shards came from');
+  return withCleanup(async (defer) => {
     Ledger.openExisting(corpusDir).close();
     defer(lockPart(corpusDir, 'shards'));
-    return check(options, tools);
+    if (!isOwnShards(corpusDir, shardsDir)) defer(lockFolder(shardsDir));
+    const isSettled = isHalfTaken(shardsDir);
+    settle(shardsDir);
+    return { ...(await check(options, tools)), isSettled };
   });
 }
 
 interface VerifyTools {
+  readonly onWait?: (busy: CorpusBusy) => void;
   readonly onProgress?: (done: { readonly files: number; readonly of: number }) => void;
   readonly signal?: AbortSignal;
 }
 
-async function check(options: VerifyOptions, { onProgress, signal }: VerifyTools): Promise<VerifySummary> {
+async function check(
+  options: VerifyOptions,
+  { onProgress, signal }: VerifyTools,
+): Promise<Omit<VerifySummary, 'isSettled'>> {
   const { shardsDir, corpusDir, repair = false } = options;
-  if (repair) {
-    if (corpusDir === undefined) throw expected('a corpus', 'repair', 'none', 'name the corpus the shards came from');
-    settle(shardsDir);
-  }
   const manifest = readManifest(shardsDir);
   const listed = Object.entries(manifest.files);
   const faults: { path: string; reason: FileFault['reason'] }[] = [];
@@ -80,7 +90,8 @@ async function check(options: VerifyOptions, { onProgress, signal }: VerifyTools
     signal?.throwIfAborted();
     const full = join(shardsDir, path);
     if (!existsSync(full)) faults.push({ path, reason: 'missing' });
-    else if ((await sha256Of(full)) !== digest.sha256) faults.push({ path, reason: 'changed' });
+    else if (!statSync(full).isFile() || (await sha256Of(full)) !== digest.sha256)
+      faults.push({ path, reason: 'changed' });
     bytes += digest.bytes;
     onProgress?.({ files: i + 1, of: listed.length });
   }
@@ -99,10 +110,9 @@ async function check(options: VerifyOptions, { onProgress, signal }: VerifyTools
         faults.map(({ path }) => path),
       )
     : new Map();
-  const unfinished = isHalfTaken(shardsDir) ? 'half-taken' : existsSync(stagingDir(shardsDir)) ? 'writing' : null;
   return {
     version: manifest.export ?? null,
-    unfinished,
+    isUnfinished: existsSync(stagingDir(shardsDir)),
     files: listed.length,
     bytes,
     faults: faults.map((fault) => {

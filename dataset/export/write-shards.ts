@@ -1,12 +1,13 @@
 /** What an export does for each shard: leaves it, writes it again without some samples, mends it, or writes a new one. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { removedFrom } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
 import { makeFolder } from '../make-folder.ts';
 import type { Manifest } from '../shards/manifest.ts';
+import { rewritingNote, stagingDir } from '../shards/staging.ts';
 import { finishedShard, keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 import { tableColumnsWith } from './more-columns.ts';
@@ -14,7 +15,6 @@ import { planHash, planItems, type ShardPlan } from './plan.ts';
 import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
 import { readStats, rewriteShard, rewrittenPlan } from './rewrite.ts';
 import type { Split } from './split.ts';
-import { rewritingNote, stagingDir } from './staging.ts';
 
 /** What all shards of one export share. */
 export interface Writing {
@@ -107,6 +107,21 @@ export async function keepShard(writing: Writing, split: Split, name: string): P
   });
   writeFileSync(notePath, note);
   return { stats: rewritten, change: 'staged' };
+}
+
+/** Removes staged files that belong to none of these shards (`train/00000`): of a killed export that had planned something else. */
+export function pruneStaged(outDir: string, shards: ReadonlySet<string>): void {
+  const staging = stagingDir(outDir);
+  if (!existsSync(staging)) return;
+  for (const entry of readdirSync(staging, { withFileTypes: true })) {
+    if (!entry.isDirectory()) rmSync(join(staging, entry.name));
+    else {
+      for (const name of readdirSync(join(staging, entry.name))) {
+        const [, shard = ''] = /^(\d+)(?:[._]|$)/.exec(name) ?? [];
+        if (!shards.has(`${entry.name}/${shard}`)) rmSync(join(staging, entry.name, name), { recursive: true });
+      }
+    }
+  }
 }
 
 /** Removes what a killed export had staged under this name for another plan. */

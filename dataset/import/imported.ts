@@ -3,7 +3,7 @@
  * is built beside the old one and put in its place when it is whole: an import that fails or is killed changes nothing.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
 import type { CardOptions } from '../export/card.ts';
@@ -16,7 +16,7 @@ import { type ExtraColumns, type ExtraValue, extraColumns } from '../shards/extr
 import type { FinishedShard } from '../shards/indexes.ts';
 import { jsonSha256, readManifest } from '../shards/manifest.ts';
 import { parquetBytes, readParquet, tableColumns } from '../shards/parquet.ts';
-import { abandonStaging, openStaging, putInPlace } from '../shards/staging.ts';
+import { discardStaged, isEmpty, settle, stagingDir, takeOver } from '../shards/staging.ts';
 import { type ShardItem, type ShardStats, shardBytes, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 import { type Channel, channel } from './channel.ts';
@@ -101,9 +101,13 @@ export async function writeImported(
   { onProgress, signal }: { onProgress?: (progress: ImportProgress) => void; signal?: AbortSignal } = {},
 ): Promise<ImportSummary> {
   const { outDir, merge = false } = options;
-  const staging = openStaging(outDir);
+  settle(outDir);
+  const existing = existingImport(outDir);
+  const isNew = !existsSync(outDir);
+  discardStaged(outDir);
+  const staging = stagingDir(outDir);
+  makeFolder(staging);
   try {
-    const existing = existingImport(outDir);
     const { done, failed } = await stage(
       samples,
       identity,
@@ -155,7 +159,7 @@ export async function writeImported(
       card: { ...existing.card, ...options.card },
     });
     const { files } = readManifest(staging);
-    putInPlace(
+    takeOver(
       outDir,
       existing.files.filter((path) => files[path] === undefined),
     );
@@ -166,7 +170,8 @@ export async function writeImported(
     );
     return { outDir, splits: summaries, failed, beside };
   } catch (error) {
-    abandonStaging(outDir);
+    discardStaged(outDir);
+    if (isNew && existsSync(outDir) && isEmpty(outDir)) rmdirSync(outDir);
     throw error;
   }
 }

@@ -168,6 +168,14 @@ export function pairsOfShard(ledger: Ledger, exportId: number, shard: string): E
     .all(exportId, shard) as ExportedPair[];
 }
 
+/** The rows of a table with this SHA-256, wherever a copy of it was indexed; null where none was. */
+export function pairsOfTable(ledger: Ledger, tableSha256: string): ExportedPair[] | null {
+  const shard = ledger.db
+    .prepare('SELECT export_id AS exportId, shard FROM exported_shards WHERE table_sha256 = ? LIMIT 1')
+    .get(tableSha256) as { exportId: number; shard: string } | undefined;
+  return shard === undefined ? null : pairsOfShard(ledger, shard.exportId, shard.shard);
+}
+
 /** Where these pairs are, in all exports; those whose image failed too. */
 export function exportedPlaces(ledger: Ledger, pairIds: Iterable<string>): ExportedPlace[] {
   const places = ledger.db.prepare(

@@ -75,9 +75,45 @@ export function writeManifest(
   return manifest;
 }
 
-/** Throws a UserError when the folder holds no finished export. */
+/** Throws a UserError when the folder holds no finished export, or a manifest that is none. */
 export function readManifest(folder: string): Manifest {
   const path = join(folder, manifestName);
   if (!existsSync(path)) throw expected('a finished export', folder, `no ${manifestName}`, 'run lait export first');
-  return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+  const manifest = manifestIn(folder);
+  if (manifest !== null) return manifest;
+  throw expected(
+    'a manifest that can be read',
+    path,
+    'a damaged or foreign one',
+    'export with --rebuild, or fetch it anew',
+  );
 }
+
+/** The manifest in a folder; null where there is none, or a damaged or foreign one. */
+export function manifestIn(folder: string): Manifest | null {
+  const path = join(folder, manifestName);
+  if (!existsSync(path)) return null;
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return isManifest(manifest) ? manifest : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** A set may come from anywhere: the files that its manifest names lie in it. */
+function isManifest(value: unknown): value is Manifest {
+  if (!isObject(value)) return false;
+  const { files, configuration, samples } = value;
+  if (!isObject(files) || !isObject(configuration) || !isObject(samples)) return false;
+  return Object.entries(files).every(
+    ([path, digest]) =>
+      path.split(/[\\/]/).every((part) => part !== '' && part !== '.' && part !== '..') &&
+      isObject(digest) &&
+      typeof digest.bytes === 'number' &&
+      typeof digest.sha256 === 'string',
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -146,7 +146,7 @@ describe('a flag that would have no effect is refused', () => {
     'ledger explain': 'corpus json',
     export: 'corpus layout out subset format validationFraction samplesPerShard shardDigits encode keepLocation name license gone',
     regions: 'corpus detector',
-    verify: 'corpus repair',
+    verify: 'corpus out repair',
     import: 'corpus',
     pretrain: 'corpus stages dryRun preset run from steps batchSize accumulate learningRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps seed dataChanged',
     finetune: 'corpus from run loss candidates steps batchSize accumulate learningRate precision checkpointEverySteps seed dataChanged',

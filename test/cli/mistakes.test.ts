@@ -31,6 +31,14 @@ const cases: [args: readonly string[], line: string][] = [
   [['crawl', 'https://a.test/', '--contact', 'a@b.test', '--corpus', 'file'], badCorpus('the file file')],
   [['filter', '--corpus', 'file'], badCorpus('the file file')],
   [['verify', '--corpus', ''], badCorpus('""')],
+  [
+    ['verify', '--corpus', 'birds', '--out', ''],
+    'lait: Expected a folder for out but received ""; name one with an export.',
+  ],
+  [
+    ['verify', '--corpus', 'birds', '--out', 'none'],
+    'lait: Expected a finished export for none but received no manifest.json; run lait export first.',
+  ],
   [['init', ''], badCorpus('""')],
   [['init', 'file'], badCorpus('the file file')],
   [['demo', '--corpus', ''], badCorpus('""')],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
-import { markdownCode, markdownText, printable, yamlText } from '../../dataset/escape.ts';
+import { markdownCode, markdownText, printable, printablePath, yamlText } from '../../dataset/escape.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 
 describe('printable', () => {
@@ -14,6 +14,17 @@ describe('printable', () => {
   ];
   for (const [from, to] of cases)
     test(`turns ${JSON.stringify(from)} into ${JSON.stringify(to)}`, () => assert.equal(printable(from), to));
+});
+
+test('file names stay apart, whatever is in them', () => {
+  const shown: [string, string][] = [
+    ['train/00000.tar', 'train/00000.tar'],
+    ['C:\\corpus', 'C:\\corpus'],
+    ['line\nbreak', 'line\\nbreak'],
+    ['line\\\nbreak', 'line\\\\\\nbreak'],
+    ['\u001b[31mgnp.\u202eexe\u{e0001}', '\\u001b[31mgnp.\\u202eexe\\udb40\\udc01'],
+  ];
+  for (const [path, wanted] of shown) assert.equal(printablePath(path), wanted);
 });
 
 test('no message of an error carries terminal escapes, and what it quotes is one short line', () => {

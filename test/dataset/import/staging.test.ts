@@ -3,16 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -25,7 +16,6 @@ import { importDataset } from '../../../dataset/import/import.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { readManifest } from '../../../dataset/shards/manifest.ts';
 import { readParquet } from '../../../dataset/shards/parquet.ts';
-import { putInPlace } from '../../../dataset/shards/staging.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import { writeSmallCorpus } from '../small-corpus.ts';
 
@@ -90,6 +80,9 @@ test('an import that fails leaves everything as it was, and nothing beside it', 
     /stopped/,
   );
   assert.deepEqual([state(outDir), readdirSync(folder)], [before, ['shards']]);
+  // Where there was nothing, there is nothing.
+  await assert.rejects(importDataset(source, { outDir: join(folder, 'new') }), /Expected a parquet file for import/);
+  assert.deepEqual(readdirSync(folder), ['shards']);
 });
 
 test('splits of several files live together; the same import again changes nothing; --merge adds shards', async () => {
@@ -186,32 +179,5 @@ test('a kill at any moment loses nothing, and the same command again ends with t
   assert.ok(kills > 0);
   await bring(outDir, source);
   assert.deepEqual(state(outDir), state(wanted));
-  assert.equal(existsSync(`${outDir}.importing`), false);
-});
-
-test('a switch that was cut in the middle is finished by the next import', async () => {
-  const outDir = join(root, 'cut');
-  mkdirSync(join(outDir, 'old'), { recursive: true });
-  writeFileSync(join(outDir, 'manifest.json'), 'old');
-  writeFileSync(join(outDir, 'old/0'), 'gone');
-  const staging = `${outDir}.importing`;
-  mkdirSync(join(staging, 'train'), { recursive: true });
-  writeFileSync(join(staging, 'train/0'), 'new');
-  writeFileSync(join(staging, 'manifest.json'), 'new');
-  writeFileSync(
-    join(staging, 'switch.json'),
-    JSON.stringify({ add: ['gone-already', 'train/0', 'manifest.json'], remove: ['old/0'] }),
-  );
-  const { finishSwitch } = await import('../../../dataset/shards/staging.ts');
-  finishSwitch(outDir);
-  assert.deepEqual(
-    [existsSync(staging), existsSync(join(outDir, 'old/0')), readFileSync(join(outDir, 'train/0'), 'utf8'), readFileSync(join(outDir, 'manifest.json'), 'utf8')], // biome-ignore format: one row
-    [false, false, 'new', 'new'],
-  );
-  // Without the list nothing was whole: what was begun goes, and the folder stays.
-  mkdirSync(staging);
-  appendFileSync(join(staging, 'manifest.json'), 'half');
-  finishSwitch(outDir);
-  assert.deepEqual([existsSync(staging), readFileSync(join(outDir, 'manifest.json'), 'utf8')], [false, 'new']);
-  assert.throws(() => putInPlace(outDir, []));
+  assert.equal(existsSync(join(outDir, '.next')), false);
 });
