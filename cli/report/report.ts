@@ -3,7 +3,7 @@
  * scores with their thresholds, languages, sizes, hosts, yields. It runs no script, loads nothing, and everything that came
  * from the web is escaped; its policy forbids the browser anything else.
  */
-import sharp from 'sharp';
+import { withImage } from '../../dataset/image/open-image.ts';
 import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from '../../dataset/ledger/figures.ts';
 import { type FunnelRow, funnel } from '../../dataset/ledger/funnel.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -133,12 +133,14 @@ const address = (label: string, url: string): Markup =>
 async function thumbnail({ place }: ExamplePair, raw: ReportOptions['raw']): Promise<string | null> {
   if (!place || !raw) return null;
   try {
-    const small = await sharp(raw.read(place), { failOn: 'none' })
-      .rotate()
-      .flatten({ background: '#ffffff' })
-      .resize(thumbnailPx, thumbnailPx, { fit: 'inside', withoutEnlargement: true })
-      .webp({ quality: 60 })
-      .toBuffer();
+    const small = await withImage(raw.read(place), { failOn: 'none' }, (image) =>
+      image
+        .rotate()
+        .flatten({ background: '#ffffff' })
+        .resize(thumbnailPx, thumbnailPx, { fit: 'inside', withoutEnlargement: true })
+        .webp({ quality: 60 })
+        .toBuffer(),
+    );
     return `data:image/webp;base64,${small.toString('base64')}`;
   } catch {
     return null;

@@ -5,15 +5,19 @@
  */
 import { inflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import type { sniffFormat } from '../../dataset/image/decode.ts';
+import { withoutCostlyMetadata } from '../../dataset/image/costly-metadata.ts';
+import type { ImageFormat } from '../../dataset/image/sniff.ts';
 
 export interface EmbeddedBlocks {
   readonly xmp: readonly Buffer[];
   readonly jumbf: readonly Buffer[];
 }
 
-/** Ours: packets with long edit histories have a few MB. A compressed one that unfolds to more is left out. */
+/** Ours: packets with long edit histories have a few MB. Compressed ones of a file that unfold to more together are left out. */
 const maxInflatedBytes = 8_000_000;
+
+/** Ours: packets or manifest stores of one file: there is one, and room for what is odd. */
+const maxBlocks = 20;
 
 interface Found {
   readonly xmp: Buffer[];
@@ -21,10 +25,7 @@ interface Found {
 }
 
 /** The blocks of a picture whose format its first bytes tell. */
-export async function embeddedBlocks(
-  bytes: Buffer,
-  format: NonNullable<ReturnType<typeof sniffFormat>>,
-): Promise<EmbeddedBlocks> {
+export async function embeddedBlocks(bytes: Buffer, format: ImageFormat): Promise<EmbeddedBlocks> {
   const found: Found = { xmp: [], jumbf: [] };
   if (format === 'jpg') readJpeg(bytes, found);
   else if (format === 'png') readPng(bytes, found);
@@ -34,7 +35,7 @@ export async function embeddedBlocks(
     readBoxes(bytes, found);
     // In AVIF the packet is an item, for which libvips reads the tables.
     const xmp = await itemXmp(bytes);
-    if (xmp) found.xmp.push(xmp);
+    if (xmp) addBlock(found.xmp, xmp);
   }
   return found;
 }
@@ -51,7 +52,11 @@ interface Part {
 function addPart(parts: Map<string, Part[]>, key: string, part: Part): void {
   const known = parts.get(key);
   if (known) known.push(part);
-  else parts.set(key, [part]);
+  else if (parts.size < maxBlocks) parts.set(key, [part]);
+}
+
+function addBlock(blocks: Buffer[], block: Buffer): void {
+  if (blocks.length < maxBlocks) blocks.push(block);
 }
 
 const joined = (parts: Part[]): Buffer => Buffer.concat(parts.sort((a, b) => a.at - b.at).map(({ bytes }) => bytes));
@@ -76,7 +81,7 @@ function readJpeg(bytes: Buffer, found: Found): void {
     if (length < 2) break;
     const segment = bytes.subarray(at + 4, at + 2 + length);
     at += 2 + length;
-    if (marker === 0xe1 && startsWith(segment, standardXmp)) found.xmp.push(segment.subarray(standardXmp.length));
+    if (marker === 0xe1 && startsWith(segment, standardXmp)) addBlock(found.xmp, segment.subarray(standardXmp.length));
     else if (marker === 0xe1 && startsWith(segment, extendedXmp)) {
       const start = extendedXmp.length;
       if (segment.length < start + 40) continue;
@@ -89,28 +94,44 @@ function readJpeg(bytes: Buffer, found: Found): void {
       addPart(boxes, instance, { at: sequence, bytes: segment.subarray(sequence > 1 ? 8 + header : 8) });
     }
   }
-  for (const parts of extended.values()) found.xmp.push(joined(parts));
-  for (const parts of boxes.values()) found.jumbf.push(joined(parts));
+  for (const parts of extended.values()) addBlock(found.xmp, joined(parts));
+  for (const parts of boxes.values()) addBlock(found.jumbf, joined(parts));
 }
 
 const startsWith = (bytes: Buffer, start: Buffer): boolean => bytes.subarray(0, start.length).equals(start);
 
 /** XMP is in `iTXt`, of old ImageMagick as hexadecimal digits in `tEXt` or `zTXt`; C2PA in `caBX`. */
 function readPng(bytes: Buffer, found: Found): void {
+  let room = maxInflatedBytes;
+  const inflated = (packed: Buffer): Buffer | null => {
+    try {
+      const plain = inflateSync(packed, { maxOutputLength: Math.max(room, 1) });
+      room -= plain.length;
+      return plain;
+    } catch (error) {
+      // A packet too many takes what is left, or each would be unfolded in vain.
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') room = 0;
+      return null;
+    }
+  };
   for (let at = 8; at + 8 <= bytes.length; ) {
     const length = bytes.readUInt32BE(at);
     const type = bytes.toString('latin1', at + 4, at + 8);
     const data = bytes.subarray(at + 8, at + 8 + length);
     at += 12 + length;
-    if (type === 'caBX') found.jumbf.push(data);
-    else if (type === 'iTXt' || type === 'tEXt' || type === 'zTXt') {
-      const text = pngXmp(type, data);
-      if (text !== null) found.xmp.push(text);
+    if (type === 'caBX') addBlock(found.jumbf, data);
+    else if (found.xmp.length < maxBlocks && (type === 'iTXt' || type === 'tEXt' || type === 'zTXt')) {
+      const text = pngXmp(type, data, inflated);
+      if (text !== null) addBlock(found.xmp, text);
     }
   }
 }
 
-function pngXmp(type: 'iTXt' | 'tEXt' | 'zTXt', data: Buffer): Buffer | null {
+function pngXmp(
+  type: 'iTXt' | 'tEXt' | 'zTXt',
+  data: Buffer,
+  inflated: (packed: Buffer) => Buffer | null,
+): Buffer | null {
   const end = data.subarray(0, 80).indexOf(0);
   const keyword = data.toString('latin1', 0, Math.max(end, 0));
   if (keyword !== 'XML:com.adobe.xmp' && keyword !== 'Raw profile type xmp') return null;
@@ -130,14 +151,6 @@ function pngXmp(type: 'iTXt' | 'tEXt' | 'zTXt', data: Buffer): Buffer | null {
   return Buffer.from(digits.replace(/\s/g, ''), 'hex');
 }
 
-function inflated(bytes: Buffer): Buffer | null {
-  try {
-    return inflateSync(bytes, { maxOutputLength: maxInflatedBytes });
-  } catch {
-    return null;
-  }
-}
-
 /** RIFF chunks `XMP ` and `C2PA`. */
 function readWebp(bytes: Buffer, found: Found): void {
   for (let at = 12; at + 8 <= bytes.length; ) {
@@ -145,8 +158,8 @@ function readWebp(bytes: Buffer, found: Found): void {
     const length = bytes.readUInt32LE(at + 4);
     const data = bytes.subarray(at + 8, at + 8 + length);
     at += 8 + length + (length % 2);
-    if (type === 'XMP ') found.xmp.push(data);
-    else if (type === 'C2PA') found.jumbf.push(data);
+    if (type === 'XMP ') addBlock(found.xmp, data);
+    else if (type === 'C2PA') addBlock(found.jumbf, data);
   }
 }
 
@@ -165,8 +178,8 @@ function readGif(bytes: Buffer, found: Found): void {
     const name = bytes[at + 1] === 0xff ? bytes.toString('latin1', at + 3, at + 11) : '';
     const start = at + 3 + (bytes[at + 2] ?? 0);
     const end = afterSubBlocks(bytes, start);
-    if (name === 'XMP Data') found.xmp.push(bytes.subarray(start, end));
-    else if (name === 'C2PA_GIF') found.jumbf.push(subBlocks(bytes, start, end));
+    if (name === 'XMP Data') addBlock(found.xmp, bytes.subarray(start, end));
+    else if (name === 'C2PA_GIF') addBlock(found.jumbf, subBlocks(bytes, start, end));
     at = name === '' ? afterSubBlocks(bytes, at + 2) : end;
   }
 }
@@ -199,11 +212,11 @@ function readBoxes(bytes: Buffer, found: Found): void {
     const data = bytes.subarray(at + header, at + length);
     if (bytes.toString('latin1', at + 4, at + 8) === 'uuid') {
       const uuid = data.toString('hex', 0, 16);
-      if (uuid === xmpUuid) found.xmp.push(data.subarray(16));
+      if (uuid === xmpUuid) addBlock(found.xmp, data.subarray(16));
       // Version and flags, a purpose that ends with a zero, an offset of 8 bytes.
       else if (uuid === c2paUuid) {
         const end = data.indexOf(0, 20);
-        if (end !== -1) found.jumbf.push(data.subarray(end + 9));
+        if (end !== -1) addBlock(found.jumbf, data.subarray(end + 9));
       }
     }
     at += length;
@@ -212,7 +225,7 @@ function readBoxes(bytes: Buffer, found: Found): void {
 
 async function itemXmp(bytes: Buffer): Promise<Buffer | undefined> {
   try {
-    return (await sharp(bytes, { failOn: 'none' }).metadata()).xmp;
+    return (await sharp(withoutCostlyMetadata(bytes, 'avif'), { failOn: 'none' }).metadata()).xmp;
   } catch {
     return undefined;
   }

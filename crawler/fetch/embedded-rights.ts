@@ -1,6 +1,6 @@
 /** What a picture says in itself: opt-outs in its XMP and its C2PA manifests, which can be read only once its bytes are there. */
 
-import { sniffFormat } from '../../dataset/image/decode.ts';
+import { sniffFormat } from '../../dataset/image/sniff.ts';
 import { readTrainingMining, reservesTraining } from '../policy/c2pa-rights.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { Evidence } from '../policy/rights.ts';
@@ -13,18 +13,23 @@ export interface EmbeddedRights {
   readonly evidence: Evidence;
 }
 
-/** Manifests of one file: there is one store, and room for what is odd. */
-const maxBlocks = 20;
+/** Ours, of all packets of a file; one with a long edit history has a few MB. */
+const maxPacketBytes = 8_000_000;
 
 /** Reads the signals of an image in a supported format; anything else says nothing. */
 export async function embeddedRights(bytes: Buffer): Promise<EmbeddedRights> {
   const format = sniffFormat(bytes);
   if (format === null) return { refused: null, evidence: {} };
   const { xmp, jumbf } = await embeddedBlocks(bytes, format);
-  const packets = xmp.slice(0, maxBlocks).map(readXmpRights);
+  let room = maxPacketBytes;
+  const packets = xmp.map((packet) => {
+    const read = packet.subarray(0, Math.max(room, 0));
+    room -= packet.length;
+    return readXmpRights(read);
+  });
   const dataMining = [...new Set(packets.flatMap((packet) => packet.dataMining))];
   const reservation = [...new Set(packets.flatMap((packet) => packet.reservation))];
-  const uses = jumbf.slice(0, maxBlocks).flatMap((store) => [...readTrainingMining(store)]);
+  const uses = jumbf.flatMap((store) => [...readTrainingMining(store)]);
   const reasons: Reason[] = [];
   if (dataMining.some(prohibitsMining)) reasons.push('rights-data-mining');
   if (reservation.includes('1')) reasons.push('rights-tdm-reservation');

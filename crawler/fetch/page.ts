@@ -1,6 +1,6 @@
 /** One page from claim to result: fetched, rendered if need be, its rights read, its images and links found. */
 
-import { sniffFormat } from '../../dataset/image/decode.ts';
+import { sniffFormat } from '../../dataset/image/sniff.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import type { RefusedUrl } from '../frontier/outcome.ts';

@@ -13,6 +13,8 @@ export interface JpegHeader {
   readonly exif: Buffer | null;
   /** The colour profile, null when the file has none. */
   readonly icc: Buffer | null;
+  /** Bytes that a decoder holds of the whole picture: its coefficients where they come in several scans, else 0. */
+  readonly wholeBytes: number;
 }
 
 /** Reads up to the frame header; null when there is none, when it is cut off, or when the image is not grey or of three colours in 8 bits. */
@@ -46,7 +48,9 @@ export function jpegHeader(bytes: Buffer): JpegHeader | null {
       const components = bytes[at + 9]!;
       if (width === 0 || height === 0 || (components !== 1 && components !== 3)) return null;
       const icc = profile.length === 0 ? null : Buffer.concat(profile);
-      return { width, height, orientation: orientation === 0 ? 1 : orientation, exif, icc };
+      const isWhole = isProgressive(marker) || scanComponents(bytes, end) < components;
+      const wholeBytes = isWhole ? 2 * width * height * samplesOfPixel(segment) : 0;
+      return { width, height, orientation: orientation === 0 ? 1 : orientation, exif, icc, wholeBytes };
     }
     at = end;
   }
@@ -56,6 +60,27 @@ export function jpegHeader(bytes: Buffer): JpegHeader | null {
 /** SOF0 to SOF15, between which the codes of other tables lie. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+
+/** SOF2, SOF6, SOF10, SOF14. */
+const isProgressive = (marker: number): boolean => (marker & 3) === 2;
+
+/** Samples of all components for a pixel, by the sampling factors of a frame header: 3 for 4:4:4, 1.5 for 4:2:0. */
+function samplesOfPixel(frame: Buffer): number {
+  const factors = Array.from({ length: frame[5]! }, (_, i) => frame[7 + 3 * i] ?? 0x11);
+  const areas = factors.map((factor) => (factor >> 4) * (factor & 15));
+  const whole =
+    Math.max(1, ...factors.map((factor) => factor >> 4)) * Math.max(1, ...factors.map((factor) => factor & 15));
+  return areas.reduce((sum, area) => sum + area, 0) / whole;
+}
+
+/** How many components the first scan has; endless when it does not come. */
+function scanComponents(bytes: Buffer, from: number): number {
+  for (let at = from; at + 4 < bytes.length && bytes[at] === 0xff; ) {
+    if (bytes[at + 1] === 0xda) return bytes[at + 4]!;
+    at += bytes[at + 1] === 0xff ? 1 : 2 + bytes.readUInt16BE(at + 2);
+  }
+  return Number.POSITIVE_INFINITY;
+}
 
 /** The orientation in an APP1 segment; 0 when it is no Exif or has none. */
 function exifOrientation(segment: Buffer): number {

@@ -3,8 +3,8 @@
  * its EXIF orientation says, converted to sRGB and laid on white where it was transparent. The resize modes and their
  * names are img2dataset's.
  */
-import sharp, { type Sharp } from 'sharp';
-import { jpegHeader } from '../image/jpeg-header.ts';
+import type { Sharp } from 'sharp';
+import { type ImageHeader, withImage } from '../image/open-image.ts';
 import { encodeDefaults } from './defaults.ts';
 import { withoutLocation } from './without-location.ts';
 
@@ -46,9 +46,6 @@ export interface EncodedImage {
   readonly exif: Buffer | null;
 }
 
-/** About 89 megapixels, the limit that Pillow warns at and LAION kept; a header that claims more is not decoded. */
-const maxPixels = 89_478_485;
-
 /** The options with every default written out: what the manifest records. */
 export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> {
   const { encode, resize, sizePx, onlyIfBigger, quality, keepLocation } = { ...encodeDefaults, ...options };
@@ -64,10 +61,25 @@ export async function encodeImage(
   options: EncodeOptions = {},
   { damaged = false }: { readonly damaged?: boolean } = {},
 ): Promise<EncodedImage> {
-  const { encode, resize, sizePx, onlyIfBigger, quality, keepLocation } = encodeSettings(options);
-  const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: damaged ? 'none' : 'error' });
-  const meta = await headerOf(bytes, image);
-  if (meta.width * meta.height > maxPixels) throw new Error('Input image exceeds pixel limit');
+  return withImage(bytes, { failOn: damaged ? 'none' : 'error' }, (image, header) =>
+    encodeOpened(bytes, image, header, { ...encodeSettings(options), damaged }),
+  );
+}
+
+async function encodeOpened(
+  bytes: Buffer,
+  image: Sharp,
+  meta: ImageHeader,
+  {
+    encode,
+    resize,
+    sizePx,
+    onlyIfBigger,
+    quality,
+    keepLocation,
+    damaged,
+  }: Required<EncodeOptions> & { damaged: boolean },
+): Promise<EncodedImage> {
   const turned = meta.orientation >= 5;
   const width = turned ? meta.height : meta.width;
   const height = turned ? meta.width : meta.height;
@@ -98,26 +110,7 @@ export async function encodeImage(
 /** The usual ending of a file in a format that sharp calls otherwise. */
 const fieldOf: Readonly<Record<string, string>> = { jpeg: 'jpg', heif: 'avif' };
 
-interface Header {
-  readonly format: string;
-  readonly width: number;
-  readonly height: number;
-  readonly orientation: number;
-  readonly exif: Buffer | null;
-  readonly icc: Buffer | null;
-  readonly space: string;
-}
-
-/** What the file's header says: of an ordinary JPEG without asking libvips, which costs as much as many a decoding. */
-async function headerOf(bytes: Buffer, image: Sharp): Promise<Header> {
-  const isJpeg = bytes.length > 2 && bytes[0] === 0xff && bytes[1] === 0xd8;
-  const header = isJpeg ? jpegHeader(bytes) : null;
-  if (header !== null) return { ...header, format: 'jpeg', space: 'srgb' };
-  const { format, width, height, orientation = 1, exif = null, icc = null, space } = await image.metadata();
-  return { format, width, height, orientation, exif, icc, space };
-}
-
 /** Grey or sRGB: with no colour profile, or one that says it is sRGB. */
-function isStandardColour({ space, icc }: Header): boolean {
+function isStandardColour({ space, icc }: ImageHeader): boolean {
   return (space === 'srgb' || space === 'b-w') && (icc === null || icc.includes('sRGB'));
 }

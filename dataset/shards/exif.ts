@@ -3,6 +3,7 @@
  * `{"Image Orientation": "Horizontal (normal)", "EXIF ExposureTime": "1/60"}`. Without what names a place or fills space.
  */
 import readExif from 'exif-reader';
+import { isPlainExif } from '../image/costly-metadata.ts';
 import { exifValueNames } from './exif-value-names.ts';
 
 /** Tags that exifread calls otherwise than the standard does, and so exif-reader. */
@@ -23,10 +24,11 @@ const maxValueLength = 1000;
 
 /**
  * Tags of an EXIF block as a flat JSON object. Binary values (maker notes, thumbnails) are left out, and so is the GPS position unless
- * it is asked for: where somebody stood is nothing a corpus needs. A broken block gives `{}`.
+ * it is asked for: where somebody stood is nothing a corpus needs. A broken block, and one that costs more than it weighs, gives `{}`.
  */
 export function exifJson(block: Buffer | null, { keepLocation = false } = {}): string {
-  if (block === null) return '{}';
+  if (block === null || !isPlainExif(block.subarray(block.toString('latin1', 0, 6) === 'Exif\0\0' ? 6 : 0)))
+    return '{}';
   try {
     const { Image: image = {}, Photo: photo = {}, GPSInfo: position = {} } = readExif(block);
     const tags: Record<string, string> = {};

@@ -5,6 +5,7 @@
  * and IPTC are the author's description and stay. Every format is handled, since EXIF and XMP blocks look alike in all of them.
  */
 import { crc32 } from 'node:zlib';
+import { isPlainExif } from '../image/costly-metadata.ts';
 
 /** A file has one or two; a thumbnail or a second picture may have its own. */
 const maxBlocks = 64;
@@ -53,6 +54,10 @@ function isTiff(bytes: Buffer, at: number): boolean {
 /** Removes maker note and GPS directory from a block; says whether there was one. Places outside of the file are left alone. */
 function blankTiff(file: Buffer, start: number): boolean {
   const bytes = file.subarray(start);
+  if (!isPlainExif(bytes)) {
+    bytes.fill(0, 0, 4); // without a byte order nobody reads what it says
+    return true;
+  }
   const isLittle = bytes[0] === 0x49;
   const u16 = (at: number): number =>
     at + 2 > bytes.length ? 0 : isLittle ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at);
@@ -77,7 +82,7 @@ function blankTiff(file: Buffer, start: number): boolean {
     if (end > bytes.length) return void bytes.fill(0, entry + 2, entry + 12);
     bytes.copyWithin(entry, entry + 12, end);
     bytes.fill(0, end - 12, end);
-    setU16(directory, u16(directory) - 1);
+    setU16(directory, Math.max(u16(directory) - 1, 0)); // a value may lie over the count
   };
   const takeFrom = (directory: number, tag: number, blank: (entry: number) => void): boolean => {
     let taken = false;

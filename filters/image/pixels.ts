@@ -1,5 +1,5 @@
 /** A small grey picture of an image: what the rules that look at pixels look at. */
-import sharp from 'sharp';
+import { withImage } from '../../dataset/image/open-image.ts';
 
 export interface Pixels {
   /** Rows of 8-bit grey values. */
@@ -14,12 +14,14 @@ export const pixelsSidePx = 256;
 /** Decodes an image at a reduced size, in libvips' own threads; null when it cannot be decoded. */
 export async function decodePixels(bytes: Buffer): Promise<Pixels | null> {
   try {
-    const { data, info } = await sharp(bytes, { failOn: 'none' })
-      .resize(pixelsSidePx, pixelsSidePx, { fit: 'inside', withoutEnlargement: true })
-      .flatten({ background: '#ffffff' })
-      .greyscale()
-      .raw()
-      .toBuffer({ resolveWithObject: true });
+    const { data, info } = await withImage(bytes, { failOn: 'none' }, (image) =>
+      image
+        .resize(pixelsSidePx, pixelsSidePx, { fit: 'inside', withoutEnlargement: true })
+        .flatten({ background: '#ffffff' })
+        .greyscale()
+        .raw()
+        .toBuffer({ resolveWithObject: true }),
+    );
     return { grey: data, width: info.width, height: info.height };
   } catch {
     return null;

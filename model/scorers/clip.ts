@@ -8,7 +8,8 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Tokenizer } from '@huggingface/tokenizers';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
+import { withImage } from '../../dataset/image/open-image.ts';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
@@ -128,25 +129,29 @@ function pictureSettings(folder: string): PictureSettings {
 }
 
 /** [H, W, 3] RGB bytes, null where the image does not decode. */
-async function pixels(image: Buffer, { width, height, shortestPx, kernel }: PictureSettings): Promise<Buffer | null> {
+async function pixels(image: Buffer, settings: PictureSettings): Promise<Buffer | null> {
   try {
-    const upright = sharp(image, { failOn: 'error' }).rotate().flatten({ background: '#ffffff' }).toColourspace('srgb');
-    if (shortestPx === undefined || (shortestPx === width && shortestPx === height)) {
-      return await upright
-        .resize(width, height, { fit: shortestPx === undefined ? 'fill' : 'cover', kernel })
-        .raw()
-        .toBuffer();
-    }
-    const { data, info } = await upright
-      .resize(shortestPx, shortestPx, { fit: 'outside', kernel })
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    const { channels, ...size } = info;
-    const raw = { width: size.width, height: size.height, channels };
-    return await sharp(data, { raw }).resize(width, height, { fit: 'cover', kernel }).raw().toBuffer();
+    return await withImage(image, { failOn: 'error' }, (opened) => scaled(opened, settings));
   } catch {
     return null;
   }
+}
+
+async function scaled(image: Sharp, { width, height, shortestPx, kernel }: PictureSettings): Promise<Buffer> {
+  const upright = image.rotate().flatten({ background: '#ffffff' }).toColourspace('srgb');
+  if (shortestPx === undefined || (shortestPx === width && shortestPx === height)) {
+    return await upright
+      .resize(width, height, { fit: shortestPx === undefined ? 'fill' : 'cover', kernel })
+      .raw()
+      .toBuffer();
+  }
+  const { data, info } = await upright
+    .resize(shortestPx, shortestPx, { fit: 'outside', kernel })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { channels, ...size } = info;
+  const raw = { width: size.width, height: size.height, channels };
+  return await sharp(data, { raw }).resize(width, height, { fit: 'cover', kernel }).raw().toBuffer();
 }
 
 /** [B, 3, H, W] */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
-import { decodeImage, sniffFormat } from '../../../dataset/image/decode.ts';
+import { decodeImage } from '../../../dataset/image/decode.ts';
+import { sniffFormat } from '../../../dataset/image/sniff.ts';
 import { openChromium } from '../../helpers/chromium.ts';
 import { picture } from '../../helpers/picture.ts';
 import { startSite } from '../../helpers/site.ts';
