@@ -177,7 +177,7 @@ function redirectedBody(request: Request, url: string, body: Buffer): Buffer {
   if (request.resourceType() === 'document') return Buffer.from(`<script>location.replace(${target})</script>`);
   const isModule =
     request.resourceType() === 'script' &&
-    /^\s*(?:import|export)\b|[;}]\s*(?:import|export)\s*[{*"']/m.test(body.toString());
+    /^[^\S\n\r\u2028\u2029]*(?:import|export)\b|[;}]\s*(?:import|export)\s*[{*"']/m.test(body.toString());
   if (!isModule) return body;
   return Buffer.from(`export * from ${target}; import * as all from ${target}; export default all.default;`);
 }

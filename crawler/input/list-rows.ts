@@ -111,7 +111,7 @@ async function* jsonLines(file: string): AsyncGenerator<ListRow> {
 function parseLine(line: string): ListRow {
   try {
     // Python writes NaN and Infinity, which no JSON has; strings are passed over as they are.
-    const json = line.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (found) =>
+    const json = line.replace(/"(?:[^"\\]|\\.)*(?:"|$)|-?\bInfinity\b|\bNaN\b/g, (found) =>
       found.startsWith('"') ? found : 'null',
     );
     const value: unknown = JSON.parse(json);

@@ -39,7 +39,7 @@ const otherPurpose =
   /^(?:alt|title|class|id|style|src|href|sizes|usemap|longdesc|on\w+)$|placeholder|thumb|small|low|lqip|blur|tiny|preview|hover|error|fallback|default|loading|spinner|logo|icon|avatar|next|prev|poster|-bg|background/;
 /** An attribute with such a name may hold an address without the ending of an image file, as image services have them. */
 const sourceName = /src|original|lazy|image|img|photo|full|large|hi-?res/;
-const imageFile = /^[^\s"'<>{}]+\.(?:jpe?g|png|gif|webp|avif)(?:[?#]\S*)?$/i;
+const imageEnding = /.\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)/i;
 const absoluteAddress = /^(?:https?:)?\/\/[^\s"'<>{}]+$/i;
 const maxAddressLength = 2000;
 
@@ -94,12 +94,18 @@ export function bestImageUrl(
   return { url, isPlaceholder: url === null && looksUnloaded(attribs) };
 }
 
+/** Whether a text is the address of an image file. What stands behind `?` and `#` may have quotes and brackets. */
+function isImageAddress(text: string): boolean {
+  const [clean = ''] = /^[^\s"'<>{}]*/.exec(text) ?? [];
+  return !/\s/.test(text) && imageEnding.test(clean === text ? clean : `${clean} `);
+}
+
 /** Files in attributes that no list has: plugins invent them. */
 function unknownSources(attribs: Attributes, base: string): (string | null)[] {
   return Object.entries(attribs).map(([name, value]) => {
     if (value.length > maxAddressLength || otherPurpose.test(name) || isSourceSet(name)) return null;
     const address = value.trim();
-    const isOne = imageFile.test(address) || (sourceName.test(name) && absoluteAddress.test(address));
+    const isOne = isImageAddress(address) || (sourceName.test(name) && absoluteAddress.test(address));
     return isOne ? toUrl(withWidth(address, attribs), base) : null;
   });
 }
@@ -200,12 +206,22 @@ export function isSupportedSource({ type, media }: Attributes): boolean {
   );
 }
 
+/** What stands in a CSS `url(…)` that is the whole text; null where there is none. */
+function insideUrl(text: string): string | null {
+  if (!/^url\(/i.test(text) || !text.endsWith(')') || text.length > maxAddressLength) return null;
+  const inside = text
+    .slice(4, -1)
+    .trim()
+    .replace(/^["']|["']$/g, '');
+  return /["')]/.test(inside) ? null : inside;
+}
+
 /** The file of an inline `background-image`, or of the attribute from which a script sets one. */
 export function backgroundUrl(attribs: Attributes, base: string): string | null {
   for (const name of lazyBackgrounds) {
     const value = attribs[name]?.trim();
     if (value === undefined || value === '') continue;
-    const inside = /^url\(\s*["']?([^"')]*)["']?\s*\)$/i.exec(value.slice(0, 5000))?.[1] ?? value;
+    const inside = insideUrl(value) ?? value;
     const url = /\.(?:jpe?g|png|gif|webp|avif)(?:$|\?)/i.test(inside) || inside !== value ? toUrl(inside, base) : null;
     if (url !== null) return url;
   }

@@ -43,7 +43,8 @@ function dictionary(value: string): Map<string, string> {
 function signals(value: string): Map<string, string> {
   const parts = value
     .toLowerCase()
-    .replace(/\s*=\s*/g, '=')
+    .replace(/\s+/g, ' ')
+    .replace(/ ?= ?/g, '=')
     .split(/[,;\s]+/);
   return new Map(
     parts.map((part) => {

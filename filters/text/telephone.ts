@@ -78,7 +78,7 @@ function isHere(found: string, { american, spanish }: Record<string, string | un
   if (/^(?:\(0\d{2,4}\)|0\d{2,4}) (?:\d{3} \d{3,4}|\d{4} \d{4}|\d{5,6})$/.test(found) && isValid(found, 'GB'))
     return true;
   return (
-    /^(?:\(0\d{2,4}\)|0\d{2,4}) ?[ /-] ?\d{2,}(?:[ -]?\d{2,})*$/.test(found) &&
+    /^(?:\(0\d{2,4}\)|0\d{2,4}) ?[ /-] ?\d{2,}(?:[ -]\d{2,})*$/.test(found) &&
     digits.length >= 9 &&
     isValid(found, 'DE')
   );

@@ -10,6 +10,7 @@ import { parseSitemap } from '../../crawler/page/sitemap.ts';
 import { parseTdmrep, rightsOf } from '../../crawler/policy/rights.ts';
 import { parseRobots } from '../../crawler/policy/robots.ts';
 import { parseRsl } from '../../crawler/policy/rsl.ts';
+import { forbidsTraining } from '../../crawler/policy/usage-preferences.ts';
 
 const longUrl = `https://a.test/${'a'.repeat(2000)}`;
 
@@ -81,6 +82,8 @@ const kinds: Record<string, Kind> = {
       'one srcset': (size) => `<img srcset="${fill('a.jpg,(((', size)}">`,
       'one refresh': (size) => `<meta http-equiv=refresh content="0;url=${' '.repeat(size)}x">`,
       'one style': (size) => `<figure><div style="${fill('background:url(', size)}">`,
+      'backgrounds of spaces': (size) => fill(`<div data-bg="url(${' '.repeat(4000)}x">`, size),
+      'attributes of endings': (size) => fill(`<img data-image="${'a.jpg'.repeat(300)}!">`, size),
       'one class': (size) => `<img class="${fill('a-b ', size)}" src=a.jpg>`,
       'one alt text of hyphens': (size) => `<img src=a.jpg alt="${fill('of-', size)}">`,
       'brackets in JSON-LD': (size) => `<script type="application/ld+json">${fill('[', size)}</script>`,
@@ -125,6 +128,13 @@ const kinds: Record<string, Kind> = {
       'usage patterns of stars': (size) => `User-agent: *\n${fill('Content-Usage: /*a*a*a*a a=y\n', size)}`,
       spaces: (size) => `${fill(' \t', size)}x`,
     },
+  },
+  'usage preference': {
+    size: 500_000,
+    maxRatio: 20,
+    read: (text) => [forbidsTraining(text, 'content-signal'), forbidsTraining(text, 'content-usage')],
+    harmless: (size) => fill('ai-train=yes, search=no, ', size),
+    hostile: { spaces: (size) => `${fill(' ', size)}x`, 'equals signs': (size) => fill('=', size) },
   },
   'licence file': {
     size: 500_000,
