@@ -8,13 +8,15 @@ import { readExamples } from '../model/data/example.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
-import { evaluateRetrieval, type Recalls, type RetrievalResult } from '../model/retrieval/evaluate.ts';
+import { evaluateRetrieval, type RetrievalResult } from '../model/retrieval/evaluate.ts';
 import { paperRows } from '../model/retrieval/paper-results.ts';
+import type { Recalls } from '../model/retrieval/recall.ts';
 import { weightsName } from '../model/train/checkpoint.ts';
 import { checkDetectorModel, type DataIdentity, dataIdentity, weightsSha256 } from '../model/train/made-from.ts';
 import type { EvaluateFlags } from './call-flags.ts';
 import { type CommandContext, type Nothing, requirePath, sayWaiting } from './command.ts';
 import { firstImages } from './first-images.ts';
+import { linearMapInputs } from './linear-map.ts';
 import { startProgress } from './progress.ts';
 import { regionsDir } from './regions.ts';
 import { openCheckpoint, trainedDir } from './runs.ts';
@@ -48,12 +50,16 @@ export async function evaluate({
   const skipped = new SkippedSamples();
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: skipped.add, signal };
   const { examples } = await firstImages(readExamples(reading), { maxImages, together: false });
+  const linearMap = split === 'train' ? undefined : await linearMapInputs(corpusDir, reading);
   const progress = startProgress('Scoring pairs');
   const folder = join(dir, 'evaluation');
   makeFolder(folder);
   try {
     const result = await evaluateRetrieval(
-      { checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision, logFolder: folder },
+      {
+        ...{ checkpoint: checkpoint.dir, examples, detector, method, folds, candidates, precision, logFolder: folder },
+        ...(linearMap && { linearMap }),
+      },
       {
         signal,
         onProgress: ({ done, total, pairsPerSecond }) =>
@@ -85,7 +91,7 @@ const madeOf = (
   `${split}${version === null ? '' : ` of version ${version}`}, data ${sha256.slice(0, 12)}, weights ${weights.slice(0, 12)}`;
 
 function resultTable(result: RetrievalResult): string {
-  const { images, texts, folds, method, chance, checkpoint, pairsPerSecond } = result;
+  const { images, texts, folds, method, chance, linearMaps: maps, checkpoint, pairsPerSecond } = result;
   const row = (name: string, { r1, r5, r10 }: Recalls): string[] => [name, percent(r1), percent(r5), percent(r10)];
   const parts = folds === 1 ? '' : `, mean of ${folds} folds`;
   const rows = paperRows(result).flatMap(({ data, training, imageRetrieval, textRetrieval }) => [
@@ -96,11 +102,18 @@ function resultTable(result: RetrievalResult): string {
     table([
       [`${count(images)} images, ${count(texts)} texts${parts}`, 'R@1', 'R@5', 'R@10'],
       row('image for a text', result.imageRetrieval),
+      ...maps.map(({ texts: of, imageRetrieval }) => row(`  linear map to ${of}`, imageRetrieval)),
       row('  chance', chance.imageRetrieval),
       row('text for an image', result.textRetrieval),
+      ...maps.map(({ texts: of, textRetrieval }) => row(`  linear map to ${of}`, textRetrieval)),
       row('  chance', chance.textRetrieval),
       ...(rows.length > 0 ? [['ImageBERT as published, other data and training: for orientation only'], ...rows] : []),
     ]),
+    ...maps
+      .slice(0, 1)
+      .map(
+        ({ trainingImages }) => `the linear map is fitted to ${count(trainingImages)} training images of this corpus`,
+      ),
     `${checkpoint}, ${method}, ${count(result.pairsScored)} pairs scored, ${count(Math.round(pairsPerSecond))} pairs/s`,
   ].join('\n');
 }

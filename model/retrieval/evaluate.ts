@@ -11,6 +11,14 @@ import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
 import { evaluateDefaults } from './defaults.ts';
+import {
+  type CaptionedFeature,
+  type LinearMapResult,
+  linearMapRetrieval,
+  minTrainingImages,
+  type TextSpace,
+} from './linear-map.ts';
+import { type ByDirection, chanceRecalls, meanRecalls, type Recalls, recalls } from './recall.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
 import { type Matching, type Method, maxPairs, type RetrievalSet, scoreTable } from './score-table.ts';
@@ -28,13 +36,8 @@ export interface EvaluateOptions extends RetrievalModelOptions {
   readonly candidates?: number;
   /** Where ITM's scores are kept as they are made (`*.scores`), until the end: the same evaluation goes on from there after a stop. */
   readonly logFolder?: string;
-}
-
-export interface Recalls {
-  /** Shares of queries, 0 to 1, whose answer is among the first 1, 5, 10. */
-  readonly r1: number;
-  readonly r5: number;
-  readonly r10: number;
+  /** What a linear map is fitted to, with each of the text spaces, to stand beside the model. */
+  readonly linearMap?: { readonly training: readonly CaptionedFeature[]; readonly spaces: readonly TextSpace[] };
 }
 
 export interface RetrievalResult {
@@ -47,6 +50,8 @@ export interface RetrievalResult {
   /** Sentence for image */
   readonly textRetrieval: Recalls;
   readonly chance: { readonly imageRetrieval: Recalls; readonly textRetrieval: Recalls };
+  /** One for each text space; none without training images. */
+  readonly linearMaps: readonly LinearMapResult[];
   readonly pairsScored: number;
   readonly pairsPerSecond: number;
   readonly checkpoint: string;
@@ -117,14 +122,15 @@ export async function evaluateRetrieval(
         signal?.throwIfAborted();
       };
       const table = await scoreTable(set, score, { logits, match }, wanted);
-      results.push({ found: recalls(table, set), chance: chanceRecalls(set) });
+      results.push({ found: recalls(table, set.owner), chance: chanceRecalls(set) });
       firstPlace += places[fold]!;
     }
     log.remove();
-    const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => {
-      const average = (key: keyof Recalls) => results.reduce((sum, one) => sum + of(one)[key], 0) / results.length;
-      return { r1: average('r1'), r5: average('r5'), r10: average('r10') };
-    };
+    const { training = [], spaces = [] } = options.linearMap ?? {};
+    const mapSpaces = training.length < minTrainingImages ? [] : spaces;
+    const linearMaps: LinearMapResult[] = [];
+    for (const space of mapSpaces) linearMaps.push(await linearMapRetrieval(training, sets, space));
+    const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => meanRecalls(results.map(of));
     return {
       images: sets.reduce((sum, { images }) => sum + images.length, 0),
       texts: sets.reduce((sum, { texts }) => sum + texts.length, 0),
@@ -133,6 +139,7 @@ export async function evaluateRetrieval(
       imageRetrieval: mean(({ found }) => found.image),
       textRetrieval: mean(({ found }) => found.text),
       chance: { imageRetrieval: mean(({ chance }) => chance.image), textRetrieval: mean(({ chance }) => chance.text) },
+      linearMaps,
       pairsScored: done,
       pairsPerSecond: speed(),
       checkpoint: checkpoint.dir,
@@ -179,47 +186,4 @@ export function splitImages(examples: readonly Example[], folds: number): Retrie
       owner: own.flatMap((group, image) => group.map(() => image)),
     };
   });
-}
-
-interface ByDirection {
-  readonly image: Recalls;
-  readonly text: Recalls;
-}
-
-/** Recalls from a table of scores. A tie counts against the model: equal scores rank before the answer. */
-export function recalls(table: Float32Array, { images, texts, owner }: RetrievalSet): ByDirection {
-  const at = (image: number, text: number) => table[image * texts.length + text]!;
-  const imageRanks = texts.map((_, text) => {
-    const answer = owner[text]!;
-    return images.filter((_, image) => image !== answer && at(image, text) >= at(answer, text)).length;
-  });
-  const textRanks = images.map((_, image) => {
-    const own = texts.map((_, text) => text).filter((text) => owner[text] === image);
-    const best = Math.max(...own.map((text) => at(image, text)));
-    return texts.filter((_, text) => owner[text] !== image && at(image, text) >= best).length;
-  });
-  return { image: recallsOfRanks(imageRanks), text: recallsOfRanks(textRanks) };
-}
-
-function recallsOfRanks(ranks: readonly number[]): Recalls {
-  const within = (limit: number) => ranks.filter((rank) => rank < limit).length / ranks.length;
-  return { r1: within(1), r5: within(5), r10: within(10) };
-}
-
-/** What a random order gives on average. */
-export function chanceRecalls({ images, texts, owner }: RetrievalSet): ByDirection {
-  const imageAt = (limit: number) => Math.min(1, limit / images.length);
-  const counts = images.map((_, image) => owner.filter((one) => one === image).length);
-  const textAt = (limit: number) => {
-    const misses = counts.map((count) => {
-      let miss = 1;
-      for (let drawn = 0; drawn < Math.min(limit, texts.length); drawn++) {
-        miss *= Math.max(0, texts.length - count - drawn) / (texts.length - drawn);
-      }
-      return miss;
-    });
-    return 1 - misses.reduce((sum, miss) => sum + miss, 0) / misses.length;
-  };
-  const table = (recall: (limit: number) => number) => ({ r1: recall(1), r5: recall(5), r10: recall(10) });
-  return { image: table(imageAt), text: table(textAt) };
 }

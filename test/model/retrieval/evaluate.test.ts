@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Example } from '../../../model/data/example.ts';
 import { memorySource } from '../../../model/data/source.ts';
-import { chanceRecalls, evaluateRetrieval, recalls, splitImages } from '../../../model/retrieval/evaluate.ts';
+import { evaluateRetrieval, splitImages } from '../../../model/retrieval/evaluate.ts';
+import { chanceRecalls, recalls } from '../../../model/retrieval/recall.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
@@ -25,7 +26,7 @@ const tables: [name: string, table: number[], image: number, text: number][] = [
 ];
 for (const [name, table, image, text] of tables) {
   test(`recall at 1: ${name}`, () => {
-    const found = recalls(Float32Array.from(table), set);
+    const found = recalls(Float32Array.from(table), set.owner);
     assert.deepEqual([found.image.r1, found.text.r1], [image, text]);
   });
 }

@@ -1,0 +1,77 @@
+/** What `lait evaluate` fits a linear map to: the whole-image features and texts of a corpus's own training split. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { type ReadExamplesOptions, readExamples } from '../model/data/example.ts';
+import { readTokenizer, type Tokenizer } from '../model/data/tokenizer.ts';
+import { pretrainedStatus } from '../model/formats/pretrained.ts';
+import { type CaptionedFeature, type TextSpace, wholeImageFeature, wordSpace } from '../model/retrieval/linear-map.ts';
+import { matrixOf } from '../model/runtime/ridge.ts';
+import { miniLmFeatures } from '../model/scorers/text-features.ts';
+
+/** Ours: a map of 2,000 inputs gains little from more, and these fit in 200 MB. */
+const maxImages = 20_000;
+
+export interface LinearMapInputs {
+  readonly training: readonly CaptionedFeature[];
+  readonly spaces: readonly TextSpace[];
+}
+
+/** Undefined where the corpus has no training split. Of a large one the first images are taken. */
+export async function linearMapInputs(
+  corpusDir: string,
+  { tokenizer, maxPieces, maxRegions, regions, signal }: Omit<ReadExamplesOptions, 'shards'>,
+): Promise<LinearMapInputs | undefined> {
+  const shards = join(corpusDir, 'shards/train');
+  if (!existsSync(shards)) return undefined;
+  const byImage = new Map<string, { feature: Float32Array; texts: (readonly number[])[] }>();
+  const reading = { shards, regions, tokenizer, maxPieces, maxRegions, ...(signal && { signal }) };
+  for await (const { imageId, pieces, regions: own } of readExamples(reading)) {
+    const known = byImage.get(imageId);
+    if (known) known.texts.push(pieces);
+    else if (byImage.size === maxImages) break;
+    else byImage.set(imageId, { feature: wholeImageFeature(own), texts: [pieces] });
+  }
+  const spaces = [wordSpace(tokenizer.vocabulary)];
+  const miniLm = pretrainedStatus().find(({ name }) => name === 'minilm');
+  if (miniLm?.cached && samePieces(tokenizer, miniLm.path)) spaces.push(miniLmSpace(miniLm.path, tokenizer, signal));
+  return { training: [...byImage.values()], spaces };
+}
+
+/** Whether a run that has this tokenizer began with MiniLM's words. */
+const samePieces = ({ vocabulary }: Tokenizer, weights: string): boolean =>
+  vocabulary.join() === readTokenizer(join(dirname(weights), 'vocab.txt')).vocabulary.join();
+
+/** Texts that are embedded at once. Ours: 64. */
+const batchTexts = 64;
+
+/** Texts as MiniLM sees them; each is seen once. */
+function miniLmSpace(weights: string, tokenizer: Tokenizer, signal?: AbortSignal): TextSpace {
+  const known = new Map<string, Float32Array>();
+  const embed = async (texts: readonly string[]): Promise<void> => {
+    const fresh = [...new Set(texts)].filter((text) => !known.has(text)).sort((a, b) => a.length - b.length);
+    if (fresh.length === 0) return;
+    const features = miniLmFeatures(weights);
+    try {
+      for (let from = 0; from < fresh.length; from += batchTexts) {
+        const some = fresh.slice(from, from + batchTexts);
+        const vectors = features.of(some);
+        some.forEach((text, at) => {
+          known.set(text, vectors[at]!);
+        });
+        await setImmediate();
+        signal?.throwIfAborted();
+      }
+    } finally {
+      features.dispose();
+    }
+  };
+  return {
+    name: 'MiniLM',
+    fit: () => async (pieces) => {
+      const texts = pieces.map((one) => tokenizer.decode(one));
+      await embed(texts);
+      return matrixOf(texts.map((text) => known.get(text)!));
+    },
+  };
+}
