@@ -465,6 +465,10 @@ const evaluate = z.strictObject({
     .enum(['f32', 'bf16'])
     .default(evaluateDefaults.precision)
     .meta({ description: 'number format of the matrix products' }),
+  linearMap: z.enum(['words', 'minilm', 'off']).default(evaluateDefaults.linearMap).meta({
+    description:
+      'what a linear map of the same features retrieves, to words by tf-idf in seconds or to MiniLM in minutes, fitted to shards/train',
+  }),
 });
 
 const match = z.strictObject({

@@ -30,7 +30,7 @@ export async function evaluate({
   flags,
   signal,
 }: CommandContext<'evaluate', EvaluateFlags>): Promise<void> {
-  const { run, split, images: maxImages, method, folds, candidates, precision, ...rest } = settings;
+  const { run, split, images: maxImages, method, folds, candidates, precision, linearMap: mapTo, ...rest } = settings;
   const { json: asJson, ...others } = flags;
   rest satisfies Nothing;
   others satisfies Nothing;
@@ -50,7 +50,7 @@ export async function evaluate({
   const skipped = new SkippedSamples();
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: skipped.add, signal };
   const { examples } = await firstImages(readExamples(reading), { maxImages, together: false });
-  const linearMap = split === 'train' ? undefined : await linearMapInputs(corpusDir, reading);
+  const linearMap = mapTo === 'off' || split === 'train' ? undefined : await linearMapInputs(corpusDir, mapTo, reading);
   const progress = startProgress('Scoring pairs');
   const folder = join(dir, 'evaluation');
   makeFolder(folder);
@@ -91,7 +91,7 @@ const madeOf = (
   `${split}${version === null ? '' : ` of version ${version}`}, data ${sha256.slice(0, 12)}, weights ${weights.slice(0, 12)}`;
 
 function resultTable(result: RetrievalResult): string {
-  const { images, texts, folds, method, chance, linearMaps: maps, checkpoint, pairsPerSecond } = result;
+  const { images, texts, folds, method, chance, linearMap: map, checkpoint, pairsPerSecond } = result;
   const row = (name: string, { r1, r5, r10 }: Recalls): string[] => [name, percent(r1), percent(r5), percent(r10)];
   const parts = folds === 1 ? '' : `, mean of ${folds} folds`;
   const rows = paperRows(result).flatMap(({ data, training, imageRetrieval, textRetrieval }) => [
@@ -102,18 +102,14 @@ function resultTable(result: RetrievalResult): string {
     table([
       [`${count(images)} images, ${count(texts)} texts${parts}`, 'R@1', 'R@5', 'R@10'],
       row('image for a text', result.imageRetrieval),
-      ...maps.map(({ texts: of, imageRetrieval }) => row(`  linear map to ${of}`, imageRetrieval)),
+      ...(map ? [row(`  linear map to ${map.texts}`, map.imageRetrieval)] : []),
       row('  chance', chance.imageRetrieval),
       row('text for an image', result.textRetrieval),
-      ...maps.map(({ texts: of, textRetrieval }) => row(`  linear map to ${of}`, textRetrieval)),
+      ...(map ? [row(`  linear map to ${map.texts}`, map.textRetrieval)] : []),
       row('  chance', chance.textRetrieval),
       ...(rows.length > 0 ? [['ImageBERT as published, other data and training: for orientation only'], ...rows] : []),
     ]),
-    ...maps
-      .slice(0, 1)
-      .map(
-        ({ trainingImages }) => `the linear map is fitted to ${count(trainingImages)} training images of this corpus`,
-      ),
+    ...(map ? [`the linear map is fitted to ${count(map.trainingImages)} training images of this corpus`] : []),
     `${checkpoint}, ${method}, ${count(result.pairsScored)} pairs scored, ${count(Math.round(pairsPerSecond))} pairs/s`,
   ].join('\n');
 }

@@ -1,25 +1,27 @@
 /** What `lait evaluate` fits a linear map to: the whole-image features and texts of a corpus's own training split. */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type ReadExamplesOptions, readExamples } from '../model/data/example.ts';
-import { readTokenizer, type Tokenizer } from '../model/data/tokenizer.ts';
-import { pretrainedStatus } from '../model/formats/pretrained.ts';
+import type { Tokenizer } from '../model/data/tokenizer.ts';
+import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { type CaptionedFeature, type TextSpace, wholeImageFeature, wordSpace } from '../model/retrieval/linear-map.ts';
 import { matrixOf } from '../model/runtime/ridge.ts';
 import { miniLmFeatures } from '../model/scorers/text-features.ts';
+import { fetching } from './progress.ts';
 
 /** Ours: a map of 2,000 inputs gains little from more, and these fit in 200 MB. */
 const maxImages = 20_000;
 
 export interface LinearMapInputs {
   readonly training: readonly CaptionedFeature[];
-  readonly spaces: readonly TextSpace[];
+  readonly space: TextSpace;
 }
 
 /** Undefined where the corpus has no training split. Of a large one the first images are taken. */
 export async function linearMapInputs(
   corpusDir: string,
+  texts: 'words' | 'minilm',
   { tokenizer, maxPieces, maxRegions, regions, signal }: Omit<ReadExamplesOptions, 'shards'>,
 ): Promise<LinearMapInputs | undefined> {
   const shards = join(corpusDir, 'shards/train');
@@ -32,15 +34,12 @@ export async function linearMapInputs(
     else if (byImage.size === maxImages) break;
     else byImage.set(imageId, { feature: wholeImageFeature(own), texts: [pieces] });
   }
-  const spaces = [wordSpace(tokenizer.vocabulary)];
-  const miniLm = pretrainedStatus().find(({ name }) => name === 'minilm');
-  if (miniLm?.cached && samePieces(tokenizer, miniLm.path)) spaces.push(miniLmSpace(miniLm.path, tokenizer, signal));
-  return { training: [...byImage.values()], spaces };
+  const space =
+    texts === 'words'
+      ? wordSpace(tokenizer.vocabulary)
+      : miniLmSpace(await ensurePretrained('minilm', fetching), tokenizer, signal);
+  return { training: [...byImage.values()], space };
 }
-
-/** Whether a run that has this tokenizer began with MiniLM's words. */
-const samePieces = ({ vocabulary }: Tokenizer, weights: string): boolean =>
-  vocabulary.join() === readTokenizer(join(dirname(weights), 'vocab.txt')).vocabulary.join();
 
 /** Texts that are embedded at once. Ours: 64. */
 const batchTexts = 64;

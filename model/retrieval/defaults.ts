@@ -4,4 +4,5 @@ export const evaluateDefaults = {
   method: 'itm',
   candidates: 128, // ALBEF
   precision: 'f32',
+  linearMap: 'words',
 } as const;

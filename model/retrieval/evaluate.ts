@@ -36,8 +36,8 @@ export interface EvaluateOptions extends RetrievalModelOptions {
   readonly candidates?: number;
   /** Where ITM's scores are kept as they are made (`*.scores`), until the end: the same evaluation goes on from there after a stop. */
   readonly logFolder?: string;
-  /** What a linear map is fitted to, with each of the text spaces, to stand beside the model. */
-  readonly linearMap?: { readonly training: readonly CaptionedFeature[]; readonly spaces: readonly TextSpace[] };
+  /** What a linear map is fitted to, to stand beside the model. */
+  readonly linearMap?: { readonly training: readonly CaptionedFeature[]; readonly space: TextSpace };
 }
 
 export interface RetrievalResult {
@@ -50,8 +50,8 @@ export interface RetrievalResult {
   /** Sentence for image */
   readonly textRetrieval: Recalls;
   readonly chance: { readonly imageRetrieval: Recalls; readonly textRetrieval: Recalls };
-  /** One for each text space; none without training images. */
-  readonly linearMaps: readonly LinearMapResult[];
+  /** null where there is nothing to fit it to. */
+  readonly linearMap: LinearMapResult | null;
   readonly pairsScored: number;
   readonly pairsPerSecond: number;
   readonly checkpoint: string;
@@ -126,10 +126,9 @@ export async function evaluateRetrieval(
       firstPlace += places[fold]!;
     }
     log.remove();
-    const { training = [], spaces = [] } = options.linearMap ?? {};
-    const mapSpaces = training.length < minTrainingImages ? [] : spaces;
-    const linearMaps: LinearMapResult[] = [];
-    for (const space of mapSpaces) linearMaps.push(await linearMapRetrieval(training, sets, space));
+    const { training = [], space } = options.linearMap ?? {};
+    const linearMap =
+      space && training.length >= minTrainingImages ? await linearMapRetrieval(training, sets, space) : null;
     const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => meanRecalls(results.map(of));
     return {
       images: sets.reduce((sum, { images }) => sum + images.length, 0),
@@ -139,7 +138,7 @@ export async function evaluateRetrieval(
       imageRetrieval: mean(({ found }) => found.image),
       textRetrieval: mean(({ found }) => found.text),
       chance: { imageRetrieval: mean(({ chance }) => chance.image), textRetrieval: mean(({ chance }) => chance.text) },
-      linearMaps,
+      linearMap,
       pairsScored: done,
       pairsPerSecond: speed(),
       checkpoint: checkpoint.dir,

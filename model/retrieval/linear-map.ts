@@ -4,7 +4,7 @@
  * caption each word is a direction, weighted by how rare it is, or the whole is what a pretrained encoder makes of it.
  */
 import type { Regions } from '../regions/region.ts';
-import { tf } from '../runtime/backend.ts';
+import { tf, valuesOf } from '../runtime/backend.ts';
 import { type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
 import { type ByDirection, meanRecalls, type Recalls, recalls } from './recall.ts';
 import type { RetrievalSet } from './score-table.ts';
@@ -117,11 +117,11 @@ function meanRow({ rows, columns, values }: Matrix): Float32Array {
 
 /** Cosines [images × texts] of predictions and of texts less the offset, so that what all texts share counts for nothing. */
 function cosines(images: Matrix, texts: Matrix, offset: Float32Array): Float32Array {
-  return tf.tidy(() => {
+  return valuesOf(() => {
     const unit = (rows: ReturnType<typeof tf.tensor2d>) => tf.div(rows, tf.add(tf.norm(rows, 2, 1, true), 1e-12));
     const v = unit(tf.tensor2d(images.values, [images.rows, images.columns]));
     const t = unit(tf.sub(tf.tensor2d(texts.values, [texts.rows, texts.columns]), offset));
-    return tf.matMul(v, t, false, true).dataSync() as Float32Array;
+    return tf.matMul(v, t, false, true);
   });
 }
 

@@ -29,6 +29,17 @@ export interface NativeBackend {
 /** Worker threads make batches and compute nothing, so the library is not loaded into them, whatever they import. */
 export const tf: TensorFlow = isMainThread ? load() : ({} as TensorFlow);
 
+/**
+ * The numbers of what a function computes, everything else of it freed. Not `tf.tidy(() => ….dataSync())`: tidy looks through what it
+ * returns for tensors, element by element, which takes longer than most computing.
+ */
+export function valuesOf(compute: () => Tensor): Float32Array {
+  const result = tf.tidy(compute);
+  const values = result.dataSync() as Float32Array;
+  result.dispose();
+  return values;
+}
+
 /** The addon behind the active backend, or undefined when tfjs runs on another one (then nothing can be compiled). */
 export function nativeBackend(): NativeBackend | undefined {
   if (tf.getBackend() !== 'tensorflow') return undefined;

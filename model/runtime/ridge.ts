@@ -3,7 +3,7 @@
  * size. Inputs are standardised, so that λ means the same for each of them. Where rows are fewer than inputs their products are
  * solved in place of the inputs' (the dual form), which gives the same map.
  */
-import { tf } from './backend.ts';
+import { tf, valuesOf } from './backend.ts';
 import { Graph } from './graph.ts';
 import { bool, type } from './graph-node.ts';
 
@@ -47,7 +47,7 @@ export function openRidge(inputs: Matrix, targets: Matrix): Ridge {
   const right = dual ? y : tf.matMul(x, y, true); // [N, V] or [D, V]
   if (right !== y) y.dispose();
   const side = dual ? N : D;
-  const products = tf.tidy(() => tf.matMul(x, x, !dual, dual).dataSync() as Float32Array);
+  const products = valuesOf(() => tf.matMul(x, x, !dual, dual));
   const system = { rows: side, columns: side, values: products };
   const solver = openSolver();
   return {
@@ -55,18 +55,18 @@ export function openRidge(inputs: Matrix, targets: Matrix): Ridge {
     fit(lambda) {
       const wanted = { rows: side, columns: V, values: right.dataSync() as Float32Array };
       const solved = solver.solve(system, lambda, wanted);
-      const values = dual ? tf.tidy(() => tf.matMul(x, tf.tensor2d(solved, [N, V]), true).dataSync()) : solved;
-      return { mean, scale, weights: { rows: D, columns: V, values: values as Float32Array }, offset };
+      const values = dual ? valuesOf(() => tf.matMul(x, tf.tensor2d(solved, [N, V]), true)) : solved;
+      return { mean, scale, weights: { rows: D, columns: V, values }, offset };
     },
     predict(lambda, queries) {
       const n = queries.rows;
-      const z = tf.tidy(() => {
+      const z = valuesOf(() => {
         const asked = tf.tensor2d(standardised(queries, mean, scale), [n, D]);
-        return (dual ? tf.matMul(x, asked, false, true) : tf.transpose(asked)).dataSync() as Float32Array; // [N, n] or [D, n]
+        return dual ? tf.matMul(x, asked, false, true) : tf.transpose(asked); // [N, n] or [D, n]
       });
       const solved = solver.solve(system, lambda, { rows: side, columns: n, values: z });
-      const values = tf.tidy(() => tf.matMul(tf.tensor2d(solved, [side, n]), right, true).dataSync());
-      return { rows: n, columns: V, values: values as Float32Array };
+      const values = valuesOf(() => tf.matMul(tf.tensor2d(solved, [side, n]), right, true));
+      return { rows: n, columns: V, values };
     },
     dispose() {
       solver.dispose();
@@ -77,9 +77,9 @@ export function openRidge(inputs: Matrix, targets: Matrix): Ridge {
 
 /** What a map makes of inputs [N, D]: [N, V] less the offset. */
 export function mapped({ mean, scale, weights }: LinearMap, inputs: Matrix): Matrix {
-  const values = tf.tidy(() => {
+  const values = valuesOf(() => {
     const x = tf.tensor2d(standardised(inputs, mean, scale), [inputs.rows, inputs.columns]);
-    return tf.matMul(x, tf.tensor2d(weights.values, [weights.rows, weights.columns])).dataSync() as Float32Array;
+    return tf.matMul(x, tf.tensor2d(weights.values, [weights.rows, weights.columns]));
   });
   return { rows: inputs.rows, columns: weights.columns, values };
 }

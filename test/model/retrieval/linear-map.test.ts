@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
+import type { Regions } from '../../../model/regions/region.ts';
 import {
   type CaptionedFeature,
   linearMapRetrieval,
   wholeImageFeature,
   wordSpace,
 } from '../../../model/retrieval/linear-map.ts';
-import type { Regions } from '../../../model/regions/region.ts';
 
 const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'abcdefghijklmnopqrst', '##s', '##t'];
 
@@ -35,7 +35,10 @@ test('words are pieces put together, the rarer the heavier, and each text has th
   assert.deepEqual(row(1), [0, 0, 1, 0]);
   const [common, rare] = [Math.log(4 / 3) + 1, Math.log(4 / 2) + 1];
   const length = Math.hypot(common, rare);
-  assert.deepEqual(row(2), [common / length, rare / length, 0, 0].map((one) => Number(one.toFixed(3))));
+  assert.deepEqual(
+    row(2),
+    [common / length, rare / length, 0, 0].map((one) => Number(one.toFixed(3))),
+  );
   assert.deepEqual(row(3), [0, 0, 0, 0]);
 });
 
