@@ -1,4 +1,4 @@
-/** `lait evaluate`: image and text retrieval on held-out pairs, beside chance and, where the protocol is one of the paper's, its rows. */
+/** `lait evaluate`: image and text retrieval on held-out pairs, beside a linear map, chance and, where the protocol is one of the paper's, its rows. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../dataset/make-folder.ts';

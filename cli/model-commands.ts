@@ -37,13 +37,14 @@ const finetune = settingsCommand({
 const evaluate = settingsCommand({
   name: 'evaluate',
   section: 'evaluate',
-  summary: 'rank held-out images by text and texts by image; recall@1, 5 and 10 beside chance',
+  summary: 'rank held-out images by text and texts by image; recall@1, 5 and 10 beside a linear map and chance',
   example:
     'lait evaluate --corpus birds --run pretrain\n' +
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
   flags: evaluateFlags,
   needs: {
     candidates: ({ settings: { method } }) => method !== 'rerank' && `with --method ${method}, it is for rerank`,
+    linearMap: ({ settings: { split } }) => split === 'train' && 'with --split train, which it would be fitted to',
   },
   load: onWholeOps(async () => (await import('./evaluate.ts')).evaluate),
 });

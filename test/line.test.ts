@@ -138,9 +138,9 @@ describe('the whole line', () => {
     assert.ok((await weights('killed')).equals(await weights('undisturbed')));
   });
 
-  it('evaluates beside chance', async () => {
+  it('evaluates beside a linear map and chance', async () => {
     const output = await run('evaluate', '--run', 'killed');
-    assert.match(output, /image for a text +\d+\.\d % +\d+\.\d % +\d+\.\d %\n +chance/);
+    assert.match(output, /image for a text +\d+\.\d % +\d+\.\d % +\d+\.\d %\n +linear map to words .*\n +chance/);
   });
 });
 

@@ -94,6 +94,7 @@ describe('a flag that would have no effect is refused', () => {
     ['filter --relevance-head itc', '--relevance-head has no effect without --relevance'],
     ['filter --preset laion --vocabulary a.txt', '--vocabulary has no effect with --preset laion, which has no rule on rare words'],
     ['filter --preset datacomp --vocabulary a.txt', '--vocabulary has no effect with --preset datacomp, which has no rule on rare words'],
+    ['evaluate --split train --linear-map words', '--linear-map has no effect with --split train, which it would be fitted to'],
     ['export --layout fixed --rebuild', '--rebuild has no effect with --layout fixed, which is always written anew'],
     ['import urls a.tsv --samples-per-shard 5', '--samples-per-shard has no effect with the form urls, which writes no shards'],
     ['import urls a.tsv --shard-digits 5', '--shard-digits has no effect with the form urls, which writes no shards'],
