@@ -85,6 +85,15 @@ const crawl = z.strictObject({
     .boolean()
     .default(crawlDefaults.keepPages)
     .meta({ description: 'keep the HTML of pages as WARC files, for `lait extract --again`' }),
+  storeSide: z.int().min(16).optional().meta({
+    description: 'store images as JPEG with a shorter side of this many pixels, in place of the originals',
+  }),
+  storeQuality: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(crawlDefaults.storeQuality)
+    .meta({ description: 'quality of the JPEG that storeSide makes (img2dataset)' }),
   allow: z
     .array(pattern)
     .default([])

@@ -38,6 +38,7 @@ const crawl = settingsCommand({
       (flags.warc !== undefined && 'beside --warc'),
     urlColumn: ({ flags }) => flags.urls === undefined && 'without --urls',
     captionColumn: ({ flags }) => flags.urls === undefined && 'without --urls',
+    storeQuality: ({ settings }) => settings.storeSide === undefined && 'without --store-side',
   },
   load: async () => (await import('./crawl.ts')).crawl,
 });
@@ -52,6 +53,7 @@ const schedule = settingsCommand({
   needs: {
     seeds: ({ args }) => args.length > 0 && 'beside URLs as arguments',
     recrawl: ({ settings }) => settings.recrawl === 'never' && 'as never: a schedule visits pages again',
+    storeQuality: ({ settings }) => settings.storeSide === undefined && 'without --store-side',
   },
   load: async () => (await import('./schedule.ts')).schedule,
 });

@@ -107,7 +107,17 @@ function seedsOf({ settings, args, flags }: CommandContext<'crawl', CrawlFlags>)
 
 async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>, signing: Signing | undefined) {
   const { corpusDir, settings } = context;
-  const { seeds: _, contact, signatureKey: __, signatureAgent: ___, recrawl, allow, deny, ...rest } = settings;
+  const {
+    seeds: _,
+    contact,
+    signatureKey: __,
+    signatureAgent: ___,
+    recrawl,
+    allow,
+    deny,
+    storeSide,
+    ...rest
+  } = settings;
   rest satisfies KnownTo<CrawlOptions, typeof rest>;
   const browserPath = settings.render === 'never' ? undefined : await findBrowser();
   if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
@@ -118,6 +128,7 @@ async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>, signin
     corpusDir,
     browserSandbox: sandbox(),
     ...(contact === undefined ? {} : { contact }),
+    ...(storeSide === undefined ? {} : { storeSide }),
     ...(signing === undefined ? {} : { signing }),
     ...(browserPath === undefined ? {} : { browserPath }),
     ...(recrawl === 'never' ? {} : { recrawl }),

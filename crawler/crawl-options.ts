@@ -39,6 +39,13 @@ export interface CrawlOptions extends Partial<Manners> {
   readonly recrawl?: 'due' | 'all';
   /** Keeps the HTML of the pages that are read (`pages/000000.warc.gz`), those that reserve their rights apart. */
   readonly keepPages?: boolean;
+  /**
+   * Stores images smaller, in place of their originals: the shorter side in pixels. What is measured (size, hashes) stays the
+   * original's. Left out, originals are stored.
+   */
+  readonly storeSide?: number;
+  /** Quality of what is stored smaller, 1 to 100. 95 is img2dataset's default. */
+  readonly storeQuality?: number;
   /** False records pairs without downloading images. */
   readonly images?: boolean;
 }
@@ -58,6 +65,7 @@ export const crawlDefaults = {
   allowPrivate: false,
   images: true,
   keepPages: false,
+  storeQuality: 95,
 } as const satisfies Partial<CrawlOptions>;
 
 export interface CrawlTools {

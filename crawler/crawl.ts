@@ -25,6 +25,7 @@ import { openOriginRules } from './fetch/origin-rules.ts';
 import { openPolicyFiles } from './fetch/policy-files.ts';
 import { openSigner } from './fetch/request-signature.ts';
 import { usualSitemapPath } from './fetch/sitemap.ts';
+import { type StoreSize, smallerImage } from './fetch/smaller-image.ts';
 import type { FetchTools } from './fetch/tools.ts';
 import { type Claim, claimUrls } from './frontier/claim.ts';
 import { openCommit } from './frontier/commit.ts';
@@ -82,6 +83,8 @@ export async function crawl(
     maxPagesPerHost,
     maxDepth,
     keepPages,
+    storeSide,
+    storeQuality,
     concurrency,
     firstByteTimeoutMs,
     timeoutMs,
@@ -130,6 +133,7 @@ export async function crawl(
     const pages = keepPages ? openPageStore(corpusDir, { committedEnd: committedPagesEnd(ledger) }) : null;
     defer(() => pages?.close());
     const commit = openCommit({ ledger, raw, frontier, ...(pages ? { pages } : {}) }, { takeImages });
+    const storeSize = storeSide === undefined ? null : { sidePx: storeSide, quality: storeQuality };
     const alarm = openAlarm();
     const stop = new AbortController();
     setMaxListeners(0, stop.signal);
@@ -170,7 +174,7 @@ export async function crawl(
       rulesOf,
       policyFiles,
       renderer: () => renderer.get(),
-      decode: (bytes) => decodes.add(() => decodeImage(bytes)),
+      decode: (bytes) => decodes.add(() => decodeFor(storeSize, bytes)),
       scope: followed,
       manners,
       render,
@@ -280,6 +284,13 @@ export async function crawl(
     logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds: seeds.map(({ url }) => url), ...summary });
     return summary;
   });
+}
+
+/** Measures an image, and makes what is stored of it. */
+async function decodeFor(store: StoreSize | null, bytes: Buffer): ReturnType<FetchTools['decode']> {
+  const decoded = await decodeImage(bytes);
+  if ('reason' in decoded) return decoded;
+  return { ...decoded, smaller: store === null ? null : await smallerImage(bytes, decoded, store) };
 }
 
 /**

@@ -110,15 +110,16 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   if (before?.stored.sha256 === createHash('sha256').update(bytes).digest('hex')) {
     return { latencyMs, requests, byteLength: bytes.length, image: { ...now, stored: before.stored } };
   }
-  const decoded = await tools.decode(bytes);
-  if ('reason' in decoded) return failed('failed_to_decode', decoded.reason);
+  const found = await tools.decode(bytes);
+  if ('reason' in found) return failed('failed_to_decode', found.reason);
+  const { smaller, ...decoded } = found;
   if (Math.min(decoded.width, decoded.height) <= iconFileSidePx) return failed('refused', iconFileReason);
   return {
     latencyMs,
     requests,
     byteLength: bytes.length,
     image: now,
-    decoded: { bytes, measured: { ...decoded, byteLength: bytes.length } },
+    decoded: { bytes, measured: decoded, smaller },
   };
 }
 

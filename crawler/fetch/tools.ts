@@ -10,6 +10,7 @@ import type { Renderer } from './browser.ts';
 import type { Fetcher } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
 import type { PolicyFiles } from './policy-files.ts';
+import type { SmallerImage } from './smaller-image.ts';
 
 /** One object for a whole run. */
 export interface FetchTools {
@@ -19,7 +20,7 @@ export interface FetchTools {
   /** Null when there is no browser; it starts when it is first needed. */
   readonly renderer: () => Promise<Renderer | null>;
   /** Decodes an image when a core is free. */
-  readonly decode: (bytes: Buffer) => Promise<Decoded | { readonly reason: Reason }>;
+  readonly decode: (bytes: Buffer) => Promise<DecodedAndSmaller | { readonly reason: Reason }>;
   /** Which pages and sitemaps belong to what is crawled. */
   readonly scope: FollowedUrls;
   readonly manners: Manners;
@@ -35,6 +36,9 @@ export interface FetchTools {
   /** Stops everything in flight. */
   readonly signal: AbortSignal;
 }
+
+/** A measured image, with what is stored in its place where that is a smaller one. */
+export type DecodedAndSmaller = Decoded & { readonly smaller: SmallerImage | null };
 
 /** What came of fetching one URL, before it is decided when its host is ready again. */
 export interface FetchResult extends Omit<FetchOutcome, 'claim' | 'end' | 'pauseMs' | 'hostFailed' | 'otherHosts'> {

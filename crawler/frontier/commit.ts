@@ -68,11 +68,15 @@ export function openCommit(
   const refusedBefore = new Set<string>();
   const queuedBefore = new Set<string>();
 
-  const store = ({ bytes, measured }: DecodedImage): StoredImage => {
-    const known = ledger.storedAt(measured.sha256);
+  const store = ({ bytes, measured, smaller }: DecodedImage): StoredImage => {
+    const known = ledger.storedAt(measured.sha256, smaller?.resized ?? null);
     if (known) return { ...measured, ...known };
     appended = true;
-    return { ...measured, ...raw.append({ sha256: measured.sha256, format: measured.format, bytes }) };
+    const { sha256 } = measured;
+    const format = smaller === null ? measured.format : 'jpg';
+    const stored = smaller?.bytes ?? bytes;
+    const place = raw.append({ sha256, format, bytes: stored });
+    return { ...measured, ...place, byteLength: stored.length, resized: smaller?.resized ?? null };
   };
 
   /** Asked before its bytes are appended: a row without a picture would leave them where no takedown finds them. */

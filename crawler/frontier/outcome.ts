@@ -1,5 +1,5 @@
 /** What became of one claimed URL: everything that is to be committed to raw store, ledger and frontier. */
-import type { FoundImage, ImageRecord, PageRecord, StoredImage } from '../../dataset/ledger/records.ts';
+import type { FoundImage, ImageRecord, PageRecord, Resized, StoredImage } from '../../dataset/ledger/records.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { Claim } from './claim.ts';
@@ -9,7 +9,9 @@ import type { NewUrl } from './schema.ts';
 /** An image's measurements before it has a place in the raw store. */
 export interface DecodedImage {
   readonly bytes: Buffer;
-  readonly measured: Omit<StoredImage, 'segment' | 'offset'>;
+  readonly measured: Omit<StoredImage, 'segment' | 'offset' | 'byteLength' | 'resized'>;
+  /** What is stored in its place; null for the bytes themselves. */
+  readonly smaller: { readonly bytes: Buffer; readonly resized: Resized } | null;
 }
 
 /** A URL that is not fetched, and why. */

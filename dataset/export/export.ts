@@ -150,6 +150,7 @@ export async function exportShards(
     const base = isVersioned && layout === 'growing' ? previous : null;
     const exportId = await indexExport(ledger, corpusDir, outDir, previous, { mayLack: base === null });
     ledger.holdSnapshot();
+    refuseEnlarging(ledger, wanted);
     const unjudged = countUnjudged(ledger, recipe.id);
     const listed = listColumns(ledger);
     const now = base === null ? { measured: measuredColumns(ledger), listColumns: listed } : null;
@@ -241,6 +242,19 @@ export async function exportShards(
     ];
     return { ...summary(outDir, manifest, done, shardsWritten), unjudged, columnsLeftOut };
   });
+}
+
+/** Throws a UserError where pictures that were stored smaller would be blown up again. */
+function refuseEnlarging(ledger: Ledger, { resize, sizePx, onlyIfBigger }: ShardSettings): void {
+  if (resize === 'no' || onlyIfBigger) return;
+  const least = ledger.db.prepare("SELECT min(resized ->> 'sidePx') FROM images").pluck().get() as number | null;
+  if (least === null || least >= sizePx) return;
+  throw expected(
+    `at most ${least}`,
+    'sizePx',
+    String(sizePx),
+    `pictures of this corpus were stored with a shorter side of ${least} (storeSide): ask for that, or set onlyIfBigger`,
+  );
 }
 
 /** The shards of an export by split and name, in order. */

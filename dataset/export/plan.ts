@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { type Evidence, evidenceOf, type FailedPair, failedPair, newFailedPairs } from '../ledger/evidence.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
+import type { Resized } from '../ledger/records.ts';
 import { type KeptSample, keptSample, keptSamples } from '../ledger/survivors.ts';
 import type { ShardItem } from '../shards/writer.ts';
 import type { MoreRow, ReadMore } from './more-columns.ts';
@@ -22,6 +23,7 @@ export interface PlannedPair {
     readonly offset: number;
     readonly byteLength: number;
     readonly format: string;
+    readonly resized?: Resized;
   } | null;
   readonly failure: ShardItem['failure'];
   readonly fetchedAtMs: number | null;
@@ -90,6 +92,7 @@ export function* planItems({ pairs: all }: ShardPlan, raw: RawStore): Generator<
     yield {
       row,
       image: image === null ? null : () => readRaw(raw, image),
+      ...(image?.resized ? { resized: image.resized } : {}),
       failure,
       fetchedAtMs,
       ...(more === null ? {} : { more }),
@@ -132,7 +135,7 @@ function* candidates(ledger: Ledger, more: ReadMore): Generator<PlannedPair> {
 }
 
 function fromSample(sample: KeptSample, evidence: Evidence, more: ReadMore): PlannedPair {
-  const { segment, offset, byteLength, format } = sample;
+  const { segment, offset, byteLength, format, resized = null } = sample;
   return {
     row: {
       url: sample.imageUrl,
@@ -152,7 +155,7 @@ function fromSample(sample: KeptSample, evidence: Evidence, more: ReadMore): Pla
       download_url: evidence.writtenUrl ?? sample.imageUrl,
       ...evidenceColumns(evidence),
     },
-    image: { segment, offset, byteLength, format },
+    image: { segment, offset, byteLength, format, ...(resized === null ? {} : { resized }) },
     failure: null,
     fetchedAtMs: evidence.fetchedAtMs,
     more: more(sample.id, evidence, sample.scores),

@@ -101,7 +101,7 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
     }
 
     // What to remove.
-    const elsewhere = await foundElsewhere(corpusDir, reached, request);
+    const elsewhere = await foundElsewhere(ledger, corpusDir, reached, request);
     const removed = whatToRemove(ledger, request, elsewhere);
     const isRemoved = removedRow(request, removed);
     let found = elsewhere.length > 0 || removed.imageIds.size > 0 || removed.pageIds.size > 0;
@@ -189,6 +189,7 @@ function cutRawTail(corpusDir: string, ledger: Ledger): void {
 
 /** Rows of tables that fall under the request, whether the ledger knows them or not; for MD5 the pictures are read. */
 async function foundElsewhere(
+  ledger: Ledger,
   corpusDir: string,
   folders: readonly string[],
   request: TakedownRequest,
@@ -212,13 +213,26 @@ async function foundElsewhere(
       }
     }
   }
-  if (md5s.size > 0) found.push(...rawByMd5(corpusDir, md5s));
+  if (md5s.size > 0) found.push(...rawByMd5(corpusDir, md5s), ...resizedByMd5(ledger, md5s));
   return found;
 }
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-/** Original pictures with one of these hashes. Reads all of `raw/`. */
+/** Pictures of which `raw/` has a smaller one, by the hash of their original. */
+function resizedByMd5(ledger: Ledger, md5s: ReadonlySet<string>): FoundElsewhere[] {
+  const rows = ledger.db
+    .prepare<[], { sha256: string; md5: string }>(
+      `SELECT sha256, resized ->> 'originalMd5' AS md5 FROM images WHERE resized IS NOT NULL
+       UNION SELECT sha256, resized ->> 'originalMd5' FROM replaced_images WHERE resized IS NOT NULL`,
+    )
+    .iterate();
+  const found: FoundElsewhere[] = [];
+  for (const { sha256, md5 } of rows) if (md5s.has(md5)) found.push({ url: '', sha256, causes: [causeOf('md5', md5)] });
+  return found;
+}
+
+/** Pictures in `raw/` with one of these hashes. Reads all of it. */
 function rawByMd5(corpusDir: string, md5s: ReadonlySet<string>): FoundElsewhere[] {
   const found: FoundElsewhere[] = [];
   const folder = join(corpusDir, 'raw');

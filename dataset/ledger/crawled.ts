@@ -1,6 +1,6 @@
 /** What the crawler asks of the ledger and writes to it, beyond recording a page or an image. */
 import type { Ledger } from './ledger.ts';
-import type { ImageRecord, PageRecord, StoredImage } from './records.ts';
+import { type ImageRecord, type PageRecord, resizedFrom, type StoredImage } from './records.ts';
 
 /** Runs several writes as one transaction; what it throws undoes all of them. */
 export function atomically<T>(ledger: Ledger, work: () => T): T {
@@ -50,17 +50,18 @@ export function knownImage(ledger: Ledger, url: string): KnownImage | null {
   const row = ledger
     .statement(
       `SELECT reason, fetched_at_ms AS fetchedAtMs, etag, last_modified AS lastModified, rights, format, width, height,
-         frames, byte_length AS byteLength, sha256, phash, damaged, segment, offset
+         frames, byte_length AS byteLength, sha256, phash, damaged, segment, offset, resized
        FROM images WHERE url = ? AND status = 'success' AND segment IS NOT NULL`,
     )
     .get(url) as
     | ({ reason: string | null; fetchedAtMs: number; etag: string | null; lastModified: string | null } & {
         rights: string | null;
         damaged: number;
-      } & Omit<StoredImage, 'damaged'>)
+        resized: string | null;
+      } & Omit<StoredImage, 'damaged' | 'resized'>)
     | undefined;
   if (!row) return null;
-  const { reason, fetchedAtMs, etag, lastModified, rights, damaged, ...stored } = row;
+  const { reason, fetchedAtMs, etag, lastModified, rights, damaged, resized, ...stored } = row;
   return {
     url,
     status: 'success',
@@ -69,7 +70,7 @@ export function knownImage(ledger: Ledger, url: string): KnownImage | null {
     etag,
     lastModified,
     ...(rights === null ? {} : { rights: JSON.parse(rights) }),
-    stored: { ...stored, damaged: damaged === 1 },
+    stored: { ...stored, damaged: damaged === 1, resized: resizedFrom(resized) },
   };
 }
 

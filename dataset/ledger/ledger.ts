@@ -12,7 +12,14 @@ import { UserError } from '../user-error.ts';
 import { refuseLostLedger } from './lost-ledger.ts';
 import { migrate } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
-import type { FoundImage, ImageRecord, PageRecord } from './records.ts';
+import {
+  type FoundImage,
+  type ImageRecord,
+  type PageRecord,
+  type Resized,
+  resizedFrom,
+  type StoredImage,
+} from './records.ts';
 import { isTakenDown, type Storable } from './tombstones.ts';
 
 /** How long a writer waits for another: the corpus rules of `lait filter` write in one transaction, which of millions of pairs takes minutes. */
@@ -186,13 +193,22 @@ export class Ledger {
     return isTakenDown(this, what);
   }
 
-  /** Where these bytes lie already, so that the same picture under two URLs is stored once; null when they are new. */
-  storedAt(sha256: string): { readonly segment: number; readonly offset: number } | null {
-    const row = this.statement(
-      `SELECT segment, offset FROM images WHERE sha256 = @sha256 AND segment IS NOT NULL
-       UNION ALL SELECT segment, offset FROM replaced_images WHERE sha256 = @sha256 LIMIT 1`,
-    );
-    return (row.get({ sha256 }) as { segment: number; offset: number } | undefined) ?? null;
+  /**
+   * Where this picture lies already, so that the same one under two URLs is stored once; null when it is new. One that was made smaller
+   * serves only who would make the same of it.
+   */
+  storedAt(
+    sha256: string,
+    wanted: Pick<Resized, 'sidePx' | 'quality'> | null = null,
+  ): Pick<StoredImage, 'segment' | 'offset' | 'byteLength' | 'resized'> | null {
+    const rows = this.statement(
+      `SELECT segment, offset, byte_length AS byteLength, resized FROM images WHERE sha256 = @sha256 AND segment IS NOT NULL
+       UNION SELECT segment, offset, byte_length, resized FROM replaced_images WHERE sha256 = @sha256`,
+    ).all({ sha256 }) as ({ resized: string | null } & Pick<StoredImage, 'segment' | 'offset' | 'byteLength'>)[];
+    const places = rows.map((row) => ({ ...row, resized: resizedFrom(row.resized) }));
+    const isSame = ({ resized }: { readonly resized: Resized | null }): boolean =>
+      resized === null || (resized.sidePx === wanted?.sidePx && resized.quality === wanted.quality);
+    return places.find(isSame) ?? null;
   }
 
   /**
@@ -211,15 +227,15 @@ export class Ledger {
     }
     this.statement(
       `INSERT INTO images (url, status, reason, fetched_at_ms, etag, last_modified, rights, format, width, height,
-           frames, byte_length, sha256, phash, damaged, segment, offset, written_url)
+           frames, byte_length, sha256, phash, damaged, segment, offset, written_url, resized)
          VALUES (@url, @status, @reason, @fetchedAtMs, @etag, @lastModified, @rights, @format, @width, @height,
-           @frames, @byteLength, @sha256, @phash, @damaged, @segment, @offset, @writtenUrl)
+           @frames, @byteLength, @sha256, @phash, @damaged, @segment, @offset, @writtenUrl, @resized)
          ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason,
            fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag, last_modified = excluded.last_modified,
            rights = excluded.rights, format = excluded.format, width = excluded.width, height = excluded.height,
            frames = excluded.frames, byte_length = excluded.byte_length, sha256 = excluded.sha256,
            phash = excluded.phash, damaged = excluded.damaged, segment = excluded.segment, offset = excluded.offset,
-           written_url = coalesce(excluded.written_url, written_url)`,
+           written_url = coalesce(excluded.written_url, written_url), resized = excluded.resized`,
     ).run({
       url: image.url,
       status: image.status,
@@ -230,6 +246,7 @@ export class Ledger {
       rights: image.rights ? JSON.stringify(image.rights) : null,
       ...(image.stored ?? nothingStored),
       damaged: image.stored?.damaged ? 1 : 0,
+      resized: image.stored?.resized ? JSON.stringify(image.stored.resized) : null,
       writtenUrl: image.writtenUrl ?? null,
     });
   }

@@ -29,7 +29,7 @@ export function forgetLostPictures(ledger: Ledger, cut: readonly CutSegment[]): 
   const forget = ledger.db
     .prepare(
       `UPDATE images SET status = 'pending', reason = NULL, etag = NULL, last_modified = NULL, sha256 = NULL, phash = NULL, segment = NULL,
-         offset = NULL WHERE segment = ? AND offset + byte_length > ? RETURNING url`,
+         offset = NULL, resized = NULL WHERE segment = ? AND offset + byte_length > ? RETURNING url`,
     )
     .pluck();
   const forgetReplaced = ledger.db.prepare(

@@ -208,6 +208,17 @@ const steps: readonly string[] = [
    ALTER TABLE images ADD COLUMN written_url TEXT;
    ALTER TABLE exported_pairs ADD COLUMN failed_key TEXT;
    ALTER TABLE recipes ADD COLUMN preset TEXT;`,
+  // How the smaller JPEG was made that is stored in place of an image (`Resized` in records.ts), as JSON; NULL for original bytes.
+  `ALTER TABLE images ADD COLUMN resized TEXT;
+   ALTER TABLE replaced_images ADD COLUMN resized TEXT;
+   DROP TRIGGER image_replaced;
+   CREATE TRIGGER image_replaced AFTER UPDATE OF sha256 ON images
+     WHEN old.segment IS NOT NULL AND old.sha256 IS NOT new.sha256
+     BEGIN
+       INSERT INTO replaced_images (sha256, image_id, segment, offset, byte_length, replaced_at_ms, resized)
+         VALUES (old.sha256, old.id, old.segment, old.offset, old.byte_length, new.fetched_at_ms, old.resized)
+         ON CONFLICT DO NOTHING;
+     END;`,
 ];
 
 /** The version that this lait writes. */

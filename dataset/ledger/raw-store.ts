@@ -1,6 +1,6 @@
 /**
- * The original bytes of every downloaded image, in append-only tar segments `raw/000000.tar` of about 1 GB that any tar
- * program can list (members SHA256.FORMAT). An image is found by segment, offset and length, which the ledger keeps. An
+ * The bytes of every downloaded image, in append-only tar segments `raw/000000.tar` of about 1 GB that any tar program can list
+ * (members SHA256.FORMAT; where a crawl stores images smaller, the hash is the original's and the format `jpg`). An image is found by segment, offset and length, which the ledger keeps. An
  * image counts as stored when its ledger row is committed: what lies after the last committed one was torn by a
  * kill and is cut off when the store is opened for writing. That is one batch at most (`maxUncommitted`); a store that has more was
  * written with another ledger, and nothing of it is cut.

@@ -35,14 +35,16 @@ export interface ImageRecord {
   readonly writtenUrl?: string | null;
   readonly stored?: StoredImage;
 }
-/** The measured image and where its original bytes lie in `raw/`. */
+/** The measured image and where its bytes lie in `raw/`: the original ones, or a smaller JPEG made of them at the download. */
 export interface StoredImage {
   readonly format: string;
   /** As shown, after EXIF rotation. */
   readonly width: number;
   readonly height: number;
   readonly frames: number;
+  /** Of the bytes in `raw/`. */
   readonly byteLength: number;
+  /** Of the original, as all that is measured. */
   readonly sha256: string;
   /** 64-bit perceptual hash, 16 hexadecimal digits. */
   readonly phash: string;
@@ -50,4 +52,24 @@ export interface StoredImage {
   readonly damaged?: boolean;
   readonly segment: number;
   readonly offset: number;
+  /** Null where the bytes are the original ones. */
+  readonly resized?: Resized | null;
 }
+
+/** How the smaller JPEG in `raw/` was made, and what of the original it does not tell any more. */
+export interface Resized {
+  /** The shorter side that it was brought to, in pixels. */
+  readonly sidePx: number;
+  /** Of the JPEG, 1 to 100. */
+  readonly quality: number;
+  /** Of the bytes in `raw/`. */
+  readonly sha256: string;
+  readonly originalByteLength: number;
+  readonly originalMd5: string;
+  /** The original's EXIF tags without its position, as in the column `exif` of a shard. */
+  readonly exif: string;
+}
+
+/** As the ledger keeps it. */
+export const resizedFrom = (json: string | null): Resized | null =>
+  json === null ? null : (JSON.parse(json) as Resized);

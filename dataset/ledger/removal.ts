@@ -126,7 +126,7 @@ export function removeFromLedger(ledger: Ledger, { urls, sha256s, pairs, pageIds
   const blank = ledger.db.prepare(
     `UPDATE images SET status = 'refused', reason = 'taken-down', etag = NULL, last_modified = NULL, format = NULL,
        width = NULL, height = NULL, frames = NULL, byte_length = NULL, sha256 = NULL, phash = NULL, segment = NULL,
-       offset = NULL WHERE url = ?`,
+       offset = NULL, resized = NULL WHERE url = ?`,
   );
   const blankPage = ledger.db.prepare(
     `UPDATE pages SET status = 'refused', reason = 'taken-down', title = '', text = '', etag = NULL, last_modified = NULL,

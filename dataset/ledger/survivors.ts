@@ -8,6 +8,7 @@
 
 import type { Ledger } from './ledger.ts';
 import { type Gone, goneColumn } from './origins.ts';
+import { resizedFrom } from './records.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
 
 /** A survivor as the export wants it: its text is the cleaned one. */
@@ -41,10 +42,10 @@ export function* keptSamples(
   );
   const scores = ledger.db.prepare('SELECT rule, score FROM scores WHERE subject IN (?, ?)').raw();
   for (let after = ''; ; ) {
-    const rows = survivors.all(after, batchSize) as Omit<KeptSample, 'scores'>[];
+    const rows = survivors.all(after, batchSize) as KeptRow[];
     if (rows.length === 0) return;
     for (const row of rows) {
-      yield { ...row, scores: Object.fromEntries(scores.all(row.id, row.sha256) as [string, number][]) };
+      yield withScores(row, scores.all(row.id, row.sha256) as [string, number][]);
     }
     after = rows.at(-1)!.id;
   }
@@ -59,11 +60,19 @@ export function keptSample(ledger: Ledger, id: string): KeptSample | undefined {
        FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
        WHERE p.id = ? AND i.sha256 IS NOT NULL`,
     )
-    .get(id) as Omit<KeptSample, 'scores'> | undefined;
+    .get(id) as KeptRow | undefined;
   if (row === undefined) return undefined;
   const scores = ledger.db.prepare('SELECT rule, score FROM scores WHERE subject IN (?, ?)').raw();
-  return { ...row, scores: Object.fromEntries(scores.all(row.id, row.sha256) as [string, number][]) };
+  return withScores(row, scores.all(row.id, row.sha256) as [string, number][]);
 }
+
+type KeptRow = Omit<KeptSample, 'scores' | 'resized'> & { readonly resized: string | null };
+
+const withScores = (row: KeptRow, scores: [string, number][]): KeptSample => ({
+  ...row,
+  resized: resizedFrom(row.resized),
+  scores: Object.fromEntries(scores),
+});
 
 /** A survivor as the rules over the whole corpus see it. */
 export interface Survivor {

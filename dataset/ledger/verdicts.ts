@@ -4,6 +4,7 @@
  */
 import type { Pair, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
+import { resizedFrom } from './records.ts';
 import type { Score } from './scores.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
 
@@ -78,6 +79,7 @@ type PairRow = readonly [
   phash: string,
   segment: number,
   offset: number,
+  resized: string | null,
 ];
 
 /**
@@ -119,7 +121,7 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
   // biome-ignore format: in the order of PairRow
   const [row, id, imageUrl, , pageUrl, text, source, recipe, droppedBy, reason, cleanedText, code, score,
     status, imageReason,
-    format, width, height, frames, byteLength, sha256, phash, segment, offset] = columns;
+    format, width, height, frames, byteLength, sha256, phash, segment, offset, resized] = columns;
   const pair: Pair = { id, imageUrl, pageUrl, text, source, pageTitle: page.title, pageText: page.text };
   const before =
     recipe === null
@@ -128,7 +130,8 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
   if (status !== 'success' || sha256 === null) {
     return { row, pair, sample: null, missing: (imageReason ?? status).replaceAll('_', '-'), before };
   }
-  const sample = { ...pair, format, width, height, frames, byteLength, sha256, phash, segment, offset };
+  const place = { segment, offset, resized: resizedFrom(resized) };
+  const sample = { ...pair, format, width, height, frames, byteLength, sha256, phash, ...place };
   return { row, pair, sample, missing: null, before };
 }
 

@@ -54,15 +54,16 @@ export function encodeSettings(options: EncodeOptions): Required<EncodeOptions> 
 
 /**
  * Encodes one image for a shard; rejects when it cannot be decoded. One that is known to be damaged is decoded as far as it goes,
- * and with `auto` always made a whole JPEG.
+ * and with `auto` always made a whole JPEG. One that was made smaller at its download keeps its bytes with `auto` where it has the
+ * size already.
  */
 export async function encodeImage(
   bytes: Buffer,
   options: EncodeOptions = {},
-  { damaged = false }: { readonly damaged?: boolean } = {},
+  { damaged = false, isResized = false }: { readonly damaged?: boolean; readonly isResized?: boolean } = {},
 ): Promise<EncodedImage> {
   return withImage(bytes, { failOn: damaged ? 'none' : 'error' }, (image, header) =>
-    encodeOpened(bytes, image, header, { ...encodeSettings(options), damaged }),
+    encodeOpened(bytes, image, header, { ...encodeSettings(options), damaged, isResized }),
   );
 }
 
@@ -78,20 +79,24 @@ async function encodeOpened(
     quality,
     keepLocation,
     damaged,
-  }: Required<EncodeOptions> & { damaged: boolean },
+    isResized,
+  }: Required<EncodeOptions> & { readonly damaged: boolean; readonly isResized: boolean },
 ): Promise<EncodedImage> {
   const turned = meta.orientation >= 5;
   const width = turned ? meta.height : meta.width;
   const height = turned ? meta.width : meta.height;
   const original = { originalWidth: width, originalHeight: height, exif: meta.exif };
   const isPlain = !damaged && meta.format === 'jpeg' && meta.orientation === 1 && isStandardColour(meta);
-  if (encode === 'original' || (encode === 'auto' && resize === 'no' && isPlain)) {
+  const largest = Math.max(width, height);
+  const smallest = Math.min(width, height);
+  const square = smallest === largest ? largest : 0;
+  const sideOf = { no: sizePx, keep_ratio: smallest, keep_ratio_largest: largest, center_crop: square, border: square };
+  const isAsWanted = resize === 'no' || (isResized && sideOf[resize] === sizePx);
+  if (encode === 'original' || (encode === 'auto' && isAsWanted && isPlain)) {
     const shown = keepLocation ? bytes : withoutLocation(bytes);
     return { bytes: shown, field: fieldOf[meta.format] ?? meta.format, width, height, ...original };
   }
   let pipeline = image.autoOrient();
-  const largest = Math.max(width, height);
-  const smallest = Math.min(width, height);
   const isBigger = (resize === 'keep_ratio' || resize === 'center_crop' ? smallest : largest) > sizePx;
   if (resize !== 'no' && (isBigger || !onlyIfBigger)) {
     const fit = (

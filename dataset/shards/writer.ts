@@ -28,6 +28,8 @@ export interface ShardItem {
   readonly more?: Readonly<Record<string, unknown>>;
   /** SHA-256 of the bytes that `image` gives, where it is not the row's: `sha256` there may be that of a larger original. */
   readonly bytesSha256?: string;
+  /** The image is a JPEG that was made of a larger original at its download: its own SHA-256, and the original's EXIF. */
+  readonly resized?: { readonly sha256: string; readonly exif: string };
   /** Tags of the original as the source tells them, for an image that has lost its own. */
   readonly exif?: string;
 }
@@ -187,9 +189,11 @@ async function prepare(item: ShardItem, key: string, encode: EncodeOptions, deco
   const measured = decode ? await decodeImage(bytes) : null;
   if (measured !== null && 'reason' in measured) return failed('failed_to_resize', measured.reason);
   const sha256 = measured?.sha256 ?? sha256Of(bytes);
-  if (sha256 !== (item.bytesSha256 ?? item.row.sha256)) return failed('failed_to_download', 'raw-changed');
+  if (sha256 !== (item.resized?.sha256 ?? item.bytesSha256 ?? item.row.sha256))
+    return failed('failed_to_download', 'raw-changed');
   const damaged = measured?.damaged ?? known.damaged === true;
-  const encoded = await encodeImage(bytes, encode, { damaged }).catch(() => null);
+  const isResized = item.resized !== undefined;
+  const encoded = await encodeImage(bytes, encode, { damaged: damaged && !isResized, isResized }).catch(() => null);
   if (encoded === null) return failed('failed_to_resize', 'cannot-encode');
   const { width, height, field: imageField } = encoded;
   const row: ShardRow = {
@@ -201,7 +205,9 @@ async function prepare(item: ShardItem, key: string, encode: EncodeOptions, deco
     error_message: null,
     width,
     height,
-    exif: encoded.exif === null && item.exif ? otherExif(item.exif, encode) : exifJson(encoded.exif, encode),
+    exif:
+      item.resized?.exif ??
+      (encoded.exif === null && item.exif ? otherExif(item.exif, encode) : exifJson(encoded.exif, encode)),
     image_sha256: encoded.bytes === bytes ? sha256 : sha256Of(encoded.bytes),
     phash: known.phash ?? measured?.phash ?? null,
     damaged: known.damaged ?? measured?.damaged ?? null,

@@ -95,6 +95,8 @@ describe('a flag that would have no effect is refused', () => {
     ['filter --preset laion --vocabulary a.txt', '--vocabulary has no effect with --preset laion, which has no rule on rare words'],
     ['filter --preset datacomp --vocabulary a.txt', '--vocabulary has no effect with --preset datacomp, which has no rule on rare words'],
     ['evaluate --split train --linear-map words', '--linear-map has no effect with --split train, which it would be fitted to'],
+    ['crawl --store-quality 90', '--store-quality has no effect without --store-side'],
+    ['schedule --store-quality 90', '--store-quality has no effect without --store-side'],
     ['export --layout fixed --rebuild', '--rebuild has no effect with --layout fixed, which is always written anew'],
     ['import urls a.tsv --samples-per-shard 5', '--samples-per-shard has no effect with the form urls, which writes no shards'],
     ['import urls a.tsv --shard-digits 5', '--shard-digits has no effect with the form urls, which writes no shards'],
@@ -137,8 +139,8 @@ describe('a flag that would have no effect is refused', () => {
   // biome-ignore format: a table
   const always: Readonly<Record<string, string>> = {
     // What a crawl does with the pages that are queued, and they may be from another day.
-    crawl: 'corpus urls warc contact scope maxPages maxDepth concurrency minDelayMs render keepPages allow deny allowPrivate recrawl signatureKey signatureAgent',
-    schedule: 'corpus cron timezone then contact scope maxPages maxDepth concurrency minDelayMs render keepPages allow deny allowPrivate signatureKey signatureAgent',
+    crawl: 'corpus urls warc contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate recrawl signatureKey signatureAgent',
+    schedule: 'corpus cron timezone then contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate signatureKey signatureAgent',
     extract: 'corpus again',
     filter: 'corpus preset languages allowHosts denyHosts minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maskPersons maxImagesPerText maxDuplicateBits unsafe photo relevance maxPairsPerHost',
     report: 'corpus out',

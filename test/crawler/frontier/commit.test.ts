@@ -28,7 +28,6 @@ async function setUp(t: { after: (work: () => void) => void }) {
     width: 80,
     height: 60,
     frames: 1,
-    byteLength: bytes.length,
     sha256: 'a'.repeat(64),
     phash: '0'.repeat(16),
   };
@@ -38,7 +37,7 @@ async function setUp(t: { after: (work: () => void) => void }) {
     pauseMs: 0,
     hostFailed: false,
     image: { url: imageUrl, status: 'success', fetchedAtMs: 1 },
-    decoded: { bytes, measured },
+    decoded: { bytes, measured, smaller: null },
   };
   return { corpus, frontier, image };
 }
