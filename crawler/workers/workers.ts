@@ -16,6 +16,8 @@ export type TaskResult<Name extends TaskName> =
   | { readonly done: false; readonly reason: Extract<Reason, 'too-costly' | 'stopped'> };
 
 export interface Workers {
+  /** Tasks that keep all threads busy while results are waited for in order. */
+  readonly ahead: number;
   /** Runs a task when a thread is free. Bytes are copied once, so that the caller's stay. Throws what the task throws. */
   run<Name extends TaskName>(name: Name, input: TaskInput<Name>): Promise<TaskResult<Name>>;
   /** Ends all threads; tasks that run or wait end as `stopped`. */
@@ -86,6 +88,7 @@ export function openWorkers({
   };
 
   return {
+    ahead: 2 * threads,
     async run(name, input) {
       if (isClosed) return { done: false, reason: 'stopped' };
       opening ??= open();
