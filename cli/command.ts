@@ -1,9 +1,5 @@
-/**
- * The words of a sub-command, which `lait --help` prints. Its flags and its code are loaded when it is called: this file loads neither
- * zod nor YAML nor SQLite.
- */
+/** What every sub-command shares: what it is told of its corpus and settings, and how it is defined. */
 import { existsSync, statSync } from 'node:fs';
-import type { Command } from 'commander';
 import type { z } from 'zod';
 import type { CorpusBusy } from '../dataset/corpus-lock.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
@@ -14,12 +10,6 @@ import type { Config, SectionName } from './config.ts';
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
-
-/** Whether the command line may call the command of this name. */
-export type IsCalled = (name: string) => boolean;
-
-/** Adds a sub-command to the program: its words, and its flags and what it does where it is called. */
-export type AddCommand = (program: Command, isCalled: IsCalled) => Promise<void>;
 
 export type NoFlags = typeof noFlags;
 
@@ -76,35 +66,6 @@ export type SettingsDefinition<Name extends SectionName, Flags extends z.ZodObje
   readonly section: Name;
   readonly needs?: Needs<KeyOf<Name, Flags>, CommandContext<Name, z.output<Flags>>>;
 };
-
-/** The flags of all commands that are no settings, each command's under its name. */
-export const callFlags = () => import('./call-flags.ts');
-
-type Words = Pick<Definition<never, z.ZodObject>, 'name' | 'summary'>;
-
-const adder =
-  ({ name, summary }: Words, complete: (command: Command) => Promise<void>): AddCommand =>
-  async (program, isCalled) => {
-    const command = program.command(name).description(summary);
-    if (isCalled(name)) await complete(command);
-  };
-
-const called = () => import('./called-command.ts');
-
-/** A sub-command on a corpus directory whose settings are a section of the configuration: each key is a flag. */
-export const settingsCommand = <Name extends SectionName, Flags extends z.ZodObject = NoFlags>(
-  definition: SettingsDefinition<Name, Flags>,
-): AddCommand => adder(definition, async (command) => (await called()).completeSettings(command, definition));
-
-/** A sub-command on a corpus directory that has no settings. */
-export const corpusCommand = <Flags extends z.ZodObject = NoFlags>(
-  definition: Definition<CorpusContext<z.output<Flags>>, Flags>,
-): AddCommand => adder(definition, async (command) => (await called()).completeCorpus(command, definition));
-
-/** A sub-command that works on no corpus, or finds its own. */
-export const plainCommand = <Flags extends z.ZodObject = NoFlags>(
-  definition: Definition<PlainContext<z.output<Flags>>, Flags>,
-): AddCommand => adder(definition, async (command) => (await called()).completePlain(command, definition));
 
 /** What a command says once that waits for another. */
 export const sayWaiting = ({ message }: CorpusBusy): void =>

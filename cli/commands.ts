@@ -1,6 +1,6 @@
 /** Every sub-command in the groups of `lait --help`: its words there, its code loaded only when it runs. */
 import type { Command } from 'commander';
-import type { AddCommand, IsCalled } from './command.ts';
+import type { AddCommand, IsCalled } from './add-command.ts';
 import { corpusCommands } from './corpus-commands.ts';
 import { datasetCommands } from './dataset-commands.ts';
 import { modelCommands } from './model-commands.ts';

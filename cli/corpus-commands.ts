@@ -1,7 +1,7 @@
 /** The commands that make and keep a corpus. */
 
 import { numbersOf } from '../filters/presets.ts';
-import { type AddCommand, callFlags, corpusCommand, plainCommand, settingsCommand } from './command.ts';
+import { type AddCommand, callFlags, corpusCommand, plainCommand, settingsCommand } from './add-command.ts';
 
 const init = plainCommand({
   name: 'init',

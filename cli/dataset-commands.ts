@@ -1,5 +1,6 @@
 /** The commands that write, check and bring in shards. */
-import { type CommandContext, callFlags, corpusCommand, settingsCommand } from './command.ts';
+import { callFlags, corpusCommand, settingsCommand } from './add-command.ts';
+import type { CommandContext } from './command.ts';
 
 interface Encoding {
   readonly settings: { readonly encode: string; readonly resize: string };

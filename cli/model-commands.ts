@@ -1,6 +1,6 @@
 /** The commands that train models and use them. */
 import { preferWholeOps } from '../model/runtime/threads.ts';
-import { callFlags, plainCommand, settingsCommand } from './command.ts';
+import { callFlags, plainCommand, settingsCommand } from './add-command.ts';
 
 /** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
 const onWholeOps =

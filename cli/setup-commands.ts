@@ -1,5 +1,5 @@
 /** The commands that set lait up, look at the machine, and show the whole line. */
-import { callFlags, plainCommand } from './command.ts';
+import { callFlags, plainCommand } from './add-command.ts';
 
 const setup = plainCommand({
   name: 'setup',
