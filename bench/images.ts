@@ -3,7 +3,8 @@
  * - originals: `importUrlList` and `crawl` (robots.txt, rights, full decode, SHA-256, perceptual hash, raw segments, ledger)
  *   against img2dataset with re-encoding switched off, which neither decodes nor hashes;
  * - 256 pixels: the same crawl and then an export of JPEGs of quality 95 with a shorter side of 256, against img2dataset
- *   making those.
+ *   making those;
+ * - stored at 256 pixels: a crawl that stores those in place of the originals, and an export that copies them, against the same.
  *   node --import tsx bench/images.ts [IMAGES=2000] [PYTHON] [ROUNDS=3]
  * PYTHON is an interpreter that has img2dataset; without it lait runs alone. Rounds alternate; medians are compared. The
  * time of img2dataset is its own, without the start of Python; its CPU time is that of all its processes.
@@ -13,6 +14,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
+import type { CrawlOptions } from '../crawler/crawl-options.ts';
 import { queueUrlList } from '../crawler/input/url-list.ts';
 import { exportShards } from '../dataset/export/export.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
@@ -49,14 +51,17 @@ async function timed(run: () => Promise<unknown>): Promise<Timed> {
   return { seconds: (performance.now() - startMs) / 1000, cpuSeconds: (user + system) / 1e6 };
 }
 
-/** Crawls the list into a new corpus and exports it. */
-async function lait(corpusDir: string): Promise<{ readonly crawled: Timed; readonly exported: Timed }> {
+/** Crawls the list into a new corpus and exports it; with `storeSide` it is stored as it is exported. */
+async function lait(
+  corpusDir: string,
+  stored: Pick<CrawlOptions, 'storeSide'> = {},
+): Promise<{ readonly crawled: Timed; readonly exported: Timed }> {
   const ledger = Ledger.open(corpusDir);
   const raw = openRawStore(corpusDir);
   const crawled = await timed(async () => {
     await queueUrlList({ corpusDir, file: list }, { ledger });
     const summary = await crawl(
-      { seeds: [], corpusDir, allowPrivate: true, minDelayMs: 0, concurrency: 32 },
+      { seeds: [], corpusDir, allowPrivate: true, minDelayMs: 0, concurrency: 32, ...stored },
       { ledger, raw },
     );
     if (summary.images.success !== images) throw new Error(`${summary.images.success} of ${images} images`);
@@ -72,7 +77,7 @@ async function lait(corpusDir: string): Promise<{ readonly crawled: Timed; reado
   raw.close();
   ledger.close();
   const exported = await timed(() =>
-    exportShards({ corpusDir, encode: 'jpeg', resize: 'keep_ratio', sizePx: 256, quality: 95, samplesPerShard: 1000 }),
+    exportShards({ corpusDir, resize: 'keep_ratio', sizePx: 256, quality: 95, samplesPerShard: 1000 }),
   );
   return { crawled, exported };
 }
@@ -115,6 +120,9 @@ for (let round = 0; round < rounds; round++) {
   add('lait, originals', crawled);
   if (python !== undefined) add('img2dataset, originals', img2dataset('original'));
   add('lait, originals and 256 px', crawled, exported);
+  const small = await lait(corpusDir, { storeSide: 256 });
+  rmSync(corpusDir, { recursive: true });
+  add('lait, stored at 256 px', small.crawled, small.exported);
   if (python !== undefined) add('img2dataset, 256 px', img2dataset('256'));
 }
 const median = (name: string, key: keyof Timed): number => {
@@ -136,6 +144,7 @@ if (python !== undefined) {
   for (const [ours, theirs] of [
     ['lait, originals', 'img2dataset, originals'],
     ['lait, originals and 256 px', 'img2dataset, 256 px'],
+    ['lait, stored at 256 px', 'img2dataset, 256 px'],
   ] as const) {
     const ratio = (key: keyof Timed): string => (median(theirs, key) / median(ours, key)).toFixed(2);
     console.log(`${ours}: ${ratio('seconds')} of img2dataset's images/s, ${ratio('cpuSeconds')} of its images/CPU s`);

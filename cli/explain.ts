@@ -36,6 +36,12 @@ function pairText(pair: PairStory): string {
       '',
       image ? `${image.format} ${image.width}×${image.height}, ${image.byteLength} bytes, sha256 ${image.sha256}` : '',
     ],
+    [
+      '',
+      image?.stored
+        ? `stored as JPEG with a shorter side of ${image.stored.sidePx} px, quality ${image.stored.quality}, ${image.stored.byteLength} bytes`
+        : '',
+    ],
     ['licence', pair.licenseUrl ?? ''],
     ...Object.entries(rights).map(([signal, value]) => ['rights', `${signal}: ${value}`]),
     ['verdict', verdictWords(pair)],

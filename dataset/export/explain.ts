@@ -6,6 +6,7 @@ import { exportedPlaces, exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { Gone } from '../ledger/origins.ts';
 import { currentRecipe, judgingOrder } from '../ledger/recipes.ts';
+import { resizedFrom } from '../ledger/records.ts';
 import { scoresOf } from '../ledger/scores.ts';
 import {
   type StoredPair,
@@ -72,11 +73,14 @@ export interface PairStory {
     readonly format: string;
     readonly width: number;
     readonly height: number;
+    /** Of the original, as all that is said here. */
     readonly byteLength: number;
     readonly sha256: string;
     readonly phash: string;
     readonly segment: number | null;
     readonly offset: number | null;
+    /** The JPEG that `raw/` has in its place, where it does. */
+    readonly stored?: { readonly sidePx: number; readonly quality: number; readonly byteLength: number };
   } | null;
   readonly verdict: 'kept' | 'dropped' | 'unjudged';
   readonly droppedBy: string | null;
@@ -169,8 +173,18 @@ const failureOf = (ledger: Ledger, id: string): string => {
   return status === undefined || status === 'failed_to_decode' ? 'failed_to_resize' : 'failed_to_download';
 };
 
+function lengthOf({
+  byteLength,
+  resized: json,
+}: StoredPair): Pick<NonNullable<PairStory['image']>, 'byteLength' | 'stored'> {
+  const resized = resizedFrom(json);
+  if (resized === null) return { byteLength };
+  const { sidePx, quality, originalByteLength } = resized;
+  return { byteLength: originalByteLength, stored: { sidePx, quality, byteLength } };
+}
+
 function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): PairStory {
-  const { format, width, height, byteLength, sha256, phash, segment, offset } = row;
+  const { format, width, height, sha256, phash, segment, offset } = row;
   return {
     id: row.id,
     imageUrl: row.imageUrl,
@@ -189,7 +203,7 @@ function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): Pa
     imageStatus: row.imageStatus,
     imageReason: row.imageReason,
     imageFetchedAt: isoOrNull(row.imageFetchedAtMs),
-    image: sha256 === null ? null : { format, width, height, byteLength, sha256, phash, segment, offset },
+    image: sha256 === null ? null : { format, width, height, ...lengthOf(row), sha256, phash, segment, offset },
     verdict: row.judgedBy === null ? 'unjudged' : row.droppedBy === null ? 'kept' : 'dropped',
     // A pair waiting to be judged again still carries its earlier verdict.
     droppedBy: row.judgedBy === null ? null : row.droppedBy,

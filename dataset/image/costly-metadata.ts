@@ -72,47 +72,61 @@ export function isPlainExif(tiff: Buffer): boolean {
 /** The same buffer, or a copy without costly metadata. Linear in the file. */
 export function withoutCostlyMetadata(file: Buffer, format: ImageFormat | null): Buffer {
   if (format === null || format === 'gif') return file;
-  const small = format === 'jpg' ? withoutManySegments(file) : format === 'png' ? withoutManyTexts(file) : file;
+  const small =
+    format === 'jpg'
+      ? withoutMany(file, metadataSegments, maxSegments)
+      : format === 'png'
+        ? withoutMany(file, packedTexts, maxPackedTexts)
+        : file;
   let bytes = small;
   let known = 0;
   for (const [start, end] of blocksOf[format](small)) {
     known += 1;
     if (known <= maxBlocks && isPlainExif(small.subarray(start, end))) continue;
-    if (bytes === file) bytes = Buffer.from(small);
+    if (bytes === file) bytes = Buffer.from(file);
     bytes.fill(0, start, start + 4); // without a byte order it is no EXIF
   }
   return bytes;
 }
 
-/** A JPEG as it is, or without application segments and comments (but JFIF's and Adobe's, which say what the colours are). */
-function withoutManySegments(file: Buffer): Buffer {
-  const metadata: { readonly at: number; readonly end: number }[] = [];
-  for (const { marker, at, end } of jpegSegments(file)) {
-    if (marker === 0xfe || (marker > 0xe0 && marker <= 0xef && marker !== 0xee)) metadata.push({ at, end });
+/** Application segments and comments of a JPEG, but for JFIF's and Adobe's, which say what the colours are. */
+function* metadataSegments(bytes: Buffer): Generator<Piece> {
+  for (const { marker, at, end } of jpegSegments(bytes)) {
+    if (marker === 0xfe || (marker > 0xe0 && marker <= 0xef && marker !== 0xee)) yield { at, end };
   }
-  return metadata.length > maxSegments ? without(file, metadata) : file;
 }
 
-/** A PNG as it is, or without compressed texts. */
-function withoutManyTexts(file: Buffer): Buffer {
-  const texts = [...pngChunks(file)].filter(({ type }) => type === zTXt || type === iTXt);
-  return texts.length > maxPackedTexts ? without(file, texts) : file;
+/** Texts of a PNG that may be compressed. */
+function* packedTexts(bytes: Buffer): Generator<Piece> {
+  for (const { type, at, end } of pngChunks(bytes)) if (type === zTXt || type === iTXt) yield { at, end };
 }
 
-function without(file: Buffer, pieces: readonly { readonly at: number; readonly end: number }[]): Buffer {
-  const kept: Buffer[] = [];
-  let from = 0;
-  for (const { at, end } of pieces) {
-    kept.push(file.subarray(from, at));
-    from = end;
-  }
-  return Buffer.concat([...kept, file.subarray(from)]);
-}
-
-interface Segment {
-  readonly marker: number;
+interface Piece {
   readonly at: number;
   readonly end: number;
+}
+
+/** The same buffer, or a copy without these pieces where they are more than `most`. */
+function withoutMany(file: Buffer, pieces: (bytes: Buffer) => Iterable<Piece>, most: number): Buffer {
+  let count = 0;
+  for (const _ of pieces(file)) {
+    count += 1;
+    if (count > most) break;
+  }
+  if (count <= most) return file;
+  const kept = Buffer.allocUnsafe(file.length);
+  let length = 0;
+  let from = 0;
+  for (const { at, end } of pieces(file)) {
+    length += file.copy(kept, length, from, at);
+    from = end;
+  }
+  length += file.copy(kept, length, from);
+  return kept.subarray(0, length);
+}
+
+interface Segment extends Piece {
+  readonly marker: number;
 }
 
 /** The segments of a JPEG before its first scan. */

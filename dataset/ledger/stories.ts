@@ -38,6 +38,8 @@ export interface StoredPair {
   readonly phash: string;
   readonly segment: number | null;
   readonly offset: number | null;
+  /** `Resized` as JSON; null where `raw/` has the original. */
+  readonly resized: string | null;
 }
 
 /** A page or an image of which no pair was made. */
@@ -68,7 +70,7 @@ export function storedPairsAbout(ledger: Ledger, what: string): StoredPair[] {
            p.drop_reason AS reason, g.status AS pageStatus, g.reason AS pageReason, g.fetched_at_ms AS pageFetchedAtMs,
            g.rights AS pageRights, g.license_url AS licenseUrl, i.status AS imageStatus, i.reason AS imageReason,
            i.fetched_at_ms AS imageFetchedAtMs, i.rights AS imageRights, i.format, i.width, i.height,
-           i.byte_length AS byteLength, i.sha256, i.phash, i.segment, i.offset
+           i.byte_length AS byteLength, i.sha256, i.phash, i.segment, i.offset, i.resized
          FROM pairs p JOIN images i ON i.id = p.image_id JOIN pages g ON g.id = p.page_id
          WHERE p.rowid IN (
            SELECT rowid FROM pairs WHERE id = @what OR (@isPrefix AND id >= @what AND id < @what || 'g')

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { crawl } from '../../crawler/crawl.ts';
+import { explain } from '../../dataset/export/explain.ts';
 import { exportShards } from '../../dataset/export/export.ts';
 import { takedown } from '../../dataset/export/takedown.ts';
 import { verify } from '../../dataset/export/verify.ts';
@@ -160,6 +161,23 @@ test('an export copies the bytes, tells of the originals, and verifies; two comm
   await again({ ...small, recrawl: 'all' });
   assert.deepEqual(rowsOf(corpus), before, 'unchanged pictures stay as they are stored');
   assert.equal((await exportShards(options)).shardsWritten, 0);
+});
+
+test('the story of a pair tells of the original, and what is stored of it', async (t) => {
+  const { corpus, again } = await gallery(t);
+  await again();
+  const row = rowsOf(corpus).find(({ path }) => path === '/tall.jpg')!;
+  const { pairs } = await explain({ corpusDir: corpus.dir, what: row.sha256 });
+  const { width, height, byteLength, stored } = pairs[0]!.image!;
+  assert.deepEqual(
+    { width, height, byteLength, stored },
+    {
+      width: 500,
+      height: 800,
+      byteLength: tall.length,
+      stored: { sidePx: 128, quality: 90, byteLength: row.byteLength },
+    },
+  );
 });
 
 test('a smaller export shrinks what is stored; a larger one is refused, as it would blow it up', async (t) => {
