@@ -11,9 +11,8 @@ const rooms = {
     policy: [],
     page: ['policy'],
     frontier: ['policy', 'page'],
-    workers: ['policy', 'page'],
-    fetch: ['policy', 'page', 'frontier', 'workers'],
-    input: ['policy', 'page', 'frontier', 'workers', 'fetch'],
+    fetch: ['policy', 'page', 'frontier'],
+    input: ['policy', 'page', 'frontier', 'fetch'],
   },
   dataset: {
     image: [],

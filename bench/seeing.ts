@@ -33,14 +33,14 @@ type Extractor = (html: string, page: LabelledPage, pictures: readonly Picture[]
 const lait: Extractor = (html, { url }) =>
   extractPage(html, url).images.map((image) => ({
     keys: [image.url, keyOf(image.written ?? image.url)],
-    texts: image.texts.map(({ text }) => text),
+    texts: image.texts,
   }));
 
 /** Every image with an alt text, which is what image-text crawls take. */
 const altAlone: Extractor = (_html, _page, pictures) =>
   pictures
     .filter(({ alt, urls }) => alt.trim() !== '' && urls.size > 0)
-    .map(({ alt, urls }) => ({ keys: [...urls], texts: [alt] }));
+    .map(({ alt, urls }) => ({ keys: [...urls], texts: [{ source: 'alt', text: alt }] }));
 
 const extractors: [string, Extractor][] = [
   ['lait', lait],
@@ -50,6 +50,7 @@ const python = values.trafilatura;
 if (python !== undefined) extractors.push(['trafilatura', (html, { url }) => trafilaturaPictures(python, html, url)]);
 
 const labels = readLabels();
+const allScores = new Map<string, Score>();
 const rows: Record<string, Record<string, string | number>> = {};
 const pages = labels.map((page) => {
   const html = readPage(values.pages, page);
@@ -69,9 +70,20 @@ for (const [name, extract] of extractors) {
     }
   }
   for (const [group, score] of [...scores].sort(([a], [b]) => a.localeCompare(b)))
-    rows[`${name}, ${group}`] = row(score);
+    allScores.set(`${name}, ${group}`, score);
 }
+for (const [group, score] of allScores) rows[group] = row(score);
 console.table(rows);
+
+const bySource: Record<string, Record<string, string | number>> = {};
+for (const half of ['counted', 'seen'])
+  for (const [source, { texts, right, ofOther }] of allScores.get(`lait, ${half}`)?.bySource ?? [])
+    bySource[`${source}, ${half}`] = {
+      texts,
+      'about their picture': (right / texts).toFixed(3),
+      'about another': (ofOther / texts).toFixed(3),
+    };
+console.table(bySource);
 
 const start = process.cpuUsage();
 for (const { page, html } of pages) extractPage(html, page.url);

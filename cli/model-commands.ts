@@ -1,6 +1,7 @@
 /** The commands that train models and use them. */
 import { preferWholeOps } from '../model/runtime/threads.ts';
-import { callFlags, plainCommand, settingsCommand } from './add-command.ts';
+import { evaluateFlags, finetuneFlags, pretrainFlags, trainRelevanceFlags } from './call-flags.ts';
+import { plainCommand, settingsCommand } from './command.ts';
 
 /** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
 const onWholeOps =
@@ -15,7 +16,7 @@ const pretrain = settingsCommand({
   section: 'pretrain',
   summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
-  flags: async () => (await callFlags()).pretrainFlags,
+  flags: pretrainFlags,
   needs: {
     vocabularySize: ({ settings }) =>
       settings.from !== 'scratch' && `with --from ${settings.from}, which brings its vocabulary`,
@@ -28,7 +29,7 @@ const finetune = settingsCommand({
   section: 'finetune',
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
-  flags: async () => (await callFlags()).finetuneFlags,
+  flags: finetuneFlags,
   needs: { margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet` },
   load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
 });
@@ -40,7 +41,7 @@ const evaluate = settingsCommand({
   example:
     'lait evaluate --corpus birds --run pretrain\n' +
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
-  flags: async () => (await callFlags()).evaluateFlags,
+  flags: evaluateFlags,
   needs: {
     candidates: ({ settings: { method } }) => method !== 'rerank' && `with --method ${method}, it is for rerank`,
     linearMap: ({ settings: { split } }) => split === 'train' && 'with --split train, which it would be fitted to',
@@ -61,7 +62,7 @@ const trainRelevance = plainCommand({
   name: 'train-relevance',
   summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
   example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',
-  flags: async () => (await callFlags()).trainRelevanceFlags,
+  flags: trainRelevanceFlags,
   load: async () => (await import('./train-relevance.ts')).trainRelevance,
 });
 

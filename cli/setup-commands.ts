@@ -1,5 +1,6 @@
 /** The commands that set lait up, look at the machine, and show the whole line. */
-import { callFlags, plainCommand } from './add-command.ts';
+import { demoFlags } from './call-flags.ts';
+import { plainCommand } from './command.ts';
 
 const setup = plainCommand({
   name: 'setup',
@@ -22,7 +23,7 @@ const demo = plainCommand({
   name: 'demo',
   summary: 'crawl, filter, export, detect regions, pretrain and evaluate, on a website of its own',
   example: 'npx lait demo',
-  flags: async () => (await callFlags()).demoFlags,
+  flags: demoFlags,
   load: async () => (await import('./demo/demo.ts')).demo,
 });
 

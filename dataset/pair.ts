@@ -21,6 +21,7 @@ export const textSources = [
   'og',
   'heading',
   'nearby',
+  'paragraph',
   'none',
 ] as const;
 

@@ -4,7 +4,14 @@ import { jsonLdRef, normalText, type Picture } from './truth.ts';
 /** A picture that an extractor kept, with the texts it kept for it. */
 export interface KeptPicture {
   readonly keys: readonly string[];
-  readonly texts: readonly string[];
+  readonly texts: readonly { readonly source: string; readonly text: string }[];
+}
+
+/** Kept texts; those about their picture; those about another one only. */
+export interface TextCount {
+  texts: number;
+  right: number;
+  ofOther: number;
 }
 
 /** Counts; the ratios are of sums over pages. */
@@ -23,6 +30,8 @@ export interface Score {
   texts: number;
   textsRight: number;
   textsOfOther: number;
+  /** The same by where a text was found. */
+  readonly bySource: Map<string, TextCount>;
 }
 
 export const emptyScore = (): Score => ({
@@ -36,6 +45,7 @@ export const emptyScore = (): Score => ({
   texts: 0,
   textsRight: 0,
   textsOfOther: 0,
+  bySource: new Map(),
 });
 
 const rank = { subject: 2, teaser: 1, furniture: 0 } as const;
@@ -76,13 +86,19 @@ export function addPage(
     if (best !== 'subject') onFault({ kind: 'kept', what: `${best} ${keys[0]}` });
     if (best === 'furniture') continue;
     const own = places.flatMap((place) => place.texts);
-    for (const text of texts) {
+    for (const { source, text } of texts) {
+      const count = score.bySource.get(source) ?? { texts: 0, right: 0, ofOther: 0 };
+      score.bySource.set(source, count);
       score.texts += 1;
-      if (isAmong(text, own)) score.textsRight += 1;
-      else if (pictures.some((picture) => !places.includes(picture) && isAmong(text, picture.texts))) {
+      count.texts += 1;
+      if (isAmong(text, own)) {
+        score.textsRight += 1;
+        count.right += 1;
+      } else if (pictures.some((picture) => !places.includes(picture) && isAmong(text, picture.texts))) {
         score.textsOfOther += 1;
-        onFault({ kind: 'other-text', what: `${keys[0]}: ${text.slice(0, 100)}` });
-      } else onFault({ kind: 'text', what: `${keys[0]}: ${text.slice(0, 100)}` });
+        count.ofOther += 1;
+        onFault({ kind: 'other-text', what: `${source}, ${keys[0]}: ${text.slice(0, 100)}` });
+      } else onFault({ kind: 'text', what: `${source}, ${keys[0]}: ${text.slice(0, 100)}` });
     }
   }
 }

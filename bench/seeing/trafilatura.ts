@@ -17,7 +17,7 @@ export function trafilaturaPictures(python: string, html: string, url: string): 
   const found = JSON.parse(output.toString()) as [string, string, string][];
   return found.flatMap(([src, ...texts]) => {
     const absolute = absoluteUrl(src, url);
-    const said = texts.filter((text) => text.trim() !== '');
+    const said = texts.filter((text) => text.trim() !== '').map((text) => ({ source: 'alt or title', text }));
     return absolute === null || said.length === 0 ? [] : [{ keys: [keyOf(absolute)], texts: said }];
   });
 }

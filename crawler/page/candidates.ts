@@ -13,10 +13,10 @@ export interface ImageCandidate {
   siblingCaption: Element | null;
 }
 
-/** A heading or a paragraph. */
+/** A heading, a paragraph or a link. */
 export interface TextBlock {
   readonly element: Element;
-  readonly isHeading: boolean;
+  readonly kind: 'heading' | 'paragraph' | 'link';
   /** Counts images and texts of the page. */
   readonly order: number;
 }
@@ -51,10 +51,9 @@ export class ImageCandidates {
     for (let figure = surroundings.figure; figure && !figure.hasImage; figure = figure.outer) figure.hasImage = true;
   }
 
-  /** Adds a heading or a paragraph. */
-  addText(element: Element, isHeading: boolean): void {
+  addText(element: Element, kind: TextBlock['kind']): void {
     if (this.blocks.length >= maxBlocks) return;
-    this.blocks.push({ element, isHeading, order: this.#order });
+    this.blocks.push({ element, kind, order: this.#order });
     this.#order += 1;
   }
 }

@@ -4,11 +4,11 @@
  * stand in the row below.
  */
 import type { Element } from 'domhandler';
-import type { ImageCandidate } from './candidates.ts';
+import { type ImageCandidate, isHeading } from './candidates.ts';
 import type { ClassWords } from './class-words.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
 import { textOf } from './visible-text.ts';
-import { hasImage, isElement, isWithin } from './walk.ts';
+import { hasImage, holds, isElement, isImage, isWithin } from './walk.ts';
 
 /** UTF-16 units. Ours: the longest caption of two textbooks has 842. */
 export const maxCaptionLength = 5000;
@@ -36,7 +36,10 @@ const maxCellAncestors = 4;
 /** How an element is marked as a caption: a `figcaption`, a class, or the title of a figure. */
 export type CaptionKind = 'tag' | 'class' | 'title';
 
-/** How an element is marked as a caption, or null. A class on a wrapper that holds an image does not make the wrapper one. */
+/**
+ * How an element is marked as a caption, or null. A class does not make one of a wrapper that holds an image, nor of
+ * a card's text, which has a heading of its own (Bootstrap's thumbnails).
+ */
 export function captionKind(
   element: Element,
   words: ClassWords,
@@ -45,7 +48,7 @@ export function captionKind(
   if (inCaption || element.name === 'img' || element.name === 'figure') return null;
   if (element.name === 'figcaption') return 'tag';
   if (/\bcaption\b/.test(element.attribs.itemprop ?? '')) return 'tag';
-  if (words.caption) return hasImage(element) ? null : 'class';
+  if (words.caption) return holds(element, (inner) => isImage(inner) || isHeading(inner)) ? null : 'class';
   return words.title && figure ? 'title' : null;
 }
 
@@ -86,38 +89,39 @@ function assignToImagesBefore(caption: Element, figure: Figure | null, candidate
   }
 }
 
-/** The caption of an image; `read` gives the text of an element. */
+/** The element that is the caption of an image, or null; `read` gives the text of an element. */
 export function captionOf(
   { element, surroundings, siblingCaption }: ImageCandidate,
   read: (element: Element) => string,
-): string {
-  if (siblingCaption && read(siblingCaption) !== '') return read(siblingCaption);
+): Element | null {
+  if (siblingCaption && read(siblingCaption) !== '') return siblingCaption;
   let { figure } = surroundings;
   for (let i = 0; figure && i < maxFigures; i++) {
     for (const caption of [figure.captionByTag, figure.captionByClass, figure.captionByTitle]) {
-      if (caption && read(caption) !== '') return read(caption);
+      if (caption && read(caption) !== '') return caption;
     }
     figure = figure.outer;
   }
   return cellBelow(element);
 }
 
-/** The text of the cell below, where a table sets pictures side by side: a row of nothing but pictures. */
-function cellBelow(element: Element): string {
+/** The cell below, where a table sets pictures side by side: a row of nothing but pictures. */
+function cellBelow(element: Element): Element | null {
   let cell = element.parent;
   for (let step = 0; cell && isElement(cell) && cell.name !== 'td' && step < maxCellAncestors; step++)
     cell = cell.parent;
-  if (!cell || !isElement(cell) || cell.name !== 'td' || !cell.parent || !isElement(cell.parent)) return '';
+  if (!cell || !isElement(cell) || cell.name !== 'td' || !cell.parent || !isElement(cell.parent)) return null;
   const row = cell.parent;
   let below = row.next;
   while (below && !isElement(below)) below = below.next;
-  if (row.name !== 'tr' || !below || !isElement(below) || below.name !== 'tr') return '';
+  if (row.name !== 'tr' || !below || !isElement(below) || below.name !== 'tr') return null;
   const cells = cellsOf(row);
   const lower = cellsOf(below);
-  if (cells.length !== lower.length || cells.length > maxCells) return '';
-  if (cells.some((other) => textOf(other, 100) !== '') || lower.some((other) => hasImage(other, 100))) return '';
-  const text = textOf(lower[cells.indexOf(cell)]!, maxCellCaptionLength);
-  return text.length < maxCellCaptionLength ? text : '';
+  if (cells.length !== lower.length || cells.length > maxCells) return null;
+  if (cells.some((other) => textOf(other, 100) !== '') || lower.some((other) => hasImage(other, 100))) return null;
+  const caption = lower[cells.indexOf(cell)]!;
+  const text = textOf(caption, maxCellCaptionLength);
+  return text !== '' && text.length < maxCellCaptionLength ? caption : null;
 }
 
 const cellsOf = (row: Element): Element[] =>

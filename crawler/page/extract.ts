@@ -2,6 +2,7 @@
  * Reads a page as a person sees it: its links, its images, every text that may describe an image, and which images are what the
  * page is about.
  */
+import type { Element } from 'domhandler';
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -10,11 +11,12 @@ import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { type ImageFeatures, isCertainFurniture, judgeDominance } from './dominant.ts';
 import { featuresOf } from './image-features.ts';
-import { ImageTexts } from './image-texts.ts';
+import { type FoundText, ImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
 import { fullSizeUrl, linkTarget, type PageLink } from './links.ts';
 import type { ScriptSigns } from './needs-browser.ts';
 import { openGraphImages } from './open-graph.ts';
+import { openingOf } from './opening.ts';
 import { parseHtml } from './parse.ts';
 import { scanPage } from './scan.ts';
 import { divide } from './territory.ts';
@@ -67,6 +69,8 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   // Images on the page: which are dominant, and what describes those.
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
   const representative = new Set(described.map(({ url }) => keyOf(url)));
+  const main = described.find(({ texts }) => texts.some(({ source }) => source === 'og'));
+  const pictureName = main === undefined ? '' : pictureNameOf(main.url);
   const texts = new ImageTexts(scan.elementsById);
   const judged = scan.candidates.map((candidate) => {
     const link = candidate.surroundings.link?.attribs;
@@ -81,13 +85,21 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
       hasCaption: texts.caption(candidate) !== '',
       isRepresentative: representative.has(keyOf(candidate.url)) || representative.has(keyOf(url)),
     });
-    return { candidate, url, ownPolicy, dominance: judgeDominance(features) };
+    return { candidate, url, ownPolicy, link: features.link, dominance: judgeDominance(features) };
   });
   const pictures = judged.filter(({ dominance }) => !isCertainFurniture(dominance)).map(({ candidate }) => candidate);
-  const territories = divide(pictures, scan.blocks);
-  for (const { candidate, url, ownPolicy, dominance } of judged) {
+  const division = divide(pictures, scan.blocks);
+  const opening = openingOf(scan.blocks);
+  const elsewhere = new Set<string>();
+  for (const { candidate, url, ownPolicy, link, dominance } of judged) {
     const { isDominant, reason } = dominance;
-    images.add(url, reason, () => (isDominant ? texts.all(candidate, territories.get(candidate)) : []), ownPolicy);
+    const isOpening = (link === 'none' || link === 'image' || link === 'home') && opening.has(candidate.order);
+    const isAboveTitle = isOpening && opening.isAboveTitle(candidate.order) && candidate.surroundings.region === null;
+    const title = isAboveTitle ? opening.title : null;
+    images.add(url, reason, () => (isDominant ? texts.all(candidate, division, title) : []), ownPolicy);
+    if (!isOpening) elsewhere.add(keyOf(url));
+    else if (isDominant && pictureName !== '' && pictureNameOf(url) === pictureName)
+      images.add(url, null, () => main!.texts.filter(({ source }) => source === 'og'));
   }
 
   // Image files that the page links to with words; a link around an image was followed with that image.
@@ -104,7 +116,9 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
     const { isDominant, reason } = images.has(url)
       ? { isDominant: true, reason: null }
       : judgeDominance({ ...notOnPage, url });
-    images.add(url, reason, () => (isDominant ? description : []));
+    const isMain = !elsewhere.has(keyOf(url));
+    const own = description.filter(({ source }) => isMain || source !== 'og');
+    images.add(url, reason, () => (isDominant ? own : []));
   }
 
   return {
@@ -123,6 +137,20 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   };
 }
 
+/** Letters and digits of a name by which a picture is known again in another size: "image" and "cover" are everywhere. */
+const minPictureNameLength = 8;
+
+/** The name of a picture's file without what content systems add for a size; empty where that is too short to tell. */
+function pictureNameOf(url: string): string {
+  const { pathname } = new URL(url);
+  const name = pathname
+    .slice(pathname.lastIndexOf('/') + 1)
+    .toLowerCase()
+    .replace(/\.[a-z]{3,4}$/, '')
+    .replace(/[-_]?(?:\d{2,4}x\d{2,4}|scaled|e\d{9,}|large|medium|small|thumb)$/g, '');
+  return name.length >= minPictureNameLength ? name : '';
+}
+
 /** The features of an image that is only described. */
 const notOnPage: Omit<ImageFeatures, 'url'> = {
   region: null,
@@ -138,8 +166,8 @@ const notOnPage: Omit<ImageFeatures, 'url'> = {
   isRepresentative: true,
 };
 
-/** Ours: a page may show one image in many places; more texts than this say nothing new. */
-const maxTexts = 50;
+/** Ours: a page may show one image in many places; the texts of more than these say nothing new. */
+const maxPlaces = 20;
 
 /**
  * The images of one page, each once, whatever its spellings: the first is requested. One that is dominant in one place is
@@ -148,7 +176,7 @@ const maxTexts = 50;
 class PageImages {
   readonly #found = new Map<
     string,
-    { address: Address; texts: SourcedText[]; reason: Reason | null; policy: ReferrerPolicy | null }
+    { address: Address; texts: FoundText[]; places: number; reason: Reason | null; policy: ReferrerPolicy | null }
   >();
   readonly #pagePolicy: ReferrerPolicy | null;
 
@@ -163,15 +191,22 @@ class PageImages {
   add(
     url: string,
     reason: Reason | null,
-    readTexts: () => readonly SourcedText[],
+    readTexts: () => readonly FoundText[],
     ownPolicy: ReferrerPolicy | null = null,
   ): void {
     const address = addressOf(url);
     const known = this.#found.get(address.url);
     if (!known)
-      this.#found.set(address.url, { address, texts: [...readTexts()], reason, policy: ownPolicy ?? this.#pagePolicy });
+      this.#found.set(address.url, {
+        address,
+        texts: [...readTexts()],
+        places: 1,
+        reason,
+        policy: ownPolicy ?? this.#pagePolicy,
+      });
     else if (reason === null) {
-      if (known.texts.length < maxTexts) known.texts.push(...readTexts());
+      if (known.places < maxPlaces) known.texts.push(...readTexts());
+      known.places += 1;
       known.reason = null;
     }
   }
@@ -189,17 +224,34 @@ class PageImages {
     const images: PageImage[] = [];
     const refused: RefusedImage[] = [];
     let textless = 0;
+    const repeated = repeatedTexts([...this.#found.values()].map(({ texts }) => texts));
     for (const [url, { address, texts, reason, policy }] of this.#found) {
+      const own = uniqueTexts(texts, repeated);
       if (reason !== null) refused.push({ url, reason });
-      else if (texts.length === 0) textless += 1;
+      else if (own.length === 0) textless += 1;
       else if (isTooLong(url)) refused.push({ url, reason: 'url-too-long' });
-      else images.push({ ...address, texts: uniqueTexts(texts), ...(policy ? { referrerPolicy: policy } : {}) });
+      else images.push({ ...address, texts: own, ...(policy ? { referrerPolicy: policy } : {}) });
     }
     return { images, refused, textless };
   }
 }
 
-function uniqueTexts(texts: readonly SourcedText[]): SourcedText[] {
+/** Images of one page, each with a place of its own that says the same: "Shop now" says nothing of any of them. Ours. */
+const minRepeats = 3;
+
+/** The texts that stand beside many images, each time anew. */
+function repeatedTexts(images: readonly (readonly FoundText[])[]): ReadonlySet<string> {
+  const places = new Map<string, Set<Element | string>>();
+  for (const texts of images) {
+    const own = new Map(texts.map(({ text, place }) => [text, place]));
+    for (const [text, place] of own) if (place) places.set(text, (places.get(text) ?? new Set()).add(place));
+  }
+  return new Set([...places].filter(([, { size }]) => size >= minRepeats).map(([text]) => text));
+}
+
+function uniqueTexts(texts: readonly FoundText[], repeated: ReadonlySet<string>): SourcedText[] {
   const seen = new Set<string>();
-  return texts.filter(({ text }) => !seen.has(text) && seen.add(text));
+  return texts
+    .filter(({ text, place }) => !(place && repeated.has(text)) && !seen.has(text) && seen.add(text))
+    .map(({ source, text }) => ({ source, text }));
 }

@@ -4,14 +4,16 @@ import type { SourcedText, TextSource } from '../../dataset/pair.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import type { MetaTag } from './head.ts';
+import { isWordless } from './wordless.ts';
 
 /** Ours: shops list some twenty pictures of a product. */
 const maxImages = 50;
-const maxDescriptions = 2;
+/** Titles and descriptions of the page, of Open Graph and of Twitter. */
+const maxDescriptions = 4;
 
 const imageKey = /^(?:og:image(?::(?:url|secure_url))?|twitter:image(?::src)?|image)$/;
 const altKey = /^(?:og|twitter):image:alt$/;
-const descriptionKey = /^(?:og|twitter):description$/;
+const descriptionKey = /^(?:og|twitter):(?:title|description)$/;
 
 interface Entry {
   /** `og`, `tw` or `im`, the beginning of its key. */
@@ -20,7 +22,7 @@ interface Entry {
   alt: string;
 }
 
-/** The images of one page; `tags` in document order. Descriptions of the page belong to its first image. */
+/** The images of one page; `tags` in document order. Title and description of the page belong to its first image. */
 export function openGraphImages(tags: readonly MetaTag[], base: string): FoundImage[] {
   const entries: Entry[] = [];
   const descriptions: string[] = [];
@@ -39,7 +41,7 @@ export function openGraphImages(tags: readonly MetaTag[], base: string): FoundIm
     const texts = images.get(url) ?? [];
     const add = (source: TextSource, raw: string): void => {
       const text = cleanText(raw);
-      if (text !== '') texts.push({ source, text });
+      if (text !== '' && !isWordless(text)) texts.push({ source, text });
     };
     add('alt', alt);
     if (isFirst) for (const description of descriptions) add('og', description);

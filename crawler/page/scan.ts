@@ -174,8 +174,9 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   };
 
   const enterContent = (element: Element): void => {
-    if (isHeading(element)) candidates.addText(element, true);
-    else if (isParagraph(element) && !surroundings.inCaption) candidates.addText(element, false);
+    if (isHeading(element)) candidates.addText(element, 'heading');
+    else if (isParagraph(element) && !surroundings.inCaption) candidates.addText(element, 'paragraph');
+    else if (element.name === 'a') candidates.addText(element, 'link');
     if (mayHaveBackground(element, surroundings))
       candidates.add(backgroundUrl(element.attribs, head.base), element, surroundings);
     signs.addElement(element, surroundings.region !== null);

@@ -10,10 +10,21 @@ import { isElement } from './walk.ts';
 
 /** The texts around one picture, in document order. */
 export interface Territory {
-  /** Inside the element that is the picture's own. */
+  /** Headings and paragraphs inside the element that is the picture's own. */
   readonly own: readonly TextBlock[];
-  /** Beside it, nearer to it than to any other picture. */
+  /** Headings and paragraphs beside it, nearer to it than to any other picture. */
   readonly beside: readonly TextBlock[];
+  /** Links inside the element that is the picture's own. */
+  readonly links: readonly Element[];
+}
+
+/** A page divided among its pictures. */
+export interface Division {
+  readonly territoryOf: (picture: ImageCandidate) => Territory;
+  /** The element that is the picture's own; null where that is the whole page. */
+  readonly cardOf: (picture: ImageCandidate) => Element | null;
+  /** Whether that element is one of several alike with a picture each: cards of a grid, rows, entries of a list. */
+  readonly isRepeated: (picture: ImageCandidate) => boolean;
 }
 
 /** Siblings of a text that are searched for a picture, to each side. Ours: a section of an article has fewer paragraphs. */
@@ -27,63 +38,114 @@ interface Claim {
 
 const nobody: Claim = { owner: null, isOwn: false };
 
+const emptyTerritory: Territory = { own: [], beside: [], links: [] };
+
 /**
- * Divides a page. `pictures` are its images without icons and the like, which divide nothing; `blocks` its headings and
- * paragraphs, in document order. Takes time in proportion to the page.
+ * Divides a page. `pictures` are its images without icons and the like, which divide nothing; `blocks` its headings, paragraphs
+ * and links, in document order. Takes time in proportion to the page.
  */
-export function divide(
-  pictures: readonly ImageCandidate[],
-  blocks: readonly TextBlock[],
-): ReadonlyMap<ImageCandidate, Territory> {
+export function divide(pictures: readonly ImageCandidate[], blocks: readonly TextBlock[]): Division {
   const groups = groupPictures(pictures);
   const claims = new Map<AnyNode, { heading: Claim; paragraph: Claim }>();
-  const territories = new Map<ImageCandidate, { own: TextBlock[]; beside: TextBlock[] }>();
+  const territories = new Map<ImageCandidate, { own: TextBlock[]; beside: TextBlock[]; links: Element[] }>();
   for (const block of blocks) {
     const { heading, paragraph } = claimFor(block.element, groups, claims);
-    const { owner, isOwn } = block.isHeading ? heading : paragraph;
-    if (owner === null) continue;
+    const { owner, isOwn } = block.kind === 'heading' ? heading : paragraph;
+    if (owner === null || (block.kind === 'link' && !isOwn)) continue;
     let territory = territories.get(owner);
     if (!territory) {
-      territory = { own: [], beside: [] };
+      territory = { own: [], beside: [], links: [] };
       territories.set(owner, territory);
     }
-    territory[isOwn ? 'own' : 'beside'].push(block);
+    if (block.kind === 'link') territory.links.push(block.element);
+    else territory[isOwn ? 'own' : 'beside'].push(block);
   }
   // A copy of a picture, for scripts that are off or for small screens, shares what the first one has.
-  for (const picture of pictures) {
-    const first = groups.firstOf.get(picture);
-    const territory = first && territories.get(first);
-    if (territory) territories.set(picture, territory);
+  const firstOf = (picture: ImageCandidate): ImageCandidate => groups.firstOf.get(picture) ?? picture;
+  return {
+    territoryOf: (picture) => territories.get(firstOf(picture)) ?? emptyTerritory,
+    cardOf: (picture) => cardOf(firstOf(picture), groups.below),
+    isRepeated: (picture) => isRepeated(cardOf(firstOf(picture), groups.below), groups),
+  };
+}
+
+function isRepeated(card: Element | null, { below, flatLists, alike }: Groups): boolean {
+  const parent = card?.parent;
+  if (!card || !parent) return false;
+  if (flatLists.get(parent as Element)?.has(card)) return true;
+  let counts = alike.get(parent);
+  if (!counts) {
+    counts = new Map();
+    for (const child of parent.children)
+      if (isElement(child) && below.has(child)) counts.set(kindOf(child), (counts.get(kindOf(child)) ?? 0) + 1);
+    alike.set(parent, counts);
   }
-  return territories;
+  return (counts.get(kindOf(card)) ?? 0) > 1;
+}
+
+/** The name of an element and its first class: others may say its number or state. */
+const kindOf = ({ name, attribs }: Element): string => `${name}.${/\S+/.exec(attribs.class ?? '')?.[0] ?? ''}`;
+
+/** Ancestors of a picture among which its card is searched. */
+const maxCardAncestors = 30;
+
+function cardOf(picture: ImageCandidate, below: Groups['below']): Element | null {
+  let card: Element | null = null;
+  let node: AnyNode | null = picture.element;
+  for (let step = 0; node && step < maxCardAncestors && below.get(node) === picture; step++) {
+    if (isElement(node)) card = node;
+    node = node.parent;
+    if (node === null) return null;
+  }
+  return card;
 }
 
 interface Groups {
   /** The only picture below an element, or null where there are several. */
   readonly below: ReadonlyMap<AnyNode, ImageCandidate | null>;
   readonly firstOf: ReadonlyMap<ImageCandidate, ImageCandidate>;
+  /** What was found of flat lists, by the element that holds them. */
+  readonly flatLists: Map<Element, ReadonlyMap<AnyNode, ImageCandidate>>;
+  /** How many elements of a kind hold a picture, by the element that holds them. */
+  readonly alike: Map<AnyNode, Map<string, number>>;
 }
 
-/** Each element is passed by at most twice: above one that holds several pictures, all do. */
+/** Pictures that follow each other and lead to one page are views of one thing: they count as one. */
 function groupPictures(pictures: readonly ImageCandidate[]): Groups {
   const below = new Map<AnyNode, ImageCandidate | null>();
   const firstOf = new Map<ImageCandidate, ImageCandidate>();
   let last: ImageCandidate | null = null;
   for (const picture of pictures) {
-    if (last !== null && last.url === picture.url) {
-      firstOf.set(picture, firstOf.get(last) ?? last);
-      last = picture;
-      continue;
-    }
+    const first: ImageCandidate | null = last === null ? null : (firstOf.get(last) ?? last);
+    if (last !== null && first !== null && isSameThing(last, picture)) firstOf.set(picture, first);
     last = picture;
+    const owner = firstOf.get(picture) ?? picture;
+    // Each element is passed by at most twice: above one that holds several pictures, all do.
     for (let node: AnyNode | null = picture.element; node; node = node.parent) {
       const known = below.get(node);
-      if (known === null) break;
-      below.set(node, known === undefined ? picture : null);
+      if (known === null || known === owner) break;
+      below.set(node, known === undefined ? owner : null);
     }
   }
-  return { below, firstOf };
+  return { below, firstOf, flatLists: new Map(), alike: new Map() };
 }
+
+function isSameThing(a: ImageCandidate, b: ImageCandidate): boolean {
+  if (a.url === b.url) return true;
+  const key = linkKey(a.surroundings.link);
+  return key !== '' && key === linkKey(b.surroundings.link);
+}
+
+/** What two links to one page have in common; empty for a link to nowhere, to this page or to the beginning of a site. */
+export function linkKey(link: Element | null): string {
+  const href = link?.attribs.href?.trim() ?? '';
+  if (href.length > maxHrefLength || /^(?:#|javascript:|\.?\/?(?:[?#]|$)|https?:\/\/[^/]+\/?$)/i.test(href)) return '';
+  const end = href.indexOf('#');
+  return end === -1 ? href : href.slice(0, end);
+}
+
+/** UTF-16 units of an address. */
+const maxHrefLength = 2000;
 
 function claimFor(
   element: Element,
@@ -111,7 +173,10 @@ function claimFor(
 const both = (claim: Claim): { heading: Claim; paragraph: Claim } => ({ heading: claim, paragraph: claim });
 
 /** The claim on a branch that holds no picture, among siblings of which several do. */
-function beside(branch: AnyNode, { below }: Groups): { heading: Claim; paragraph: Claim } {
+function beside(branch: AnyNode, groups: Groups): { heading: Claim; paragraph: Claim } {
+  const { below } = groups;
+  const entry = flatListOf(branch.parent as Element, groups).get(branch);
+  if (entry) return both({ owner: entry, isOwn: true });
   const before = nearest(branch, 'prev', below);
   const after = nearest(branch, 'next', below);
   const toBefore = before?.distance ?? Number.POSITIVE_INFINITY;
@@ -128,6 +193,55 @@ function beside(branch: AnyNode, { below }: Groups): { heading: Claim; paragraph
     reachable.length === 2 ? (toBefore < toAfter ? before : toBefore > toAfter ? after : null) : reachable[0]!;
   return { heading: claimOf(toAfter <= toBefore ? after : null), paragraph: claimOf(nearer ?? null) };
 }
+
+/** Texts of an entry of a flat list, besides its heading. Ours: sections of articles have more paragraphs. */
+const maxEntryTexts = 2;
+
+/** The branches of a list without elements for its entries, each with the picture of its entry; empty for anything else. */
+function flatListOf(parent: Element, { below, flatLists }: Groups): ReadonlyMap<AnyNode, ImageCandidate> {
+  let list = flatLists.get(parent);
+  if (!list) {
+    list = readFlatList(parent, below);
+    flatLists.set(parent, list);
+  }
+  return list;
+}
+
+/** Entries that follow each other: picture, heading and texts; heading, picture and texts; or picture and one text. */
+function readFlatList(parent: Element, below: Groups['below']): ReadonlyMap<AnyNode, ImageCandidate> {
+  const empty = new Map<AnyNode, ImageCandidate>();
+  const branches: { readonly node: Element; readonly mark: string; readonly picture: ImageCandidate | null }[] = [];
+  for (const node of parent.children) {
+    if (node.type === 'text' && node.data.trim() !== '') return empty;
+    if (!isElement(node) || silentBranches.has(node.name)) continue;
+    const picture = below.get(node);
+    if (picture === null) return empty;
+    const mark = picture ? 'p' : beginsWithHeading(node) ? 'h' : 't';
+    branches.push({ node, mark, picture: picture ?? null });
+  }
+  const marks = branches.map(({ mark }) => mark).join('');
+  const found = flatListMarks.exec(marks);
+  if (!found) return empty;
+  const list = new Map<AnyNode, ImageCandidate>();
+  const isHeadingFirst = found.groups!.headings !== undefined;
+  let from = found.groups!.introduction!.length;
+  while (from < marks.length) {
+    let to = from + 1;
+    while (to < marks.length && marks[to] !== (isHeadingFirst ? 'h' : 'p')) to += 1;
+    const entry = branches.slice(from, to);
+    const picture = entry.find((branch) => branch.picture !== null)?.picture;
+    if (picture) for (const { node } of entry) list.set(node, picture);
+    from = to;
+  }
+  return list;
+}
+
+const silentBranches = new Set(['script', 'style', 'br', 'hr', 'noscript', 'template', 'link', 'meta']);
+
+/** Texts before the list may introduce it; after it nothing comes. */
+const flatListMarks = new RegExp(
+  `^(?<introduction>[ht]*?)(?:(?<headings>(?:hpt{0,${maxEntryTexts}}){2,})|(?:pht{0,${maxEntryTexts}}){2,}|(?<=^)(?:pt){2,})$`,
+);
 
 interface Neighbour {
   /** Null for a group of pictures. */

@@ -40,13 +40,18 @@ export function walk(root: Element, visitor: Visitor): void {
 }
 
 /** True when there is an image among the first `maxElements` elements below `root`. */
-export function hasImage(root: Element, maxElements = 1000): boolean {
+export const hasImage = (root: Element, maxElements = 1000): boolean => holds(root, isImage, maxElements);
+
+export const isImage = ({ name }: Element): boolean => name === 'img' || name === 'picture' || name === 'amp-img';
+
+/** True when one of the first `maxElements` elements below `root` passes. */
+export function holds(root: Element, passes: (element: Element) => boolean, maxElements = 1000): boolean {
   let found = false;
   let visited = 0;
   walk(root, {
-    enter: ({ name }) => {
+    enter: (element) => {
       visited += 1;
-      found ||= name === 'img' || name === 'picture' || name === 'amp-img';
+      found ||= passes(element);
       return !found && visited < maxElements;
     },
   });

@@ -7,7 +7,7 @@
 const imageExtension = /(?:^\S+|\d\S*)\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|jfif|ashx|aspx)$/i;
 
 /** What scripts and templates leave behind where there was nothing to write. */
-const unwritten = /^(?:undefined|null|none|false|true|nan|n\/?a|\[object .*)$|[#$]\{[^}]*\}|\{\{|\}\}|<%|%[({]/i;
+const unwritten = /^(?:undefined|null|none|false|true|nan|n\/?a|\[object .*)$|[#$]\{[^}]*\}|UNIQ--|\{\{|\}\}|<%|%[({]/i;
 
 /** Words of which each alone says only that there is a picture, in the languages of large sites. */
 const empty =
@@ -15,11 +15,33 @@ const empty =
 
 /** The sentences with which services fill a missing description, and those that speak of the description itself. */
 const machine =
-  /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:image|picture|photo)? ?(?:enlarge|zoom|vergr[öo][sß]+er[nt]|agrandir|ampliar|ingrandisci)|karte vergr|bild (?:vergr|öffnen)|(?:lazy ?)?load(?:ing)?(?: image| please wait)?[\s.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
+  /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:image|picture|photo)? ?(?:enlarge|zoom|vergr[öo][sß]+er[nt]|agrandir|ampliar|ingrandisci)|karte vergr|bild (?:vergr|öffnen)|(?:view|see|show) all(?: \w+)?$|(?:video )?thumbnail$|(?:lazy ?)?(?:load|play)(?:ing)?(?: image| video| audio| please wait)?[\s:.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
+
+/** "Thumbnail 3 of 17", in galleries. */
+const numbered =
+  /^[\p{L} ]{0,30}\b(?:images?|thumbnails?|photos?|pictures?|slides?|items?|bild|foto|imagen|immagine)\s+\d+\s*(?:of|von|de|di|sur|\/)\s*\d+$/iu;
+
+/** How a credit begins. */
+const creditLead =
+  /^(?:©|\(c\)|copyright\b|courtesy of\b|(?:fotos?|fotograf(?:ie|in)?|bild(?:er|quelle|nachweis)?|quelle|photos?|photographs?|photograph(?:er|y)|images?|pictures?|illustrations?|graphics?|grafik|videos?|screenshot|credits?|source|crédits?(?: photo)?|fuente|fonte)\s*(?:credits?\b|courtesy(?: of)?\b|source\b|by\b|von\b|par\b|di\b|de\b|[:©/])\s*(?:by\b|of\b|:)?)\s*/iu;
+const agency =
+  /^(?:getty images|shutterstock|istock(?:photo)?|unsplash|pixabay|pexels|flickr|instagram|youtube|twitter|facebook|wikimedia(?: commons)?|reuters|afp|dpa|ap photo|ap|epa|imago|picture alliance|alamy)(?:\s*[/(|,:©–-].{0,60})?$/i;
+
+/** UTF-16 units of what follows. */
+const maxCreditLength = 80;
+
+/** Names: words with a capital, figures, addresses, and what joins them. */
+const names =
+  /^(?:(?:[\p{Lu}\p{Lo}\p{N}@([{"'©]\S*|\S*[.@_/]\S+|dpa|afp|epa|imago|by|via|and|und|et|y|e|of|the|für|von|van|de|der|da|di|la|le|on|at|cc|license|[&/|·,–-])(?:\s+|$)){1,10}$/u;
 
 /** Who made a picture, with no word on what it shows. */
-const credit =
-  /^(?:(?:©|\(c\)|copyright\b|foto(?:s|graf(?:ie|in)?)?\s*(?:by|von|:|credit)|bild(?:er|quelle|nachweis)?\s*:|quelle\s*:|photos?(?:graph)?\s*(?:by|credit|courtesy|:)|image(?:s)?\s*(?:by|credit|courtesy|source|:)|picture\s*(?:by|credit|:)|credits?\s*:|source\s*:|courtesy of|getty images|shutterstock|istock|unsplash|reuters|afp\b|dpa\b|ap photo)\S*[\s:]*(?:[^.!?]{0,60}))$/i;
+function isCredit(text: string): boolean {
+  if (agency.test(text)) return true;
+  const lead = creditLead.exec(text)?.[0];
+  if (lead === undefined) return false;
+  const rest = text.slice(lead.length);
+  return rest.length <= maxCreditLength && (rest === '' || names.test(rest));
+}
 
 /** How a name of a file is written: words joined by underscores, or by hyphens with a number among them. */
 const joined = /^(?=[^_]*_|(?:[^-]*-){2}\S*\d|\S*\d{5})[\p{L}\p{N}_.()%@+~-]+$/u;
@@ -36,9 +58,39 @@ export function isWordless(text: string): boolean {
     unwritten.test(text) ||
     empty.test(text) ||
     machine.test(text) ||
-    credit.test(text) ||
+    numbered.test(text) ||
+    isCredit(text) ||
     joined.test(text) ||
     longHexadecimal.test(text) ||
     camera.test(text.replace(/\.\w{3,4}$/, ''))
   );
+}
+
+/** UTF-16 units of the name of a file that are compared. */
+const maxNameLength = 200;
+
+/** Letters and digits. Shorter names are words: "wren", "by-sa". */
+const minNameLength = 6;
+
+/** A number of a camera or a shop, the size of a picture: "A9790", "DSC6101", "173430", "600x600". */
+const fileToken = /(?:^|[\s_.-])(?:\d{5,}|\d{2,}x\d{2,}|\p{L}+\d{3,}\p{L}*)(?=$|[\s_.-])|^0\d+(?:\s+\S+){1,2}$/u;
+
+/** True for a text that a content system made of the name of the file: "bgedemo", "Recovery pillow collection 600x600". */
+export function isNameOfFile(text: string, url: string): boolean {
+  if (text.length > maxNameLength || (/\s/.test(text) ? !fileToken.test(text) : /^\p{Lu}\p{L}*$/u.test(text)))
+    return false;
+  const said = lettersOf(text);
+  return said.length >= minNameLength && lettersOf(fileStem(url)).startsWith(said);
+}
+
+const lettersOf = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+
+function fileStem(url: string): string {
+  const { pathname } = new URL(url);
+  const name = pathname.slice(pathname.lastIndexOf('/') + 1).slice(0, maxNameLength);
+  try {
+    return decodeURIComponent(name).replace(/\.\w{2,5}$/, '');
+  } catch {
+    return name;
+  }
 }

@@ -2,16 +2,13 @@
  * The dataset card: a Hugging Face README with its YAML header, made from the ledger and the export alone, so that it says
  * what was done and not what was meant. The funnel is drawn beside it as `funnel.svg`.
  */
-import type { BasicType } from 'hyparquet-writer';
 import { markdownCode, markdownText, yamlText } from '../escape.ts';
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
-import { dtypeOf } from '../shards/container.ts';
 import type { VersionSummary } from '../shards/manifest.ts';
-import { imageFolderFeatures, webDatasetFeatures } from './card-features.ts';
 import { columnRows } from './column-meanings.ts';
-import { type MoreColumns, tableColumnsWith } from './more-columns.ts';
+import type { MoreColumns } from './more-columns.ts';
 import type { Split } from './split.ts';
 
 export interface CardOptions {
@@ -113,15 +110,12 @@ export function cardHeader({
   languages,
   samples,
   files,
-  features = [],
 }: {
   readonly name: string;
   readonly license: string | undefined;
   readonly languages: readonly string[];
   readonly samples: number;
   readonly files: readonly string[];
-  /** Lines about its columns, see `webDatasetFeatures`. */
-  readonly features?: readonly string[];
 }): string {
   const spoken = languages.map((language) => `  - ${yamlText(language)}\n`).join('');
   return `---
@@ -139,7 +133,7 @@ tags:
 configs:
   - config_name: default
     data_files:
-${[...files, ...features].join('\n')}
+${files.join('\n')}
 ---`;
 }
 
@@ -218,7 +212,12 @@ function judgedText(rules: readonly RuleRecord[]): string {
   return `The rules judge ${list}; they do not know what is true, fair or fit for minors.`;
 }
 
-const typeName = (type: BasicType): string => dtypeOf(type).replace('string', 'text');
+const typeNames: Readonly<Record<string, string>> = {
+  INT32: 'int32',
+  INT64: 'int64',
+  DOUBLE: 'float64',
+  BOOLEAN: 'bool',
+};
 
 /** The text of `README.md`. */
 export function cardReadme(input: CardInput): string {
@@ -241,10 +240,7 @@ export function cardReadme(input: CardInput): string {
       thresholdSource(rule, setting),
     ]),
   );
-  const columns = tableColumnsWith(input.columns);
-  // A table of Parquet says itself what it holds.
-  const features = { webdataset: webDatasetFeatures, jsonl: imageFolderFeatures, parquet: () => [] }[format](columns);
-  return `${cardHeader({ name, license: card.license, languages, samples: total, files, features })}
+  return `${cardHeader({ name, license: card.license, languages, samples: total, files })}
 
 # ${markdownText(name)}
 
@@ -318,7 +314,7 @@ ${markdownTable(
   ['column', 'type', 'what', 'name of'],
   columnRows(input.columns).map(([column, type, says, from]) => [
     markdownCode(column),
-    typeName(type),
+    typeNames[type] ?? 'text',
     markdownText(says),
     from,
   ]),

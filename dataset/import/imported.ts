@@ -148,21 +148,16 @@ export async function writeImported(
       failed,
     };
     const imports = [...existing.imports.filter(({ sha256 }) => sha256 !== identity.sha256), part];
-    await finishImport(
-      staging,
-      all,
-      {
-        source: 'import',
-        format: 'webdataset',
-        samplesPerShard,
-        shardDigits,
-        ...encodeSettings(options),
-        imports,
-        failed: sumOf(imports.map((one) => one.failed)),
-        card: { ...existing.card, ...options.card },
-      },
-      outDir,
-    );
+    finishImport(staging, all, {
+      source: 'import',
+      format: 'webdataset',
+      samplesPerShard,
+      shardDigits,
+      ...encodeSettings(options),
+      imports,
+      failed: sumOf(imports.map((one) => one.failed)),
+      card: { ...existing.card, ...options.card },
+    });
     const { files } = readManifest(staging);
     takeOver(
       outDir,

@@ -16,11 +16,9 @@ describe('where an image and its texts are found', () => {
   const cases: { name: string; html: string; expected: string[][] }[] = [
     { name: 'plain', html: `<img src="b.jpg" alt="${alt}">`, expected: [['/dir/b.jpg', `alt: ${alt}`]] },
     {
-      name: 'figure with caption, title, heading and the paragraph before',
+      name: 'figure with caption, title and heading',
       html: `<main><h2>Boats</h2><p>They are red.</p><figure><img src=b.jpg alt="${alt}" title="Boat"><figcaption>In <b>M</b>ay</figcaption></figure></main>`,
-      expected: [
-        ['/dir/b.jpg', `alt: ${alt}`, 'caption: In May', 'title: Boat', 'heading: Boats', 'nearby: They are red.'],
-      ],
+      expected: [['/dir/b.jpg', `alt: ${alt}`, 'caption: In May', 'title: Boat', 'heading: Boats']],
     },
     {
       name: 'lazy',

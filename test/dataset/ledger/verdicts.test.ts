@@ -205,7 +205,6 @@ describe('verdicts', () => {
       droppedBy: 'text/length',
       reason: 'too-short',
       cleanedText: null,
-      language: null,
     });
   });
 });

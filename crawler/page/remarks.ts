@@ -1,0 +1,46 @@
+/**
+ * Texts that stand beside a picture and say nothing of it: prices, dates, ratings, buttons, labels that wait for a value. They
+ * are words, so an alt text may be one of them; a heading, a title or a paragraph of a card is not.
+ */
+
+/** A currency, or a number with one. */
+const price =
+  /^(?:[^\p{L}]*|.{0,24}\s)(?:[$€£¥₹₽₩₺]|\b(?:USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|AUD|CAD|INR|JPY|Kč|zł|kr|Ft)\b)\s{0,3}[\d.,]*[^\p{L}]{0,40}(?:\p{L}+\s?){0,3}[^\p{L}]{0,40}$/u;
+
+const month =
+  '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|janv|févr|mars|avr|juin|juil|août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|mrt|mei)\\p{L}{0,8}\\.?';
+/** A date with at most three words around it, such as a place or "Updated". */
+const date = new RegExp(
+  `^(?:\\p{L}+[.,:]?\\s+){0,3}(?:\\d{1,2}(?:st|nd|rd|th|er|º)?[.,]?\\s+(?:de\\s+)?${month}(?:\\s+(?:de\\s+)?\\d{2,4})?|${month}\\s+\\d{1,2}(?:st|nd|rd|th)?(?:,?\\s+\\d{4})?|${month},?\\s+\\d{4}|\\d{1,4}[./-]\\d{1,2}[./-]\\d{2,4}|\\d{4}年.*|(?:an?|\\d+)\\s+(?:second|minute|hour|day|week|month|year)s?\\s+ago|vor\\s+\\d+\\s+\\p{L}+)(?:[\\s,|·•–-]+[\\d:]*\\s*(?:am|pm|uhr)?\\s*(?:\\p{L}+\\s*){0,2})?$`,
+  'iu',
+);
+
+/** What a reader may do, in the languages of large sites. */
+const button =
+  /^(?:(?:shop|buy|order|book|watch|listen|read|learn|see|view|show|find out|discover|explore|browse|get|sign up|subscribe|register|log ?in|join|donate|download|share|print|save|compare|select|choose|quick|add)(?:[!.…]| (?:now|more|all|it|the|this|to|on|for|your|here|today|full|options?|details|us|story|article|post|video|deal|started|view|shop|cart|wish ?list|bag|basket|collection|range|and|&|in|out|up|price|product|products|book|guide|item|items|review|reviews|recipe|\d+|save!?|later|next|previous|size|sizes|colou?rs?|quantity|free|demo|quote|tickets?|pdf)\b)*[!.…›»→>]*|read on|more|more info(?:rmation)?|details|continue(?: reading)?|click here|new|sale|sold out|out of stock|in stock|best ?seller|featured|popular|trending|recommended|just watched|must watch|now playing|selected|previous|next|back|home|close|menu|search|overview|features?|description|specifications?|reviews?|our review|written review|video review|comments?|gallery|photos?|videos?|related(?: \w+)?|about|contact(?: us)?|weiterlesen|mehr(?: erfahren| lesen| infos?)?|jetzt \p{L}+|in den warenkorb|zum (?:artikel|shop|produkt)|ansehen|lire (?:la suite|plus)|en savoir plus|voir(?: plus)?|acheter|leer más|ver más|saber más|comprar|leggi(?: tutto| anche| di più)?|scopri(?: di più)?|acquista|lees (?:meer|verder)|bekijk|czytaj (?:więcej|dalej)|läs mer|les mer|læs mere|lue lisää|более|подробнее|читать далее|もっと見る|続きを読む|查看更多|阅读更多)[\s:!.…›»→>]*$/iu;
+
+/** "Item Number: BenQ-LK936ST", "By Amy Roeder", "4.5 out of 5", "146 Reviews", "11 Kommentare". */
+const label =
+  /^(?:(?:item|model|part|product|article|art|serial|order)[\s-]?(?:number|no|nr|code|id|#)?|sku|mpn|ean|upc|isbn|asin|price|preis|prix|precio|prezzo|brand|manufacturer|maker|vendor|hersteller|author|autor|rated|rating)\.?\s?[:#]/i;
+const byline =
+  /^(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Tt]ext|[Ww]ords|[Ww]ritten by|[Pp]osted by|[Aa]utor(?:in)?|[Aa]uthor)\b:?\s+(?:\p{Lu}\S*\s*(?:and|und|et|y|e|&|,)?\s*){1,5}$/u;
+const count =
+  /^[\d.,+]+\s?[km]?\s+(?:reviews?|ratings?|comments?|likes?|views?|shares?|replies|answers?|stars?|photos?|videos?|items?|products?|results?|min(?:utes?)?(?: read)?|kommentare?|bewertung(?:en)?|commentaires?|avis|comentarios?|commenti|reacties)\b.{0,12}$|^(?:rated\s+)?\d(?:[.,]\d+)?\s?(?:\/|out of|von|sur|de|di)\s?(?:5|10)\b.{0,20}$/i;
+
+/** UTF-16 units. A longer text says more than that. */
+const maxRemarkLength = 80;
+
+/** True for a text that says nothing of the picture it stands beside. `text` is clean. */
+export function isRemark(text: string): boolean {
+  if (text.length > maxRemarkLength) return false;
+  return (
+    !/\p{L}{2}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u.test(text) ||
+    /[:：]$/.test(text) ||
+    price.test(text) ||
+    date.test(text) ||
+    button.test(text) ||
+    label.test(text) ||
+    byline.test(text) ||
+    count.test(text)
+  );
+}
