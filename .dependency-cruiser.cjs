@@ -11,8 +11,9 @@ const rooms = {
     policy: [],
     page: ['policy'],
     frontier: ['policy', 'page'],
-    fetch: ['policy', 'page', 'frontier'],
-    input: ['policy', 'page', 'frontier', 'fetch'],
+    workers: ['policy', 'page'],
+    fetch: ['policy', 'page', 'frontier', 'workers'],
+    input: ['policy', 'page', 'frontier', 'workers', 'fetch'],
   },
   dataset: {
     image: [],

@@ -1,6 +1,6 @@
 /** Every sub-command in the groups of `lait --help`: its words there, its code loaded only when it runs. */
 import type { Command } from 'commander';
-import type { AddCommand } from './command.ts';
+import type { AddCommand, IsCalled } from './add-command.ts';
 import { corpusCommands } from './corpus-commands.ts';
 import { datasetCommands } from './dataset-commands.ts';
 import { modelCommands } from './model-commands.ts';
@@ -13,9 +13,10 @@ const groups: readonly (readonly [heading: string, commands: readonly AddCommand
   ['Set-up:', setupCommands],
 ];
 
-export function addCommands(program: Command): void {
+/** `isCalled` says which commands get their flags too; the others are words of the help. */
+export async function addCommands(program: Command, isCalled: IsCalled): Promise<void> {
   for (const [heading, commands] of groups) {
     program.commandsGroup(heading);
-    for (const add of commands) add(program);
+    for (const add of commands) await add(program, isCalled);
   }
 }

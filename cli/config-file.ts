@@ -7,10 +7,8 @@ import { join } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../dataset/user-error.ts';
-import { type Config, configSchema, type SectionName } from './config.ts';
+import { type Config, configFileName, configSchema, type SectionName } from './config.ts';
 import { flagOf } from './flags.ts';
-
-export const configFileName = 'lait.yaml';
 
 /** The configuration of a corpus directory: the file's values over the defaults; the defaults when there is no file. */
 export function readConfig(corpusDir: string): Config {

@@ -11,6 +11,9 @@ import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
 import { finetuneDefaults, pretrainDefaults } from '../model/train/defaults.ts';
 
+/** The name of a corpus' configuration. */
+export const configFileName = 'lait.yaml';
+
 /** The name of a folder; `..` is none. */
 const plainName = z.string().regex(/^\w[\w.-]*$/, 'Expected a name of letters, digits, dots and dashes');
 

@@ -1,16 +1,7 @@
 /** The commands that make and keep a corpus. */
 
 import { numbersOf } from '../filters/presets.ts';
-import {
-  crawlFlags,
-  explainFlags,
-  extractFlags,
-  reportFlags,
-  retryFlags,
-  scheduleFlags,
-  takedownFlags,
-} from './call-flags.ts';
-import { type AddCommand, corpusCommand, plainCommand, settingsCommand } from './command.ts';
+import { type AddCommand, callFlags, corpusCommand, plainCommand, settingsCommand } from './add-command.ts';
 
 const init = plainCommand({
   name: 'init',
@@ -30,7 +21,7 @@ const crawl = settingsCommand({
   summary: 'find pages, images and texts from these URLs on; run it again to go on where it stopped',
   example: 'lait crawl https://example.org/ --corpus birds --contact you@example.org',
   arguments: '[urls...]',
-  flags: crawlFlags,
+  flags: async () => (await callFlags()).crawlFlags,
   needs: {
     seeds: ({ args, flags }) =>
       (args.length > 0 && 'beside URLs as arguments') ||
@@ -49,7 +40,7 @@ const schedule = settingsCommand({
   summary: 'crawl by a cron pattern, visiting pages again when they are due',
   example: 'lait schedule https://example.org/ --corpus birds --cron "0 3 * * *" --contact you@example.org',
   arguments: '[urls...]',
-  flags: scheduleFlags,
+  flags: async () => (await callFlags()).scheduleFlags,
   needs: {
     seeds: ({ args }) => args.length > 0 && 'beside URLs as arguments',
     recrawl: ({ settings }) => settings.recrawl === 'never' && 'as never: a schedule visits pages again',
@@ -79,7 +70,7 @@ const report = corpusCommand({
   name: 'report',
   summary: 'write the funnel with pictures, scores and languages as one page of HTML',
   example: 'lait report --corpus birds',
-  flags: reportFlags,
+  flags: async () => (await callFlags()).reportFlags,
   load: async () => (await import('./report.ts')).report,
 });
 
@@ -88,7 +79,7 @@ const extract = corpusCommand({
   takesTurns: true,
   summary: 'read all kept pages once more, without a request: a better extractor improves an old corpus',
   example: 'lait extract --again --corpus birds',
-  flags: extractFlags,
+  flags: async () => (await callFlags()).extractFlags,
   load: async () => (await import('./extract.ts')).extract,
 });
 
@@ -97,7 +88,7 @@ const retry = corpusCommand({
   takesTurns: true,
   summary: 'queue again what failed for a reason; refusals stay refused',
   example: 'lait retry --corpus birds --reason http-503',
-  flags: retryFlags,
+  flags: async () => (await callFlags()).retryFlags,
   load: async () => (await import('./retry.ts')).retry,
 });
 
@@ -105,7 +96,7 @@ const takedown = corpusCommand({
   name: 'takedown',
   summary: 'remove pictures from ledger, raw images and shards for good',
   example: 'lait takedown --corpus birds --url https://example.org/photo.jpg --note "owner asked"',
-  flags: takedownFlags,
+  flags: async () => (await callFlags()).takedownFlags,
   load: async () => (await import('./takedown.ts')).takedown,
 });
 
@@ -114,11 +105,11 @@ const explain = corpusCommand({
   summary: 'tell the whole story of a pair: where it was found, what each rule said, which shard has it',
   example: 'lait ledger explain 06843ab490b8 --corpus birds',
   arguments: '<id|url|sha256>',
-  flags: explainFlags,
+  flags: async () => (await callFlags()).explainFlags,
   load: async () => (await import('./explain.ts')).explain,
 });
 
-const ledger: AddCommand = (program) =>
-  explain(program.command('ledger').description('look into the ledger: `lait ledger explain`'));
+const ledger: AddCommand = (program, isCalled) =>
+  explain(program.command('ledger').description('look into the ledger: `lait ledger explain`'), isCalled);
 
 export const corpusCommands = [init, crawl, schedule, extract, filter, report, retry, takedown, ledger];

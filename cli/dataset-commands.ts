@@ -1,6 +1,6 @@
 /** The commands that write, check and bring in shards. */
-import { exportFlags, importFlags, verifyFlags } from './call-flags.ts';
-import { type CommandContext, corpusCommand, settingsCommand } from './command.ts';
+import { callFlags, corpusCommand, settingsCommand } from './add-command.ts';
+import type { CommandContext } from './command.ts';
 
 interface Encoding {
   readonly settings: { readonly encode: string; readonly resize: string };
@@ -20,7 +20,7 @@ const exportShards = settingsCommand({
   section: 'export',
   summary: 'write the kept pairs as WebDataset shards; finished shards stay, new pairs come after them',
   example: 'lait export --corpus birds --samples-per-shard 1000',
-  flags: exportFlags,
+  flags: async () => (await callFlags()).exportFlags,
   needs: {
     ...encodingNeeds,
     rebuild: ({ settings }) => settings.layout === 'fixed' && 'with --layout fixed, which is always written anew',
@@ -47,7 +47,7 @@ const verify = corpusCommand({
   takesTurns: true,
   summary: 'check the databases, the raw images and every file of the export against its manifest',
   example: 'lait verify --corpus birds --repair',
-  flags: verifyFlags,
+  flags: async () => (await callFlags()).verifyFlags,
   load: async () => (await import('./verify.ts')).verify,
 });
 
@@ -67,7 +67,7 @@ const importSet = settingsCommand({
     'lait import webdataset "shards/{00000..00099}.tar" --corpus laion\n' +
     'lait import urls Train_GCC-training.tsv --corpus cc3m',
   arguments: '<form> <paths...>',
-  flags: importFlags,
+  flags: async () => (await callFlags()).importFlags,
   needs: {
     samplesPerShard: writesShards,
     shardDigits: writesShards,

@@ -5,8 +5,7 @@ import { stringify } from 'yaml';
 import { makeFolder } from '../dataset/make-folder.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { checkCorpusDir } from './command.ts';
-import { configSchema, type SectionName, sectionSchema } from './config.ts';
-import { configFileName } from './config-file.ts';
+import { configFileName, configSchema, type SectionName, sectionSchema } from './config.ts';
 import { properties } from './flags.ts';
 import { wrap } from './wrap.ts';
 

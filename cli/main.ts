@@ -28,7 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
   program.hook('preAction', () => {
     if (program.opts().verbose) process.env.LAIT_VERBOSE = '1';
   });
-  addCommands(program);
+  await addCommands(program, (name) => args.includes(name));
   program.addHelpCommand(new Command('help').argument('[command]').description('show the help of a command'));
   try {
     // Commander answers the help of a command that is not there with the help of all; as a command it is refused by name.

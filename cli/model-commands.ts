@@ -1,7 +1,6 @@
 /** The commands that train models and use them. */
 import { preferWholeOps } from '../model/runtime/threads.ts';
-import { evaluateFlags, finetuneFlags, pretrainFlags, trainRelevanceFlags } from './call-flags.ts';
-import { plainCommand, settingsCommand } from './command.ts';
+import { callFlags, plainCommand, settingsCommand } from './add-command.ts';
 
 /** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
 const onWholeOps =
@@ -16,7 +15,7 @@ const pretrain = settingsCommand({
   section: 'pretrain',
   summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
-  flags: pretrainFlags,
+  flags: async () => (await callFlags()).pretrainFlags,
   needs: {
     vocabularySize: ({ settings }) =>
       settings.from !== 'scratch' && `with --from ${settings.from}, which brings its vocabulary`,
@@ -29,7 +28,7 @@ const finetune = settingsCommand({
   section: 'finetune',
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
-  flags: finetuneFlags,
+  flags: async () => (await callFlags()).finetuneFlags,
   needs: { margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet` },
   load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
 });
@@ -41,7 +40,7 @@ const evaluate = settingsCommand({
   example:
     'lait evaluate --corpus birds --run pretrain\n' +
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
-  flags: evaluateFlags,
+  flags: async () => (await callFlags()).evaluateFlags,
   needs: {
     candidates: ({ settings: { method } }) => method !== 'rerank' && `with --method ${method}, it is for rerank`,
     linearMap: ({ settings: { split } }) => split === 'train' && 'with --split train, which it would be fitted to',
@@ -62,7 +61,7 @@ const trainRelevance = plainCommand({
   name: 'train-relevance',
   summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
   example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',
-  flags: trainRelevanceFlags,
+  flags: async () => (await callFlags()).trainRelevanceFlags,
   load: async () => (await import('./train-relevance.ts')).trainRelevance,
 });
 

@@ -1,6 +1,5 @@
 /** The commands that set lait up, look at the machine, and show the whole line. */
-import { demoFlags } from './call-flags.ts';
-import { plainCommand } from './command.ts';
+import { callFlags, plainCommand } from './add-command.ts';
 
 const setup = plainCommand({
   name: 'setup',
@@ -23,7 +22,7 @@ const demo = plainCommand({
   name: 'demo',
   summary: 'crawl, filter, export, detect regions, pretrain and evaluate, on a website of its own',
   example: 'npx lait demo',
-  flags: demoFlags,
+  flags: async () => (await callFlags()).demoFlags,
   load: async () => (await import('./demo/demo.ts')).demo,
 });
 

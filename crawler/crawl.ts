@@ -41,6 +41,7 @@ import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
 import { absoluteUrl, addressOf, openScope } from './policy/url.ts';
+import { openWorkers } from './workers/workers.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const maxWaitMs = 120_000;
@@ -73,7 +74,7 @@ interface RunState {
 /** Crawls until nothing is left to fetch, a limit is reached or the signal stops it. Throws UserErrors before any request. */
 export async function crawl(
   options: CrawlOptions,
-  { ledger, raw: givenRaw, onProgress, signal }: CrawlTools,
+  { ledger, raw: givenRaw, workers: givenWorkers, onProgress, signal }: CrawlTools,
 ): Promise<CrawlSummary> {
   // ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   const {
@@ -124,6 +125,8 @@ export async function crawl(
     defer(() => fetcher.close());
     const renderer = lazyRenderer({ executablePath: browserPath, sandbox: browserSandbox, userAgent, guard, sign });
     defer(() => renderer.close());
+    const workers = givenWorkers ?? openWorkers();
+    if (givenWorkers === undefined) defer(() => workers.close());
     const requests = new PQueue({ concurrency });
     defer(() => requests.onIdle());
     // Two for each core: the next one is at hand when a thread is done, whatever the main thread is doing. 10 % faster than one.
@@ -139,8 +142,9 @@ export async function crawl(
     setMaxListeners(0, stop.signal);
     const onSignal = (): void => {
       stop.abort();
-      // A page that is being rendered must not hold up the end.
+      // A page that is being rendered or read must not hold up the end.
       void renderer.close();
+      void workers.close();
       alarm.ring();
     };
     if (signal?.aborted) stop.abort();
@@ -156,9 +160,10 @@ export async function crawl(
     checkNotEmpty(frontier);
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
-    const policyFiles = openPolicyFiles(frontier, fetcher, { manners, signal: stop.signal });
+    const policyFiles = openPolicyFiles(frontier, fetcher, { manners, workers, signal: stop.signal });
     const rulesOf = openOriginRules(frontier, fetcher, {
       manners,
+      workers,
       files: policyFiles,
       signal: stop.signal,
       onNew: (origin, { sitemaps, allows }) => {
@@ -173,6 +178,7 @@ export async function crawl(
       fetcher,
       rulesOf,
       policyFiles,
+      workers,
       renderer: () => renderer.get(),
       decode: (bytes) => decodes.add(() => decodeFor(storeSize, bytes)),
       scope: followed,

@@ -5,7 +5,7 @@
 import { withCleanup } from '../dataset/cleanup.ts';
 import { atomically, knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
-import { keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
+import { type KeptPage, keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
 import type { FoundImage, PageRecord } from '../dataset/ledger/records.ts';
 import { inlineLicences } from './fetch/licences.ts';
 import { readPageRecords } from './fetch/page-records.ts';
@@ -14,15 +14,24 @@ import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { pairEndOf } from './frontier/revisit.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
-import { extractPage } from './page/extract.ts';
+import type { Page } from './page/extract.ts';
 import { priority } from './policy/priority.ts';
 import { headerReferrerPolicy } from './policy/referrer.ts';
-import { rightsOf } from './policy/rights.ts';
+import { type Headers, rightsOf } from './policy/rights.ts';
+import { inOrder } from './workers/in-order.ts';
+import { openWorkers } from './workers/workers.ts';
 
 export interface ExtractSummary {
   readonly pages: number;
   /** Images that were not known. */
   readonly queued: number;
+}
+
+/** What a kept page has now. */
+interface ReadAgain {
+  readonly url: string;
+  readonly headers: Headers;
+  readonly page: Page;
 }
 
 /** Pages are committed together: so many cost one sync of the disk. */
@@ -66,18 +75,23 @@ export async function extractAgain(
       batch = [];
       onProgress?.(pages);
     };
-    for (const kept of keptPages(ledger)) {
-      if (signal?.aborted) break;
+    const workers = openWorkers();
+    defer(() => workers.close());
+    const readAgain = async (kept: KeptPage): Promise<{ readonly kept: KeptPage; readonly read: ReadAgain | null }> => {
       const recorded = await readPageRecords(store.read(kept));
-      const known = knownPage(ledger, kept.url);
-      if (recorded === null || known === null) continue;
-      const { hasOrigins: _, ...before } = known;
+      if (recorded === null) return { kept, read: null };
       const { url, html, headers } = recorded;
-      const { images, meta, title, text, licenseUrl, rslInline } = extractPage(
-        html,
-        url,
-        headerReferrerPolicy(headers['referrer-policy']),
-      );
+      const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
+      const read = await workers.run('renderedPage', { html, url, referrerPolicy });
+      return { kept, read: read.done ? { url, headers, page: read.value } : null };
+    };
+    for await (const { kept, read } of inOrder(keptPages(ledger), readAgain, workers.ahead)) {
+      if (signal?.aborted) break;
+      const known = knownPage(ledger, kept.url);
+      if (read === null || known === null) continue;
+      const { hasOrigins: _, ...before } = known;
+      const { url, headers, page } = read;
+      const { images, meta, title, text, licenseUrl, rslInline } = page;
       const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [], licences: inlineLicences(rslInline) });
       batch.push({
         page: {

@@ -7,9 +7,10 @@ import { steadyNow } from '../policy/clock.ts';
 import { type Manners, maxFailures } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { RslLicences, TdmRule } from '../policy/rights.ts';
-import { parseRobots, type RobotsRules } from '../policy/robots.ts';
+import { type RobotsRules, robotsRules } from '../policy/robots.ts';
 import type { RslContent } from '../policy/rsl.ts';
 import { absoluteUrl } from '../policy/url.ts';
+import type { Workers } from '../workers/workers.ts';
 import type { Fetcher } from './fetch.ts';
 import { openPolicyFiles, type PolicyFile, type PolicyFiles } from './policy-files.ts';
 import { believeRulesMs, fetchRobots, giveUpMs, putOffMs, type RobotsAnswer } from './robots.ts';
@@ -75,11 +76,13 @@ export function openOriginRules(
   fetcher: Fetcher,
   {
     manners,
+    workers,
     signal,
-    files = openPolicyFiles(store, fetcher, { manners, signal }),
+    files = openPolicyFiles(store, fetcher, { manners, workers, signal }),
     onNew,
   }: {
     readonly manners: Manners;
+    readonly workers: Workers;
     readonly signal?: AbortSignal | undefined;
     /** Shared with others that read licences. */
     readonly files?: PolicyFiles;
@@ -116,10 +119,21 @@ export function openOriginRules(
       return unavailable(stored.robots, untilMs, true);
     }
     const untilMs = steadyNow() + believeRulesMs;
-    const parsed = parseRobots(robots.kind === 'rules' ? robots.body : '');
-    onNew?.(origin, parsed);
+    const parsed = await readBody(robots);
+    if (parsed.kind === 'disallow') {
+      if (parsed.reason !== 'stopped') known.set(origin, { rules: parsed, untilMs });
+      return parsed;
+    }
+    onNew?.(origin, parsed.robots);
     store.setOrigin(origin, JSON.stringify({ robots } satisfies Stored), untilMs);
-    return withFiles(origin, parsed, untilMs, true);
+    return withFiles(origin, parsed.robots, untilMs, true);
+  };
+
+  const readBody = async (
+    answer: Extract<RobotsAnswer, { kind: 'rules' | 'allow' }>,
+  ): Promise<Extract<OriginRules, { kind: 'disallow' }> | { readonly kind: 'read'; readonly robots: RobotsRules }> => {
+    const read = await workers.run('robots', answer.kind === 'rules' ? answer.body : '');
+    return read.done ? { kind: 'read', robots: robotsRules(read.value) } : { kind: 'disallow', reason: read.reason };
   };
 
   /** The files of rights beside a robots.txt that could be had. */
@@ -170,16 +184,16 @@ export function openOriginRules(
     return answer;
   };
 
-  function readRules(origin: string, now: number): Promise<OriginRules> {
+  async function readRules(origin: string, now: number): Promise<OriginRules> {
     const row = store.origin(origin);
     const stored = row ? (JSON.parse(row.rules) as Stored) : null;
     // Nothing is believed for longer than a day, whatever the clock said when it was written.
     const untilMs = Math.min(row?.untilMs ?? 0, now + believeRulesMs);
     if (!stored || untilMs <= now) return fetchRules(origin, stored);
     if (stored.robots.kind === 'unavailable')
-      return Promise.resolve(remember(origin, unavailable(stored.robots, untilMs, false), untilMs));
-    const { robots } = stored;
-    return withFiles(origin, parseRobots(robots.kind === 'rules' ? robots.body : ''), untilMs, false);
+      return remember(origin, unavailable(stored.robots, untilMs, false), untilMs);
+    const parsed = await readBody(stored.robots);
+    return parsed.kind === 'disallow' ? parsed : withFiles(origin, parsed.robots, untilMs, false);
   }
 }
 

@@ -7,7 +7,7 @@ import type { RefusedUrl } from '../frontier/outcome.ts';
 import { bodyHash, nextIntervalMs } from '../frontier/revisit.ts';
 import type { NewUrl } from '../frontier/schema.ts';
 import { decodeText } from '../page/charset.ts';
-import { extractPage, type Page } from '../page/extract.ts';
+import type { Page } from '../page/extract.ts';
 import { type PageLink, refreshTarget } from '../page/links.ts';
 import { needsBrowser } from '../page/needs-browser.ts';
 import { isSitemapXml } from '../page/sitemap.ts';
@@ -96,7 +96,8 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   }
   if (before && (status === 404 || status === 410)) return failed('gone');
   if (!hasContent(status)) return failed(`http-${response.status}`);
-  return (await readPage(claim, rules, response, requests, tools)) ?? failed('policy-file-unreachable');
+  const read = await readPage(claim, rules, response, requests, tools);
+  return typeof read === 'string' ? failed(read) : read;
 }
 
 /** Whether the page is a seed that leads to another host of its site, as example.org does to www.example.org. */
@@ -163,31 +164,25 @@ const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim[
   !page.reason?.startsWith('rights-') &&
   revisit.hash === bodyHash(body);
 
-/** Null where a file with its rights could not be had. */
+/** What a page has, or why that cannot be said. */
 async function readPage(
   claim: Claim,
   rules: AllowedRules,
   response: Fetched,
   requests: number,
   tools: FetchTools,
-): Promise<FetchResult | null> {
+): Promise<FetchResult | 'policy-file-unreachable' | 'too-costly' | 'stopped'> {
   const { url: at, headers, latencyMs, body } = response;
   const url = keyOf(at);
-  const html = decodeText(body, firstValue(headers['content-type']), new URL(at).hostname);
-  const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
-  const { page, note, rendered, renderedHtml, requestsByOrigin } = await renderIfNeeded(
-    (text) => extractPage(text, at, referrerPolicy),
-    html,
-    at,
-    claim,
-    tools,
-  );
-  if (note === 'stopped') return { latencyMs, requests, again: { reason: note, status: null, headers: {} } };
+  const shown = await renderIfNeeded(response, claim, tools);
+  if (typeof shown === 'string') return shown;
+  const { page, note, rendered, renderedHtml, requestsByOrigin } = shown;
 
   const redirected = url !== claim.url;
   const origin = new URL(at).origin;
   const read = await rightsAt(response, page, claim.url, rules, tools);
-  if (read === 'policy-file-unreachable') return null;
+  if (tools.signal.aborted) return 'stopped';
+  if (read === 'policy-file-unreachable') return read;
   const { rights } = read;
   const found = rights.refused ? [] : page.images;
   const depth = claim.depth + 1;
@@ -300,7 +295,7 @@ async function rightsAt(
 interface Shown {
   readonly page: Page;
   /** Why the page is read without its scripts although it needs them, else null. */
-  readonly note: 'needs-browser' | 'render-poorer' | NotRendered['reason'] | 'stopped' | null;
+  readonly note: 'needs-browser' | 'render-poorer' | NotRendered['reason'] | null;
   readonly rendered?: { readonly gained: boolean };
   /** The HTML after its scripts ran. */
   readonly renderedHtml?: string;
@@ -308,13 +303,15 @@ interface Shown {
 }
 
 async function renderIfNeeded(
-  read: (html: string) => Page,
-  html: string,
-  url: string,
+  { url, headers, body }: Fetched,
   { host }: Claim,
-  { render, renderer, rulesOf, signal }: FetchTools,
-): Promise<Shown> {
-  const page = read(html);
+  { render, renderer, rulesOf, workers, signal }: FetchTools,
+): Promise<Shown | 'too-costly' | 'stopped'> {
+  const contentType = firstValue(headers['content-type']);
+  const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
+  const read = await workers.run('page', { bytes: body, contentType, url, referrerPolicy });
+  if (!read.done) return read.reason;
+  const page = read.value;
   const none = new Map<string, number>();
   const isNeeded =
     render === 'always' || (render === 'auto' && needsBrowser(page.signs, page.images.length, host) !== null);
@@ -322,7 +319,9 @@ async function renderIfNeeded(
   const browser = await renderer();
   if (!browser) return { page, note: 'needs-browser', requestsByOrigin: none };
   const allows = async (part: string): Promise<boolean> => (await refusedByRobots(part, rulesOf)) === null;
+  const html = decodeText(body, contentType, new URL(url).hostname);
   const rendering = await browser.render({ url, html, allows });
+  if (signal.aborted) return 'stopped';
   const requestsByOrigin = rendering.requests;
   // What a script does with `location` is a refresh without an element for it.
   const withTargets = (shown: Page): Page => ({
@@ -330,10 +329,10 @@ async function renderIfNeeded(
     links: [...shown.links, ...scriptLinks(rendering.links, url)],
     refresh: shown.refresh ?? (rendering.leftFor === null ? null : absoluteUrl(rendering.leftFor)),
   });
-  if ('reason' in rendering) {
-    return { page: withTargets(page), note: signal.aborted ? 'stopped' : rendering.reason, requestsByOrigin };
-  }
-  const after = read(rendering.html);
+  if ('reason' in rendering) return { page: withTargets(page), note: rendering.reason, requestsByOrigin };
+  const reread = await workers.run('renderedPage', { html: rendering.html, url, referrerPolicy });
+  if (!reread.done) return reread.reason;
+  const after = reread.value;
   if (isPoorer(page, after)) {
     return { page: withTargets(page), note: 'render-poorer', rendered: { gained: false }, requestsByOrigin };
   }

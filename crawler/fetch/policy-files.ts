@@ -6,8 +6,9 @@
  */
 import { steadyNow } from '../policy/clock.ts';
 import { type Manners, maxFailures, retryAfterMs } from '../policy/politeness.ts';
-import { parseTdmrep, type TdmRule } from '../policy/rights.ts';
-import { parseRsl, type RslContent } from '../policy/rsl.ts';
+import type { TdmRule } from '../policy/rights.ts';
+import type { RslContent } from '../policy/rsl.ts';
+import type { Workers } from '../workers/workers.ts';
 import { type Fetched, type Fetcher, isTemporary, type NotFetched } from './fetch.ts';
 import { believeRulesMs, putOffMs } from './robots.ts';
 
@@ -42,24 +43,27 @@ interface Stored {
 
 const maxFileBytes = 1_000_000;
 
+const nothing = { done: true, value: null } as const;
+
 /** Opens the files; concurrent calls for one share one request. */
 export function openPolicyFiles(
   store: PolicyStore,
   fetcher: Fetcher,
-  { manners, signal }: { readonly manners: Manners; readonly signal?: AbortSignal | undefined },
+  {
+    manners,
+    workers,
+    signal,
+  }: { readonly manners: Manners; readonly workers: Workers; readonly signal?: AbortSignal | undefined },
 ): PolicyFiles {
   const fetching = new Map<string, Promise<PolicyFile<unknown>>>();
 
-  const ask = async (
-    url: string,
-    parse: (body: string) => unknown,
-    before: Stored | null,
-  ): Promise<PolicyFile<unknown>> => {
+  const ask = async (url: string, kind: 'tdmrep' | 'rsl', before: Stored | null): Promise<PolicyFile<unknown>> => {
     const response = await fetcher.get(url, { maxBytes: maxFileBytes, signal });
     const nowMs = steadyNow();
-    if (!isPassing(response)) {
-      const isThere = response.ok && response.status >= 200 && response.status < 300;
-      const value = isThere ? parse(response.body.toString('utf8').replace(/^\uFEFF/, '')) : null;
+    const isThere = response.ok && response.status >= 200 && response.status < 300;
+    const read = isThere ? await workers.run(kind, response.body.toString('utf8').replace(/^\uFEFF/, '')) : nothing;
+    if (!isPassing(response) && read.done) {
+      const { value } = read;
       const untilMs = nowMs + believeRulesMs;
       store.setOrigin(url, JSON.stringify({ value, failures: 0 } satisfies Stored), untilMs);
       return { kind: 'known', value, untilMs, requested: true };
@@ -70,14 +74,14 @@ export function openPolicyFiles(
     return answer(stored, untilMs, true);
   };
 
-  const fileOf = async (url: string, parse: (body: string) => unknown): Promise<PolicyFile<unknown>> => {
+  const fileOf = async (url: string, kind: 'tdmrep' | 'rsl'): Promise<PolicyFile<unknown>> => {
     const row = store.origin(url);
     const stored = row ? (JSON.parse(row.rules) as Stored) : null;
     const untilMs = Math.min(row?.untilMs ?? 0, steadyNow() + believeRulesMs);
     if (stored && untilMs > steadyNow()) return answer(stored, untilMs, false);
     let asked = fetching.get(url);
     if (!asked) {
-      asked = ask(url, parse, stored).finally(() => fetching.delete(url));
+      asked = ask(url, kind, stored).finally(() => fetching.delete(url));
       fetching.set(url, asked);
     }
     return asked;
@@ -85,8 +89,8 @@ export function openPolicyFiles(
 
   return {
     tdmrep: (origin) =>
-      fileOf(`${origin}/.well-known/tdmrep.json`, parseTdmrep) as Promise<PolicyFile<readonly TdmRule[]>>,
-    licence: (url) => fileOf(url, parseRsl) as Promise<PolicyFile<readonly RslContent[]>>,
+      fileOf(`${origin}/.well-known/tdmrep.json`, 'tdmrep') as Promise<PolicyFile<readonly TdmRule[]>>,
+    licence: (url) => fileOf(url, 'rsl') as Promise<PolicyFile<readonly RslContent[]>>,
   };
 }
 

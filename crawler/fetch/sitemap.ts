@@ -3,7 +3,7 @@ import type { Claim } from '../frontier/claim.ts';
 import type { RefusedUrl } from '../frontier/outcome.ts';
 import { bodyHash, nextIntervalMs } from '../frontier/revisit.ts';
 import type { NewUrl } from '../frontier/schema.ts';
-import { maxSitemapBytes, readSitemap, type SitemapTexts } from '../page/sitemap.ts';
+import { maxSitemapBytes, type SitemapTexts } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { trapReason } from '../policy/traps.ts';
@@ -48,8 +48,16 @@ export async function fetchSitemap(claim: Claim, rules: AllowedRules, tools: Fet
   }
   if (!response.ok) return failed(response.reason);
   if (!hasContent(status)) return failed(`http-${response.status}`);
-  const sitemap = await readSitemap(response.body, firstValue(headers['content-type']), response.url);
-  if ('reason' in sitemap) return failed(sitemap.reason);
+  const hash = bodyHash(response.body);
+  const byteLength = response.body.length;
+  const read = await tools.workers.run('sitemap', {
+    bytes: response.body,
+    contentType: firstValue(headers['content-type']),
+    url: response.url,
+  });
+  if (!read.done) return failed(read.reason);
+  if ('reason' in read.value) return failed(read.value.reason);
+  const sitemap = read.value;
   const trapped: RefusedUrl[] = [];
   const newUrls: NewUrl[] = [];
   if (claim.depth < maxIndexDepth) {
@@ -77,11 +85,10 @@ export async function fetchSitemap(claim: Claim, rules: AllowedRules, tools: Fet
       }
     }
   }
-  const hash = bodyHash(response.body);
   return {
     latencyMs,
     requests,
-    byteLength: response.body.length,
+    byteLength,
     page: { url: claim.url, status: 'skipped', reason: 'sitemap', fetchedAtMs },
     ...(keyOf(response.url) === claim.url ? {} : { sitemapAlias: keyOf(response.url) }),
     revisit: { intervalMs: nextIntervalMs(claim.revisit?.intervalMs ?? null, claim.revisit?.hash !== hash), hash },

@@ -6,6 +6,7 @@ import type { Manners } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { Headers } from '../policy/rights.ts';
 import type { FollowedUrls } from '../policy/url.ts';
+import type { Workers } from '../workers/workers.ts';
 import type { Renderer } from './browser.ts';
 import type { Fetcher } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
@@ -17,6 +18,8 @@ export interface FetchTools {
   readonly fetcher: Fetcher;
   readonly rulesOf: RulesOf;
   readonly policyFiles: PolicyFiles;
+  /** Read what was fetched. */
+  readonly workers: Workers;
   /** Null when there is no browser; it starts when it is first needed. */
   readonly renderer: () => Promise<Renderer | null>;
   /** Decodes an image when a core is free. */

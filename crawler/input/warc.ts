@@ -17,13 +17,14 @@ import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
 import { openFrontier } from '../frontier/open.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
-import { decodeText } from '../page/charset.ts';
-import { extractPage, type PageImage } from '../page/extract.ts';
+import type { PageImage } from '../page/extract.ts';
 import { priority } from '../policy/priority.ts';
 import { headerReferrerPolicy } from '../policy/referrer.ts';
-import { rightsOf } from '../policy/rights.ts';
+import { type Headers, rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { absoluteUrl, keyOf, requestOf } from '../policy/url.ts';
+import { inOrder } from '../workers/in-order.ts';
+import { openWorkers, type Workers } from '../workers/workers.ts';
 import { archivePieces } from './archive-bytes.ts';
 import { archivedAnswer } from './archived-answer.ts';
 import { type Break, BrokenArchive, tellBreak } from './broken-archive.ts';
@@ -56,7 +57,7 @@ export interface WarcSummary {
 }
 
 /** A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, or a bad record. */
-type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'frame-too-large';
+type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'too-costly' | 'frame-too-large';
 
 /** Pages are committed together: so many cost one sync of the disk. */
 const batchPages = 50;
@@ -87,6 +88,8 @@ export async function importWarc(
     defer(lockCorpus(corpusDir));
     const frontier = openFrontier(corpusDir, ledger);
     defer(() => frontier.close());
+    const workers = openWorkers();
+    defer(() => workers.close());
     makeDurable(ledger);
     const counts = { records: 0, pages: 0, refused: 0, images: 0 };
     const unusable: Partial<Record<Unusable, number>> = {};
@@ -115,12 +118,19 @@ export async function importWarc(
     };
     try {
       const pieces = archivePieces(bytes, () => pass('frame-too-large'));
-      for await (const record of warcRecords(pieces, pass)) {
+      const answers = async function* (): AsyncGenerator<ArchivedPageAnswer | Unusable> {
+        for await (const record of warcRecords(pieces, pass)) {
+          counts.records += 1;
+          const answer = await answerOf(record);
+          if (answer !== null) yield answer;
+        }
+      };
+      const read = async (answer: ArchivedPageAnswer | Unusable): Promise<ArchivedPage | Unusable> =>
+        typeof answer === 'string' ? answer : readAnswer(answer, workers);
+      for await (const page of inOrder(answers(), read, workers.ahead)) {
         if (signal?.aborted) break;
-        counts.records += 1;
-        const read = await readRecord(record);
-        if (typeof read === 'string') pass(read);
-        else if (read !== null) batch.push(read);
+        if (typeof page === 'string') pass(page);
+        else batch.push(page);
         if (batch.length >= batchPages) flush();
       }
     } catch (error) {
@@ -147,8 +157,22 @@ interface ArchivedPage {
   readonly found: readonly PageImage[];
 }
 
-/** The page of a record; what is wrong with it; or null when it is none that a crawl would have read. */
-async function readRecord({ type, fields, blockLength, block }: WarcRecord): Promise<ArchivedPage | Unusable | null> {
+/** The answer of a record that is a page. */
+interface ArchivedPageAnswer {
+  readonly at: string;
+  readonly contentType: string | undefined;
+  readonly headers: Headers;
+  readonly body: Buffer;
+  readonly fetchedAtMs: number;
+}
+
+/** The answer of a record; what is wrong with it; or null when it is none that a crawl would have read as a page. */
+async function answerOf({
+  type,
+  fields,
+  blockLength,
+  block,
+}: WarcRecord): Promise<ArchivedPageAnswer | Unusable | null> {
   const at = absoluteUrl((fields['warc-target-uri']?.[0] ?? '').replace(/^<(.*)>$/, '$1'));
   if (type !== 'response' || at === null) return null;
   const bytes = await block(maxBlockBytes);
@@ -159,13 +183,20 @@ async function readRecord({ type, fields, blockLength, block }: WarcRecord): Pro
   if (blockLength > maxBlockBytes) return 'page-too-large';
   const body = await answer.body();
   if (typeof body === 'string') return body;
-  const { images, meta, title, text, licenseUrl, rslInline } = extractPage(
-    decodeText(body, contentType, new URL(at).hostname),
-    at,
-    headerReferrerPolicy(answer.headers['referrer-policy']),
-  );
+  return { at, contentType, headers: answer.headers, body, fetchedAtMs: dateOf(fields['warc-date']?.[0]) };
+}
+
+/** The page of an answer, or why there is none. */
+async function readAnswer(
+  { at, contentType, headers, body, fetchedAtMs }: ArchivedPageAnswer,
+  workers: Workers,
+): Promise<ArchivedPage | Unusable> {
+  const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
+  const read = await workers.run('page', { bytes: body, contentType, url: at, referrerPolicy });
+  if (!read.done) return 'too-costly';
+  const { images, meta, title, text, licenseUrl, rslInline } = read.value;
   const rights = rightsOf({
-    headers: answer.headers,
+    headers,
     meta,
     url: at,
     tdmrep: [],
@@ -178,7 +209,7 @@ async function readRecord({ type, fields, blockLength, block }: WarcRecord): Pro
     reason: rights.refused,
     title,
     text,
-    fetchedAtMs: dateOf(fields['warc-date']?.[0]),
+    fetchedAtMs,
     licenseUrl,
     rights: rights.evidence,
   };

@@ -94,6 +94,7 @@ const exact = {
   'unsupported-format-heic': broken('the image is HEIC, which is not read'),
   'broken-image': broken('the image cannot be decoded'),
   'too-many-pixels': broken('the image has too many pixels to be decoded safely'),
+  'too-costly': broken('reading it took more processor time or memory than any answer may take'),
   'not-a-sitemap': broken('the file is no sitemap and no feed'),
   sitemap: skipped('it is a sitemap or a feed, read for the pages that it lists'),
   redirected: skipped('it redirects to another page, which is recorded under its own URL'),

@@ -23,43 +23,64 @@ export interface RobotsRules {
   readonly usagePreferences: (url: string) => readonly UsagePreference[];
 }
 
+/** What a robots.txt has for this crawler, as plain data: it is read in another thread. */
+export interface RobotsFile {
+  /** The first that matches decides. Patterns are in the form for comparing. */
+  readonly rules: readonly { readonly pattern: string; readonly allows: boolean }[];
+  readonly crawlDelayMs: number;
+  readonly sitemaps: readonly string[];
+  readonly licenses: readonly string[];
+  readonly usages: readonly (UsagePreference & { readonly pattern: string })[];
+}
+
 /** One line of a group, in the order of the file. */
 interface Line {
   readonly name: string;
   readonly value: string;
 }
 
-/** Reads the rules that a robots.txt has for this crawler. Sitemaps are as written. */
-export function parseRobots(body: string): RobotsRules {
+/** Reads what a robots.txt has for this crawler. Sitemaps are as written. */
+export function readRobots(body: string): RobotsFile {
   const { group, sitemaps, licenses } = readGroups(body.startsWith('\uFEFF') ? body.slice(1) : body);
   const rules = group
     .filter(({ name, value }) => (name === 'allow' || name === 'disallow') && value !== '')
     .map(({ name, value }) => ({ pattern: comparablePattern(value), allows: name === 'allow' }))
-    // The first that matches decides.
     .sort((a, b) => b.pattern.length - a.pattern.length || Number(b.allows) - Number(a.allows));
-  const delays = group.filter(({ name }) => name === 'crawl-delay').map(({ value }) => Number.parseFloat(value));
-  const usages = (['content-usage', 'content-signal'] as const).map((field) =>
-    group
-      .filter(({ name }) => name === field)
-      .map(({ value }) => {
-        const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
-        return { pattern: comparablePattern(path), field, value: value.slice(path.length).trim() };
-      }),
+  let crawlDelayMs = 0;
+  for (const { name, value } of group) {
+    const seconds = name === 'crawl-delay' ? Number.parseFloat(value) : Number.NaN;
+    if (Number.isFinite(seconds)) crawlDelayMs = Math.max(crawlDelayMs, 1000 * seconds);
+  }
+  const usages = group.flatMap(({ name, value }) => {
+    if (name !== 'content-usage' && name !== 'content-signal') return [];
+    const path = value.startsWith('/') ? value.split(/\s+/, 1)[0]! : '';
+    return [{ pattern: comparablePattern(path), field: name, value: value.slice(path.length).trim() } as const];
+  });
+  return { rules, crawlDelayMs, sitemaps, licenses, usages };
+}
+
+/** What a robots.txt that was read says of URLs. */
+export function robotsRules({ rules, crawlDelayMs, sitemaps, licenses, usages }: RobotsFile): RobotsRules {
+  const byField = (['content-usage', 'content-signal'] as const).map((field) =>
+    usages.filter((usage) => usage.field === field),
   );
   return {
     allows: (url) => {
       const path = pathOf(url);
       return path === '/robots.txt' || (rules.find(({ pattern }) => matchesPath(pattern, path))?.allows ?? true);
     },
-    crawlDelayMs: 1000 * Math.max(0, ...delays.filter((seconds) => Number.isFinite(seconds))),
+    crawlDelayMs,
     sitemaps,
     licenses,
     usagePreferences: (url) =>
-      usages.flatMap((lines) =>
+      byField.flatMap((lines) =>
         mostSpecificMatches(lines, ({ pattern }) => pattern, url).map(({ field, value }) => ({ field, value })),
       ),
   };
 }
+
+/** The rules that a robots.txt has for this crawler. */
+export const parseRobots = (body: string): RobotsRules => robotsRules(readRobots(body));
 
 const groupLine = /^(?:allow|disallow|crawl-delay|content-usage|content-signal)$/;
 

@@ -2,13 +2,16 @@
  * The dataset card: a Hugging Face README with its YAML header, made from the ledger and the export alone, so that it says
  * what was done and not what was meant. The funnel is drawn beside it as `funnel.svg`.
  */
+import type { BasicType } from 'hyparquet-writer';
 import { markdownCode, markdownText, yamlText } from '../escape.ts';
 import type { CorpusFacts, Count } from '../ledger/corpus-facts.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import type { RuleRecord } from '../ledger/recipes.ts';
+import { dtypeOf } from '../shards/container.ts';
 import type { VersionSummary } from '../shards/manifest.ts';
+import { imageFolderFeatures, webDatasetFeatures } from './card-features.ts';
 import { columnRows } from './column-meanings.ts';
-import type { MoreColumns } from './more-columns.ts';
+import { type MoreColumns, tableColumnsWith } from './more-columns.ts';
 import type { Split } from './split.ts';
 
 export interface CardOptions {
@@ -110,12 +113,15 @@ export function cardHeader({
   languages,
   samples,
   files,
+  features = [],
 }: {
   readonly name: string;
   readonly license: string | undefined;
   readonly languages: readonly string[];
   readonly samples: number;
   readonly files: readonly string[];
+  /** Lines about its columns, see `webDatasetFeatures`. */
+  readonly features?: readonly string[];
 }): string {
   const spoken = languages.map((language) => `  - ${yamlText(language)}\n`).join('');
   return `---
@@ -133,7 +139,7 @@ tags:
 configs:
   - config_name: default
     data_files:
-${files.join('\n')}
+${[...files, ...features].join('\n')}
 ---`;
 }
 
@@ -212,12 +218,7 @@ function judgedText(rules: readonly RuleRecord[]): string {
   return `The rules judge ${list}; they do not know what is true, fair or fit for minors.`;
 }
 
-const typeNames: Readonly<Record<string, string>> = {
-  INT32: 'int32',
-  INT64: 'int64',
-  DOUBLE: 'float64',
-  BOOLEAN: 'bool',
-};
+const typeName = (type: BasicType): string => dtypeOf(type).replace('string', 'text');
 
 /** The text of `README.md`. */
 export function cardReadme(input: CardInput): string {
@@ -240,7 +241,10 @@ export function cardReadme(input: CardInput): string {
       thresholdSource(rule, setting),
     ]),
   );
-  return `${cardHeader({ name, license: card.license, languages, samples: total, files })}
+  const columns = tableColumnsWith(input.columns);
+  // A table of Parquet says itself what it holds.
+  const features = { webdataset: webDatasetFeatures, jsonl: imageFolderFeatures, parquet: () => [] }[format](columns);
+  return `${cardHeader({ name, license: card.license, languages, samples: total, files, features })}
 
 # ${markdownText(name)}
 
@@ -314,7 +318,7 @@ ${markdownTable(
   ['column', 'type', 'what', 'name of'],
   columnRows(input.columns).map(([column, type, says, from]) => [
     markdownCode(column),
-    typeNames[type] ?? 'text',
+    typeName(type),
     markdownText(says),
     from,
   ]),

@@ -1,13 +1,16 @@
 /** The last step of an import: indexes, dataset card, Croissant file and manifest, made from the shards' own numbers alone. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BasicType } from 'hyparquet-writer';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { markdownText, yamlText } from '../escape.ts';
 import type { FunnelRow } from '../ledger/funnel.ts';
 import { type FinishedShards, writeIndexes } from '../shards/indexes.ts';
 import { writeManifest } from '../shards/manifest.ts';
-import { shardColumns } from '../shards/parquet.ts';
+import { shardColumns, tableColumns } from '../shards/parquet.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { type CardOptions, cardHeader, funnelSvg, markdownTable } from './card.ts';
+import { webDatasetFeatures } from './card-features.ts';
 import { type CroissantAccount, croissant } from './croissant.ts';
 
 /** One import of the set: what it was made from, and which shards are its. */
@@ -31,8 +34,16 @@ export interface ImportConfiguration extends Readonly<Record<string, unknown>> {
   readonly card: CardOptions;
 }
 
-/** Writes the files that describe the whole set. Opens no image and may be repeated. */
-export function finishImport(outDir: string, shards: FinishedShards, configuration: ImportConfiguration): void {
+/**
+ * Writes the files that describe the whole set. Opens no image and may be repeated. Tables that are not below `outDir` are below
+ * `keptDir`.
+ */
+export async function finishImport(
+  outDir: string,
+  shards: FinishedShards,
+  configuration: ImportConfiguration,
+  keptDir = outDir,
+): Promise<void> {
   const { card, failed } = configuration;
   const files = writeIndexes(outDir, shards, 'webdataset');
   const all = Object.values(shards).flat();
@@ -49,9 +60,34 @@ export function finishImport(outDir: string, shards: FinishedShards, configurati
   put('funnel.svg', funnelSvg(rows, found));
   put(
     'README.md',
-    readme({ card, samples, shards, bytes: all.reduce((n, { stats }) => n + shardBytes(stats), 0), rows }),
+    readme({
+      card,
+      samples,
+      shards,
+      bytes: all.reduce((n, { stats }) => n + shardBytes(stats), 0),
+      rows,
+      columns: await columnsOf([outDir, keptDir], shards),
+    }),
   );
   writeManifest(outDir, { configuration, samples, files });
+}
+
+/** The columns of all tables; one that has two types is a text. */
+async function columnsOf(
+  folders: readonly string[],
+  shards: FinishedShards,
+): Promise<Readonly<Record<string, BasicType>>> {
+  const columns: Record<string, BasicType> = { ...importColumns };
+  for (const [split, of] of Object.entries(shards)) {
+    for (const { name: shard } of of) {
+      const table = folders.map((folder) => join(folder, split, `${shard}.parquet`)).find((path) => existsSync(path));
+      if (table === undefined) continue; // of another tool's shards, or lost: `lait verify` says so
+      for (const [name, type] of Object.entries(await tableColumns(table))) {
+        columns[name] = (columns[name] ?? type) === type ? type : 'STRING';
+      }
+    }
+  }
+  return columns;
 }
 
 /** Each reason as a step, most frequent first, ties by name. */
@@ -97,8 +133,9 @@ function readme(input: {
   readonly shards: FinishedShards;
   readonly bytes: number;
   readonly rows: readonly FunnelRow[];
+  readonly columns: Readonly<Record<string, BasicType>>;
 }): string {
-  const { card, samples, shards, bytes, rows } = input;
+  const { card, samples, shards, bytes, rows, columns } = input;
   const used = Object.keys(samples).filter((split) => samples[split]! > 0);
   const total = used.reduce((sum, split) => sum + samples[split]!, 0);
   const skipped =
@@ -111,7 +148,8 @@ ${markdownTable(
   rows.map(({ rule, entered, dropped, kept }) => [`\`${rule}\``, entered, dropped, kept]),
 )}`;
   const files = used.map((split) => `      - split: ${yamlText(split)}\n        path: ${split}/*.tar`);
-  return `${cardHeader({ name: nameOf(card), license: card.license, languages: card.languages ?? [], samples: total, files })}
+  const features = webDatasetFeatures(columns, ['texts']);
+  return `${cardHeader({ name: nameOf(card), license: card.license, languages: card.languages ?? [], samples: total, files, features })}
 
 # ${markdownText(nameOf(card))}
 

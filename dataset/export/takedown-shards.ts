@@ -126,7 +126,7 @@ export async function takeFromShards(
   }
   if (isImport) {
     const shards = finishedShards(shardsDir, Object.keys(manifest!.samples));
-    finishImport(shardsDir, shards, configuration as ImportConfiguration);
+    await finishImport(shardsDir, shards, configuration as ImportConfiguration);
   } else if (exportId !== null) {
     const shards = finishedShards(shardsDir, splits);
     const removed = await removedSince(ledger, exportId, shardsDir, shards, takenDown);

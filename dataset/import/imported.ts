@@ -148,16 +148,21 @@ export async function writeImported(
       failed,
     };
     const imports = [...existing.imports.filter(({ sha256 }) => sha256 !== identity.sha256), part];
-    finishImport(staging, all, {
-      source: 'import',
-      format: 'webdataset',
-      samplesPerShard,
-      shardDigits,
-      ...encodeSettings(options),
-      imports,
-      failed: sumOf(imports.map((one) => one.failed)),
-      card: { ...existing.card, ...options.card },
-    });
+    await finishImport(
+      staging,
+      all,
+      {
+        source: 'import',
+        format: 'webdataset',
+        samplesPerShard,
+        shardDigits,
+        ...encodeSettings(options),
+        imports,
+        failed: sumOf(imports.map((one) => one.failed)),
+        card: { ...existing.card, ...options.card },
+      },
+      outDir,
+    );
     const { files } = readManifest(staging);
     takeOver(
       outDir,

@@ -100,7 +100,7 @@ interface ReadSample extends Omit<ReadRecord, 'split'> {
   readonly furtherImages: number;
 }
 
-const endings = [...imageFields, 'gif', 'avif', 'jfif', 'bmp', 'tif', 'tiff'];
+const endings = [...imageFields, 'jfif', 'bmp', 'tif', 'tiff'];
 
 /** `jpg`, or what ends so, as `input.jpg` does: webdataset's decoders look at the last ending. */
 const endsAs = (field: string, ending: string): boolean => field === ending || field.endsWith(`.${ending}`);

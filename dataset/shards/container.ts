@@ -19,7 +19,7 @@ export type ExportFormat = (typeof exportFormats)[number];
 /** One sample as the containers take it. */
 export interface ContainedSample {
   readonly key: string;
-  /** Name of the image's field: `jpg`. */
+  /** The ending of a file with this image: `jpg`, `png`. */
   readonly imageField: string;
   readonly image: Buffer;
   readonly text: string;
@@ -46,11 +46,14 @@ export function openContainer(
   return format === 'parquet' ? openParquet(base, columns) : jsonlContainer(base);
 }
 
+/**
+ * Every image is the member `jpg`, whatever its bytes are: img2dataset's name for it when nothing is re-encoded. Hugging Face's loader
+ * wants the same members in every sample, and loaders look at the bytes.
+ */
 function tarContainer(base: string): ShardContainer {
   const tar = new TarWriter(`${base}.tar`);
   return {
-    add: ({ key, imageField, image, json, text }) =>
-      tar.add(key, { [imageField]: image, json: Buffer.from(json), txt: Buffer.from(text) }),
+    add: ({ key, image, json, text }) => tar.add(key, { jpg: image, json: Buffer.from(json), txt: Buffer.from(text) }),
     commit: () => ({ '.tar': tar.commit() }),
     abandon: () => tar.abandon(),
   };
@@ -70,6 +73,9 @@ export interface ParquetContainer extends ShardContainer {
 const dtypes = { INT32: 'int32', INT64: 'int64', DOUBLE: 'float64', BOOLEAN: 'bool' } as const;
 const isPlain = (type: BasicType): type is keyof typeof dtypes => Object.hasOwn(dtypes, type);
 
+/** What Hugging Face calls a column's type. */
+export const dtypeOf = (type: BasicType): string => (isPlain(type) ? dtypes[type] : 'string');
+
 /** Starts the shard `base` as a table of images. */
 export function openParquet(base: string, columns: Readonly<Record<string, BasicType>>): ParquetContainer {
   const temporary = `${base}.parquet.tmp`;
@@ -88,10 +94,7 @@ export function openParquet(base: string, columns: Readonly<Record<string, Basic
   const features = {
     image: { _type: 'Image' },
     ...Object.fromEntries(
-      Object.entries(columns).map(([name, type]) => [
-        name,
-        { dtype: isPlain(type) ? dtypes[type] : 'string', _type: 'Value' },
-      ]),
+      Object.entries(columns).map(([name, type]) => [name, { dtype: dtypeOf(type), _type: 'Value' }]),
     ),
   };
   const kvMetadata = [{ key: 'huggingface', value: JSON.stringify({ info: { features } }) }];

@@ -35,7 +35,7 @@ export interface EncodeOptions {
 
 export interface EncodedImage {
   readonly bytes: Buffer;
-  /** The field's name in a shard: `jpg`, or for original bytes `png`, `webp`, `gif`, `avif`. */
+  /** The ending of a file with these bytes: `jpg`, or for original bytes `png`, `webp`, `gif`, `avif`. */
   readonly field: string;
   readonly width: number;
   readonly height: number;

@@ -16,7 +16,7 @@ import { fileChunks, readTar } from './tar-reader.ts';
 export type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
 
 /** Image fields that this project and open_clip read, most usual first. */
-export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp'];
+export const imageFields: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif'];
 
 /** Reads samples. Throws a UserError before the first one when a path does not exist. */
 export async function* readShards(options: ReadShardsOptions): AsyncGenerator<ShardSample> {

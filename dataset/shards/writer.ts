@@ -7,10 +7,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { BasicType } from 'hyparquet-writer';
 import { type FileDigest, writeFileAtomic } from '../atomic-file.ts';
 import { decodeImage } from '../image/decode.ts';
-import { type ContainedSample, type ExportFormat, openContainer } from './container.ts';
+import { type ContainedSample, dtypeOf, type ExportFormat, openContainer } from './container.ts';
 import { type EncodeOptions, encodeImage } from './encode.ts';
 import { exifJson, withoutPosition } from './exif.ts';
-import { parquetBytes, type ShardRow, shardColumns } from './parquet.ts';
+import { parquetBytes, type ShardRow } from './parquet.ts';
 
 /** A pair on its way into a shard: everything about it that does not need its image decoded. */
 export interface ShardItem {
@@ -135,7 +135,7 @@ export async function writeShard(
       const key = item.key ?? prefix + shardName + String(place).padStart(keyDigits, '0');
       if (item.image === null) failures += 1;
       else images += 1;
-      const prepared = prepare(item, key, encode, decode);
+      const prepared = prepare(item, key, columns, { encode, decode });
       prepared.catch(() => {}); // it is awaited below, perhaps after another one has failed
       underWay.push(prepared);
       if (underWay.length === concurrency) settle(await underWay.shift()!);
@@ -168,7 +168,12 @@ interface Prepared {
   readonly sample: ContainedSample | null;
 }
 
-async function prepare(item: ShardItem, key: string, encode: EncodeOptions, decode: boolean): Promise<Prepared> {
+async function prepare(
+  item: ShardItem,
+  key: string,
+  columns: ShardWriterOptions['columns'],
+  { encode, decode }: { readonly encode: EncodeOptions; readonly decode: boolean },
+): Promise<Prepared> {
   const known = { ...item.row, ...item.more };
   const failed = (status: 'failed_to_download' | 'failed_to_resize', reason: string): Prepared => ({
     row: {
@@ -214,7 +219,14 @@ async function prepare(item: ShardItem, key: string, encode: EncodeOptions, deco
   };
   return {
     row,
-    sample: { key, imageField, image: encoded.bytes, text: row.caption, row: { ...row }, json: memberJson(row) },
+    sample: {
+      key,
+      imageField,
+      image: encoded.bytes,
+      text: row.caption,
+      row: { ...row },
+      json: memberJson(row, columns),
+    },
   };
 }
 
@@ -224,17 +236,16 @@ const otherExif = (exif: string, { keepLocation = false }: EncodeOptions): strin
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /**
- * The row as the sample's JSON member. An absent text is '' and not null: Hugging Face's loader infers each key's type
- * from the first samples and refuses a text after nulls.
+ * The row as the sample's JSON member, with every column of the tables. An absent text is '' and not null: Hugging Face's loader,
+ * where it reads no card, infers each key's type from the first samples and refuses a text after nulls.
  */
-function memberJson(row: ShardRow): string {
-  const member = Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, value === null && isAbsentText(name) ? '' : value]),
-  );
-  return JSON.stringify(member);
+function memberJson(row: ShardRow, columns: ShardWriterOptions['columns']): string {
+  const absent = Object.entries(columns).map(([name, type]) => [name, isText(name, type) ? '' : null]);
+  const known = Object.entries(row).filter(([name, value]) => value !== null || !Object.hasOwn(columns, name));
+  return JSON.stringify({ ...Object.fromEntries(absent), ...Object.fromEntries(known) });
 }
 
-const isAbsentText = (name: string): boolean => name !== 'error_message' && Object.hasOwn(shardColumns, name);
+const isText = (name: string, type: BasicType): boolean => name !== 'error_message' && dtypeOf(type) === 'string';
 
 /** How often each status or reason of failure is there, sorted by name. */
 export function statusCounts(rows: readonly Pick<ShardRow, 'status' | 'error_message'>[]): Record<string, number> {

@@ -1,6 +1,6 @@
 /**
  * Drops texts whose first word begins in lower case, and texts with too many capitalised words: sentences are written with
- * capitals, labels and titles are not written as sentences (CC3M §3.1 asks for both and publishes no share; 0.5 is ours).
+ * capitals, labels and titles are not written as sentences (CC3M §3, text-based filtering, drops both and publishes no share; 0.5 is ours).
  * A text of another script, or one that begins with a digit, has no case to judge.
  */
 import { drop, type Filter, keep } from '../filter.ts';

@@ -1,6 +1,6 @@
 /**
  * Drops English texts without a noun or without a determiner: names, search words, single labels (CC12M asks for both,
- * CC3M for a preposition as well, COYO for a noun alone). Tags by wink-pos-tagger (Brill's method); 93.5 % of Flickr8k's captions have both.
+ * CC3M §3 for a preposition as well, COYO for a noun alone). Tags by wink-pos-tagger (Brill's method); 93.5 % of Flickr8k's captions have both.
  */
 import tagger from 'wink-pos-tagger';
 import { drop, type Filter, keep } from '../filter.ts';

@@ -37,9 +37,9 @@ async function lait(...args: string[]): Promise<{ code: number; said: string }> 
 }
 
 /** Every command with the words that call it. */
-const commands = ((): { words: readonly string[]; command: Command }[] => {
+const commands = await (async (): Promise<{ words: readonly string[]; command: Command }[]> => {
   const program = new Command();
-  addCommands(program);
+  await addCommands(program, () => true);
   const of = (command: Command, path: readonly string[]): { words: readonly string[]; command: Command }[] => {
     const words = [...path, command.name()];
     if (command.commands.length > 0) return command.commands.flatMap((inner) => of(inner, words));

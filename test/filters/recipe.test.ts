@@ -53,7 +53,7 @@ const published: [rule: string, Record<Preset, Record<string, unknown> | undefin
     },
   ],
   ['text/language', every({ languages: ['en'] })],
-  ['page/language', only('lait', 'obelics', { languages: ['en'] })],
+  ['page/language', only('lait', 'cc3m', 'cc12m', 'obelics', { languages: ['en'] })],
   [
     'text/repetition',
     {

@@ -81,6 +81,9 @@ def main():
     import pyarrow.compute as pc
     same = table.filter((pc.field("LANGUAGE") == "en") & (pc.field("similarity") > 0.28) & (pc.field("punsafe") < 0.5) & (pc.field("status") == "success"))
     check("pyarrow filters the same", same.num_rows, len(kept))
+    clean = frame[frame.pwatermark < 0.8].drop_duplicates("phash").drop_duplicates(["url", "caption"])
+    check("pandas filters by pwatermark and takes one row a picture", (0 < len(clean) < len(frame), clean.phash.str.fullmatch("[0-9a-f]{16}").all()), (True, True))
+    check("exif is a JSON object in every row of a picture", all(isinstance(json.loads(tags), dict) for tags in frame.exif[frame.status == "success"]), True)
     uids = numpy.array([(int(uid[:16], 16), int(uid[16:32], 16)) for uid in kept.uid], numpy.dtype("u8,u8"))
     uids.sort()
     numpy.save(f"{foreign}/subset.npy", uids)

@@ -2,7 +2,8 @@
  * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
  * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
  * wids, datasets, pyarrow and mlcroissant and `check_warc.py` kept pages with warcio and pywb's indexer, and reads, imports and trains on what webdataset, img2dataset and datasets wrote. Not part of
- * `npm test`. LAIT_INTEROP_VENV is an environment that has everything already and is used as it is. With LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts.
+ * `npm test`. LAIT_INTEROP_VENV is an environment that has everything already and is used as it is. With LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts; with
+ * LAIT_INTEROP_DATACOMP, a checkout of DataComp, and LAIT_INTEROP_DATACOMP_PYTHON, an interpreter that has what its scripts import, check_datacomp.py.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -14,6 +15,7 @@ import { importDataset } from '../../dataset/import/import.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { readShards } from '../../dataset/shards/reader.ts';
 import { checkpoints } from '../../model/train/checkpoint.ts';
+import { writeMixedCorpus } from '../dataset/mixed-corpus.ts';
 import { writeSmallCorpus } from '../dataset/small-corpus.ts';
 import { writeKeptPages } from './kept-pages.ts';
 
@@ -25,7 +27,13 @@ const python = join(venv, 'bin/python');
 function run(command: string, args: readonly string[]): void {
   const { status, error } = spawnSync(command, args, {
     stdio: 'inherit',
-    env: { ...process.env, HF_HUB_OFFLINE: '1', HF_DATASETS_CACHE: join(root, 'hf'), HF_HOME: join(root, 'hf') },
+    env: {
+      ...process.env,
+      HF_HUB_OFFLINE: '1',
+      HF_DATASETS_CACHE: join(root, 'hf'),
+      HF_HOME: join(root, 'hf'),
+      CROISSANT_CACHE: join(root, 'croissant'), // it knows an archive by its path in the set alone: not shared with other sets
+    },
   });
   if (error !== undefined) throw error;
   assert.equal(status, 0, `${command} ${args[0]} ended with ${status}`);
@@ -51,8 +59,9 @@ function train(tool: string, folder: string): void {
 function scoreAll(corpusDir: string): void {
   const ledger = Ledger.open(corpusDir);
   ledger.db.exec(`UPDATE pairs SET language = 'en', language_score = 0.9;
-    INSERT INTO scores SELECT id, 'match/relevance@interop', (row_number() OVER (ORDER BY id)) / 100.0 FROM pairs;
-    INSERT OR IGNORE INTO scores SELECT sha256, 'image/unsafe@interop', 0.1 FROM images WHERE sha256 IS NOT NULL`);
+    INSERT INTO scores SELECT id, 'match/relevance@interop', (row_number() OVER (ORDER BY id) * 37 % 100) / 100.0 FROM pairs;
+    INSERT OR IGNORE INTO scores SELECT sha256, 'image/unsafe@interop', 0.1 FROM images WHERE sha256 IS NOT NULL;
+    INSERT OR IGNORE INTO scores SELECT sha256, 'image/watermark@interop', (width % 10) / 10.0 FROM images WHERE sha256 IS NOT NULL`);
   ledger.close();
 }
 
@@ -65,7 +74,7 @@ try {
     writeFileSync(join(venv, 'ready'), '');
   }
   const corpusDir = join(root, 'corpus');
-  await writeSmallCorpus(corpusDir, { images: 60, failed: 5 });
+  await writeSmallCorpus(corpusDir, { images: 60, failed: 5, sidePx: 180 });
   scoreAll(corpusDir);
   const outs = ['webdataset', 'parquet', 'jsonl'] as const;
   for (const format of outs) {
@@ -74,6 +83,19 @@ try {
   const foreign = join(root, 'foreign');
   mkdirSync(foreign);
   run(python, [join(here, 'check.py'), ...outs.map((format) => join(root, format)), foreign]);
+  const mixedCorpus = join(root, 'mixed-corpus');
+  const images = await writeMixedCorpus(mixedCorpus);
+  const mixed = outs.map((format) => join(root, `mixed-${format}`));
+  for (const [i, format] of outs.entries()) {
+    const all = { samplesPerShard: 16, validationFraction: 0, encode: 'original' } as const;
+    await exportShards({ corpusDir: mixedCorpus, outDir: mixed[i]!, format, ...all });
+  }
+  run(python, [join(here, 'check_mixed.py'), ...mixed, String(images)]);
+  const datacomp = process.env.LAIT_INTEROP_DATACOMP;
+  if (datacomp !== undefined) {
+    const interpreter = process.env.LAIT_INTEROP_DATACOMP_PYTHON ?? python;
+    run(interpreter, [join(here, 'check_datacomp.py'), datacomp, join(root, 'webdataset'), join(root, 'datacomp')]);
+  }
   const archive = join(root, 'pages.warc.gz');
   await writeKeptPages(archive);
   run(python, [join(here, 'check_warc.py'), archive]);

@@ -1,11 +1,12 @@
 /** How long an origin's rules are believed (RFC 9309 §2.4), across runs, and that concurrent questions are one request. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { openFetcher } from '../../../crawler/fetch/fetch.ts';
 import { type OriginRules, openOriginRules } from '../../../crawler/fetch/origin-rules.ts';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
 import { defaultManners } from '../../../crawler/policy/politeness.ts';
+import { openWorkers } from '../../../crawler/workers/workers.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { type Route, startSite } from '../../helpers/site.ts';
 
@@ -17,6 +18,11 @@ const summary = (rules: OriginRules, url: string): string =>
       ? 'allows'
       : 'forbids'
     : `${rules.reason}${rules.kind === 'unavailable' && rules.isGivenUp ? ' given up' : ''}`;
+
+const workers = openWorkers();
+// Starting takes a while, which the clocks of these tests would count.
+before(() => workers.run('robots', ''));
+after(() => workers.close());
 
 describe('rules of an origin', () => {
   const steps: {
@@ -101,13 +107,13 @@ describe('rules of an origin', () => {
         });
         const startMs = Date.parse('2026-01-01');
         t.mock.timers.enable({ apis: ['Date'], now: startMs });
-        let rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
+        let rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners, workers });
         for (const { afterMs, says, asked } of expected) {
           t.mock.timers.setTime(startMs + afterMs);
           if (again) {
             frontier.close();
             frontier = Frontier.open(corpus.dir);
-            rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
+            rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners, workers });
           }
           assert.equal(summary(await rulesOf(site.url), site.url), says);
           assert.equal(site.hits.get('/robots.txt'), asked);
@@ -127,7 +133,7 @@ describe('rules of an origin', () => {
       corpus.remove();
       await Promise.all([fetcher.close(), site.close()]);
     });
-    const rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
+    const rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners, workers });
     const answers = await Promise.all([rulesOf(site.url), rulesOf(site.url), rulesOf(site.url)]);
     assert.deepEqual(
       answers.map((rules) => summary(rules, site.url)),

@@ -1,6 +1,6 @@
 /** Files of rights: how long they are believed, what a passing failure means, and what a crawl does by RSL licences. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { crawl } from '../../../crawler/crawl.ts';
 import { extractAgain } from '../../../crawler/extract-again.ts';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
@@ -8,6 +8,7 @@ import { openFetcher } from '../../../crawler/fetch/fetch.ts';
 import { openOriginRules } from '../../../crawler/fetch/origin-rules.ts';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
 import { defaultManners } from '../../../crawler/policy/politeness.ts';
+import { openWorkers } from '../../../crawler/workers/workers.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { picture } from '../../helpers/picture.ts';
 import { type Route, startSite } from '../../helpers/site.ts';
@@ -18,6 +19,11 @@ const reserving = '[{"location":"/","tdm-reservation":1}]';
 const prohibiting = (url: string): string =>
   `<rsl xmlns="https://rslstandard.org/rsl"><content url="${url}"><license><prohibits type="usage">ai-train</prohibits></license></content></rsl>`;
 const xml = (body: string): Route => ({ headers: { 'content-type': 'application/rsl+xml' }, body });
+
+const workers = openWorkers();
+// Starting takes a while, which the clocks of these tests would count.
+before(() => workers.run('robots', ''));
+after(() => workers.close());
 
 describe('a file of rights', () => {
   const failing: Route = { status: 503 };
@@ -83,13 +89,13 @@ describe('a file of rights', () => {
         });
         const startMs = Date.parse('2026-01-01');
         t.mock.timers.enable({ apis: ['Date'], now: startMs });
-        let rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
+        let rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners, workers });
         for (const { afterMs, says, asked } of expected) {
           t.mock.timers.setTime(startMs + afterMs);
           if (again) {
             frontier.close();
             frontier = Frontier.open(corpus.dir);
-            rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners });
+            rulesOf = openOriginRules(frontier, fetcher, { manners: defaultManners, workers });
           }
           routes[tdmrepPath] = answers[site.hits.get(tdmrepPath) ?? 0]!;
           const rules = await rulesOf(site.url);

@@ -205,6 +205,7 @@ describe('verdicts', () => {
       droppedBy: 'text/length',
       reason: 'too-short',
       cleanedText: null,
+      language: null,
     });
   });
 });

@@ -1,0 +1,139 @@
+/** A sub-command that is called: its flags, its context with the flags laid over the configuration, and a clean stop. */
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { z } from 'zod';
+import { UserError } from '../dataset/user-error.ts';
+import { noFlags } from './call-flags.ts';
+import {
+  type CorpusContext,
+  checkCorpusDir,
+  type Definition,
+  Interrupted,
+  type Needs,
+  type PlainContext,
+  type SettingsDefinition,
+  sayWaiting,
+} from './command.ts';
+import { configFileName, type SectionName, sectionSchema } from './config.ts';
+import { addFlags, flagOf, givenFlags } from './flags.ts';
+
+/** Gives a command on a section of the configuration its flags and its action. */
+export async function completeSettings<Name extends SectionName, Flags extends z.ZodObject>(
+  command: Command,
+  definition: SettingsDefinition<Name, Flags>,
+): Promise<void> {
+  const flags = await addCorpusFlags(command, definition);
+  const schema = sectionSchema(definition.section);
+  addFlags(command, schema);
+  addExample(command, definition.example);
+  run(command, definition, flags, async (context) => {
+    const { readConfig, withFlags } = await import('./config-file.ts');
+    const corpusDir = corpusOf(command);
+    const config = readConfig(corpusDir);
+    const given = givenFlags(command, schema);
+    const settings = withFlags(config, definition.section, given);
+    const full = { ...context, corpusDir, config, settings };
+    refuseIgnored([...Object.keys(given), ...Object.keys(givenFlags(command, flags))], full, definition.needs);
+    return full;
+  });
+}
+
+/** Gives a command on a corpus without settings its flags and its action. */
+export async function completeCorpus<Flags extends z.ZodObject>(
+  command: Command,
+  definition: Definition<CorpusContext<z.output<Flags>>, Flags>,
+): Promise<void> {
+  const flags = await addCorpusFlags(command, definition);
+  addExample(command, definition.example);
+  run(command, definition, flags, async (context) => ({ ...context, corpusDir: corpusOf(command) }));
+}
+
+/** Gives a command without a corpus its flags and its action. */
+export async function completePlain<Flags extends z.ZodObject>(
+  command: Command,
+  definition: Definition<PlainContext<z.output<Flags>>, Flags>,
+): Promise<void> {
+  const flags = await startFlags(command, definition);
+  addFlags(command, flags);
+  addExample(command, definition.example);
+  run(command, definition, flags, async (context) => context);
+}
+
+async function startFlags<Flags extends z.ZodObject>(
+  command: Command,
+  { arguments: wanted, flags }: Definition<never, Flags>,
+): Promise<Flags> {
+  if (wanted !== undefined) command.arguments(wanted);
+  return flags === undefined ? (noFlags as z.ZodObject as Flags) : await flags();
+}
+
+async function addCorpusFlags<Flags extends z.ZodObject>(
+  command: Command,
+  definition: Definition<never, Flags>,
+): Promise<Flags> {
+  const flags = await startFlags(command, definition);
+  // Without a name the corpus is this directory if it is one, else `corpus`.
+  const here = existsSync(configFileName) ? '.' : 'corpus';
+  command.option('--corpus <dir>', `corpus directory (default: ${here})`, here);
+  addFlags(command, flags);
+  if (definition.takesTurns)
+    command.option('--wait', 'wait while another command writes to the corpus (default: stop and name it)');
+  return flags;
+}
+
+const corpusOf = (command: Command): string => checkCorpusDir(String(command.getOptionValue('corpus')));
+
+const addExample = (command: Command, example: string): Command =>
+  command.addHelpText('after', `\nExample:\n  $ ${example.split('\n').join('\n  $ ')}`);
+
+/** Makes the context, then loads the code and runs it until it is done or stopped. */
+function run<Context, Flags extends z.ZodObject>(
+  command: Command,
+  definition: Definition<Context, Flags>,
+  schema: Flags,
+  contextOf: (context: PlainContext<z.output<Flags>>) => Promise<Context>,
+): void {
+  command.action(async () => {
+    const [{ readFlags }, { inTurn, nameHolder }] = await Promise.all([
+      import('./config-file.ts'),
+      import('../dataset/corpus-lock.ts'),
+    ]);
+    const flags = readFlags(schema, givenFlags(command, schema));
+    nameHolder(`lait ${command.name()}`);
+    await interruptible(async (signal) => {
+      const context = await contextOf({ args: command.args, flags, signal });
+      const action = await definition.load();
+      const work = (): Promise<void> => action(context);
+      await (command.getOptionValue('wait') ? inTurn(work, { signal, onWait: sayWaiting }) : work());
+    });
+  });
+}
+
+function refuseIgnored<Context>(given: readonly string[], context: Context, needs: Needs<string, Context> = {}): void {
+  for (const key of given) {
+    const problem = needs[key]?.(context);
+    if (problem) throw new UserError(`${flagOf(key)} has no effect ${problem}; leave it out, or change that.`);
+  }
+}
+
+/**
+ * Runs work that Ctrl-C or SIGTERM stops in good order: the first signal asks the work to save and end, the second ends
+ * the process at once (nothing is lost then either, the next start repairs).
+ */
+async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    process.stderr.write('\nlait: stopping, saving what is done (once more to stop at once)\n');
+    controller.abort(new Interrupted('stopped by the operator'));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    await work(controller.signal);
+    controller.signal.throwIfAborted();
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
