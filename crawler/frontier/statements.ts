@@ -28,7 +28,9 @@ export function statements(db: Database.Database) {
       'INSERT INTO urls (url, kind, host_id, depth, priority, state) VALUES (?, ?, ?, ?, ?, 2) ON CONFLICT DO NOTHING',
     ),
     urlId: db.prepare('SELECT id FROM urls WHERE url = ? AND kind = ?').pluck(),
-    finishQueued: db.prepare('UPDATE urls SET state = 2 WHERE url = ? AND kind = ? AND state = 0'),
+    finishQueued: db
+      .prepare('UPDATE urls SET state = 2 WHERE url = ? AND kind = ? AND state = 0 RETURNING host_id')
+      .pluck(),
     hostUnqueued: db.prepare('UPDATE hosts SET queued = queued - 1 WHERE id = ?'),
     revisit: db.prepare('SELECT interval_ms AS intervalMs, hash FROM revisits WHERE url_id = ?'),
     setRevisit: db.prepare(

@@ -153,3 +153,48 @@ test('a file of a newer version is refused and closed', (t) => {
   });
   assert.equal(closed.mock.callCount(), 1);
 });
+
+test('a frontier counts what is queued, whatever happens to it', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const frontier = Frontier.open(dir);
+  t.after(() => frontier.close());
+  const summed = frontier.db.prepare('SELECT sum(queued) + sum(put_off) FROM hosts').pluck();
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+    return seed % below;
+  };
+  const url = (): string => `https://${random(5)}.example/${random(60)}`;
+  const done: string[] = [];
+  let [nowMs, claimed, putOff] = [0, 0, 0];
+  for (let step = 0; step < 2000; step += 1) {
+    nowMs += random(50);
+    frontier.add([page(url(), random(3))]);
+    if (random(9) === 0) frontier.finishAlias(page(url()));
+    if (random(3) === 0 && done.length > 0) frontier.requeue(done.splice(random(done.length), 1)[0]!, 'page');
+    if (random(9) === 0)
+      assert.throws(() =>
+        frontier.atomically(() => {
+          frontier.claim(1 + random(4), nowMs, 2);
+          frontier.add([page(`https://never.example/${step}`)]);
+          throw new Error('rolled back');
+        }),
+      );
+    for (const claim of random(3) === 0 ? frontier.claim(1 + random(4), nowMs, 2) : []) {
+      claimed += 1;
+      const what = random(5);
+      if (what === 0) frontier.release(claim, nowMs, { failed: true });
+      else if (what === 1) frontier.move(claim, { at: url(), hops: 1 }, nowMs);
+      else if (what === 2) {
+        putOff += 1;
+        frontier.putOff(claim, nowMs + random(500), nowMs);
+      } else {
+        frontier.finish(claim, nowMs);
+        done.push(claim.url);
+      }
+    }
+    assert.equal(frontier.queued(), summed.get(), `step ${step}`);
+  }
+  assert.ok(claimed > 300 && putOff > 30, `${claimed} claimed, ${putOff} put off`);
+});
