@@ -6,6 +6,7 @@
  * last batch was recorded.
  */
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
@@ -30,6 +31,9 @@ import { type Recipe, ruleRecords } from './recipe.ts';
 import { fateOf, type ReusableVerdicts, reusableVerdicts } from './reusable-verdicts.ts';
 import { type PairToScore, scorePairs } from './score-pairs.ts';
 
+/** Ours: for longer no signal goes unheard. */
+const maxTurnMs = 100;
+
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */
   readonly stage: 'pairs' | 'corpus';
@@ -44,7 +48,7 @@ export interface ScreenOptions {
   /** Where scored rules read the images; default: the `raw/` beside the ledger. */
   readonly raw?: Pick<RawStore, 'read'>;
   readonly onProgress?: (progress: ScreenProgress) => void;
-  /** Stops after the batch at hand with the signal's reason; what was judged stays judged. */
+  /** Stops within the batch at hand with the signal's reason; what was judged stays judged. */
   readonly signal?: AbortSignal;
   /** Pairs a transaction. */
   readonly batchSize?: number;
@@ -77,6 +81,7 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
     let judged = 0;
+    let turnMs = performance.now();
     for (const batch of pairsToJudge(ledger, id, { batchSize })) {
       signal?.throwIfAborted();
       const verdicts: PairVerdict[] = [];
@@ -85,7 +90,13 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
         const result = await judge(pair, recipe, reusable);
         if ('droppedBy' in result) verdicts.push(result);
         else toScore.push(result);
+        if (performance.now() - turnMs > maxTurnMs) {
+          await setImmediate();
+          turnMs = performance.now();
+          if (signal?.aborted) break;
+        }
       }
+      if (signal?.aborted) toScore.length = 0;
       for await (const scored of scorePairs(ledger, recipe.scored ?? [], toScore, reusable, raw ?? opened!)) {
         verdicts.push(...scored);
         onProgress?.({ stage: 'pairs', judged: judged + verdicts.length, total });

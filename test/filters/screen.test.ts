@@ -222,6 +222,16 @@ describe('screen', () => {
     assert.deepEqual(await screen({ ledger, recipe: recipe() }), resumed);
   });
 
+  it('hears a signal within a batch, however long its texts, and keeps what it judged', async () => {
+    const texts = Array.from({ length: 1500 }, (_, n) => alt(`${english.repeat(150)} ${n}`));
+    page('long', english, Object.fromEntries(texts.map((text, n) => [`${n}.jpg`, text])));
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('stopped')), 1);
+    await assert.rejects(screen({ ledger, recipe: recipe(), signal: stop.signal }), /stopped/);
+    const { unjudged } = funnel(ledger);
+    assert.ok(unjudged > 0 && unjudged < texts.length, `${unjudged} of ${texts.length}`);
+  });
+
   it('keeps the same pairs whatever the order of the rules within a stage', async () => {
     smallCorpus();
     await screen({ ledger, recipe: recipe() });
