@@ -6,6 +6,7 @@ import { type ImportSource, importDataset } from '../dataset/import/import.ts';
 import type { ImportWriteOptions } from '../dataset/import/imported.ts';
 import { importUrlList } from '../dataset/import/url-list.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import { takenDownOf } from '../dataset/ledger/tombstones.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { ImportFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
@@ -50,7 +51,7 @@ export async function importSet({
         ...shards,
         card,
         merge: flags.merge,
-        ...(ledger && { isTakenDown: (what) => ledger.isTakenDown(what) }),
+        ...(ledger && { takenDown: takenDownOf(ledger) }),
       },
       {
         signal,

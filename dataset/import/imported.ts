@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../atomic-file.ts';
 import type { CardOptions } from '../export/card.ts';
 import { finishImport, type ImportedPart, importColumns } from '../export/finish-import.ts';
+import { decodeImage } from '../image/decode.ts';
+import type { TakenDown } from '../ledger/tombstones.ts';
 import { makeFolder } from '../make-folder.ts';
 import { pairId } from '../pair.ts';
 import { shardDefaults } from '../shards/defaults.ts';
@@ -55,8 +57,8 @@ export interface ImportWriteOptions extends EncodeOptions {
   readonly subset?: ReadonlySet<string>;
   /** What the dataset card says that the source does not. */
   readonly card?: CardOptions;
-  /** Leaves out what was taken down. */
-  readonly isTakenDown?: (what: { readonly url?: string; readonly sha256?: string }) => boolean;
+  /** Leaves out what was taken down; see `takenDownOf`. */
+  readonly takenDown?: TakenDown;
   /** Adds shards to splits that another import has made. Without it such a split is refused. */
   readonly merge?: boolean;
 }
@@ -208,7 +210,7 @@ async function stage(
   try {
     for await (const sample of samples) {
       signal?.throwIfAborted();
-      const item = wellFormed(sample, options, fail);
+      const item = await wellFormed(sample, options, fail);
       if (item === null) continue;
       const split = splitOfColumn(sample.split);
       if (split === null || (!splits.has(split) && splits.size === maxSplits)) {
@@ -306,11 +308,11 @@ async function sameColumns(outDir: string, done: Record<string, FinishedShard[]>
 }
 
 /** A sample as the shard writer takes it. Null for one that was not asked for, or was taken down: of these no row tells. */
-function wellFormed(
+async function wellFormed(
   { name, url, image, texts: found, fault, known = {}, extra = {}, exif }: ImportedSample,
-  { subset, isTakenDown = () => false }: Pick<ImportWriteOptions, 'subset' | 'isTakenDown'>,
+  { subset, takenDown }: Pick<ImportWriteOptions, 'subset' | 'takenDown'>,
   fail: Fail,
-): ShardItem | null {
+): Promise<ShardItem | null> {
   const texts = found
     .filter((text) => text.length <= maxTextLength)
     .map((text) => text.replace(/\s+/g, ' ').trim())
@@ -323,8 +325,8 @@ function wellFormed(
     return null;
   }
   const sha256 = image === null ? null : createHash('sha256').update(image).digest('hex');
-  const hashes = [sha256, known.sha256 ?? null].filter((one) => one !== null);
-  if (isTakenDown({ url }) || hashes.some((one) => isTakenDown({ sha256: one }))) {
+  const decoded = image !== null && takenDown?.byLooks ? await decodeImage(image) : null;
+  if (takenDown !== undefined && isRefused(takenDown, { url, image, sha256, decoded, known })) {
     fail('taken-down');
     return null;
   }
@@ -357,8 +359,36 @@ function wellFormed(
     fetchedAtMs: null,
     more: { texts, ...extra },
     ...(sha256 === null ? {} : { bytesSha256: sha256 }),
+    ...(decoded === null ? {} : { decoded }),
     ...(exif ? { exif } : {}),
   };
+}
+
+/** Whether a takedown speaks of a sample: of its address, its page, its bytes, its looks, or the original's as the source tells them. */
+function isRefused(
+  { isTakenDown }: TakenDown,
+  {
+    url,
+    image,
+    sha256,
+    decoded,
+    known,
+  }: {
+    readonly url: string;
+    readonly image: Buffer | null;
+    readonly sha256: string | null;
+    readonly decoded: Awaited<ReturnType<typeof decodeImage>> | null;
+    readonly known: KnownColumns;
+  },
+): boolean {
+  const phash = decoded !== null && 'phash' in decoded ? decoded.phash : null;
+  const md5 = () => createHash('md5').update(image!).digest('hex');
+  return (
+    [url, known.page_url, known.download_url].some((one) => one && isTakenDown({ url: one })) ||
+    [sha256, known.sha256].some((one) => one && isTakenDown({ sha256: one })) ||
+    [phash, known.phash].some((one) => one && isTakenDown({ phash: one })) ||
+    (image !== null && isTakenDown({ md5 }))
+  );
 }
 
 function reasonOf(image: Buffer | null, texts: readonly string[], found: readonly string[]): string | null {

@@ -132,6 +132,19 @@ export function isTakenDown(ledger: Ledger, { url, sha256, phash, md5 }: Storabl
   return md5s.length > 0 && md5s.includes(md5());
 }
 
+/** What was taken down from a corpus, for one who brings in pictures from elsewhere. */
+export interface TakenDown {
+  readonly isTakenDown: (what: Storable) => boolean;
+  /** Whether somebody asked by perceptual hash: then every picture is to be asked for by its own. */
+  readonly byLooks: boolean;
+}
+
+/** What was taken down. A takedown that comes later waits for the lock of the shards, and then looks through them. */
+export function takenDownOf(ledger: Ledger): TakenDown {
+  const byLooks = ledger.statement(`SELECT 1 FROM tombstones WHERE kind = 'phash' LIMIT 1`).get() !== undefined;
+  return { isTakenDown: (what) => isTakenDown(ledger, what), byLooks };
+}
+
 /** No key has a fragment but that of a URL which is too long. */
 const withoutFragment = (url: string): string => (url.includes('#sha256=') ? url : url.replace(/#.*$/s, ''));
 

@@ -30,6 +30,8 @@ export interface ShardItem {
   readonly bytesSha256?: string;
   /** The image is a JPEG that was made of a larger original at its download: its own SHA-256, and the original's EXIF. */
   readonly resized?: { readonly sha256: string; readonly exif: string };
+  /** What `image` gives, decoded, where that was done already. */
+  readonly decoded?: Awaited<ReturnType<typeof decodeImage>>;
   /** Tags of the original as the source tells them, for an image that has lost its own. */
   readonly exif?: string;
 }
@@ -191,7 +193,7 @@ async function prepare(
   if (item.image === null) return failed(item.failure!.status, item.failure!.reason);
   const bytes = item.image();
   if (bytes === null) return failed('failed_to_download', 'raw-missing');
-  const measured = decode ? await decodeImage(bytes) : null;
+  const measured = decode ? (item.decoded ?? (await decodeImage(bytes))) : null;
   if (measured !== null && 'reason' in measured) return failed('failed_to_resize', measured.reason);
   const sha256 = measured?.sha256 ?? sha256Of(bytes);
   if (sha256 !== (item.resized?.sha256 ?? item.bytesSha256 ?? item.row.sha256))

@@ -19,6 +19,7 @@ import { takedown } from '../../../dataset/export/takedown.ts';
 import { verify } from '../../../dataset/export/verify.ts';
 import { importDataset } from '../../../dataset/import/import.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
+import { takenDownOf } from '../../../dataset/ledger/tombstones.ts';
 import { readManifest } from '../../../dataset/shards/manifest.ts';
 import { readParquet } from '../../../dataset/shards/parquet.ts';
 import { endOfArchive, headerChecksum, paddingBytes, tarHeader } from '../../../dataset/shards/tar-header.ts';
@@ -124,12 +125,11 @@ test('an import has a card and a Croissant file; a takedown keeps the other capt
   const outDir = join(corpusDir, 'shards');
   const bring = async () => {
     const ledger = Ledger.open(corpusDir);
-    const isTakenDown = (what: { url?: string; sha256?: string }) => ledger.isTakenDown(what);
     const totals: number[] = [];
     const onProgress = ({ total }: { total: number }) => totals.push(total);
     const card = { name: 'Three colours', license: 'cc-by-4.0', languages: ['en'] };
     const source = { from: 'flickr', tokens, images, splitFiles } as const;
-    const summary = await importDataset(source, { outDir, card, isTakenDown }, { onProgress });
+    const summary = await importDataset(source, { outDir, card, takenDown: takenDownOf(ledger) }, { onProgress });
     ledger.close();
     return { ...summary, totals };
   };
