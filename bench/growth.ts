@@ -7,10 +7,11 @@
  *     node --import tsx bench/growth.ts [--pairs 1000000] [--folder DIR]
  *
  * With `--scan`, nothing is written: the ledger's index is filled as after an export of all pairs but 1 %, and only the finding of
- * what is new and what has to go is measured.
+ * what is new and what has to go is measured. With `--filled DIR` as well, the ledger is a copy of the one that
+ * `bench/rejudge.ts --filled DIR` has left there, and all its pairs with a picture count as kept.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,6 +29,7 @@ const { values: flags } = parseArgs({
     scan: { type: 'boolean', default: false },
     pairs: { type: 'string', default: '1000000' },
     folder: { type: 'string', default: tmpdir() },
+    filled: { type: 'string' },
   },
 });
 const pairCount = Number(flags.pairs);
@@ -91,6 +93,7 @@ async function measured(name: string): Promise<void> {
 }
 
 try {
+  if (flags.filled !== undefined) copyFileSync(join(flags.filled, 'ledger.db'), join(folder, 'ledger.db'));
   const ledger = Ledger.open(folder);
   const raw = openRawStore(folder);
   const place = raw.append({ sha256, format: 'jpg', bytes: picture });
@@ -119,15 +122,18 @@ async function exports(ledger: Ledger, recipe: number, place: { segment: number;
 }
 
 function scan(ledger: Ledger, recipe: number, place: { segment: number; offset: number }): void {
-  fill(ledger, recipe, 0, pairCount, place);
+  if (flags.filled === undefined) fill(ledger, recipe, 0, pairCount, place);
+  else ledger.db.prepare('UPDATE pairs SET judged_by = ?').run(recipe);
+  const count = ledger.db.prepare('SELECT count(*) FROM pairs').pluck().get();
   const exportId = rememberExport(ledger, folder, join(folder, 'shards'), {
     version: 1,
     sha256: '',
     configuration: {},
   });
   indexShard(ledger, exportId, 'train/00000', '', []);
-  ledger.db.exec(`INSERT INTO exported_pairs SELECT ${exportId}, p.id, 1, p.id, substr(i.sha256, 1, 16)
-    FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.rowid % 100 <> 0 ORDER BY p.id`);
+  ledger.db.exec(`INSERT INTO exported_pairs (export_id, pair_id, shard_id, key, content)
+    SELECT ${exportId}, p.id, 1, p.id, substr(i.sha256, 1, 16)
+    FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.rowid % 100 <> 0 AND i.sha256 IS NOT NULL ORDER BY p.id`);
   const timed = (name: string) => {
     const started = performance.now();
     const before = process.cpuUsage();
@@ -140,7 +146,7 @@ function scan(ledger: Ledger, recipe: number, place: { segment: number; offset: 
       `| ${name}: ${found('new_pairs')} new, ${found('removed_samples')} to go | ${wall.toFixed(1)} | ${((user + system) / 1e6).toFixed(1)} | ${rss} | | |`,
     );
   };
-  timed(`finding in ${pairCount}`);
+  timed(`finding in ${count}`);
   ledger.db.exec(`UPDATE pairs SET dropped_by = 'text/any', drop_reason = 'moved' WHERE rowid % 100 = 1`);
   timed('after a threshold has moved');
 }

@@ -76,8 +76,6 @@ async function addCorpusFlags<Flags extends z.ZodObject>(
   const here = existsSync(configFileName) ? '.' : 'corpus';
   command.option('--corpus <dir>', `corpus directory (default: ${here})`, here);
   addFlags(command, flags);
-  if (definition.takesTurns)
-    command.option('--wait', 'wait while another command writes to the corpus (default: stop and name it)');
   return flags;
 }
 
@@ -93,6 +91,8 @@ function run<Context, Flags extends z.ZodObject>(
   schema: Flags,
   contextOf: (context: PlainContext<z.output<Flags>>) => Promise<Context>,
 ): void {
+  if (definition.takesTurns)
+    command.option('--wait', 'wait while another command writes the same (default: stop and name it)');
   command.action(async () => {
     const [{ readFlags }, { inTurn, nameHolder }] = await Promise.all([
       import('./config-file.ts'),

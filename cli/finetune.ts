@@ -1,5 +1,7 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
 import { join } from 'node:path';
+import { type Defer, withCleanup } from '../dataset/cleanup.ts';
+import { lockRun } from '../dataset/corpus-lock.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { expected } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -13,19 +15,20 @@ import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
 import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
-export async function finetune({
-  corpusDir,
-  config,
-  settings,
-  flags,
-  signal,
-}: CommandContext<'finetune', FinetuneFlags>): Promise<void> {
+export const finetune = (context: CommandContext<'finetune', FinetuneFlags>): Promise<void> =>
+  withCleanup((defer) => tune(context, defer));
+
+async function tune(
+  { corpusDir, config, settings, flags, signal }: CommandContext<'finetune', FinetuneFlags>,
+  defer: Defer,
+): Promise<void> {
   const { dataChanged, ...others } = flags;
   others satisfies Nothing;
   const { from, run, ...training } = settings;
   training satisfies KnownTo<FinetuneOptions, typeof training>;
   await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   const features = featuresOf(corpusDir, config);
+  defer(lockRun(corpusDir, run));
   const checkpoint = openCheckpoint(trainedDir(corpusDir, from));
   if (checkpoint.detector !== features.name) {
     const advice = 'extract regions with it, or fine-tune a run that learned these';

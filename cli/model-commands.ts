@@ -12,6 +12,7 @@ const onWholeOps =
 
 const pretrain = settingsCommand({
   name: 'pretrain',
+  takesTurns: true,
   section: 'pretrain',
   summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
@@ -25,6 +26,7 @@ const pretrain = settingsCommand({
 
 const finetune = settingsCommand({
   name: 'finetune',
+  takesTurns: true,
   section: 'finetune',
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
@@ -59,6 +61,7 @@ const match = settingsCommand({
 
 const trainRelevance = plainCommand({
   name: 'train-relevance',
+  takesTurns: true,
   summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
   example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',
   flags: async () => (await callFlags()).trainRelevanceFlags,

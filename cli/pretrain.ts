@@ -1,6 +1,8 @@
 /** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images, in one stage or several. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Defer, withCleanup } from '../dataset/cleanup.ts';
+import { lockRun } from '../dataset/corpus-lock.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -20,13 +22,13 @@ import { count, table } from './table.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
 import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
-export async function pretrain({
-  corpusDir,
-  config,
-  settings,
-  flags,
-  signal,
-}: CommandContext<'pretrain', PretrainFlags>): Promise<void> {
+export const pretrain = (context: CommandContext<'pretrain', PretrainFlags>): Promise<void> =>
+  withCleanup((defer) => trainStages(context, defer));
+
+async function trainStages(
+  { corpusDir, config, settings, flags, signal }: CommandContext<'pretrain', PretrainFlags>,
+  defer: Defer,
+): Promise<void> {
   const { stages: stagesFile, dryRun, dataChanged, ...others } = flags;
   const { preset, run, from, vocabularySize, seed, precision, xla, checkpointEverySteps, stages: _, ...own } = settings;
   others satisfies Nothing;
@@ -36,6 +38,7 @@ export async function pretrain({
   const stages = plannedStages(corpusDir, settings, stagesFile);
   for (const dir of corporaOf(stages)) await settleInTurn(join(dir, 'shards'), { signal, onWait: sayWaiting });
   const columns = sameFeatures(stages, config);
+  if (!dryRun) defer(lockRun(corpusDir, run));
   const dir = runDir(corpusDir, run);
   checkStages(dir, stages);
   requireRunFor(dataChanged, latestStage(dir));

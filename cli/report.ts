@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
+import { countTakenDown, rememberReport } from '../dataset/ledger/reports.ts';
 import type { ReportFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
 import { checkOutFile } from './out-file.ts';
@@ -15,7 +16,13 @@ export async function report({ corpusDir, flags }: CorpusContext<ReportFlags>): 
   const ledger = Ledger.openExisting(corpusDir);
   const raw = openRawStore(corpusDir);
   try {
-    writeFileSync(path, await renderReport(ledger, { raw }));
+    rememberReport(ledger, corpusDir, path);
+    // A takedown deletes reports when it has removed all the rest: one that it did not see is written anew.
+    for (let before = -1, now = countTakenDown(ledger); now !== before; ) {
+      before = now;
+      writeFileSync(path, await renderReport(ledger, { raw }));
+      now = countTakenDown(ledger);
+    }
     console.log(`Wrote ${path}; open it in a browser`);
   } finally {
     raw.close();

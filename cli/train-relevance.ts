@@ -1,5 +1,7 @@
 /** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
 import { dirname } from 'node:path';
+import { type Defer, withCleanup } from '../dataset/cleanup.ts';
+import { lockFile } from '../dataset/corpus-lock.ts';
 import { expandShardPaths, isUrl } from '../dataset/shards/paths.ts';
 import { imageFields, readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
@@ -11,10 +13,14 @@ import { startProgress } from './progress.ts';
 import { openFeatures } from './scorers.ts';
 import { count } from './table.ts';
 
-export async function trainRelevance({ flags, signal }: PlainContext<TrainRelevanceFlags>): Promise<void> {
+export const trainRelevance = (context: PlainContext<TrainRelevanceFlags>): Promise<void> =>
+  withCleanup((defer) => learn(context, defer));
+
+async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer: Defer): Promise<void> {
   const { shards, out, ...others } = flags;
   others satisfies Nothing;
   checkOutFile(out);
+  defer(lockFile(out));
   for (const folder of setsOf(shards)) await settleInTurn(folder, { signal, onWait: sayWaiting });
   expandShardPaths(shards);
   const { imageFeatures, textFeatures } = await openFeatures();

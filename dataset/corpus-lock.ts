@@ -46,10 +46,22 @@ export function lockPart(corpusDir: string, part: CorpusPart): () => void {
   return lock(join(folder, part), `corpus ${corpusDir}`);
 }
 
+/** Takes a run of training (`runs/NAME`) with all its stages: of two processes in it each would remove what the other one saves. */
+export function lockRun(corpusDir: string, run: string): () => void {
+  const folder = join(corpusDir, 'locks');
+  makeFolder(folder);
+  return lock(join(folder, `run-${run}`), `run ${run} of corpus ${corpusDir}`);
+}
+
 /** Takes a folder that may lie anywhere and is published as it is: its lock lies with the temporary files of this machine and user. */
-export function lockFolder(folder: string): () => void {
-  const hash = createHash('sha256').update(realPath(folder)).digest('hex').slice(0, 32);
-  return lock(join(tmpdir(), `lait-${userInfo().uid}-${hash}`), `folder ${folder}`);
+export const lockFolder = (folder: string): (() => void) => lockAnywhere(folder, 'folder');
+
+/** Takes a file that may lie anywhere, in the same way. */
+export const lockFile = (file: string): (() => void) => lockAnywhere(file, 'file');
+
+function lockAnywhere(path: string, what: string): () => void {
+  const hash = createHash('sha256').update(realPath(path)).digest('hex').slice(0, 32);
+  return lock(join(tmpdir(), `lait-${userInfo().uid}-${hash}`), `${what} ${path}`);
 }
 
 /** Of what is not there yet, the rest of the path as it is written. */

@@ -111,8 +111,16 @@ export function hostAndParents(host: string): string[] {
   return parts.map((_, at) => parts.slice(at).join('.'));
 }
 
-/** The name of a host as it stands in URLs: lower case, ASCII, without the root's dot; null when it is none. */
+/**
+ * The name of a host as it stands in URLs: lower case, ASCII, without the root's dot; null when it is none. `0.0.1` is no host although
+ * browsers take it for the address 0.0.0.1, and labels have 1 to 63 octets, a name 253 (RFC 1035 §2.3.4).
+ */
 export function hostNameFrom(host: string): string | null {
   const url = parseOrNull(`https://${host}`);
-  return url !== null && url.href === `https://${url.hostname}/` ? url.hostname.replace(/\.$/, '') : null;
+  if (url === null || url.href !== `https://${url.hostname}/`) return null;
+  const name = url.hostname.replace(/\.$/, '');
+  const isAddress = /^[\d.]+$/.test(name);
+  if (isAddress) return name === host.replace(/\.$/, '') && !name.startsWith('0.') ? name : null;
+  if (name.startsWith('[')) return name;
+  return name.length <= 253 && name.split('.').every((label) => label !== '' && label.length <= 63) ? name : null;
 }

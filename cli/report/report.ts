@@ -3,6 +3,8 @@
  * scores with their thresholds, languages, sizes, hosts, yields. It runs no script, loads nothing, and everything that came
  * from the web is escaped; its policy forbids the browser anything else.
  */
+
+import { reportMark } from '../../dataset/export/takedown-reports.ts';
 import { withImage } from '../../dataset/image/open-image.ts';
 import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from '../../dataset/ledger/figures.ts';
 import { type FunnelRow, funnel } from '../../dataset/ledger/funnel.ts';
@@ -38,6 +40,7 @@ export async function renderReport(ledger: Ledger, options: ReportOptions = {}):
   }
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+${new Markup(reportMark)}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>${title}</title><style>${new Markup(css)}</style></head><body>
 <h1>${title}</h1>

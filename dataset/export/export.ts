@@ -210,12 +210,10 @@ export async function exportShards(
       nextShard[plan.split] = plan.number + 1;
     }
     if (samples === 0) {
-      throw expected(
-        'at least one kept pair',
-        corpusDir,
-        'none',
-        'see the funnel of lait filter for what dropped them',
-      );
+      const advice = 'see the funnel of lait filter for what dropped them';
+      const version = previous?.export === undefined ? 'what was there' : `version ${previous.export.version}`;
+      const stays = previous === null ? '' : `; ${version} in ${outDir} is unchanged, delete it if it is not to stay`;
+      throw expected('at least one kept pair', corpusDir, 'none', advice + stays);
     }
     const configuration: ExportConfiguration = {
       layout,

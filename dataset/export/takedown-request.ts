@@ -1,5 +1,6 @@
 /** What is to be taken down, as somebody wrote it: on the command line or in a list, one a line. Made into what is compared. */
 import { readFileSync } from 'node:fs';
+import { parse } from 'tldts';
 import type { TakedownRequest } from '../ledger/tombstones.ts';
 import { hostNameFrom, normaliseUrl } from '../url-key.ts';
 import { expected } from '../user-error.ts';
@@ -49,8 +50,15 @@ function urlOf(url: string): string {
 
 function hostOf(host: string): string {
   const name = hostNameFrom(host.trim());
-  if (name !== null) return name;
-  throw expected('a host name', 'host', host, 'write the name alone, as in photos.example');
+  if (name === null) throw expected('a host name', 'host', host, 'write the name alone, as in photos.example');
+  if (!isRegistry(name)) return name;
+  throw expected('a host or the domain of a site', 'host', host, 'all sites below it would go; name theirs');
+}
+
+/** `com`, `co.uk`: a name below which anybody registers theirs (publicsuffix.org, the part of ICANN). */
+function isRegistry(name: string): boolean {
+  const { publicSuffix, isIcann } = parse(name);
+  return publicSuffix === name && isIcann === true;
 }
 
 function hexOf(hash: string, digits: number, name: string): string {
@@ -58,6 +66,12 @@ function hexOf(hash: string, digits: number, name: string): string {
   if (lower.length === digits && /^[0-9a-f]+$/.test(lower)) return lower;
   throw expected(`${digits} hexadecimal digits`, name, hash, 'see a shard’s parquet');
 }
+
+/** In a list a word alone is no host: it may be anything. */
+const isHost = (name: string): boolean => {
+  const host = hostNameFrom(name);
+  return host !== null && /[.[]/.test(host) && !isRegistry(host);
+};
 
 /** A list has some thousands of lines; one of this size is another file. */
 const maxListBytes = 256 << 20;
@@ -88,7 +102,7 @@ export function readTakedownLists(files: readonly string[]): Required<Omit<Taked
       else if (/^[0-9a-f]{64}$/i.test(name)) names.sha256s.push(name);
       else if (/^[0-9a-f]{32}$/i.test(name)) names.md5s.push(name);
       else if (/^[0-9a-f]{16}$/i.test(name)) names.phashes.push(name);
-      else if (hostNameFrom(name) !== null) names.hosts.push(name);
+      else if (isHost(name)) names.hosts.push(name);
       else {
         const place = `line ${at + 1} of ${file}`;
         throw expected('a URL, a host or a hash', place, name.slice(0, 200), 'correct that line; nothing was removed');

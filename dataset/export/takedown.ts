@@ -8,7 +8,7 @@
  * nothing of this. Exports, filters and detections are waited for.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { withCleanup } from '../cleanup.ts';
 import { CorpusBusy, inTurn, isOwnShards, lockFolder, lockPart, lockPartsInTurn } from '../corpus-lock.ts';
@@ -27,8 +27,10 @@ import {
   type Undone,
 } from '../ledger/tombstones.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
+import { manifestIn } from '../shards/manifest.ts';
 import { UserError } from '../user-error.ts';
 import { eraseFromColumns } from './takedown-columns.ts';
+import { deleteReports } from './takedown-reports.ts';
 import { type TakedownNames, takedownRequest } from './takedown-request.ts';
 import { eraseFromPages, eraseFromRaw, whatIsLeft } from './takedown-search.ts';
 import { type IsRemoved, prepareShards, rowsByMd5, takeFromShards } from './takedown-shards.ts';
@@ -60,7 +62,7 @@ export interface TakedownSummary {
   readonly shardsRemoved: readonly string[];
   /** Other files that were deleted, since they may show what was removed. */
   readonly deleted: readonly string[];
-  /** Where exports went and are no more, or cannot be read: a copy may be elsewhere. */
+  /** Where exports and reports went and are no more, or cannot be read or written: a copy may be elsewhere. */
   readonly unreached: readonly string[];
   /** What a search found afterwards all the same. Empty, or something is wrong. */
   readonly left: readonly string[];
@@ -86,18 +88,37 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
     cutRawTail(corpusDir, ledger);
 
     // Where to look.
-    const exports = [...exportRecords(ledger, corpusDir).map(({ folder }) => folder), ...(options.exports ?? [])];
+    const records = exportRecords(ledger, corpusDir);
+    const exports = [...records.map(({ folder }) => folder), ...(options.exports ?? [])];
     const folders = [...new Set([shardsDir, ...exports].map((folder) => resolve(folder)))];
-    const reached = folders.filter((folder) => existsSync(folder));
-    const unreached = folders.filter((folder) => !existsSync(folder) && folder !== resolve(shardsDir));
-    for (const folder of reached) {
-      if (!isOwnShards(corpusDir, folder)) defer(await inTurn(() => lockFolder(folder), waiting));
-    }
+    const unreached: string[] = [];
+    const reached: string[] = [];
     const rebuilt = new Map<string, string[]>();
-    for (const folder of reached) {
-      const prepared = await prepareShards(folder);
-      rebuilt.set(folder, prepared.rebuilt);
-      unreached.push(...prepared.unreadable.map((shard) => join(folder, shard)));
+    const failed = new Set<string>();
+    const orUnreached = (error: unknown, folder: string): null => {
+      if (!isOutOfReach(error) || folder === resolve(shardsDir)) throw error;
+      unreached.push(folder);
+      failed.add(folder);
+      return null;
+    };
+    for (const folder of folders) {
+      if (!existsSync(folder)) {
+        if (folder !== resolve(shardsDir)) unreached.push(folder);
+        continue;
+      }
+      if (!isOwnShards(corpusDir, folder)) defer(await inTurn(() => lockFolder(folder), waiting));
+      try {
+        const prepared = await prepareShards(folder);
+        rebuilt.set(folder, prepared.rebuilt);
+        unreached.push(...prepared.unreadable.map((shard) => join(folder, shard)));
+        reached.push(folder);
+        // Nothing of an export: a disk that is not mounted, or the export was moved.
+        if (records.some((one) => resolve(one.folder) === folder && one.version > 0) && manifestIn(folder) === null) {
+          unreached.push(folder);
+        }
+      } catch (error) {
+        orUnreached(error, folder);
+      }
     }
 
     // What to remove.
@@ -114,7 +135,8 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
         ledger,
         { corpusDir, shardsDir: folder, isRemoved, rebuilt: rebuilt.get(folder) ?? [] },
         { signal, onProgress },
-      );
+      ).catch((error: unknown) => orUnreached(error, folder));
+      if (done === null) continue;
       const named = (names: readonly string[]): string[] =>
         folder === resolve(shardsDir) ? [...names] : names.map((name) => join(folder, name));
       result.samples += done.samples;
@@ -127,12 +149,12 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
     const pages =
       erasePages(ledger, corpusDir, removed) +
       (request.urls.length + request.hosts.length > 0 ? eraseFromPages(corpusDir, isPage) : 0);
-    const report = join(corpusDir, 'report.html');
-    const deleted = found && existsSync(report) ? [report] : [];
-    for (const file of deleted) rmSync(file);
     const pairs = removeFromLedger(ledger, removed);
     found ||= bytes > 0 || pages > 0 || hasFollowed(ledger, request);
-    const left = await whatIsLeft(corpusDir, reached, { sha256s: removed.sha256s, isPage, isRemoved });
+    // Last of all: one that is being written looks into the ledger afterwards.
+    const reports = found ? deleteReports(ledger, corpusDir) : { deleted: [], unreached: [] };
+    const searched = reached.filter((folder) => !failed.has(folder));
+    const left = await whatIsLeft(corpusDir, searched, { sha256s: removed.sha256s, isPage, isRemoved });
     return {
       tombstones,
       isKnown: found,
@@ -143,12 +165,17 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
       samples: result.samples,
       shardsRewritten: result.rewritten,
       shardsRemoved: result.incomplete,
-      deleted,
-      unreached,
+      deleted: reports.deleted,
+      unreached: [...new Set([...unreached, ...reports.unreached])],
       left,
     };
   });
 }
+
+/** Codes of what cannot be read or written where it lies: a folder of others, a disk that is read-only or has gone. */
+const outOfReach = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOENT', 'EIO', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT']);
+
+const isOutOfReach = (error: unknown): boolean => outOfReach.has((error as NodeJS.ErrnoException).code ?? '');
 
 /** Takes requests back. What was erased stays erased; the pictures may be crawled again. */
 export function undoTakedown(options: TakedownNames & { readonly corpusDir: string }): Undone {

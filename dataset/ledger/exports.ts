@@ -64,12 +64,16 @@ export const contentColumn = `(substr(i.sha256, 1, 16) || coalesce(${goneColumn}
 /** 64 bits in hexadecimal. */
 export const textHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
-/** A folder within the corpus is stored relative to it, so that a corpus may be moved and copied; any other by its real path. */
-function storedFolder(corpusDir: string, folder: string): string {
-  const within = relative(realPath(corpusDir), realPath(folder));
+/** What lies within the corpus is stored relative to it, so that a corpus may be moved and copied; any other by its real path. */
+export function storedPath(corpusDir: string, path: string): string {
+  const within = relative(realPath(corpusDir), realPath(path));
   const isWithin = within !== '' && within !== '..' && !within.startsWith(`..${sep}`) && !isAbsolute(within);
-  return isWithin ? within.split(sep).join('/') : realPath(folder);
+  return isWithin ? within.split(sep).join('/') : realPath(path);
 }
+
+/** The absolute path of what was stored. */
+export const fullPath = (corpusDir: string, stored: string): string =>
+  isAbsolute(stored) ? stored : join(realPath(corpusDir), stored);
 
 /** The real path of what exists; the rest of the path is added as it is written. */
 function realPath(path: string): string {
@@ -85,7 +89,7 @@ const exportColumns = 'id, folder, version, sha256, configuration, exported_at_m
 
 const record = (corpusDir: string, row: ExportRow): ExportRecord => ({
   ...row,
-  folder: isAbsolute(row.folder) ? row.folder : join(realPath(corpusDir), row.folder),
+  folder: fullPath(corpusDir, row.folder),
   configuration: JSON.parse(row.configuration),
 });
 
@@ -110,7 +114,7 @@ export function rememberExport(
          exported_at_ms = iif(sha256 = excluded.sha256 AND version = excluded.version, exported_at_ms, excluded.exported_at_ms)
        RETURNING id`,
     )
-    .get(storedFolder(corpusDir, folder), version, sha256, JSON.stringify(configuration), Date.now());
+    .get(storedPath(corpusDir, folder), version, sha256, JSON.stringify(configuration), Date.now());
   return (row as { id: number }).id;
 }
 

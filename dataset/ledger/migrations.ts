@@ -219,6 +219,8 @@ const steps: readonly string[] = [
          VALUES (old.sha256, old.id, old.segment, old.offset, old.byte_length, new.fetched_at_ms, old.resized)
          ON CONFLICT DO NOTHING;
      END;`,
+  // Where reports went (reports.ts).
+  `CREATE TABLE reports (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The version that this lait writes. */

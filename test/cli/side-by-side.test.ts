@@ -1,14 +1,15 @@
 /** Commands that run at the same time on one corpus: they take turns or name each other, and what they leave is whole. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { lockPart } from '../../dataset/corpus-lock.ts';
 import { verify } from '../../dataset/export/verify.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
-import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+import { smallUrl, writeSmallCorpus } from '../dataset/small-corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { startSite } from '../helpers/site.ts';
 
@@ -126,4 +127,71 @@ test('filters and exports beside a crawl: none of them fails, and all see a whol
   t.after(() => ledger.close());
   const count = (sql: string) => ledger.db.prepare(sql).pluck().get();
   assert.equal(count(`SELECT count(*) FROM images WHERE status = 'success'`), pages);
+});
+
+test('a run of training has one process at a time; one that is killed leaves it free', async () => {
+  const corpus = join(folder, 'trained');
+  await writeSmallCorpus(corpus, { images: 24 });
+  writeFileSync(
+    join(corpus, 'lait.yaml'),
+    'regions:\n  detector: patches\npretrain:\n  preset: tiny\n  from: scratch\n  batchSize: 2\n',
+  );
+  for (const command of ['export', 'regions']) {
+    const { code, said } = await lait(command, '--corpus', 'trained');
+    assert.equal(code, 0, said);
+  }
+  const words = ['pretrain', '--corpus', 'trained', '--steps'];
+  const first = spawn(process.execPath, [join(root, 'cli/lait.mjs'), ...words, '1000000'], { cwd: folder });
+  const ended = once(first, 'exit');
+  const note = join(corpus, 'locks/run-pretrain.json');
+  while (!existsSync(note) && first.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 50));
+  const second = await lait(...words, '2');
+  assert.equal(second.code, 2, second.said);
+  assert.match(
+    second.said,
+    new RegExp(
+      `lait: run pretrain of corpus trained is being written by lait pretrain \\(pid ${first.pid}, since .*\\); wait`,
+    ),
+  );
+  // Another run of the same corpus is no matter of it.
+  const beside = await lait(...words, '1', '--run', 'other');
+  assert.equal(beside.code, 0, beside.said);
+  const waiting = lait(...words, '2', '--wait');
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  first.kill('SIGKILL');
+  assert.deepEqual(await ended, [null, 'SIGKILL']);
+  assert.ok(existsSync(note), 'it had no time to clean up');
+  const third = await waiting;
+  assert.equal(third.code, 0, third.said);
+  assert.equal(existsSync(note), false);
+});
+
+test('a takedown waits for regions, which are being detected, and so does a second one of them', async () => {
+  const corpus = join(folder, 'detected');
+  await writeSmallCorpus(corpus, { images: 12 });
+  writeFileSync(join(corpus, 'lait.yaml'), 'regions:\n  detector: patches\n');
+  for (const command of ['export', 'regions']) assert.equal((await lait(command, '--corpus', 'detected')).code, 0);
+  const code = `import { lockPart, nameHolder } from ${JSON.stringify(join(root, 'dataset/corpus-lock.ts'))};
+    nameHolder('lait regions'); lockPart(${JSON.stringify(corpus)}, 'regions'); console.log('held'); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { cwd: root });
+  await once(holder.stdout, 'data');
+  const refused = await lait('regions', '--corpus', 'detected');
+  assert.equal(refused.code, 2, refused.said);
+  assert.match(refused.said, /lait: corpus detected is being written by lait regions \(pid \d+/);
+  const taking = spawn(
+    process.execPath,
+    [join(root, 'cli/lait.mjs'), 'takedown', '--corpus', 'detected', '--url', smallUrl(3)],
+    { cwd: folder },
+  );
+  const ended = once(taking, 'exit');
+  const [said] = (await once(taking.stderr, 'data')) as [Buffer];
+  assert.match(
+    said.toString(),
+    /^lait: waiting: corpus detected is being written by lait regions \(pid \d+, since .*\)\n/,
+  );
+  holder.kill('SIGKILL');
+  assert.deepEqual(await ended, [0, null]);
+  const again = await lait('regions', '--corpus', 'detected');
+  assert.equal(again.code, 0, again.said);
+  assert.match(again.said, /0 new/);
 });

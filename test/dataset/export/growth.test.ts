@@ -207,6 +207,25 @@ test('a moved threshold rewrites the shards that it touches and no others; moved
   await assertWhole(shards);
 });
 
+test('a threshold that drops every pair leaves the version before, and says so', async () => {
+  const corpus = copy();
+  const shards = join(corpus, 'shards');
+  const before = contents(shards);
+  screenSmallCorpus(corpus, 1, () => false);
+  await assert.rejects(exportShards(options(corpus)), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.equal(
+      error.message,
+      `Expected at least one kept pair for ${corpus} but received none; see the funnel of lait filter for what dropped them; ` +
+        `version 1 in ${shards} is unchanged, delete it if it is not to stay.`,
+    );
+    return true;
+  });
+  const { faults, isUnfinished, ...others } = await verify({ shardsDir: shards });
+  assert.deepEqual([faults, isUnfinished, others.version?.version], [[], false, 1]);
+  assert.deepEqual(contents(shards), before);
+});
+
 test('a shard that loses all its samples goes, and its number is never given again', async () => {
   const corpus = copy();
   const shards = join(corpus, 'shards');
