@@ -10,12 +10,8 @@ import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { markFinished, recipeId } from '../../dataset/ledger/recipes.ts';
 import { recordVerdicts } from '../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../dataset/pair.ts';
-import { imageOf, readShards } from '../../dataset/shards/reader.ts';
-import { readExamples } from '../../model/data/example.ts';
-import { tokenizerOf } from '../../model/data/tokenizer.ts';
-import { VocabularyLearner } from '../../model/data/vocabulary.ts';
-import { openDetector } from '../../model/regions/open.ts';
 import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+import { ownFeatures } from '../helpers/own-features.ts';
 
 const corpus = mkdtempSync(join(tmpdir(), 'lait-features-'));
 after(() => rmSync(corpus, { recursive: true }));
@@ -47,27 +43,8 @@ async function exportKept(name: string, keeps: (image: number) => boolean): Prom
   return splits.train.samples + splits.validation.samples;
 }
 
-/** How many samples of the shards are read with exactly the features that the detector finds in their own picture. */
-async function withOwnFeatures(): Promise<number> {
-  const detector = await openDetector({ kind: 'patches' });
-  let own = 0;
-  for (const split of ['train', 'validation']) {
-    const shards = join(corpus, 'shards', split);
-    const learner = new VocabularyLearner();
-    learner.add('A square of colour number 0 1 2 3 4 5 6 7 8 9');
-    const tokenizer = tokenizerOf(learner.learn({ size: 100 }));
-    const examples = new Map<string, Float32Array>();
-    const reading = { shards, regions: join(corpus, 'regions/patches'), tokenizer, maxPieces: 41, maxRegions: 100 };
-    for await (const { key, regions } of readExamples(reading)) examples.set(key, regions.features);
-    for await (const sample of readShards({ paths: shards })) {
-      const [found] = await detector.detect([imageOf(sample)!]);
-      const read = examples.get(sample.key);
-      if (read?.every((value, at) => Math.abs(value - found!.features[at]!) < 1e-3)) own += 1;
-    }
-  }
-  detector.dispose();
-  return own;
-}
+/** How many samples are read with the features of their own picture. */
+const withOwnFeatures = async (): Promise<number> => (await ownFeatures(corpus)).own;
 
 const pretrain = ['pretrain', '--preset', 'tiny', '--steps', '2', '--batch-size', '4'];
 
