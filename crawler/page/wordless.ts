@@ -2,6 +2,7 @@
  * Texts that stand where a description would and describe nothing: names of files, the word "Image", what a template left
  * behind, credits, requests to click, sentences of machines. They are no texts of a picture, whatever a filter would say later.
  */
+import { isCameraName } from '../../dataset/camera-names.ts';
 
 /** Alone, or with a number before it: "A scan of boat.jpg" is a sentence. */
 const imageExtension = /(?:^\S+|\d\S*)\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|jfif|ashx|aspx)$/i;
@@ -46,8 +47,6 @@ function isCredit(text: string): boolean {
 /** How a name of a file is written: words joined by underscores, or by hyphens with a number among them. */
 const joined = /^(?=[^_]*_|(?:[^-]*-){2}\S*\d|\S*\d{5})[\p{L}\p{N}_.()%@+~-]+$/u;
 const longHexadecimal = /^[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,}/i;
-const camera =
-  /^(?:img|imgp?|dsc[fn]?|dscn|dscf|pict|cimg|sam|gopr|dji|mvimg|pxl|whatsapp[\s_-]image|screen[\s_-]?shot|bildschirmfoto|untitled|unnamed|image|photo|picture)[\s_-]*\(?\d(?:[\d\s_.:()-]|at|am|pm|copy|edited)*$/i;
 
 /** True for a text that describes nothing. `text` is clean. */
 export function isWordless(text: string): boolean {
@@ -62,7 +61,7 @@ export function isWordless(text: string): boolean {
     isCredit(text) ||
     joined.test(text) ||
     longHexadecimal.test(text) ||
-    camera.test(text.replace(/\.\w{3,4}$/, ''))
+    isCameraName(text.replace(/\.\w{3,4}$/, ''))
   );
 }
 

@@ -1,11 +1,8 @@
 /** Drops texts that are a file's name: a file extension at the end, a camera's numbering, words joined by underscores. */
+import { isCameraName } from '../../dataset/camera-names.ts';
 import { drop, type Filter, keep } from '../filter.ts';
 
 const extension = /\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|eps|psd|ai|raw|pdf)$/i;
-
-/** What cameras, telephones and screen-shot tools call their files (DCF, JEITA CP-3461, and the makers' own habits). */
-const camera =
-  /^(?:img|imgp?|dsc[fn]?|dscn|dscf|pict|p|cimg|sam|gopr|dji|mvimg|pxl|whatsapp image|screen ?shot|screenshot|untitled|image|photo|picture)[\s_-]*\(?\d(?:[\d\s_.:()-]|at|am|pm|copy|edited)*$/i;
 
 /** Hyphens with something on either side of each. As an expression, `-` and what it joins overlap: exponential. */
 function joints(word: string): number {
@@ -16,10 +13,11 @@ function joints(word: string): number {
 
 export const textFileName = (): Filter => ({
   name: 'text/file-name',
+  version: 2, // the names of cameras are the crawler's too
   settings: {},
   judge: ({ text }) => {
     if (extension.test(text)) return drop('file-extension');
-    if (camera.test(text)) return drop('camera-number');
+    if (isCameraName(text)) return drop('camera-number');
     return !/\s/.test(text) && (text.includes('_') || joints(text) >= 3) ? drop('joined-words') : keep;
   },
 });

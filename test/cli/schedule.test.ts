@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { lockCorpus } from '../../crawler/frontier/run-lock.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
@@ -12,9 +12,13 @@ import { startSite } from '../helpers/site.ts';
 
 const lait = join(import.meta.dirname, '../../cli/lait.mjs');
 
-/** A schedule in a process of its own, with what it has printed so far. */
-function start(args: readonly string[]) {
+/** After which words that are not printed are missing: a schedule has no end of its own. Far above what a busy machine takes. */
+const patienceMs = 120_000;
+
+/** A schedule in a process of its own, which ends with the test, and what it has printed so far. */
+function start(t: TestContext, args: readonly string[]) {
   const child = spawn(process.execPath, [lait, 'schedule', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
   let printed = '';
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -23,14 +27,18 @@ function start(args: readonly string[]) {
       for (const look of listeners) look();
     });
   }
-  /** Resolves when the words have been printed so often; rejects when the process ends before. */
+  /** Resolves when the words have been printed so often; rejects when the process ends before, or prints other words only. */
   const has = (words: RegExp, times = 1): Promise<void> =>
     new Promise((resolve, reject) => {
+      const fail = (why: string) => reject(new Error(`expected ${times} times ${words} but ${why}: ${printed}`));
+      const timer = setTimeout(() => fail('it printed'), patienceMs);
+      child.once('close', () => fail('it ended'));
       const look = (): void => {
-        if ((printed.match(new RegExp(words, 'g')) ?? []).length >= times) resolve();
+        if ((printed.match(new RegExp(words, 'g')) ?? []).length < times) return;
+        clearTimeout(timer);
+        resolve();
       };
       listeners.add(look);
-      child.once('close', () => reject(new Error(`it ended: ${printed}`)));
       look();
     });
   return { child, has, printed: () => printed };
@@ -60,7 +68,7 @@ test('cron, time zone and what follows stand in lait.yaml; a failed run is logge
       `  seeds: ["${site.url}/"]\n${everySecond}  timezone: Asia/Tokyo\n  then: [filter, export]\nfilter:\n  minSidePx: 1000\n`,
     ),
   );
-  const { child, has } = start(['--corpus', corpus.dir]);
+  const { child, has } = start(t, ['--corpus', corpus.dir]);
   // The picture is too small, so that nothing is left to export: an error of every run.
   await has(/this run failed, the next one comes\. Expected at least one kept pair/, 2);
   assert.equal(await stop(child), 130);
@@ -78,7 +86,7 @@ test('a run that meets a running crawl is left out with a line, and SIGTERM ends
     corpus.remove();
   });
   writeFileSync(join(corpus.dir, 'lait.yaml'), config(everySecond));
-  const { child, has } = start(['http://127.0.0.1:9/', '--corpus', corpus.dir]);
+  const { child, has } = start(t, ['http://127.0.0.1:9/', '--corpus', corpus.dir]);
   await has(/this crawl is left out\. corpus .* is being written by another program \(pid/, 2);
   assert.equal(await stop(child), 130);
 });
@@ -96,7 +104,7 @@ test('SIGTERM in a run ends it in good order', async (t) => {
     await site.close();
   });
   writeFileSync(join(corpus.dir, 'lait.yaml'), config(''));
-  const { child } = start([`${site.url}/`, '--corpus', corpus.dir, '--cron', '* * * * * *']);
+  const { child } = start(t, [`${site.url}/`, '--corpus', corpus.dir, '--cron', '* * * * * *']);
   await isAsked;
   assert.equal(await stop(child), 130);
 });
@@ -109,7 +117,7 @@ test('a mistake that every run would meet is refused before the first wait', asy
     [['http://127.0.0.1:9/', '--allow-private', '--cron', '0 0 31 2 *'], /that some day to come matches/],
     [['https://example.org/', '--cron', '* * * * *'], /Expected a contact/],
   ] as const) {
-    const { child, printed } = start([...args, '--corpus', corpus.dir]);
+    const { child, printed } = start(t, [...args, '--corpus', corpus.dir]);
     const [code] = await once(child, 'close');
     assert.equal(code, 2);
     assert.match(printed(), words);

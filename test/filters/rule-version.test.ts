@@ -159,6 +159,7 @@ it('a ledger from before rules had versions is judged anew by the rules that wer
     [
       'page/host',
       'text/length',
+      'text/file-name',
       'text/boilerplate',
       'text/repetition',
       'text/unsafe-words',

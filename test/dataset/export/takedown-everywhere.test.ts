@@ -304,13 +304,15 @@ test('during a crawl nothing of it is stored from the first moment on', async ()
         assert.equal(child.exitCode, null, 'the crawl ended before');
       }
       const urls = bodies.map((_, i) => `${site.url}/i${i}.jpg`);
-      const { left } = await takedown({ corpusDir: corpus, urls });
+      // The last time by what they are: the addresses of those that are still to come are not known then.
+      const byHash = { sha256s: bodies.map((bytes) => createHash('sha256').update(bytes).digest('hex')) };
+      const { left } = await takedown({ corpusDir: corpus, ...(time === 2 ? byHash : { urls }) });
       assert.deepEqual(left, []);
       assert.equal(await ended, 0);
       const raw = readFileSync(path);
       for (const [i, bytes] of bodies.entries()) assert.ok(!raw.includes(bytes), `picture ${i}`);
       const ledger = Ledger.open(corpus);
-      assert.equal(ledger.db.prepare('SELECT count(*) FROM pairs').pluck().get(), 0);
+      if (time < 2) assert.equal(ledger.db.prepare('SELECT count(*) FROM pairs').pluck().get(), 0);
       assert.equal(ledger.db.prepare('SELECT count(*) FROM images WHERE segment IS NOT NULL').pluck().get(), 0);
       ledger.close();
     }
