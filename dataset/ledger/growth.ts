@@ -28,6 +28,12 @@ export interface RemovedSample {
 }
 
 /**
+ * SQL: all pairs with their images, as they were found and not by id: so both tables are read from one end to the other, where by id
+ * each row is a page of its own somewhere on the disk.
+ */
+const inOrderFound = 'pairs p NOT INDEXED CROSS JOIN images i ON i.id = p.image_id';
+
+/**
  * Fills `temp.new_pairs` with the pairs that belong to the export and are not in it as they are now, and `temp.removed_samples`
  * with what is in it and does not belong there. A pair that waits to be judged again stays where it is. To be called within
  * `holdSnapshot`.
@@ -46,7 +52,7 @@ export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subse
   const isFresh = gone === 'keep' ? 'true' : `${goneColumn} IS NULL`;
   db.prepare(
     `INSERT INTO temp.new_pairs
-     SELECT p.id, p.dropped_by IS NOT NULL FROM pairs p JOIN images i ON i.id = p.image_id
+     SELECT p.id, p.dropped_by IS NOT NULL FROM ${inOrderFound}
      WHERE ((p.judged_by IS NOT NULL AND p.dropped_by IS NULL AND i.sha256 IS NOT NULL)
          OR (@withFailures AND p.dropped_by = 'download' AND i.status <> 'pending'))
        AND ${isFresh} AND ${isWanted}
@@ -58,17 +64,20 @@ export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subse
   db.prepare(
     `INSERT INTO temp.removed_samples
      SELECT s.shard, e.key, e.pair_id,
-       CASE WHEN p.id IS NULL THEN 'taken-down'
-         WHEN NOT ${isWanted} THEN 'not-in-subset'
+       CASE WHEN NOT ${isWanted} THEN 'not-in-subset'
          WHEN NOT ${isFresh} THEN 'gone: ' || ${goneColumn}
          WHEN p.judged_by IS NOT NULL AND p.dropped_by IS NOT NULL THEN p.dropped_by || coalesce(': ' || p.drop_reason, '')
          ELSE 'changed' END
-     FROM exported_pairs e JOIN exported_shards s ON s.id = e.shard_id
-       LEFT JOIN pairs p ON p.id = e.pair_id LEFT JOIN images i ON i.id = p.image_id
-     WHERE e.export_id = @exportId AND e.key IS NOT NULL
-       AND NOT coalesce((p.judged_by IS NULL OR p.dropped_by IS NULL) AND ${isFresh} AND ${isWanted}
+     FROM ${inOrderFound}
+       CROSS JOIN exported_pairs e ON e.export_id = @exportId AND e.pair_id = p.id AND e.key IS NOT NULL
+       CROSS JOIN exported_shards s ON s.id = e.shard_id
+     WHERE NOT coalesce((p.judged_by IS NULL OR p.dropped_by IS NULL) AND ${isFresh} AND ${isWanted}
          AND i.sha256 IS NOT NULL AND e.content = ${contentColumn}, false)
-     ORDER BY s.shard, e.key`,
+     UNION ALL
+     SELECT s.shard, e.key, e.pair_id, 'taken-down'
+     FROM exported_pairs e CROSS JOIN exported_shards s ON s.id = e.shard_id
+     WHERE e.export_id = @exportId AND e.key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pairs p WHERE p.id = e.pair_id)
+     ORDER BY 1, 2`,
   ).run({ exportId });
 }
 
