@@ -11,7 +11,7 @@ import { type Nothing, type PlainContext, sayWaiting } from './command.ts';
 import { checkOutFile } from './out-file.ts';
 import { startProgress } from './progress.ts';
 import { openFeatures } from './scorers.ts';
-import { count } from './table.ts';
+import { count, percent } from './table.ts';
 
 export const trainRelevance = (context: PlainContext<TrainRelevanceFlags>): Promise<void> =>
   withCleanup((defer) => learn(context, defer));
@@ -26,19 +26,20 @@ async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer
   const { imageFeatures, textFeatures } = await openFeatures();
   const progress = startProgress('Learning relevance');
   try {
-    const { path, images, texts, undecodable, loss } = await train({
+    const { path, images, texts, undecodable, lambda, heldOut } = await train({
       examples: captioned(shards, signal),
       imageFeatures,
       textFeatures,
       out,
       signal,
-      onProgress: ({ stage, done, total }) =>
-        progress.update({ done, total, detail: stage === 'features' ? 'captioned images read' : 'epochs' }),
+      onProgress: (done) => progress.update({ done, detail: 'captioned images read' }),
     });
     progress.stop();
+    const { r1, r10 } = heldOut.imageRetrieval;
     console.log(
-      `${path}: ${count(images)} images, ${count(texts)} texts, ${count(undecodable)} without an image that decodes, loss ${loss.toFixed(3)}\n` +
-        `\`lait filter --relevance ${path}\` scores with it`,
+      `${path}: a linear map (λ ${count(lambda)}) from ${count(images)} images with ${count(texts)} texts, ${count(undecodable)} without an image that decodes\n` +
+        `without ${count(heldOut.images)} of the images it finds theirs for ${percent(r1)} of their texts, among ten for ${percent(r10)} (chance ${percent(1 / heldOut.images)} and ${percent(Math.min(1, 10 / heldOut.images))})\n` +
+        `\`lait filter --relevance ${path}\` scores with it: the chance that a text is its image's own and not another's`,
     );
   } finally {
     progress.stop();

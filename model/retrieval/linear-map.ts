@@ -5,24 +5,24 @@
  */
 import type { Regions } from '../regions/region.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
-import { type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
+import { type LinearMap, type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
 import { type ByDirection, meanRecalls, type Recalls, recalls } from './recall.ts';
 import type { RetrievalSet } from './score-table.ts';
 
 type Pieces = readonly number[];
 
 /** An image with the texts that describe it. */
-export interface CaptionedFeature {
+export interface CaptionedFeature<Text = Pieces> {
   /** [D] */
   readonly feature: Float32Array;
-  readonly texts: readonly Pieces[];
+  readonly texts: readonly Text[];
 }
 
 /** How texts become vectors of one length. */
-export interface TextSpace {
+export interface TextSpace<Text = Pieces> {
   readonly name: string;
   /** Learns from training texts what it needs; what it gives makes a row of length 1 for each text, [N, V]. */
-  fit(texts: readonly Pieces[]): (texts: readonly Pieces[]) => Matrix | Promise<Matrix>;
+  fit(texts: readonly Text[]): (texts: readonly Text[]) => Matrix | Promise<Matrix>;
 }
 
 export interface LinearMapResult {
@@ -43,6 +43,49 @@ const maxHeldOut = 1_000;
 /** From fewer training images no map is made. Ours. */
 export const minTrainingImages = 20;
 
+/** What a part of the training images, left out of the fit, says of each λ. */
+export interface LambdaChoice {
+  /** The λ that retrieves best there. */
+  readonly lambda: number;
+  /** With that λ. */
+  readonly found: ByDirection;
+  /** Cosines [images × texts] with that λ, and each text's image. */
+  readonly cosines: Float32Array;
+  readonly owner: readonly number[];
+}
+
+/** Holds out images of at least `minTrainingImages`, fits a map to the others and looks which λ retrieves best among those held out. */
+export async function chooseLambda<Text>(
+  training: readonly CaptionedFeature<Text>[],
+  space: TextSpace<Text>,
+): Promise<LambdaChoice> {
+  const stride = Math.max(5, Math.ceil(training.length / maxHeldOut));
+  const heldOut = training.filter((_, at) => at % stride === 0);
+  const map = await openMap(
+    training.filter((_, at) => at % stride !== 0),
+    space,
+  );
+  const owner = heldOut.flatMap(({ texts }, image) => texts.map(() => image));
+  const cosinesOf = await map.open(
+    heldOut.map(({ feature }) => feature),
+    heldOut.flatMap(({ texts }) => texts),
+  );
+  try {
+    let best: LambdaChoice | undefined;
+    for (const lambda of lambdas) {
+      const cosines = cosinesOf(lambda);
+      const found = recalls(cosines, owner);
+      if (!best || quality(found) > quality(best.found)) best = { lambda, found, cosines, owner };
+    }
+    return best!;
+  } finally {
+    map.dispose();
+  }
+}
+
+const quality = ({ image, text }: ByDirection): number =>
+  image.r1 + image.r5 + image.r10 + text.r1 + text.r5 + text.r10;
+
 /**
  * Fits a map to training images, with the λ that retrieves best among a part of them that is held out, and retrieves within each test
  * set. The result is the mean over the sets.
@@ -52,31 +95,13 @@ export async function linearMapRetrieval(
   sets: readonly RetrievalSet[],
   space: TextSpace,
 ): Promise<LinearMapResult> {
-  const stride = Math.max(5, Math.ceil(training.length / maxHeldOut));
-  const heldOut = (at: number) => at % stride === 0;
-  const own = training.filter((_, at) => heldOut(at));
-  const choosing = {
-    features: own.map(({ feature }) => feature),
-    texts: own.flatMap(({ texts }) => texts),
-    owner: own.flatMap(({ texts }, image) => texts.map(() => image)),
-  };
-  const rest = await openMap(
-    training.filter((_, at) => !heldOut(at)),
-    space,
-  );
-  let qualities: number[];
-  try {
-    const found = await rest.retrieve(lambdas, choosing);
-    qualities = found.map(({ image, text }) => image.r1 + image.r5 + image.r10 + text.r1 + text.r5 + text.r10);
-  } finally {
-    rest.dispose();
-  }
-  const lambda = lambdas[qualities.indexOf(Math.max(...qualities))]!;
+  const { lambda } = await chooseLambda(training, space);
   const map = await openMap(training, space);
   const found: ByDirection[] = [];
   try {
     for (const { images, texts, owner } of sets) {
-      found.push(...(await map.retrieve([lambda], { features: images.map(wholeImageFeature), texts, owner })));
+      const cosinesOf = await map.open(images.map(wholeImageFeature), texts);
+      found.push(recalls(cosinesOf(lambda), owner));
     }
   } finally {
     map.dispose();
@@ -90,19 +115,34 @@ export async function linearMapRetrieval(
   };
 }
 
-interface FeatureSet extends Omit<RetrievalSet, 'images'> {
-  readonly features: readonly Float32Array[];
+/** The whole map for a λ, where it is to be kept. */
+export async function fitLinearMap<Text>(
+  training: readonly CaptionedFeature<Text>[],
+  space: TextSpace<Text>,
+  lambda: number,
+): Promise<LinearMap> {
+  const { ridge } = await fitted(training, space);
+  try {
+    return ridge.fit(lambda);
+  } finally {
+    ridge.dispose();
+  }
 }
 
-async function openMap(training: readonly CaptionedFeature[], space: TextSpace) {
+async function fitted<Text>(training: readonly CaptionedFeature<Text>[], space: TextSpace<Text>) {
   const vectorsOf = space.fit(training.flatMap(({ texts }) => texts));
   const goals: Float32Array[] = [];
   for (const { texts } of training) goals.push(meanRow(await vectorsOf(texts)));
-  const ridge = openRidge(matrixOf(training.map(({ feature }) => feature)), matrixOf(goals));
+  return { vectorsOf, ridge: openRidge(matrixOf(training.map(({ feature }) => feature)), matrixOf(goals)) };
+}
+
+async function openMap<Text>(training: readonly CaptionedFeature<Text>[], space: TextSpace<Text>) {
+  const { vectorsOf, ridge } = await fitted(training, space);
   return {
-    retrieve: async (all: readonly number[], { features, texts, owner }: FeatureSet): Promise<ByDirection[]> => {
+    /** Cosines [images × texts] by λ. */
+    async open(features: readonly Float32Array[], texts: readonly Text[]): Promise<(lambda: number) => Float32Array> {
       const [images, vectors] = [matrixOf(features), await vectorsOf(texts)];
-      return all.map((lambda) => recalls(cosines(ridge.predict(lambda, images), vectors, ridge.offset), owner));
+      return (lambda) => cosines(ridge.predict(lambda, images), vectors, ridge.offset);
     },
     dispose: () => ridge.dispose(),
   };
@@ -134,48 +174,4 @@ export function wholeImageFeature({ boxes, labels, features }: Regions): Float32
   const largest = areas.flatMap((one, at) => (one > Math.max(...areas) - 1e-6 ? [at] : []));
   const rows = largest.map((at) => features.subarray(at * D, (at + 1) * D));
   return meanRow(matrixOf(rows));
-}
-
-/** Ours: more words than this are rare ones that tell little and cost much. */
-const maxWords = 8_192;
-
-/** Words of texts by tf-idf with logarithmic counts (Salton & Buckley 1988), the most frequent of them; `vocabulary` is WordPiece. */
-export function wordSpace(vocabulary: readonly string[]): TextSpace {
-  const wordsOf = (pieces: Pieces): string[] => {
-    const words: string[] = [];
-    for (const piece of pieces) {
-      const text = vocabulary[piece] ?? '';
-      if (text.startsWith('##') && words.length > 0) words.push(words.pop()! + text.slice(2));
-      else words.push(text);
-    }
-    return words;
-  };
-  return {
-    name: 'words',
-    fit(training) {
-      const counts = new Map<string, number>();
-      for (const text of training) {
-        for (const word of new Set(wordsOf(text))) counts.set(word, (counts.get(word) ?? 0) + 1);
-      }
-      const kept = [...counts].sort(([, one], [, other]) => other - one).slice(0, maxWords);
-      const columns = new Map(kept.map(([word], at) => [word, at]));
-      const weights = kept.map(([, count]) => Math.log((1 + training.length) / (1 + count)) + 1);
-      return (texts) => {
-        const values = new Float32Array(texts.length * kept.length);
-        texts.forEach((text, row) => {
-          const found = new Map<number, number>();
-          for (const word of wordsOf(text)) {
-            const column = columns.get(word);
-            if (column !== undefined) found.set(column, (found.get(column) ?? 0) + 1);
-          }
-          const entries = [...found].map(
-            ([column, times]) => [column, (1 + Math.log(times)) * weights[column]!] as const,
-          );
-          const length = Math.hypot(...entries.map(([, weight]) => weight));
-          for (const [column, weight] of entries) values[row * kept.length + column] = weight / length;
-        });
-        return { rows: texts.length, columns: kept.length, values };
-      };
-    },
-  };
 }

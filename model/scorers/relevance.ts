@@ -1,49 +1,71 @@
 /**
  * LAIT's weak semantic model (ImageBERT §3 step 4): trained on a small set of captioned images, it scores how well any text
- * describes any image. Here: frozen features of the image and of the text, a tower of two layers over each, and the cosine
- * of the two as the score, trained so that of a batch's texts an image's own comes first and the other way round
- * (InfoNCE, arXiv 1807.03748, as CLIP uses it). Trained on 5,600 of Flickr8k's training images it agrees with the experts'
- * judgements of the test images by Kendall's τ_b 0.55 (area under the ROC curve for a mean of 3 or more: 0.92).
- * train-relevance.ts trains it; this file scores by it.
+ * describes any image. Here: frozen features of the image and of the text, a linear map from one to the other in closed form (ridge
+ * regression), and the cosine of the two, as the chance that the text is the image's own and not another's. Two towers trained by
+ * contrast, which it replaced, agreed less with people (docs/benchmarks.md#relevance). train-relevance.ts makes it; this file scores by it.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
-import { tf } from '../runtime/backend.ts';
+import { mapped, matrixOf } from '../runtime/ridge.ts';
+import { chanceOf } from './calibration.ts';
 import type { ImageFeatures } from './image-features.ts';
 import type { TextFeatures } from './text-features.ts';
 import { scoreTextsOfImages } from './texts-of-images.ts';
-import { scoreFeatures } from './towers.ts';
 
-/** Loads what `trainRelevance` wrote; its scores are cosines, -1 to 1. Throws a UserError for a file made with other features than those given. */
+/** Loads what `trainRelevance` wrote; its scores are chances, 0 to 1, where right and wrong texts are as many. Throws a UserError for a file made with other features than those given. */
 export function loadRelevance(
   path: string,
   imageFeatures: ImageFeatures,
   textFeatures: TextFeatures,
 ): Loaded<RelevanceScorer> {
   const { tensors, metadata } = readSafetensors(path);
-  const wanted = `${imageFeatures.name} ${textFeatures.name}`;
+  const wanted = `${imageFeatures.name} ${textFeatures.name} linear`;
   if (metadata.features !== wanted) {
     throw new UserError(
       `Expected a relevance model over ${wanted} for ${path} but received one over ${metadata.features ?? 'nothing known'}; train it anew.`,
     );
   }
-  const state = new Map([...tensors].map(([name, { shape, values }]) => [name, tf.tensor(values, [...shape])]));
-  const model = `towers-${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)}`;
+  const get = (name: string) => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new UserError(`Expected ${name} in ${path} but received none; train it anew.`);
+    return tensor;
+  };
+  const values = (name: string) => get(name).values as Float32Array;
+  const [rows = 0, columns = 0] = get('map').shape;
+  const map = {
+    mean: values('image.mean'),
+    scale: values('image.scale'),
+    weights: { rows, columns, values: values('map') },
+    offset: values('text.mean'),
+  };
+  const [slope = 0, bias = 0] = values('calibration');
+  const model = `linear-${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)}`;
   return {
     model,
     score: (pairs) =>
-      scoreTextsOfImages(pairs, imageFeatures.of, (images, texts) =>
-        scoreFeatures(
-          state,
-          texts.map(({ row }) => images[row]!),
-          textFeatures.of(texts.map(({ text }) => text)),
-        ),
-      ),
-    dispose: () => {
-      for (const tensor of state.values()) tensor.dispose();
-    },
+      scoreTextsOfImages(pairs, imageFeatures.of, (images, texts) => {
+        const mapOf = mapped(map, matrixOf(images));
+        return textFeatures.of(texts.map(({ text }) => text)).map((vector, at) => {
+          const row = texts[at]!.row;
+          const guess = mapOf.values.subarray(row * columns, (row + 1) * columns);
+          return chanceOf({ slope, bias }, cosine(guess, vector, map.offset));
+        });
+      }),
+    dispose: () => {},
   };
+}
+
+/** Of a guess and a vector less the offset. */
+function cosine(guess: Float32Array, vector: Float32Array, offset: Float32Array): number {
+  let [dot, one, other] = [0, 0, 0];
+  for (let at = 0; at < guess.length; at++) {
+    const [a, b] = [guess[at]!, vector[at]! - offset[at]!];
+    dot += a * b;
+    one += a * a;
+    other += b * b;
+  }
+  return dot / (Math.sqrt(one * other) + 1e-12);
 }

@@ -1,15 +1,16 @@
-/** Trains the relevance model (relevance.ts) on captioned images: `lait train-relevance`. */
+/** Learns the relevance model (relevance.ts) from captioned images: `lait train-relevance`. */
 import { createHash } from 'node:crypto';
 import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from '../../dataset/make-folder.ts';
-import { random } from '../../dataset/random.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
-import { type Scalar, type Tensor, tf, type Variable } from '../runtime/backend.ts';
+import { chooseLambda, fitLinearMap, minTrainingImages, type TextSpace } from '../retrieval/linear-map.ts';
+import type { Recalls } from '../retrieval/recall.ts';
+import { matrixOf } from '../runtime/ridge.ts';
+import { calibrate } from './calibration.ts';
 import type { ImageFeatures } from './image-features.ts';
 import type { TextFeatures } from './text-features.ts';
-import { stack, tower, towers } from './towers.ts';
 
 /** An image with one of the texts that people wrote for it; the same bytes may come again with another text. */
 export interface CaptionedImage {
@@ -23,22 +24,9 @@ export interface TrainRelevanceOptions {
   readonly textFeatures: TextFeatures;
   /** The file to write, `relevance.safetensors`. */
   readonly out: string;
-  readonly epochs?: number;
-  /** Images a step, each with one of its texts: as many candidates for each other. */
-  readonly batchSize?: number;
-  readonly learningRate?: number;
-  readonly seed?: number;
-  readonly onProgress?: (progress: RelevanceProgress) => void;
+  /** Hears how many examples have been read. */
+  readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;
-}
-
-export interface RelevanceProgress {
-  readonly stage: 'features' | 'training';
-  /** Examples read, or epochs trained. */
-  readonly done: number;
-  /** Epochs; unknown while examples are read. */
-  readonly total?: number;
-  readonly loss?: number;
 }
 
 export interface RelevanceSummary {
@@ -47,62 +35,58 @@ export interface RelevanceSummary {
   readonly texts: number;
   /** Images whose bytes did not decode. */
   readonly undecodable: number;
-  /** Mean over the last epoch, in nats; ln(batchSize) is chance. */
-  readonly loss: number;
+  readonly lambda: number;
+  /** How a map without a part of the images finds the image for a text among that part. */
+  readonly heldOut: { readonly images: number; readonly imageRetrieval: Recalls };
 }
 
-const weightDecay = 1e-4;
-
-/** Trains the towers and writes them. Throws a UserError for fewer images than a batch. */
+/**
+ * Fits the map and writes it. What λ is best and what a score means comes from a fifth of the images, at most 1,000, which a first
+ * map does not see. Throws a UserError for fewer than 20 images.
+ */
 export async function trainRelevance(options: TrainRelevanceOptions): Promise<RelevanceSummary> {
-  const { out, imageFeatures, textFeatures, epochs = 60, batchSize = 512, learningRate = 5e-4, seed = 1 } = options;
-  const { onProgress, signal } = options;
-  const features = await readFeatures(options);
-  const { images, texts, undecodable } = features;
-  const size = Math.min(batchSize, images.length);
-  if (images.length < 2) {
+  const { out, imageFeatures, textFeatures, signal } = options;
+  const { images, texts, undecodable } = await readFeatures(options);
+  if (images.length < minTrainingImages) {
     throw new UserError(
-      `Expected at least 2 captioned images for the relevance model but received ${images.length}; give other shards.`,
+      `Expected at least ${minTrainingImages} captioned images for the relevance model but received ${images.length}; give other shards.`,
     );
   }
-  const scale = deviations(images);
-  const state = towers(imageFeatures.size, textFeatures.size, seed);
-  const optimizer = tf.train.adam(learningRate);
-  const variables = [...state.values()];
-  let loss = 0;
-  try {
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      signal?.throwIfAborted();
-      // Cosine schedule to zero.
-      (optimizer as unknown as { learningRate: number }).learningRate =
-        (learningRate * (1 + Math.cos((Math.PI * epoch) / epochs))) / 2;
-      const draw = random(seed, epoch);
-      const order = draw.shuffle(images.map((_, at) => at));
-      let [total, steps] = [0, 0];
-      for (let at = 0; at + size <= order.length; at += size) {
-        const batch = order.slice(at, at + size);
-        const chosen = batch.map((image) => texts[image]![draw.below(texts[image]!.length)]!);
-        const value = tf.tidy(() => {
-          const v = tf.div(stack(batch.map((image) => images[image]!)), scale); // [B, 1280]
-          const t = stack(chosen); // [B, 384]
-          return optimizer.minimize(() => contrast(state, v, t, draw.below(2 ** 31)), true, variables)!;
-        });
-        total += value.dataSync()[0]!;
-        value.dispose();
-        steps += 1;
-      }
-      loss = total / steps;
-      onProgress?.({ stage: 'training', done: epoch + 1, total: epochs, loss });
-      await new Promise(setImmediate);
-    }
-    save(out, state, scale, imageFeatures, textFeatures);
-  } finally {
-    for (const variable of variables) variable.dispose();
-    optimizer.dispose();
-    scale.dispose();
-  }
-  const count = texts.reduce((sum, list) => sum + list.length, 0);
-  return { path: out, images: images.length, texts: count, undecodable, loss };
+  const training = images.map((feature, at) => ({ feature, texts: texts[at]! }));
+  const space: TextSpace<Float32Array> = { name: textFeatures.name, fit: () => matrixOf };
+  const { lambda, found, cosines, owner } = await chooseLambda(training, space);
+  signal?.throwIfAborted();
+  const { mean, scale, weights, offset } = await fitLinearMap(training, space, lambda);
+  const { slope, bias } = calibrate(rightAndWrong(cosines, owner));
+  const vector = (values: Float32Array): StoredTensor => ({ shape: [values.length], values });
+  const tensors = new Map<string, StoredTensor>([
+    ['image.mean', vector(mean)],
+    ['image.scale', vector(scale)],
+    ['map', { shape: [weights.rows, weights.columns], values: weights.values }],
+    ['text.mean', vector(offset)],
+    ['calibration', vector(Float32Array.of(slope, bias))],
+  ]);
+  makeFolder(dirname(out));
+  writeSafetensors(`${out}.part`, tensors, { features: `${imageFeatures.name} ${textFeatures.name} linear` });
+  renameSync(`${out}.part`, out);
+  return {
+    path: out,
+    images: images.length,
+    texts: texts.reduce((sum, list) => sum + list.length, 0),
+    undecodable,
+    lambda,
+    heldOut: { images: Math.max(...owner) + 1, imageRetrieval: found.image },
+  };
+}
+
+/** Each text with its own image, and with the one after it. */
+function rightAndWrong(cosines: Float32Array, owner: readonly number[]) {
+  const images = cosines.length / owner.length;
+  const at = (image: number, text: number) => cosines[image * owner.length + text]!;
+  return {
+    right: owner.map((image, text) => at(image, text)),
+    wrong: owner.map((image, text) => at((image + 1) % images, text)),
+  };
 }
 
 interface Features {
@@ -132,7 +116,7 @@ async function readFeatures(options: TrainRelevanceOptions): Promise<Features> {
       features.texts[places.get(keys[at]!)!]?.push(vector);
     });
     done += group.length;
-    onProgress?.({ stage: 'features', done });
+    onProgress?.(done);
   };
   let group: CaptionedImage[] = [];
   for await (const example of examples) {
@@ -145,44 +129,4 @@ async function readFeatures(options: TrainRelevanceOptions): Promise<Features> {
   }
   if (group.length > 0) await take(group);
   return features;
-}
-
-/** Root mean square of each image feature, so that all weigh alike. [1280] */
-function deviations(images: readonly Float32Array[]): Tensor {
-  const squares = new Float32Array(images[0]!.length);
-  for (const image of images) for (let at = 0; at < image.length; at++) squares[at]! += image[at]! ** 2 / images.length;
-  return tf.tensor1d(squares.map((square) => Math.sqrt(square) + 1e-6));
-}
-
-/** InfoNCE both ways, with weight decay. */
-function contrast(state: ReadonlyMap<string, Variable>, images: Tensor, texts: Tensor, seed: number): Scalar {
-  const v = tower(state, 'image', images, seed); // [B, C]
-  const t = tower(state, 'text', texts, seed + 7); // [B, C]
-  const scale = tf.exp(tf.minimum(state.get('logScale')!, Math.log(100)));
-  const logits = tf.mul(tf.matMul(v, t, false, true), scale); // [B, B]
-  const own = tf.eye(images.shape[0]!);
-  const rows = tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits, 1), own)));
-  const columns = tf.neg(tf.sum(tf.mul(tf.logSoftmax(tf.transpose(logits), 1), own)));
-  const loss = tf.div(tf.add(rows, columns), 2 * images.shape[0]!);
-  const decay = [...state]
-    .filter(([name]) => /hidden$|skip$|out$/.test(name))
-    .map(([, weight]) => tf.sum(tf.square(weight)))
-    .reduce((sum, one) => tf.add(sum, one));
-  return tf.add(loss, tf.mul(decay, weightDecay)).asScalar();
-}
-
-function save(
-  path: string,
-  state: ReadonlyMap<string, Variable>,
-  scale: Tensor,
-  imageFeatures: ImageFeatures,
-  textFeatures: TextFeatures,
-): void {
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, variable] of [...state, ['image.scale', scale] as const]) {
-    tensors.set(name, { shape: variable.shape, values: variable.dataSync() as Float32Array });
-  }
-  makeFolder(dirname(path));
-  writeSafetensors(`${path}.part`, tensors, { features: `${imageFeatures.name} ${textFeatures.name}` });
-  renameSync(`${path}.part`, path);
 }

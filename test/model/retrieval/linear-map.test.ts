@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import type { Regions } from '../../../model/regions/region.ts';
-import {
-  type CaptionedFeature,
-  linearMapRetrieval,
-  wholeImageFeature,
-  wordSpace,
-} from '../../../model/retrieval/linear-map.ts';
+import { type CaptionedFeature, linearMapRetrieval, wholeImageFeature } from '../../../model/retrieval/linear-map.ts';
+import { wordSpace } from '../../../model/retrieval/word-space.ts';
 
 const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'abcdefghijklmnopqrst', '##s', '##t'];
 
