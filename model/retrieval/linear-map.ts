@@ -3,6 +3,7 @@
  * seconds from the features that the model sees. What a trained model does not find better than this, it has not learned. Of a
  * caption each word is a direction, weighted by how rare it is, or the whole is what a pretrained encoder makes of it.
  */
+import { random } from '../../dataset/random.ts';
 import type { Regions } from '../regions/region.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
 import { type LinearMap, type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
@@ -37,7 +38,7 @@ export interface LinearMapResult {
 /** Ours: from hardly any restraint to one under which little more than the mean is left, for standardised features. */
 const lambdas = [30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
 
-/** Ours: at most so many training images, and at least a fifth of fewer, choose λ. */
+/** Ours: a fifth of the training images and at most so many choose λ. */
 const maxHeldOut = 1_000;
 
 /** From fewer training images no map is made. Ours. */
@@ -59,12 +60,11 @@ export async function chooseLambda<Text>(
   training: readonly CaptionedFeature<Text>[],
   space: TextSpace<Text>,
 ): Promise<LambdaChoice> {
-  const stride = Math.max(5, Math.ceil(training.length / maxHeldOut));
-  const heldOut = training.filter((_, at) => at % stride === 0);
-  const map = await openMap(
-    training.filter((_, at) => at % stride !== 0),
-    space,
-  );
+  // Drawn, since every so-manieth of a list that repeats may be of one kind.
+  const drawn = random(0).shuffle([...training]);
+  const count = Math.min(maxHeldOut, Math.ceil(training.length / 5));
+  const heldOut = drawn.slice(0, count);
+  const map = await openMap(drawn.slice(count), space);
   const owner = heldOut.flatMap(({ texts }, image) => texts.map(() => image));
   const cosinesOf = await map.open(
     heldOut.map(({ feature }) => feature),
