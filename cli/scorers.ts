@@ -70,7 +70,7 @@ export interface OpenRelevanceOptions {
   readonly corpusDir: string;
   readonly regions: Config['regions'];
   readonly head?: RelevanceHead | undefined;
-  /** Gives the features that the towers of `lait train-relevance` look at, when another model has opened them too. */
+  /** Gives the features that the map of `lait train-relevance` looks at, when another model has opened them too. */
   readonly imageFeatures?: () => Promise<ImageFeatures>;
   /** Takes what must be freed at the end. */
   readonly keep: <Model extends { dispose(): void }>(model: Model) => Model;
