@@ -5,6 +5,8 @@
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
+import { readLenientJson } from './lenient-json.ts';
+import { isWordless } from './wordless.ts';
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -21,14 +23,14 @@ const unrelatedProperties = new Set(
 const siteOrPersonType =
   /^(?:Person|Organization|NewsMediaOrganization|Corporation|WebSite|BreadcrumbList|Brand|LocalBusiness|\w+Organization)$/;
 
-/** The images of one page; blocks that are not JSON are skipped. An image that is only named has no texts. */
+/** The images of one page; what is not JSON in blocks is skipped. An image that is only named has no texts. */
 export function jsonLdImages(blocks: readonly string[], base: string): FoundImage[] {
   const images: FoundImage[] = [];
   let visited = 0;
   for (const block of blocks) {
-    const stack: { readonly value: unknown; readonly isSubject: boolean }[] = [
-      { value: parseJson(block), isSubject: true },
-    ];
+    const stack = readLenientJson(block)
+      .reverse()
+      .map((value) => ({ value, isSubject: true }));
     while (stack.length > 0 && visited < maxNodes) {
       const { value, isSubject } = stack.pop()!;
       visited += 1;
@@ -76,14 +78,6 @@ function imageObject(node: Node, base: string): FoundImage | null {
   const texts = [node.caption, node.description, node.name]
     .filter((text) => typeof text === 'string')
     .map((text) => ({ source: 'json-ld' as const, text: cleanText(text) }))
-    .filter(({ text }) => text !== '');
+    .filter(({ text }) => text !== '' && !isWordless(text));
   return { url, texts };
-}
-
-function parseJson(block: string): unknown {
-  try {
-    return JSON.parse(block);
-  } catch {
-    return null;
-  }
 }
