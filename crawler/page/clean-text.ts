@@ -1,7 +1,8 @@
 /**
  * One form for every text, so that it is the same wherever it was found: whitespace folded, characters that are invisible or
- * control direction removed, NFC.
+ * control direction removed, NFC, what publishing systems broke repaired.
  */
+import { repairText } from './repair-text.ts';
 
 /** UTF-16 units. Ours: textbooks describe a chart in up to 9,000; what is too long to train on, the filters decide. */
 export const maxTextLength = 20_000;
@@ -20,7 +21,8 @@ const beyondAscii = /[^\t\n\r\x20-\x7e]/;
 /** The text in that form; one of more than `maxLength` UTF-16 units is cut at a word. */
 export function cleanText(text: string, maxLength = maxTextLength): string {
   const isPlain = !beyondAscii.test(text);
-  const visible = isPlain ? text : text.replace(invisible, '').normalize('NFC');
+  const repaired = isPlain && !text.includes('&') ? text : repairText(text);
+  const visible = repaired === text && isPlain ? text : repaired.replace(invisible, '').normalize('NFC');
   const folded = visible.replace(/\s+/g, ' ').trim();
   if (folded.length <= maxLength) return folded;
   const cut = folded.lastIndexOf(' ', maxLength);
