@@ -5,6 +5,7 @@
  * for them.
  */
 import { availableParallelism } from 'node:os';
+import PQueue from 'p-queue';
 import type { Reason } from '../policy/reasons.ts';
 import type { TaskInput, TaskName, Tasks } from './tasks.ts';
 import type { TaskMessage } from './thread.ts';
@@ -25,7 +26,7 @@ export interface Workers {
 }
 
 export interface WorkersOptions {
-  /** At most. */
+  /** Tasks at once, those apart that take long. */
   readonly threads?: number;
   /** Of one task, in ms. */
   readonly maxCpuMs?: number;
@@ -38,25 +39,31 @@ export interface WorkersOptions {
 /** Ours: how often running tasks are looked at. */
 const lookEveryMs = 250;
 
+/** Ours: after so long a task has a thread beside the others, so that it holds up none of them; so many of these at most. */
+const longMs = 1000;
+const maxLong = 2;
+
 /** A task that a thread has, or will have. */
 interface Running {
   readonly startedOn: Int32Array;
   readonly stop: AbortController;
+  /** Lets the next task begin. */
+  readonly giveWay: () => void;
   /** CPU time of its thread, or wall time, when it was first seen running. */
   fromMs: number | null;
 }
 
 /**
- * Opens the pool; nothing starts before the first task. Two threads at least, so that one hostile page does not stop all
- * others; more cores but one, which is the main thread's. Times and memory are ours: a page of 8 MB, the largest that is read,
- * takes three seconds and 300 MB.
+ * Opens the pool; nothing starts before the first task. One core is left to the main thread: a thread costs 0.4 s of CPU time to
+ * start and 40 MB. Limits of time and memory are ours: far above what any page took that a person could read.
  */
 export function openWorkers({
-  threads = Math.max(2, availableParallelism() - 1),
+  threads = Math.max(1, availableParallelism() - 1),
   maxCpuMs = 15_000,
   maxWallMs = 120_000,
   maxHeapMb = 1024,
 }: WorkersOptions = {}): Workers {
+  const places = new PQueue({ concurrency: threads });
   let opening: ReturnType<typeof open> | undefined;
   let isClosed = false;
   let looking: NodeJS.Timeout | undefined;
@@ -69,10 +76,11 @@ export function openWorkers({
       name: 'runTask',
       // With none, tasks that wait would go on waiting when the last thread is ended.
       minThreads: 1,
-      maxThreads: threads,
+      maxThreads: threads + maxLong,
       idleTimeout: 60_000,
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+      // A page's tree is gone with its task: a third of V8's young space takes as long, and 10 to 20 MB less.
+      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: 16 },
     });
   };
 
@@ -83,40 +91,52 @@ export function openWorkers({
       const cpuMs = thread > 0 ? threadCpuMs(thread) : null;
       const nowMs = cpuMs ?? performance.now();
       task.fromMs ??= nowMs;
+      if (nowMs - task.fromMs > longMs) task.giveWay();
       if (nowMs - task.fromMs > (cpuMs === null ? maxWallMs : maxCpuMs)) task.stop.abort();
+    }
+  };
+
+  const perform = async <Name extends TaskName>(
+    name: Name,
+    input: TaskInput<Name>,
+    giveWay: () => void,
+  ): Promise<TaskResult<Name>> => {
+    if (isClosed) return { done: false, reason: 'stopped' };
+    opening ??= open();
+    const pool = await opening;
+    const startedOn = new Int32Array(new SharedArrayBuffer(4));
+    const task: Running = { startedOn, stop: new AbortController(), giveWay, fromMs: null };
+    running.add(task);
+    looking ??= setInterval(look, lookEveryMs);
+    try {
+      const { sent, transferList } = parcel(input);
+      const message: TaskMessage = { name, input: sent, startedOn };
+      return { done: true, value: await pool.run(message, { signal: task.stop.signal, transferList }) };
+    } catch (error) {
+      if (isClosed) return { done: false, reason: 'stopped' };
+      const isOutOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+      if (isOutOfMemory || task.stop.signal.aborted) return { done: false, reason: 'too-costly' };
+      throw error;
+    } finally {
+      running.delete(task);
+      if (running.size === 0) {
+        clearInterval(looking);
+        looking = undefined;
+      }
     }
   };
 
   return {
     ahead: 2 * threads,
-    async run(name, input) {
-      if (isClosed) return { done: false, reason: 'stopped' };
-      opening ??= open();
-      const pool = await opening;
-      const task: Running = {
-        startedOn: new Int32Array(new SharedArrayBuffer(4)),
-        stop: new AbortController(),
-        fromMs: null,
-      };
-      running.add(task);
-      looking ??= setInterval(look, lookEveryMs);
-      try {
-        const { sent, transferList } = parcel(input);
-        const message: TaskMessage = { name, input: sent, startedOn: task.startedOn };
-        return { done: true, value: await pool.run(message, { signal: task.stop.signal, transferList }) };
-      } catch (error) {
-        if (isClosed) return { done: false, reason: 'stopped' };
-        const isOutOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
-        if (isOutOfMemory || task.stop.signal.aborted) return { done: false, reason: 'too-costly' };
-        throw error;
-      } finally {
-        running.delete(task);
-        if (running.size === 0) {
-          clearInterval(looking);
-          looking = undefined;
-        }
-      }
-    },
+    run: (name, input) =>
+      new Promise((resolve, reject) => {
+        void places.add(
+          () =>
+            new Promise<void>((giveWay) => {
+              perform(name, input, giveWay).then(resolve, reject).finally(giveWay);
+            }),
+        );
+      }),
     async close() {
       isClosed = true;
       await (await opening)?.destroy();

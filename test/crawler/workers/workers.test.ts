@@ -38,6 +38,18 @@ describe('tasks', () => {
     });
   }
 
+  test('that take long hold up no others', async (t) => {
+    const workers = openWorkers({ threads: 1, maxCpuMs: 4000 });
+    t.after(() => workers.close());
+    const ended: string[] = [];
+    const run = async (name: string, html: string) => {
+      const { done } = await workers.run('page', pageOf(html));
+      ended.push(`${name} ${done}`);
+    };
+    await Promise.all([run('slow', slow), run('good', good)]);
+    assert.deepEqual(ended, ['good true', 'slow false']);
+  });
+
   test('wait no longer than the end: one that runs and one that waits end as stopped', async () => {
     const workers = openWorkers({ threads: 1 });
     const running = [slow, good].map((html) => workers.run('page', pageOf(html)));
