@@ -6,7 +6,6 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { exportShards } from '../../dataset/export/export.ts';
 import { writeSmallCorpus } from '../dataset/small-corpus.ts';
 import { ownFeatures } from '../helpers/own-features.ts';
@@ -29,25 +28,33 @@ function start() {
   return { child, closed: once(child, 'close'), printed: () => output };
 }
 
-const archives = () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.tar')) : []);
-const writtenBytes = () => archives().reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+const files = (ending: string) =>
+  existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(ending)) : [];
+const bytesOf = (ending: string) => files(ending).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 
 test('SIGKILL of lait regions at several moments, then the same command', async () => {
   const undisturbed = start();
   await undisturbed.closed;
   assert.match(undisturbed.printed(), new RegExp(`; 0 kept, ${images} new, 0 without`));
-  const allBytes = writtenBytes();
+  const allBytes = bytesOf('.tar');
+  const allIndexed = bytesOf('.index');
   const killedInside: number[] = [];
-  // As soon as anything is there, within the first picture, and in the middle of the work.
-  for (const share of [0, 1e-6, 0.01, 0.2, 0.5, 0.8]) {
+  // As soon as the folder, the first picture, the first name of one are there, and in the middle of the work.
+  const moments: (() => boolean)[] = [
+    () => existsSync(folder),
+    () => bytesOf('.tar') > 0,
+    () => bytesOf('.index') > 0,
+    () => bytesOf('.tar') > 0.2 * allBytes,
+    () => bytesOf('.index') > 0.4 * allIndexed,
+    () => bytesOf('.tar') > 0.7 * allBytes,
+  ];
+  for (const [number, isTime] of moments.entries()) {
     rmSync(folder, { recursive: true });
     const { child, closed, printed } = start();
-    while (child.exitCode === null && (share === 0 ? !existsSync(folder) : writtenBytes() < share * allBytes)) {
-      await sleep(1);
-    }
+    while (child.exitCode === null && !isTime()) await new Promise(setImmediate);
     child.kill('SIGKILL');
     await closed;
-    if (child.signalCode === 'SIGKILL') killedInside.push(share);
+    if (child.signalCode === 'SIGKILL') killedInside.push(number);
     else assert.match(printed(), /0 without/);
     const again = start();
     await again.closed;
@@ -56,13 +63,13 @@ test('SIGKILL of lait regions at several moments, then the same command', async 
     assert.equal(Number(kept) + Number(found), images, again.printed());
     assert.deepEqual(await ownFeatures(corpus), { samples: images, own: images });
     // No torn member and none twice.
-    const members = archives().flatMap((name) =>
+    const members = files('.tar').flatMap((name) =>
       execFileSync('tar', ['tf', join(folder, name)], { encoding: 'utf8' })
         .trim()
         .split('\n'),
     );
     assert.equal(new Set(members).size, members.length);
-    assert.equal(writtenBytes(), allBytes);
+    assert.equal(bytesOf('.tar'), allBytes);
   }
   assert.ok(killedInside.length >= 3, `killed at ${killedInside}`);
 });
