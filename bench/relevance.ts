@@ -144,10 +144,13 @@ function concordance(
     const merged: number[] = [];
     let [l, r] = [0, 0];
     while (l < left.length || r < right.length) {
-      if (r === right.length || (l < left.length && b[left[l]!]! <= b[right[r]!]!)) merged.push(left[l++]!);
-      else {
+      if (r === right.length || (l < left.length && b[left[l]!]! <= b[right[r]!]!)) {
+        merged.push(left[l]!);
+        l += 1;
+      } else {
         discordant += left.length - l;
-        merged.push(right[r++]!);
+        merged.push(right[r]!);
+        r += 1;
       }
     }
     return merged;
