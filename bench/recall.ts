@@ -2,7 +2,8 @@
  * What a crawl sees of a site whose content images are known: recall of images, alt texts and captions, and precision.
  *   node --import tsx bench/recall.ts SITE_FOLDER [TRUTH=SITE_FOLDER/truth.jsonl]
  * Each line of TRUTH is a content image: `image` (path below the folder), `alt`, `caption` (either may be missing or empty) and
- * `how`, the word that groups the rows of the table. Every other image of the site counts as decoration. The folder is
+ * `how`, the word that groups the rows of the table. Every other image of the site counts as decoration. What
+ * `image/dominant` drops by default counts as not found. The folder is
  * served on loopback and crawled whole with `render: auto`; texts count when they are equal after whitespace is folded.
  * LAIT_BROWSER names Chromium's binary, LAIT_NO_SANDBOX=1 starts it without its sandbox.
  */
@@ -12,8 +13,11 @@ import { join } from 'node:path';
 import { crawl } from '../crawler/crawl.ts';
 import { cleanText } from '../crawler/page/clean-text.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import { dominanceColumn, readDominance } from '../dataset/ledger/places.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
+import type { Pair } from '../dataset/pair.ts';
 import { UserError } from '../dataset/user-error.ts';
+import { imageDominant } from '../filters/image/dominant.ts';
 import { startSite } from '../test/helpers/site.ts';
 
 interface Truth {
@@ -47,10 +51,29 @@ const summary = await crawl(
   { ledger, raw },
 );
 
+/** The rule reads nothing else of a pair. */
+const nothingElse: Pair = {
+  id: '',
+  imageUrl: '',
+  pageUrl: '',
+  text: '',
+  source: 'none',
+  pageTitle: '',
+  pageText: '',
+};
 const texts = new Map<string, Set<string>>();
-const pairs = ledger.db
-  .prepare(`SELECT i.url, p.text FROM pairs p JOIN images i ON i.id = p.image_id WHERE i.status = 'success'`)
-  .all() as { url: string; text: string }[];
+const { judge } = imageDominant();
+const found = ledger.db
+  .prepare(
+    `SELECT i.url, p.text, ${dominanceColumn} AS placed FROM pairs p JOIN images i ON i.id = p.image_id
+     WHERE i.status = 'success'`,
+  )
+  .all() as { url: string; text: string; placed: string | null }[];
+const pairs: { url: string; text: string }[] = [];
+for (const { placed, ...pair } of found) {
+  const dominance = readDominance(placed);
+  if ((await judge({ ...nothingElse, ...(dominance ? { dominance } : {}) })).keep) pairs.push(pair);
+}
 for (const { url, text } of pairs) texts.set(url, (texts.get(url) ?? new Set()).add(text));
 const reasons = new Map(
   (ledger.db.prepare('SELECT url, status, reason FROM images').all() as Record<string, string>[]).map((row) => [

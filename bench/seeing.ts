@@ -2,18 +2,21 @@
  * Which pictures of real pages are found, and whose words they get: recall, precision and text accuracy against labels by hand,
  * beside what a user could pick instead.
  *
- *     node --import tsx bench/seeing.ts [--pages FOLDER] [--from URL-OR-FOLDER] [--faults] [--trafilatura PYTHON]
+ *     node --import tsx bench/seeing.ts [--pages FOLDER] [--from URL-OR-FOLDER] [--faults] [--threshold SCORE] [--trafilatura PYTHON]
  *
- * The pages are fetched once (git, 370 MB). `--faults` lists what is wrong on the pages of the half that may be looked at.
+ * The pages are fetched once (git, 370 MB). A picture is kept when the crawl finds a text for it and `image/dominant` lets it pass. `--faults` lists what is wrong on the pages of the half that may be looked at.
  * `--trafilatura` names a Python that has trafilatura, for its row.
  */
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { dominanceOf, minSubjectScore } from '../crawler/page/dominant.ts';
 import { extractPage } from '../crawler/page/extract.ts';
 import { keyOf } from '../crawler/policy/url.ts';
 import { type LabelledPage, readLabels } from './seeing/labels.ts';
+import { areaUnderCurve } from './seeing/logistic.ts';
 import { fetchRepositories, readPage } from './seeing/pages.ts';
+import { labelledPlaces } from './seeing/places.ts';
 import { addPage, emptyScore, type KeptPicture, type Score } from './seeing/score.ts';
 import { trafilaturaPictures } from './seeing/trafilatura.ts';
 import { type Picture, picturesOf } from './seeing/truth.ts';
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
     from: { type: 'string', default: 'https://github.com' },
     faults: { type: 'boolean', default: false },
+    threshold: { type: 'string', default: String(minSubjectScore) },
     trafilatura: { type: 'string' },
   },
 });
@@ -30,11 +34,22 @@ await fetchRepositories(values.pages, values.from);
 
 type Extractor = (html: string, page: LabelledPage, pictures: readonly Picture[]) => readonly KeptPicture[];
 
-const lait: Extractor = (html, { url }) =>
+const threshold = Number(values.threshold);
+
+const crawled: Extractor = (html, { url }) =>
   extractPage(html, url).images.map((image) => ({
     keys: [image.url, keyOf(image.written ?? image.url)],
     texts: image.texts,
+    score: image.dominance?.score ?? 1,
   }));
+
+const lait: Extractor = (...page) => crawled(...page).filter(({ score }) => score! >= threshold);
+
+/** Every picture with a high score, whether it has a text or not. */
+const textless: Extractor = (html, { url }, pictures) =>
+  labelledPlaces(html, url, pictures)
+    .filter(({ features, refusal }) => refusal === null && dominanceOf(features).score >= threshold)
+    .map((place) => ({ keys: [keyOf(place.candidate.url), keyOf(place.url)], texts: [] }));
 
 /** Every image with an alt text, which is what image-text crawls take. */
 const altAlone: Extractor = (_html, _page, pictures) =>
@@ -44,6 +59,8 @@ const altAlone: Extractor = (_html, _page, pictures) =>
 
 const extractors: [string, Extractor][] = [
   ['lait', lait],
+  ['lait, whatever the score', crawled],
+  ['lait, with or without text', textless],
   ['alt text alone', altAlone],
 ];
 const python = values.trafilatura;
@@ -61,7 +78,10 @@ for (const [name, extract] of extractors) {
   for (const { page, html, pictures } of pages) {
     const kept = extract(html, page, pictures);
     const faults = values.faults && name === 'lait' && page.half === 'seen';
-    for (const group of [page.half, ...(name === 'lait' ? [`${page.half} ${page.kind}`] : [])]) {
+    for (const group of [
+      page.half,
+      ...(name === 'lait' || name === 'lait, whatever the score' ? [`${page.half} ${page.kind}`] : []),
+    ]) {
       const score = scores.get(group) ?? emptyScore();
       scores.set(group, score);
       addPage(score, pictures, kept, ({ kind, what }) => {
@@ -90,6 +110,15 @@ for (const { page, html } of pages) extractPage(html, page.url);
 const { user, system } = process.cpuUsage(start);
 console.log(`${Math.round(pages.length / ((user + system) / 1e6))} pages a CPU second`);
 
+/** How well the score tells subjects from other pictures of the crawl; nothing where there is no score, or no picture is left out. */
+function area({ judged }: Score): string {
+  const value = areaUnderCurve(
+    judged.map(({ score }) => score),
+    judged.map(({ isSubject }) => isSubject),
+  );
+  return Number.isNaN(value) ? '' : value.toFixed(3);
+}
+
 function row(score: Score): Record<string, string | number> {
   const ratio = (part: number, whole: number): string => (whole === 0 ? '' : (part / whole).toFixed(3));
   return {
@@ -99,6 +128,7 @@ function row(score: Score): Record<string, string | number> {
     precision: ratio(score.keptSubject, score.kept),
     teasers: score.keptTeaser,
     furniture: score.keptFurniture,
+    'area under curve': area(score),
     elsewhere: score.elsewhere,
     texts: score.texts,
     'about their picture': ratio(score.textsRight, score.texts),

@@ -145,6 +145,12 @@ const filter = z.strictObject({
     .string()
     .optional()
     .meta({ description: "tokenizer.json or vocab.txt with the words that are not rare (English: WordNet's words)" }),
+  minDominance: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .meta({ description: 'minimum probability that a picture is of its page’s subject (lait: 0.4)' }),
   minSidePx: z.int().min(1).optional().meta({ description: 'minimum width and height (lait: 301)' }),
   maxAspectRatio: z
     .number()

@@ -1,8 +1,10 @@
 /** `lait ledger explain`: the whole story of a pair, an image or a page. */
+import { featureMeaning } from '../crawler/page/feature-meanings.ts';
 import { meaningOf } from '../crawler/policy/reasons.ts';
 import { printable } from '../dataset/escape.ts';
 import { type PairStory, type RuleStory, type ShardPlace, explain as tell } from '../dataset/export/explain.ts';
 import type { Gone } from '../dataset/ledger/origins.ts';
+import type { Place } from '../dataset/ledger/places.ts';
 import type { ExplainFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
 import { table } from './table.ts';
@@ -30,6 +32,7 @@ function pairText(pair: PairStory): string {
     ['cleaned', pair.cleanedText !== null && pair.cleanedText !== pair.text ? pair.cleanedText : ''],
     ['page', `${pair.pageUrl}${pair.pageTitle ? ` "${pair.pageTitle}"` : ''}, ${pageWords(pair)}`],
     ...pair.otherPages.map((url) => ['also on', url]),
+    ...pair.places.map((place) => ['picture', placeWords(place)]),
     ['gone', pair.gone ? `since ${pair.gone.since}: ${goneWords[pair.gone.why]}` : ''],
     ['image', `${pair.imageUrl}, ${pair.imageStatus}${pair.imageReason ? `: ${reasonWords(pair.imageReason)}` : ''}`],
     [
@@ -47,13 +50,22 @@ function pairText(pair: PairStory): string {
     ['verdict', verdictWords(pair)],
     ['passed', rulesThat(pair, 'kept')],
     ['not asked', rulesThat(pair, 'not-asked')],
-    ...pair.shards.map((place) => ['shard', placeWords(place)]),
+    ...pair.shards.map((place) => ['shard', shardWords(place)]),
   ];
   const shown = rows.filter(([, cell]) => cell !== '').map(([name = '', cell = '']) => [name, printable(cell)]);
   return table(shown, [0, 1]);
 }
 
-const placeWords = ({ folder, shard, key, status, since }: ShardPlace): string =>
+/** What the picture is on one page, with what speaks for the page's subject and against it, the weightiest first. */
+function placeWords({ class: pictureClass, score, features, pageUrl }: Place): string {
+  const parts = Object.entries(features)
+    .filter(([, [, part]]) => part !== 0)
+    .sort(([, [, a]], [, [, b]]) => Math.abs(b) - Math.abs(a))
+    .map(([name, [, part]]) => `${featureMeaning(name)} ${part > 0 ? '+' : '−'}${Math.abs(part)}`);
+  return `${pictureClass}, ${score} for the subject of ${pageUrl}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
+}
+
+const shardWords = ({ folder, shard, key, status, since }: ShardPlace): string =>
   `${shard}${key ? `, key ${key}` : ''}, ${status}${since === null ? '' : `, since version ${since}`} of ${folder}`;
 
 const goneWords: Readonly<Record<Gone, string>> = {

@@ -68,7 +68,12 @@ export async function extractAgain(
       frontier.atomically(() => {
         const found = batch.flatMap((one) => one.found);
         queued += frontier.add(
-          found.map(({ texts: _, ...address }) => ({ ...address, kind: 'image', depth: 1, priority: priority.image })),
+          found.map(({ texts: _, dominance: __, ...address }) => ({
+            ...address,
+            kind: 'image',
+            depth: 1,
+            priority: priority.image,
+          })),
         );
       });
       pages += batch.length;

@@ -33,6 +33,20 @@ export interface SourcedText {
   readonly text: string;
 }
 
+/** What a picture is on its page: of the page's subject, a teaser of another page, or furniture of the site. */
+export const pictureClasses = ['subject', 'teaser', 'furniture'] as const;
+
+export type PictureClass = (typeof pictureClasses)[number];
+
+/** What a picture is on a page, and why. */
+export interface Dominance {
+  readonly class: PictureClass;
+  /** The probability that it is of the page's subject: 0 to 1. */
+  readonly score: number;
+  /** By name, the value of each feature that is not 0, and its part in the score's log odds. */
+  readonly features: Readonly<Record<string, readonly [value: number, part: number]>>;
+}
+
 /** One image URL and one text that may describe it: found, not downloaded. */
 export interface Pair {
   /** 32 hexadecimal digits, see `pairId`. */
@@ -41,6 +55,8 @@ export interface Pair {
   readonly pageUrl: string;
   readonly text: string;
   readonly source: TextSource;
+  /** What the image is on the page where it has the highest score, of those that give the pair; missing where no page was judged. */
+  readonly dominance?: Pick<Dominance, 'class' | 'score'>;
   readonly pageTitle: string;
   /** The beginning of the page's visible text: enough to tell its language. */
   readonly pageText: string;

@@ -55,6 +55,8 @@ export interface RecipeNumbers {
   /** Whether texts that differ in counters ("1 of 12") and punctuation only are one text. */
   readonly alikeTexts: boolean;
   readonly maxPairsPerHost: number | null;
+  /** The probability that a picture is of its page's subject, where the crawl found it on a page. */
+  readonly minDominance: number | null;
 }
 
 /** Values with where they come from; the dataset card prints the source beside the value. */
@@ -105,6 +107,7 @@ export const lait: Sourced<RecipeNumbers> = {
   maxImagesPerText: { value: 10, source: 'COYO-700M, ALIGN (LAIT: "too many")' },
   alikeTexts: { value: true, source: 'ours: what a site counts is one text' },
   maxPairsPerHost: { value: null, source: 'ours' },
+  minDominance: { value: 0.4, source: 'ours (LAIT: non-dominant images are discarded)' }, // see crawler/page/dominant.ts
 };
 
 /** What a pipeline does not do of what `lait` does: each preset says what it does of these. */
@@ -137,6 +140,7 @@ const unfiltered = (source: string) =>
     onePairPerImage: { value: false, source },
     maxImagesPerText: { value: null, source },
     alikeTexts: { value: false, source },
+    minDominance: { value: null, source },
   }) satisfies Partial<Sourced<RecipeNumbers>>;
 
 const cc3m = 'CC3M §3';

@@ -19,6 +19,7 @@ import { imageArea } from './image/area.ts';
 import { imageAspect } from './image/aspect.ts';
 import { imageBlur } from './image/blur.ts';
 import { imageBytes } from './image/bytes.ts';
+import { imageDominant } from './image/dominant.ts';
 import { imageFlat } from './image/flat.ts';
 import { imageFormat } from './image/format.ts';
 import { imagePhoto } from './image/photo.ts';
@@ -95,6 +96,7 @@ export function recipe({
     ),
     text: [
       cite(pageHost({ allow: set.allowHosts, deny: set.denyHosts }), { allow: from.allowHosts, deny: from.denyHosts }),
+      ...given(set.minDominance, (minScore) => cite(imageDominant({ minScore }), { minScore: from.minDominance })),
       cite(textLength({ minWords, maxWords, minChars, maxChars, maxTextBytes, countedBy }), {
         minWords: from.minWords,
         maxWords: from.maxWords,

@@ -15,6 +15,8 @@ import type { ReusableVerdicts } from './reusable-verdicts.ts';
 /** A pair that the text and image rules let through. Its sample's text is the cleaned one. */
 export interface PairToScore {
   readonly known: Pick<PairVerdict, 'id' | 'row' | 'cleanedText' | 'language'>;
+  /** What rules before said in numbers. */
+  readonly scores: readonly Score[];
   readonly before: PairToJudge['before'];
   readonly sample: StoredSample;
 }
@@ -45,7 +47,7 @@ async function scoreGroup(
   const found: PairVerdict[] = [];
   const images = new Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>();
   const stored = new Map<string, Readonly<Record<string, number>>>();
-  let rest = group.map((pair) => ({ ...pair, scores: [] as Score[] }));
+  let rest = group.map((pair) => ({ ...pair, scores: [...pair.scores] }));
 
   for (const rule of rules) {
     const subject = ({ sample }: PairToScore) => (rule.subject === 'image' ? sample.sha256 : sample.id);

@@ -14,7 +14,7 @@ import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { currentRecipe, downloadRule, lastVersion, markFinished, recipeId } from '../dataset/ledger/recipes.ts';
-import { deleteScores } from '../dataset/ledger/scores.ts';
+import { deleteScores, type Score } from '../dataset/ledger/scores.ts';
 import { reuseVerdicts, reuseVerdictsOfRows, verdictGroups } from '../dataset/ledger/verdict-reuse.ts';
 import {
   countUnjudged,
@@ -143,6 +143,7 @@ async function judge(
   reusable: ReusableVerdicts,
 ): Promise<PairVerdict | PairToScore> {
   const text = recipe.clean ? recipe.clean.clean(pair.text) : pair.text;
+  const scores: Score[] = [];
   const known: PairToScore['known'] & { language?: TextLanguage } = {
     id: pair.id,
     row,
@@ -153,14 +154,15 @@ async function judge(
       let verdict = reusable(before, rule.name) ?? rule.judge(x);
       if (verdict instanceof Promise) verdict = await verdict;
       if (verdict.language) known.language = verdict.language;
-      if (!verdict.keep) return { ...known, droppedBy: rule.name, reason: verdict.reason };
+      if (verdict.score !== undefined) scores.push({ subject: pair.id, rule: rule.name, score: verdict.score });
+      if (!verdict.keep) return { ...known, scores, droppedBy: rule.name, reason: verdict.reason };
     }
     return null;
   };
   const dropped = await first(recipe.text, { ...pair, text });
   if (dropped) return dropped;
-  if (!sample) return { ...known, droppedBy: downloadRule, reason: missing };
-  return (await first(recipe.image, { ...sample, text })) ?? { known, before, sample: { ...sample, text } };
+  if (!sample) return { ...known, scores, droppedBy: downloadRule, reason: missing };
+  return (await first(recipe.image, { ...sample, text })) ?? { known, scores, before, sample: { ...sample, text } };
 }
 
 /** A raised version says that a rule measures otherwise: what it measured before is of no use. */

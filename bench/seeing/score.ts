@@ -5,6 +5,8 @@ import { jsonLdRef, normalText, type Picture } from './truth.ts';
 export interface KeptPicture {
   readonly keys: readonly string[];
   readonly texts: readonly { readonly source: string; readonly text: string }[];
+  /** How surely it is of the page's subject, where the extractor says so. */
+  readonly score?: number;
 }
 
 /** Kept texts; those about their picture; those about another one only. */
@@ -24,6 +26,8 @@ export interface Score {
   keptSubject: number;
   keptTeaser: number;
   keptFurniture: number;
+  /** The scores of kept pictures. */
+  judged: { readonly score: number; readonly isSubject: boolean }[];
   /** Kept pictures that no element of the page shows: Open Graph, JSON-LD, linked files. */
   elsewhere: number;
   /** Kept texts of kept pictures that are subject or teaser; those about their picture; those about another one only. */
@@ -41,6 +45,7 @@ export const emptyScore = (): Score => ({
   keptSubject: 0,
   keptTeaser: 0,
   keptFurniture: 0,
+  judged: [],
   elsewhere: 0,
   texts: 0,
   textsRight: 0,
@@ -72,7 +77,7 @@ export function addPage(
     else onFault({ kind: 'missed', what: urls[0]! });
   }
 
-  for (const { keys, texts } of kept) {
+  for (const { keys, texts, score: judged } of kept) {
     const places = pictures.filter(({ urls }) => keys.some((key) => urls.has(key)));
     if (places.length === 0) {
       score.elsewhere += 1;
@@ -80,6 +85,7 @@ export function addPage(
     }
     const best = places.reduce((a, b) => (rank[b.class] > rank[a.class] ? b : a)).class;
     score.kept += 1;
+    if (judged !== undefined) score.judged.push({ score: judged, isSubject: best === 'subject' });
     if (best === 'subject') score.keptSubject += 1;
     else if (best === 'teaser') score.keptTeaser += 1;
     else score.keptFurniture += 1;

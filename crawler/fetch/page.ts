@@ -189,7 +189,7 @@ async function readPage(
   const newUrls: NewUrl[] = [];
   const trapped: RefusedUrl[] = [];
   if (tools.takeImages) {
-    for (const { texts: _, ...address } of found)
+    for (const { texts: _, dominance: __, ...address } of found)
       newUrls.push({ ...address, kind: 'image', depth, priority: priority.image });
   }
   const refresh = onward(claim, at, page.refresh ?? refreshTarget(firstValue(headers.refresh) ?? '', at), tools);
@@ -201,7 +201,8 @@ async function readPage(
     }
   }
   if (!rights.nofollow && depth <= tools.maxDepth) {
-    const richness = Math.min(found.length, maxRichness);
+    const subjects = found.filter(({ dominance }) => (dominance?.class ?? 'subject') === 'subject');
+    const richness = Math.min(subjects.length, maxRichness);
     for (const { nofollow, ...address } of page.links) {
       if (nofollow || !tools.scope.contains(address.url)) continue;
       const trap = trapReason(address.url);

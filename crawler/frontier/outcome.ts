@@ -43,9 +43,9 @@ export interface FetchOutcome {
   readonly redirected?: WithReason<PageRecord>;
   /** The page as records of a web archive, where pages are kept. */
   readonly records?: Buffer;
-  /** The page's content images, with the texts that the page has for them. */
+  /** The page's images, with what they are on it and the texts that it has for them. */
   readonly found?: readonly FoundImage[];
-  /** The page's images that are decoration. */
+  /** The page's images that are certain furniture. */
   readonly refused?: readonly RefusedUrl[];
   /** Links that are not followed because they lead into a trap. */
   readonly trapped?: readonly RefusedUrl[];

@@ -11,5 +11,9 @@ export function withSitemapTexts(images: readonly FoundImage[], texts: readonly 
     if (!known.some((other) => other.text === text)) known.push({ source: 'sitemap', text });
     byUrl.set(imageUrl, known);
   }
-  return [...byUrl].map(([url, merged]) => ({ url, texts: merged }));
+  const dominances = new Map(images.map(({ url, dominance }) => [url, dominance]));
+  return [...byUrl].map(([url, merged]) => {
+    const dominance = dominances.get(url);
+    return { url, texts: merged, ...(dominance ? { dominance } : {}) };
+  });
 }

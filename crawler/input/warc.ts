@@ -105,7 +105,12 @@ export async function importWarc(
       frontier.atomically(() => {
         const found = batch.flatMap((one) => one.found);
         frontier.add(
-          found.map(({ texts: _, ...address }) => ({ ...address, kind: 'image', depth: 1, priority: priority.image })),
+          found.map(({ texts: _, dominance: __, ...address }) => ({
+            ...address,
+            kind: 'image',
+            depth: 1,
+            priority: priority.image,
+          })),
         );
       });
       for (const { page, found } of batch) {

@@ -9,6 +9,10 @@ export interface ImageCandidate {
   readonly surroundings: Surroundings;
   /** Counts images and texts of the page. */
   readonly order: number;
+  /** Counts images, headings and paragraphs. */
+  readonly rank: number;
+  /** The headings that it stands under, the outermost first. */
+  readonly section: readonly Element[];
   /** A caption beside the image, without a figure around both. */
   siblingCaption: Element | null;
 }
@@ -34,6 +38,16 @@ export class ImageCandidates {
   readonly imageLinks = new Set<Element>();
   readonly blocks: TextBlock[] = [];
   #order = 0;
+  #section: readonly Element[] = [];
+
+  #rank = 0;
+  /** The rank of the first heading of level 1; null as long as there is none. */
+  titleRank: number | null = null;
+
+  /** Images, headings and paragraphs so far: links say little of how long a page is. */
+  get rank(): number {
+    return this.#rank;
+  }
 
   /** Adds an image; a null `url` is an element without one. */
   add(url: string | null, element: Element, surroundings: Surroundings): void {
@@ -43,9 +57,12 @@ export class ImageCandidates {
       element,
       surroundings,
       order: this.#order,
+      rank: this.#rank,
+      section: this.#section,
       siblingCaption: null,
     };
     this.#order += 1;
+    this.#rank += 1;
     this.list.push(candidate);
     if (surroundings.link) this.imageLinks.add(surroundings.link);
     for (let figure = surroundings.figure; figure && !figure.hasImage; figure = figure.outer) figure.hasImage = true;
@@ -55,8 +72,18 @@ export class ImageCandidates {
     if (this.blocks.length >= maxBlocks) return;
     this.blocks.push({ element, kind, order: this.#order });
     this.#order += 1;
+    if (kind === 'heading') {
+      if (element.name === 'h1') this.titleRank ??= this.#rank;
+      const level = levelOf(element);
+      this.#section = [...this.#section.filter((outer) => levelOf(outer) < level), element];
+    }
+    if (kind !== 'link') this.#rank += 1;
   }
 }
+
+/** A heading by its role is of level 2 where it does not say which (WAI-ARIA). */
+const levelOf = ({ name, attribs }: Element): number =>
+  /^h[1-6]$/.test(name) ? Number(name[1]) : Number(attribs['aria-level']) || 2;
 
 const headingName = /^h[1-6]$/;
 

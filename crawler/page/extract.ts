@@ -4,20 +4,20 @@
  */
 import type { Element } from 'domhandler';
 import type { FoundImage } from '../../dataset/ledger/records.ts';
-import type { SourcedText } from '../../dataset/pair.ts';
+import type { Dominance, SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { linkReferrerPolicy, type ReferrerPolicy, referrerPolicyOf } from '../policy/referrer.ts';
+import { linkReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
 import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
-import { type ImageFeatures, isCertainFurniture, judgeDominance } from './dominant.ts';
-import { featuresOf } from './image-features.ts';
+import { dominanceOf, namedFeatures } from './dominant.ts';
 import { type FoundText, ImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
-import { fullSizeUrl, linkTarget, type PageLink } from './links.ts';
+import type { PageLink } from './links.ts';
 import type { ScriptSigns } from './needs-browser.ts';
 import { openGraphImages } from './open-graph.ts';
 import { openingOf } from './opening.ts';
 import { parseHtml } from './parse.ts';
+import { dividesPage, placesOf } from './places.ts';
 import { scanPage } from './scan.ts';
 import { divide } from './territory.ts';
 import { textOf } from './visible-text.ts';
@@ -38,11 +38,11 @@ export interface Page {
   readonly rslInline: readonly string[];
   /** `content` of meta tags by lower-case name or property; repeated ones joined with commas. */
   readonly meta: ReadonlyMap<string, string>;
-  /** The dominant images that some text describes, each once with all its texts. */
+  /** The images that some text describes, each once with all its texts, and what it is on the page. */
   readonly images: readonly PageImage[];
-  /** Images that are decoration. */
+  /** Certain furniture: what is not even downloaded. */
   readonly refused: readonly RefusedImage[];
-  /** Dominant images that nothing on the page describes. */
+  /** Images that nothing on the page describes. */
   readonly textless: number;
   readonly signs: ScriptSigns;
 }
@@ -72,34 +72,28 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   const main = described.find(({ texts }) => texts.some(({ source }) => source === 'og'));
   const pictureName = main === undefined ? '' : pictureNameOf(main.url);
   const texts = new ImageTexts(scan.elementsById);
-  const judged = scan.candidates.map((candidate) => {
-    const link = candidate.surroundings.link?.attribs;
-    const target = linkTarget(link?.href, head.base);
-    const { attribs } = candidate.element;
-    const fullSize = fullSizeUrl(target, candidate.url, attribs, link);
-    const url = fullSize ?? candidate.url;
-    const ownPolicy = fullSize === null ? referrerPolicyOf(attribs.referrerpolicy) : linkReferrerPolicy(link ?? {});
-    const features = featuresOf(candidate, {
-      target,
-      pageUrl,
-      hasCaption: texts.caption(candidate) !== '',
-      isRepresentative: representative.has(keyOf(candidate.url)) || representative.has(keyOf(url)),
-    });
-    return { candidate, url, ownPolicy, link: features.link, dominance: judgeDominance(features) };
+  const places = placesOf(scan, pageUrl, {
+    representative,
+    hasCaption: (candidate) => texts.caption(candidate) !== '',
   });
-  const pictures = judged.filter(({ dominance }) => !isCertainFurniture(dominance)).map(({ candidate }) => candidate);
+  const pictures = places.filter(dividesPage).map(({ candidate }) => candidate);
   const division = divide(pictures, scan.blocks);
   const opening = openingOf(scan.blocks);
   const elsewhere = new Set<string>();
-  for (const { candidate, url, ownPolicy, link, dominance } of judged) {
-    const { isDominant, reason } = dominance;
-    const isOpening = (link === 'none' || link === 'image' || link === 'home') && opening.has(candidate.order);
+  for (const { candidate, url, ownPolicy, link, features, refusal } of places) {
+    const isOpening = link !== 'same-site' && link !== 'other-site' && opening.has(candidate.order);
+    if (!isOpening) elsewhere.add(keyOf(url));
+    if (refusal !== null) {
+      images.refuse(url, refusal);
+      continue;
+    }
+    const dominance = dominanceOf(features);
     const isAboveTitle = isOpening && opening.isAboveTitle(candidate.order) && candidate.surroundings.region === null;
     const title = isAboveTitle ? opening.title : null;
-    images.add(url, reason, () => (isDominant ? texts.all(candidate, division, title) : []), ownPolicy);
-    if (!isOpening) elsewhere.add(keyOf(url));
-    else if (isDominant && pictureName !== '' && pictureNameOf(url) === pictureName)
-      images.add(url, null, () => main!.texts.filter(({ source }) => source === 'og'));
+    images.add(url, dominance, () => texts.all(candidate, division, title), ownPolicy);
+    const isMain = isOpening && pictureName !== '' && pictureNameOf(url) === pictureName;
+    if (isMain && dominance.class === 'subject')
+      images.add(url, undefined, () => main!.texts.filter(({ source }) => source === 'og'));
   }
 
   // Image files that the page links to with words; a link around an image was followed with that image.
@@ -107,18 +101,17 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
     if (region !== null || images.has(url) || scan.imageLinks.has(element)) continue;
     const text = textOf(element);
     const read = (): SourcedText[] => (text === '' ? [] : [{ source: 'nearby', text }]);
-    images.add(url, null, read, linkReferrerPolicy(element.attribs));
+    images.add(url, undefined, read, linkReferrerPolicy(element.attribs));
   }
 
-  // Images that the page describes in JSON-LD or Open Graph. That does not make a logo, or decoration on the page, dominant.
+  // Images that the page describes in JSON-LD or Open Graph. That does not make certain furniture a picture.
   for (const { url, texts: description } of described) {
-    if (images.isDecoration(url)) continue;
-    const { isDominant, reason } = images.has(url)
-      ? { isDominant: true, reason: null }
-      : judgeDominance({ ...notOnPage, url });
+    if (images.isRefused(url)) continue;
+    const features = namedFeatures(url);
     const isMain = !elsewhere.has(keyOf(url));
     const own = description.filter(({ source }) => isMain || source !== 'og');
-    images.add(url, reason, () => (isDominant ? own : []));
+    if (features['telling-host']) images.refuse(url, 'decoration-telling-host');
+    else images.add(url, images.has(url) ? undefined : dominanceOf(features), () => own);
   }
 
   return {
@@ -151,87 +144,86 @@ function pictureNameOf(url: string): string {
   return name.length >= minPictureNameLength ? name : '';
 }
 
-/** The features of an image that is only described. */
-const notOnPage: Omit<ImageFeatures, 'url'> = {
-  region: null,
-  inMain: false,
-  inFigure: false,
-  hasCaption: false,
-  width: null,
-  height: null,
-  classes: '',
-  alt: null,
-  link: 'none',
-  presentational: false,
-  isRepresentative: true,
-};
-
 /** Ours: a page may show one image in many places; the texts of more than these say nothing new. */
 const maxPlaces = 20;
 
+/** What is known of one image of a page. */
+interface Known {
+  readonly address: Address;
+  readonly policy: ReferrerPolicy | null;
+  /** Of the place with the highest score; undefined where the image stands nowhere. */
+  dominance: Dominance | undefined;
+  /** Of places where it is the subject, and of all others. */
+  readonly texts: FoundText[];
+  readonly otherTexts: FoundText[];
+  places: number;
+}
+
 /**
- * The images of one page, each once, whatever its spellings: the first is requested. One that is dominant in one place is
- * dominant, with the texts of such places only.
+ * The images of one page, each once, whatever its spellings: the first is requested. One that is the subject in one place is
+ * the subject, with the texts of such places only.
  */
 class PageImages {
-  readonly #found = new Map<
-    string,
-    { address: Address; texts: FoundText[]; places: number; reason: Reason | null; policy: ReferrerPolicy | null }
-  >();
+  readonly #found = new Map<string, Known>();
+  readonly #refused = new Map<string, Reason>();
   readonly #pagePolicy: ReferrerPolicy | null;
 
   constructor(pagePolicy: ReferrerPolicy | null) {
     this.#pagePolicy = pagePolicy;
   }
 
-  /**
-   * Adds one place of an image; `reason` says why it is decoration there, null that it is dominant. Its texts are read only
-   * where they are taken: a page may repeat one image without end.
-   */
+  /** Adds one place of an image. Its texts are read only where they are taken: a page may repeat one image without end. */
   add(
     url: string,
-    reason: Reason | null,
+    dominance: Dominance | undefined,
     readTexts: () => readonly FoundText[],
     ownPolicy: ReferrerPolicy | null = null,
   ): void {
     const address = addressOf(url);
-    const known = this.#found.get(address.url);
-    if (!known)
-      this.#found.set(address.url, {
-        address,
-        texts: [...readTexts()],
-        places: 1,
-        reason,
-        policy: ownPolicy ?? this.#pagePolicy,
-      });
-    else if (reason === null) {
-      if (known.places < maxPlaces) known.texts.push(...readTexts());
-      known.places += 1;
-      known.reason = null;
-    }
+    let known = this.#found.get(address.url);
+    if (!known) {
+      known = { address, dominance, texts: [], otherTexts: [], places: 0, policy: ownPolicy ?? this.#pagePolicy };
+      this.#found.set(address.url, known);
+    } else if (dominance && (!known.dominance || dominance.score > known.dominance.score)) known.dominance = dominance;
+    const texts = (dominance?.class ?? 'subject') === 'subject' ? known.texts : known.otherTexts;
+    if (known.places < maxPlaces) texts.push(...readTexts());
+    known.places += 1;
+  }
+
+  /** Adds a place in which an image is certain furniture. */
+  refuse(url: string, reason: Reason): void {
+    this.#refused.set(keyOf(url), reason);
   }
 
   has(url: string): boolean {
     return this.#found.has(keyOf(url));
   }
 
-  isDecoration(url: string): boolean {
-    const known = this.#found.get(keyOf(url));
-    return known !== undefined && known.reason !== null;
+  /** Whether the image stands in such places only. */
+  isRefused(url: string): boolean {
+    const key = keyOf(url);
+    return this.#refused.has(key) && !this.#found.has(key);
   }
 
   read(): Pick<Page, 'images' | 'refused' | 'textless'> {
     const images: PageImage[] = [];
     const refused: RefusedImage[] = [];
     let textless = 0;
-    const repeated = repeatedTexts([...this.#found.values()].map(({ texts }) => texts));
-    for (const [url, { address, texts, reason, policy }] of this.#found) {
-      const own = uniqueTexts(texts, repeated);
-      if (reason !== null) refused.push({ url, reason });
-      else if (own.length === 0) textless += 1;
+    const taken = [...this.#found.values()].map(({ texts, otherTexts }) => (texts.length > 0 ? texts : otherTexts));
+    const repeated = repeatedTexts(taken);
+    for (const [at, [url, { address, dominance, policy }]] of [...this.#found].entries()) {
+      const own = uniqueTexts(taken[at]!, repeated);
+      if (own.length === 0) textless += 1;
       else if (isTooLong(url)) refused.push({ url, reason: 'url-too-long' });
-      else images.push({ ...address, texts: own, ...(policy ? { referrerPolicy: policy } : {}) });
+      else
+        images.push({
+          ...address,
+          texts: own,
+          ...(dominance ? { dominance } : {}),
+          ...(policy ? { referrerPolicy: policy } : {}),
+        });
     }
+    for (const [url, reason] of this.#refused) if (!this.#found.has(url)) refused.push({ url, reason });
     return { images, refused, textless };
   }
 }

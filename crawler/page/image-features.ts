@@ -1,58 +1,154 @@
-/** The features of an image by which dominant.ts decides, read from its element, its link and its surroundings. */
+/**
+ * What tells whether a picture is its page's subject: where it stands, how large it is shown, what it leads to, how many like it
+ * there are, what is written at it. Each feature is a number, 0 where it does not hold; dominant.ts weighs them. None of them
+ * decides alone, and a word in a name or class counts only where nothing describes the picture as content.
+ */
 import type { Element } from 'domhandler';
 import type { ImageCandidate } from './candidates.ts';
-import type { ImageFeatures } from './dominant.ts';
-import { linkKind } from './links.ts';
+import type { Region } from './class-words.ts';
+import { declaredSize, longerSide } from './image-size.ts';
+import type { LinkKind } from './links.ts';
+import type { PageFacts } from './page-facts.ts';
+import type { Surroundings } from './surroundings.ts';
+import { fileName, isTellingClass, isTellingHost, isTellingName } from './telling-names.ts';
 import { isElement } from './walk.ts';
 
-/** The features of an image; `target` is where the link around it leads. */
+export type Features = Readonly<Record<string, number>>;
+
+/** Shorter side of an icon, in CSS pixels: toolbars and avatars go up to 64. */
+const maxIconSidePx = 64;
+
+/** CSS pixels, the longer side: half of it counts as much against a picture as double for it. Ours. */
+const middlingSidePx = 200;
+
+/** Longer by so much than it is high, a picture is a line or a banner. Ours. */
+const stripeRatio = 5;
+
+/** Pictures from which on a group is a list. Ours. */
+const minListLength = 3;
+
+/** Images and texts between a picture and a title that is not marked as one. Ours. */
+const unknownDistance = 8;
+
+/** Links of one card: to the page, its author, its topic. Ours. */
+const maxCardLinks = 3;
+
+/** The features of an image. `target` is where the link around it leads, `url` the file to take. */
 export function featuresOf(
-  { element, surroundings, url }: ImageCandidate,
+  candidate: ImageCandidate,
+  facts: PageFacts,
   {
     target,
-    pageUrl,
+    link,
     hasCaption,
     isRepresentative,
   }: {
     readonly target: string | null;
-    readonly pageUrl: string;
+    readonly link: LinkKind;
     readonly hasCaption: boolean;
     readonly isRepresentative: boolean;
   },
-): ImageFeatures {
+): Features {
+  const { element, surroundings, rank, url: shown } = candidate;
   const { attribs } = element;
+  const features: Record<string, number> = {};
+  const say = (name: string, value: number | boolean): void => {
+    if (value !== false && value !== 0) features[name] = Number(value);
+  };
+  const { mainText, textRichness } = facts;
+
+  // Where it stands.
+  const region = regionOf(surroundings, facts);
+  if (region !== null) say(`region-${region === 'social' ? 'advert' : region}`, region !== 'overlay');
+  say('in-main', surroundings.inMain);
+  const isInText = mainText !== null && rank >= mainText.start && rank < mainText.end;
+  const isAfterText = mainText !== null && rank >= mainText.end;
+  say('in-text', isInText);
+  say('in-text-rich', isInText && textRichness);
+  say('after-text-rich', isAfterText && textRichness);
+  say('in-figure', surroundings.figure !== null);
+  say('has-caption', hasCaption);
+  const toTitle = facts.titleRank === null ? unknownDistance : Math.abs(rank - facts.titleRank);
+  say('near-title', 1 / (1 + toTitle / 4));
+  say('hidden', isHidden(element, surroundings));
+  say('related-item', facts.isUnderRelated(candidate) && facts.singleness);
+
+  // How large it is.
+  const size = declaredSize(attribs);
+  const { width, height } = size;
+  const longer = longerSide(size, shown);
+  if (longer !== null) {
+    say('size', Math.max(-2, Math.min(2, Math.log2(Math.max(1, longer) / middlingSidePx))));
+    say('icon-size', Math.min(width ?? longer, height ?? longer) <= maxIconSidePx);
+  }
+  const isStripe = width !== null && height !== null && Math.max(width, height) > stripeRatio * Math.min(width, height);
+  say('stripe', isStripe);
+
+  // What it leads to, and how many others do.
+  say(`link-${link}`, link === 'image' || link === 'home');
+  const isLinked = link === 'same-site' || link === 'other-site';
+  const cardLinks = isLinked ? 0 : facts.cardLinksOf(candidate);
+  const isCard = cardLinks >= 1 && cardLinks <= maxCardLinks;
+  say('card-linked', isCard);
+  say('leads-words', (isLinked || isCard) && facts.addressWords);
+  say('linked-outside-text-rich', isLinked && !isInText && textRichness);
+  say('below-own-path', isLinked && isBelow(target!, facts.url));
+  const { count } = facts.likesOf(candidate);
+  say('likes', Math.min(1, Math.log2(count) / 4));
+  say('linked-list', isLinked && count >= minListLength && count / facts.mostLikes);
+  say('places', Math.min(1, Math.log2(facts.placesOf(candidate)) / 2));
+
+  // What is said of it.
+  const alt = attribs.alt?.trim();
+  const isDescribed = wordCount(alt) >= minDescribingWords;
+  say('alt-words', isDescribed);
+  say('alt-missing', alt === undefined);
+  say('alt-empty', alt === '');
+  say('representative', isRepresentative);
+  Object.assign(features, nameFeatures(shown));
+  if (isDescribed && link !== 'home' && region === null && !features['icon-size']) delete features['telling-name'];
+  else if (hasCaption && region === null) delete features['telling-name'];
+  say('telling-class', isTellingClass(classesOf(element)));
+  return features;
+}
+
+/** What the address of a picture alone tells. */
+export function nameFeatures(url: string): Features {
+  const { hostname, pathname } = new URL(url);
+  const name = fileName(pathname);
   return {
-    region: surroundings.region,
-    inMain: surroundings.inMain,
-    inFigure: surroundings.figure !== null,
-    hasCaption,
-    width: pixels(attribs.width, attribs.style, 'width'),
-    height: pixels(attribs.height, attribs.style, 'height'),
-    url,
-    classes: classesOf(element),
-    alt: attribs.alt ?? null,
-    link: linkKind(target, pageUrl),
-    presentational:
-      /^(?:presentation|none)$/.test(attribs.role ?? '') ||
-      surroundings.hidden ||
-      attribs['aria-hidden'] === 'true' ||
-      attribs.hidden !== undefined ||
-      /(?:^|;)\s{0,9}(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden)/i.test(attribs.style ?? ''),
-    isRepresentative,
+    ...(isTellingName(name) && { 'telling-name': 1 }),
+    ...(isTellingHost(hostname) && { 'telling-host': 1 }),
+    ...(name.endsWith('.svg') && { svg: 1 }),
   };
 }
 
-const styleSide = {
-  width: /(?:^|[;\s])width\s{0,9}:\s{0,9}(\d{1,6}(?:\.\d{1,9})?)px/i,
-  height: /(?:^|[;\s])height\s{0,9}:\s{0,9}(\d{1,6}(?:\.\d{1,9})?)px/i,
-} as const;
+/** Words from which on an alt text is a description and no label. Ours. */
+export const minDescribingWords = 4;
 
-/** A side in CSS pixels, from the attribute or the style attribute. */
-function pixels(attribute: string | undefined, style: string | undefined, side: 'width' | 'height'): number | null {
-  const value =
-    (style && styleSide[side].exec(style)?.[1]) ??
-    /^\s{0,9}(\d{1,6}(?:\.\d{1,9})?)\s{0,9}(?:px)?\s{0,9}$/.exec(attribute ?? '')?.[1];
-  return value ? Number(value) : null;
+/** Words of a short text; of a long one as many as matter. */
+export const wordCount = (text = ''): number => text.split(/\s+/, 20).filter((word) => word !== '').length;
+
+/** For the eye only, or not shown at first: a slide, a tab, a menu. */
+const isHidden = ({ attribs }: Element, { hidden }: Surroundings): boolean =>
+  hidden ||
+  /^(?:presentation|none)$/.test(attribs.role ?? '') ||
+  attribs['aria-hidden'] === 'true' ||
+  attribs.hidden !== undefined ||
+  /(?:^|;)\s{0,9}(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden)/i.test(attribs.style ?? '');
+
+/** The boilerplate around it. What holds most of the page's text is none, whatever its class says. */
+function regionOf({ region, element, outer }: Surroundings, { holdsText }: PageFacts): Region | null {
+  if (region === null) return null;
+  let opener = element;
+  for (let at = outer; at && at.region !== null; at = at.outer) opener = at.element;
+  return opener !== null && holdsText(opener) ? null : region;
+}
+
+function isBelow(target: string, { pathname }: URL): boolean {
+  const own = pathname.replace(/\.\w+$/, '');
+  const path = new URL(target).pathname;
+  return own.length > 1 && path.length > own.length && path.startsWith(own);
 }
 
 /** UTF-16 units. */

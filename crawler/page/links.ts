@@ -7,7 +7,7 @@ export interface PageLink extends Address {
   readonly nofollow: boolean;
 }
 
-export type LinkKind = 'none' | 'image' | 'home' | 'same-site' | 'other-site';
+export type LinkKind = 'none' | 'image' | 'own-page' | 'home' | 'same-site' | 'other-site';
 
 /** The URL that a link leads to, or null. A link to a place on the page is a script's: it opens or turns something. */
 export const linkTarget = (href: string | undefined, base: string): string | null =>
@@ -38,14 +38,14 @@ export function isImageFile(url: string): boolean {
 
 const fileName = (pathname: string): string => pathname.slice(pathname.lastIndexOf('/') + 1);
 
-/** What the link around an image leads to. A link to the page itself counts as home: it is a logo's. */
-export function linkKind(target: string | null, pageUrl: string): LinkKind {
+/** What the link around an image leads to. */
+export function linkKind(target: string | null, from: URL): LinkKind {
   if (target === null) return 'none';
   if (isImageFile(target)) return 'image';
-  const [to, from] = [new URL(target), new URL(pageUrl)];
+  const to = new URL(target);
   if (to.hostname !== from.hostname) return 'other-site';
-  const isHome = /^\/(?:index\.\w+|home\/?)?$/.test(to.pathname) && to.search === '';
-  return isHome || keyOf(to.href) === keyOf(from.href) ? 'home' : 'same-site';
+  if (/^\/(?:index\.\w+|home\/?)?$/.test(to.pathname) && to.search === '') return 'home';
+  return keyOf(to.href) === keyOf(from.href) ? 'own-page' : 'same-site';
 }
 
 /** Attributes and classes of the libraries that open a picture over the page. */

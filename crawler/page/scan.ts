@@ -13,6 +13,7 @@ import { backgroundUrl, bestImageUrl, bestOfSets, isSupportedSource, svgImageUrl
 import { isImageFile, type PageLink } from './links.ts';
 import { ScriptSignCollector, type ScriptSigns } from './needs-browser.ts';
 import { enterSurroundings, pageSurroundings, type Surroundings } from './surroundings.ts';
+import { type MainText, TextMass } from './text-mass.ts';
 import { isInline, isSilent, PageText } from './visible-text.ts';
 import { type Attributes, walk } from './walk.ts';
 
@@ -33,11 +34,20 @@ export interface PageScan {
   /** The links with a candidate in them. */
   readonly imageLinks: ReadonlySet<Element>;
   readonly elementsById: ReadonlyMap<string, Element>;
+  /** Of the first heading of level 1, among images, headings and paragraphs; null where there is none. */
+  readonly titleRank: number | null;
+  /** Where the running text stands. */
+  readonly mass: Pick<TextMass, 'total' | 'isHolder' | 'lengthOf'>;
+  /** Links to other files and pages, in document order. */
+  readonly pageLinks: readonly { readonly element: Element; readonly url: string }[];
+  readonly mainText: MainText | null;
   readonly signs: ScriptSigns;
 }
 
 const maxLinkedImages = 5000;
 const maxIds = 50_000;
+/** Ours: a page of more is a sitemap. */
+const maxPageLinks = 20_000;
 
 /** Scans a parsed page. `pageUrl` is where it was found, after redirects. */
 export function scanPage(root: Element, pageUrl: string): PageScan {
@@ -49,12 +59,15 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   const elementsById = new Map<string, Element>();
   const signs = new ScriptSignCollector();
   const wordsOf = classWordReader();
+  const mass = new TextMass();
+  const pageLinks: { element: Element; url: string }[] = [];
   let surroundings = pageSurroundings;
   let noscriptDepth = 0;
 
   /** Notes an element and says whether to visit what is below. */
   const enter = (element: Element): boolean => {
     const { attribs } = element;
+    mass.enter(candidates.rank);
     const words = wordsOf(element);
     const caption = captionKind(element, words, surroundings);
     if (caption) assignCaption(element, caption, surroundings.figure, candidates.list);
@@ -154,6 +167,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     const { href, rel = '' } = element.attribs;
     const url = href === undefined ? null : absoluteUrl(href, head.base);
     if (url === null) return;
+    if (pageLinks.length < maxPageLinks && !href!.startsWith('#')) pageLinks.push({ element, url });
     if (isLicense(rel)) head.licenseUrl ??= url;
     if (isImageFile(url)) {
       if (linkedImages.length < maxLinkedImages) linkedImages.push({ url, element, region: surroundings.region });
@@ -185,6 +199,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   walk(root, {
     enter,
     leave: (element) => {
+      mass.leave(element, candidates.rank);
       if (surroundings.element === element) surroundings = surroundings.outer!;
       if (element.name === 'noscript') noscriptDepth -= 1;
       if (!isInline(element.name)) text.addSpace();
@@ -196,6 +211,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
       if (trimmed === '') text.add(' ', 0, isBoilerplate);
       else {
         signs.addText(trimmed);
+        mass.add(trimmed.length, surroundings.link !== null);
         text.add(data, trimmed.length, isBoilerplate);
       }
     },
@@ -210,6 +226,10 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     blocks: candidates.blocks,
     imageLinks: candidates.imageLinks,
     elementsById,
+    titleRank: candidates.titleRank,
+    mass,
+    pageLinks,
+    mainText: mass.main(root),
     signs: signs.finish(text.mainLength),
   };
 }

@@ -106,33 +106,12 @@ const exact = {
   'render-poorer': incomplete('the browser showed less than the HTML of the page has, so that was read'),
 } as const satisfies Readonly<Record<string, ReasonMeaning>>;
 
-/** What makes an image part of a page's decoration: `decoration-` and one of these. */
+/** What makes an image certain decoration: `decoration-` and one of these. */
 const decorations = {
-  header: 'it stands in the header of the page',
-  navigation: 'it stands in the navigation of the page',
-  aside: 'it stands beside the content of the page',
-  footer: 'it stands in the footer of the page',
-  advert: 'it stands in an advert',
-  social: 'it stands among links to social networks',
-  related: 'it stands among links to other pages',
-  comments: 'it stands in the comments',
-  author: 'it shows the author',
-  overlay: 'it stands in a dialog or banner over the page',
-  presentational: 'the page marks it as presentational',
-  'empty-alt': 'the page gives it an empty alt text',
-  'home-link': 'it links to the home page',
-  'outward-link': 'it links to another site',
   'tracking-pixel': 'it has the size of a tracking pixel',
   'icon-size': 'the page shows it at the size of an icon',
   'icon-file': 'its file has the size of an icon',
-  'stripe-shape': 'it has the shape of a stripe',
-  'advert-size': 'it has the size of a standard advert',
-  'advert-name': 'its name has the size of a standard advert',
-  'icon-name': 'it is named like an icon',
-  'telling-name': 'its name says that it is decoration',
   'telling-host': 'its host serves counters, adverts or avatars only',
-  'telling-class': 'its class says that it is decoration',
-  'no-sign-of-content': 'nothing says that it is content',
   repeated: 'a large part of the pages of its site show it',
 } as const;
 

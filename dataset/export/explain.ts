@@ -5,6 +5,7 @@ import { failedPair } from '../ledger/evidence.ts';
 import { exportedPlaces, exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { Gone } from '../ledger/origins.ts';
+import { type Place, placesOfPair } from '../ledger/places.ts';
 import { currentRecipe, judgingOrder } from '../ledger/recipes.ts';
 import { resizedFrom } from '../ledger/records.ts';
 import { scoresOf } from '../ledger/scores.ts';
@@ -57,6 +58,8 @@ export interface PairStory {
   readonly gone: { readonly why: Gone; readonly since: string } | null;
   /** Other pages that give it too. */
   readonly otherPages: readonly string[];
+  /** What the image is on the pages that give the pair, the best first, and why; empty where that is not known. */
+  readonly places: readonly Place[];
   readonly pageStatus: string;
   readonly pageReason: string | null;
   readonly pageFetchedAt: string;
@@ -195,6 +198,7 @@ function story(ledger: Ledger, row: StoredPair, shards: PairStory['shards']): Pa
     source: row.source,
     gone: row.gone === null ? null : { why: row.gone, since: new Date(row.goneAtMs ?? 0).toISOString() },
     otherPages: JSON.parse(row.otherPages),
+    places: placesOfPair(ledger, row.id),
     pageStatus: row.pageStatus,
     pageReason: row.pageReason,
     pageFetchedAt: new Date(row.pageFetchedAtMs).toISOString(),

@@ -12,6 +12,7 @@ import { UserError } from '../user-error.ts';
 import { refuseLostLedger } from './lost-ledger.ts';
 import { migrate } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
+import { forgetOtherPlaces, recordPlace } from './places.ts';
 import {
   type FoundImage,
   type ImageRecord,
@@ -126,11 +127,17 @@ export class Ledger {
       const isRefused = this.isTakenDown({ url: page.url });
       const id = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
       const given = new Set<string>();
+      const shown = new Set<number>();
       for (const image of images) {
         if (isRefused || this.isTakenDown({ url: image.url })) continue;
-        for (const pair of givePairs(this, { id, url: page.url }, this.#imageId(image.url), image)) given.add(pair);
+        const imageId = this.#imageId(image.url);
+        shown.add(imageId);
+        for (const pair of givePairs(this, { id, url: page.url }, imageId, image)) given.add(pair);
+        if (image.dominance !== undefined || others !== null) recordPlace(this, imageId, id, image.dominance);
       }
-      if (others !== null) endOtherPairs(this, id, given, others, page.fetchedAtMs);
+      if (others === null) return;
+      forgetOtherPlaces(this, id, shown);
+      endOtherPairs(this, id, given, others, page.fetchedAtMs);
     });
   }
 

@@ -221,6 +221,17 @@ const steps: readonly string[] = [
      END;`,
   // Where reports went (reports.ts).
   `CREATE TABLE reports (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;`,
+  // What a picture is on a page that shows it (places.ts): class, score, and a JSON object of features with value and part. Of pages that
+  // were read before, and of lists and imports, it is not known.
+  `CREATE TABLE places (
+     image_id INTEGER NOT NULL REFERENCES images (id),
+     page_id INTEGER NOT NULL REFERENCES pages (id),
+     class TEXT NOT NULL,
+     score REAL NOT NULL,
+     features TEXT NOT NULL,
+     PRIMARY KEY (image_id, page_id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX places_by_page ON places (page_id);`,
 ];
 
 /** The version that this lait writes. */

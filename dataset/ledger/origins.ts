@@ -6,6 +6,7 @@
  */
 import type Database from 'better-sqlite3';
 import { pairId, type SourcedText, textSources } from '../pair.ts';
+import { unjudgeOrigin } from './places.ts';
 import type { FoundImage } from './records.ts';
 
 /** Why no page gives a pair any more. */
@@ -115,7 +116,10 @@ const isBetter = (a: Origin, b: Origin): boolean => a.rank < b.rank || (a.rank =
 
 function endOrigin(ledger: Statements, id: string, pageId: number, end: PairEnd, atMs: number): void {
   const forgotten = ledger.statement('DELETE FROM other_origins WHERE pair_id = ? AND page_id = ?').run(id, pageId);
-  if (forgotten.changes > 0) return;
+  if (forgotten.changes > 0) {
+    unjudgeOrigin(ledger, id, pageId);
+    return;
+  }
   const next = bestOther(ledger, id);
   if (next !== undefined) own(ledger, id, next);
   else ledger.statement('UPDATE pairs SET gone = ?, gone_at_ms = ? WHERE id = ?').run(end, atMs, id);
@@ -142,10 +146,12 @@ function own(ledger: Statements, id: string, { pageId, pageUrl, source, rank }: 
 }
 
 function setOther(ledger: Statements, id: string, { pageId, source, rank }: Origin): void {
-  ledger
+  const set = ledger
     .statement(
       `INSERT INTO other_origins (pair_id, page_id, source, source_rank) VALUES (?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET source = excluded.source, source_rank = excluded.source_rank`,
+       ON CONFLICT DO UPDATE SET source = excluded.source, source_rank = excluded.source_rank
+         WHERE source_rank IS NOT excluded.source_rank`,
     )
     .run(id, pageId, source, rank);
+  if (set.changes > 0) unjudgeOrigin(ledger, id, pageId);
 }

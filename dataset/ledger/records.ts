@@ -1,5 +1,5 @@
 /** What the crawler and the imports tell the ledger of pages and images. */
-import type { SourcedText } from '../pair.ts';
+import type { Dominance, SourcedText } from '../pair.ts';
 
 /** What became of a page. `reason` is null only for a page that was fetched. */
 export interface PageRecord {
@@ -21,6 +21,8 @@ export interface PageRecord {
 export interface FoundImage {
   readonly url: string;
   readonly texts: readonly SourcedText[];
+  /** What it is on the page; missing for what no element of a page shows. */
+  readonly dominance?: Dominance;
 }
 /** What became of an image. `status` and `reason` use img2dataset's words where it has one. */
 export interface ImageRecord {

@@ -132,6 +132,8 @@ export function removeFromLedger(ledger: Ledger, { urls, sha256s, pairs, pageIds
     `UPDATE pages SET status = 'refused', reason = 'taken-down', title = '', text = '', etag = NULL, last_modified = NULL,
        license_url = NULL, rights = NULL WHERE id = ?`,
   );
+  const removePlaces = ledger.db.prepare('DELETE FROM places WHERE image_id IN (SELECT id FROM images WHERE url = ?)');
+  const removePlacesOnPage = ledger.db.prepare('DELETE FROM places WHERE page_id = ?');
   const readWhole = ledger.db.prepare('UPDATE pages SET has_origins = 0 WHERE id = ?');
   ledger.db.pragma('secure_delete = ON'); // overwrites what is deleted instead of only forgetting where it was
   const pairsRemoved = ledger.write(() => {
@@ -141,9 +143,15 @@ export function removeFromLedger(ledger: Ledger, { urls, sha256s, pairs, pageIds
       removeScores.run(id);
     }
     for (const sha256 of sha256s.keys()) removeScores.run(sha256);
-    for (const url of urls.keys()) blank.run(url);
+    for (const url of urls.keys()) {
+      blank.run(url);
+      removePlaces.run(url);
+    }
     for (const sha256 of sha256s.keys()) removeReplaced.run(sha256);
-    for (const id of pageIds) blankPage.run(id);
+    for (const id of pageIds) {
+      blankPage.run(id);
+      removePlacesOnPage.run(id);
+    }
     for (const id of showing) readWhole.run(id);
     return removed;
   });

@@ -4,6 +4,7 @@
  */
 import type { Pair, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
+import { dominanceColumn, readDominance } from './places.ts';
 import { resizedFrom } from './records.ts';
 import type { Score } from './scores.ts';
 import { imageColumns, type StoredSample } from './stored-sample.ts';
@@ -80,6 +81,7 @@ type PairRow = readonly [
   segment: number,
   offset: number,
   resized: string | null,
+  dominance: string | null,
 ];
 
 /**
@@ -94,7 +96,7 @@ export function* pairsToJudge(
   const pairs = ledger.db
     .prepare(
       `SELECT p.rowid, p.id, i.url, p.page_id, p.page_url, p.text, p.source, p.judged_by, p.dropped_by, p.drop_reason,
-         p.cleaned_text, p.language, p.language_score, i.status, i.reason, ${imageColumns}
+         p.cleaned_text, p.language, p.language_score, i.status, i.reason, ${imageColumns}, ${dominanceColumn}
        FROM pairs p JOIN images i ON i.id = p.image_id
        WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`,
     )
@@ -121,8 +123,18 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
   // biome-ignore format: in the order of PairRow
   const [row, id, imageUrl, , pageUrl, text, source, recipe, droppedBy, reason, cleanedText, code, score,
     status, imageReason,
-    format, width, height, frames, byteLength, sha256, phash, segment, offset, resized] = columns;
-  const pair: Pair = { id, imageUrl, pageUrl, text, source, pageTitle: page.title, pageText: page.text };
+    format, width, height, frames, byteLength, sha256, phash, segment, offset, resized, placed] = columns;
+  const dominance = readDominance(placed);
+  const pair: Pair = {
+    id,
+    imageUrl,
+    pageUrl,
+    text,
+    source,
+    pageTitle: page.title,
+    pageText: page.text,
+    ...(dominance ? { dominance } : {}),
+  };
   const before =
     recipe === null
       ? null

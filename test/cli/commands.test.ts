@@ -142,7 +142,7 @@ describe('a flag that would have no effect is refused', () => {
     crawl: 'corpus urls warc contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate recrawl signatureKey signatureAgent',
     schedule: 'corpus cron timezone then contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate signatureKey signatureAgent',
     extract: 'corpus again',
-    filter: 'corpus preset languages allowHosts denyHosts minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maskPersons maxImagesPerText maxDuplicateBits unsafe photo relevance maxPairsPerHost',
+    filter: 'corpus preset languages allowHosts denyHosts minDominance minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maskPersons maxImagesPerText maxDuplicateBits unsafe photo relevance maxPairsPerHost',
     report: 'corpus out',
     retry: 'corpus reason',
     takedown: 'corpus url host sha256 md5 phash list undo',

@@ -51,6 +51,7 @@ describe('what help calls the number of lait is the number of its recipe', () =>
   const rules = new Map(ruleRecords(recipe({ photo: { model: 'x', score: async () => [] } })).map((rule) => [rule.name, rule.settings])); // biome-ignore format: one line
   const settings: [key: string, rule: string, setting: string][] = [
     ['languages', 'text/language', 'languages'],
+    ['minDominance', 'image/dominant', 'minScore'],
     ['minSidePx', 'image/size', 'minSidePx'],
     ['maxAspectRatio', 'image/aspect', 'maxRatio'],
     ['minBytes', 'image/bytes', 'minBytes'],

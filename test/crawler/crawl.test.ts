@@ -59,7 +59,7 @@ describe('a crawl of a small site', () => {
     assert.deepEqual(corpus.images(), {
       '/boat.jpg': 'success',
       '/broken.jpg': 'broken-image',
-      '/logo.png': 'decoration-header',
+      '/logo.png': 'success',
       '/no.jpg': 'http-404',
       '/private/secret.jpg': 'robots',
       '/text.jpg': 'not-an-image',

@@ -114,6 +114,7 @@ describe('screen', () => {
       [
         'text/clean',
         'page/host',
+        'image/dominant',
         'text/length',
         'text/file-name',
         'text/boilerplate',

@@ -1,94 +1,101 @@
-/** Whether an image is dominant, feature by feature. */
+/** What a picture is on its page: its subject, a teaser of another page, or furniture. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { type ImageFeatures, judgeDominance } from '../../../crawler/page/dominant.ts';
+import { describe, test } from 'node:test';
+import { minSubjectScore } from '../../../crawler/page/dominant.ts';
+import { extractPage } from '../../../crawler/page/extract.ts';
 
-const plain: ImageFeatures = {
-  region: null,
-  inMain: false,
-  inFigure: false,
-  hasCaption: false,
-  width: null,
-  height: null,
-  url: 'https://a.example/x.jpg',
-  classes: '',
-  alt: null,
-  link: 'none',
-  presentational: false,
-  isRepresentative: false,
-};
+const url = 'https://a.example/news/2024/red-boat-on-the-lake.html';
+const paragraph = `<p>${'The boat that lay on the shore for years has been painted red again by its owner. '.repeat(6)}</p>`;
+const alt = 'A red boat lies on the shore of the lake';
+const img = (attributes = '', name = 'photo.jpg'): string => `<img src="/i/${name}" alt="${alt}" ${attributes}>`;
+const card = (n: number, inside = ''): string =>
+  `<li class=card><a href="/news/2024/another-story-of-today-${n}.html"><img src="/i/t${n}.jpg" alt="Story ${n}">${inside}</a><h3>Another story ${n}</h3></li>`;
+const page = (html: string): string =>
+  `<title>A red boat</title><meta property="og:type" content="article">
+   <header><a href="/"><img src="/i/brand.png" alt="The News of today and tomorrow"></a></header>
+   <main><article><h1>A red boat</h1>${paragraph}${html}${paragraph}</article></main>`;
 
-const cases: { name: string; image: Partial<ImageFeatures>; score: number; reason: string | null }[] = [
-  { name: 'nothing known', image: {}, score: 1, reason: null },
-  { name: 'a footer outweighs', image: { region: 'footer', alt: '' }, score: -7, reason: 'decoration-footer' },
-  { name: 'main and a picture’s size', image: { inMain: true, width: 150, height: 150 }, score: 5, reason: null },
-  { name: 'one pixel less is no sign', image: { inMain: true, width: 150, height: 149 }, score: 3, reason: null },
-  { name: 'icon size', image: { inMain: true, width: 64, height: 90 }, score: -4, reason: 'decoration-icon-size' },
-  { name: 'one pixel more', image: { inMain: true, width: 65, height: 90 }, score: 3, reason: null },
-  {
-    name: 'an aside of the article',
-    image: { inMain: true, region: 'aside', alt: 'one two three' },
-    score: -2,
-    reason: 'decoration-aside',
-  },
-  {
-    name: 'a figure in it',
-    image: { inMain: true, region: 'aside', inFigure: true, alt: 'one two three' },
-    score: 1,
-    reason: null,
-  },
-  {
-    name: 'a figure among related articles',
-    image: { inMain: true, region: 'related', inFigure: true, alt: 'a b c' },
-    score: 0,
-    reason: 'decoration-related',
-  },
-  {
-    name: 'a documentation icon',
-    image: { inMain: true, url: 'https://a.example/images/note.png', alt: '[Note]' },
-    score: -1,
-    reason: 'decoration-icon-name',
-  },
-  {
-    name: 'a picture that shows pixels',
-    image: { inMain: true, url: 'https://a.example/erode-pixel.png' },
-    score: 3,
-    reason: null,
-  },
-  {
-    name: 'a word that begins like one',
-    image: { inMain: true, url: 'https://a.example/notebook.png' },
-    score: 3,
-    reason: null,
-  },
-  {
-    name: 'an avatar’s host',
-    image: { inMain: true, url: 'https://secure.gravatar.com/avatar/0f' },
-    score: -3,
-    reason: 'decoration-telling-host',
-  },
-  {
-    name: 'the widget of a page builder',
-    image: { classes: 'wp-image-3 elementor-widget-container' },
-    score: 1,
-    reason: null,
-  },
-  { name: 'a picture that was lazy', image: { classes: 'lazy image-placeholder' }, score: 1, reason: null },
-  {
-    name: 'an equation',
-    image: { inMain: true, classes: 'math', alt: 'E = m c^2' },
-    score: 0,
-    reason: 'decoration-telling-class',
-  },
-  {
-    name: 'a logo in a figure with caption',
-    image: { inMain: true, inFigure: true, hasCaption: true, url: 'https://a.example/logo.png' },
-    score: 4,
-    reason: null,
-  },
-];
-for (const { name, image, score, reason } of cases) {
-  test(name, () =>
-    assert.deepEqual(judgeDominance({ ...plain, ...image }), { isDominant: reason === null, score, reason }),
-  );
+function judge(html: string, name = '/i/photo.jpg'): string {
+  const image = extractPage(html, url).images.find((one) => one.url.endsWith(name));
+  assert.ok(image?.dominance, `${name} is not in ${html.slice(0, 200)}`);
+  const { class: pictureClass, score } = image.dominance;
+  assert.equal(pictureClass === 'subject', score >= minSubjectScore);
+  return pictureClass;
 }
+
+describe('a topic is no furniture', () => {
+  const names =
+    'bullet-train.jpg flag-of-france.jpg milky-way-stars.jpg byzantine-icon.jpg kitchen-counter.jpg home.jpg rating-of-stars.jpg loading-dock.jpg promo-1950.jpg badge.jpg sponsor.jpg beacon.jpg button.jpg top.jpg'.split(
+      ' ',
+    );
+  for (const name of names)
+    test(name, () => assert.equal(judge(page(`<p>${img('', name)}</p>`), `/i/${name}`), 'subject'));
+});
+
+describe('a class is no furniture where it wraps the text', () => {
+  for (const word of ['menu', 'read-more', 'has-ads', 'article-ads', 'sidebar', 'related', 'author', 'promo', 'footer'])
+    test(word, () => assert.equal(judge(`<div class="${word}">${page(img())}</div>`), 'subject'));
+  test('the menu of a restaurant', () =>
+    assert.equal(
+      judge(
+        `<main><h1>Menu</h1><div class="menu"><h2>Soups</h2>${paragraph}${img()}<h2>Fish</h2>${paragraph}</div></main>`,
+      ),
+      'subject',
+    ));
+});
+
+describe('where a picture leads', () => {
+  test('to its own page', () => assert.equal(judge(page(`<p><a href="${url}">${img()}</a></p>`)), 'subject'));
+  test('to a place on its own page', () =>
+    assert.equal(judge(page(`<p><a href="${url}#a">${img()}</a></p>`)), 'subject'));
+  test('to its own file', () => assert.equal(judge(page(`<p><a href="/i/photo.jpg">${img()}</a></p>`)), 'subject'));
+  test('home, from the header', () => assert.equal(judge(page(img()), '/i/brand.png'), 'furniture'));
+  test('to other stories, from a list below the text', () =>
+    assert.equal(
+      judge(
+        `${page(img())}<section><h2>Read more</h2><ul>${[1, 2, 3, 4].map((n) => card(n)).join('')}</ul></section>`,
+        '/i/t2.jpg',
+      ),
+      'teaser',
+    ));
+});
+
+describe('what is hidden is content where its neighbours are', () => {
+  const slides = (hidden: string): string =>
+    page(`<div class=slides><div>${img('', 'a.jpg')}</div><div ${hidden}>${img()}</div></div>`);
+  for (const hidden of ['hidden', 'aria-hidden=true', 'style="display:none"', 'role=tabpanel hidden'])
+    test(hidden, () => {
+      assert.equal(judge(slides(hidden), '/i/a.jpg'), 'subject');
+      assert.equal(judge(slides(hidden)), 'subject');
+    });
+});
+
+describe('names that an object has', () => {
+  for (const name of ['constructor', 'toString', '__proto__', 'valueOf', 'hasOwnProperty']) {
+    test(`<${name}>`, () => assert.equal(judge(page(`<${name}>${img()}</${name}>`)), 'subject'));
+    test(`role="${name}"`, () => assert.equal(judge(page(`<div role="${name}">${img()}</div>`)), 'subject'));
+    test(`class="${name}"`, () =>
+      assert.equal(judge(page(`<div class="${name}" id="${name}">${img()}</div>`)), 'subject'));
+    test(`og:${name}`, () =>
+      assert.equal(
+        judge(`<meta name="${name}" content="x"><meta property="${name}" content="x">${page(img())}`),
+        'subject',
+      ));
+  }
+});
+
+test('why: each feature with its value and its part in the score', () => {
+  const { dominance } = extractPage(page(`<figure>${img('width=800 height=600')}</figure>`), url).images.find((one) =>
+    one.url.endsWith('photo.jpg'),
+  )!;
+  assert.deepEqual(
+    ['in-figure', 'in-main', 'in-text', 'size'].map((name) => dominance!.features[name]?.[0]),
+    [1, 1, 1, 2],
+  );
+  for (const [, part] of Object.values(dominance!.features)) assert.equal(typeof part, 'number');
+});
+
+test('a picture in two places is what it is in the better one', () => {
+  const html = `<header>${img()}</header>${page(`<figure>${img()}</figure>`)}`;
+  assert.equal(judge(html), 'subject');
+});

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { extractPage } from '../../../crawler/page/extract.ts';
+import { subjectsOf } from '../../helpers/subjects.ts';
 
 const url = 'https://a.example/dir/page.html';
 
 /** URL, alt texts and captions; extract.test.ts checks headings and paragraphs. */
 const seen = (html: string): string[][] =>
-  extractPage(html, url).images.map(({ url: image, texts }) => [
+  subjectsOf(extractPage(html, url)).map(({ url: image, texts }) => [
     image.replace('https://a.example', ''),
     ...texts
       .filter(({ source }) => source !== 'nearby' && source !== 'heading')

@@ -6,6 +6,7 @@ import { imageAnimation } from '../../../filters/image/animation.ts';
 import { imageArea } from '../../../filters/image/area.ts';
 import { imageAspect } from '../../../filters/image/aspect.ts';
 import { imageBytes } from '../../../filters/image/bytes.ts';
+import { imageDominant } from '../../../filters/image/dominant.ts';
 import { imageFormat } from '../../../filters/image/format.ts';
 import { imageSize } from '../../../filters/image/size.ts';
 import { imageUrlWords } from '../../../filters/image/url-words.ts';
@@ -33,6 +34,23 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
       [address('a-sex-1.jpg'), 'says-sex'],
     ],
   ],
+  [
+    imageDominant(),
+    [
+      [{}, 'keep'],
+      [{ dominance: { class: 'subject', score: 0.4 } }, 'keep'],
+      [{ dominance: { class: 'teaser', score: 0.399 } }, 'teaser'],
+      [{ dominance: { class: 'furniture', score: 0 } }, 'furniture'],
+    ],
+  ],
+  [
+    imageDominant({ minScore: 0.9 }),
+    [
+      [{ dominance: { class: 'subject', score: 0.9 } }, 'keep'],
+      [{ dominance: { class: 'subject', score: 0.899 } }, 'unsure-subject'],
+    ],
+  ],
+  [imageDominant({ minScore: 0 }), [[{ dominance: { class: 'furniture', score: 0 } }, 'keep']]],
   [
     imageSize(),
     [

@@ -1,0 +1,176 @@
+/**
+ * What is to be known of a page before its pictures are judged: what it is about, whether it has one subject or lists many, and
+ * which pictures stand in it alike.
+ */
+import type { Element } from 'domhandler';
+import type { ImageCandidate } from './candidates.ts';
+import { isImageFile } from './links.ts';
+import type { PageScan } from './scan.ts';
+import type { MainText } from './text-mass.ts';
+import { textOf } from './visible-text.ts';
+import { isElement } from './walk.ts';
+
+/** Pictures that stand in the tree alike. */
+export interface Likes {
+  readonly count: number;
+}
+
+export interface PageFacts {
+  readonly url: URL;
+  readonly key: string;
+  /** How much running text there is: 0 for none, 1 for a long article. */
+  readonly textRichness: number;
+  readonly mainText: MainText | null;
+  /** Whether most of the running text is in an element. */
+  readonly holdsText: (element: Element) => boolean;
+  /** Whether the page is about one thing (an article, a product) and not a list of many: 0 to 1. */
+  readonly singleness: number;
+  /** Words that the longest part of the address is made of: 0 for one, 1 for five or more. An article's address is its title. */
+  readonly addressWords: number;
+  /** Of the first heading of level 1, among images, headings and paragraphs; null where there is none. */
+  readonly titleRank: number | null;
+  readonly likesOf: (candidate: ImageCandidate) => Likes;
+  readonly mostLikes: number;
+  /** How often the page shows the picture. */
+  readonly placesOf: (candidate: ImageCandidate) => number;
+  /** Pages that the card of a picture leads to, with a link that is not around the picture. */
+  readonly cardLinksOf: (candidate: ImageCandidate) => number;
+  /** Whether a heading above says that what follows is other pages'. */
+  readonly isUnderRelated: (candidate: ImageCandidate) => boolean;
+}
+
+/** Letters of running text: 100 are a sentence, 10,000 a long article. Between them by the logarithm. Ours. */
+const richness = (letters: number): number => Math.min(1, Math.max(0, (Math.log10(letters + 1) - 2) / 2));
+
+export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
+  const url = new URL(pageUrl);
+  const likes = new Map<string, { count: number }>();
+  const groups = new Map<ImageCandidate, Likes>();
+  const places = new Map<string, number>();
+  let mostLikes = 1;
+  for (const candidate of scan.candidates) {
+    const key = likeness(candidate.element);
+    const group = likes.get(key) ?? { count: 0 };
+    group.count += 1;
+    mostLikes = Math.max(mostLikes, group.count);
+    likes.set(key, group);
+    groups.set(candidate, group);
+    places.set(candidate.url, (places.get(candidate.url) ?? 0) + 1);
+  }
+  const related = new Map<Element, boolean>();
+  const cards = cardLinks(scan, url);
+  return {
+    url,
+    key: withoutFragment(url.href),
+    textRichness: richness(scan.mass.total),
+    mainText: scan.mainText,
+    holdsText: (element) => scan.mass.isHolder(element),
+    singleness: singleness(scan, url),
+    addressWords: addressWords(url),
+    titleRank: scan.titleRank,
+    likesOf: (candidate) => groups.get(candidate)!,
+    mostLikes,
+    placesOf: (candidate) => places.get(candidate.url)!,
+    cardLinksOf: (candidate) => cards.get(candidate)?.size ?? 0,
+    isUnderRelated: ({ section }) =>
+      section.some((heading) => {
+        let is = related.get(heading);
+        if (is === undefined) {
+          is = relatedHeading.test(textOf(heading, maxHeadingLength));
+          related.set(heading, is);
+        }
+        return is;
+      }),
+  };
+}
+
+/** UTF-16 units. A heading over other pages is short. */
+const maxHeadingLength = 80;
+
+/** What stands over pictures of other pages, in the languages of large sites. */
+const relatedHeading =
+  /relate|similar|you (?:may|might)|also|more (?:from|on|in|stories|articles|posts|news|products|like)|recommend|recent|latest|popular|trending|most (?:read|viewed|popular)|read (?:next|more)|don.t miss|up next|keep reading|best sell|new arrivals|explore|discover|sponsor|partner|follow|subscribe|newsletter|about (?:the )?author|compare|bought|ähnlich|weitere|auch|mehr (?:zum|von|aus|lesen)|meistgelesen|neueste|aktuell|empf[oe]hl|verwandt|beliebt|à lire|aussi|articles (?:liés|récents)|plus lus|recomm|relacionad|también|más (?:leíd|vist)|reciente|últim|correlat|leggi anche|potrebbe|più lett|gerelateerd|lees ook|meer|podobne|zobacz|powiązan|polecan|também|veja|leia|mais lid|相关|推荐|猜你|热门|最新|関連|おすすめ|人気|похож|также|ещё|другие|рекоменд/i;
+
+/** Ancestors by whose names and classes pictures are alike. Ours: a card of a grid is seldom deeper. */
+const likenessDepth = 5;
+
+/** UTF-16 units of an element's classes that are compared. */
+const maxComparedClass = 40;
+
+function likeness(element: Element): string {
+  let key = '';
+  let node: Element['parent'] = element;
+  for (let step = 0; node && isElement(node) && step < likenessDepth; step += 1, node = node.parent) {
+    const classes = node.attribs.class ?? '';
+    key += `${node.name}.${classes.slice(0, maxComparedClass).replace(/\d+/g, '')}>`;
+  }
+  return key;
+}
+
+/** Letters of running text in a card; more are an article of its own. Ours. */
+const maxCardText = 400;
+
+/** Ancestors of a link among which its card is searched. Ours. */
+const maxCardDepth = 6;
+
+/** The pages that links beside a picture lead to, where both are alone in a card. */
+function cardLinks(scan: PageScan, pageUrl: URL): ReadonlyMap<ImageCandidate, ReadonlySet<string>> {
+  const owners = new Map<Element, ImageCandidate | null>();
+  let last: ImageCandidate | null = null;
+  for (const candidate of scan.candidates) {
+    if (last?.url === candidate.url) continue;
+    last = candidate;
+    for (let node: Element['parent'] = candidate.element; node && isElement(node); node = node.parent) {
+      const known = owners.get(node);
+      if (known === null) break;
+      owners.set(node, known === undefined ? candidate : null);
+    }
+  }
+  const own = withoutFragment(pageUrl.href);
+  const targets = new Map<ImageCandidate, Set<string>>();
+  for (const { element, url } of scan.pageLinks) {
+    const target = withoutFragment(url);
+    if (target === own || isImageFile(target)) continue;
+    let node: Element['parent'] = element;
+    for (let step = 0; node && isElement(node) && step < maxCardDepth; step += 1, node = node.parent) {
+      const owner = owners.get(node);
+      if (owner === undefined) continue;
+      if (owner !== null && scan.mass.lengthOf(node) < maxCardText) {
+        const known = targets.get(owner);
+        if (known) known.add(target);
+        else targets.set(owner, new Set([target]));
+      }
+      break;
+    }
+  }
+  return targets;
+}
+
+export const withoutFragment = (url: string): string => {
+  const at = url.indexOf('#');
+  return at === -1 ? url : url.slice(0, at);
+};
+
+/** UTF-16 units of JSON-LD that are searched for the type of the page. */
+const maxJsonLdLength = 50_000;
+const itemType =
+  /"@type"\s{0,9}:\s{0,9}\[?\s{0,9}"(?:(?:News|Blog|Tech|Scholarly|Reportage)?(?:Article|Posting)|Recipe|Product(?:Group)?)"/;
+const listType = /"@type"\s{0,9}:\s{0,9}\[?\s{0,9}"(?:ItemList|CollectionPage|OfferCatalog|SearchResultsPage)"/;
+const datedPath = /\/(?:19|20)\d\d[/-]?[01]\d(?:\D|[0-3]\d)/;
+
+/** What the page says that it is; its address where it says nothing. */
+function singleness({ head }: PageScan, { pathname }: URL): number {
+  const data = head.jsonLd.map((text) => text.slice(0, maxJsonLdLength));
+  if (data.some((text) => listType.test(text))) return 0;
+  const isOne =
+    /article|product/i.test(head.meta.get('og:type') ?? '') ||
+    head.meta.has('article:published_time') ||
+    datedPath.test(pathname) ||
+    data.some((text) => itemType.test(text));
+  return isOne ? 1 : addressWords({ pathname }) / 2;
+}
+
+function addressWords({ pathname }: Pick<URL, 'pathname'>): number {
+  const most = Math.max(...pathname.split('/').map((part) => part.split(/[-_]/).length));
+  return Math.min(1, (most - 1) / 4);
+}

@@ -1,0 +1,79 @@
+/** The places of the pictures of a page: which file each shows, its features, and whether it is certain furniture. */
+import type { Reason } from '../policy/reasons.ts';
+import { linkReferrerPolicy, type ReferrerPolicy, referrerPolicyOf } from '../policy/referrer.ts';
+import { absoluteUrl, keyOf } from '../policy/url.ts';
+import type { ImageCandidate } from './candidates.ts';
+import { refusalOf } from './dominant.ts';
+import { type Features, featuresOf, minDescribingWords, wordCount } from './image-features.ts';
+import { declaredSize } from './image-size.ts';
+import { fullSizeUrl, type LinkKind, linkKind, linkTarget } from './links.ts';
+import { factsOf } from './page-facts.ts';
+import type { PageScan } from './scan.ts';
+
+export interface Place {
+  readonly candidate: ImageCandidate;
+  /** The file to take: the one that is shown, or the larger one that it links to. */
+  readonly url: string;
+  readonly ownPolicy: ReferrerPolicy | null;
+  readonly link: LinkKind;
+  readonly features: Features;
+  /** Why it is certain furniture; null for all others. */
+  readonly refusal: Reason | null;
+}
+
+/** Every place of a picture, in document order. `representative` has the keys of images that the page names as its own. */
+export function placesOf(
+  scan: PageScan,
+  pageUrl: string,
+  {
+    representative,
+    hasCaption,
+  }: {
+    readonly representative: ReadonlySet<string>;
+    readonly hasCaption: (candidate: ImageCandidate) => boolean;
+  },
+): Place[] {
+  const facts = factsOf(scan, pageUrl);
+  const stems = new Set([...representative].map(fileStem).filter((stem) => stem !== ''));
+  const isRepresentative = (url: string): boolean => representative.has(keyOf(url)) || stems.has(fileStem(url));
+  return scan.candidates.map((candidate) => {
+    const { attribs } = candidate.element;
+    const link = candidate.surroundings.link?.attribs;
+    const target = linkTarget(link?.href, scan.head.base);
+    const fullSize = fullSizeUrl(target, candidate.url, attribs, link);
+    const url = fullSize ?? candidate.url;
+    const kind = linkKind(target, facts.url);
+    const features = featuresOf(candidate, facts, {
+      target,
+      link: kind,
+      hasCaption: hasCaption(candidate),
+      isRepresentative: isRepresentative(candidate.url) || (fullSize !== null && isRepresentative(fullSize)),
+    });
+    const size = declaredSize(attribs);
+    const refusal = refusalOf({
+      ...size,
+      isOwnFile: () => fullSize === null && absoluteUrl(attribs.src ?? '', scan.head.base) === candidate.url,
+      isDescribed: wordCount(attribs.alt) >= minDescribingWords,
+      isTellingHost: features['telling-host'] === 1,
+    });
+    const ownPolicy = fullSize === null ? referrerPolicyOf(attribs.referrerpolicy) : linkReferrerPolicy(link ?? {});
+    return { candidate, url, ownPolicy, link: kind, features, refusal };
+  });
+}
+
+/** Whether a picture stands between others and their words: icons do not. */
+export const dividesPage = ({ refusal, features }: Place): boolean => refusal === null && !features['icon-size'];
+
+/** Shorter stems are numbers and words that many files have. */
+const minStemLength = 6;
+
+/** The name of a file without ending and size: the same picture is offered in several. Empty where it is too short to tell. */
+function fileStem(url: string): string {
+  const name = url.slice(url.lastIndexOf('/') + 1).slice(0, 200);
+  const stem = name
+    .split(/[?#]/, 1)[0]!
+    .toLowerCase()
+    .replace(/\.\w{3,4}$/, '')
+    .replace(/[-_@.]?(?:\d{2,4}x\d{0,4}|\d{2,4}w|scaled|large|medium|small|thumb(?:nail)?|[12]x)(?=$|[-_.])/g, '');
+  return stem.length >= minStemLength ? stem : '';
+}
