@@ -63,9 +63,6 @@ const extractors: [string, Extractor][] = [
   ['lait, with or without text', textless],
   ['alt text alone', altAlone],
 ];
-const python = values.trafilatura;
-if (python !== undefined) extractors.push(['trafilatura', (html, { url }) => trafilaturaPictures(python, html, url)]);
-
 const labels = readLabels();
 const allScores = new Map<string, Score>();
 const rows: Record<string, Record<string, string | number>> = {};
@@ -73,6 +70,14 @@ const pages = labels.map((page) => {
   const html = readPage(values.pages, page);
   return { page, html, pictures: picturesOf(page, html) };
 });
+if (values.trafilatura !== undefined) {
+  const found = trafilaturaPictures(
+    values.trafilatura,
+    pages.map(({ html, page }) => ({ html, url: page.url })),
+  );
+  const byPage = new Map(pages.map(({ page }, at) => [page.sha256, found[at]!]));
+  extractors.push(['trafilatura', (_html, { sha256 }) => byPage.get(sha256)!]);
+}
 for (const [name, extract] of extractors) {
   const scores = new Map<string, Score>();
   for (const { page, html, pictures } of pages) {

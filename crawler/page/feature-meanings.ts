@@ -35,7 +35,6 @@ const meanings: ReadonlyMap<string, string> = new Map([
   ['representative', 'named as the page’s picture'],
   ['telling-name', 'named like decoration'],
   ['telling-class', 'classed as decoration'],
-  ['telling-host', 'from a host of decoration'],
   ['svg', 'a drawing'],
 ]);
 

@@ -1,8 +1,10 @@
 /** What a picture is on its page: its subject, a teaser of another page, or furniture. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { subjectWeights } from '../../../crawler/page/dominance-weights.ts';
 import { minSubjectScore } from '../../../crawler/page/dominant.ts';
 import { extractPage } from '../../../crawler/page/extract.ts';
+import { knownFeatures } from '../../../crawler/page/feature-meanings.ts';
 
 const url = 'https://a.example/news/2024/red-boat-on-the-lake.html';
 const paragraph = `<p>${'The boat that lay on the shore for years has been painted red again by its owner. '.repeat(6)}</p>`;
@@ -98,4 +100,8 @@ test('why: each feature with its value and its part in the score', () => {
 test('a picture in two places is what it is in the better one', () => {
   const html = `<header>${img()}</header>${page(`<figure>${img()}</figure>`)}`;
   assert.equal(judge(html), 'subject');
+});
+
+test('each feature has its words, and a weight', () => {
+  assert.deepEqual([...knownFeatures].sort(), [...subjectWeights.features.keys()].sort());
 });
