@@ -89,7 +89,9 @@ test('reading again brings the ledger to what the pages say, without a request',
   const frontier = Frontier.open(corpus.dir);
   frontier.db.exec(`DELETE FROM urls WHERE url LIKE '%/2.jpg'`);
   frontier.close();
-  corpus.ledger.db.exec(`DELETE FROM pairs WHERE text LIKE 'Une for%'; DELETE FROM images WHERE url LIKE '%/2.jpg';`);
+  corpus.ledger.db.exec(`DELETE FROM pairs WHERE text LIKE 'Une for%';
+    DELETE FROM places WHERE image_id IN (SELECT id FROM images WHERE url LIKE '%/2.jpg');
+    DELETE FROM images WHERE url LIKE '%/2.jpg';`);
   const page = { url: `${site.url}/a`, status: 'fetched' as const, fetchedAtMs: 1 };
   corpus.ledger.recordPage(
     page,
