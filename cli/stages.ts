@@ -1,7 +1,7 @@
 /** The stages of `lait pretrain` as its settings or a file of their own name them: one without a name where there are none. */
 import { dirname, resolve } from 'node:path';
 import { expected } from '../dataset/user-error.ts';
-import type { ObjectiveWeights } from '../model/net/objective.ts';
+import { checkObjectives, type ObjectiveWeights } from '../model/net/objective.ts';
 import type { ColumnsManifest } from '../model/regions/columns.ts';
 import type { Nothing } from './command.ts';
 import type { Config } from './config.ts';
@@ -20,7 +20,7 @@ export interface PlannedStage {
   readonly hardNegatives: boolean;
 }
 
-/** `file` goes before the stages of `lait.yaml`. Folders of corpora are read from where the list stands. */
+/** Throws a UserError for a stage that would learn nothing. `file` goes before the stages of `lait.yaml`. Folders of corpora are read from where the list stands. */
 export function plannedStages(corpusDir: string, settings: Config['pretrain'], file?: string): PlannedStage[] {
   const { stages: listed, ...base } = settings;
   const stages = file === undefined ? listed : readStages(file);
@@ -51,7 +51,9 @@ const given = (own: Readonly<Record<string, unknown>>): Partial<Base> =>
 function planOf(settings: StageSettings) {
   const { mlm, moc, mrfr, itm, itc, steps, batchSize, accumulate, learningRate, hardNegatives, ...others } = settings;
   others satisfies Nothing;
-  return { steps, batchSize, accumulate, learningRate, hardNegatives, objectives: { mlm, moc, mrfr, itm, itc } };
+  const weights = { mlm, moc, mrfr, itm, itc };
+  checkObjectives(weights, { hardNegatives });
+  return { steps, batchSize, accumulate, learningRate, hardNegatives, objectives: weights };
 }
 
 /** The corpora of all stages. */

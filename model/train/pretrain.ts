@@ -1,11 +1,10 @@
 /** Pretraining (ImageBERT §4.2): the paper's four objectives together, and ITC beside them where it is asked for. */
-import { expected } from '../../dataset/user-error.ts';
 import { specialPieceIds } from '../data/tokenizer.ts';
 import type { ModelConfig } from '../net/config.ts';
 import { modelCost } from '../net/cost.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 import { objectives } from '../net/imagebert.ts';
-import type { ObjectiveWeights } from '../net/objective.ts';
+import { checkObjectives, type ObjectiveWeights } from '../net/objective.ts';
 import { pretrainDefaults } from './defaults.ts';
 import type { TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
@@ -26,10 +25,7 @@ export async function pretrain(
   watch: Watch<TrainingProgress> = {},
 ): Promise<TrainingSummary> {
   const { config, vocabulary, objectives, hardNegatives, maxOverlap = 0.4 } = { ...pretrainDefaults, ...options };
-  if (hardNegatives && (objectives.itc === 0 || objectives.itm === 0)) {
-    const name = objectives.itc === 0 ? 'itc' : 'itm';
-    throw expected('a weight above 0', name, 0, 'hard negatives are pairs of ITM that ITC chooses');
-  }
+  checkObjectives(objectives, { hardNegatives });
   const setup = { config, special: specialPieceIds(vocabulary), objectives };
   return train(
     options,

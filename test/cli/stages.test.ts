@@ -124,6 +124,29 @@ test('a stage takes what it does not say from the section, and folders from wher
   );
 });
 
+for (const [what, settings, line] of [
+  [
+    'no objective',
+    { stages: [{ name: 'one', mlm: 0, moc: 0, mrfr: 0, itm: 0 }] },
+    'Expected a weight above 0 for mlm, moc, mrfr, itm, itc but received 0 for each; leave one of them on.',
+  ],
+  [
+    'hard negatives without contrast',
+    { hardNegatives: true },
+    'Expected a weight above 0 for itc but received 0; hard negatives are pairs of ITM that ITC chooses.',
+  ],
+  [
+    'hard negatives without matching',
+    { hardNegatives: true, itc: 1, itm: 0 },
+    'Expected a weight above 0 for itm but received 0; hard negatives are pairs of ITM that ITC chooses.',
+  ],
+] as const) {
+  test(`a run with ${what} is refused before any work`, () => {
+    const { pretrain } = configSchema.parse({ pretrain: settings });
+    assert.throws(() => plannedStages('/data/corpus', pretrain), { name: 'UserError', message: line });
+  });
+}
+
 test('missing shards, missing regions and other features are refused before any work, by name', async () => {
   const other = (name: string) => join(root, name);
   mkdirSync(join(other('none'), 'shards/train'), { recursive: true });
