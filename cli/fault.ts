@@ -70,6 +70,12 @@ export function faultOf(error: unknown): Fault {
 
 function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
   const { code, path, dest } = error as { code?: unknown; path?: unknown; dest?: unknown };
+  if (code === 'ERR_DLOPEN_FAILED' || /^Could not locate the bindings file/.test(error.message)) {
+    const isOther = error.message.includes('NODE_MODULE_VERSION');
+    const received = isOther ? 'addons for another' : code === undefined ? 'none' : error.message.split('\n')[0];
+    const line = `Expected native addons for Node.js ${process.versions.node} but received ${received}; run \`npm run setup\` with this Node.js.`;
+    return { line, exitCode: 2 };
+  }
   if (typeof code !== 'string') return null;
   const isPath = typeof path === 'string';
   if (permissionCodes.has(code) || (pathCodes.has(code) && isPath && !isOurs(path))) {

@@ -5,7 +5,7 @@ import { pretrainedStatus } from '../../model/formats/pretrained.ts';
 import { table } from '../table.ts';
 import { wrap } from '../wrap.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
-import { sqliteReady } from './native.ts';
+import { sqliteState } from './native.ts';
 import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
 import { tensorflowVersion } from './wheels.ts';
 
@@ -69,8 +69,12 @@ function onnxRuntime(): Finding {
 }
 
 async function sqlite(): Promise<Finding> {
-  if (!sqliteReady())
-    return { name: 'SQLite', state: 'missing', detail: 'nothing works without it: run `npm run setup`' };
+  const state = await sqliteState();
+  if (state !== 'ready') {
+    const what =
+      state === 'missing' ? 'nothing works without it' : `built for another Node.js than ${process.versions.node}`;
+    return { name: 'SQLite', state: 'missing', detail: `${what}: run \`npm run setup\`` };
+  }
   const { default: Database } = await import('better-sqlite3');
   const database = new Database(':memory:');
   const version = database.prepare('SELECT sqlite_version()').pluck().get();

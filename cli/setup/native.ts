@@ -3,7 +3,7 @@
  * them a download of a 2022 TensorFlow, and npm 11.19 runs none. So set-up does the two that matter, this one and
  * TensorFlow's, the same way under every npm, and keeps what it built for the next `npm ci`.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defaultCacheDir } from '../../model/formats/cache.ts';
 import { completeFolder } from './cache.ts';
@@ -14,7 +14,17 @@ const addon = 'build/Release/better_sqlite3.node';
 const packageVersion = (name: string): string =>
   (JSON.parse(readFileSync(join(packageDir(name), 'package.json'), 'utf8')) as { version: string }).version;
 
-export const sqliteReady = (): boolean => existsSync(join(packageDir('better-sqlite3'), addon));
+/** What `npm run setup` has done for SQLite: an addon that this Node.js can load, one that was built for another, or none. */
+export async function sqliteState(): Promise<'ready' | 'other' | 'missing'> {
+  if (!existsSync(join(packageDir('better-sqlite3'), addon))) return 'missing';
+  const { default: Database } = await import('better-sqlite3');
+  try {
+    new Database(':memory:').close();
+    return 'ready';
+  } catch {
+    return 'other';
+  }
+}
 
 /** Takes the addon from the cache, else a prebuilt one from its makers, else compiles it (about a minute on one core). */
 export async function setUpSqlite(say: (line: string) => void): Promise<void> {
@@ -38,5 +48,8 @@ export async function setUpSqlite(say: (line: string) => void): Promise<void> {
     await completeFolder(cached, async (folder) => copyFileSync(target, join(folder, 'better_sqlite3.node')));
   }
   mkdirSync(dirname(target), { recursive: true });
-  copyFileSync(join(cached, 'better_sqlite3.node'), target);
+  // By a rename: a process that runs with the old one keeps it.
+  const part = `${target}.part`;
+  copyFileSync(join(cached, 'better_sqlite3.node'), part);
+  renameSync(part, target);
 }

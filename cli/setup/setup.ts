@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpBrowser } from './browser.ts';
-import { setUpSqlite, sqliteReady } from './native.ts';
+import { setUpSqlite, sqliteState } from './native.ts';
 import { packageDir } from './run.ts';
 import { setUpTensorflow, tensorflowReady, wantedVariant } from './tensorflow.ts';
 import { tensorflowVersion } from './wheels.ts';
@@ -17,7 +17,7 @@ export async function setUp(say: (line: string) => void): Promise<boolean> {
   const variant = await wantedVariant();
   const stamp = JSON.stringify({ node: process.versions.modules, tensorflow: tensorflowVersion, variant });
   const stampHolds = existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp;
-  if (stampHolds && sqliteReady() && tensorflowReady()) return false;
+  if (stampHolds && tensorflowReady() && (await sqliteState()) === 'ready') return false;
   const started = performance.now();
   say('SQLite: setting up the addon');
   await setUpSqlite(say);

@@ -44,6 +44,13 @@ test('each error has one line and one exit code', () => {
     [failure('SQLITE_BUSY'), 2, /another program holds one/],
     [failure('SQLITE_IOERR_READ'), 1, /^the disk or the network file system failed/],
     [failure('ENOSPC'), 1, /^the disk is full/],
+    ...[
+      Object.assign(new Error("The module 'x.node'\nwas compiled against … using\nNODE_MODULE_VERSION 115."), {
+        code: 'ERR_DLOPEN_FAILED',
+      }),
+      Object.assign(new Error('x.node: invalid ELF header'), { code: 'ERR_DLOPEN_FAILED' }),
+      new Error('Could not locate the bindings file. Tried:\n x'),
+    ].map((error) => [error, 2, /^Expected native addons for Node\.js .*; run `npm run setup` with this/] as const),
     [failure('EMFILE'), 1, /^this machine has no more/],
     [failure('ENOENT', join(root, 'dataset/none.ts')), 1, /^this is a fault of lait itself/, true],
     [failure('ENOENT'), 1, /^this is a fault of lait itself/, true],
