@@ -6,6 +6,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { type CorpusPart, corpusParts, isOwnShards, lockPart } from '../dataset/corpus-lock.ts';
 import { exportRecords } from '../dataset/ledger/exports.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import { leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
 import { cutSegments, forgetLostPictures } from '../dataset/ledger/lost-pictures.ts';
 import { damageOf, salvageLedger } from '../dataset/ledger/salvage.ts';
 
@@ -21,7 +22,12 @@ export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: b
   return withCleanup((defer) => {
     const faults: string[] = [];
     const repairs: string[] = [];
-    if (!existsSync(join(corpusDir, 'ledger.db'))) return { faults, repairs };
+    if (!existsSync(join(corpusDir, 'ledger.db'))) {
+      if (repair) refuseLostLedger(corpusDir);
+      const left = leftWithoutLedger(corpusDir);
+      if (left.length > 0) faults.push(`ledger.db: missing, ${left.join(', ')} are there; put it back from a copy`);
+      return { faults, repairs };
+    }
     const parts: readonly CorpusPart[] = repair ? corpusParts : [];
     for (const part of parts) defer(lockPart(corpusDir, part));
     const damage = damageOf(join(corpusDir, 'ledger.db'));
@@ -31,6 +37,7 @@ export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: b
       const { kept, rows } = salvageLedger(corpusDir);
       const saved = Object.entries(rows).map(([table, count]) => `${table} ${count}`);
       repairs.push(`ledger.db: saved rows of ${saved.join(', ')}; the damaged one is ${kept}`);
+      repairs.push('pages are read whole at their next visit: `lait crawl --recrawl all` finds anew what they give');
     }
     const ledger = Ledger.openExisting(corpusDir);
     defer(() => ledger.close());
@@ -42,7 +49,7 @@ export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: b
     }
     const lost = repair ? forgetLostPictures(ledger, cut) : [];
     if (lost.length > 0) repairs.push(`${lost.length} pictures without bytes are to be fetched again`);
-    const frontier = repairFrontier(corpusDir, ledger, { repair, lost });
+    const frontier = repairFrontier(corpusDir, ledger, { repair, lost, isSalvaged: damage !== null });
     faults.push(...frontier.faults);
     if (repair && frontier.faults.length > 0)
       repairs.push('frontier.db: fits ledger.db again; `lait crawl --recrawl due` finds links anew');

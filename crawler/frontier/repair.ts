@@ -24,7 +24,14 @@ export function repairFrontier(
   {
     repair,
     lost,
-  }: { readonly repair: boolean /** URLs of pictures whose bytes are gone. */; readonly lost: readonly string[] },
+    isSalvaged = false,
+  }: {
+    readonly repair: boolean;
+    /** URLs of pictures whose bytes are gone. */
+    readonly lost: readonly string[];
+    /** Whether the ledger may lack rows that it had. Default: false. */
+    readonly isSalvaged?: boolean;
+  },
 ): RepairedFrontier {
   const path = join(corpusDir, 'frontier.db');
   const isGone = !hasContent(path);
@@ -49,7 +56,7 @@ export function repairFrontier(
     if (isOlder) faults.push(older(commits - mark.commits));
     let queued = 0;
     if (isNew) frontier.atomically(() => enterKnown(frontier, ledger));
-    if (isOlder) queued += frontier.atomically(() => queueUnknown(frontier, ledger));
+    if (isOlder || isSalvaged) queued += frontier.atomically(() => queueUnknown(frontier, ledger));
     if (lost.length > 0) {
       queued += frontier.atomically(() => lost.filter((url) => frontier.requeue(url, 'image')).length);
     }

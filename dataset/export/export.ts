@@ -10,9 +10,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { withCleanup } from '../cleanup.ts';
 import { isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
+import { isExported } from '../ledger/exports.ts';
 import { findGrowth, removedSamples } from '../ledger/growth.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { listColumns } from '../ledger/list-columns.ts';
+import { storedPlaces } from '../ledger/lost-pictures.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { currentRecipe } from '../ledger/recipes.ts';
 import { countUnjudged } from '../ledger/verdicts.ts';
@@ -201,6 +203,9 @@ export async function exportShards(
       validationFraction,
       firstShard,
       more: moreReader(ledger, settings),
+      isStored: storedPlaces(ledger, corpusDir),
+      hasRow: (id: string) => base !== null && isExported(ledger, exportId, id),
+      withFailures,
     };
     for (const plan of planShards(ledger, planned)) {
       signal?.throwIfAborted();

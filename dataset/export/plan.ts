@@ -44,6 +44,16 @@ export interface PlanOptions {
   /** Number of the first new shard of each split. */
   readonly firstShard: Readonly<Record<Split, number>>;
   readonly more: ReadMore;
+  /** Whether `raw/` has the bytes of a picture. Pairs of one that it lacks get a row without an image, and come when the bytes do. */
+  readonly isStored: (place: {
+    readonly segment: number;
+    readonly offset: number;
+    readonly byteLength: number;
+  }) => boolean;
+  /** Whether the export has a row of this pair already. */
+  readonly hasRow: (id: string) => boolean;
+  /** Whether pairs without an image get a row. */
+  readonly withFailures: boolean;
 }
 
 /**
@@ -51,10 +61,10 @@ export interface PlanOptions {
  * split that has no new image wait for one: a shard without images would be nothing to read.
  */
 export function* planShards(ledger: Ledger, options: PlanOptions): Generator<ShardPlan> {
-  const { samplesPerShard, maxShardBytes, validationFraction, firstShard, more } = options;
+  const { samplesPerShard, maxShardBytes, validationFraction, firstShard } = options;
   const opened = (number: number) => ({ number, candidates: [] as PlannedPair[], images: 0, bytes: 0 });
   const open = { train: opened(firstShard.train), validation: opened(firstShard.validation) };
-  for (const candidate of candidates(ledger, more)) {
+  for (const candidate of candidates(ledger, options)) {
     const split = splitOf(candidate.row.sha256 ?? candidate.row.uid, validationFraction);
     const shard = open[split];
     const bytes = candidate.image?.byteLength ?? 0;
@@ -124,12 +134,14 @@ export function plannedPair(
 }
 
 /** New samples and new pairs whose image failed, merged by id. */
-function* candidates(ledger: Ledger, more: ReadMore): Generator<PlannedPair> {
+function* candidates(ledger: Ledger, { more, isStored, hasRow, withFailures }: PlanOptions): Generator<PlannedPair> {
   const failures = newFailedPairs(ledger);
   let failed = failures.next();
   for (const sample of keptSamples(ledger, { onlyNew: true })) {
     for (; !failed.done && failed.value.id < sample.id; failed = failures.next()) yield fromFailure(failed.value, more);
-    yield fromSample(sample, evidenceOf(ledger, sample.id), more);
+    const planned = fromSample(sample, evidenceOf(ledger, sample.id), more);
+    if (isStored(sample)) yield planned;
+    else if (withFailures && !hasRow(sample.id)) yield withoutBytes(planned);
   }
   for (; !failed.done; failed = failures.next()) yield fromFailure(failed.value, more);
 }
@@ -161,6 +173,14 @@ function fromSample(sample: KeptSample, evidence: Evidence, more: ReadMore): Pla
     more: more(sample.id, evidence, sample.scores),
   };
 }
+
+/** A pair whose picture `raw/` has lost: without the hash, by which it would count as exported. */
+const withoutBytes = (planned: PlannedPair): PlannedPair => ({
+  ...planned,
+  row: { ...planned.row, original_width: null, original_height: null, sha256: null, phash: null },
+  image: null,
+  failure: { status: 'failed_to_download', reason: 'raw-missing' },
+});
 
 function evidenceColumns({ fetchedAtMs, etag, lastModified, damaged }: Evidence) {
   return {

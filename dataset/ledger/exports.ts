@@ -118,6 +118,15 @@ export function rememberExport(
   return (row as { id: number }).id;
 }
 
+/** Whether an export has a row of this pair, with an image or without. */
+export function isExported(ledger: Ledger, exportId: number, pairId: string): boolean {
+  return (
+    ledger
+      .statement('SELECT 1 FROM exported_pairs WHERE export_id = ? AND pair_id = ? LIMIT 1')
+      .get(exportId, pairId) !== undefined
+  );
+}
+
 /** The SHA-256 of the table that the index was made from, by shard. */
 export function indexedShards(ledger: Ledger, exportId: number): Map<string, string> {
   const rows = ledger.db

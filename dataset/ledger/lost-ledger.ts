@@ -9,13 +9,18 @@ import { UserError } from '../user-error.ts';
 /** Whether a file is there and has a content. */
 export const hasContent = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
-/** Throws a UserError when a new ledger would be made in a corpus that had one. */
-export function refuseLostLedger(corpusDir: string): void {
-  if (hasContent(join(corpusDir, 'ledger.db'))) return;
-  const left = [
+/** What of a corpus is there without its ledger, by name; nothing where the ledger is there, or never was. */
+export function leftWithoutLedger(corpusDir: string): string[] {
+  if (hasContent(join(corpusDir, 'ledger.db'))) return [];
+  return [
     ...['ledger.db-wal', 'frontier.db', 'frontier.db-wal'].filter((name) => hasContent(join(corpusDir, name))),
     ...['raw', 'pages'].filter((name) => hasFiles(join(corpusDir, name))),
   ];
+}
+
+/** Throws a UserError when a new ledger would be made in a corpus that had one. */
+export function refuseLostLedger(corpusDir: string): void {
+  const left = leftWithoutLedger(corpusDir);
   if (left.length === 0) return;
   throw new UserError(
     `Expected ledger.db in corpus ${corpusDir} beside ${left.join(', ')} but there is none, or an empty one; nothing was changed: ` +

@@ -24,6 +24,15 @@ export function cutSegments(ledger: Ledger, corpusDir: string): CutSegment[] {
   });
 }
 
+/** Tells whether `raw/` has the bytes of a picture that lies here, as far as the sizes of its segments say. */
+export function storedPlaces(
+  ledger: Ledger,
+  corpusDir: string,
+): (place: { readonly segment: number; readonly offset: number; readonly byteLength: number }) => boolean {
+  const cut = new Map(cutSegments(ledger, corpusDir).map(({ segment, bytes }) => [segment, bytes ?? -1]));
+  return ({ segment, offset, byteLength }) => offset + byteLength <= (cut.get(segment) ?? Number.POSITIVE_INFINITY);
+}
+
 /** Makes the ledger say that these pictures are still to be fetched, and returns their URLs. */
 export function forgetLostPictures(ledger: Ledger, cut: readonly CutSegment[]): string[] {
   const forget = ledger.db

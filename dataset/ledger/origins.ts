@@ -155,3 +155,11 @@ function setOther(ledger: Statements, id: string, { pageId, source, rank }: Orig
     .run(id, pageId, source, rank);
   if (set.changes > 0) unjudgeOrigin(ledger, id, pageId);
 }
+
+/**
+ * Makes the next visit of every page read it whole, also when its server says that it has not changed: the ledger may lack what the
+ * page gives.
+ */
+export function readPagesWhole(ledger: Statements): void {
+  ledger.statement('UPDATE pages SET has_origins = 0 WHERE has_origins = 1').run();
+}

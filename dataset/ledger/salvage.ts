@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../user-error.ts';
 import { Ledger } from './ledger.ts';
+import { readPagesWhole } from './origins.ts';
 
 /** Rows read at once where all can be read. */
 const rowsAtOnce = 500;
@@ -50,6 +51,7 @@ export function salvageLedger(corpusDir: string): Salvaged {
     const ledger = Ledger.open(workshop);
     try {
       rows = copyRows(path, ledger);
+      readPagesWhole(ledger);
       ledger.db.pragma('wal_checkpoint(TRUNCATE)');
       ledger.db.pragma('journal_mode = DELETE');
     } finally {

@@ -5,6 +5,7 @@
 import type Database from 'better-sqlite3';
 import { hammingDistance } from '../hamming.ts';
 import { hostAndParents, hostNameOf, keyOf } from '../url-key.ts';
+import { readPagesWhole } from './origins.ts';
 
 /** What is needed of a ledger: it imports this file. */
 interface Ledger {
@@ -90,6 +91,8 @@ export function lowerTombstones(ledger: Ledger, request: TakedownRequest): Undon
       tombstones += Math.min(1, direct.run(kind, value).changes);
       derived.run(causeOf(kind, value));
     }
+    // Visited while the takedown stood, a page gave what was left of it; which pages did, nothing says any more.
+    if (tombstones > 0) readPagesWhole(ledger);
     const freeOf = (table: 'images' | 'pages'): string[] => {
       const urls = ledger.statement(`SELECT url FROM ${table} WHERE reason = 'taken-down'`).pluck().all() as string[];
       return urls.filter((url) => !isTakenDown(ledger, { url }));

@@ -51,7 +51,7 @@ before(async () => {
   await run(whole, { seeds: [`${site.url}/`] });
 });
 
-async function run(corpusDir: string, more: { readonly seeds?: string[]; readonly recrawl?: 'due' } = {}) {
+async function run(corpusDir: string, more: { readonly seeds?: string[]; readonly recrawl?: 'due' | 'all' } = {}) {
   const ledger = Ledger.open(corpusDir);
   try {
     return await crawl(
@@ -108,6 +108,24 @@ test('of a damaged ledger all is saved but what lay in the damaged place, and a 
   assert.ok(saved.pages >= before.pages - 10 && saved.pages <= before.pages, `${saved.pages} of ${before.pages}`);
   assert.deepEqual(await verifyCorpus(corpus, { repair: false }), { faults: [], repairs: [] });
   await run(corpus);
+});
+
+test('images and pairs that a damaged ledger has lost are found anew, though no page has changed', async () => {
+  const corpus = copy();
+  const path = join(corpus, 'ledger.db');
+  const before = counts(corpus);
+  const ledger = Ledger.open(corpus);
+  const roots = ledger.db.prepare(`SELECT rootpage FROM sqlite_schema WHERE name IN ('images', 'pairs')`).pluck().all();
+  ledger.db.pragma('wal_checkpoint(TRUNCATE)');
+  ledger.close();
+  const bytes = readFileSync(path);
+  for (const page of roots as number[]) bytes.fill(0xa5, (page - 1) * 4096, page * 4096);
+  writeFileSync(path, bytes);
+  const { repairs } = await verifyCorpus(corpus, { repair: true });
+  assert.match(repairs.join('\n'), /`lait crawl --recrawl all` finds anew/);
+  assert.deepEqual(counts(corpus), { ...before, images: 0, pairs: 0 });
+  await run(corpus, { recrawl: 'all' });
+  assert.deepEqual(counts(corpus), before);
 });
 
 test('a ledger of which nothing can be read is said to be so, and stays', async () => {

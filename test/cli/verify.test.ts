@@ -71,6 +71,18 @@ test('a damaged one is told by its files, and repaired from the corpus alone', a
   assert.equal((await lait('verify', '--out', 'damaged')).code, 0);
 });
 
+test('a corpus that has lost its ledger is told as such, though its export is whole', async () => {
+  cpSync(join(folder, 'birds'), join(folder, 'lost'), { recursive: true });
+  for (const ending of ['', '-wal', '-shm']) rmSync(join(folder, `lost/ledger.db${ending}`), { force: true });
+  const told = await lait('verify', '--corpus', 'lost');
+  assert.equal(told.code, 2, told.said);
+  assert.match(told.said, /^ledger\.db: missing, frontier\.db, raw are there; put it back from a copy$/m);
+  assert.match(told.said, /: all as the manifest says$/m);
+  const repaired = await lait('verify', '--corpus', 'lost', '--repair');
+  assert.equal(repaired.code, 2, repaired.said);
+  assert.match(repaired.said, /^lait: Expected ledger\.db in corpus lost beside frontier\.db, raw but there is none/m);
+});
+
 test('a manifest that names files outside of its folder, or is none, is refused in one line', async () => {
   const foreign = join(folder, 'foreign');
   mkdirSync(foreign);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
 import { Frontier } from '../../crawler/frontier/frontier.ts';
+import { takedown, undoTakedown } from '../../dataset/export/takedown.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';
@@ -83,6 +84,37 @@ test('a recrawl asks conditionally, reads what changed, marks what is gone', asy
       ['finished', 1],
     ],
   );
+});
+
+test('a takedown that is undone after a visit gives its pairs again, though no page has changed', async (t) => {
+  const page: Route = (req, res) => {
+    if (req.headers['if-none-match'] === '"1"') res.writeHead(304).end();
+    else {
+      res.writeHead(200, { etag: '"1"', 'content-type': 'text/html' });
+      res.end('<main><h1>Boats</h1><p><img src="/i.jpg" alt="A boat"><img src="/k.jpg" alt="A kayak"></p></main>');
+    }
+  };
+  const routes = { '/': page, '/i.jpg': await picture(1), '/k.jpg': await picture(2) };
+  const site = await startSite({ routes });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  const options = { ...own, seeds: [site.url], corpusDir: corpus.dir };
+  await crawl(options, corpus);
+  const before = corpus.pairs();
+  const { sha256 } = corpus.ledger.db.prepare(`SELECT sha256 FROM images WHERE url LIKE '%/k.jpg'`).get() as {
+    sha256: string;
+  };
+  for (const names of [{ urls: [`${site.url}/i.jpg`] }, { sha256s: [sha256] }]) {
+    await takedown({ corpusDir: corpus.dir, ...names });
+    await crawl({ ...options, recrawl: 'all' }, corpus);
+    assert.equal(corpus.pairs().length, before.length / 2);
+    undoTakedown({ corpusDir: corpus.dir, ...names });
+    await crawl({ ...options, recrawl: 'all' }, corpus);
+    assert.deepEqual(corpus.pairs(), before);
+  }
 });
 
 test('only pages whose time has come are due', (t) => {

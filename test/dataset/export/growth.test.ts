@@ -166,6 +166,26 @@ test('a failed image that comes later is a new sample; failures are not told twi
   assert.deepEqual(failed, { 'http-404': 4 });
 });
 
+test('a picture whose bytes are lost has no sample, and comes when they are there again', async () => {
+  const corpus = copy();
+  const path = join(corpus, 'raw/000000.tar');
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.subarray(0, bytes.length / 2));
+  const outDir = join(corpus, 'elsewhere');
+  const first = await exportShards({ ...options(corpus), outDir });
+  const before = await keys(outDir);
+  assert.deepEqual(first.failed, { 'http-404': 4, 'raw-missing': 60 - before.size });
+  assert.ok(before.size > 0 && before.size < 60);
+  const again = await exportShards({ ...options(corpus), outDir });
+  assert.deepEqual([again.version, again.shardsWritten, again.failed], [1, 0, first.failed]);
+  writeFileSync(path, bytes);
+  await exportShards({ ...options(corpus), outDir });
+  const after = await keys(outDir);
+  assert.equal(after.size, 60);
+  for (const [uid, key] of before) assert.equal(after.get(uid), key);
+  await assertWhole(outDir);
+});
+
 test('a moved threshold rewrites the shards that it touches and no others; moved back, the pairs come under new keys', async () => {
   const corpus = copy();
   const shards = join(corpus, 'shards');
