@@ -8,6 +8,12 @@ import type { TextLanguage } from '../dataset/ledger/verdicts.ts';
 import type { Pair } from '../dataset/pair.ts';
 import { languageDetector } from './detect-language.ts';
 
+/** The languages that are told apart, as ISO 639-1 codes: ELD's. */
+export const languageCodes: readonly string[] = (
+  'am ar az be bg bn ca cs da de el en es et eu fa fi fr gu he hi hr hu hy is it ja ka kn ko ku lo lt lv ml mr ms nl no or ' +
+  'pa pl pt ro ru sk sl sq sr sv ta te th tl tr uk ur vi yo zh'
+).split(' ');
+
 /** The language of what surrounds a text, and what it counts for on ELD's scale of 0 to 1. */
 export interface Prior {
   readonly language: string;

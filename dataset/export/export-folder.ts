@@ -5,6 +5,7 @@ import { leftOvers } from '../shards/container.ts';
 import { type Manifest, manifestIn, manifestName } from '../shards/manifest.ts';
 import { expected } from '../user-error.ts';
 import { splits } from './split.ts';
+import { domainsName, summaryDataName, summaryName } from './training-summary.ts';
 import { changesName } from './versions.ts';
 
 /** Folders of a corpus that are not for exports. */
@@ -27,7 +28,8 @@ export function previousExport(corpusDir: string, outDir: string, rebuild: boole
   const isOurs = splits.some((split) => hasStats(join(outDir, split)));
   const manifest = manifestIn(outDir);
   if (!hasManifest || (rebuild && isOurs && manifest === null)) {
-    const ours = new Set<string>([...splits, 'README.md', 'croissant.json', 'funnel.svg', changesName]);
+    const documents = ['README.md', 'croissant.json', 'funnel.svg', summaryName, summaryDataName, domainsName];
+    const ours = new Set<string>([...splits, ...documents, changesName]);
     const foreign = readdirSync(outDir).filter((name) => ours.has(name) && !isEmptyFolder(join(outDir, name)));
     if (foreign.length === 0 || isOurs) return null;
     throw foreignFolder(outDir, foreign.join(', '));

@@ -147,12 +147,12 @@ export async function exportShards(
     const wanted: ShardSettings = { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(options) };
     const isVersioned = previous?.export !== undefined && !rebuild;
     if (isVersioned) requireSameSettings(outDir, previous, { layout, validationFraction, ...wanted });
+    refuseEnlarging(ledger, wanted);
     const raw = openRawStore(corpusDir);
     defer(() => raw.close());
     const base = isVersioned && layout === 'growing' ? previous : null;
     const exportId = await indexExport(ledger, corpusDir, outDir, previous, { mayLack: base === null });
     ledger.holdSnapshot();
-    refuseEnlarging(ledger, wanted);
     const unjudged = countUnjudged(ledger, recipe.id);
     const listed = listColumns(ledger);
     const now = base === null ? { measured: measuredColumns(ledger), listColumns: listed } : null;

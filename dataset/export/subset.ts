@@ -2,7 +2,7 @@
  * Subsets of ids as DataComp has them: a sorted NumPy array of `dtype("u8,u8")`, each id as two 64-bit halves. Also read: a
  * parquet table with a `uid` column, or a text file with an id on each line.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readParquet } from '../shards/parquet.ts';
 import { expected } from '../user-error.ts';
 
@@ -10,8 +10,9 @@ import { expected } from '../user-error.ts';
 export async function readSubset(path: string): Promise<Set<string>> {
   if (path.endsWith('.npy')) return npyIds(path);
   const ids = path.endsWith('.parquet')
-    ? (await readParquet(path, ['uid'])).map(({ uid }) => String(uid))
-    : readFileSync(path, 'utf8')
+    ? await parquetIds(path)
+    : bytesOf(path)
+        .toString()
         .split(/\s+/)
         .filter((id) => id !== '');
   const bad = ids.find((id) => !/^[0-9a-f]{32}$/.test(id));
@@ -19,8 +20,29 @@ export async function readSubset(path: string): Promise<Set<string>> {
   return new Set(ids);
 }
 
+async function parquetIds(path: string): Promise<string[]> {
+  refuseFolder(path);
+  try {
+    return (await readParquet(path, ['uid'])).map(({ uid }) => String(uid));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== undefined) throw error;
+    throw expected('a parquet file with a column uid', path, (error as Error).message, 'fetch or save it again');
+  }
+}
+
+function bytesOf(path: string): Buffer {
+  refuseFolder(path);
+  return readFileSync(path);
+}
+
+function refuseFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw expected('a file of ids', 'subset', `the folder ${path}`, 'name the file');
+}
+
 function npyIds(path: string): Set<string> {
-  const bytes = readFileSync(path);
+  const bytes = bytesOf(path);
+  if (bytes.length < 12) throw expected('an array of dtype u8,u8', path, `${bytes.length} bytes`, 'fetch it again');
   const isVersion1 = bytes[6] === 1;
   const start = isVersion1 ? 10 + bytes.readUInt16LE(8) : 12 + bytes.readUInt32LE(8);
   const header = bytes.toString('latin1', isVersion1 ? 10 : 12, start);

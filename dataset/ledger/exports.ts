@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isWithin } from '../is-within.ts';
 import type { Ledger } from './ledger.ts';
 import { goneColumn } from './origins.ts';
 
@@ -66,9 +67,8 @@ export const textHash = (text: string): string => createHash('sha256').update(te
 
 /** What lies within the corpus is stored relative to it, so that a corpus may be moved and copied; any other by its real path. */
 export function storedPath(corpusDir: string, path: string): string {
-  const within = relative(realPath(corpusDir), realPath(path));
-  const isWithin = within !== '' && within !== '..' && !within.startsWith(`..${sep}`) && !isAbsolute(within);
-  return isWithin ? within.split(sep).join('/') : realPath(path);
+  const [corpus, full] = [realPath(corpusDir), realPath(path)];
+  return full !== corpus && isWithin(corpus, full) ? relative(corpus, full).split(sep).join('/') : full;
 }
 
 /** The absolute path of what was stored. */

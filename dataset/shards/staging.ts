@@ -4,8 +4,9 @@
  * is whole: from then on only renames and deletions are left, which whoever comes next finishes after a kill (settle-in-turn.ts).
  */
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.ts';
+import { isWithin } from '../is-within.ts';
 import { makeFolder } from '../make-folder.ts';
 import { expected } from '../user-error.ts';
 import { manifestName } from './manifest.ts';
@@ -66,8 +67,9 @@ export const rewritingNote = '_rewritten.txt';
 /** A set may come from anywhere: what it asks to delete, and where its files go, lies in it. */
 function removedPaths(outDir: string): readonly string[] {
   const { removed } = JSON.parse(readFileSync(commitPath(outDir), 'utf8')) as { readonly removed?: unknown };
-  const isWithin = (path: unknown) => typeof path === 'string' && path.split(/[\\/]/).every((part) => /^\w/.test(part));
-  if (!Array.isArray(removed) || !removed.every(isWithin)) throw foreignStaging(outDir);
+  const isPathOfSet = (path: unknown) =>
+    typeof path === 'string' && path.split(/[\\/]/).every((part) => /^\w/.test(part));
+  if (!Array.isArray(removed) || !removed.every(isPathOfSet)) throw foreignStaging(outDir);
   return removed;
 }
 
@@ -79,9 +81,7 @@ function placesWithin(outDir: string): (path: string) => string {
     const full = join(outDir, path);
     let folder = dirname(full);
     while (!known.has(folder) && !existsSync(folder)) folder = dirname(folder);
-    if (!known.has(folder) && !`${realpathSync(folder)}${sep}`.startsWith(`${root}${sep}`)) {
-      throw foreignStaging(outDir);
-    }
+    if (!known.has(folder) && !isWithin(root, realpathSync(folder))) throw foreignStaging(outDir);
     known.add(folder);
     return full;
   };

@@ -6,12 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { languageCodes } from '../../filters/language.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'lait-mistakes-'));
 after(() => rmSync(folder, { recursive: true }));
 
 writeFileSync(join(folder, 'file'), '');
+writeFileSync(join(folder, 'empty.npy'), '');
+writeFileSync(join(folder, 'cut.parquet'), 'not a parquet file');
 mkdirSync(join(folder, 'birds'));
 Ledger.open(join(folder, 'birds')).close();
 
@@ -40,6 +43,22 @@ const cases: [args: readonly string[], line: string][] = [
     'lait: Expected a finished export for none but received no manifest.json; run lait export first.',
   ],
   [['init', ''], badCorpus('""')],
+  ...['nb', 'EN'].map((code): [string[], string] => [
+    ['filter', '--corpus', 'birds', '--languages', 'en', code],
+    `lait: Expected a language that is told apart for languages but received ${code}; choose among ${languageCodes.join(', ')}.`,
+  ]),
+  [
+    ['export', '--corpus', 'birds', '--subset', '.'],
+    'lait: Expected a file of ids for subset but received the folder .; name the file.',
+  ],
+  [
+    ['export', '--corpus', 'birds', '--subset', 'empty.npy'],
+    'lait: Expected an array of dtype u8,u8 for empty.npy but received 0 bytes; fetch it again.',
+  ],
+  [
+    ['export', '--corpus', 'birds', '--subset', 'cut.parquet'],
+    'lait: Expected a parquet file with a column uid for cut.parquet but received parquet file invalid (footer != PAR1); fetch or save it again.',
+  ],
   [['init', 'file'], badCorpus('the file file')],
   [['demo', '--corpus', ''], badCorpus('""')],
   [

@@ -503,6 +503,10 @@ test('a fixed export has all pairs in the order of their ids, whatever it had be
 
 describe('a folder of another use is left alone', () => {
   const cases: [name: string, make: (dir: string, corpus: string) => void][] = [
+    [
+      'somebody’s summary of training content',
+      (dir) => writeFileSync(join(dir, 'training-content-summary.md'), 'mine'),
+    ],
     ['somebody’s README.md', (dir) => writeFileSync(join(dir, 'README.md'), 'mine')],
     [
       'somebody’s archives',

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { openLanguages } from '../../../filters/language.ts';
+import { describe, it, test } from 'node:test';
+import { languageCodes, openLanguages } from '../../../filters/language.ts';
 import { textLanguage } from '../../../filters/text/language.ts';
 import { outcome, pair } from '../sample.ts';
 import { english, foreign } from './short-captions.ts';
+
+test('the languages that can be chosen are those that the detector tells apart', async () => {
+  const { eld } = await import('eld/large');
+  assert.deepEqual([...languageCodes].sort(), Object.values(eld.info().Languages).sort());
+});
 
 describe('short captions on an English page', () => {
   const rule = textLanguage();
