@@ -100,11 +100,14 @@ const crawl = z.strictObject({
   allow: z
     .array(pattern)
     .default([])
-    .meta({ description: 'follow only URLs that match one of these regular expressions' }),
+    .meta({
+      description:
+        'follow only links to pages that match one of these regular expressions; images are fetched wherever they lie',
+    }),
   deny: z
     .array(pattern)
     .default([])
-    .meta({ description: 'never follow URLs that match one of these regular expressions' }),
+    .meta({ description: 'never follow links to pages that match one of these regular expressions' }),
   allowPrivate: z
     .boolean()
     .default(crawlDefaults.allowPrivate)

@@ -16,7 +16,7 @@ export interface CrawlOptions extends Partial<Manners> {
   /** Signs every request, so that sites can check who asks (Web Bot Auth). */
   readonly signing?: Signing;
   readonly scope?: Scope;
-  /** Only URLs that match one of these, and none of `deny`, are followed. */
+  /** Only links to pages that match one of these, and none of `deny`, are followed; images are fetched wherever they lie. */
   readonly allow?: readonly RegExp[];
   readonly deny?: readonly RegExp[];
   /** Pages fetched in this run. */

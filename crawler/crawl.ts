@@ -157,7 +157,7 @@ export async function crawl(
     // ── the queue: seeds, what is due again, and what an earlier run left ────────────────────────────────────────────────
     frontier.addSeeds(seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })));
     if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : steadyNow());
-    checkNotEmpty(frontier);
+    checkNotEmpty(frontier, ledger);
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
     const policyFiles = openPolicyFiles(frontier, fetcher, { manners, workers, signal: stop.signal });

@@ -13,9 +13,10 @@ export interface Seeds {
   readonly allowPrivate?: boolean;
 }
 
-/** A crawl needs something to begin with: seeds now or earlier, or what a list or an archive has queued. */
-export function checkNotEmpty(frontier: Frontier): void {
-  if (frontier.isEmpty()) throw seedExpected();
+/** A crawl needs something to begin with: seeds now or earlier, or what a list or an archive has queued or, without an image, given. */
+export function checkNotEmpty(frontier: Frontier, ledger: Ledger): void {
+  if (!frontier.isEmpty()) return;
+  if (ledger.statement('SELECT 1 FROM pages LIMIT 1').get() === undefined) throw seedExpected();
 }
 
 export const seedExpected = (): UserError =>

@@ -1,7 +1,7 @@
 /** A crawl that has nothing to begin with, or whose seeds are dead, ends with a line that says so and exit code 2. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -66,4 +66,16 @@ test('with a seed that lives beside a dead one, and again when all is done', asy
   assert.deepEqual(await lait('alive', seeds), { code: 0, said: '' });
   assert.deepEqual(await lait('alive', seeds), { code: 0, said: '' });
   assert.deepEqual(await lait('alive', []), { code: 0, said: '' });
+});
+test('whose archive has pages and no image', async () => {
+  const html = '<title>Boats</title><p>Words alone.</p>';
+  const answer = `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n${html}`;
+  const head =
+    'WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://site.example/\r\nWARC-Date: 2026-01-01T00:00:00Z';
+  const type = 'Content-Type: application/http; msgtype=response';
+  writeFileSync(
+    join(dir, 'words.warc'),
+    `${head}\r\n${type}\r\nContent-Length: ${answer.length}\r\n\r\n${answer}\r\n\r\n`,
+  );
+  assert.deepEqual(await lait('archive', ['--warc', 'words.warc']), { code: 0, said: '' });
 });
