@@ -97,13 +97,10 @@ const crawl = z.strictObject({
     .max(100)
     .default(crawlDefaults.storeQuality)
     .meta({ description: 'quality of the JPEG that storeSide makes (img2dataset)' }),
-  allow: z
-    .array(pattern)
-    .default([])
-    .meta({
-      description:
-        'follow only links to pages that match one of these regular expressions; images are fetched wherever they lie',
-    }),
+  allow: z.array(pattern).default([]).meta({
+    description:
+      'follow only links to pages that match one of these regular expressions; images are fetched wherever they lie',
+  }),
   deny: z
     .array(pattern)
     .default([])
