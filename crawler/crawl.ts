@@ -30,7 +30,7 @@ import type { FetchTools } from './fetch/tools.ts';
 import { type Claim, claimUrls } from './frontier/claim.ts';
 import { openCommit } from './frontier/commit.ts';
 import type { Frontier } from './frontier/frontier.ts';
-import { openFrontier } from './frontier/open.ts';
+import { openFrontier, rememberFollowed } from './frontier/open.ts';
 import type { FetchOutcome } from './frontier/outcome.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
@@ -40,7 +40,7 @@ import { steadyNow } from './policy/clock.ts';
 import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
-import { absoluteUrl, addressOf, openScope } from './policy/url.ts';
+import { absoluteUrl, addressOf, followedBy, openScope } from './policy/url.ts';
 import { openWorkers } from './workers/workers.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
@@ -160,6 +160,8 @@ export async function crawl(
     checkNotEmpty(frontier, ledger);
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
+    const { allow, deny } = options;
+    rememberFollowed(frontier, ledger, followedBy(frontier.seeds(), { scope, maxDepth, allow, deny }));
     const policyFiles = openPolicyFiles(frontier, fetcher, { manners, workers, signal: stop.signal });
     const rulesOf = openOriginRules(frontier, fetcher, {
       manners,

@@ -95,6 +95,18 @@ export class Frontier {
     this.#sql.setCommits.run(commits);
   }
 
+  /** By which settings the last run chose the links that it followed; null before the first. */
+  followed(): string | null {
+    return (this.#sql.followed.get() as string | undefined) ?? null;
+  }
+
+  setFollowed(settings: string): void {
+    this.atomically(() => {
+      this.#sql.forgetFollowed.run();
+      this.#sql.setFollowed.run(settings);
+    });
+  }
+
   /** Runs several calls as one transaction. */
   atomically<T>(work: () => T): T {
     const queuedBefore = this.#queued;

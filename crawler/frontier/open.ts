@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { corpusMark, hasWebPages } from '../../dataset/ledger/corpus-mark.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { hasContent } from '../../dataset/ledger/lost-ledger.ts';
+import { readPagesWhole } from '../../dataset/ledger/origins.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { Frontier } from './frontier.ts';
 
@@ -35,6 +36,17 @@ export function openFrontier(corpusDir: string, ledger: Ledger): Frontier {
     frontier.close();
     throw error;
   }
+}
+
+/**
+ * Remembers by which settings links are followed. Where they are others than those of the last run, pages hold links that it passed
+ * over: their next visit reads them whole, also when their servers say that they have not changed.
+ */
+export function rememberFollowed(frontier: Frontier, ledger: Ledger, settings: string): void {
+  const before = frontier.followed();
+  if (before === settings) return;
+  if (before !== null) readPagesWhole(ledger);
+  frontier.setFollowed(settings);
 }
 
 const lost = (path: string, received: string): UserError =>

@@ -51,7 +51,7 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 7;
+const version = 8;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -74,6 +74,10 @@ const putOffIndexes = `
 const corpusTable = `
   CREATE TABLE corpus (id TEXT, commits INTEGER NOT NULL) STRICT;
   INSERT INTO corpus (commits) VALUES (0);`;
+
+// By which settings the last run chose the links that it followed; no row before the first.
+const followedTable = `
+  CREATE TABLE followed (settings TEXT NOT NULL) STRICT;`;
 
 // state: 0 queued, 1 claimed, 2 finished, 3 put off with its origin, until the host's `put_off_until_ms`. `written`
 // is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies
@@ -140,6 +144,7 @@ const schema = `
     until_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   ${corpusTable}
+  ${followedTable}
 `;
 
 /** What brings a file from version n + 1 to the next. */
@@ -154,6 +159,7 @@ const steps = [
    ${putOffIndexes}`,
   corpusTable,
   'ALTER TABLE urls ADD COLUMN referrer_policy TEXT;',
+  followedTable,
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */

@@ -89,6 +89,9 @@ export function statements(db: Database.Database) {
     mark: db.prepare('SELECT id, commits FROM corpus'),
     setMark: db.prepare('UPDATE corpus SET id = ?, commits = ?'),
     setCommits: db.prepare('UPDATE corpus SET commits = ?'),
+    followed: db.prepare('SELECT settings FROM followed').pluck(),
+    forgetFollowed: db.prepare('DELETE FROM followed'),
+    setFollowed: db.prepare('INSERT INTO followed (settings) VALUES (?)'),
     host: db.prepare(
       `SELECT id, name, failures, pages, render_tries AS renderTries, render_gains AS renderGains
        FROM hosts WHERE id = ?`,

@@ -29,6 +29,22 @@ export interface FollowedUrls {
   readonly add: (seed: string) => void;
 }
 
+/** What decides which links are followed, to be compared with that of another run. */
+export function followedBy(
+  seeds: readonly string[],
+  { scope, maxDepth, allow = [], deny = [] }: FollowOptions,
+): string {
+  const hosts = scope === 'any' ? [] : [...new Set(seeds.map((seed) => new URL(seed).host))].sort();
+  return JSON.stringify({ scope, hosts, maxDepth, allow: allow.map(String).sort(), deny: deny.map(String).sort() });
+}
+
+interface FollowOptions {
+  readonly scope: Scope;
+  readonly maxDepth: number;
+  readonly allow?: readonly RegExp[] | undefined;
+  readonly deny?: readonly RegExp[] | undefined;
+}
+
 /** The URLs in the scope that the seeds span; deny wins over allow. */
 export function openScope(
   seeds: readonly string[],

@@ -332,3 +332,30 @@ test('a picture that now leads to an older one is replaced by it', async (t) => 
   await again();
   assert.equal(hash(), createHash('sha256').update(standIn!).digest('hex'));
 });
+
+test('links that earlier settings passed over are followed once the settings follow them, though no page has changed', async (t) => {
+  const site = await startSite({
+    routes: {
+      '/': { body: '<main><a href="/open">open</a> <a href="/closed">closed</a></main>', headers: { etag: '"1"' } },
+      '/open': { body: page(['/1.jpg', 'A red boat in the harbour']), headers: { etag: '"2"' } },
+      '/closed': page(['/2.jpg', 'A white goose on the lake']),
+      '/1.jpg': await picture(1),
+      '/2.jpg': await picture(2),
+    },
+  });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  const options = { ...own, seeds: [site.url], corpusDir: corpus.dir };
+  const seen = async (more: Partial<Parameters<typeof crawl>[0]>): Promise<string[]> => {
+    const before = new Map(site.hits);
+    await crawl({ ...options, ...more }, corpus);
+    return [...site.hits].filter(([path, hits]) => hits > (before.get(path) ?? 0)).map(([path]) => path);
+  };
+  assert.equal((await seen({ deny: [/closed/] })).includes('/closed'), false);
+  assert.equal((await seen({ deny: [/closed/], recrawl: 'all' })).includes('/closed'), false);
+  assert.ok((await seen({ recrawl: 'all' })).includes('/closed'));
+  assert.deepEqual(corpus.pairs().filter((line) => line.includes('goose')).length, 1);
+});

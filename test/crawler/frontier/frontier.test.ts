@@ -94,7 +94,7 @@ test('a frontier of the first version is brought up to date, one of a later vers
     ALTER TABLE urls DROP COLUMN written; ALTER TABLE urls DROP COLUMN referrer_policy; ALTER TABLE sitemap_texts DROP COLUMN image_written;
     ALTER TABLE hosts DROP COLUMN put_off; ALTER TABLE hosts DROP COLUMN put_off_until_ms;
     ALTER TABLE hosts ADD COLUMN crawl_delay_ms INTEGER NOT NULL DEFAULT 0;
-    DROP TABLE patterns; DROP TABLE page_texts; DROP TABLE corpus; CREATE TABLE path_queries (path TEXT);
+    DROP TABLE patterns; DROP TABLE page_texts; DROP TABLE corpus; DROP TABLE followed; CREATE TABLE path_queries (path TEXT);
     PRAGMA user_version = 1;`);
   first.close();
   const second = Frontier.open(dir);
@@ -149,7 +149,7 @@ test('a file of a newer version is refused and closed', (t) => {
   frontier.close();
   const closed = t.mock.method(Database.prototype, 'close');
   assert.throws(() => Frontier.open(dir), {
-    message: `Expected frontier version 7 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
+    message: `Expected frontier version 8 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
   });
   assert.equal(closed.mock.callCount(), 1);
 });
