@@ -13,7 +13,7 @@ import ts from 'typescript';
 const root = join(import.meta.dirname, '..');
 const folders = ['crawler', 'filters', 'dataset', 'model', 'cli'];
 
-/** Milliseconds for one expression. Ours: those that recheck decides at all take it less. */
+/** Milliseconds for one expression. A quick machine decides more in it than a slow one: what 6 s decide on two cores is mended or listed. */
 const timeout = 1000;
 
 /** Polynomial, by source: why that does no harm. */
@@ -31,6 +31,16 @@ const bounded = new Map([
   ["[^A-Za-z]+(?<!['`])", 'at most 350 characters'],
   [String.raw`[\s()./-]+\d+$`, 'a form of a telephone number'],
   [String.raw`"(?:[^"\\]|\\.)*"|[{}[\]]`, 'JSON that was parsed, so that each string ends'],
+]);
+
+/** Polynomial, by file: why that does no harm. Exponential ones are not accepted here either. */
+const boundedFiles = new Map([
+  ['crawler/page/remarks.ts', 'at most 80 characters'],
+  ['crawler/page/wordless.ts', 'at most 200 characters'],
+  ['crawler/input/list-rows.ts', 'each string that begins ends, at the latest with the line'],
+  ['filters/text/telephone.ts', 'at most 40 characters before a number'],
+  ['filters/text/personal.ts', 'each part of an address has a limit; filters/text/linear.test.ts tries the worst'],
+  ['filters/text/crop.ts', 'a credit has at most 80 characters; filters/text/linear.test.ts tries the worst'],
 ]);
 
 interface Expression {
@@ -77,7 +87,8 @@ describe('regular expressions', () => {
       const found = await check(source, flags, { timeout });
       unused.delete(source);
       if (found.status !== 'vulnerable') continue;
-      const isAccepted = bounded.has(source) && found.complexity.type === 'polynomial';
+      const isBounded = bounded.has(source) || boundedFiles.has(place.slice(0, place.lastIndexOf(':')));
+      const isAccepted = isBounded && found.complexity.type === 'polynomial';
       if (!isAccepted) slow.push(`${place} ${found.complexity.summary}: /${source}/`);
     }
     assert.deepEqual(slow, []);

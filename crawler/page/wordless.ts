@@ -8,7 +8,8 @@ import { isCameraName } from '../../dataset/camera-names.ts';
 const imageExtension = /(?:^\S+|\d\S*)\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|jfif|ashx|aspx)$/i;
 
 /** What scripts and templates leave behind where there was nothing to write. */
-const unwritten = /^(?:undefined|null|none|false|true|nan|n\/?a|\[object .*)$|[#$]\{[^}]*\}|UNIQ--|\{\{|\}\}|<%|%[({]/i;
+const unwritten =
+  /^(?:undefined|null|none|false|true|nan|n\/?a|\[object .*)$|[#$]\{[^{}]*\}|UNIQ--|\{\{|\}\}|<%|%[({]/i;
 
 /** Words of which each alone says only that there is a picture, in the languages of large sites. */
 const empty =

@@ -147,12 +147,17 @@ export function rslLinks(header: string | string[] | undefined): string[] {
     .flat()
     .flatMap((value) =>
       [...value.matchAll(/<([^<>]*)>([^<]*)/g)].flatMap(([, target = '', parameters = '']) =>
-        /;\s*rel\s*=\s*(?:"[^"]*\blicense\b[^"]*"|license\b)/i.test(parameters) &&
-        isRslType(/;\s*type\s*=\s*"?([^";,\s]*)/i.exec(parameters)?.[1])
+        relationsOf(parameters).includes('license') && isRslType(/;\s*type\s*=\s*"?([^";,\s]*)/i.exec(parameters)?.[1])
           ? [target.trim()]
           : [],
       ),
     );
+}
+
+/** The words of a link's first `rel`, in lower case. */
+function relationsOf(parameters: string): string[] {
+  const [, quoted, bare] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))/i.exec(parameters) ?? [];
+  return (quoted ?? bare ?? '').toLowerCase().split(/\s+/);
 }
 
 export const isRslType = (type: string | undefined): boolean => /^\s*application\/rsl\+xml\s*(?:;|$)/i.test(type ?? '');
