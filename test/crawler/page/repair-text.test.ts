@@ -38,7 +38,8 @@ test('what UTF-8 makes of any text is undone, and the text itself is left', () =
       .join('');
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom(...'abc éüñßœ–’привет東京 ') }), (text) => {
-      fc.pre(!/[&\u00c2-\u00f4][\u0080-\u00bf]/.test(text));
+      // Of a letter with an accent before a sign that stands for a byte of UTF-8 none can tell which it is.
+      fc.pre(!/[&\u00c2-\u00f4][\u0080-\u00bfœ–’]/.test(text));
       assert.equal(repairText(misread(text)), text);
       assert.equal(repairText(text), text);
     }),
