@@ -16,6 +16,7 @@ import { openRelevance } from '../cli/scorers.ts';
 import { table } from '../cli/table.ts';
 import { random } from '../dataset/random.ts';
 import { UserError } from '../dataset/user-error.ts';
+import { areaUnderCurve } from './area-under-curve.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -112,14 +113,6 @@ function ranks(values: readonly number[]): Float64Array {
   return result;
 }
 
-/** Area under the ROC curve: how often a positive scores above a negative, ties half (Mann-Whitney). */
-function auc(scores: readonly number[], positive: readonly boolean[]): number {
-  const rank = ranks(scores);
-  const P = positive.filter(Boolean).length;
-  const sum = rank.reduce((total, one, at) => total + (positive[at] ? one : 0), 0);
-  return (sum - (P * (P - 1)) / 2) / (P * (scores.length - P));
-}
-
 /** Concordant less discordant pairs, and the pairs that are no ties in each, in O(n log n) (Knight 1966). */
 function concordance(
   a: readonly number[],
@@ -199,7 +192,7 @@ const rows = [...results].map(([name, { scores, perSecond }]) => {
   return [
     name,
     tauB(of(experts), marks).toFixed(3),
-    auc(of(experts), good).toFixed(3),
+    areaUnderCurve(of(experts), good).toFixed(3),
     (
       100 *
       tauC(
@@ -216,7 +209,7 @@ const rows = [...results].map(([name, { scores, perSecond }]) => {
             crowd.map(({ rating }) => rating),
           )
         ).toFixed(1),
-    crowd.length === 0 ? '' : auc(of(crowd), said).toFixed(3),
+    crowd.length === 0 ? '' : areaUnderCurve(of(crowd), said).toFixed(3),
     perSecond === undefined ? '' : perSecond.toFixed(0),
   ];
 });

@@ -13,8 +13,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { Weights } from '../../crawler/page/dominance-weights.ts';
+import { probability } from '../../crawler/page/dominant.ts';
+import { areaUnderCurve } from '../area-under-curve.ts';
 import { readLabels } from './labels.ts';
-import { areaUnderCurve, type Example, fit, type Model, probability } from './logistic.ts';
+import { type Example, fit } from './logistic.ts';
 import { fetchRepositories, readPage } from './pages.ts';
 import { labelledPlaces } from './places.ts';
 import { picturesOf } from './truth.ts';
@@ -120,7 +123,7 @@ console.log(`Furniture from teasers: ${others.length} places, area under curve $
 
 const subject = fit(examples(rows, isSubject), names, penalty, expected);
 const furniture = fit(examples(others, isFurniture), names, penalty);
-const listed = ({ features }: Model): [string, number][] => [...features].map(([name, weight]) => [name, weight]);
+const listed = ({ features }: Weights): [string, number][] => [...features].map(([name, weight]) => [name, weight]);
 console.table(
   Object.fromEntries(
     listed(subject)
@@ -133,7 +136,7 @@ console.table(
 );
 
 if (values.write) {
-  const constant = (name: string, meaning: string, model: Model): string =>
+  const constant = (name: string, meaning: string, model: Weights): string =>
     [
       `/** ${meaning} */`,
       `export const ${name}: Weights = {`,

@@ -1,14 +1,10 @@
 /** Logistic regression with an L2 penalty, by Newton's method: exact and the same on every machine. */
+import type { Weights } from '../../crawler/page/dominance-weights.ts';
 
 export interface Example {
   readonly features: Readonly<Record<string, number>>;
   readonly isPositive: boolean;
   readonly weight: number;
-}
-
-export interface Model {
-  readonly bias: number;
-  readonly features: ReadonlyMap<string, number>;
 }
 
 const maxSteps = 25;
@@ -23,7 +19,7 @@ export function fit(
   names: readonly string[],
   penalty: number,
   expected: Readonly<Record<string, number>> = {},
-): Model {
+): Weights {
   const size = names.length + 1;
   const rows = examples.map(({ features }) => [1, ...names.map((name) => features[name] ?? 0)]);
   const weights = new Float64Array(size);
@@ -53,12 +49,6 @@ export function fit(
   return { bias: weights[0]!, features: new Map(names.map((name, at) => [name, weights[at + 1]!])) };
 }
 
-export function probability({ bias, features: weights }: Model, features: Example['features']): number {
-  let sum = bias;
-  for (const [name, value] of Object.entries(features)) sum += value * (weights.get(name) ?? 0);
-  return 1 / (1 + Math.exp(-sum));
-}
-
 /** Gauss and Jordan, with the largest pivot. */
 function solve(matrix: readonly Float64Array[], right: Float64Array): number[] {
   const size = right.length;
@@ -75,25 +65,4 @@ function solve(matrix: readonly Float64Array[], right: Float64Array): number[] {
     });
   }
   return rows.map((row, at) => row[size]! / row[at]!);
-}
-
-/** The probability that a positive example has a higher score than a negative one; ties count half. */
-export function areaUnderCurve(scores: readonly number[], isPositive: readonly boolean[]): number {
-  const sorted = scores.map((score, at) => ({ score, isPositive: isPositive[at]! })).sort((a, b) => a.score - b.score);
-  let ranks = 0;
-  let positives = 0;
-  for (let at = 0; at < sorted.length; ) {
-    let end = at;
-    while (end < sorted.length && sorted[end]!.score === sorted[at]!.score) end += 1;
-    for (let i = at; i < end; i += 1)
-      if (sorted[i]!.isPositive) {
-        ranks += (at + end + 1) / 2;
-        positives += 1;
-      }
-    at = end;
-  }
-  const negatives = sorted.length - positives;
-  return positives === 0 || negatives === 0
-    ? Number.NaN
-    : (ranks - (positives * (positives + 1)) / 2) / (positives * negatives);
 }

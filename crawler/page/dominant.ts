@@ -31,7 +31,8 @@ export function dominanceOf(features: Features): Dominance {
   return { class: pictureClass, score: round(score, 3), features: Object.fromEntries(parts) };
 }
 
-function probability({ bias, features: weights }: Weights, features: Features): number {
+/** What logistic regression with these weights says of features. */
+export function probability({ bias, features: weights }: Weights, features: Features): number {
   let sum = bias;
   for (const [name, value] of Object.entries(features)) sum += value * (weights.get(name) ?? 0);
   return 1 / (1 + Math.exp(-sum));

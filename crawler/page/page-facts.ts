@@ -3,6 +3,7 @@
  * which pictures stand in it alike.
  */
 import type { Element } from 'domhandler';
+import { withoutFragment } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { isImageFile } from './links.ts';
 import type { PageScan } from './scan.ts';
@@ -145,11 +146,6 @@ function cardLinks(scan: PageScan, pageUrl: URL): ReadonlyMap<ImageCandidate, Re
   }
   return targets;
 }
-
-export const withoutFragment = (url: string): string => {
-  const at = url.indexOf('#');
-  return at === -1 ? url : url.slice(0, at);
-};
 
 /** UTF-16 units of JSON-LD that are searched for the type of the page. */
 const maxJsonLdLength = 50_000;

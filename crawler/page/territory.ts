@@ -4,7 +4,9 @@
  * one photograph. What stands outside belongs to the nearest picture beside it, and to none where the nearest is a group of them
  * or where two are as near. So no picture gets the words of its neighbour.
  */
+
 import type { AnyNode, Element } from 'domhandler';
+import { withoutFragment } from '../policy/url.ts';
 import { type ImageCandidate, isHeading, type TextBlock } from './candidates.ts';
 import { isElement } from './walk.ts';
 
@@ -140,8 +142,7 @@ function isSameThing(a: ImageCandidate, b: ImageCandidate): boolean {
 export function linkKey(link: Element | null): string {
   const href = link?.attribs.href?.trim() ?? '';
   if (href.length > maxHrefLength || /^(?:#|javascript:|\.?\/?(?:[?#]|$)|https?:\/\/[^/]+\/?$)/i.test(href)) return '';
-  const end = href.indexOf('#');
-  return end === -1 ? href : href.slice(0, end);
+  return withoutFragment(href);
 }
 
 /** UTF-16 units of an address. */

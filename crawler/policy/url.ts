@@ -67,3 +67,9 @@ function siteOf(url: string): string {
   const { host, hostname } = new URL(url);
   return getDomain(hostname, { allowPrivateDomains: true }) ?? host;
 }
+
+/** A URL or reference up to its `#`. */
+export const withoutFragment = (url: string): string => {
+  const at = url.indexOf('#');
+  return at === -1 ? url : url.slice(0, at);
+};

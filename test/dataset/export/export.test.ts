@@ -13,6 +13,7 @@ import { readManifest } from '../../../dataset/shards/manifest.ts';
 import { readParquet } from '../../../dataset/shards/parquet.ts';
 import { readShards } from '../../../dataset/shards/reader.ts';
 import { UserError } from '../../../dataset/user-error.ts';
+import { contents } from '../../helpers/contents.ts';
 import { writeSmallCorpus } from '../small-corpus.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-export-'));
@@ -22,17 +23,6 @@ let ids: string[];
 before(async () => {
   ids = await writeSmallCorpus(corpus, { images: 60, failed: 5 });
 });
-
-/** SHA-256 by path of every file below a folder. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(
-    files
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [path.slice(folder.length + 1), createHash('sha256').update(readFileSync(path)).digest('hex')]),
-  );
-}
 
 const settings = { corpusDir: corpus, samplesPerShard: 10, validationFraction: 0.2 } as const;
 

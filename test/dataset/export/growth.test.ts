@@ -2,17 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -28,6 +18,7 @@ import { readManifest } from '../../../dataset/shards/manifest.ts';
 import { readShards } from '../../../dataset/shards/reader.ts';
 import { compareSets, readSetIdentity } from '../../../dataset/shards/set-identity.ts';
 import { UserError } from '../../../dataset/user-error.ts';
+import { contents } from '../../helpers/contents.ts';
 import { screenSmallCorpus, smallId, smallUrl, writeSmallCorpus } from '../small-corpus.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-growth-'));
@@ -45,17 +36,6 @@ function copy(): string {
   const corpus = join(root, `copy-${copies}`);
   cpSync(original, corpus, { recursive: true, preserveTimestamps: true });
   return corpus;
-}
-
-/** SHA-256 by path of every file below a folder. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(
-    files
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [path.slice(folder.length + 1), createHash('sha256').update(readFileSync(path)).digest('hex')]),
-  );
 }
 
 /** The files of shards, without what describes the whole set. */

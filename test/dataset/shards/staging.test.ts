@@ -1,7 +1,6 @@
 /** What is written beside a set and taken over: killed at every rename, it is finished by whoever comes next, whoever that is. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -27,22 +26,12 @@ import { settleInTurn } from '../../../dataset/shards/settle-in-turn.ts';
 import { isHalfTaken, settle } from '../../../dataset/shards/staging.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import { UserError } from '../../../dataset/user-error.ts';
+import { contents } from '../../helpers/contents.ts';
 import { picture } from '../../helpers/picture.ts';
 import { screenSmallCorpus, smallId, writeSmallCorpus } from '../small-corpus.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-staging-'));
 after(() => rmSync(root, { recursive: true, force: true }));
-
-/** SHA-256 by path of every file below a folder. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(
-    files
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [path.slice(folder.length + 1), createHash('sha256').update(readFileSync(path)).digest('hex')]),
-  );
-}
 
 /** The files of shards, without what describes the whole set. */
 const shardFiles = (files: Record<string, string>) =>
