@@ -28,9 +28,10 @@ const rooms = {
     net: ['runtime'],
     regions: ['runtime', 'formats'],
     data: ['runtime', 'net', 'regions'],
-    train: ['runtime', 'formats', 'net', 'data'],
-    retrieval: ['runtime', 'formats', 'net', 'regions', 'data', 'train'],
-    scorers: ['runtime', 'formats', 'net', 'regions', 'data', 'train', 'retrieval'],
+    ranking: ['runtime', 'net', 'regions', 'data'],
+    train: ['runtime', 'formats', 'net', 'data', 'ranking'],
+    retrieval: ['runtime', 'formats', 'net', 'regions', 'data', 'ranking', 'train'],
+    scorers: ['runtime', 'formats', 'net', 'regions', 'data', 'ranking', 'train', 'retrieval'],
   },
 };
 

@@ -7,6 +7,14 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
+import {
+  type ByDirection,
+  chanceRecalls,
+  meanRecalls,
+  type Recalls,
+  type RetrievalSet,
+  recalls,
+} from '../ranking/recall.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
@@ -18,10 +26,9 @@ import {
   minTrainingImages,
   type TextSpace,
 } from './linear-map.ts';
-import { type ByDirection, chanceRecalls, meanRecalls, type Recalls, recalls } from './recall.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
-import { type Matching, type Method, maxPairs, type RetrievalSet, scoreTable } from './score-table.ts';
+import { type Matching, type Method, maxPairs, scoreTable } from './score-table.ts';
 
 export interface EvaluateOptions extends RetrievalModelOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */

@@ -2,7 +2,7 @@
  * The paper's own recalls (ImageBERT, arXiv 2001.07966, Tables 1 and 2), for orientation beside a result: trained on 10 million LAIT
  * pairs and 3.8 million of CC and SBU with a Faster R-CNN of Visual Genome, so no number of ours is to be expected near them.
  */
-import type { Recalls } from './recall.ts';
+import type { Recalls } from '../ranking/recall.ts';
 
 export interface PaperRow {
   readonly data: 'Flickr30k 1k' | 'COCO 1k' | 'COCO 5k';

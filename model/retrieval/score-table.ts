@@ -1,14 +1,7 @@
 /** Scores of every image with every text, by one of three methods. */
-import { itcSize } from '../net/parameters.ts';
-import type { Regions } from '../regions/region.ts';
-import { fewRows, type PairIndex, type RetrievalModel } from './retrieval-model.ts';
-
-/** Images and texts to be found by each other; `owner` says for each text which image it describes. */
-export interface RetrievalSet {
-  readonly images: readonly Regions[];
-  readonly texts: readonly (readonly number[])[];
-  readonly owner: readonly number[];
-}
+import type { RetrievalSet } from '../ranking/recall.ts';
+import { fewRows, type PairIndex, similarities } from '../ranking/scoring.ts';
+import type { RetrievalModel } from './retrieval-model.ts';
 
 export interface Method {
   /**
@@ -74,22 +67,6 @@ async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32A
     await matchEach(matching, pairs, left);
   }
   return matching.logits;
-}
-
-/** Dot products of ITC's embeddings. */
-function similarities({ images, texts }: RetrievalSet, score: RetrievalModel): Float32Array {
-  const table = new Float32Array(images.length * texts.length);
-  const imageVectors = score.embedImages(images);
-  const textVectors = score.embedTexts(texts);
-  for (let image = 0; image < images.length; image++) {
-    for (let text = 0; text < texts.length; text++) {
-      let sum = 0;
-      for (let at = 0; at < itcSize; at++)
-        sum += (imageVectors[image * itcSize + at] ?? 0) * (textVectors[text * itcSize + at] ?? 0);
-      table[image * texts.length + text] = sum;
-    }
-  }
-  return table;
 }
 
 async function rerank(

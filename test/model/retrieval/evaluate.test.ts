@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Example } from '../../../model/data/example.ts';
 import { memorySource } from '../../../model/data/source.ts';
+import { chanceRecalls, recalls } from '../../../model/ranking/recall.ts';
 import { evaluateRetrieval, splitImages } from '../../../model/retrieval/evaluate.ts';
-import { chanceRecalls, recalls } from '../../../model/retrieval/recall.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 

@@ -1,5 +1,12 @@
 /** Recall at 1, 5 and 10 in both directions from a table of scores, and what chance gives. */
-import type { RetrievalSet } from './score-table.ts';
+import type { Regions } from '../regions/region.ts';
+
+/** Images and texts to be found by each other; `owner` says for each text which image it describes. */
+export interface RetrievalSet {
+  readonly images: readonly Regions[];
+  readonly texts: readonly (readonly number[])[];
+  readonly owner: readonly number[];
+}
 
 export interface Recalls {
   /** Shares of queries, 0 to 1, whose answer is among the first 1, 5, 10. */
@@ -18,6 +25,12 @@ export interface ByDirection {
  * rank before the answer.
  */
 export function recalls(table: Float32Array, owner: readonly number[]): ByDirection {
+  const { image, text } = ranks(table, owner);
+  return { image: recallsOfRanks(image), text: recallsOfRanks(text) };
+}
+
+/** How many wrong answers rank before the best right one: of each text's image, of each image's texts. */
+export function ranks(table: Float32Array, owner: readonly number[]): { image: number[]; text: number[] } {
   const texts = owner.length;
   const images = table.length / texts;
   const own = Array.from({ length: images }, () => [] as number[]);
@@ -37,10 +50,11 @@ export function recalls(table: Float32Array, owner: readonly number[]): ByDirect
     }
     return before;
   });
-  return { image: recallsOfRanks(imageRanks), text: recallsOfRanks(textRanks) };
+  return { image: imageRanks, text: textRanks };
 }
 
-function recallsOfRanks(ranks: readonly number[]): Recalls {
+/** Shares of queries by how many wrong answers rank before the right one. */
+export function recallsOfRanks(ranks: readonly number[]): Recalls {
   const within = (limit: number) => ranks.filter((rank) => rank < limit).length / ranks.length;
   return { r1: within(1), r5: within(5), r10: within(10) };
 }
