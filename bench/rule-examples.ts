@@ -162,20 +162,20 @@ const made = recipe({ knownWords, partsOfSpeech: ['noun', 'determiner'] });
 /** Rules about words are asked about texts in the wanted language only, or another language's words would be their drops. */
 const languageRules = made.text.filter(({ name }) => name.endsWith('/language'));
 const wanted: Row[] = [];
+for (const rule of made.text) await rule.load?.();
 for (const row of rows) {
-  const verdicts = await Promise.all(languageRules.map((rule) => rule.judge(row)));
-  if (verdicts.every(({ keep }) => keep)) wanted.push(row);
+  if (languageRules.every((rule) => rule.judge(row).keep)) wanted.push(row);
 }
 for (const rule of made.text) {
   const all: Example[] = [];
   for (const row of rule.name.startsWith('text/') && !languageRules.includes(rule) ? wanted : rows) {
-    all.push({ row, reason: reasonOf(await rule.judge(row)) });
+    all.push({ row, reason: reasonOf(rule.judge(row)) });
   }
   await show(rule.name, all);
 }
 for (const rule of made.image) {
   const all: Example[] = [];
-  for (const row of rows) all.push({ row, reason: reasonOf(await rule.judge(row)) });
+  for (const row of rows) all.push({ row, reason: reasonOf(rule.judge(row)) });
   await show(rule.name, all);
 }
 

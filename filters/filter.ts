@@ -27,6 +27,8 @@ export interface Rule {
    */
   readonly version?: number;
   readonly settings: Settings;
+  /** Loads what the rule needs when it is first asked: a rule itself waits for nothing, so that a deadline can end it. */
+  readonly load?: () => Promise<void>;
   /** Where the values come from, by setting: a publication, or `ours`. The dataset card prints it. */
   readonly sources?: Readonly<Record<string, string>>;
 }
@@ -36,7 +38,7 @@ export interface Rule {
  * before the download (methods are bivariant in their parameters, properties are not).
  */
 export interface Filter<In extends Pair = Pair> extends Rule {
-  readonly judge: (x: In) => Verdict | Promise<Verdict>;
+  readonly judge: (x: In) => Verdict;
 }
 
 /** A sample with its original bytes, decoded on demand. */

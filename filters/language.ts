@@ -20,7 +20,7 @@ export interface Prior {
   readonly bonus: number;
 }
 
-/** Tells languages; see `openLanguages`. */
+/** Tells languages; see `loadLanguages`. */
 export interface Languages {
   /** ISO 639-1 code of the text's likeliest language; '' when no known letters are in it. `prior` adds to one language. */
   readonly of: (text: string, prior?: Prior) => string;
@@ -56,11 +56,18 @@ function withoutNames(text: string): string[] | null {
   return rest.length > 0 || all.length <= maxNameWords ? rest : null;
 }
 
-let opened: Promise<Languages> | undefined;
+let loading: Promise<void> | undefined;
+let loaded: Languages | undefined;
 
-/** The detector, loaded once a process when first asked for (1.5 s, 0.5 GB: its n-gram tables). */
-export function openLanguages(): Promise<Languages> {
-  opened ??= import('eld/large').then(({ eld }) => {
+/** The detector; after `loadLanguages`. */
+export function languages(): Languages {
+  if (!loaded) throw new Error('The detector of languages is not loaded.');
+  return loaded;
+}
+
+/** Loads the detector, once a process (1.5 s, 0.5 GB: its n-gram tables). */
+export function loadLanguages(): Promise<void> {
+  loading ??= import('eld/large').then(({ eld }) => {
     const detect = languageDetector(eld);
     const leans = (text: string, { language, bonus }: Prior): boolean => {
       const rest = withoutNames(text);
@@ -86,7 +93,7 @@ export function openLanguages(): Promise<Languages> {
       }
       return last.language;
     };
-    return { of, scored, ofPage };
+    loaded = { of, scored, ofPage };
   });
-  return opened;
+  return loading;
 }

@@ -6,15 +6,14 @@
  * last batch was recorded.
  */
 import { dirname } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
 import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
-import { currentRecipe, downloadRule, lastVersion, markFinished, recipeId } from '../dataset/ledger/recipes.ts';
-import { deleteScores, type Score } from '../dataset/ledger/scores.ts';
+import { currentRecipe, lastVersion, markFinished, recipeId } from '../dataset/ledger/recipes.ts';
+import { deleteScores } from '../dataset/ledger/scores.ts';
 import { reuseVerdicts, reuseVerdictsOfRows, verdictGroups } from '../dataset/ledger/verdict-reuse.ts';
 import {
   countUnjudged,
@@ -22,17 +21,12 @@ import {
   type PairVerdict,
   pairsToJudge,
   recordVerdicts,
-  type TextLanguage,
 } from '../dataset/ledger/verdicts.ts';
-import type { Pair } from '../dataset/pair.ts';
 import { UserError } from '../dataset/user-error.ts';
-import type { Filter } from './filter.ts';
+import { judgePairs } from './judge-pairs.ts';
 import { type Recipe, ruleRecords } from './recipe.ts';
-import { fateOf, type ReusableVerdicts, reusableVerdicts } from './reusable-verdicts.ts';
+import { fateOf, reusableVerdicts } from './reusable-verdicts.ts';
 import { type PairToScore, scorePairs } from './score-pairs.ts';
-
-/** Ours: for longer no signal goes unheard. */
-const maxTurnMs = 100;
 
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */
@@ -81,20 +75,14 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
     let judged = 0;
-    let turnMs = performance.now();
     for (const batch of pairsToJudge(ledger, id, { batchSize })) {
       signal?.throwIfAborted();
+      const results = await judgePairs(batch, { recipe, reusable, signal });
       const verdicts: PairVerdict[] = [];
       const toScore: PairToScore[] = [];
-      for (const pair of batch) {
-        const result = await judge(pair, recipe, reusable);
+      for (const result of results) {
         if ('droppedBy' in result) verdicts.push(result);
         else toScore.push(result);
-        if (performance.now() - turnMs > maxTurnMs) {
-          await setImmediate();
-          turnMs = performance.now();
-          if (signal?.aborted) break;
-        }
       }
       if (signal?.aborted) toScore.length = 0;
       for await (const scored of scorePairs(ledger, recipe.scored ?? [], toScore, reusable, raw ?? opened!)) {
@@ -134,35 +122,6 @@ function recordBatch(
   const isWhole = verdicts.length === batch.length;
   recordVerdicts(ledger, recipe, isWhole ? verdicts.filter((one) => !isSame(one)) : verdicts);
   if (isWhole) reuseVerdictsOfRows(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
-}
-
-/** The verdict on a pair that a text or image rule drops, or the pair for the scored rules to judge. */
-async function judge(
-  { row, pair, sample, missing, before }: PairToJudge,
-  recipe: Recipe,
-  reusable: ReusableVerdicts,
-): Promise<PairVerdict | PairToScore> {
-  const text = recipe.clean ? recipe.clean.clean(pair.text) : pair.text;
-  const scores: Score[] = [];
-  const known: PairToScore['known'] & { language?: TextLanguage } = {
-    id: pair.id,
-    row,
-    ...(text === pair.text ? {} : { cleanedText: text }),
-  };
-  const first = async <In extends Pair>(rules: readonly Filter<In>[], x: In): Promise<PairVerdict | null> => {
-    for (const rule of rules) {
-      let verdict = reusable(before, rule.name) ?? rule.judge(x);
-      if (verdict instanceof Promise) verdict = await verdict;
-      if (verdict.language) known.language = verdict.language;
-      if (verdict.score !== undefined) scores.push({ subject: pair.id, rule: rule.name, score: verdict.score });
-      if (!verdict.keep) return { ...known, scores, droppedBy: rule.name, reason: verdict.reason };
-    }
-    return null;
-  };
-  const dropped = await first(recipe.text, { ...pair, text });
-  if (dropped) return dropped;
-  if (!sample) return { ...known, scores, droppedBy: downloadRule, reason: missing };
-  return (await first(recipe.image, { ...sample, text })) ?? { known, scores, before, sample: { ...sample, text } };
 }
 
 /** A raised version says that a rule measures otherwise: what it measured before is of no use. */

@@ -3,13 +3,14 @@
  * are discarded). A page with too little text passes: there the text of each pair decides.
  */
 import { drop, type Filter, keep } from '../filter.ts';
-import { openLanguages } from '../language.ts';
+import { languages as detector, loadLanguages } from '../language.ts';
 
 export const pageLanguage = ({ languages = ['en'] as readonly string[] } = {}): Filter => ({
   name: 'page/language',
   settings: { languages },
-  judge: async (pair) => {
-    const language = (await openLanguages()).ofPage(pair);
+  load: loadLanguages,
+  judge: (pair) => {
+    const language = detector().ofPage(pair);
     return language === '' || languages.includes(language) ? keep : drop(`is-${language}`);
   },
 });

@@ -7,7 +7,7 @@
 import type { Rule } from '../filter.ts';
 import { cropAddresses, cropCredits, cropLabel, cropPhrases, croppedPhrases } from './crop.ts';
 import { contactMasks, maskContacts } from './personal.ts';
-import { maskPersons, personMask } from './persons.ts';
+import { maskPersons, openNames, personMask } from './persons.ts';
 import { firstSentences } from './sentences.ts';
 
 export interface Cleaner extends Rule {
@@ -70,6 +70,7 @@ export const textClean = (options: CleanOptions = {}): Cleaner => {
     version: 4, // labels and stock phrases only where they are labels; names behind an article are no persons
     settings: settings.crop ? { ...settings, croppedPhrases } : settings,
     sources: { croppedPhrases: 'CC3M and ours' },
+    load: async () => void (settings.maskPersons && openNames()),
     clean: (text) => {
       // Cropping one phrase may bring another together: until nothing changes.
       let before = text;

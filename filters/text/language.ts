@@ -5,7 +5,7 @@
  */
 import { expected } from '../../dataset/user-error.ts';
 import { drop, type Filter, keep } from '../filter.ts';
-import { languageCodes, openLanguages } from '../language.ts';
+import { languages as detector, languageCodes, loadLanguages } from '../language.ts';
 
 /** Throws a UserError for a language that no text is ever found to be in. */
 export const textLanguage = ({ languages = ['en'] as readonly string[], pageBonus = 0.05 } = {}): Filter => {
@@ -18,8 +18,9 @@ export const textLanguage = ({ languages = ['en'] as readonly string[], pageBonu
     version: 3, // names are no evidence against the page's language; the language is recorded
     settings: { languages, pageBonus },
     sources: { pageBonus: 'ours' },
-    judge: async (pair) => {
-      const { scored, ofPage } = await openLanguages();
+    load: loadLanguages,
+    judge: (pair) => {
+      const { scored, ofPage } = detector();
       const language = scored(pair.text, { language: ofPage(pair), bonus: pageBonus });
       if (language.code === '') return drop('no-language');
       return { ...(languages.includes(language.code) ? keep : drop(`is-${language.code}`)), language };

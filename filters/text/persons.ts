@@ -64,8 +64,8 @@ interface Names {
 
 let names: Names | undefined;
 
-/** Read when the first text may hold a name (0.3 s): most commands need none. */
-function openNames(): Names {
+/** Read when it is first asked for (0.3 s): most commands need none. */
+export function openNames(): Names {
   if (names) return names;
   const require = createRequire(import.meta.url);
   const { allFakers } = require('@faker-js/faker') as typeof import('@faker-js/faker');

@@ -37,6 +37,7 @@ export function sample(changes: Partial<StoredSample> = {}): StoredSample {
 
 /** `keep`, or the reason. */
 export async function outcome<In extends Pair>(rule: Filter<In>, x: In): Promise<string> {
-  const verdict: Verdict = await rule.judge(x);
+  await rule.load?.();
+  const verdict: Verdict = rule.judge(x);
   return verdict.keep ? 'keep' : verdict.reason;
 }

@@ -9,6 +9,7 @@ import type { StoredImage } from '../../dataset/ledger/records.ts';
 import { keptSamples } from '../../dataset/ledger/survivors.ts';
 import type { SourcedText } from '../../dataset/pair.ts';
 import { random } from '../../dataset/random.ts';
+import { type Filter, keep } from '../../filters/filter.ts';
 import { recipe as fullRecipe, type RecipeOptions } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
 
@@ -227,8 +228,19 @@ describe('screen', () => {
     const texts = Array.from({ length: 1500 }, (_, n) => alt(`${english.repeat(150)} ${n}`));
     page('long', english, Object.fromEntries(texts.map((text, n) => [`${n}.jpg`, text])));
     const stop = new AbortController();
-    setTimeout(() => stop.abort(new Error('stopped')), 1);
-    await assert.rejects(screen({ ledger, recipe: recipe(), signal: stop.signal }), /stopped/);
+    const { text, ...others } = recipe();
+    const stopping: Filter = {
+      name: 'text/stopping',
+      settings: {},
+      judge: () => {
+        setImmediate(() => stop.abort(new Error('stopped')));
+        return keep;
+      },
+    };
+    await assert.rejects(
+      screen({ ledger, recipe: { text: [stopping, ...text], ...others }, signal: stop.signal }),
+      /stopped/,
+    );
     const { unjudged } = funnel(ledger);
     assert.ok(unjudged > 0 && unjudged < texts.length, `${unjudged} of ${texts.length}`);
   });

@@ -30,7 +30,7 @@ describe('timed', () => {
       clean: { name: 'text/clean', settings: {}, clean: (words) => words.trim() },
       text: [
         text('text/sync', ({ text: words }) => (words === 'no' ? drop('no') : keep)),
-        text('text/async', async () => drop('never')),
+        text('text/never', () => drop('never')),
         text('text/unasked', () => keep),
       ],
       image: [],
@@ -42,7 +42,7 @@ describe('timed', () => {
     for (let at = 0; at < 40; at++) {
       const words = at % 2 ? 'no' : 'yes';
       assert.deepEqual(watched.text[0]!.judge(sample({ text: words })), at % 2 ? drop('no') : keep);
-      assert.deepEqual(await watched.text[1]!.judge(sample({ text: words })), drop('never'));
+      assert.deepEqual(watched.text[1]!.judge(sample({ text: words })), drop('never'));
     }
     const images = [image(3), image(5)];
     for (const rule of watched.scored!) assert.deepEqual(await rule.score(images), [3, 5]);
@@ -50,7 +50,7 @@ describe('timed', () => {
     assert.deepEqual(Object.fromEntries([...times].map(([rule, { asked }]) => [rule, asked])), {
       'text/clean': 1,
       'text/sync': 40,
-      'text/async': 40,
+      'text/never': 40,
       'image/one': 2,
       // Both rules look at the same two pictures.
       [decoding]: 2,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { languageCodes, openLanguages } from '../../../filters/language.ts';
+import { languageCodes, languages, loadLanguages } from '../../../filters/language.ts';
 import { textLanguage } from '../../../filters/text/language.ts';
 import { outcome, pair } from '../sample.ts';
 import { english, foreign } from './short-captions.ts';
@@ -57,7 +57,8 @@ describe('text/language, by the page', () => {
 
 describe('a language and its score', () => {
   it('are those of the text, or of its page where that decides', async () => {
-    const { scored } = await openLanguages();
+    await loadLanguages();
+    const { scored } = languages();
     const page = { language: 'en', bonus: 0.05 };
     const own = scored('Das rote Boot liegt am Strand', page);
     assert.equal(own.code, 'de');

@@ -103,6 +103,8 @@ async function cpuMs(work: () => unknown): Promise<number> {
 
 const plain = harmless.repeat(Math.ceil(size / harmless.length)).slice(0, size);
 
+before(() => Promise.all(rules.map((rule) => rule.load?.())));
+
 for (const [name, work] of Object.entries(works)) {
   describe(`${name}: 20,000 characters`, () => {
     let limitMs: number;

@@ -1,0 +1,120 @@
+/** Pairs that a rule does not come to an end with. The expression is exponential: for 80 letters it runs for ever. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { PairToJudge } from '../../dataset/ledger/verdicts.ts';
+import { drop, type Filter, keep } from '../../filters/filter.ts';
+import { judgePairs } from '../../filters/judge-pairs.ts';
+import type { Recipe } from '../../filters/recipe.ts';
+import { screen } from '../../filters/screen.ts';
+import type { Cleaner } from '../../filters/text/clean.ts';
+import { pair } from './sample.ts';
+
+const exponential = /^(?:[a-z]+-?)+$/;
+const costly = `${'a'.repeat(80)}!`;
+let asked: string[] = [];
+const rule = (name: string, judge: (text: string) => boolean): Filter => ({
+  name,
+  settings: {},
+  judge: ({ text }) => {
+    asked.push(text);
+    return judge(text) ? drop('no') : keep;
+  },
+});
+const cleaner = (clean: (text: string) => string): Cleaner => ({ name: 'text/clean', settings: {}, clean });
+const recipe: Recipe = {
+  clean: cleaner((text) => (text.startsWith('#') && exponential.test(text.slice(1)) ? '' : text.trim())),
+  text: [rule('text/first', (text) => text === 'no'), rule('text/slow', (text) => exponential.test(text))],
+  image: [],
+  corpus: [],
+};
+const toJudge = (texts: readonly string[]): PairToJudge[] =>
+  texts.map((text, row) => ({ row, pair: pair({ text }), sample: null, missing: 'pending', before: null }));
+const given = { recipe, reusable: () => undefined, timeoutMs: 200 };
+const outcomes = async (texts: readonly string[], signal?: AbortSignal) =>
+  (await judgePairs(toJudge(texts), { ...given, signal })).map((one) =>
+    'droppedBy' in one ? `${one.droppedBy}:${one.reason}` : 'keep',
+  );
+
+describe('a pair that a rule does not come to an end with', () => {
+  it('is dropped as too-costly by that rule, and those around it are judged', async () => {
+    assert.deepEqual(await outcomes(['no', costly, ' boat! ', `#${costly}`, 'abc', costly]), [
+      'text/first:no',
+      'text/slow:too-costly',
+      'download:pending',
+      'text/clean:too-costly',
+      'text/slow:no',
+      'text/slow:too-costly',
+    ]);
+  });
+
+  it('is judged twice: a machine that slept may pass a deadline once', async () => {
+    let calls = 0;
+    const sleepy = rule('text/sleepy', () => {
+      calls += 1;
+      if (calls === 2) for (;;);
+      return false;
+    });
+    const judged = await judgePairs(toJudge(['a!', 'b!', 'c!']), { ...given, recipe: { ...recipe, text: [sleepy] } });
+    assert.deepEqual(
+      judged.map((one) => 'droppedBy' in one && one.reason),
+      ['pending', 'pending', 'pending'],
+    );
+    assert.equal(calls, 4);
+  });
+
+  it('holds up no signal: what was judged is kept, the pair at hand is not', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    assert.deepEqual(await outcomes(['no', costly, 'no'], controller.signal), ['text/first:no']);
+  });
+
+  it('waits for what a rule has to load, once and outside of the deadline', async () => {
+    let [loads, isLoaded] = [0, false];
+    const late: Filter = {
+      name: 'text/late',
+      settings: {},
+      load: async () => {
+        loads += 1;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        isLoaded = true;
+      },
+      judge: () => (isLoaded ? keep : drop('not-loaded')),
+    };
+    const judged = await judgePairs(toJudge(['a!', 'b!']), { ...given, recipe: { ...recipe, text: [late] } });
+    assert.deepEqual(
+      judged.map((one) => 'droppedBy' in one && one.reason),
+      ['pending', 'pending'],
+    );
+    assert.equal(loads, 1);
+  });
+});
+
+describe('a corpus with such pairs', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lait-costly-pairs-'));
+  const ledger = Ledger.open(folder);
+  after(() => {
+    ledger.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is judged to its end; the next run takes their verdicts over and asks no rule about them', async () => {
+    const alt = (text: string) => [{ source: 'alt' as const, text }];
+    ledger.recordPage(
+      { url: 'http://site.test/', status: 'fetched', fetchedAtMs: 1 },
+      ['no', costly, `#${costly}`, 'abc'].map((text, at) => ({ url: `http://site.test/${at}.jpg`, texts: alt(text) })),
+    );
+    const reasons = ({ rows }: Awaited<ReturnType<typeof screen>>) =>
+      rows.flatMap(({ rule: name, reasons: all }) => all.map(({ reason, count }) => `${name}:${reason} ${count}`));
+    const expected = ['text/clean:too-costly 1', 'text/first:no 1', 'text/slow:no 1', 'text/slow:too-costly 1'];
+    assert.deepEqual(reasons(await screen({ ledger, recipe })), expected);
+    asked = [];
+    assert.deepEqual(reasons(await screen({ ledger, recipe })), expected);
+    const longer = { ...recipe, text: [...recipe.text, rule('text/last', () => false)] };
+    assert.deepEqual(reasons(await screen({ ledger, recipe: longer })), expected);
+    assert.deepEqual(asked, []);
+  });
+});
