@@ -6,7 +6,8 @@
 import { random } from '../../dataset/random.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { type BadExample, drawnText, type Example, type ReadExamplesOptions, readExamples } from './example.ts';
-import { type TokenizerDefinition, tokenizerOfModel } from './tokenizer.ts';
+import type { TokenizerDefinition } from './hugging-face-tokenizer.ts';
+import { tokenizerOfModel } from './tokenizer.ts';
 
 /** Gives the examples of an epoch, in an order that only the epoch decides. */
 export interface ExampleSource {

@@ -5,12 +5,14 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
-
-/** A Hugging Face `tokenizer.json`. */
-export type TokenizerDefinition = Readonly<Record<string, unknown>>;
+import {
+  type HuggingFaceTokenizer,
+  openHuggingFaceTokenizer,
+  type TokenizerDefinition,
+} from './hugging-face-tokenizer.ts';
 
 /** WordPiece with BERT's five special pieces. */
 export interface Tokenizer extends SpecialPieces {
@@ -71,9 +73,19 @@ export function readTokenizer(path: string): Tokenizer {
 function definedTokenizer(definition: TokenizerDefinition, name: string): Tokenizer {
   const { model } = definition as { model?: { type?: string; vocab?: Record<string, number> } };
   if (model?.type !== 'WordPiece' || !model.vocab) throw new Error(`the model ${model?.type}`);
+  const pieces = Object.entries(model.vocab);
   const vocabulary: string[] = [];
-  for (const [piece, id] of Object.entries(model.vocab)) vocabulary[id] = piece;
-  return { ...wrap(new HuggingFaceTokenizer(definition, {}), vocabulary, name), definition };
+  for (const [piece, id] of pieces) if (Number.isInteger(id) && id >= 0 && id < pieces.length) vocabulary[id] = piece;
+  const missing = Array.from(vocabulary).indexOf(undefined as never);
+  if (vocabulary.length < pieces.length || missing >= 0) {
+    throw expected(
+      `ids 0 to ${pieces.length - 1}, each once`,
+      name,
+      `none ${missing < 0 ? vocabulary.length : missing}`,
+      'take tokenizer.json of a BERT',
+    );
+  }
+  return { ...wrap(openHuggingFaceTokenizer(definition, {}, name), vocabulary, name), definition };
 }
 
 /** The tokenizer of a model as it was when the model learned: by its definition where it has one, else by its pieces. */
@@ -93,7 +105,7 @@ function vocabularyLines(text: string): string[] {
 
 /** A tokenizer with these pieces; `name` stands in the UserError when a special piece is missing. */
 export function tokenizerOf(vocabulary: readonly string[], name = 'the vocabulary'): Tokenizer {
-  return wrap(bertTokenizer(vocabulary), vocabulary, name);
+  return wrap(openHuggingFaceTokenizer(bertDefinition(vocabulary), {}, name), vocabulary, name);
 }
 
 /** What `vocab.txt` holds. */
@@ -103,7 +115,7 @@ export function vocabularyText(tokenizer: Tokenizer): string {
 
 /** Splits a text into words as `encode` does: cleaned, in lower case, without accents, punctuation and Chinese apart. */
 export function wordSplitter(): (text: string) => string[] {
-  const { normalizer, pre_tokenizer: preTokenizer } = bertTokenizer(specialPieces);
+  const { normalizer, pre_tokenizer: preTokenizer } = new Library(bertDefinition(specialPieces), {});
   if (!normalizer || !preTokenizer) throw new Error('The BERT tokenizer has no normalizer or no pre-tokenizer.');
   return (text) => preTokenizer.pre_tokenize(normalizer.normalize(text));
 }
@@ -111,40 +123,48 @@ export function wordSplitter(): (text: string) => string[] {
 const isCased = (vocabulary: readonly string[]): boolean =>
   vocabulary.some((piece) => piece.toLowerCase() !== piece && !/^\[.*\]$/.test(piece));
 
-/** BERT's normalizer, pre-tokenizer and WordPiece over a vocabulary, by the library. */
-function bertTokenizer(vocabulary: readonly string[]): HuggingFaceTokenizer {
-  return new HuggingFaceTokenizer(
-    {
-      version: '1.0',
-      added_tokens: specialPieces.map((content) => ({
-        id: vocabulary.indexOf(content),
-        content,
-        special: true,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-      })),
-      normalizer: {
-        type: 'BertNormalizer',
-        clean_text: true,
-        handle_chinese_chars: true,
-        strip_accents: null,
-        lowercase: !isCased(vocabulary),
-      },
-      pre_tokenizer: { type: 'BertPreTokenizer' },
-      post_processor: null,
-      decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
-      model: {
-        type: 'WordPiece',
-        unk_token: '[UNK]',
-        continuing_subword_prefix: '##',
-        max_input_chars_per_word: maxWordLength,
-        vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
-      },
-    },
-    {},
-  );
+/** BERT's normalizer, pre-tokenizer and WordPiece over a vocabulary. */
+const bertDefinition = (vocabulary: readonly string[]): TokenizerDefinition => ({
+  version: '1.0',
+  added_tokens: specialPieces.map((content) => ({
+    id: vocabulary.indexOf(content),
+    content,
+    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+  })),
+  normalizer: {
+    type: 'BertNormalizer',
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: null,
+    lowercase: !isCased(vocabulary),
+  },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: null,
+  decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: maxWordLength,
+    vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
+  },
+});
+
+/** Of a part of a text, for each piece that is kept. Ours: half a usual word, so that two or three parts are enough. */
+const charsPerPiece = 2;
+
+/** A text in parts of some `size` characters, cut at spaces. */
+function* partsOf(text: string, size: number): Generator<string> {
+  for (let from = 0; from < text.length; ) {
+    const space = text.indexOf(' ', from + size);
+    const end = space < 0 ? text.length : space;
+    yield text.slice(from, end);
+    from = end;
+  }
 }
 
 function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name: string): Tokenizer {
@@ -162,13 +182,16 @@ function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name
       // A piece covers at most one word, so nothing beyond this many characters can be kept.
       const enough = text.replace(/\s+/g, ' ').slice(0, maxPieces * (maxWordLength + 1));
       const pieces: number[] = [];
-      for (const id of library.encode(enough, { add_special_tokens: false }).ids) {
+      // WordPiece takes a hundred times as long with long words: no more of them than are kept, where spaces part them anyway.
+      const parts = library.isPlain ? partsOf(enough, charsPerPiece * maxPieces) : [enough];
+      for (const part of parts) {
         if (pieces.length >= maxPieces) break;
         // A text that spells a special piece does not get to place one.
-        pieces.push(special.has(id) ? unkId : id);
+        for (const id of library.encode(part)) pieces.push(special.has(id) ? unkId : id);
       }
+      pieces.length = Math.min(pieces.length, maxPieces);
       return pieces;
     },
-    decode: (pieces) => library.decode([...pieces], { skip_special_tokens: true }),
+    decode: (pieces) => library.decode(pieces),
   };
 }

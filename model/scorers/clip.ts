@@ -7,11 +7,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Tokenizer } from '@huggingface/tokenizers';
 import sharp, { type Sharp } from 'sharp';
 import { withImage } from '../../dataset/image/open-image.ts';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
+import { openHuggingFaceTokenizer, type TokenizerDefinition } from '../data/hugging-face-tokenizer.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
 import { normalized } from './text-features.ts';
@@ -170,6 +170,9 @@ function pictures(images: readonly Buffer[], settings: PictureSettings): OnnxInp
   return { shape: [images.length, 3, height, width], values };
 }
 
+/** Ours: no piece of CLIP or SigLIP covers more of a text. */
+const maxPieceChars = 128;
+
 /** Texts as `input_ids` and `attention_mask` [B, T]; cut where the model ends, its last special piece kept. */
 function textEncoder(folder: string): (texts: readonly string[]) => Record<string, OnnxInput> {
   const settings = readJson(join(folder, 'tokenizer_config.json')) as {
@@ -180,16 +183,17 @@ function textEncoder(folder: string): (texts: readonly string[]) => Record<strin
     model_type: string;
     text_config?: { max_position_embeddings?: number };
   };
-  const tokenizer = new Tokenizer(readJson(join(folder, 'tokenizer.json')), settings);
+  const path = join(folder, 'tokenizer.json');
+  const tokenizer = openHuggingFaceTokenizer(readJson(path) as TokenizerDefinition, settings, path);
   const maxLength = Math.min(
     settings.model_max_length ?? Number.POSITIVE_INFINITY,
     sizes?.max_position_embeddings ?? (kind === 'clip' ? 77 : 64),
   );
   const pad = typeof settings.pad_token === 'string' ? settings.pad_token : settings.pad_token?.content;
-  const padId = (pad === undefined ? undefined : tokenizer.token_to_id(pad)) ?? 0;
+  const padId = (pad === undefined ? undefined : tokenizer.idOf(pad)) ?? 0;
   return (texts) => {
     const pieces = texts.map((text) => {
-      const { ids } = tokenizer.encode(text);
+      const ids = tokenizer.encode(text.slice(0, maxLength * maxPieceChars), { addSpecialTokens: true });
       return ids.length <= maxLength ? ids : [...ids.slice(0, maxLength - 1), ids.at(-1)!];
     });
     // SigLIP has learned texts of one length; CLIP looks at nothing behind the end.

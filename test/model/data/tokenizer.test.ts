@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, describe, it, test } from 'node:test';
 import { UserError } from '../../../dataset/user-error.ts';
 import { shardSource } from '../../../model/data/source.ts';
 import {
@@ -122,4 +122,114 @@ test('a model reads texts as its tokenizer.json does, whatever its pieces would 
   const { spec } = shardSource({ shards: folder, regions: folder, tokenizer: read, maxPieces: 9, maxRegions: 9 }, 1);
   assert.ok(spec?.kind === 'shards');
   assert.deepEqual(tokenizerOfModel(structuredClone(spec)).encode(text), [1, 5, 6]);
+});
+
+const definitionOf = (vocabulary: readonly string[], changes: object) => ({
+  version: '1.0',
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: null,
+  decoder: { type: 'WordPiece' },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
+  },
+  ...changes,
+});
+const split = (Regex: string) => ({ pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior: 'Isolated' } });
+const vocab = (changes: object) => ({
+  model: { ...definitionOf(pieces, {}).model, vocab: { ...definitionOf(pieces, {}).model.vocab, ...changes } },
+});
+
+describe('a tokenizer.json of anybody', () => {
+  const refused: Record<string, readonly [changes: object, message: RegExp]> = {
+    'an exponential pattern': [
+      split('^(?:[a-z]+-?)+$'),
+      /^Expected pieces of the text "a+" for .* but received none in 2 s; take another tokenizer\.json, /,
+    ],
+    'an exponential pattern that is replaced': [
+      { normalizer: { type: 'Replace', pattern: { Regex: '(?:(?:!)+)+$' }, content: '' } },
+      /^Expected pieces of the text "!+" for .* but received none in 2 s; /,
+    ],
+    'parts of no length': [
+      { pre_tokenizer: { type: 'FixedLength', length: 0 } },
+      /^Expected pieces of the text .* but received none in 2 s; /,
+    ],
+    'a text that doubles and doubles': [
+      {
+        normalizer: {
+          type: 'Sequence',
+          normalizers: Array(40).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'aa' }),
+        },
+      },
+      /^Expected pieces of the text "a+" for .* but received /,
+    ],
+    'a piece with a number far behind the others': [
+      vocab({ far: 2 ** 31 }),
+      /^Expected ids 0 to \d+, each once for .* but received none \d+; /,
+    ],
+    'two pieces with one number': [vocab({ twin: 3 }), /^Expected ids 0 to \d+, each once for /],
+    'a piece with no number': [vocab({ none: 'x' }), /^Expected ids 0 to \d+, each once for /],
+  };
+  for (const [name, [changes, message]] of Object.entries(refused)) {
+    it(`with ${name} is refused when it is read`, () => {
+      const path = join(folder, 'hostile.json');
+      writeFileSync(path, JSON.stringify(definitionOf(pieces, changes)));
+      assert.throws(
+        () => readTokenizer(path),
+        (error) => error instanceof UserError && message.test(error.message),
+      );
+    });
+  }
+
+  it('with a pattern that is slow with one text alone is ended there', () => {
+    const path = join(folder, 'rare.json');
+    writeFileSync(path, JSON.stringify(definitionOf(pieces, split('^(?:(?:x)+)+y'))));
+    const read = readTokenizer(path);
+    assert.deepEqual(read.encode('cat'), [6]);
+    assert.throws(
+      () => read.encode('x'.repeat(60)),
+      (error) => error instanceof UserError && /received none in 2 s/.test(error.message),
+    );
+    assert.deepEqual(read.encode('cat'), [6]);
+  });
+
+  it('with the patterns of GPT-2, CLIP and Llama 3 is read', () => {
+    for (const pattern of [
+      String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
+      String.raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`,
+      String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+    ]) {
+      const path = join(folder, 'known.json');
+      writeFileSync(path, JSON.stringify(definitionOf(pieces, split(pattern))));
+      assert.deepEqual(readTokenizer(path).encode('cats'), [6, 7]);
+    }
+  });
+});
+
+test('a text is read part by part to the same pieces, and no further than they are kept', () => {
+  const letters = tokenizerOf([...specialPieces, 'a', '##a', 'ab', '##b', '!']);
+  for (const text of [
+    'a! ab  a',
+    'ab '.repeat(50),
+    `${'a'.repeat(40)} ${'ab'.repeat(30)} !! a`,
+    'a!'.repeat(300),
+    'b',
+  ]) {
+    const whole = letters.encode(text);
+    for (const most of [1, 2, 5, 17, 400]) assert.deepEqual(letters.encode(text, most), whole.slice(0, most), text);
+  }
+  const cpuMs = (text: string) => {
+    const started = process.cpuUsage();
+    letters.encode(text, 64);
+    const { user, system } = process.cpuUsage(started);
+    return Math.max(1, (user + system) / 1000);
+  };
+  const leastOf = (text: string) => Math.min(...[1, 2, 3, 4].map(() => cpuMs(text)));
+  const harmless = leastOf('a ab a! '.repeat(800));
+  const hostile = leastOf(`${'a'.repeat(100)} `.repeat(64));
+  assert.ok(hostile <= 40 * harmless, `${hostile} ms of ${harmless} ms`);
 });

@@ -1,0 +1,92 @@
+/**
+ * A Hugging Face `tokenizer.json` by @huggingface/tokenizers. Anybody may have written it, and its normalizers and pre-tokenizers
+ * may hold any pattern: one that is exponential in a text of the web would never end. So all that it computes has a deadline, and
+ * texts that such patterns do not like are tried before any work.
+ */
+import { Tokenizer } from '@huggingface/tokenizers';
+import { DeadlinePassed, withDeadline } from '../../dataset/deadline.ts';
+import { expected } from '../../dataset/user-error.ts';
+
+/** What a `tokenizer.json` holds. */
+export type TokenizerDefinition = Readonly<Record<string, unknown>>;
+
+export interface HuggingFaceTokenizer {
+  /** Neither a pattern nor anything else in it costs much more than a text is long, and it splits texts at spaces. */
+  readonly isPlain: boolean;
+  /** Ids of a text's pieces. Throws a UserError where the tokenizer fails, or does not come to an end. */
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
+  /** The text of pieces, without special ones. Throws as `encode` does. */
+  decode(ids: readonly number[]): string;
+  idOf(piece: string): number | undefined;
+}
+
+/** BERT's, and what takes linear time without a pattern from the file. */
+const plainTypes = new Set([
+  'Sequence',
+  'BertNormalizer',
+  'Lowercase',
+  'NFC',
+  'NFD',
+  'NFKC',
+  'NFKD',
+  'StripAccents',
+  'BertPreTokenizer',
+  'Whitespace',
+  'WhitespaceSplit',
+  'WordPiece',
+]);
+
+/** Ours: a vocabulary of 250,000 pieces opens in a second. */
+const maxOpenMs = 30_000;
+/** Ours: of one text; texts of 10,000 letters take a tenth of a second. */
+const maxTextMs = 2000;
+
+/** What patterns are slow with: many of a kind that something else follows. */
+const probes = ['a', 'A', '0', ' ', '!', '-', "'", 'é', 'ab ', 'a1', '\n'].map(
+  (piece) => `${piece.repeat(500)}\u0001!`,
+);
+
+/**
+ * Opens a definition with the model's `tokenizer_config.json`. Throws a UserError that names it by `name` for a wrong one, and for one
+ * that does not come to an end.
+ */
+export function openHuggingFaceTokenizer(
+  definition: TokenizerDefinition,
+  config: object,
+  name: string,
+): HuggingFaceTokenizer {
+  const isPlain = typesIn([definition.normalizer, definition.pre_tokenizer]).every((type) => plainTypes.has(type));
+
+  const within = <T>(work: () => T, timeoutMs: number, what: string): T => {
+    try {
+      return isPlain ? work() : withDeadline(work, timeoutMs, { tries: 2 });
+    } catch (error) {
+      const received = error instanceof DeadlinePassed ? `none in ${timeoutMs / 1000} s` : (error as Error).message;
+      throw expected(what, name, received, 'take another tokenizer.json, or the pattern that is at fault out of it');
+    }
+  };
+
+  const library = within(() => new Tokenizer(definition, config), maxOpenMs, 'a tokenizer that opens');
+  const encode: HuggingFaceTokenizer['encode'] = (text, { addSpecialTokens = false } = {}) =>
+    within(
+      () => library.encode(text, { add_special_tokens: addSpecialTokens }).ids,
+      maxTextMs,
+      `pieces of the text ${JSON.stringify(text.slice(0, 30))}`,
+    );
+  if (!isPlain) for (const probe of probes) encode(probe);
+  return {
+    isPlain,
+    encode,
+    decode: (ids) =>
+      within(() => library.decode([...ids], { skip_special_tokens: true }), maxTextMs, 'a text of pieces'),
+    idOf: (piece) => library.token_to_id(piece),
+  };
+}
+
+/** Every `type` in normalizers and pre-tokenizers. */
+function typesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(typesIn);
+  if (typeof value !== 'object' || value === null) return [];
+  const { type, normalizers, pretokenizers } = value as Readonly<Record<string, unknown>>;
+  return [...(type === undefined ? [] : [String(type)]), ...typesIn(normalizers), ...typesIn(pretokenizers)];
+}
