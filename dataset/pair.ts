@@ -2,7 +2,7 @@
  * The words everyone uses: a pair is what the crawler finds on a page, a sample is a pair whose image was downloaded and
  * decoded. Everything else in the project (filters, ledger, shards) works on these two.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * Where on a page a text that may describe an image was found, best describer first. LAIT takes alt and title
@@ -78,5 +78,5 @@ export interface Sample extends Pair {
  * DataComp's `uid`. The same image and text found on two pages are one pair.
  */
 export function pairId(imageUrl: string, text: string): string {
-  return createHash('sha256').update(imageUrl).update('\0').update(text).digest('hex').slice(0, 32);
+  return hash('sha256', `${imageUrl}\0${text}`).slice(0, 32);
 }

@@ -107,8 +107,9 @@ export class Frontier {
     });
   }
 
-  /** Runs several calls as one transaction. */
+  /** Runs several calls as one transaction; within another one they are a part of that. */
   atomically<T>(work: () => T): T {
+    if (this.db.inTransaction) return work();
     const queuedBefore = this.#queued;
     try {
       return this.db.transaction(work).immediate();

@@ -2,7 +2,7 @@
  * When a page is looked at again: sooner when it had changed, later when it had not (Nutch's AdaptiveFetchSchedule);
  * what tells that it has not: the server's 304, or the same bytes as before; and which of its pairs end with a visit.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PairEnd } from '../../dataset/ledger/origins.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 
@@ -31,7 +31,7 @@ export function nextIntervalMs(before: number | null, changed: boolean): number 
   return Math.round(Math.min(maxIntervalMs, Math.max(minIntervalMs, before * (changed ? shorter : longer))));
 }
 
-export const bodyHash = (body: Buffer): string => createHash('sha1').update(body).digest('hex');
+export const bodyHash = (body: Buffer): string => hash('sha1', body);
 
 /**
  * Why the pairs end that a visit did not find again; null when it may end none. Only what the page's server says for certain

@@ -3,7 +3,7 @@
  * that never end, queries with parameters upon parameters. Others only by what they give: the pages of a calendar and those
  * of an archive have the same URLs, but an archive has pictures. Each has its reason.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Reason } from './reasons.ts';
 import { isTooLong } from './url.ts';
 
@@ -100,4 +100,4 @@ export function patternOf(url: string): number | null {
 export const textKey = (url: string, text: string): number =>
   shortHash(`${new URL(url).host}\n${text.toLowerCase().replace(/[^\p{L}]+/gu, '')}`);
 
-const shortHash = (text: string): number => createHash('sha1').update(text).digest().readUIntBE(0, 6);
+const shortHash = (text: string): number => hash('sha1', text, 'buffer').readUIntBE(0, 6);

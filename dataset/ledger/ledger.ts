@@ -12,7 +12,7 @@ import { UserError } from '../user-error.ts';
 import { refuseLostLedger } from './lost-ledger.ts';
 import { migrate } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
-import { forgetOtherPlaces, recordPlace } from './places.ts';
+import { forgetOtherPlaces, recordPlace, setPlace } from './places.ts';
 import {
   type FoundImage,
   type ImageRecord,
@@ -26,6 +26,12 @@ import { isTakenDown, type Storable } from './tombstones.ts';
 /** How long a writer waits for another: the corpus rules of `lait filter` write in one transaction, which of millions of pairs takes minutes. */
 const busyTimeoutMs = 600_000;
 const momentMs = 200;
+
+/** A row of a page or an image, and whether it was made just now. */
+interface Row {
+  readonly id: number;
+  readonly isNew: boolean;
+}
 
 export class Ledger {
   readonly db: Database.Database;
@@ -76,10 +82,11 @@ export class Ledger {
   /**
    * Runs reads and writes as one transaction; what it throws undoes all of them. It takes the lock of writers at its beginning and
    * waits for it: a transaction that reads first and then finds that another process has written fails at once, however long it
-   * would wait (SQLITE_BUSY_SNAPSHOT).
+   * would wait (SQLITE_BUSY_SNAPSHOT). Within another one it is a part of that: a savepoint would have every page of the file that
+   * it changes written to a journal of its own, for an undoing that nobody asks for.
    */
   write<T>(work: () => T): T {
-    return this.db.transaction(work).immediate();
+    return this.db.inTransaction ? work() : this.db.transaction(work).immediate();
   }
 
   /**
@@ -125,17 +132,19 @@ export class Ledger {
   recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
     this.write(() => {
       const isRefused = this.isTakenDown({ url: page.url });
-      const id = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
+      const { id, isNew: isNewPage } = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
       const given = new Set<string>();
       const shown = new Set<number>();
       for (const image of images) {
         if (isRefused || this.isTakenDown({ url: image.url })) continue;
-        const imageId = this.#imageId(image.url);
+        const { id: imageId, isNew } = this.#imageId(image.url);
         shown.add(imageId);
         for (const pair of givePairs(this, { id, url: page.url }, imageId, image)) given.add(pair);
-        if (image.dominance !== undefined || others !== null) recordPlace(this, imageId, id, image.dominance);
+        if (isNew && image.dominance !== undefined) setPlace(this, imageId, id, image.dominance);
+        else if (image.dominance !== undefined || others !== null) recordPlace(this, imageId, id, image.dominance);
       }
-      if (others === null) return;
+      // A new page gave nothing before.
+      if (others === null || isNewPage) return;
       forgetOtherPlaces(this, id, shown);
       endOtherPairs(this, id, given, others, page.fetchedAtMs);
     });
@@ -145,22 +154,12 @@ export class Ledger {
    * A visit that did not come to the page (refused, failed) says nothing about what stands there: what an earlier one found
    * stays, whoever found it. Only a takedown takes it away.
    */
-  #upsertPage(page: PageRecord, isWhole: boolean): number {
+  #upsertPage(page: PageRecord, isWhole: boolean): Row {
     if (page.title === undefined && (page.status === 'failed' || page.status === 'refused')) {
       const known = this.#markPage(page);
-      if (known !== null) return known;
+      if (known !== null) return { id: known, isNew: false };
     }
-    const row = this.statement(
-      `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights,
-           has_origins)
-         VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights,
-           @hasOrigins)
-         ON CONFLICT (url) DO UPDATE SET status = excluded.status, reason = excluded.reason, title = excluded.title,
-           text = excluded.text, fetched_at_ms = excluded.fetched_at_ms, etag = excluded.etag,
-           last_modified = excluded.last_modified, rendered = excluded.rendered, license_url = excluded.license_url,
-           rights = excluded.rights, has_origins = max(has_origins, excluded.has_origins)
-         RETURNING id`,
-    ).get({
+    const values = {
       url: page.url,
       status: page.status,
       reason: page.reason ?? null,
@@ -173,8 +172,22 @@ export class Ledger {
       licenseUrl: page.licenseUrl ?? null,
       rights: page.rights ? JSON.stringify(page.rights) : null,
       hasOrigins: isWhole ? 1 : 0,
-    }) as { id: number };
-    return row.id;
+    };
+    const inserted = this.statement(
+      `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights,
+           has_origins)
+         VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights,
+           @hasOrigins)
+         ON CONFLICT (url) DO NOTHING`,
+    ).run(values);
+    if (inserted.changes > 0) return { id: Number(inserted.lastInsertRowid), isNew: true };
+    const { id } = this.statement(
+      `UPDATE pages SET status = @status, reason = @reason, title = @title, text = @text, fetched_at_ms = @fetchedAtMs,
+           etag = @etag, last_modified = @lastModified, rendered = @rendered, license_url = @licenseUrl, rights = @rights,
+           has_origins = max(has_origins, @hasOrigins)
+         WHERE url = @url RETURNING id`,
+    ).get(values) as { id: number };
+    return { id, isNew: false };
   }
 
   /** Gives a page that was read before another status and reason, and returns its id; null when there is none. */
@@ -186,13 +199,14 @@ export class Ledger {
     return row?.id ?? null;
   }
 
-  #imageId(url: string): number {
+  #imageId(url: string): Row {
     const insert = this.statement(
       `INSERT INTO images (url, status) VALUES (?, 'pending') ON CONFLICT (url) DO NOTHING`,
     );
     const inserted = insert.run(url);
-    if (inserted.changes > 0) return Number(inserted.lastInsertRowid);
-    return (this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number }).id;
+    if (inserted.changes > 0) return { id: Number(inserted.lastInsertRowid), isNew: true };
+    const { id } = this.statement('SELECT id FROM images WHERE url = ?').get(url) as { id: number };
+    return { id, isNew: false };
   }
 
   /** See `isTakenDown` in tombstones.ts. */

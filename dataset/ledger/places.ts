@@ -38,17 +38,25 @@ export function recordPlace(
     unjudge(ledger, imageId, pageId);
     return;
   }
-  const { class: pictureClass, score } = dominance;
-  const features = JSON.stringify(dominance.features);
-  const isSame = known?.class === pictureClass && known.score === score;
-  if (isSame && known.features === features) return;
+  const isSame = known?.class === dominance.class && known.score === dominance.score;
+  if (isSame && known.features === JSON.stringify(dominance.features)) return;
+  setPlace(ledger, imageId, pageId, dominance);
+  if (!isSame) unjudge(ledger, imageId, pageId);
+}
+
+/** The same without a look at what was known, for an image that is new to the ledger: none of its pairs was judged. */
+export function setPlace(
+  ledger: Statements,
+  imageId: number,
+  pageId: number,
+  { class: pictureClass, score, features }: Dominance,
+): void {
   ledger
     .statement(
       `INSERT INTO places (image_id, page_id, class, score, features) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET class = excluded.class, score = excluded.score, features = excluded.features`,
     )
-    .run(imageId, pageId, pictureClass, score, features);
-  if (!isSame) unjudge(ledger, imageId, pageId);
+    .run(imageId, pageId, pictureClass, score, JSON.stringify(features));
 }
 
 /** Forgets the places on a page of images that it does not show now. To be called within a transaction. */
