@@ -1,4 +1,5 @@
-// Starts thread.ts in a worker thread, which does not inherit its parent's reader of TypeScript. Plain JavaScript for that.
+// Starts thread.ts in a worker thread where built-thread.ts could not make one file of it: a thread does not inherit its
+// parent's reader of TypeScript. Plain JavaScript for that.
 import { register } from 'tsx/esm/api';
 
 register();

@@ -7,6 +7,7 @@
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import type { Reason } from '../policy/reasons.ts';
+import { threadFile } from './built-thread.ts';
 import type { TaskInput, TaskName, Tasks } from './tasks.ts';
 import type { TaskMessage } from './thread.ts';
 import { threadCpuMs } from './thread-cpu.ts';
@@ -54,8 +55,8 @@ interface Running {
 }
 
 /**
- * Opens the pool; nothing starts before the first task. One core is left to the main thread: a thread costs 0.4 s of CPU time to
- * start and 40 MB. Limits of time and memory are ours: far above what any page took that a person could read.
+ * Opens the pool; nothing starts before the first task. One core is left to the main thread. Limits of time and memory are ours:
+ * far above what any page took that a person could read.
  */
 export function openWorkers({
   threads = Math.max(1, availableParallelism() - 1),
@@ -70,9 +71,9 @@ export function openWorkers({
   const running = new Set<Running>();
 
   const open = async () => {
-    const { Tinypool } = await import('tinypool');
+    const [{ Tinypool }, file] = await Promise.all([import('tinypool'), threadFile()]);
     return new Tinypool({
-      filename: new URL('./thread.mjs', import.meta.url).href,
+      filename: file.href,
       name: 'runTask',
       // With none, tasks that wait would go on waiting when the last thread is ended.
       minThreads: 1,
