@@ -9,7 +9,7 @@ import { presetNames } from '../filters/presets.ts';
 import { vocabularyDefaults } from '../model/data/defaults.ts';
 import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
-import { finetuneDefaults, pretrainDefaults } from '../model/train/defaults.ts';
+import { bestByNames, finetuneDefaults, pretrainDefaults } from '../model/train/defaults.ts';
 
 /** The name of a corpus' configuration. */
 export const configFileName = 'lait.yaml';
@@ -355,6 +355,29 @@ const stage = z.strictObject({
   hardNegatives: z.boolean().optional(),
 });
 
+/** How a run that trains is watched, and when it ends. */
+const watching = {
+  evaluateEverySteps: z
+    .int()
+    .min(1)
+    .default(pretrainDefaults.evaluateEverySteps)
+    .meta({ description: 'steps between two evaluations of held-out pairs' }),
+  bestBy: z.enum(bestByNames).default(pretrainDefaults.bestBy).meta({
+    description:
+      'held-out measure of the best checkpoint, which is kept: retrieval (auto, where contrast or matching is learned), the loss, or that of one objective',
+  }),
+  patience: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'end after so many evaluations in a row without a better one (default: never)' }),
+};
+
+const checkpoint = z
+  .enum(['best', 'last'])
+  .default('best')
+  .meta({ description: 'which checkpoint of the run; the last where none was found the best' });
+
 const accumulate = z.int().min(1).max(1024).default(pretrainDefaults.accumulate);
 
 const { objectives } = pretrainDefaults;
@@ -407,6 +430,7 @@ const pretrain = z.strictObject({
     .min(1)
     .default(pretrainDefaults.checkpointEverySteps)
     .meta({ description: 'steps between two checkpoints' }),
+  ...watching,
   seed: z
     .int()
     .min(0)
@@ -419,6 +443,7 @@ const pretrain = z.strictObject({
 
 const finetune = z.strictObject({
   from: stageName.default('pretrain').meta({ description: 'run to start from' }),
+  checkpoint,
   run: plainName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
   loss: z
     .enum(['binary', 'multi-class', 'triplet'])
@@ -455,11 +480,13 @@ const finetune = z.strictObject({
     .min(1)
     .default(finetuneDefaults.checkpointEverySteps)
     .meta({ description: 'steps between two checkpoints' }),
+  ...watching,
   seed: z.int().min(0).default(finetuneDefaults.seed).meta({ description: 'seed of order, negatives and dropout' }),
 });
 
 const evaluate = z.strictObject({
   run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+  checkpoint,
   split: plainName.default('validation').meta({ description: 'split to rank: a folder below shards/' }),
   images: z
     .int()
@@ -491,6 +518,7 @@ const evaluate = z.strictObject({
 
 const match = z.strictObject({
   run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+  checkpoint,
 });
 
 /** The whole of `lait.yaml`. */

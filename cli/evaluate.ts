@@ -30,7 +30,18 @@ export async function evaluate({
   flags,
   signal,
 }: CommandContext<'evaluate', EvaluateFlags>): Promise<void> {
-  const { run, split, images: maxImages, method, folds, candidates, precision, linearMap: mapTo, ...rest } = settings;
+  const {
+    run,
+    checkpoint: which,
+    split,
+    images: maxImages,
+    method,
+    folds,
+    candidates,
+    precision,
+    linearMap: mapTo,
+    ...rest
+  } = settings;
   const { json: asJson, ...others } = flags;
   rest satisfies Nothing;
   others satisfies Nothing;
@@ -38,7 +49,7 @@ export async function evaluate({
   await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   requirePath(shards, 'shards', 'run `lait export` first, or name a split that is there');
   const dir = trainedDir(corpusDir, run);
-  const checkpoint = openCheckpoint(dir);
+  const checkpoint = openCheckpoint(dir, which);
   const regions = regionsDir(corpusDir, config.regions);
   requirePath(regions, 'region features', 'run `lait regions` first');
   const columns = readColumnsManifest(regions);

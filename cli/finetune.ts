@@ -24,12 +24,12 @@ async function tune(
 ): Promise<void> {
   const { dataChanged, ...others } = flags;
   others satisfies Nothing;
-  const { from, run, ...training } = settings;
+  const { from, checkpoint: which, run, ...training } = settings;
   training satisfies KnownTo<FinetuneOptions, typeof training>;
   await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   const features = featuresOf(corpusDir, config);
   defer(lockRun(corpusDir, run));
-  const checkpoint = openCheckpoint(trainedDir(corpusDir, from));
+  const checkpoint = openCheckpoint(trainedDir(corpusDir, from), which);
   if (checkpoint.detector !== features.name) {
     const advice = 'extract regions with it, or fine-tune a run that learned these';
     throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', features.name, advice);

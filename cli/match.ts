@@ -11,11 +11,11 @@ import { openCheckpoint, trainedDir } from './runs.ts';
 import { percent, table } from './table.ts';
 
 export async function match({ corpusDir, config, args, settings }: CommandContext<'match'>): Promise<void> {
-  const { run, ...others } = settings;
+  const { run, checkpoint: which, ...others } = settings;
   others satisfies Nothing;
   const [image = '', ...texts] = args;
   requirePath(image, 'an image', 'name a picture, then texts');
-  const checkpoint = openCheckpoint(trainedDir(corpusDir, run));
+  const checkpoint = openCheckpoint(trainedDir(corpusDir, run), which);
   const { dir, config: model } = checkpoint;
   const tokenizer = tokenizerOfModel(checkpoint);
   const bytes = readFileSync(image);

@@ -11,12 +11,12 @@ import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { type ModelConfig, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
-import { latestCheckpoint } from '../model/train/checkpoint.ts';
+import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
 import type { PretrainFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, requirePath, sayWaiting } from './command.ts';
 import { fetching, type Progress, startProgress } from './progress.ts';
-import { openCheckpoint, requireRunFor, runDir } from './runs.ts';
+import { requireRunFor, runDir } from './runs.ts';
 import { corporaOf, type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
@@ -30,7 +30,8 @@ async function trainStages(
   defer: Defer,
 ): Promise<void> {
   const { stages: stagesFile, dryRun, dataChanged, ...others } = flags;
-  const { preset, run, from, vocabularySize, seed, precision, xla, checkpointEverySteps, stages: _, ...own } = settings;
+  const { preset, run, from, vocabularySize, seed, precision, xla, stages: _, ...rest } = settings;
+  const { checkpointEverySteps, evaluateEverySteps, bestBy, patience, ...own } = rest;
   others satisfies Nothing;
   own satisfies KnownTo<StageSettings, typeof own>;
 
@@ -72,6 +73,9 @@ async function trainStages(
     precision,
     xla,
     checkpointEverySteps,
+    evaluateEverySteps,
+    bestBy,
+    patience,
     resume: true,
     peakFlops: measurePeakFlops(precision),
     ...(start === undefined ? {} : { startFrom: start.weights }),
@@ -132,7 +136,7 @@ interface TokenizerOptions {
 /** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from all its shards. */
 async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   const { dir, stages, vocabularySize, start, signal } = options;
-  if (latestCheckpoint(dir)) return tokenizerOfModel(openCheckpoint(dir));
+  if (latestCheckpoint(dir)) return tokenizerOfModel(readCheckpoint(dir, 'last'));
   if (start) return readTokenizer(start.vocabulary);
   const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => join(corpus.dir, 'shards/train'))));
   const learner = new VocabularyLearner();

@@ -1,9 +1,17 @@
 /** Where the runs of a corpus lie. */
 import { join } from 'node:path';
 import { UserError } from '../dataset/user-error.ts';
-import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
+import {
+  bestCheckpoint,
+  type Checkpoint,
+  latestCheckpoint,
+  readCheckpoint,
+  type Which,
+} from '../model/train/checkpoint.ts';
+import type { Best } from '../model/train/progress.ts';
 import { latestStage } from '../model/train/stages.ts';
 import { requirePath } from './command.ts';
+import { percent } from './table.ts';
 
 export const runDir = (corpusDir: string, run: string): string => join(corpusDir, 'runs', run);
 
@@ -14,9 +22,21 @@ export function trainedDir(corpusDir: string, run: string): string {
   return latestStage(dir);
 }
 
-/** Reads a checkpoint, or the newest of a run, and says so where nothing tells whether its bytes are those that were written. */
-export function openCheckpoint(path: string): Checkpoint {
-  const checkpoint = readCheckpoint(path);
+/**
+ * Reads a checkpoint, or that of a run, and says which it took where a run has a best one, and where nothing tells whether its bytes
+ * are those that were written.
+ */
+export function openCheckpoint(path: string, which: Which): Checkpoint {
+  const checkpoint = readCheckpoint(path, which);
+  const best = bestCheckpoint(path);
+  const last = latestCheckpoint(path);
+  if (best && last && best.checkpoint !== last) {
+    const [taken, other] = which === 'best' ? ['best', 'last'] : ['last', 'best'];
+    const stepOf = { best: best.step, last: readCheckpoint(last).state.step } as Record<string, number>;
+    console.error(
+      `${path}: the ${taken} checkpoint, of step ${stepOf[taken]} (${other}: step ${stepOf[other]}; best by ${describeBest(best)})`,
+    );
+  }
   if (!checkpoint.verified) console.error(`${checkpoint.dir} is of an older lait and has no checksums`);
   return checkpoint;
 }
@@ -28,3 +48,9 @@ export function requireRunFor(dataChanged: 'ok' | undefined, dir: string): void 
     `--data-changed has no effect without a run that goes on, and ${dir} has no checkpoint; leave it out.`,
   );
 }
+
+/** The measure of a run's best checkpoint, and its value. */
+export const describeBest = ({ by, value }: Pick<Best, 'by' | 'value'>): string =>
+  by === 'retrieval'
+    ? `held-out mean recall ${percent(value)}`
+    : `held-out ${by === 'loss' ? '' : `${by} `}loss ${value.toFixed(3)}`;

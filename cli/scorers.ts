@@ -12,11 +12,11 @@ import { photoScorer } from '../model/scorers/photo.ts';
 import { loadRelevance } from '../model/scorers/relevance.ts';
 import { miniLmFeatures } from '../model/scorers/text-features.ts';
 import { unsafeScorer } from '../model/scorers/unsafe.ts';
-import { readCheckpoint } from '../model/train/checkpoint.ts';
 import { requirePath } from './command.ts';
 import type { Config } from './config.ts';
 import { fetching } from './progress.ts';
 import { openConfigured } from './regions.ts';
+import { openCheckpoint } from './runs.ts';
 
 const openImageFeatures = async (): Promise<ImageFeatures> =>
   efficientNetFeatures(await ensurePretrained('efficientnet-lite2', fetching));
@@ -100,9 +100,9 @@ export async function openRelevance(name: string, options: OpenRelevanceOptions)
     onlyRuns(path);
     return keep(await clipRelevance(path, fetching));
   }
-  const { detector: wanted } = readCheckpoint(path);
+  const { dir, detector: wanted } = openCheckpoint(path, 'best');
   const detector = keep(await openConfigured(regionsOf(wanted, regions)));
-  return keep(imageBertRelevance(path, { detector, ...(head && { head }) }));
+  return keep(imageBertRelevance(dir, { detector, ...(head && { head }) }));
 }
 
 /** The settings that give the detector of this name; other detectors than ours must be configured. */

@@ -1,6 +1,7 @@
 /** What training tells a person while it runs, and at its end. */
-import type { TrainingProgress, TrainingSummary } from '../model/train/progress.ts';
+import type { HeldOutMeasures, TrainingProgress, TrainingSummary } from '../model/train/progress.ts';
 import { clock, type Progress } from './progress.ts';
+import { describeBest } from './runs.ts';
 import { count, percent } from './table.ts';
 
 /** Shows a step on the bar, and twenty of a run and every checkpoint as lines that stay; `stage` names what it belongs to. */
@@ -12,8 +13,9 @@ export const showStep =
     const left = `${clock(secondsLeft * 1000)} left, ${percent(waitShare)} waiting for data`;
     const whose = stage === undefined ? '' : `${stage}, `;
     progress.update({ done: step, total: totalSteps, detail: `${whose}${speed}, ${left}` });
+    for (const sign of state.signs ?? []) progress.line(`${stage === undefined ? '' : `${stage}  `}${sign}`);
     const everySteps = Math.max(10, Math.ceil(totalSteps / 200) * 10);
-    if (checkpoint !== undefined || step % everySteps === 0)
+    if (checkpoint !== undefined || state.validation !== undefined || step % everySteps === 0)
       progress.line(`${stage === undefined ? '' : `${stage}  `}${describeLosses(state)}`);
   };
 
@@ -22,14 +24,22 @@ function describeSpeed({ flopsPerSecond, peakShare }: TrainingProgress): string 
   return peakShare === undefined ? speed : `${speed} (${percent(peakShare)} of peak)`;
 }
 
-function describeLosses({ step, losses, accuracies, validation }: TrainingProgress): string {
+function describeLosses({ step, losses, accuracies, validation, best }: TrainingProgress): string {
   const one = (name: keyof typeof losses): string => {
     const share = accuracies[name];
     return `${name} ${losses[name]?.toFixed(3)}${share === undefined ? '' : ` (${percent(share)})`}`;
   };
   const names = (Object.keys(losses) as (keyof typeof losses)[]).map(one).join('  ');
-  const held = validation ? `  held out ${validation.loss.toFixed(3)}` : '';
+  const held = validation ? `  ${describeHeldOut(validation)}${best?.step === step ? ', the best so far' : ''}` : '';
   return `step ${String(step).padStart(6)}  ${names}${held}`;
+}
+
+/** The loss on held-out pairs and, where it is measured, recall at 1 and 10: an image for a text / a text for an image. */
+function describeHeldOut({ loss, retrieval }: HeldOutMeasures): string {
+  if (!retrieval) return `held out ${loss.toFixed(3)}`;
+  const { image, text, among } = retrieval;
+  const both = (at: 'r1' | 'r10'): string => `${percent(image[at])}/${percent(text[at])}`;
+  return `held out ${loss.toFixed(3)}, R@1 ${both('r1')} R@10 ${both('r10')} of ${among}`;
 }
 
 /** How often a run of so many updates meets each image. */
@@ -42,6 +52,19 @@ export function describeEpochs(
   return `${count(steps)} steps of ${count(pairs)} pairs, ${epochs.toFixed(1)} epochs`;
 }
 
-/** Where the run lies when it ends. */
-export const describeEnd = ({ checkpoint, compiled }: TrainingSummary): string =>
-  `${checkpoint}${compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`;
+/** Where the run lies when it ends, which checkpoint is the best, and why it ended before its last step. */
+export function describeEnd({ checkpoint, compiled, best, outOfPatience, steps, last }: TrainingSummary): string {
+  const lines = [`${checkpoint}${compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`];
+  if (last?.evaluationShare !== undefined) {
+    lines.push(`evaluations of held-out pairs took ${percent(last.evaluationShare)} of the time`);
+  }
+  if (best) {
+    lines.push(`the best is of step ${best.step}, by ${describeBest(best)}: ${best.checkpoint}`);
+  }
+  if (outOfPatience && best) {
+    lines.push(
+      `finished at step ${steps}: ${best.evaluationsSince} evaluations without a better one; a larger --patience, or none, goes on`,
+    );
+  }
+  return lines.join('\n');
+}

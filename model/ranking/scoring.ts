@@ -5,13 +5,15 @@
  */
 import { imageArrays, textArrays } from '../data/batch.ts';
 import type { FeatureStatistics } from '../data/feature-statistics.ts';
-import { bucketFor, lengthBuckets } from '../data/sampler.ts';
+import { bucketFor, type Lengths, lengthBuckets } from '../data/sampler.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 import { embedBatch, matchPairs } from '../net/imagebert.ts';
+import { similarityScale } from '../net/objectives/itc.ts';
 import { itcSize } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
-import type { Executable, TracedFunction } from '../runtime/traced-function.ts';
+import { tf } from '../runtime/backend.ts';
+import type { Arrays, Executable, TracedFunction } from '../runtime/traced-function.ts';
 import type { RetrievalSet } from './recall.ts';
 
 /**
@@ -23,22 +25,27 @@ export const fewRows = 16;
 export interface ScoringOptions {
   /** Pairs per call. */
   readonly batchPairs: number;
-  /**
-   * What a batch's texts and regions are padded to: the shortest length of a few that holds them, or always the longest, so that
-   * one graph is enough.
-   */
-  readonly padded?: 'bucket' | 'longest';
+  /** What every batch is padded to, with as many images and texts as pairs, so that one graph is enough; else it follows the batch. */
+  readonly padTo?: Lengths;
 }
 
 /** A pair by the indexes of its image and text. */
 export type PairIndex = readonly [image: number, text: number];
 
 export interface Scoring {
+  /** Announces the functions of matching and contrast, at `padTo`'s shape, so that they are compiled with the rest. */
+  prepare(
+    learned: { readonly itm: boolean; readonly itc: boolean },
+    images: readonly Regions[],
+    texts: readonly (readonly number[])[],
+  ): void;
   /** Matching logits of pairs, in their order; above 0 means "match". */
   match(images: readonly Regions[], texts: readonly (readonly number[])[], pairs: readonly PairIndex[]): Float32Array;
   /** ITC embeddings [N, itcSize] of length 1. The model must have learned ITC. */
   embedImages(images: readonly Regions[]): Float32Array;
   embedTexts(texts: readonly (readonly number[])[]): Float32Array;
+  /** What ITC multiplies similarities with: one over its temperature as it is learned by now. */
+  similarityScale(): number;
 }
 
 export interface ScoredModel {
@@ -57,49 +64,53 @@ export function scoringFunctions({ config, special }: Omit<ScoredModel, 'feature
   const match: TracedFunction = (inputs, parameters) => ({
     outputs: { logits: matchPairs({ config, special, parameters }, inputs) },
   });
-  return { match, image: embedFunction('image'), text: embedFunction('text') };
+  const temperature: TracedFunction = (_, parameters) => ({
+    outputs: { learned: tf.add(parameters('itc.temperature'), 0) },
+  });
+  return { match, image: embedFunction('image'), text: embedFunction('text'), temperature };
 }
 
 /** Scores by the parameters that an executable with the `scoringFunctions` has at each call. */
 export function scoringOf(
   model: Executable,
   { config, special, featureStatistics }: ScoredModel,
-  { batchPairs, padded = 'bucket' }: ScoringOptions,
+  { batchPairs, padTo }: ScoringOptions,
 ): Scoring {
   const buckets = lengthBuckets(config);
-  const lengthOf = (bucket: readonly number[], length: number): number =>
-    padded === 'longest' ? bucket.at(-1)! : bucketFor(bucket, length);
   const piecesFor = (texts: readonly (readonly number[])[]) =>
-    lengthOf(buckets.pieces, Math.max(...texts.map((text) => text.length)));
+    padTo?.pieces ?? bucketFor(buckets.pieces, Math.max(...texts.map((text) => text.length)));
   const regionsFor = (images: readonly Regions[]) =>
-    lengthOf(buckets.regions, Math.max(...images.map(({ labels }) => labels.length)));
+    padTo?.regions ?? bucketFor(buckets.regions, Math.max(...images.map(({ labels }) => labels.length)));
 
   /** Rows of a batch by the index of what they hold; batches have one size, so short ones repeat their first. */
   const distinct = (indexes: readonly number[]): { rows: number[]; order: Map<number, number> } => {
     const order = new Map<number, number>();
     for (const index of indexes) if (!order.has(index)) order.set(index, order.size);
     const rows = [...order.keys()];
-    const size = rows.length > fewRows ? batchPairs : Math.min(fewRows, batchPairs);
+    const size = padTo || rows.length > fewRows ? batchPairs : Math.min(fewRows, batchPairs);
     return { rows: [...rows, ...new Array<number>(size - rows.length).fill(rows[0]!)], order };
   };
 
-  const matchBatch = (
+  const imageInputs = (images: readonly Regions[]): Arrays =>
+    imageArrays(images, regionsFor(images), featureStatistics);
+  const textInputs = (texts: readonly (readonly number[])[]): Arrays => textArrays(texts, piecesFor(texts), special);
+
+  const matchInputs = (
     images: readonly Regions[],
     texts: readonly (readonly number[])[],
     pairs: readonly PairIndex[],
-  ): Float32Array => {
+  ): Arrays => {
     const filled = Array.from({ length: batchPairs }, (_, index) => pairs[index] ?? pairs[0]!);
     const imageBatch = distinct(filled.map(([image]) => image));
     const textBatch = distinct(filled.map(([, text]) => text));
     const imageRows = imageBatch.rows.map((index) => images[index]!);
     const textRows = textBatch.rows.map((index) => texts[index]!);
-    const { logits } = model.run('match', {
-      ...imageArrays(imageRows, regionsFor(imageRows), featureStatistics),
-      ...textArrays(textRows, piecesFor(textRows), special),
+    return {
+      ...imageInputs(imageRows),
+      ...textInputs(textRows),
       imageRows: { shape: [batchPairs], values: Int32Array.from(filled, ([image]) => imageBatch.order.get(image)!) },
       textRows: { shape: [batchPairs], values: Int32Array.from(filled, ([, text]) => textBatch.order.get(text)!) },
-    });
-    return (logits as Float32Array).subarray(0, pairs.length);
+    };
   };
 
   const embed = <T>(items: readonly T[], run: (items: readonly T[]) => Float32Array): Float32Array => {
@@ -112,22 +123,28 @@ export function scoringOf(
     return whole;
   };
 
+  const floats = (name: string, inputs: Arrays, output: string) => model.run(name, inputs)[output] as Float32Array;
   return {
+    prepare({ itm, itc }, images, texts) {
+      const full = <T>(items: readonly T[]): T[] => Array.from({ length: batchPairs }, () => items[0]!);
+      if (itm) model.prepare('match', matchInputs(images, texts, [[0, 0]]));
+      if (!itc) return;
+      model.prepare('image', imageInputs(full(images)));
+      model.prepare('text', textInputs(full(texts)));
+      model.prepare('temperature', {});
+    },
     match(images, texts, pairs) {
       const logits = new Float32Array(pairs.length);
       for (let from = 0; from < pairs.length; from += batchPairs) {
-        logits.set(matchBatch(images, texts, pairs.slice(from, from + batchPairs)), from);
+        const some = pairs.slice(from, from + batchPairs);
+        const found = floats('match', matchInputs(images, texts, some), 'logits');
+        logits.set(found.subarray(0, some.length), from);
       }
       return logits;
     },
-    embedImages: (images) =>
-      embed(images, (batch) => {
-        return model.run('image', imageArrays(batch, regionsFor(batch), featureStatistics)).embeddings as Float32Array;
-      }),
-    embedTexts: (texts) =>
-      embed(texts, (batch) => {
-        return model.run('text', textArrays(batch, piecesFor(batch), special)).embeddings as Float32Array;
-      }),
+    embedImages: (images) => embed(images, (batch) => floats('image', imageInputs(batch), 'embeddings')),
+    embedTexts: (texts) => embed(texts, (batch) => floats('text', textInputs(batch), 'embeddings')),
+    similarityScale: () => similarityScale(floats('temperature', {}, 'learned')[0]!),
   };
 }
 

@@ -15,8 +15,6 @@ export interface RetrievalModelOptions {
 }
 
 export interface RetrievalModel extends Scoring {
-  /** What ITC multiplies similarities with: one over its learned temperature. */
-  readonly similarityScale: number;
   dispose(): void;
 }
 
@@ -33,7 +31,8 @@ export function openRetrievalModel(
   model.load(values);
   return {
     ...scoringOf(model, { config, special, featureStatistics }, { batchPairs }),
-    similarityScale: similarityScale(values.get('itc.temperature')?.[0] ?? 0),
+    // The parameters stay, and a further function would compile all of them anew.
+    similarityScale: () => similarityScale(values.get('itc.temperature')?.[0] ?? 0),
     dispose: () => model.dispose(),
   };
 }

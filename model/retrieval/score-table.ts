@@ -36,7 +36,7 @@ export async function scoreTable(
 ): Promise<Float32Array> {
   if (method === 'itm') return matchAll(set, matching);
   const similar = similarities(set, score);
-  return method === 'itc' ? similar : rerank(set, similar, matching, score.similarityScale, candidates);
+  return method === 'itc' ? similar : rerank(set, similar, matching, score.similarityScale(), candidates);
 }
 
 /** Pairs in one call of `match`. */

@@ -42,16 +42,21 @@ export function ratesAt({ beta1, beta2 }: AdamW, step: number, learningRate: num
   return { learningRate, beta1Power: beta1 ** (step + 1), beta2Power: beta2 ** (step + 1) };
 }
 
-/** Gradients scaled down to the global norm, and what the norm was. */
+/** Gradients scaled down to the global norm, what the norm was, and of each gradient half the sum of its squares. */
 export function clip(
   gradients: ReadonlyMap<string, Tensor>,
   clipNorm: number,
-): { clipped: Map<string, Tensor>; norm: Scalar } {
-  const norm = tf.sqrt(tf.mul(tf.sum(tf.stack([...gradients.values()].map(halfOfSquares))), 2)) as Scalar;
+): { clipped: Map<string, Tensor>; norm: Scalar; halves: Map<string, Tensor> } {
+  const halves = new Map([...gradients].map(([name, gradient]) => [name, halfOfSquares(gradient)]));
+  const norm = normOf([...halves.values()]);
   const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
   const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]));
-  return { clipped, norm };
+  return { clipped, norm, halves };
 }
+
+/** The norm of several tensors together, from half the sum of the squares of each. */
+export const normOf = (halves: readonly Tensor[]): Scalar =>
+  tf.sqrt(tf.mul(tf.sum(tf.stack([...halves])), 2)) as Scalar;
 
 function halfOfSquares(x: Tensor): Tensor {
   const native = nativeBackend();

@@ -19,6 +19,9 @@ import { parameterSpecs } from '../net/parameters.ts';
 import type { Values } from '../runtime/parameter.ts';
 import { checkChecksums } from './checksums.ts';
 import type { MadeFrom } from './made-from.ts';
+import type { KeptMetrics } from './metrics.ts';
+import type { Best } from './progress.ts';
+import type { Signs } from './signs.ts';
 
 /** What a model is, apart from its parameters. */
 export interface ModelDescription {
@@ -42,8 +45,10 @@ export interface TrainingState {
   step: number;
   position: Position;
   readonly seed: number;
-  /** The checkpoint with the lowest validation loss so far. */
-  best?: { readonly step: number; readonly loss: number };
+  best?: Best;
+  signs?: Signs;
+  /** What training has measured since the last evaluation. */
+  sinceEvaluation?: KeptMetrics;
   /** Missing in checkpoints of older versions. */
   madeFrom?: MadeFrom;
   /** What it was made from until a step, where that changed and the operator said that it may. */
@@ -74,22 +79,33 @@ export function checkpoints(runDir: string): string[] {
   return names.sort().map((name) => join(dir, name));
 }
 
-/** The checkpoint of a run with the lowest validation loss, or undefined where none was measured. */
-export function bestCheckpoint(runDir: string): string | undefined {
+/** The checkpoint of a run that its evaluations found the best, or undefined where none was measured or it is gone. */
+export function bestCheckpoint(runDir: string): (Best & { readonly checkpoint: string }) | undefined {
   const latest = latestCheckpoint(runDir);
-  const best = latest && readState(latest).best;
-  return best ? checkpoints(runDir).find((dir) => dir.endsWith(folderName(best.step))) : undefined;
+  if (latest === undefined) return undefined;
+  const { best } = withAdvice(latest, () => {
+    checkChecksums(latest, [trainingName]);
+    return readState(latest);
+  });
+  if (!best) return undefined;
+  const checkpoint = checkpoints(runDir).find((dir) => dir.endsWith(folderName(best.step)));
+  return checkpoint === undefined ? undefined : { ...best, checkpoint };
 }
 
 /** The name of the folder of a step's checkpoint. */
 export const folderName = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
+/** Which checkpoint stands for a run: the best by its held-out measure, or the newest. */
+export type Which = 'best' | 'last';
+
 /**
- * Reads a checkpoint folder, or the newest one of a run. Throws a UserError for anything else, and for a torn file; the error names
- * the checkpoint before it.
+ * Reads a checkpoint folder, or of a run the best one, the newest where none was found the best or `which` says so. Throws a UserError
+ * for anything else, and for a torn file; the error names the checkpoint before it.
  */
-export function readCheckpoint(path: string): Checkpoint {
-  const dir = existsSync(join(path, 'config.json')) ? path : latestCheckpoint(path);
+export function readCheckpoint(path: string, which: Which = 'best'): Checkpoint {
+  const dir = existsSync(join(path, 'config.json'))
+    ? path
+    : ((which === 'best' ? bestCheckpoint(path)?.checkpoint : undefined) ?? latestCheckpoint(path));
   if (!dir) throw expected('a checkpoint or a run with one', 'the checkpoint', path, 'run lait pretrain first');
   return withAdvice(dir, () => readFolder(dir));
 }
@@ -197,12 +213,18 @@ function readState(dir: string): TrainingState {
       ? 'seed'
       : !position || ![position.epoch, position.window, position.batch].every(isCount)
         ? 'position'
-        : best !== undefined && !(isCount(best?.step) && Number.isFinite(best?.loss))
+        : best !== undefined && !(isCount(best?.step) && Number.isFinite(measureOf(best)))
           ? 'best'
           : undefined;
-  if (faulty === undefined) return state as TrainingState;
+  if (faulty === undefined) {
+    // Of older versions, by a loss over other pairs each time: nothing is the best by it.
+    const { best: known, ...rest } = state as TrainingState;
+    return known?.by === undefined ? rest : { ...rest, best: known };
+  }
   throw expected(`a usable ${faulty}`, join(dir, trainingName), state?.[faulty] ?? 'none', 'take another checkpoint');
 }
+
+const measureOf = (best: Partial<Best> & { readonly loss?: number }): number | undefined => best.value ?? best.loss;
 
 /** Our part of `config.json`. */
 export interface ConfigJson {

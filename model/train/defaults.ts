@@ -2,12 +2,18 @@
  * How pretraining and fine-tuning run where nothing else is said; `lait.yaml` and the flags have their defaults from here. Apart,
  * since reading them must not load TensorFlow.
  */
-import { paperObjectives } from '../net/objective.ts';
+import { objectiveNames, paperObjectives } from '../net/objective.ts';
+
+/** What makes a checkpoint the best. `auto`: retrieval where contrast or matching is learned, else the loss. */
+export const bestByNames = ['auto', 'retrieval', 'loss', ...objectiveNames] as const;
+export type BestBy = (typeof bestByNames)[number];
 
 const trainDefaults = {
   accumulate: 1,
   seed: 0,
   checkpointEverySteps: 500,
+  evaluateEverySteps: 200,
+  bestBy: 'auto' as BestBy,
   precision: 'f32',
   xla: false,
 } as const;

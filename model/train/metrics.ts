@@ -2,6 +2,7 @@
 import type { LoadedBatch } from '../data/loader.ts';
 import { objectiveNames } from '../net/objective.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
+import { type ModelPart, modelParts } from './gradient-parts.ts';
 import type { Measures, Speed } from './progress.ts';
 
 /** The outputs of a traced function whose arrays hold one number each. */
@@ -22,10 +23,26 @@ export interface StepCost {
   readonly flops: number;
 }
 
+/** Sums of what so many steps measured. */
+export interface KeptMetrics {
+  readonly steps: number;
+  readonly sums: Readonly<Record<string, number>>;
+}
+
 export class Metrics {
-  #sums = new Map<string, number>();
+  #sums: Map<string, number>;
   #cost = noCost();
-  #steps = 0;
+  #steps: number;
+
+  constructor({ steps, sums }: KeptMetrics = { steps: 0, sums: {} }) {
+    this.#sums = new Map(Object.entries(sums));
+    this.#steps = steps;
+  }
+
+  /** The measures so far, without their cost. */
+  kept(): KeptMetrics {
+    return { steps: this.#steps, sums: Object.fromEntries(this.#sums) };
+  }
 
   add(measured: Measured, cost: StepCost = noCost()): void {
     for (const [name, value] of Object.entries(measured)) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
@@ -38,16 +55,22 @@ export class Metrics {
     const present = (suffix: string) =>
       objectiveNames
         .filter((name) => this.#sums.has(`${name}${suffix}`))
-        .map((name) => [name, this.#mean(`${name}${suffix}`)] as const);
+        .map((name) => [name, this.mean(`${name}${suffix}`)] as const);
     return {
-      loss: this.#mean('loss'),
+      loss: this.mean('loss'),
       losses: Object.fromEntries(present('')),
       accuracies: Object.fromEntries(present('Accuracy')),
     };
   }
 
   gradientNorm(): number {
-    return this.#mean('gradientNorm');
+    return this.mean('gradientNorm');
+  }
+
+  /** By part of the model, of those parts that had gradients. */
+  gradientNorms(): Partial<Record<ModelPart, number>> {
+    const parts = modelParts.filter((part) => this.#sums.has(`gradientNorm/${part}`));
+    return Object.fromEntries(parts.map((part) => [part, this.mean(`gradientNorm/${part}`)]));
   }
 
   /** `peakFlops` is what the machine does at most in a second, where that is known. */
@@ -71,7 +94,12 @@ export class Metrics {
     this.#steps = 0;
   }
 
-  #mean(name: string): number {
+  has(name: string): boolean {
+    return this.#sums.has(name);
+  }
+
+  /** Of one of the numbers that were added. */
+  mean(name: string): number {
     return (this.#sums.get(name) ?? 0) / this.#steps;
   }
 }

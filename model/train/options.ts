@@ -8,6 +8,7 @@ import type { ModelConfig } from '../net/config.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import type { AdamW } from '../runtime/optimizer.ts';
 import type { Precision } from '../runtime/traced-function.ts';
+import type { BestBy } from './defaults.ts';
 import type { DataIdentity } from './made-from.ts';
 import type { Loss } from './step.ts';
 
@@ -16,7 +17,7 @@ export interface TrainOptions {
   /** Checkpoints go to `runDir/checkpoints`. */
   readonly runDir: string;
   readonly source: ExampleSource;
-  /** Examples that are never learned from; their losses are reported at each checkpoint. */
+  /** Examples that are never learned from; see held-out.ts for what is measured on them. */
   readonly validation?: readonly Example[];
   readonly config: ModelConfig;
   readonly vocabulary: readonly string[];
@@ -47,7 +48,13 @@ export interface TrainOptions {
   /** Goes on from the run's newest checkpoint, if there is one. */
   readonly resume?: boolean;
   readonly checkpointEverySteps?: number;
-  /** Newest checkpoints kept; the one with the lowest validation loss stays as well. */
+  /** Steps between two evaluations of the held-out examples. */
+  readonly evaluateEverySteps?: number;
+  /** The held-out measure by which a checkpoint is the best; it is saved as soon as it is measured. */
+  readonly bestBy?: BestBy;
+  /** Ends the run after so many evaluations in a row that are not better than the best. */
+  readonly patience?: number | undefined;
+  /** Newest checkpoints kept; the best one stays as well. */
   readonly keep?: number;
   readonly reportEverySteps?: number;
   /** false writes no TensorBoard scalars to `runDir/tensorboard`. */

@@ -7,7 +7,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
-import { latestCheckpoint, readCheckpoint } from './checkpoint.ts';
+import { patienceSpent } from './best.ts';
+import { bestCheckpoint, latestCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { type PretrainOptions, pretrain } from './pretrain.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 
@@ -30,7 +31,8 @@ export interface StageProgress extends TrainingProgress {
 const listName = 'stages.json';
 
 /**
- * Runs the stages in order; with `resume`, finished ones are passed over and one that has begun goes on. Gives the last stage's
+ * Runs the stages in order; with `resume`, finished ones are passed over and one that has begun goes on; each
+ * starts from the best checkpoint of the one before it. Gives the last stage's
  * summary. Throws what `checkStages` and `train` throw.
  */
 export async function pretrainStages(
@@ -48,7 +50,8 @@ export async function pretrainStages(
   let summary: TrainingSummary | undefined;
   for (const { name, open, ...own } of stages) {
     const runDir = name === undefined ? base.runDir : join(base.runDir, name);
-    const finished = base.resume && name !== undefined ? finishedStage(runDir, own.steps) : undefined;
+    const patience = own.patience ?? base.patience;
+    const finished = base.resume && name !== undefined ? finishedStage(runDir, own.steps, patience) : undefined;
     summary =
       finished ??
       (await pretrain(
@@ -59,7 +62,7 @@ export async function pretrainStages(
         },
       ));
     if (summary.stopped) return summary;
-    startFrom = join(summary.checkpoint, 'model.safetensors');
+    startFrom = join(summary.best?.checkpoint ?? summary.checkpoint, 'model.safetensors');
   }
   return summary as TrainingSummary;
 }
@@ -95,10 +98,13 @@ export function latestStage(runDir: string): string {
   return begun.at(-1) ?? runDir;
 }
 
-/** The summary of a stage that has done all its steps; undefined where some are left. */
-function finishedStage(runDir: string, steps: number): TrainingSummary | undefined {
+/** The summary of a stage that has done all its steps or is out of patience; undefined where some are left. */
+function finishedStage(runDir: string, steps: number, patience: number | undefined): TrainingSummary | undefined {
   const checkpoint = latestCheckpoint(runDir);
   if (checkpoint === undefined) return undefined;
-  const done = readCheckpoint(checkpoint).state.step;
-  return done >= steps ? { steps: done, stopped: false, checkpoint, compiled: true } : undefined;
+  const { state } = readCheckpoint(checkpoint);
+  const outOfPatience = state.step < steps && patienceSpent(state.best, patience);
+  if (state.step < steps && !outOfPatience) return undefined;
+  const best = bestCheckpoint(runDir);
+  return { steps: state.step, stopped: false, outOfPatience, checkpoint, ...(best && { best }), compiled: true };
 }

@@ -7,6 +7,7 @@ import { type ObjectiveName, type ObjectiveResult, type ObjectiveWeights, object
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
 import type { Inputs, Parameters, TracedFunction } from '../runtime/traced-function.ts';
+import { gradientNorms } from './gradient-parts.ts';
 
 /** What a task minimises: the sum of its objectives' losses times their weights. */
 export interface Loss {
@@ -31,7 +32,7 @@ export interface StepOptions {
   readonly role?: Role;
 }
 
-/** Gives `loss`, each objective's NAME and `NAMEAccuracy`, and `gradientNorm`, with gradients. Reads `seed` [2] int32 for dropout. */
+/** Gives `loss`, each objective's NAME and `NAMEAccuracy`, `gradientNorm` and `gradientNorm/PART`, with gradients. Reads `seed` [2] int32 for dropout. */
 export const trainFunction =
   (loss: Loss, { dropout: rate, optimizer, role = 'whole' }: StepOptions): TracedFunction =>
   (inputs, parameters, all) => {
@@ -65,8 +66,8 @@ export const trainFunction =
       }
     }
     if (role === 'part') return { outputs, gradients };
-    const { clipped, norm } = clip(gradients, optimizer.clipNorm);
-    return { outputs: { ...outputs, gradientNorm: norm }, gradients: clipped };
+    const { clipped, norm, halves } = clip(gradients, optimizer.clipNorm);
+    return { outputs: { ...outputs, gradientNorm: norm, ...gradientNorms(halves) }, gradients: clipped };
   };
 
 /** Gives what `trainFunction` gives, without dropout and without gradients. */

@@ -7,7 +7,7 @@ import type { TrainingProgress } from './progress.ts';
 export function tensorboardWriter(runDir: string): ((progress: TrainingProgress) => void) | undefined {
   if (!nativeBackend()) return undefined;
   const writer = tf.node.summaryFileWriter(join(runDir, 'tensorboard'));
-  return ({ step, losses, accuracies, validation, ...report }) => {
+  return ({ step, losses, accuracies, gradientNorms, validation, ...report }) => {
     const { loss, gradientNorm, learningRate, samplesPerSecond, tokensPerSecond, flopsPerSecond, waitShare } = report;
     const speeds = { samplesPerSecond, tokensPerSecond, flopsPerSecond, waitShare };
     const scalars: Record<string, number> = { loss, gradientNorm, learningRate, ...speeds };
@@ -17,7 +17,15 @@ export function tensorboardWriter(runDir: string): ((progress: TrainingProgress)
     };
     add('loss/', losses);
     add('accuracy/', accuracies);
+    add('gradientNorm/', gradientNorms);
     if (validation) {
+      const { retrieval, margins, temperature } = validation;
+      if (retrieval) {
+        add('validation/retrieval/image/', { ...retrieval.image });
+        add('validation/retrieval/text/', { ...retrieval.text });
+      }
+      if (margins) add('validation/margin/', margins);
+      if (temperature !== undefined) scalars.temperature = temperature;
       scalars['validation/loss'] = validation.loss;
       add('validation/loss/', validation.losses);
       add('validation/accuracy/', validation.accuracies);

@@ -5,18 +5,22 @@
 import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
-import { UserError } from '../../dataset/user-error.ts';
+import { expected, UserError } from '../../dataset/user-error.ts';
 import { measureFeatureStatistics } from '../data/feature-statistics.ts';
 import { collateBatch, type LoadedBatch, type LoaderOptions, openLoader } from '../data/loader.ts';
 import { firstPosition, lengthBuckets, lengthsOfRun } from '../data/sampler.ts';
+import { specialPieceIds } from '../data/tokenizer.ts';
 import { fromHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { checkConfig } from '../net/config.ts';
 import { parameterSpecs } from '../net/parameters.ts';
+import { scoringFunctions } from '../ranking/scoring.ts';
 import { openExecutable } from '../runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../runtime/optimizer.ts';
 import { startValues } from '../runtime/parameter.ts';
+import { bestMeasure, patienceSpent } from './best.ts';
 import {
+  bestCheckpoint,
   checkSameModel,
   featureStatisticsIn,
   latestCheckpoint,
@@ -27,16 +31,19 @@ import {
   type TrainingState,
 } from './checkpoint.ts';
 import { pretrainDefaults } from './defaults.ts';
+import { evaluation } from './evaluation.ts';
+import { openHeldOut } from './held-out.ts';
+import { itmEntropy } from './label-entropy.ts';
 import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import { openRunLog } from './run-log.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import { learningRate } from './schedule.ts';
 import { validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
 import { prepareUpdate, update, updateFunctions } from './update.ts';
-import { prepareValidation, type ValidationSet, validate } from './validation.ts';
 
 /**
  * Trains until `steps` and gives the last checkpoint. Throws a UserError where the run cannot start or continue, and where the
@@ -51,7 +58,10 @@ export const train = (
     // ---- Options ----------------------------------------------------------------------------------------------------------
     const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
     const { batchSize, accumulate, precision, xla, checkpointEverySteps } = { ...pretrainDefaults, ...options };
-    const { optimizer = adamW, thread = true, keep = 3, reportEverySteps = 10 } = options;
+    const { evaluateEverySteps, bestBy } = { ...pretrainDefaults, ...options };
+    const { optimizer = adamW, thread = true, keep = 3, reportEverySteps = 10, patience } = options;
+    const { weights } = task.loss;
+    const by = bestMeasure(bestBy, weights);
     const schedule = {
       peak: options.learningRate ?? pretrainDefaults.learningRate,
       warmupSteps: Math.round(steps * (options.warmupShare ?? 0.1)),
@@ -62,6 +72,7 @@ export const train = (
 
     // ---- Model ------------------------------------------------------------------------------------------------------------
     const { tokenizer } = options;
+    const special = specialPieceIds(vocabulary);
     const description: ModelDescription = { config, vocabulary, tokenizer, detector, objectives: task.objectives };
     const parameters = parameterSpecs(config, { itc: task.objectives.itc > 0 });
     const executable = openExecutable({
@@ -69,6 +80,7 @@ export const train = (
       functions: {
         ...updateFunctions(task.loss, { dropout: config.dropout, optimizer }, accumulate),
         validate: validateFunction(task.loss),
+        ...scoringFunctions({ config, special }),
       },
       optimizer,
       precision,
@@ -88,8 +100,13 @@ export const train = (
       ? resumed(newest, description, options)
       : await started(options, description);
     executable.load(values);
+    if (state.best?.by !== by) delete state.best;
     const model: MeasuredModel = { ...description, featureStatistics };
-    const save = () => saveCheckpoint(runDir, model, state, executable.values(), { keep });
+    const [metrics, sinceEvaluation] = [new Metrics(), new Metrics(state.sinceEvaluation)];
+    const save = () => {
+      state.sinceEvaluation = sinceEvaluation.kept();
+      return saveCheckpoint(runDir, model, state, executable.values(), { keep });
+    };
 
     // ---- Data -------------------------------------------------------------------------------------------------------------
     const sampler = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
@@ -101,23 +118,23 @@ export const train = (
       collation: task.collation,
       featureStatistics,
     };
-    const validationSet: ValidationSet = {
-      examples: validation,
-      batchSize,
-      config,
-      collation: task.collation,
-      featureStatistics,
-    };
     for (const batch of firsts) prepareUpdate(executable, collateBatch(batch, loading).arrays, accumulate);
-    prepareValidation(executable, validationSet);
+    const heldOut = openHeldOut(executable, {
+      ...{ examples: validation, batchSize, config, special, weights, featureStatistics },
+      collation: task.collation,
+    });
+    if (patience !== undefined && heldOut === undefined) {
+      throw expected('two held-out pairs or more', '--patience', validation.length, 'hold pairs out, or leave it out');
+    }
     const loader = openLoader(source, loading, { thread });
     defer(() => loader.close());
 
     // ---- Loop -------------------------------------------------------------------------------------------------------------
     const logTensorboard = options.tensorboard === false ? undefined : tensorboardWriter(runDir);
-    const metrics = new Metrics();
+    const log = openRunLog(runDir, state.step);
+    const evaluate = evaluation(heldOut, by, state);
     let last: TrainingProgress | undefined;
-    while (state.step < steps && !signal?.aborted) {
+    while (state.step < steps && !signal?.aborted && !patienceSpent(state.best, patience)) {
       // Batches
       const askedAt = performance.now();
       const batches: LoadedBatch[] = [];
@@ -139,28 +156,30 @@ export const train = (
         ...times,
         ...workOf(batches, ({ pieces, regions }) => task.flops({ pairs: batchSize, pieces, regions })),
       });
+      sinceEvaluation.add({ ...measured, ...itmEntropy(batches.map(({ arrays }) => arrays)) });
       const { epoch, next } = batches.at(-1)!;
       state.step += 1;
       state.position = next;
 
-      // Validate, checkpoint, log
-      const saving = state.step % checkpointEverySteps === 0 || state.step === steps;
-      if (saving || state.step % reportEverySteps === 0) {
-        const validated = saving ? validate(executable, validationSet) : undefined;
-        if (validated && validated.loss < (state.best?.loss ?? Infinity)) {
-          state.best = { step: state.step, loss: validated.loss };
-        }
+      // Evaluate, checkpoint, log
+      const evaluated =
+        state.step % evaluateEverySteps === 0 || state.step === steps ? evaluate(sinceEvaluation) : undefined;
+      const ends = state.step === steps || patienceSpent(state.best, patience);
+      const saving = ends || state.step % checkpointEverySteps === 0 || (evaluated && state.best?.step === state.step);
+      if (saving || evaluated || state.step % reportEverySteps === 0) {
         last = {
           step: state.step,
           totalSteps: steps,
           epoch,
           learningRate: rate,
           gradientNorm: metrics.gradientNorm(),
+          gradientNorms: metrics.gradientNorms(),
           ...metrics.measures(),
           ...metrics.speed(steps - state.step, options.peakFlops),
-          ...(validated && { validation: validated }),
+          ...evaluated,
           ...(saving && { checkpoint: save() }),
         };
+        log(last);
         onProgress?.(last);
         logTensorboard?.(last);
         metrics.reset();
@@ -170,10 +189,15 @@ export const train = (
     }
 
     // ---- End --------------------------------------------------------------------------------------------------------------
+    const outOfPatience = state.step < steps && patienceSpent(state.best, patience);
+    const checkpoint = save();
+    const best = bestCheckpoint(runDir);
     return {
       steps: state.step,
-      stopped: state.step < steps,
-      checkpoint: save(),
+      stopped: state.step < steps && !outOfPatience,
+      outOfPatience,
+      checkpoint,
+      ...(best && { best }),
       compiled: executable.compiled,
       ...(last && { last }),
     };

@@ -24,8 +24,8 @@ const sections: Record<string, [library: Readonly<Record<string, unknown>>, own:
     { ...pretrain, ...objectives, vocabularySize: vocabularyDefaults.size },
     ['preset', 'run', 'from', 'steps'],
   ],
-  finetune: [finetuneDefaults, ['from', 'run', 'steps']],
-  evaluate: [evaluateDefaults, ['run', 'split', 'images']],
+  finetune: [finetuneDefaults, ['from', 'checkpoint', 'run', 'steps']],
+  evaluate: [evaluateDefaults, ['run', 'checkpoint', 'split', 'images']],
 };
 
 describe("a section's defaults are the library's", () => {

@@ -87,8 +87,8 @@ test('a torn checkpoint is named, with the one to go on from', async () => {
   const [first, second] = checkpoints(dir) as [string, string];
   const torn: [file: string, read: () => unknown][] = [
     ['optimizer.safetensors', () => readOptimizer(readCheckpoint(dir))],
-    ['training.json', () => readCheckpoint(dir)],
     ['model.safetensors', () => readCheckpoint(dir)],
+    ['training.json', () => readCheckpoint(dir)],
   ];
   for (const [file, read] of torn) {
     truncateSync(join(second, file), Math.floor(statSync(join(second, file)).size / 2));

@@ -84,11 +84,26 @@ test('TensorBoard reads what each report said, at its step', async () => {
     Object.entries(values).map(([name, value]): [string, number] => [`${prefix}${name}`, value]);
   const wanted = reports.flatMap(
     ({ step, epoch: _, totalSteps: __, secondsLeft: ___, checkpoint: ____, ...report }) => {
-      const { losses, accuracies, validation, ...scalars } = report;
+      const {
+        losses,
+        accuracies,
+        gradientNorms,
+        validation,
+        best: _best,
+        signs: _signs,
+        evaluationShare: _share,
+        ...scalars
+      } = report;
+      const { retrieval, margins, temperature } = validation ?? {};
       return [
         ...prefixed('', scalars),
         ...prefixed('loss/', losses),
         ...prefixed('accuracy/', accuracies),
+        ...prefixed('gradientNorm/', gradientNorms),
+        ...(retrieval ? prefixed('validation/retrieval/image/', { ...retrieval.image }) : []),
+        ...(retrieval ? prefixed('validation/retrieval/text/', { ...retrieval.text }) : []),
+        ...(margins ? prefixed('validation/margin/', margins) : []),
+        ...(temperature ? prefixed('', { temperature }) : []),
         ...(validation ? prefixed('validation/', { loss: validation.loss }) : []),
         ...(validation ? prefixed('validation/loss/', validation.losses) : []),
         ...(validation ? prefixed('validation/accuracy/', validation.accuracies) : []),
@@ -102,5 +117,7 @@ test('TensorBoard reads what each report said, at its step', async () => {
     [2, 4],
   );
   assert.ok(wanted.some(([step, tag]) => step === 4 && tag === 'validation/accuracy/itm'));
+  assert.ok(wanted.some(([step, tag]) => step === 4 && tag === 'validation/retrieval/image/r1'));
+  assert.ok(wanted.some(([step, tag]) => step === 4 && tag === 'validation/margin/hard'));
   assert.deepEqual(sorted(readScalars(join(root, 'tensorboard', file))), sorted(wanted));
 });

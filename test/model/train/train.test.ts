@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
+import type { ObjectiveWeights } from '../../../model/net/objective.ts';
 import { bestCheckpoint, checkpoints, readCheckpoint } from '../../../model/train/checkpoint.ts';
+import type { BestBy } from '../../../model/train/defaults.ts';
+import { meanRecall } from '../../../model/train/held-out.ts';
 import type { DataIdentity } from '../../../model/train/made-from.ts';
 import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
-import type { TrainingProgress } from '../../../model/train/progress.ts';
+import type { HeldOutMeasures, TrainingProgress } from '../../../model/train/progress.ts';
+import { readRunLog } from '../../../model/train/run-log.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-train-'));
@@ -65,12 +69,12 @@ test('a run killed half-way and started again goes on with the losses of an undi
   const [undisturbed, killed] = [newDir(), newDir()];
   const whole = await runChild(undisturbed, 24);
   assert.equal(whole.length, 24);
-  const before = await runChild(killed, 24, 17);
+  const before = await runChild(killed, 24, 15);
   const rest = await runChild(killed, 24);
   assert.equal(rest[0]?.step, 15, 'the newest checkpoint is of step 14');
-  assert.deepEqual(before.slice(0, 17), whole.slice(0, 17));
+  assert.deepEqual(before.slice(0, 15), whole.slice(0, 15));
   assert.deepEqual(rest, whole.slice(14));
-  assert.deepEqual(readCheckpoint(killed).values, readCheckpoint(undisturbed).values);
+  assert.deepEqual(readCheckpoint(killed, 'last').values, readCheckpoint(undisturbed, 'last').values);
 });
 
 test('losses fall, and each report has every objective', async () => {
@@ -107,20 +111,90 @@ test('a signal saves, then stops; the run goes on from there', async () => {
   assert.deepEqual([rest.stopped, steps], [false, [5, 6, 7, 8, 9, 10]]);
 });
 
-test('the newest checkpoints are kept, whole, and the one with the lowest validation loss', async () => {
-  const own = options({
-    steps: 12,
-    checkpointEverySteps: 3,
-    keep: 1,
-    learningRate: 0.3,
-    validation: smallExamples(8, 2),
+/** What a run measured at its evaluations, and its folder. */
+async function evaluated(own: Partial<PretrainOptions>): Promise<{ runDir: string; seen: TrainingProgress[] }> {
+  const seen: TrainingProgress[] = [];
+  const given = options({ steps: 12, evaluateEverySteps: 3, checkpointEverySteps: 100, learningRate: 0.3, validation: smallExamples(20, 2), ...own }); // biome-ignore format: one line
+  await pretrain(given, { onProgress: (progress) => progress.validation && seen.push(progress) });
+  return { runDir: given.runDir, seen };
+}
+
+const name = (step: number) => `step-${String(step).padStart(8, '0')}`;
+
+const measures: [by: BestBy, objectives: Partial<ObjectiveWeights>, value: (measured: HeldOutMeasures) => number][] = [
+  ['auto', {}, ({ retrieval }) => -meanRecall(retrieval!)],
+  ['auto', { itc: 0 }, ({ retrieval }) => -meanRecall(retrieval!)],
+  ['auto', { itc: 0, itm: 0 }, ({ loss }) => loss],
+  ['retrieval', {}, ({ retrieval }) => -meanRecall(retrieval!)],
+  ['loss', {}, ({ loss }) => loss],
+  ['mlm', {}, ({ losses }) => losses.mlm!],
+];
+for (const [bestBy, own, value] of measures) {
+  test(`the best checkpoint stays beside the newest, and stands for the run: by ${bestBy}, ${JSON.stringify(own)}`, async () => {
+    const objectives = { ...allObjectives, ...own };
+    const { runDir, seen } = await evaluated({ bestBy, objectives, keep: 1 });
+    assert.deepEqual(
+      seen.map(({ step }) => step),
+      [3, 6, 9, 12],
+    );
+    const [best] = seen.toSorted((one, other) => value(one.validation!) - value(other.validation!));
+    assert.deepEqual(readdirSync(join(runDir, 'checkpoints')), [...new Set([name(best!.step), name(12)])].sort());
+    assert.equal(bestCheckpoint(runDir)?.checkpoint, join(runDir, 'checkpoints', name(best!.step)));
+    assert.equal(readCheckpoint(runDir).state.step, best!.step);
+    assert.equal(readCheckpoint(runDir, 'last').state.step, 12);
   });
-  const seen: [step: number, loss: number][] = [];
-  await pretrain(own, { onProgress: ({ step, validation }) => validation && seen.push([step, validation.loss]) });
-  const [best] = seen.toSorted(([, one], [, other]) => one - other)[0] as [number, number];
-  const name = (step: number) => `step-${String(step).padStart(8, '0')}`;
-  assert.deepEqual(readdirSync(join(own.runDir, 'checkpoints')), [...new Set([name(best), name(12)])].sort());
-  assert.equal(bestCheckpoint(own.runDir), join(own.runDir, 'checkpoints', name(best)));
+}
+
+test('a measure of what is not learned, and patience without held-out pairs, are refused', async () => {
+  const refused: [Partial<PretrainOptions>, string][] = [
+    [{ bestBy: 'itc', objectives: { ...allObjectives, itc: 0 } }, 'Expected a measure of what is learned for bestBy but received itc; give itc a weight above 0, or take another.'],
+    [{ bestBy: 'retrieval', objectives: { ...allObjectives, itc: 0, itm: 0 } }, 'Expected a measure of what is learned for bestBy but received retrieval; give itc or itm a weight above 0, or take another.'],
+    [{ patience: 2 }, 'Expected two held-out pairs or more for --patience but received 0; hold pairs out, or leave it out.'],
+  ]; // biome-ignore format: a table
+  for (const [own, message] of refused) await assert.rejects(pretrain(options(own)), { name: 'UserError', message });
+});
+
+test('held-out measures are of the same pairs, masks and partners, also where negatives are chosen', async () => {
+  // Nothing is learned, so nothing may differ.
+  const { seen } = await evaluated({ learningRate: 1e-30, hardNegatives: true });
+  for (const { validation } of seen) assert.deepEqual(validation, seen[0]!.validation);
+  const { retrieval, margins, temperature, itmEntropy } = seen[0]!.validation!;
+  assert.deepEqual(
+    [retrieval?.by, retrieval?.among, retrieval?.queries],
+    ['itc', 19, 38],
+    'one has the words of another',
+  );
+  assert.ok(margins && temperature && Math.abs(temperature - 0.07) < 1e-6);
+  assert.ok(Math.abs(itmEntropy! - Math.log(2)) < 1e-9, 'one wrong pair for each true one');
+});
+
+test('a run ends when patience is spent, is then finished, and goes on with more patience', async () => {
+  // At this rate it only gets worse.
+  const own = { learningRate: 3, steps: 60, patience: 2, bestBy: 'mlm' } as const;
+  const { runDir, seen } = await evaluated(own);
+  const { step, evaluationsSince } = seen.at(-1)!.best!;
+  assert.deepEqual([evaluationsSince, seen.at(-1)!.step, seen.at(-1)!.step < 60], [2, step + 6, true]);
+  const again = options({ ...own, runDir, resume: true, evaluateEverySteps: 3, validation: smallExamples(20, 2) });
+  const finished = await pretrain(again, { onProgress: () => assert.fail('no step is made') });
+  assert.deepEqual([finished.outOfPatience, finished.stopped, finished.steps], [true, false, step + 6]);
+  const further = await pretrain({ ...again, patience: 3 });
+  assert.ok(further.steps > step + 6, `${further.steps}`);
+});
+
+test('the log has each report once, also after a kill', async () => {
+  const runDir = newDir();
+  const undisturbed = newDir();
+  const withoutTimes = (dir: string) =>
+    readRunLog(dir).map(({ step, loss, losses, validation, best, gradientNorms }) => ({ step, loss, losses, validation, best, gradientNorms })); // biome-ignore format: one line
+  await runChild(undisturbed, 24);
+  await runChild(runDir, 24, 17);
+  appendFileSync(join(runDir, 'log.jsonl'), '{"step":18,"lo');
+  await runChild(runDir, 24);
+  assert.deepEqual(withoutTimes(runDir), withoutTimes(undisturbed));
+  assert.deepEqual(readCheckpoint(runDir, 'last').state, readCheckpoint(undisturbed, 'last').state);
+  assert.deepEqual(bestCheckpoint(runDir)?.step, bestCheckpoint(undisturbed)?.step);
+  assert.equal(withoutTimes(runDir).length, 24);
+  assert.deepEqual(Object.keys(withoutTimes(runDir)[0]!.gradientNorms), ['words', 'regions', 'layers', 'heads']);
 });
 
 test('a loss that is no number stops the run with the keys of the batch', async () => {
