@@ -34,6 +34,7 @@ import { pretrainDefaults } from './defaults.ts';
 import { evaluation } from './evaluation.ts';
 import { openHeldOut } from './held-out.ts';
 import { itmEntropy } from './label-entropy.ts';
+import { drawLearning } from './learning-picture.ts';
 import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
@@ -182,6 +183,7 @@ export const train = (
         log(last);
         onProgress?.(last);
         logTensorboard?.(last);
+        if (evaluated || state.step === steps) drawLearning(runDir);
         metrics.reset();
       }
       // Lets signals and the reading of data have their turn.
