@@ -12,6 +12,7 @@ import type { RslContent } from '../policy/rsl.ts';
 import { absoluteUrl } from '../policy/url.ts';
 import type { Workers } from '../workers/workers.ts';
 import type { Fetcher } from './fetch.ts';
+import { boundedMemory } from './memory.ts';
 import { openPolicyFiles, type PolicyFile, type PolicyFiles } from './policy-files.ts';
 import { believeRulesMs, fetchRobots, giveUpMs, putOffMs, type RobotsAnswer } from './robots.ts';
 
@@ -39,6 +40,13 @@ export type OriginRules =
 /** The rules of an origin whose robots.txt could be read. */
 export type AllowedRules = Extract<OriginRules, { kind: 'rules' }>;
 
+/** A robots.txt that was read. */
+interface ReadRobots {
+  readonly kind: 'read';
+  readonly robots: RobotsRules;
+  readonly characters: number;
+}
+
 /** What is kept of an origin between runs. */
 type Stored =
   | { readonly robots: Extract<RobotsAnswer, { kind: 'rules' | 'allow' }> }
@@ -54,6 +62,12 @@ type Stored =
     };
 
 const maxInMemory = 1000;
+
+/** Ours; the rules of common sites take some 20 kB. */
+const maxBytesInMemory = 128_000_000;
+
+/** For each character of a file, measured: lines of 13 characters are objects of 90 bytes. */
+const bytesPerCharacter = 8;
 
 /** How long an address that may not be asked, or a name that does not exist, is believed in the same run: StormCrawler's hour. */
 const believeRefusalMs = 3_600_000;
@@ -89,12 +103,14 @@ export function openOriginRules(
     readonly onNew?: (origin: string, rules: RobotsRules) => void;
   },
 ): RulesOf {
-  const known = new Map<string, { rules: OriginRules; untilMs: number }>();
+  const known = boundedMemory<{ readonly rules: OriginRules; readonly untilMs: number }>({
+    maxValues: maxInMemory,
+    maxBytes: maxBytesInMemory,
+  });
   const fetching = new Map<string, Promise<OriginRules>>();
 
-  const remember = (origin: string, rules: OriginRules, untilMs: number): OriginRules => {
-    if (known.size >= maxInMemory) known.delete(known.keys().next().value!);
-    known.set(origin, { rules, untilMs });
+  const remember = (origin: string, rules: OriginRules, untilMs: number, characters = 0): OriginRules => {
+    known.set(origin, { rules, untilMs }, bytesPerCharacter * characters);
     return rules;
   };
 
@@ -102,8 +118,7 @@ export function openOriginRules(
     const robots = await fetchRobots(fetcher, origin, signal);
     // What forbids to ask may be another after the next start: other options, another network.
     if (robots.kind === 'disallow') {
-      known.set(origin, { rules: robots, untilMs: steadyNow() + believeRefusalMs });
-      return robots;
+      return remember(origin, robots, steadyNow() + believeRefusalMs);
     }
     if (robots.kind === 'unavailable') {
       const nowMs = steadyNow();
@@ -121,25 +136,27 @@ export function openOriginRules(
     const untilMs = steadyNow() + believeRulesMs;
     const parsed = await readBody(robots);
     if (parsed.kind === 'disallow') {
-      if (parsed.reason !== 'stopped') known.set(origin, { rules: parsed, untilMs });
-      return parsed;
+      return parsed.reason === 'stopped' ? parsed : remember(origin, parsed, untilMs);
     }
     onNew?.(origin, parsed.robots);
     store.setOrigin(origin, JSON.stringify({ robots } satisfies Stored), untilMs);
-    return withFiles(origin, parsed.robots, untilMs, true);
+    return withFiles(origin, parsed, untilMs, true);
   };
 
   const readBody = async (
     answer: Extract<RobotsAnswer, { kind: 'rules' | 'allow' }>,
-  ): Promise<Extract<OriginRules, { kind: 'disallow' }> | { readonly kind: 'read'; readonly robots: RobotsRules }> => {
-    const read = await workers.run('robots', answer.kind === 'rules' ? answer.body : '');
-    return read.done ? { kind: 'read', robots: robotsRules(read.value) } : { kind: 'disallow', reason: read.reason };
+  ): Promise<Extract<OriginRules, { kind: 'disallow' }> | ReadRobots> => {
+    const body = answer.kind === 'rules' ? answer.body : '';
+    const read = await workers.run('robots', body);
+    return read.done
+      ? { kind: 'read', robots: robotsRules(read.value), characters: body.length }
+      : { kind: 'disallow', reason: read.reason };
   };
 
   /** The files of rights beside a robots.txt that could be had. */
   const withFiles = async (
     origin: string,
-    robots: RobotsRules,
+    { robots, characters }: ReadRobots,
     robotsUntilMs: number,
     askedRobots: boolean,
   ): Promise<OriginRules> => {
@@ -168,7 +185,8 @@ export function openOriginRules(
       return { ...rules, requested };
     }
     const rules = { kind: 'rules', robots, tdmrep: tdmrep.value ?? [], licences } as const;
-    remember(origin, { ...rules, requested: false }, untilMs);
+    const ofRights = JSON.stringify([rules.tdmrep, ...licences.values()]).length;
+    remember(origin, { ...rules, requested: false }, untilMs, characters + ofRights);
     return { ...rules, requested };
   };
 
@@ -193,7 +211,7 @@ export function openOriginRules(
     if (stored.robots.kind === 'unavailable')
       return remember(origin, unavailable(stored.robots, untilMs, false), untilMs);
     const parsed = await readBody(stored.robots);
-    return parsed.kind === 'disallow' ? parsed : withFiles(origin, parsed.robots, untilMs, false);
+    return parsed.kind === 'disallow' ? parsed : withFiles(origin, parsed, untilMs, false);
   }
 }
 

@@ -59,6 +59,9 @@ export interface WarcSummary {
 /** A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, or a bad record. */
 type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'too-costly' | 'frame-too-large';
 
+/** Not read, since the import was stopped: the next one reads it. */
+type Stopped = 'stopped';
+
 /** Pages are committed together: so many cost one sync of the disk. */
 const batchPages = 50;
 
@@ -90,6 +93,9 @@ export async function importWarc(
     defer(() => frontier.close());
     const workers = openWorkers();
     defer(() => workers.close());
+    const stop = (): void => void workers.close();
+    signal?.addEventListener('abort', stop);
+    defer(() => signal?.removeEventListener('abort', stop));
     makeDurable(ledger);
     const counts = { records: 0, pages: 0, refused: 0, images: 0 };
     const unusable: Partial<Record<Unusable, number>> = {};
@@ -130,10 +136,10 @@ export async function importWarc(
           if (answer !== null) yield answer;
         }
       };
-      const read = async (answer: ArchivedPageAnswer | Unusable): Promise<ArchivedPage | Unusable> =>
+      const read = async (answer: ArchivedPageAnswer | Unusable): Promise<ArchivedPage | Unusable | Stopped> =>
         typeof answer === 'string' ? answer : readAnswer(answer, workers);
       for await (const page of inOrder(answers(), read, workers.ahead)) {
-        if (signal?.aborted) break;
+        if (signal?.aborted || page === 'stopped') break;
         if (typeof page === 'string') pass(page);
         else batch.push(page);
         if (batch.length >= batchPages) flush();
@@ -195,10 +201,10 @@ async function answerOf({
 async function readAnswer(
   { at, contentType, headers, body, fetchedAtMs }: ArchivedPageAnswer,
   workers: Workers,
-): Promise<ArchivedPage | Unusable> {
+): Promise<ArchivedPage | Unusable | Stopped> {
   const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
   const read = await workers.run('page', { bytes: body, contentType, url: at, referrerPolicy });
-  if (!read.done) return 'too-costly';
+  if (!read.done) return read.reason;
   const { images, meta, title, text, licenseUrl, rslInline } = read.value;
   const rights = rightsOf({
     headers,
