@@ -7,7 +7,7 @@
 import type { Element } from 'domhandler';
 import { type ImageCandidate, isParagraph, type TextBlock } from './candidates.ts';
 import { isRemark } from './remarks.ts';
-import { type Division, linkKey } from './territory.ts';
+import { type Division, linkKey, type Territory } from './territory.ts';
 import { isInline } from './visible-text.ts';
 import { isElement, isWithin } from './walk.ts';
 
@@ -65,7 +65,7 @@ export function cardTexts(
   read: Read,
 ): CardTexts {
   const { own, beside, links } = division.territoryOf(candidate);
-  if (own.length > maxCardBlocks) return articleTexts(candidate, [...own, ...beside], known, read);
+  if (own.length > maxCardBlocks) return articleTexts(candidate, [own, beside], known, read);
   const isRepeated = division.isRepeated(candidate);
   const words = contentWords(known);
   const inner = own.filter((block) => !isWithin(candidate.element, block.element, maxHolders));
@@ -75,7 +75,7 @@ export function cardTexts(
   let text = paragraphOf(candidate, inner, title, words, read);
   if (title === null && text === null && known.length <= 1 && own.length <= 1)
     text = wholeCard(division.cardOf(candidate), candidate, read);
-  if (title === null && text === null && own.length === 0) return articleTexts(candidate, beside, known, read);
+  if (title === null && text === null && own.length === 0) return articleTexts(candidate, [beside], known, read);
   const isTextSure =
     text === null ||
     ((isRepeated || title !== null) &&
@@ -95,11 +95,10 @@ const isTitle = (text: string): boolean => text !== '' && text.length <= maxTitl
 /** The words of the link around the picture, or of another one in its card that leads to the same page. */
 function linkedTitle(
   { surroundings: { link } }: ImageCandidate,
-  links: readonly Element[],
+  links: Territory['links'],
   read: Read,
 ): ElementText | null {
-  const key = linkKey(link);
-  const same = key === '' ? [] : links.filter((other) => other !== link && linkKey(other) === key);
+  const same = (links.get(linkKey(link)) ?? []).filter((other) => other !== link);
   const titles = [...same, ...(link ? [link] : [])]
     .map((element) => textIn(firstLine(element, read), read))
     .filter(({ text }) => isTitle(text));
@@ -153,11 +152,11 @@ function wholeCard(card: Element | null, { element }: ImageCandidate, read: Read
 /** The title that stands beside a picture of an article, and the paragraph. */
 function articleTexts(
   { element, order }: ImageCandidate,
-  blocks: readonly TextBlock[],
+  blocks: readonly (readonly TextBlock[])[],
   known: readonly string[],
   read: Read,
 ): CardTexts {
-  const sorted = blocks.toSorted((a, b) => a.order - b.order);
+  const sorted = blocks.flatMap((some) => blocksAround(some, order)).toSorted((a, b) => a.order - b.order);
   const before = sorted.findLast((block) => block.order < order && !isWithin(element, block.element, maxHolders));
   const after = sorted.find((block) => block.order > order);
   const words = contentWords(known);
@@ -183,6 +182,18 @@ function articleTexts(
     text: null,
     paragraph: paragraph ? textIn(paragraph, read) : null,
   };
+}
+
+/** The blocks next to a picture, of all in document order: pictures of one thing may share thousands. */
+function blocksAround(blocks: readonly TextBlock[], order: number): readonly TextBlock[] {
+  let [from, end] = [0, blocks.length];
+  while (from < end) {
+    const middle = (from + end) >> 1;
+    if (blocks[middle]!.order < order) from = middle + 1;
+    else end = middle;
+  }
+  // Those before it may be elements that hold it.
+  return blocks.slice(Math.max(0, from - maxHolders - maxNear), from + maxNear + 1);
 }
 
 /** The paragraph that an image stands in. */

@@ -147,6 +147,9 @@ function pictureNameOf(url: string): string {
 /** Ours: a page may show one image in many places; the texts of more than these say nothing new. */
 const maxPlaces = 20;
 
+/** Ours, in UTF-16 units: 5,000 images with 800 each. One description may stand at every image of a page. */
+const maxTextsLength = 4_000_000;
+
 /** What is known of one image of a page. */
 interface Known {
   readonly address: Address;
@@ -211,8 +214,12 @@ class PageImages {
     let textless = 0;
     const taken = [...this.#found.values()].map(({ texts, otherTexts }) => (texts.length > 0 ? texts : otherTexts));
     const repeated = repeatedTexts(taken);
+    let left = maxTextsLength;
     for (const [at, [url, { address, dominance, policy }]] of [...this.#found].entries()) {
-      const own = uniqueTexts(taken[at]!, repeated);
+      const own = uniqueTexts(taken[at]!, repeated).filter(({ text }) => {
+        left -= text.length;
+        return left >= 0;
+      });
       if (own.length === 0) textless += 1;
       else if (isTooLong(url)) refused.push({ url, reason: 'url-too-long' });
       else

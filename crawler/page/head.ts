@@ -2,7 +2,7 @@
 import type { Element } from 'domhandler';
 import { metaReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
 import { isRslType } from '../policy/rsl.ts';
-import { absoluteUrl } from '../policy/url.ts';
+import { absoluteUrl, maxRequestLength } from '../policy/url.ts';
 import { refreshTarget } from './links.ts';
 import { textOf } from './visible-text.ts';
 import type { Attributes } from './walk.ts';
@@ -15,6 +15,9 @@ export interface MetaTag {
 
 /** Ours: sites name a feed of their articles, one of comments, and one a section. */
 const maxFeeds = 10;
+
+/** What is relative to it is no URL. A base that is too long for any request would make each URL of a page as long. */
+const nowhere = 'about:blank';
 
 /** RSL licences of one page. */
 export const maxLicences = 5;
@@ -57,7 +60,8 @@ export class PageHead {
   addBase({ href }: Attributes): void {
     if (this.#hasBase || href === undefined) return;
     this.#hasBase = true;
-    this.base = absoluteUrl(href, this.#pageUrl) ?? this.#pageUrl;
+    const base = absoluteUrl(href, this.#pageUrl) ?? this.#pageUrl;
+    this.base = base.length > maxRequestLength ? nowhere : base;
   }
 
   addTitle(element: Element): void {

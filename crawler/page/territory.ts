@@ -16,8 +16,8 @@ export interface Territory {
   readonly own: readonly TextBlock[];
   /** Headings and paragraphs beside it, nearer to it than to any other picture. */
   readonly beside: readonly TextBlock[];
-  /** Links inside the element that is the picture's own. */
-  readonly links: readonly Element[];
+  /** Links inside the element that is the picture's own, the first ones to each page, by what they have in common (`linkKey`). */
+  readonly links: ReadonlyMap<string, readonly Element[]>;
 }
 
 /** A page divided among its pictures. */
@@ -40,7 +40,10 @@ interface Claim {
 
 const nobody: Claim = { owner: null, isOwn: false };
 
-const emptyTerritory: Territory = { own: [], beside: [], links: [] };
+const emptyTerritory: Territory = { own: [], beside: [], links: new Map() };
+
+/** Links of one card to one page. Ours: a picture, a title, a text and a button. */
+const maxLinksToPage = 10;
 
 /**
  * Divides a page. `pictures` are its images without icons and the like, which divide nothing; `blocks` its headings, paragraphs
@@ -49,17 +52,20 @@ const emptyTerritory: Territory = { own: [], beside: [], links: [] };
 export function divide(pictures: readonly ImageCandidate[], blocks: readonly TextBlock[]): Division {
   const groups = groupPictures(pictures);
   const claims = new Map<AnyNode, { heading: Claim; paragraph: Claim }>();
-  const territories = new Map<ImageCandidate, { own: TextBlock[]; beside: TextBlock[]; links: Element[] }>();
+  const territories = new Map<
+    ImageCandidate,
+    { own: TextBlock[]; beside: TextBlock[]; links: Map<string, Element[]> }
+  >();
   for (const block of blocks) {
     const { heading, paragraph } = claimFor(block.element, groups, claims);
     const { owner, isOwn } = block.kind === 'heading' ? heading : paragraph;
     if (owner === null || (block.kind === 'link' && !isOwn)) continue;
     let territory = territories.get(owner);
     if (!territory) {
-      territory = { own: [], beside: [], links: [] };
+      territory = { own: [], beside: [], links: new Map() };
       territories.set(owner, territory);
     }
-    if (block.kind === 'link') territory.links.push(block.element);
+    if (block.kind === 'link') addLink(territory.links, block.element);
     else territory[isOwn ? 'own' : 'beside'].push(block);
   }
   // A copy of a picture, for scripts that are off or for small screens, shares what the first one has.
@@ -69,6 +75,14 @@ export function divide(pictures: readonly ImageCandidate[], blocks: readonly Tex
     cardOf: (picture) => cardOf(firstOf(picture), groups.below),
     isRepeated: (picture) => isRepeated(cardOf(firstOf(picture), groups.below), groups),
   };
+}
+
+function addLink(links: Map<string, Element[]>, link: Element): void {
+  const key = linkKey(link);
+  const same = links.get(key);
+  if (key === '' || (same && same.length >= maxLinksToPage)) return;
+  if (same) same.push(link);
+  else links.set(key, [link]);
 }
 
 function isRepeated(card: Element | null, { below, flatLists, alike }: Groups): boolean {

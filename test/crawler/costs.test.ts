@@ -79,6 +79,12 @@ const kinds: Record<string, Kind> = {
       'images between paragraphs': (size) => numbered((n) => `<img src=/${n}.jpg><p>A boat lies ${n}</p>`, size),
       'one long description of all images': (size) =>
         `<p id=a>${fill('word ', size / 2)}</p>${fill('<img src=/1.jpg aria-describedby="a a a">', size / 2)}`,
+      'one link around headings and images': (size) =>
+        `<a href=/a>${numbered((n) => `<img src=/${n}.jpg><h3>Boat ${n}</h3>`, size)}`,
+      'links to one page around images of one thing': (size) =>
+        `<div>${numbered((n) => `<a href=/a>boat ${n}</a><a href=/a><img src=/${n}.jpg></a>`, size)}`,
+      'one long base': (size) =>
+        `<base href="/${fill('b/', size / 2)}">${numbered((n) => `<img src=${n}.jpg>`, size / 2)}`,
       'one srcset': (size) => `<img srcset="${fill('a.jpg,(((', size)}">`,
       'one refresh': (size) => `<meta http-equiv=refresh content="0;url=${' '.repeat(size)}x">`,
       'one style': (size) => `<figure><div style="${fill('background:url(', size)}">`,
@@ -164,6 +170,23 @@ const kinds: Record<string, Kind> = {
     },
   },
 };
+
+it('a page’s texts are not many times its length', () => {
+  const pages = {
+    caption: `<figure><figcaption>${fill('boat ', 100_000)}</figcaption>${numbered((n) => `<img src=/${n}.jpg>`, 200_000)}</figure>`,
+    description: `<p id=a>${fill('boat ', 100_000)}</p>${numbered((n) => `<img src=/${n}.jpg aria-describedby=a>`, 400_000)}`,
+    'ten descriptions': `${numbered((n) => `<p id=a${n}>${fill('boat ', 5000)}</p>`, 50_000)}${numbered(
+      (n) => `<img src=/${n}.jpg aria-describedby="a0 a1 a2 a3 a4 a5 a6 a7 a8 a9">`,
+      400_000,
+    )}`,
+  };
+  for (const [name, html] of Object.entries(pages)) {
+    const { images, textless } = extractPage(html, 'https://a.test/');
+    const length = images.reduce((sum, { texts }) => sum + texts.reduce((own, { text }) => own + text.length, 0), 0);
+    assert.ok(length > 1_000_000 && length <= 4_000_000, `${name}: ${length}`);
+    assert.ok(images.length > 0 && textless > 0, name);
+  }
+});
 
 /** Milliseconds of CPU, at least one. */
 function cpuMs(work: () => unknown): number {

@@ -52,6 +52,11 @@ describe('where an image and its texts are found', () => {
       expected: [['/other/b.jpg', `alt: ${alt}`]],
     },
     {
+      name: 'a base that is too long for any request: what is relative to it is nowhere',
+      html: `<base href="/${'b/'.repeat(5000)}"><img src=b.jpg alt="${alt}"><img src=https://a.example/c.jpg alt="${alt}">`,
+      expected: [['/c.jpg', `alt: ${alt}`]],
+    },
+    {
       name: 'the picture behind a thumbnail',
       html: `<a href=full.jpg><img src=b-150x150.jpg alt="${alt}"></a>`,
       expected: [['/dir/full.jpg', `alt: ${alt}`]],
