@@ -11,7 +11,7 @@ import { columnsIdentity, readColumnsManifest } from '../model/regions/columns.t
 import { requireFeatures } from '../model/regions/missing.ts';
 import { evaluateRetrieval, type RetrievalResult } from '../model/retrieval/evaluate.ts';
 import { paperRows } from '../model/retrieval/paper-results.ts';
-import { weightsName } from '../model/train/checkpoint.ts';
+import { bestCheckpoint, weightsName } from '../model/train/checkpoint.ts';
 import { checkDetectorModel, type DataIdentity, dataIdentity, weightsSha256 } from '../model/train/made-from.ts';
 import type { EvaluateFlags } from './call-flags.ts';
 import { type CommandContext, type Nothing, requirePath, sayWaiting } from './command.ts';
@@ -88,7 +88,9 @@ export async function evaluate({
     const weights = weightsSha256(join(checkpoint.dir, weightsName));
     const json = JSON.stringify({ split, data, weights, ...result, published: paperRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);
-    console.log(asJson ? json : `${resultTable(result)}\n${madeOf(data, weights)}\n${file}`);
+    const isBest = bestCheckpoint(dir)?.checkpoint === checkpoint.dir;
+    const chosen = isBest && split === 'validation' ? '\nthe checkpoint was chosen by pairs of this split: another split is the stricter judge' : ''; // biome-ignore format: one line
+    console.log(asJson ? json : `${resultTable(result)}${chosen}\n${madeOf(data, weights)}\n${file}`);
   } finally {
     progress.stop();
   }
@@ -100,6 +102,14 @@ const madeOf = (
   weights: string,
 ): string =>
   `${split}${version === null ? '' : ` of version ${version}`}, data ${sha256.slice(0, 12)}, weights ${weights.slice(0, 12)}`;
+
+function describeRerank({ weights, fittedOn, why }: NonNullable<RetrievalResult['rerank']>): string {
+  const told = `matching counts ${weights.map((one) => one.toFixed(2)).join(' and ')} times beside contrast`;
+  if (fittedOn === 'held-out') return `${told}, as fitted on the run's held-out pairs`;
+  const reason =
+    why === 'none' ? 'the checkpoint has no weight of its own' : "the checkpoint's own was fitted on these pairs";
+  return `${told}, fitted on each half of these images for the other: ${reason}`;
+}
 
 function resultTable(result: RetrievalResult): string {
   const { images, texts, folds, method, chance, linearMap: map, checkpoint, pairsPerSecond } = result;
@@ -120,6 +130,7 @@ function resultTable(result: RetrievalResult): string {
       row('  chance', chance.textRetrieval),
       ...(rows.length > 0 ? [['ImageBERT as published, other data and training: for orientation only'], ...rows] : []),
     ]),
+    ...(result.rerank ? [describeRerank(result.rerank)] : []),
     ...(map ? [`the linear map is fitted to ${count(map.trainingImages)} training images of this corpus`] : []),
     `${checkpoint}, ${method}, ${count(result.pairsScored)} pairs scored, ${count(Math.round(pairsPerSecond))} pairs/s`,
   ].join('\n');

@@ -32,13 +32,15 @@ export async function match({ corpusDir, config, args, settings }: CommandContex
   if (!regions)
     throw new UserError(`Expected a picture at ${image} but it does not decode; give a JPEG, PNG or WebP file.`);
   const pieces = texts.map((text) => tokenizer.encode(text, model.maxPieces));
-  const [probabilities] = matchTexts({ checkpoint: dir, images: [regions], texts: pieces });
-  const rows = texts.map((text, index) => ({ text, probability: probabilities?.[index] ?? 0 }));
-  rows.sort((a, b) => b.probability - a.probability);
-  console.log(
-    table(
-      rows.map(({ text, probability }) => [percent(probability), text]),
-      [1],
-    ),
-  );
+  const [found = []] = matchTexts({ checkpoint: dir, images: [regions], texts: pieces });
+  const rows = texts.map((text, index) => ({ text, ...found[index]! }));
+  rows.sort((a, b) => b.score - a.score);
+  const both = rows.some(({ similarity }) => similarity !== undefined);
+  const lines = rows.map(({ text, probability, similarity }) => [
+    percent(probability),
+    ...(both ? [similarity!.toFixed(3)] : []),
+    text,
+  ]);
+  const heading = ['matches', 'similar', 'text, the best by both first'];
+  console.log(table([...(both ? [heading] : []), ...lines], [both ? 2 : 1]));
 }

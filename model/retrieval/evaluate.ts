@@ -1,7 +1,8 @@
 /**
  * Image-text retrieval as the paper reports it (ImageBERT §5.2): for each sentence the rank of its image among all images, for
  * each image the best rank of its sentences among all sentences; recall at 1, 5 and 10, beside what chance gives. Every pair
- * is scored by ITM; or, much faster, ITC finds the likeliest candidates and ITM helps to order those (ALBEF §3).
+ * is scored by ITM; or, much faster, ITC finds the likeliest candidates and ITM helps to order those (ALBEF §3), as much as was
+ * fitted on pairs that are not evaluated.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -13,11 +14,15 @@ import {
   meanRecalls,
   type Recalls,
   type RetrievalSet,
+  ranks,
   recalls,
+  recallsOfRanks,
 } from '../ranking/recall.ts';
+import { crossFittedRanks, rerankedTable } from '../ranking/rerank.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
+import { type RerankWeight, readRerankWeight } from '../train/rerank-weight.ts';
 import { evaluateDefaults } from './defaults.ts';
 import {
   type CaptionedFeature,
@@ -28,7 +33,7 @@ import {
 } from './linear-map.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
-import { type Matching, type Method, maxPairs, scoreTable } from './score-table.ts';
+import { type Matching, type Method, maxPairs, rerankScores, scoreTable } from './score-table.ts';
 
 export interface EvaluateOptions extends RetrievalModelOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
@@ -59,6 +64,15 @@ export interface RetrievalResult {
   readonly chance: { readonly imageRetrieval: Recalls; readonly textRetrieval: Recalls };
   /** null where there is nothing to fit it to. */
   readonly linearMap: LinearMapResult | null;
+  /** How much matching counts beside contrast, by method rerank; else null. */
+  readonly rerank: {
+    /** One, or of each half of each fold, without those that are there already. */
+    readonly weights: readonly number[];
+    /** Fitted on the run's held-out pairs, or on each half of these for the other. */
+    readonly fittedOn: 'held-out' | 'other-half';
+    /** Whether the checkpoint has none, or one that was fitted on images that are now evaluated. */
+    readonly why?: 'none' | 'same-images';
+  } | null;
   readonly pairsScored: number;
   readonly pairsPerSecond: number;
   readonly checkpoint: string;
@@ -97,6 +111,10 @@ export async function evaluateRetrieval(
       );
     }
   }
+  const kept = method === 'rerank' ? readRerankWeight(checkpoint.dir) : undefined;
+  const fittedOn = new Set(kept?.images);
+  const usable = kept && !examples.some(({ imageId }) => fittedOn.has(imageId)) ? kept : undefined;
+  const rerankWeights: number[] = [];
   const wanted = { method, candidates };
   const left = sets.map((set) => maxPairs(set, wanted));
   const places = sets.map(({ images, texts }) => images.length * texts.length);
@@ -128,8 +146,20 @@ export async function evaluateRetrieval(
         await setImmediate();
         signal?.throwIfAborted();
       };
-      const table = await scoreTable(set, score, { logits, match }, wanted);
-      results.push({ found: recalls(table, set.owner), chance: chanceRecalls(set) });
+      const matching = { logits, match };
+      if (method === 'rerank') {
+        const scores = await rerankScores(set, score, matching, candidates);
+        const { weights, ...ranked } =
+          usable === undefined
+            ? crossFittedRanks(scores)
+            : { ...ranks(rerankedTable(scores, usable.weight), set.owner), weights: [usable.weight] };
+        for (const weight of weights) if (!rerankWeights.includes(weight)) rerankWeights.push(weight);
+        const found = { image: recallsOfRanks(ranked.image), text: recallsOfRanks(ranked.text) };
+        results.push({ found, chance: chanceRecalls(set) });
+      } else {
+        const table = await scoreTable(set, score, matching, method);
+        results.push({ found: recalls(table, set.owner), chance: chanceRecalls(set) });
+      }
       firstPlace += places[fold]!;
     }
     log.remove();
@@ -146,6 +176,7 @@ export async function evaluateRetrieval(
       textRetrieval: mean(({ found }) => found.text),
       chance: { imageRetrieval: mean(({ chance }) => chance.image), textRetrieval: mean(({ chance }) => chance.text) },
       linearMap,
+      rerank: method === 'rerank' ? { weights: rerankWeights, ...originOf(kept, usable) } : null,
       pairsScored: done,
       pairsPerSecond: speed(),
       checkpoint: checkpoint.dir,
@@ -154,6 +185,11 @@ export async function evaluateRetrieval(
     log.close();
     score.dispose();
   }
+}
+
+function originOf(kept: RerankWeight | undefined, usable: RerankWeight | undefined) {
+  if (usable) return { fittedOn: 'held-out' as const };
+  return { fittedOn: 'other-half' as const, why: kept ? ('same-images' as const) : ('none' as const) };
 }
 
 /** Names what the scores depend on: the weights, the images and texts, and the precision. */

@@ -1,12 +1,12 @@
 /** Scores of every image with every text, by one of three methods. */
 import type { RetrievalSet } from '../ranking/recall.ts';
+import { likeliest, type RerankScores } from '../ranking/rerank.ts';
 import { fewRows, type PairIndex, similarities } from '../ranking/scoring.ts';
 import type { RetrievalModel } from './retrieval-model.ts';
 
 export interface Method {
   /**
-   * itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by the sum of both logits (the sum is
-   * ours; ALBEF orders by ITM alone).
+   * itm scores all pairs; itc only compares embeddings; rerank orders ITC's `candidates` by both, see ranking/rerank.ts.
    */
   readonly method: 'itm' | 'itc' | 'rerank';
   /** Of each query, for rerank. ALBEF: 128 on Flickr30k. */
@@ -27,16 +27,14 @@ export function maxPairs({ images, texts }: RetrievalSet, { method, candidates }
   return images.length * Math.min(candidates, texts.length) + texts.length * Math.min(candidates, images.length);
 }
 
-/** Scores [images × texts], higher is likelier. */
+/** Scores [images × texts], higher is likelier, by matching or by contrast alone. */
 export async function scoreTable(
   set: RetrievalSet,
   score: RetrievalModel,
   matching: Matching,
-  { method, candidates }: Method,
+  method: Exclude<Method['method'], 'rerank'>,
 ): Promise<Float32Array> {
-  if (method === 'itm') return matchAll(set, matching);
-  const similar = similarities(set, score);
-  return method === 'itc' ? similar : rerank(set, similar, matching, score.similarityScale(), candidates);
+  return method === 'itm' ? matchAll(set, matching) : similarities(set, score);
 }
 
 /** Pairs in one call of `match`. */
@@ -69,41 +67,25 @@ async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32A
   return matching.logits;
 }
 
-async function rerank(
+/** Matching logits of contrast's candidates, beside the logits of contrast. */
+export async function rerankScores(
   set: RetrievalSet,
-  table: Float32Array,
+  score: RetrievalModel,
   matching: Matching,
-  similarityScale: number,
   candidates: number,
-): Promise<Float32Array> {
-  const { images, texts } = set;
-  const chosen = likeliest(table, images.length, texts.length, candidates);
-  const similar = Float32Array.from(table, (one) => one * similarityScale);
-  table.forEach((_, index) => {
-    table[index] = similar[index]! - belowAll;
-  });
+): Promise<RerankScores> {
+  const { images, texts, owner } = set;
+  const scale = score.similarityScale();
+  const similar = similarities(set, score).map((one) => one * scale);
+  const chosen = likeliest(similar, { images: images.length, texts: texts.length }, candidates);
   const shorterFirst = byLength(set);
   chosen.sort(([, one], [, other]) => shorterFirst(one, other) || one - other);
   await matchEach(matching, chosen);
+  // The log may know others, of an evaluation of all pairs.
+  const known = new Float32Array(similar.length).fill(Number.NaN);
   for (const [image, text] of chosen) {
     const place = image * texts.length + text;
-    table[place] = matching.logits[place]! + similar[place]!;
+    known[place] = matching.logits[place]!;
   }
-  return table;
-}
-
-/** Puts what was not reranked below every logit, in the order of its similarity. */
-const belowAll = 1e3;
-
-/** For each row and each column of a table its highest places. */
-function likeliest(table: Float32Array, images: number, texts: number, candidates: number): PairIndex[] {
-  const chosen = new Set<number>();
-  const best = (count: number, place: (index: number) => number) => {
-    const order = Array.from({ length: count }, (_, index) => index);
-    order.sort((a, b) => table[place(b)]! - table[place(a)]!);
-    for (const index of order.slice(0, candidates)) chosen.add(place(index));
-  };
-  for (let image = 0; image < images; image++) best(texts, (text) => image * texts + text);
-  for (let text = 0; text < texts; text++) best(images, (image) => image * texts + text);
-  return [...chosen].map((place) => [Math.floor(place / texts), place % texts] as const);
+  return { similar, matching: known, owner };
 }

@@ -39,6 +39,7 @@ import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import { hasRerankWeight, keepRerankWeight } from './rerank-weight.ts';
 import { openRunLog } from './run-log.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import { learningRate } from './schedule.ts';
@@ -194,9 +195,17 @@ export const train = (
     const outOfPatience = state.step < steps && patienceSpent(state.best, patience);
     const checkpoint = save();
     const best = bestCheckpoint(runDir);
+    const stopped = state.step < steps && !outOfPatience;
+    if (!stopped && heldOut && task.objectives.itc > 0 && task.objectives.itm > 0) {
+      for (const dir of new Set([checkpoint, best?.checkpoint ?? checkpoint])) {
+        if (hasRerankWeight(dir)) continue;
+        executable.load(readCheckpoint(dir).values);
+        keepRerankWeight(dir, heldOut);
+      }
+    }
     return {
       steps: state.step,
-      stopped: state.step < steps && !outOfPatience,
+      stopped,
       outOfPatience,
       checkpoint,
       ...(best && { best }),

@@ -6,8 +6,11 @@ import { after, test } from 'node:test';
 import type { Example } from '../../../model/data/example.ts';
 import { memorySource } from '../../../model/data/source.ts';
 import { chanceRecalls, recalls } from '../../../model/ranking/recall.ts';
+import { triedWeights } from '../../../model/ranking/rerank.ts';
 import { evaluateRetrieval, splitImages } from '../../../model/retrieval/evaluate.ts';
+import { bestCheckpoint, latestCheckpoint } from '../../../model/train/checkpoint.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
+import { readRerankWeight } from '../../../model/train/rerank-weight.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-evaluate-'));
@@ -94,6 +97,43 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
     name: 'UserError',
   });
   await assert.rejects(evaluateRetrieval({ checkpoint: join(root, 'none'), examples }), { name: 'UserError' });
+});
+
+test('the weight between contrast and matching is of pairs that are not evaluated', async () => {
+  const runDir = join(root, 'weighed');
+  const validation = smallExamples(60, 2).slice(20);
+  await pretrain({
+    ...{ runDir, source: memorySource(smallExamples(60), 1), validation, config, vocabulary, detector: 'test' },
+    ...{ steps: 8, evaluateEverySteps: 4, keep: 1, objectives: allObjectives, batchSize: 8, learningRate: 3e-3 },
+  });
+  const last = latestCheckpoint(runDir)!;
+  for (const dir of new Set([last, bestCheckpoint(runDir)!.checkpoint])) {
+    const { weight, recall, images, queries } = readRerankWeight(dir)!;
+    assert.ok(triedWeights.includes(weight));
+    assert.ok(recall.reranked >= recall.contrast, JSON.stringify(recall));
+    assert.deepEqual([images.length, queries], [40, 80]);
+  }
+  const { weight, images } = readRerankWeight(last)!;
+  // Of no image that the weight was fitted on: all weights must do the same as this one.
+  const others = smallExamples(20, 3).map((one) => ({ ...one, imageId: `other ${one.imageId}` }));
+  const evaluate = (examples: readonly Example[], method: 'rerank' | 'itc' = 'rerank') =>
+    evaluateRetrieval({ checkpoint: last, examples, method, candidates: 5 });
+  const found = await evaluate(others);
+  assert.deepEqual(found.rerank, { weights: [weight], fittedOn: 'held-out' });
+  const mixed = [...others, { ...others[0]!, imageId: images[0]! }];
+  const { rerank } = await evaluate(mixed);
+  assert.deepEqual([rerank?.fittedOn, rerank?.why], ['other-half', 'same-images']);
+  // Without one, and with one that says contrast alone.
+  const file = join(last, 'rerank.json');
+  const kept = readFileSync(file, 'utf8');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(kept), weight: 0 }));
+  const [alone, byContrast] = [await evaluate(others), await evaluate(others, 'itc')];
+  assert.deepEqual([alone.imageRetrieval.r1, alone.textRetrieval.r1], [byContrast.imageRetrieval.r1, byContrast.textRetrieval.r1]); // biome-ignore format: one line
+  assert.equal(byContrast.rerank, null);
+  writeFileSync(file, '{"weight": "much"}');
+  await assert.rejects(evaluate(others), { name: 'UserError', message: /Expected a weight and its images for .*rerank.json but received {"weight": "much"}; remove it/ }); // biome-ignore format: one line
+  rmSync(file);
+  assert.deepEqual((await evaluate(others)).rerank?.why, 'none');
 });
 
 /** An evaluation that is stopped goes on with the scores it has made; scores that were changed meanwhile show it. */

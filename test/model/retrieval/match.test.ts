@@ -22,7 +22,7 @@ test('each image gives each text a probability; other regions are refused', asyn
     rows.map((row) => row.length),
     [2, 2, 2],
   );
-  for (const probability of rows.flatMap((row) => [...row])) assert.ok(probability > 0 && probability < 1);
+  for (const { probability } of rows.flat()) assert.ok(probability > 0 && probability < 1);
   const [first] = images as [(typeof images)[number]];
   const narrow = { ...first, features: new Float32Array(first.labels.length * 2) };
   assert.throws(() => matchTexts({ checkpoint: root, images: [narrow], texts }), {
