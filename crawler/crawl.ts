@@ -8,7 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
-import { decodeImage } from '../dataset/image/decode.ts';
+import { decodeForSize, decodeImage } from '../dataset/image/decode.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
 import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
 import { committedRawEnd, maxUncommitted, openRawStore } from '../dataset/ledger/raw-store.ts';
@@ -296,9 +296,12 @@ export async function crawl(
 
 /** Measures an image, and makes what is stored of it. */
 async function decodeFor(store: StoreSize | null, bytes: Buffer): ReturnType<FetchTools['decode']> {
-  const decoded = await decodeImage(bytes);
-  if ('reason' in decoded) return decoded;
-  return { ...decoded, smaller: store === null ? null : await smallerImage(bytes, decoded, store) };
+  if (store === null) {
+    const decoded = await decodeImage(bytes);
+    return 'reason' in decoded ? decoded : { ...decoded, smaller: null };
+  }
+  const found = await decodeForSize(bytes, store.sidePx);
+  return 'reason' in found ? found : { ...found.decoded, smaller: await smallerImage(bytes, found, store) };
 }
 
 /**

@@ -4,9 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { Sharp } from 'sharp';
+import { hashShrink, hashSquare } from './hash-square.ts';
+import type { JpegHeader } from './jpeg-header.ts';
 import { type ImageHeader, TooManyPixels, withImage } from './open-image.ts';
 import { hashSidePx, perceptualHash } from './phash.ts';
+import { decodePlainJpeg, type PlainJpeg, shrinkTo, sizeOfShorter } from './plain-jpeg.ts';
 import { type NoFormat, otherFormat, sniffFormat } from './sniff.ts';
+import type { Shrink } from './turbo-jpeg.ts';
 
 /**
  * Ours: the share of its rows that a damaged picture shows at least. Chromium shows any row that it can decode; a picture of
@@ -31,20 +35,46 @@ export interface Decoded {
   readonly damaged: boolean;
 }
 
+/** A picture that was measured, and the pixels of it that are large enough to be made smaller; null where sharp has to decode again. */
+export interface DecodedPixels {
+  readonly decoded: Decoded;
+  readonly pixels: PlainJpeg | null;
+}
+
 /**
  * Decodes and measures, or says why not: `not-an-image`, `unsupported-format-…`, `too-many-pixels`, `broken-image`. A damaged
  * picture that shows most of itself counts, as it does for browsers.
  */
 export async function decodeImage(bytes: Buffer): Promise<Decoded | { readonly reason: ImageFault }> {
+  const found = await decodeOnce(bytes, hashShrink);
+  return 'reason' in found ? found : found.decoded;
+}
+
+/** The same, with pixels for a picture whose shorter side is `sidePx`: one decode serves both, where it is made by libjpeg-turbo. */
+export async function decodeForSize(
+  bytes: Buffer,
+  sidePx: number,
+): Promise<DecodedPixels | { readonly reason: ImageFault }> {
+  return decodeOnce(bytes, (header) => {
+    const most = hashShrink(header);
+    if (most === null || Math.min(header.width, header.height) <= sidePx) return most;
+    return Math.min(most, shrinkTo(header, sizeOfShorter(header, sidePx))) as Shrink;
+  });
+}
+
+async function decodeOnce(
+  bytes: Buffer,
+  shrinkOf: (header: JpegHeader) => Shrink | null,
+): Promise<DecodedPixels | { readonly reason: ImageFault }> {
   const format = sniffFormat(bytes);
   if (format === null) return { reason: otherFormat(bytes) };
-  const found = (shown: Measured, damaged: boolean): Decoded => ({
-    format,
-    ...shown,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    damaged,
+  const found = (shown: Measured, damaged: boolean, pixels: PlainJpeg | null = null): DecodedPixels => ({
+    decoded: { format, ...shown, sha256: createHash('sha256').update(bytes).digest('hex'), damaged },
+    pixels,
   });
   try {
+    const plain = format === 'jpg' ? await decodePlainJpeg(bytes, shrinkOf) : null;
+    if (plain !== null) return found(measurePlain(plain), false, plain);
     return found(await withImage(bytes, { failOn: 'error' }, measure), false);
   } catch (error) {
     if (isTooLarge(error)) return { reason: 'too-many-pixels' };
@@ -62,6 +92,11 @@ const isTooLarge = (error: unknown): boolean =>
   error instanceof TooManyPixels || /pixel limit/i.test((error as Error).message);
 
 type Measured = Pick<Decoded, 'width' | 'height' | 'frames' | 'phash'>;
+
+function measurePlain({ header, raster, shrink }: PlainJpeg): Measured {
+  const { width, height } = header;
+  return { width, height, frames: 1, phash: perceptualHash(hashSquare(raster, shrink, header)) };
+}
 
 async function measure(image: Sharp, { width, height, orientation, frames, isOpaque }: ImageHeader): Promise<Measured> {
   // Each step costs some 0.1 ms, whatever the image: only those that change something.

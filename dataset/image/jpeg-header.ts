@@ -13,6 +13,10 @@ export interface JpegHeader {
   readonly exif: Buffer | null;
   /** The colour profile, null when the file has none. */
   readonly icc: Buffer | null;
+  /** 1 for grey, 3 for colour. */
+  readonly components: 1 | 3;
+  /** Baseline, extended or progressive with Huffman codes: what every decoder reads. */
+  readonly isCommon: boolean;
   /** Bytes that a decoder holds of the whole picture: its coefficients where they come in several scans, else 0. */
   readonly wholeBytes: number;
 }
@@ -50,7 +54,17 @@ export function jpegHeader(bytes: Buffer): JpegHeader | null {
       const icc = profile.length === 0 ? null : Buffer.concat(profile);
       const isWhole = isProgressive(marker) || scanComponents(bytes, end) < components;
       const wholeBytes = isWhole ? 2 * width * height * samplesOfPixel(segment) : 0;
-      return { width, height, orientation: orientation === 0 ? 1 : orientation, exif, icc, wholeBytes };
+      const isCommon = marker <= 0xc2;
+      return {
+        width,
+        height,
+        orientation: orientation === 0 ? 1 : orientation,
+        exif,
+        icc,
+        components,
+        isCommon,
+        wholeBytes,
+      };
     }
     at = end;
   }

@@ -3,13 +3,14 @@
  * more than they weigh. Whoever decodes a picture of the web opens it here.
  */
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import { profileName } from './colour-profile.ts';
 import { withoutCostlyMetadata } from './costly-metadata.ts';
 import { maxDecodeBytes, withDecodeMemory } from './decode-memory.ts';
 import { jpegHeader } from './jpeg-header.ts';
 import { sniffFormat } from './sniff.ts';
 
 /** Pillow's and LAION's limit against decompression bombs. */
-const maxPixels = 89_478_485;
+export const maxPixels = 89_478_485;
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -57,6 +58,11 @@ export async function withImage<T>(
 }
 
 const ordinaryJpeg = { format: 'jpeg', frames: 1, space: 'srgb', isOpaque: true, sampleBytes: 3 } as const;
+
+/** Grey or sRGB: with no colour profile, or one that says it is sRGB. */
+export function isStandardColour({ space, icc }: Pick<ImageHeader, 'space' | 'icc'>): boolean {
+  return (space === 'srgb' || space === 'b-w') && (icc === null || profileName(icc).startsWith('sRGB'));
+}
 
 interface SizedHeader extends ImageHeader {
   /** Bytes of a pixel. */

@@ -4,7 +4,7 @@
  * names are img2dataset's.
  */
 import type { Sharp } from 'sharp';
-import { type ImageHeader, withImage } from '../image/open-image.ts';
+import { type ImageHeader, isStandardColour, withImage } from '../image/open-image.ts';
 import { encodeDefaults } from './defaults.ts';
 import { withoutLocation } from './without-location.ts';
 
@@ -114,8 +114,3 @@ async function encodeOpened(
 
 /** The usual ending of a file in a format that sharp calls otherwise. */
 const fieldOf: Readonly<Record<string, string>> = { jpeg: 'jpg', heif: 'avif' };
-
-/** Grey or sRGB: with no colour profile, or one that says it is sRGB. */
-function isStandardColour({ space, icc }: ImageHeader): boolean {
-  return (space === 'srgb' || space === 'b-w') && (icc === null || icc.includes('sRGB'));
-}

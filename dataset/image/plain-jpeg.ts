@@ -1,0 +1,72 @@
+/**
+ * The quick way for the usual picture of the web: a well-formed JPEG of grey or sRGB that stands upright, decoded by libjpeg-turbo. libvips
+ * decodes it with the same pixels, but sets up a graph of objects for it that takes longer than the decoding. Every other file, and any
+ * that libjpeg-turbo so much as warns about, is sharp's.
+ */
+import { withoutCostlyMetadata } from './costly-metadata.ts';
+import { withDecodeMemory } from './decode-memory.ts';
+import { type JpegHeader, jpegHeader } from './jpeg-header.ts';
+import { isStandardColour, maxPixels } from './open-image.ts';
+import type { Raster } from './resample.ts';
+import { type Shrink, turboJpeg } from './turbo-jpeg.ts';
+
+/** Ours: what is larger at the size at which it is asked for is left to libvips, which streams. 16 megapixels. */
+const maxRasterBytes = 2 ** 26;
+
+export interface PlainJpeg {
+  readonly header: JpegHeader;
+  readonly raster: Raster;
+  /** By how much the raster is smaller than the picture. */
+  readonly shrink: Shrink;
+}
+
+/** Decodes a JPEG as much smaller as `shrinkOf` says for its size; null when it is not for this decoder. */
+export async function decodePlainJpeg(
+  given: Buffer,
+  shrinkOf: (header: JpegHeader) => Shrink | null,
+): Promise<PlainJpeg | null> {
+  const turbo = turboJpeg();
+  if (turbo === null) return null;
+  const bytes = withoutCostlyMetadata(given, 'jpg');
+  const header = jpegHeader(bytes);
+  if (header === null || !header.isCommon || header.orientation !== 1) return null;
+  const { width, height, icc, wholeBytes } = header;
+  if (width * height > maxPixels || !isStandardColour({ space: 'srgb', icc })) return null;
+  const shrink = shrinkOf(header);
+  if (shrink === null) return null;
+  const rasterBytes = 4 * Math.ceil(width / shrink) * Math.ceil(height / shrink);
+  if (rasterBytes > maxRasterBytes) return null;
+  const raster = await withDecodeMemory(wholeBytes + rasterBytes, () => turbo.decode(bytes, header, shrink));
+  return raster === null ? null : { header, shrink, raster: withoutPartOfPixel(raster, header, shrink) };
+}
+
+/** As libvips does, without the last column and row where they are not wholly of the picture. */
+function withoutPartOfPixel(raster: Raster, header: JpegHeader, shrink: Shrink): Raster {
+  const width = Math.floor(header.width / shrink);
+  const height = Math.floor(header.height / shrink);
+  if (width === raster.width) return { ...raster, height };
+  const pixels = Buffer.allocUnsafe(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    const from = 4 * y * raster.width;
+    pixels.set(raster.pixels.subarray(from, from + 4 * width), 4 * y * width);
+  }
+  return { pixels, width, height };
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The size with a shorter side of `sidePx` and the same shape, rounded as libvips does. */
+export function sizeOfShorter({ width, height }: Size, sidePx: number): Size {
+  const other = Math.round((Math.max(width, height) * sidePx) / Math.min(width, height));
+  return width < height ? { width: sidePx, height: other } : { width: other, height: sidePx };
+}
+
+/** The most by which a picture may be made smaller in the decoder so that it is still this large. */
+export function shrinkTo({ width, height }: Size, least: Size): Shrink {
+  const isEnough = (shrink: number): boolean =>
+    Math.floor(width / shrink) >= least.width && Math.floor(height / shrink) >= least.height;
+  return isEnough(8) ? 8 : isEnough(4) ? 4 : isEnough(2) ? 2 : 1;
+}
