@@ -9,7 +9,7 @@ import { presetNames } from '../filters/presets.ts';
 import { vocabularyDefaults } from '../model/data/defaults.ts';
 import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
-import { bestByNames, finetuneDefaults, pretrainDefaults } from '../model/train/defaults.ts';
+import { bestByNames, finetuneDefaults, pretrainDefaults, pretrainedEncoderRate } from '../model/train/defaults.ts';
 
 /** The name of a corpus' configuration. */
 export const configFileName = 'lait.yaml';
@@ -401,6 +401,14 @@ const pretrain = z.strictObject({
     .positive()
     .default(pretrainDefaults.learningRate)
     .meta({ description: 'highest learning rate (ImageBERT §4)' }),
+  encoderRate: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .meta({
+      description: `share of the rate for the encoder and its words; 0 keeps them (from minilm or a BERT: ${pretrainedEncoderRate}; from scratch: 1)`,
+    }),
   mlm: weight.default(objectives.mlm).meta({ description: 'weight of masked language modelling; 0 turns it off' }),
   moc: weight.default(objectives.moc).meta({ description: 'weight of masked object classification' }),
   mrfr: weight.default(objectives.mrfr).meta({ description: 'weight of masked region feature regression' }),
@@ -408,6 +416,14 @@ const pretrain = z.strictObject({
   itc: weight
     .default(objectives.itc)
     .meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
+  contrastPooling: z
+    .enum(['mean', 'first'])
+    .default(pretrainDefaults.contrastPooling)
+    .meta({ description: 'what contrast compares: the mean of all states (Sentence-BERT), or that of [CLS] (ALBEF)' }),
+  contrastShortcut: z
+    .boolean()
+    .default(pretrainDefaults.contrastShortcut)
+    .meta({ description: 'begin contrast at a linear map of the features, fitted in seconds before the first step' }),
   hardNegatives: z
     .boolean()
     .default(pretrainDefaults.hardNegatives)

@@ -8,10 +8,11 @@ import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
-import { type ModelConfig, presets } from '../model/net/config.ts';
+import { type ContrastForm, type ModelConfig, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
 import { measurePeakFlops } from '../model/runtime/peak.ts';
 import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
+import { pretrainedEncoderRate } from '../model/train/defaults.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
 import type { PretrainFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, requirePath, sayWaiting } from './command.ts';
@@ -31,7 +32,8 @@ async function trainStages(
 ): Promise<void> {
   const { stages: stagesFile, dryRun, dataChanged, ...others } = flags;
   const { preset, run, from, vocabularySize, seed, precision, xla, stages: _, ...rest } = settings;
-  const { checkpointEverySteps, evaluateEverySteps, bestBy, patience, ...own } = rest;
+  const { checkpointEverySteps, evaluateEverySteps, bestBy, patience, encoderRate, ...more } = rest;
+  const { contrastPooling: pooling, contrastShortcut: shortcut, ...own } = more;
   others satisfies Nothing;
   own satisfies KnownTo<StageSettings, typeof own>;
 
@@ -52,6 +54,7 @@ async function trainStages(
     vocabularySize: tokenizer.size,
     featureSize: columns.featureSize,
     classes: columns.labels.length,
+    ...contrastOf(dir, stages, { pooling, shortcut }),
   };
   console.log(`${preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`);
   if (dryRun) {
@@ -76,6 +79,7 @@ async function trainStages(
     evaluateEverySteps,
     bestBy,
     patience,
+    encoderRate: encoderRate ?? (start === undefined ? 1 : pretrainedEncoderRate),
     resume: true,
     peakFlops: measurePeakFlops(precision),
     ...(start === undefined ? {} : { startFrom: start.weights }),
@@ -106,6 +110,16 @@ async function trainStages(
 function describe(progress: Progress, stage: PlannedStage, { description, images, skipped }: TrainingExamples): void {
   const lines = [`${description}; ${describeEpochs(stage, images)} (the paper: 17)`, ...skipped.lines()];
   for (const line of lines) progress.line(stage.name === undefined ? line : `${stage.name}: ${line}`);
+}
+
+/** A run that has begun keeps the form that it has. */
+function contrastOf(dir: string, stages: readonly PlannedStage[], wanted: ContrastForm): Pick<ModelConfig, 'contrast'> {
+  const begun = latestCheckpoint(latestStage(dir));
+  if (begun !== undefined) {
+    const { contrast } = openCheckpoint(begun).config;
+    return contrast ? { contrast } : {};
+  }
+  return stages.some(({ objectives }) => objectives.itc > 0) ? { contrast: wanted } : {};
 }
 
 interface Start {

@@ -28,10 +28,20 @@ export interface ModelConfig {
   readonly featureSize: number;
   /** How many classes the detector knows. */
   readonly classes: number;
+  /** How contrast (ITC) reads an image or a text; absent as in ALBEF, by the state of [CLS]. */
+  readonly contrast?: ContrastForm;
+}
+
+/** Both are ours; docs/learning.md has what they are worth. */
+export interface ContrastForm {
+  /** The state of [CLS] (ALBEF), or the mean of all tokens' states (Sentence-BERT, arXiv 1908.10084), which is what MiniLM was trained for. */
+  readonly pooling: 'first' | 'mean';
+  /** Adds a linear map of the whole image's feature and one of the text's word pieces, fitted before the first step and then kept. */
+  readonly shortcut: boolean;
 }
 
 /** What a preset decides; the data decides the rest. */
-export type Preset = Omit<ModelConfig, 'vocabularySize' | 'featureSize' | 'classes'>;
+export type Preset = Omit<ModelConfig, 'vocabularySize' | 'featureSize' | 'classes' | 'contrast'>;
 
 const bert = { dropout: 0.1, maxPositions: 512, layerNormEpsilon: 1e-12 };
 

@@ -13,16 +13,17 @@ import {
   embedRegions,
   embedTexts,
   type Frame,
+  type Parts,
   type Sequence,
   type SpecialPieces,
 } from './embeddings.ts';
 import type { ObjectiveName, ObjectiveResult, ObjectiveWeights } from './objective.ts';
-import { itc, itcEmbedding, similarities } from './objectives/itc.ts';
+import { imageShortcut, itc, itcEmbedding, similarities, textShortcut } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
 import { mlm } from './objectives/mlm.ts';
 import { moc } from './objectives/moc.ts';
 import { mrfr } from './objectives/mrfr.ts';
-import { encode, encodeFirst, firstTokens, pool } from './transformer.ts';
+import { encode, encodeFirst, firstTokens, meanOfTokens, pool } from './transformer.ts';
 
 export interface Model {
   readonly parameters: Parameters;
@@ -104,8 +105,8 @@ export function objectives(
   const results: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
-    const imageEmbeddings = embedAlone(model, 'image', { regions: images }, frame, drop);
-    const textEmbeddings = embedAlone(model, 'text', { words }, frame, drop);
+    const imageEmbeddings = embedAlone(model, 'image', { regions: images }, { frame, inputs, drop });
+    const textEmbeddings = embedAlone(model, 'text', { words }, { frame, inputs, drop });
     similar = similarities(parameters, imageEmbeddings, textEmbeddings);
     results.itc = itc(similar, input(inputs, 'sameImage'));
   }
@@ -135,16 +136,35 @@ export function objectives(
   return results;
 }
 
-/** An image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone, to ITC's space: [N, itcSize]. */
-function embedAlone(
-  { parameters, config }: Model,
-  side: 'image' | 'text',
-  parts: { words?: Sequence; regions?: Sequence },
-  frame: Frame,
-  drop: Dropout,
-): Tensor {
-  return itcEmbedding(parameters, side, encodeFirst(parameters, config, arrange(parts, frame, drop), drop));
+interface Reading {
+  readonly frame: Frame;
+  readonly inputs: Inputs;
+  readonly drop: Dropout;
 }
+
+/** The pooled states [N, H] of an image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone. */
+function poolAlone({ parameters, config }: Model, parts: Parts, { frame, drop }: Omit<Reading, 'inputs'>): Tensor {
+  const sequence = arrange(parts, frame, drop);
+  return config.contrast?.pooling === 'mean'
+    ? meanOfTokens(encode(parameters, config, sequence, drop), sequence.mask)
+    : encodeFirst(parameters, config, sequence, drop);
+}
+
+/** An image or a text alone, to ITC's space: [N, itcSize]. */
+function embedAlone(model: Model, side: 'image' | 'text', parts: Parts, { frame, inputs, drop }: Reading): Tensor {
+  const { parameters, config } = model;
+  return itcEmbedding(
+    parameters,
+    side,
+    poolAlone(model, parts, { frame, drop }),
+    config.contrast?.shortcut ? shortcut(parameters, side, inputs) : undefined,
+  );
+}
+
+const shortcut = (parameters: Parameters, side: 'image' | 'text', inputs: Inputs): Tensor =>
+  side === 'image'
+    ? imageShortcut(parameters, input(inputs, 'features'), input(inputs, 'boxes'), input(inputs, 'regionMask'))
+    : textShortcut(parameters, input(inputs, 'pieces'), input(inputs, 'pieceMask'));
 
 /**
  * Matching logits [B] of pairs chosen among images and texts by `imageRows` and `textRows` [B]: each image and text of the
@@ -165,8 +185,14 @@ export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropo
 export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs): Tensor {
   if (side === 'image') {
     const frame = embedFrame(model.parameters, model.config, model.special);
-    return embedAlone(model, side, { regions: regions(model, inputs) }, frame, noDropout);
+    return embedAlone(model, side, { regions: regions(model, inputs) }, { frame, inputs, drop: noDropout });
   }
   const { words, frame } = texts(model, inputs);
-  return embedAlone(model, side, { words }, frame, noDropout);
+  return embedAlone(model, side, { words }, { frame, inputs, drop: noDropout });
+}
+
+/** The pooled states [N, H] of the texts of a batch, each read alone. */
+export function poolTexts(model: Model, inputs: Inputs): Tensor {
+  const { words, frame } = texts(model, inputs);
+  return poolAlone(model, { words }, { frame, drop: noDropout });
 }

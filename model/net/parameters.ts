@@ -64,6 +64,14 @@ export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false 
           ...linear('itc.image', itcSize, H),
           ...linear('itc.text', itcSize, H),
           { name: 'itc.temperature', shape: [], start: 'zeros', decays: false } as const,
+          ...(config.contrast?.shortcut
+            ? [
+                ...linear('itc.image.shortcut', itcSize, D).map(
+                  (one) => ({ ...one, start: 'zeros', rate: 0 }) as const,
+                ),
+                { name: 'itc.text.shortcut', shape: [V, itcSize], start: 'zeros', decays: false, rate: 0 } as const,
+              ]
+            : []),
         ]
       : []),
   ];

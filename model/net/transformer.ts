@@ -95,6 +95,13 @@ export function firstTokens(hidden: Tensor, B: number): Tensor {
   return tf.reshape(tf.slice(tf.reshape(hidden, [B, rows / B, H]), [0, 0, 0], [B, 1, H]), [B, H]);
 }
 
+/** The mean of the states of each sequence's tokens that count, [B, H], from hidden states [B T, H] and a mask [B, T]. */
+export function meanOfTokens(hidden: Tensor, mask: Tensor): Tensor {
+  const [B, T] = mask.shape as [number, number];
+  const shares = tf.div(mask, tf.sum(mask, 1, true));
+  return tf.squeeze(tf.matMul(tf.expandDims(shares, 1), tf.reshape(hidden, [B, T, -1])), [1]);
+}
+
 /** BERT's pooler: tanh(FC([CLS])). */
 export function pool(parameters: Parameters, first: Tensor): Tensor {
   return tf.tanh(linear(parameters, 'bert.pooler.dense', first)); // [B, H]

@@ -5,7 +5,7 @@
 import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
 import type { Graph } from './graph.ts';
 import { bool, type Output, type } from './graph-node.ts';
-import type { ParameterSpec } from './parameter.ts';
+import { learns, type ParameterSpec } from './parameter.ts';
 
 export interface AdamW {
   readonly beta1: number;
@@ -27,7 +27,9 @@ export const sumOf = (name: string): string => `${name}/gradient_sum`;
 
 /** A sum beside each parameter, for `trainFunction` in train/step.ts. They are no part of a checkpoint: an update starts with its first batch. */
 export const gradientSums = (parameters: readonly ParameterSpec[]): ParameterSpec[] =>
-  parameters.map(({ name, shape }) => ({ name: sumOf(name), shape, start: 'zeros', decays: false, replaced: true }));
+  parameters
+    .filter(learns)
+    .map(({ name, shape }) => ({ name: sumOf(name), shape, start: 'zeros', decays: false, replaced: true }));
 
 /** What changes from step to step. */
 export interface Rates {
@@ -66,16 +68,17 @@ function halfOfSquares(x: Tensor): Tensor {
 /** Updates a variable and its slots in place, op by op. */
 export function updateEagerly(
   optimizer: AdamW,
-  { decays, replaced }: ParameterSpec,
+  { decays, replaced, rate: share = 1 }: ParameterSpec,
   [variable, mean, square]: readonly [Variable, Variable, Variable],
   gradient: Tensor,
-  { learningRate, beta1Power, beta2Power }: Rates,
+  { learningRate: full, beta1Power, beta2Power }: Rates,
 ): void {
   if (replaced) {
     variable.assign(gradient as never);
     return;
   }
   const { beta1, beta2, epsilon, decay } = optimizer;
+  const learningRate = full * share;
   const rate = (learningRate * Math.sqrt(1 - beta2Power)) / (1 - beta1Power);
   tf.tidy(() => {
     const newMean = tf.add(mean, tf.mul(tf.sub(gradient, mean), 1 - beta1));
@@ -100,7 +103,7 @@ export function addUpdate(
   graph: Graph,
   prefix: string,
   optimizer: AdamW,
-  { decays, replaced }: ParameterSpec,
+  { decays, replaced, rate: share = 1 }: ParameterSpec,
   handles: { readonly variable: Output; readonly mean: Output; readonly square: Output; readonly value: Output },
   gradient: Output,
   rates: GraphRates,
@@ -111,16 +114,17 @@ export function addUpdate(
     return graph.add(`${prefix}/${handles.variable}/replaced`, 'AssignVariableOp', inputs, { dtype: T });
   }
   const before: Output[] = [`^${handles.value}`];
+  const learningRate = partOf(graph, `${prefix}/rate`, rates.learningRate, share);
   if (decays) {
-    const share = `${prefix}/kept`; // 1 − learning rate × decay, as PyTorch
-    if (!graph.has(share)) {
-      graph.scalar(`${share}/rate`, optimizer.decay);
-      graph.scalar(`${share}/one`, 1);
-      graph.add(`${share}/lost`, 'Mul', [rates.learningRate, `${share}/rate`], { T });
-      graph.add(share, 'Sub', [`${share}/one`, `${share}/lost`], { T });
+    const kept = `${prefix}/kept${share === 1 ? '' : `/${share}`}`; // 1 − learning rate × decay, as PyTorch
+    if (!graph.has(kept)) {
+      graph.scalar(`${kept}/rate`, optimizer.decay);
+      graph.scalar(`${kept}/one`, 1);
+      graph.add(`${kept}/lost`, 'Mul', [learningRate, `${kept}/rate`], { T });
+      graph.add(kept, 'Sub', [`${kept}/one`, `${kept}/lost`], { T });
     }
     const after = `^${gradient.split(':')[0]}`;
-    const left = graph.add(`${prefix}/${handles.variable}/left`, 'Mul', [handles.value, share, after], { T });
+    const left = graph.add(`${prefix}/${handles.variable}/left`, 'Mul', [handles.value, kept, after], { T });
     const inputs = [handles.variable, left];
     before.push(`^${graph.add(`${prefix}/${handles.variable}/decayed`, 'AssignVariableOp', inputs, { dtype: T })}`);
   }
@@ -135,7 +139,7 @@ export function addUpdate(
       handles.square,
       rates.beta1Power,
       rates.beta2Power,
-      rates.learningRate,
+      learningRate,
       constant('beta1', optimizer.beta1),
       constant('beta2', optimizer.beta2),
       constant('epsilon', optimizer.epsilon),
@@ -144,4 +148,15 @@ export function addUpdate(
     ],
     { T, use_locking: bool(false), use_nesterov: bool(false) },
   );
+}
+
+/** A rate times a share; one node for all parameters of that share. */
+function partOf(graph: Graph, name: string, rate: Output, share: number): Output {
+  if (share === 1) return rate;
+  const node = `${name}/${share}`;
+  if (!graph.has(node)) {
+    graph.scalar(`${node}/share`, share);
+    graph.add(node, 'Mul', [rate, `${node}/share`], { T: type('float32') });
+  }
+  return node;
 }

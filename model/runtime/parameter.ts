@@ -10,9 +10,14 @@ export interface ParameterSpec {
   readonly start: number | 'zeros' | 'ones';
   /** AdamW decays matrices and tables, not biases and LayerNorm, as BERT. */
   readonly decays: boolean;
+  /** What the learning rate is multiplied with, so that parts of a model learn at different speeds; 0 keeps it as it is. 1 unless given. */
+  readonly rate?: number;
   /** Not trained: what a traced function gives as its gradient becomes its value. */
   readonly replaced?: true;
 }
+
+/** Whether an optimiser changes it. */
+export const learns = ({ rate, replaced }: ParameterSpec): boolean => rate !== 0 && !replaced;
 
 /** Trained variables by name, the optimiser's means (see `slots`) among them. */
 export type Values = Map<string, Float32Array>;

@@ -6,7 +6,7 @@
 import type { ShapedArray } from './array.ts';
 import type { Tensor, Variable } from './backend.ts';
 import { type AdamW, type Rates, slots } from './optimizer.ts';
-import type { ParameterSpec, Values } from './parameter.ts';
+import { learns, type ParameterSpec, type Values } from './parameter.ts';
 
 export interface TracedResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -54,8 +54,7 @@ export interface Executable {
 export function variableShapes({ parameters, optimizer }: ExecutableOptions): Map<string, readonly number[]> {
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
   if (optimizer) {
-    for (const { name, shape, replaced } of parameters) {
-      if (replaced) continue;
+    for (const { name, shape } of parameters.filter(learns)) {
       shapes.set(slots(name).mean, shape);
       shapes.set(slots(name).square, shape);
     }

@@ -179,7 +179,8 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
   differ('the size of the vocabulary', checkpoint.vocabulary.length, wanted.vocabulary.length);
   const piece = checkpoint.vocabulary.findIndex((one, index) => one !== wanted.vocabulary[index]);
   if (piece >= 0) differ(`piece ${piece} of the vocabulary`, checkpoint.vocabulary[piece], wanted.vocabulary[piece]);
-  for (const name of Object.keys(checkpoint.config) as (keyof ModelConfig)[]) {
+  const names = new Set([...Object.keys(checkpoint.config), ...Object.keys(wanted.config)]) as Set<keyof ModelConfig>;
+  for (const name of names) {
     differ(name, checkpoint.config[name], wanted.config[name]);
   }
   differ('the tokenizer', digestOfTokenizer(checkpoint.tokenizer), digestOfTokenizer(wanted.tokenizer));

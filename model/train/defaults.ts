@@ -25,7 +25,12 @@ export const pretrainDefaults = {
   learningRate: 1e-4,
   objectives: paperObjectives,
   hardNegatives: false,
+  contrastPooling: 'mean',
+  contrastShortcut: true,
 } as const;
+
+/** What the rate of the encoder is multiplied with where it comes from a text model and all else is new. Ours: docs/learning.md. */
+export const pretrainedEncoderRate = 0.1;
 
 /** Loss, batch and rate: ImageBERT §5. Candidates are ours, the margin is UNITER's. */
 export const finetuneDefaults = {

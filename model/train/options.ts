@@ -32,6 +32,11 @@ export interface TrainOptions {
   readonly accumulate?: number;
   /** The paper: 1e-4. */
   readonly learningRate?: number;
+  /**
+   * What the rate is multiplied with for the encoder and its word, position and segment tables (`bert.*`), where they come from a text
+   * model and all else is new. 1 unless given.
+   */
+  readonly encoderRate?: number;
   /** Share of the steps over which the rate rises. ViLT: 0.1. */
   readonly warmupShare?: number;
   readonly optimizer?: AdamW;

@@ -30,14 +30,17 @@ export interface StepOptions {
   readonly dropout: number;
   readonly optimizer: AdamW;
   readonly role?: Role;
+  /** Parameters that stay as they are; no gradient of theirs is computed. */
+  readonly frozen?: ReadonlySet<string>;
 }
 
 /** Gives `loss`, each objective's NAME and `NAMEAccuracy`, `gradientNorm` and `gradientNorm/PART`, with gradients. Reads `seed` [2] int32 for dropout. */
 export const trainFunction =
-  (loss: Loss, { dropout: rate, optimizer, role = 'whole' }: StepOptions): TracedFunction =>
+  (loss: Loss, { dropout: rate, optimizer, role = 'whole', frozen }: StepOptions): TracedFunction =>
   (inputs, parameters, all) => {
     const kept: Record<string, Tensor> = {};
-    const variables = new Map(role === 'whole' ? all : [...all].filter(([name]) => all.has(sumOf(name))));
+    const learned = (name: string): boolean => (role === 'whole' ? !frozen?.has(name) : all.has(sumOf(name)));
+    const variables = new Map([...all].filter(([name]) => learned(name)));
     const { grads } = tf.variableGrads(
       () => {
         const measured = lossesOf(loss, inputs, parameters, dropout(rate, inputs.seed!));

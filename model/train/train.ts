@@ -17,7 +17,7 @@ import { parameterSpecs } from '../net/parameters.ts';
 import { scoringFunctions } from '../ranking/scoring.ts';
 import { openExecutable } from '../runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../runtime/optimizer.ts';
-import { startValues } from '../runtime/parameter.ts';
+import { learns, type ParameterSpec, startValues } from '../runtime/parameter.ts';
 import { bestMeasure, patienceSpent } from './best.ts';
 import {
   bestCheckpoint,
@@ -30,6 +30,7 @@ import {
   readOptimizer,
   type TrainingState,
 } from './checkpoint.ts';
+import { shortcutName, startContrast } from './contrast-start.ts';
 import { pretrainDefaults } from './defaults.ts';
 import { evaluation } from './evaluation.ts';
 import { openHeldOut } from './held-out.ts';
@@ -76,11 +77,12 @@ export const train = (
     const { tokenizer } = options;
     const special = specialPieceIds(vocabulary);
     const description: ModelDescription = { config, vocabulary, tokenizer, detector, objectives: task.objectives };
-    const parameters = parameterSpecs(config, { itc: task.objectives.itc > 0 });
+    const parameters = atTheirRates(parameterSpecs(config, { itc: task.objectives.itc > 0 }), options.encoderRate);
+    const frozen = new Set(parameters.filter((one) => !learns(one)).map(({ name }) => name));
     const executable = openExecutable({
       parameters: accumulate > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
       functions: {
-        ...updateFunctions(task.loss, { dropout: config.dropout, optimizer }, accumulate),
+        ...updateFunctions(task.loss, { dropout: config.dropout, optimizer, frozen }, accumulate),
         validate: validateFunction(task.loss),
         ...scoringFunctions({ config, special }),
       },
@@ -214,6 +216,12 @@ export const train = (
     };
   });
 
+/** The encoder and its words, which may come from a public BERT, learn at a share of the rate. */
+const atTheirRates = (parameters: readonly ParameterSpec[], encoderRate = 1): ParameterSpec[] =>
+  parameters.map((one) =>
+    one.name.startsWith('bert.') && encoderRate !== 1 ? { ...one, rate: encoderRate * (one.rate ?? 1) } : one,
+  );
+
 /** Where a run begins, with the values of its parameters. */
 interface Beginning {
   readonly state: TrainingState;
@@ -239,17 +247,25 @@ const madeFromOf = ({ data, startFrom }: TrainOptions): MadeFrom | undefined =>
   data && { data, start: startFrom === undefined ? null : weightsSha256(startFrom) };
 
 /** A new run: what the file to start from lacks is drawn from the seed, or measured on the first epoch. */
-async function started(options: TrainOptions, { config, objectives }: ModelDescription): Promise<Beginning> {
+async function started(options: TrainOptions, description: ModelDescription): Promise<Beginning> {
+  const { config, objectives } = description;
   const { startFrom, source, seed = pretrainDefaults.seed } = options;
   const madeFrom = madeFromOf(options);
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = startFrom ? readSafetensors(startFrom) : { tensors: new Map() };
   const measured =
     featureStatisticsIn(tensors) ?? (await measureFeatureStatistics(source.epoch(0), config.featureSize));
+  const loaded = fromHuggingFace(parameters, tensors);
+  const values = new Map([...startValues(parameters, seed), ...loaded]);
+  if (parameters.some(({ name }) => name === shortcutName) && !loaded.has(shortcutName)) {
+    const pretrained = loaded.has('bert.encoder.layer.0.attention.self.qkv.weight');
+    const begun = await startContrast(description, source, { values, featureStatistics: measured, pretrained });
+    for (const [name, own] of begun?.values ?? []) values.set(name, own);
+  }
   return {
     state: { step: 0, position: firstPosition, seed, ...(madeFrom && { madeFrom }) },
     featureStatistics: measured,
-    values: new Map([...startValues(parameters, seed), ...fromHuggingFace(parameters, tensors)]),
+    values,
   };
 }
 

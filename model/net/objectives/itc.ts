@@ -14,10 +14,43 @@ const startTemperature = 0.07;
 /** What similarities are multiplied with, from the learned parameter. */
 export const similarityScale = (learned: number): number => Math.min(100, Math.exp(learned) / startTemperature);
 
-/** [CLS] states [N, H] to vectors of length 1, [N, itcSize]. */
-export function itcEmbedding(parameters: Parameters, side: 'image' | 'text', first: Tensor): Tensor {
-  const projected = linear(parameters, `itc.${side}`, first);
+/** The parameter that gives a scale. */
+export const learnedScale = (scale: number): number => Math.log(scale * startTemperature);
+
+/** Pooled states [N, H], and where there is one what a shortcut adds to their projection [N, itcSize], to vectors of length 1. */
+export function itcEmbedding(
+  parameters: Parameters,
+  side: 'image' | 'text',
+  pooled: Tensor,
+  shortcut: Tensor | undefined,
+): Tensor {
+  const own = linear(parameters, `itc.${side}`, pooled);
+  const projected = shortcut ? tf.add(own, shortcut) : own;
   return tf.mul(projected, tf.rsqrt(tf.add(tf.sum(tf.square(projected), -1, true), 1e-12)));
+}
+
+/** The share of the image that a region covers is the fifth number of its box; sides of patches differ by rounding. */
+const asLarge = 1e-6;
+
+/**
+ * Of features [N, R, D], boxes [N, R, 5] and their mask [N, R] the linear map of the largest region, which is the whole image (the mean
+ * of all that are as large, as patches are): [N, itcSize].
+ */
+export function imageShortcut(parameters: Parameters, features: Tensor, boxes: Tensor, mask: Tensor): Tensor {
+  const [N, R] = features.shape as [number, number];
+  const areas = tf.sub(tf.reshape(tf.slice(boxes, [0, 0, 4], [N, R, 1]), [N, R]), tf.sub(1, mask));
+  const largest = tf.cast(tf.greater(areas, tf.sub(tf.max(areas, 1, true), asLarge)), 'float32'); // [N, R]
+  const shares = tf.div(largest, tf.sum(largest, 1, true));
+  const whole = tf.squeeze(tf.matMul(tf.expandDims(shares, 1), features), [1]); // [N, D]
+  return linear(parameters, 'itc.image.shortcut', whole);
+}
+
+/** The sum of the rows of word pieces [N, W], over the root of their number: [N, itcSize]. Special pieces have rows of 0. */
+export function textShortcut(parameters: Parameters, pieces: Tensor, mask: Tensor): Tensor {
+  const [N, W] = pieces.shape as [number, number];
+  const rows = tf.gather(parameters('itc.text.shortcut'), tf.reshape(pieces, [N * W]) as never);
+  const weights = tf.div(mask, tf.sqrt(tf.sum(mask, 1, true))); // [N, W]
+  return tf.squeeze(tf.matMul(tf.expandDims(weights, 1), tf.reshape(rows, [N, W, -1])), [1]);
 }
 
 /** Similarities [N, N] over temperature, images in rows. */

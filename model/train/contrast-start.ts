@@ -1,0 +1,233 @@
+/**
+ * Where contrast begins: at the linear map that retrieves best on held-out training pairs, instead of at random. Ridge regression maps
+ * the feature of a whole image to its texts, and the directions that it predicts best become the space where both are compared.
+ * A text is there what its word pieces are and, where the encoder comes from a text model, what that makes of it. Closed form, seconds,
+ * no seed. What training adds starts at 0, so that a run begins where the linear map ends.
+ */
+import { random } from '../../dataset/random.ts';
+import { textArrays } from '../data/batch.ts';
+import { type FeatureStatistics, standardizeInto } from '../data/feature-statistics.ts';
+import { bucketFor, lengthBuckets } from '../data/sampler.ts';
+import type { ExampleSource } from '../data/source.ts';
+import { specialPieceIds } from '../data/tokenizer.ts';
+import { poolTexts } from '../net/imagebert.ts';
+import { learnedScale } from '../net/objectives/itc.ts';
+import { itcSize, parameterSpecs } from '../net/parameters.ts';
+import { type ContrastSpace, contrastSpace } from '../retrieval/contrast-space.ts';
+import {
+  type CaptionedFeature,
+  chooseLambda,
+  fitLinearMap,
+  minTrainingImages,
+  wholeImageFeature,
+} from '../retrieval/linear-map.ts';
+import { tf, valuesOf } from '../runtime/backend.ts';
+import { openExecutable } from '../runtime/executable.ts';
+import type { Values } from '../runtime/parameter.ts';
+import { predictedDirections } from '../runtime/reduced-map.ts';
+import { type LinearMap, type Matrix, matrixOf } from '../runtime/ridge.ts';
+import type { ModelDescription } from './checkpoint.ts';
+
+/** Ours: a map of 2,000 inputs gains little from more. */
+const maxImages = 10_000;
+/** An epoch gives one text of each image, and five are as many as image-caption sets have. */
+const maxEpochs = 5;
+/** Images from whose predictions the directions are found. Ours: the cost grows with the cube. */
+const maxPredicted = 2_000;
+
+/** A parameter that only a model with shortcuts has. */
+export const shortcutName = 'itc.text.shortcut';
+
+type Pieces = readonly number[];
+
+export interface ContrastStart {
+  readonly values: Values;
+  readonly images: number;
+  readonly lambda: number;
+}
+
+export interface ContrastStartOptions {
+  /** The other parameters. */
+  readonly values: Values;
+  readonly featureStatistics: FeatureStatistics;
+  /** Whether they hold an encoder that knows texts. */
+  readonly pretrained: boolean;
+}
+
+/** First values of contrast's heads and shortcuts, or undefined where there are too few images for a map. */
+export async function startContrast(
+  description: ModelDescription,
+  source: ExampleSource,
+  { values, featureStatistics, pretrained }: ContrastStartOptions,
+): Promise<ContrastStart | undefined> {
+  const training = await readCaptioned(source, featureStatistics);
+  if (training.length < 2 * minTrainingImages) return undefined;
+  const texts = training.flatMap((one) => one.texts);
+  const space = contrastSpace(texts, pretrained ? statesOf(description, values, texts) : undefined);
+  const { lambda, cosines, owner } = await chooseLambda(training, space);
+  const map = await fitLinearMap(training, space, lambda);
+  const drawn = random(0)
+    .shuffle([...training])
+    .slice(0, maxPredicted);
+  const directions = predictedDirections(map, matrixOf(drawn.map(({ feature }) => feature)), itcSize);
+  const heads = headsOf(description, space, map, directions, drawn);
+  heads.set('itc.temperature', Float32Array.of(learnedScale(bestScale(cosines, owner))));
+  return { values: heads, images: training.length, lambda };
+}
+
+/** Images with the texts that the first epochs give of them, features on the model's scale. */
+async function readCaptioned(
+  source: ExampleSource,
+  featureStatistics: FeatureStatistics,
+): Promise<CaptionedFeature<Pieces>[]> {
+  const found = new Map<string, { feature: Float32Array; texts: Pieces[] }>();
+  for (let epoch = 0; epoch < maxEpochs && (epoch === 0 || found.size < maxImages); epoch++) {
+    for await (const { imageId, pieces, regions } of source.epoch(epoch)) {
+      const known = found.get(imageId);
+      if (known) {
+        if (!known.texts.some((text) => text.join() === pieces.join())) known.texts.push(pieces);
+        continue;
+      }
+      if (found.size === maxImages) break;
+      const feature = new Float32Array(featureStatistics.mean.length);
+      standardizeInto(feature, 0, wholeImageFeature(regions), featureStatistics);
+      found.set(imageId, { feature, texts: [pieces] });
+    }
+  }
+  return [...found.values()];
+}
+
+/** What the encoder makes of each text, by the model's own pooling. */
+function statesOf({ config, vocabulary }: ModelDescription, values: Values, texts: readonly Pieces[]) {
+  const special = specialPieceIds(vocabulary);
+  const parameters = parameterSpecs({ ...config }, { itc: false });
+  const model = openExecutable({
+    parameters,
+    functions: {
+      pool: (inputs, named) => ({ outputs: { states: poolTexts({ config, special, parameters: named }, inputs) } }),
+    },
+  });
+  const batchSize = 64;
+  const { pieces: buckets } = lengthBuckets(config);
+  const known = new Map<Pieces, Float32Array>();
+  try {
+    model.load(new Map(parameters.map(({ name }) => [name, values.get(name)!])));
+    const sorted = [...texts].sort((one, other) => one.length - other.length);
+    for (let from = 0; from < sorted.length; from += batchSize) {
+      const some = sorted.slice(from, from + batchSize);
+      const whole = Array.from({ length: batchSize }, (_, at) => some[at] ?? some[0]!);
+      const longest = bucketFor(buckets, Math.max(...some.map((text) => text.length)));
+      const states = model.run('pool', textArrays(whole, longest, special)).states as Float32Array;
+      const H = config.hiddenSize;
+      some.forEach((text, at) => {
+        known.set(text, states.slice(at * H, (at + 1) * H));
+      });
+    }
+  } finally {
+    model.dispose();
+  }
+  return known;
+}
+
+/**
+ * A map and directions as the parameters that compute them. Both sides are scaled to numbers of mean square 1 over the training images,
+ * as the states beside them are, so that what training adds weighs as much.
+ */
+function headsOf(
+  { config: { hiddenSize: H, vocabularySize: V, featureSize: D } }: ModelDescription,
+  { pieces, pieceWeights, state, fit }: ContrastSpace,
+  { mean, scale, weights, offset }: LinearMap,
+  directions: Matrix,
+  drawn: readonly CaptionedFeature<Pieces>[],
+): Values {
+  const K = directions.rows;
+  const width = directions.columns;
+  const along = ({ rows, values }: Matrix): Float32Array => product(values, [rows, width], directions.values, K);
+  const texts = fit([])(drawn.map((one) => one.texts[0]!)) as Matrix;
+  const features = matrixOf(drawn.map(({ feature }) => feature));
+
+  const imageWeight = new Float32Array(itcSize * D);
+  const imageBias = new Float32Array(itcSize);
+  along(weights).forEach((value, at) => {
+    const [d, k] = [Math.floor(at / K), at % K];
+    imageWeight[k * D + d] = value / scale[d]!;
+    imageBias[k]! -= (value / scale[d]!) * mean[d]!;
+  });
+  const images = product(features.values, [features.rows, D], imageWeight, itcSize);
+  const image = toMeanSquareOne(
+    images.map((value, at) => value + imageBias[at % itcSize]!),
+    drawn.length,
+  );
+
+  const constant = along({ rows: 1, columns: width, values: offset });
+  const text = toMeanSquareOne(
+    along(texts).map((value, at) => value - constant[at % K]!),
+    drawn.length,
+  );
+  const textTable = new Float32Array(V * itcSize);
+  const textWeight = new Float32Array(itcSize * H);
+  const textBias = new Float32Array(itcSize);
+  for (let k = 0; k < K; k++) {
+    const own = directions.values.subarray(k * width, (k + 1) * width);
+    pieces.forEach((piece, column) => {
+      textTable[piece * itcSize + k] = text * own[column]! * pieceWeights[column]!;
+    });
+    textBias[k] = -text * constant[k]!;
+    if (!state) continue;
+    for (let h = 0; h < H; h++) {
+      const weight = text * own[pieces.length + h]! * state.weight;
+      textWeight[k * H + h] = weight;
+      textBias[k]! -= weight * state.mean[h]!;
+    }
+  }
+  return new Map([
+    ['itc.image.weight', new Float32Array(itcSize * H)],
+    ['itc.image.bias', new Float32Array(itcSize)],
+    ['itc.image.shortcut.weight', imageWeight.map((value) => value * image)],
+    ['itc.image.shortcut.bias', imageBias.map((value) => value * image)],
+    ['itc.text.weight', textWeight],
+    ['itc.text.bias', textBias],
+    [shortcutName, textTable],
+  ]);
+}
+
+/** [n, m] times the transpose of [k, m]: [n, k]. */
+const product = (left: Float32Array, [n, m]: readonly [number, number], right: Float32Array, k: number): Float32Array =>
+  valuesOf(() => tf.matMul(tf.tensor2d(left, [n, m]), tf.tensor2d(right, [k, m]), false, true));
+
+/** What the numbers of `rows` vectors of length `itcSize` are multiplied with, so that their mean square is 1. */
+function toMeanSquareOne(values: Float32Array, rows: number): number {
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  return 1 / Math.sqrt(squares / (rows * itcSize) || 1);
+}
+
+/** Pairs of a batch in which scales are compared, and how many batches are drawn. Ours. */
+const [scaleBatch, scaleBatches] = [32, 60];
+const scales = Array.from({ length: 20 }, (_, step) => 3 * 1.2 ** step);
+
+/** What cosines [images × texts] of held-out pairs are best multiplied with, for the lowest contrast loss. */
+export function bestScale(cosines: Float32Array, owner: readonly number[]): number {
+  const texts = owner.length;
+  const images = cosines.length / texts;
+  const own = Array.from({ length: images }, () => [] as number[]);
+  owner.forEach((image, text) => {
+    own[image]!.push(text);
+  });
+  const draw = random(0);
+  const losses = new Float64Array(scales.length);
+  const size = Math.min(scaleBatch, images);
+  for (let batch = 0; batch < scaleBatches; batch++) {
+    const drawn = draw.shuffle(Array.from({ length: images }, (_, image) => image)).slice(0, size);
+    const named = drawn.map((image) => own[image]![draw.below(own[image]!.length)]!);
+    const at = (row: number, column: number) => cosines[drawn[row]! * texts + named[column]!]!;
+    scales.forEach((scale, index) => {
+      for (let one = 0; one < size; one++) {
+        const rest = (value: (other: number) => number) =>
+          Math.log(drawn.reduce((sum, _, other) => sum + Math.exp(scale * (value(other) - at(one, one))), 0));
+        losses[index]! += rest((other) => at(one, other)) + rest((other) => at(other, one));
+      }
+    });
+  }
+  return scales[losses.indexOf(Math.min(...losses))]!;
+}
