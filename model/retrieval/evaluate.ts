@@ -9,6 +9,13 @@ import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
 import {
+  type CaptionedFeature,
+  type LinearMapResult,
+  linearMapRetrieval,
+  minTrainingImages,
+  type TextSpace,
+} from '../ranking/linear-map.ts';
+import {
   type ByDirection,
   chanceRecalls,
   meanRecalls,
@@ -24,13 +31,6 @@ import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
 import type { Watch } from '../train/progress.ts';
 import { type RerankWeight, readRerankWeight } from '../train/rerank-weight.ts';
 import { evaluateDefaults } from './defaults.ts';
-import {
-  type CaptionedFeature,
-  type LinearMapResult,
-  linearMapRetrieval,
-  minTrainingImages,
-  type TextSpace,
-} from './linear-map.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
 import { type Matching, type Method, maxPairs, rerankScores, scoreTable } from './score-table.ts';

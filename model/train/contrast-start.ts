@@ -13,14 +13,14 @@ import { specialPieceIds } from '../data/tokenizer.ts';
 import { poolTexts } from '../net/imagebert.ts';
 import { learnedScale } from '../net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../net/parameters.ts';
-import { type ContrastSpace, contrastSpace } from '../retrieval/contrast-space.ts';
+import { type ContrastSpace, contrastSpace } from '../ranking/contrast-space.ts';
 import {
   type CaptionedFeature,
   chooseLambda,
   fitLinearMap,
   minTrainingImages,
   wholeImageFeature,
-} from '../retrieval/linear-map.ts';
+} from '../ranking/linear-map.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
 import { openExecutable } from '../runtime/executable.ts';
 import type { Values } from '../runtime/parameter.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
+import { type CaptionedFeature, linearMapRetrieval, wholeImageFeature } from '../../../model/ranking/linear-map.ts';
+import { wordSpace } from '../../../model/ranking/word-space.ts';
 import type { Regions } from '../../../model/regions/region.ts';
-import { type CaptionedFeature, linearMapRetrieval, wholeImageFeature } from '../../../model/retrieval/linear-map.ts';
-import { wordSpace } from '../../../model/retrieval/word-space.ts';
 
 const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'abcdefghijklmnopqrst', '##s', '##t'];
 

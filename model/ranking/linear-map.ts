@@ -4,10 +4,10 @@
  * caption each word is a direction, weighted by how rare it is, or the whole is what a pretrained encoder makes of it.
  */
 import { random } from '../../dataset/random.ts';
-import { type ByDirection, meanRecalls, type Recalls, type RetrievalSet, recalls } from '../ranking/recall.ts';
 import type { Regions } from '../regions/region.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
 import { type LinearMap, type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
+import { type ByDirection, meanRecalls, type Recalls, type RetrievalSet, recalls } from './recall.ts';
 
 type Pieces = readonly number[];
 
