@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { trainingBatch } from '../../../model/data/batch.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
-import type { ShapedArray } from '../../../model/runtime/array.ts';
+import { elementCount, type ShapedArray } from '../../../model/runtime/array.ts';
 import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
-import { startValues } from '../../../model/runtime/parameter.ts';
+import { learns, startValues } from '../../../model/runtime/parameter.ts';
 import type { Arrays } from '../../../model/runtime/traced-function.ts';
 import { pretrainLoss } from '../../../model/train/pretrain.ts';
 import { sharesOf, update, updateFunctions } from '../../../model/train/update.ts';
@@ -97,3 +97,48 @@ test('shares follow what each objective counts and sum to 1', () => {
     ],
   );
 });
+
+for (const compiled of [true, false]) {
+  test(`parts of a model learn at their share of the rate, or not at all, ${compiled ? 'compiled' : 'op by op'}`, () => {
+    /** How far one step moves each parameter, and which means the optimiser keeps. */
+    const moved = (rate: number | undefined) => {
+      const shares = parameters.map((one) =>
+        one.name.startsWith('bert.encoder.') && rate !== undefined ? { ...one, rate } : one,
+      );
+      const frozen = new Set(shares.filter((one) => !learns(one)).map(({ name }) => name));
+      const running = openExecutable({
+        parameters: shares,
+        functions: updateFunctions(pretrainLoss(setup), { dropout: 0, optimizer: adamW, frozen }, 1),
+        optimizer: adamW,
+        compiled,
+      });
+      const start = startValues(parameters, 3);
+      running.load(start);
+      update(running, [parts[0]!], ratesAt(adamW, 0, 1e-2), { seed: 1, step: 0 });
+      const values = running.values();
+      running.dispose();
+      return {
+        kept: [...values.keys()].length,
+        by: new Map(
+          parameters.map(({ name }) => [name, values.get(name)!.map((one, at) => one - start.get(name)![at]!)]),
+        ),
+      };
+    };
+    const [full, tenth, none] = [moved(undefined), moved(0.1), moved(0)];
+    for (const { name, shape } of parameters) {
+      const own = name.startsWith('bert.encoder.');
+      const [wanted, slow, still] = [full, tenth, none].map(({ by }) => by.get(name)!);
+      const count = elementCount(shape);
+      for (let at = 0; at < count; at++) {
+        const share = own ? 0.1 : 1;
+        assert.ok(
+          Math.abs(slow![at]! - share * wanted![at]!) < 2e-6,
+          `${name}: ${slow![at]} for ${share} × ${wanted![at]}`,
+        );
+        if (own) assert.equal(still![at], 0);
+      }
+    }
+    const encoder = parameters.filter(({ name }) => name.startsWith('bert.encoder.')).length;
+    assert.equal(full.kept - none.kept, 2 * encoder, 'what does not learn has no running means');
+  });
+}
