@@ -353,6 +353,7 @@ const stage = z.strictObject({
   itm: weight.optional(),
   itc: weight.optional(),
   hardNegatives: z.boolean().optional(),
+  cleanMatching: z.boolean().optional(),
 });
 
 /** How a run that trains is watched, and when it ends. */
@@ -416,6 +417,10 @@ const pretrain = z.strictObject({
   itc: weight
     .default(objectives.itc)
     .meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
+  cleanMatching: z.boolean().default(pretrainDefaults.cleanMatching).meta({
+    description:
+      'matching and contrast read pairs of which nothing is hidden, in a pass of their own (ALBEF); else in the one pass of the paper',
+  }),
   contrastPooling: z
     .enum(['mean', 'first'])
     .default(pretrainDefaults.contrastPooling)

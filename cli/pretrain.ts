@@ -58,8 +58,10 @@ async function trainStages(
   };
   console.log(`${preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`);
   if (dryRun) {
-    for (const { name, objectives, hardNegatives } of stages) {
-      console.log(`${name === undefined ? '' : `${name}\n`}${costTable(model, objectives, { hardNegatives })}`);
+    for (const { name, objectives, hardNegatives, cleanMatching } of stages) {
+      console.log(
+        `${name === undefined ? '' : `${name}\n`}${costTable(model, objectives, { hardNegatives, cleanMatching })}`,
+      );
     }
     return;
   }

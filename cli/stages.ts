@@ -18,6 +18,7 @@ export interface PlannedStage {
   readonly learningRate: number;
   readonly objectives: ObjectiveWeights;
   readonly hardNegatives: boolean;
+  readonly cleanMatching: boolean;
 }
 
 /** Throws a UserError for a stage that would learn nothing. `file` goes before the stages of `lait.yaml`. Folders of corpora are read from where the list stands. */
@@ -41,7 +42,7 @@ type Base = Omit<Config['pretrain'], 'stages'>;
 /** The settings that a stage may have of its own. */
 export type StageSettings = Pick<
   Base,
-  'steps' | 'batchSize' | 'accumulate' | 'learningRate' | 'hardNegatives' | keyof ObjectiveWeights
+  'steps' | 'batchSize' | 'accumulate' | 'learningRate' | 'hardNegatives' | 'cleanMatching' | keyof ObjectiveWeights
 >;
 
 /** Without the keys that a stage leaves out. */
@@ -49,11 +50,24 @@ const given = (own: Readonly<Record<string, unknown>>): Partial<Base> =>
   Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
 
 function planOf(settings: StageSettings) {
-  const { mlm, moc, mrfr, itm, itc, steps, batchSize, accumulate, learningRate, hardNegatives, ...others } = settings;
+  const {
+    mlm,
+    moc,
+    mrfr,
+    itm,
+    itc,
+    steps,
+    batchSize,
+    accumulate,
+    learningRate,
+    hardNegatives,
+    cleanMatching,
+    ...others
+  } = settings;
   others satisfies Nothing;
   const weights = { mlm, moc, mrfr, itm, itc };
   checkObjectives(weights, { hardNegatives });
-  return { steps, batchSize, accumulate, learningRate, hardNegatives, objectives: weights };
+  return { steps, batchSize, accumulate, learningRate, hardNegatives, cleanMatching, objectives: weights };
 }
 
 /** The corpora of all stages. */

@@ -31,6 +31,8 @@ export interface BatchSetup {
   readonly maxOverlap: number;
   /** ITM's wrong pairs are chosen by ITC's similarities, twice as many (ALBEF). Needs both objectives. */
   readonly hardNegatives?: boolean;
+  /** ITM and ITC read pairs of which nothing is hidden (ALBEF): hidden pieces come beside the whole ones, hidden regions as `regionShown`. */
+  readonly cleanMatching?: boolean;
 }
 
 /** Room for the hidden places of a row: a fifth of it, as hiding 15 %, and at least one, takes less than that on average. */
@@ -40,7 +42,7 @@ const room = (length: number, chance: number) => Math.max(2, Math.ceil(length * 
 export function trainingBatch(
   examples: readonly Example[],
   shape: BatchShape,
-  { config, special, objectives, featureStatistics, maxOverlap, hardNegatives }: BatchSetup,
+  { config, special, objectives, featureStatistics, maxOverlap, hardNegatives, cleanMatching }: BatchSetup,
   draw: Random,
 ): Arrays {
   const N = examples.length;
@@ -48,7 +50,9 @@ export function trainingBatch(
   const T = 1 + R + 1 + W + 1;
   const arrays = plainBatch(examples, shape, { special, featureStatistics });
   if (objectives.mlm > 0) {
-    const pieces = arrays.pieces!.values as Int32Array;
+    const { shape, values } = arrays.pieces!;
+    const pieces = cleanMatching ? (values as Int32Array).slice() : (values as Int32Array);
+    if (cleanMatching) arrays.hiddenPieces = { shape, values: pieces };
     const perText = room(W, mlmChance);
     const places = new Places(N * perText);
     const labels = new Int32Array(N * perText);
@@ -66,6 +70,7 @@ export function trainingBatch(
   if (objectives.moc + objectives.mrfr > 0) {
     const D = config.featureSize;
     const features = arrays.features!.values as Float32Array;
+    const shown = new Float32Array(N * R).fill(1);
     const perImage = room(R, mocChance);
     const places = new Places(N * perImage);
     const labels = new Int32Array(N * perImage);
@@ -78,8 +83,12 @@ export function trainingBatch(
         labels[place] = regions.labels[index] ?? 0;
         standardizeInto(targets, place * D, regions.features.subarray(index * D, (index + 1) * D), featureStatistics);
       }
-      for (const index of zeroed) features.fill(0, (n * R + index) * D, (n * R + index + 1) * D);
+      for (const index of zeroed) {
+        if (cleanMatching) shown[n * R + index] = 0;
+        else features.fill(0, (n * R + index) * D, (n * R + index + 1) * D);
+      }
     });
+    if (cleanMatching) arrays.regionShown = { shape: [N, R], values: shown };
     arrays.regionPlaces = places.indexes();
     arrays.regionCounts = places.counts();
     if (objectives.moc > 0) arrays.regionLabels = { shape: [labels.length], values: labels };
@@ -92,6 +101,7 @@ export function trainingBatch(
     arrays.matchCounts = { shape: [3 * N], values: counts };
     arrays.sentenceNoise = { shape: [N, N], values: gumbelNoise(N * N, draw) };
     arrays.imageNoise = { shape: [N, N], values: gumbelNoise(N * N, draw) };
+    arrays.hardness = { shape: [], values: Float32Array.of(1) };
   } else if (objectives.itm > 0) {
     const partners = wrongPartners(examples, draw);
     const counts = Float32Array.from([...partners.map(() => 1), ...partners.map((partner) => (partner < 0 ? 0 : 1))]);

@@ -23,11 +23,17 @@ export interface ModelCost {
   readonly stateBytes: number;
 }
 
+/** How matching reads a batch: see `BatchSetup` in model/data/batch.ts. */
+export interface MatchingForm {
+  readonly hardNegatives?: boolean;
+  readonly cleanMatching?: boolean;
+}
+
 /** A product of [n, k] and [k, m] counts 2 n k m; everything else is small beside the products and not counted. */
 export function modelCost(
   config: ModelConfig,
   objectives: ObjectiveWeights,
-  { hardNegatives = false }: { readonly hardNegatives?: boolean } = {},
+  { hardNegatives = false, cleanMatching = false }: MatchingForm = {},
 ): ModelCost {
   const { hiddenSize: H, feedForwardSize: F, layers, maxRegions: R, maxPieces: W, featureSize: D } = config;
   const specs = parameterSpecs(config, { itc: objectives.itc > 0 });
@@ -43,8 +49,10 @@ export function modelCost(
     (objectives.mlm > 0 ? 2 * hiddenPieces * H * (H + config.vocabularySize) : 0) +
     (objectives.moc > 0 ? 2 * hiddenRegions * H * config.classes : 0) +
     (objectives.mrfr > 0 ? 2 * hiddenRegions * H * D : 0);
-  const paired = objectives.mlm + objectives.moc + objectives.mrfr + objectives.itm > 0 ? 1 : 0;
-  const whole = paired + (objectives.itm > 0 ? (hardNegatives ? 2 : 1) : 0);
+  const masked = objectives.mlm + objectives.moc + objectives.mrfr > 0 ? 1 : 0;
+  const matched = objectives.itm > 0 ? (hardNegatives ? 3 : 2) : 0;
+  // The true pairs are read once for all, or for matching once more.
+  const whole = matched === 0 ? masked : matched + (cleanMatching ? masked : 0);
   const halves = objectives.itc > 0 ? 1 : 0;
   const parameters = parameterCount(specs);
   return {

@@ -72,25 +72,47 @@ const joined = (parts: readonly Sequence[]): Sequence =>
  * it, every image with a hard sentence and every sentence with a hard image.
  */
 function wrongPairs(
-  texts: Sequence,
-  images: Sequence,
+  { words, regions }: Pair,
   similar: Tensor | undefined,
   inputs: Inputs,
 ): { words: Sequence; regions: Sequence }[] {
-  if (!inputs.sentenceNoise) return [{ regions: images, words: rows(texts, input(inputs, 'partners')) }];
+  if (!inputs.sentenceNoise) return [{ regions, words: rows(words, input(inputs, 'partners')) }];
   if (!similar) throw new Error('Hard negatives are chosen by the similarities of ITC, which is off.');
-  const same = input(inputs, 'sameImage');
+  const [same, hardness] = [input(inputs, 'sameImage'), input(inputs, 'hardness')];
+  const images = hardPartners(tf.transpose(similar), hardness, tf.transpose(same), input(inputs, 'imageNoise'));
   return [
-    { regions: images, words: rows(texts, hardPartners(similar, same, inputs.sentenceNoise)) },
-    {
-      regions: rows(images, hardPartners(tf.transpose(similar), tf.transpose(same), input(inputs, 'imageNoise'))),
-      words: texts,
-    },
+    { regions, words: rows(words, hardPartners(similar, hardness, same, inputs.sentenceNoise)) },
+    { regions: rows(regions, images), words },
   ];
 }
 
+/** Both halves of N pairs. */
+type Pair = Required<Parts>;
+
+/**
+ * The pairs of a batch as the masked objectives read them, and as contrast and matching do. They are the same, unless hidden pieces and
+ * regions come beside whole ones.
+ */
+function embedPairs(model: Model, inputs: Inputs): { hidden: Pair; whole: Pair; frame: Frame } {
+  const { parameters, config, special } = model;
+  const mask = input(inputs, 'pieceMask');
+  const pieces = input(inputs, 'pieces');
+  const both = inputs.hiddenPieces ? tf.concat([pieces, inputs.hiddenPieces], 0) : pieces;
+  const { words, frame } = embedTexts(parameters, config, both, special);
+  const texts = (inputs.hiddenPieces ? tf.split(words, 2) : [words]).map((tokens) => ({ tokens, mask }));
+  const images = regions(model, inputs);
+  const whole = { words: texts[0]!, regions: images };
+  const covered = inputs.regionShown && regions(model, { ...inputs, features: shownFeatures(inputs) });
+  return { hidden: { words: texts.at(-1)!, regions: covered ?? images }, whole, frame };
+}
+
+/** Features [N, R, D] with zeros for hidden regions. */
+const shownFeatures = (inputs: Inputs): Tensor =>
+  tf.mul(input(inputs, 'features'), tf.expandDims(input(inputs, 'regionShown'), 2));
+
 /**
  * All objectives whose weight is not 0, on a batch of N pairs with wrong pairs made of the same parts: N, or with hard negatives 2 N.
+ * Matching shares the pass of the masked objectives, as in the paper, unless it reads whole pairs.
  */
 export function objectives(
   model: Model,
@@ -99,41 +121,52 @@ export function objectives(
   drop: Dropout,
 ): Partial<Record<ObjectiveName, ObjectiveResult>> {
   const { parameters, config } = model;
-  const { words, frame } = texts(model, inputs);
-  const images = regions(model, inputs);
-  const N = words.tokens.shape[0]!;
+  const { hidden, whole, frame } = embedPairs(model, inputs);
+  const N = whole.words.tokens.shape[0]!;
   const results: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
-    const imageEmbeddings = embedAlone(model, 'image', { regions: images }, { frame, inputs, drop });
-    const textEmbeddings = embedAlone(model, 'text', { words }, { frame, inputs, drop });
+    const imageEmbeddings = embedAlone(model, 'image', { regions: whole.regions }, { frame, inputs, drop });
+    const textEmbeddings = embedAlone(model, 'text', { words: whole.words }, { frame, inputs, drop });
     similar = similarities(parameters, imageEmbeddings, textEmbeddings);
     results.itc = itc(similar, input(inputs, 'sameImage'));
   }
-  if (wanted.mlm + wanted.moc + wanted.mrfr + wanted.itm === 0) return results;
-  const wrong = wanted.itm > 0 ? wrongPairs(words, images, similar, inputs) : [];
-  const pairs = {
-    words: joined([words, ...wrong.map((pair) => pair.words)]),
-    regions: joined([images, ...wrong.map((pair) => pair.regions)]),
-  };
-  const B = N * (1 + wrong.length);
-  const hidden = encode(parameters, config, arrange(pairs, frame, drop), drop); // [B T, H]
-  const at = (places: string) => tf.gather(hidden, input(inputs, places) as never);
-  if (wanted.mlm > 0) {
-    const labels = input(inputs, 'mlmLabels');
-    results.mlm = mlm(parameters, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
+  const masked = wanted.mlm + wanted.moc + wanted.mrfr > 0;
+  const apart = inputs.hiddenPieces !== undefined || inputs.regionShown !== undefined || !masked;
+  const matched = wanted.itm > 0 ? [whole, ...wrongPairs(whole, similar, inputs)] : [];
+  if (masked) {
+    const pairs = apart || matched.length === 0 ? [hidden] : matched;
+    const states = encode(parameters, config, arrange(joinedPairs(pairs), frame, drop), drop); // [B T, H]
+    const at = (places: string) => tf.gather(states, input(inputs, places) as never);
+    if (wanted.mlm > 0) {
+      const labels = input(inputs, 'mlmLabels');
+      results.mlm = mlm(parameters, at('mlmPlaces'), labels, input(inputs, 'mlmCounts'), config.layerNormEpsilon);
+    }
+    if (wanted.moc + wanted.mrfr > 0) {
+      const hiddenRegions = at('regionPlaces'); // [G, H]
+      const counts = input(inputs, 'regionCounts');
+      if (wanted.moc > 0) results.moc = moc(parameters, hiddenRegions, input(inputs, 'regionLabels'), counts);
+      if (wanted.mrfr > 0) results.mrfr = mrfr(parameters, hiddenRegions, input(inputs, 'regionTargets'), counts);
+    }
+    if (matched.length > 0 && !apart)
+      results.itm = matching(model, firstTokens(states, N * matched.length), inputs, drop);
   }
-  if (wanted.moc + wanted.mrfr > 0) {
-    const hiddenRegions = at('regionPlaces'); // [G, H]
-    const counts = input(inputs, 'regionCounts');
-    if (wanted.moc > 0) results.moc = moc(parameters, hiddenRegions, input(inputs, 'regionLabels'), counts);
-    if (wanted.mrfr > 0) results.mrfr = mrfr(parameters, hiddenRegions, input(inputs, 'regionTargets'), counts);
-  }
-  if (wanted.itm > 0) {
-    const logits = matchingLogits(parameters, drop(pool(parameters, firstTokens(hidden, B))));
-    results.itm = itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
+  if (matched.length > 0 && apart) {
+    const first = encodeFirst(parameters, config, arrange(joinedPairs(matched), frame, drop), drop);
+    results.itm = matching(model, first, inputs, drop);
   }
   return results;
+}
+
+const joinedPairs = (pairs: readonly Pair[]): Pair => ({
+  words: joined(pairs.map(({ words }) => words)),
+  regions: joined(pairs.map(({ regions }) => regions)),
+});
+
+/** ITM's loss of the states [B, H] of [CLS]. */
+function matching({ parameters }: Model, first: Tensor, inputs: Inputs, drop: Dropout): ObjectiveResult {
+  const logits = matchingLogits(parameters, drop(pool(parameters, first)));
+  return itm(logits, input(inputs, 'matched'), input(inputs, 'matchCounts'));
 }
 
 interface Reading {

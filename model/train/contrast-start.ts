@@ -26,6 +26,7 @@ import { openExecutable } from '../runtime/executable.ts';
 import type { Values } from '../runtime/parameter.ts';
 import { predictedDirections } from '../runtime/reduced-map.ts';
 import { type LinearMap, type Matrix, matrixOf } from '../runtime/ridge.ts';
+import type { Precision } from '../runtime/traced-function.ts';
 import type { ModelDescription } from './checkpoint.ts';
 
 /** Ours: a map of 2,000 inputs gains little from more. */
@@ -52,18 +53,19 @@ export interface ContrastStartOptions {
   readonly featureStatistics: FeatureStatistics;
   /** Whether they hold an encoder that knows texts. */
   readonly pretrained: boolean;
+  readonly precision?: Precision;
 }
 
 /** First values of contrast's heads and shortcuts, or undefined where there are too few images for a map. */
 export async function startContrast(
   description: ModelDescription,
   source: ExampleSource,
-  { values, featureStatistics, pretrained }: ContrastStartOptions,
+  { values, featureStatistics, pretrained, precision = 'f32' }: ContrastStartOptions,
 ): Promise<ContrastStart | undefined> {
   const training = await readCaptioned(source, featureStatistics);
   if (training.length < 2 * minTrainingImages) return undefined;
   const texts = training.flatMap((one) => one.texts);
-  const space = contrastSpace(texts, pretrained ? statesOf(description, values, texts) : undefined);
+  const space = contrastSpace(texts, pretrained ? statesOf(description, { values, texts, precision }) : undefined);
   const { lambda, cosines, owner } = await chooseLambda(training, space);
   const map = await fitLinearMap(training, space, lambda);
   const drawn = random(0)
@@ -98,11 +100,19 @@ async function readCaptioned(
 }
 
 /** What the encoder makes of each text, by the model's own pooling. */
-function statesOf({ config, vocabulary }: ModelDescription, values: Values, texts: readonly Pieces[]) {
+function statesOf(
+  { config, vocabulary }: ModelDescription,
+  {
+    values,
+    texts,
+    precision,
+  }: { readonly values: Values; readonly texts: readonly Pieces[]; readonly precision: Precision },
+): Map<Pieces, Float32Array> {
   const special = specialPieceIds(vocabulary);
   const parameters = parameterSpecs({ ...config }, { itc: false });
   const model = openExecutable({
     parameters,
+    precision,
     functions: {
       pool: (inputs, named) => ({ outputs: { states: poolTexts({ config, special, parameters: named }, inputs) } }),
     },

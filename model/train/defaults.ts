@@ -25,6 +25,7 @@ export const pretrainDefaults = {
   learningRate: 1e-4,
   objectives: paperObjectives,
   hardNegatives: false,
+  cleanMatching: false,
   contrastPooling: 'mean',
   contrastShortcut: true,
 } as const;

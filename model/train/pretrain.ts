@@ -17,6 +17,8 @@ export interface PretrainOptions extends TrainOptions {
   readonly maxOverlap?: number;
   /** ITM's wrong pairs are those that ITC finds similar, twice as many (ALBEF). Needs ITC. */
   readonly hardNegatives?: boolean;
+  /** ITM and ITC read pairs of which nothing is hidden, in a pass of their own (ALBEF); else the pass of the masked objectives (ImageBERT). */
+  readonly cleanMatching?: boolean;
 }
 
 /** Trains on the objectives whose weight is not 0; see `train` for what it throws. */
@@ -24,18 +26,25 @@ export async function pretrain(
   options: PretrainOptions,
   watch: Watch<TrainingProgress> = {},
 ): Promise<TrainingSummary> {
-  const { config, vocabulary, objectives, hardNegatives, maxOverlap = 0.4 } = { ...pretrainDefaults, ...options };
+  const {
+    config,
+    vocabulary,
+    objectives,
+    hardNegatives,
+    cleanMatching,
+    maxOverlap = 0.4,
+  } = { ...pretrainDefaults, ...options };
   checkObjectives(objectives, { hardNegatives });
   const setup = { config, special: specialPieceIds(vocabulary), objectives };
   return train(
     options,
     {
       objectives,
-      collation: { task: 'pretrain', ...setup, maxOverlap, hardNegatives },
+      collation: { task: 'pretrain', ...setup, maxOverlap, hardNegatives, cleanMatching },
       loss: pretrainLoss(setup),
       flops: ({ pairs, pieces, regions }) => {
         const padded = { ...config, maxPieces: pieces, maxRegions: regions };
-        return pairs * modelCost(padded, objectives, { hardNegatives }).trainingFlops;
+        return pairs * modelCost(padded, objectives, { hardNegatives, cleanMatching }).trainingFlops;
       },
     },
     watch,

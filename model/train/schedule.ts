@@ -11,3 +11,13 @@ export function learningRate(step: number, { peak, warmupSteps, totalSteps }: Sc
   if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
   return (peak * Math.max(0, totalSteps - step)) / Math.max(1, totalSteps - warmupSteps);
 }
+
+/** The share of the steps over which hard negatives become as hard as they will be. Ours: docs/learning.md. */
+const hardeningShare = 0.3;
+
+/**
+ * How far wrong pairs are chosen by similarity at a step: from 0, any pair, to 1. Matching that meets the hardest from the first step
+ * learns to say no to all.
+ */
+export const hardnessAt = (step: number, totalSteps: number): number =>
+  Math.min(1, step / Math.max(1, hardeningShare * totalSteps));

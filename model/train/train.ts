@@ -43,7 +43,7 @@ import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 import { hasRerankWeight, keepRerankWeight } from './rerank-weight.ts';
 import { openRunLog } from './run-log.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
-import { learningRate } from './schedule.ts';
+import { hardnessAt, learningRate } from './schedule.ts';
 import { validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
 import { prepareUpdate, update, updateFunctions } from './update.ts';
@@ -152,7 +152,7 @@ export const train = (
         executable,
         batches.map(({ arrays }) => arrays),
         rates,
-        state,
+        { seed: state.seed, step: state.step, hardness: hardnessAt(state.step, steps) },
       );
       const times = { waitedMs: receivedAt - askedAt, ranMs: performance.now() - receivedAt };
       checkFinite(measured, state.step, batches, runDir);
@@ -259,7 +259,10 @@ async function started(options: TrainOptions, description: ModelDescription): Pr
   const values = new Map([...startValues(parameters, seed), ...loaded]);
   if (parameters.some(({ name }) => name === shortcutName) && !loaded.has(shortcutName)) {
     const pretrained = loaded.has('bert.encoder.layer.0.attention.self.qkv.weight');
-    const begun = await startContrast(description, source, { values, featureStatistics: measured, pretrained });
+    const begun = await startContrast(description, source, {
+      ...{ values, featureStatistics: measured, pretrained },
+      ...(options.precision && { precision: options.precision }),
+    });
     for (const [name, own] of begun?.values ?? []) values.set(name, own);
   }
   return {

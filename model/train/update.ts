@@ -39,17 +39,20 @@ export function update(executable: Executable, batches: readonly Arrays[], rates
 interface Place {
   readonly seed: number;
   readonly step: number;
+  /** How far hard negatives are chosen by similarity, 0 to 1; 1 unless given. */
+  readonly hardness?: number;
 }
 
 /** Each batch has this many seeds for dropout; each use in the model takes the next one. */
 const seedsPerBatch = 4096;
 
 /** The call of a traced function that each batch of an update makes. */
-function passes(batches: readonly Arrays[], { seed, step }: Place): { name: string; inputs: Arrays }[] {
+function passes(batches: readonly Arrays[], { seed, step, hardness = 1 }: Place): { name: string; inputs: Arrays }[] {
   const shares = sharesOf(batches);
   return batches.map((arrays, index) => {
     const seeds = Int32Array.of(seed, (step * batches.length + index) * seedsPerBatch);
     const inputs: Arrays = { ...arrays, seed: { shape: [2], values: seeds } };
+    if (arrays.hardness) inputs.hardness = { shape: [], values: Float32Array.of(hardness) };
     if (batches.length === 1) return { name: 'train', inputs };
     const share = shares[index]!;
     inputs.shares = { shape: [share.length], values: share };

@@ -51,14 +51,17 @@ export function wrongPartners(examples: readonly PairedExample[], draw: Random):
 }
 
 /**
- * Hard negatives (ALBEF, arXiv 2107.07651 §3.2): for each row of the similarities [N, N] a column drawn with the softmax of the row
- * as its chances, none that `same` [N, N] marks by more than 0. Drawn by the highest sum of logit and Gumbel `noise` [N, N], which
+ * Hard negatives (ALBEF, arXiv 2107.07651 §3.2): for each row of the similarities [N, N], times `hardness` [], a column drawn with the
+ * softmax of the row as its chances (any with the same chance where hardness is 0), none that `same` [N, N] marks by more than 0. Drawn by the highest sum of logit and Gumbel `noise` [N, N], which
  * comes with the batch. Nothing is learned through the choice. A row without a column left gets 0; it does not count then.
  */
-export function hardPartners(similar: Tensor, same: Tensor, noise: Tensor): Tensor {
+export function hardPartners(similar: Tensor, hardness: Tensor, same: Tensor, noise: Tensor): Tensor {
   // The similarities reach the choice past the tape of gradients, which only sees the noise.
   const choose = tf.customGrad((drawn: unknown) => {
-    const allowed = tf.add(tf.add(similar, drawn as Tensor), tf.mul(tf.cast(tf.greater(same, 0), 'float32'), -1e9));
+    const allowed = tf.add(
+      tf.add(tf.mul(similar, hardness), drawn as Tensor),
+      tf.mul(tf.cast(tf.greater(same, 0), 'float32'), -1e9),
+    );
     return { value: tf.argMax(allowed, -1), gradFunc: () => tf.zerosLike(drawn as Tensor) };
   });
   return choose(noise); // [N] int32

@@ -65,7 +65,7 @@ test('a hard negative is never the pair itself, a caption of the same image or t
           [N, N],
         );
         for (const side of ['sentenceNoise', 'imageNoise']) {
-          const chosen = hardPartners(similar, tensor('sameImage'), tensor(side)).dataSync();
+          const chosen = hardPartners(similar, tf.scalar(1), tensor('sameImage'), tensor(side)).dataSync();
           chosen.forEach((other, index) => {
             const counts = arrays.matchCounts?.values[N + index];
             const same = samePair(examples[index] as Example, examples[other] as Example);
@@ -79,15 +79,23 @@ test('a hard negative is never the pair itself, a caption of the same image or t
   );
 });
 
-test('hard negatives are drawn with the softmax of the similarities as chances', () => {
+test('hard negatives are drawn with the softmax of the similarities times the hardness as chances', () => {
   const rounds = 4000;
   const similar = tf.tensor2d([5, 0, Math.log(2), Math.log(5)], [1, 4]);
   const same = tf.tensor2d([1, 0, 0, 0], [1, 4]);
   const noise = tf.tensor2d(gumbelNoise(rounds * 4, random(3)), [rounds, 4]);
-  const chosen = hardPartners(tf.tile(similar, [rounds, 1]), tf.tile(same, [rounds, 1]), noise).dataSync();
-  const shares = [0, 1, 2, 3].map((column) => chosen.filter((one) => one === column).length / rounds);
-  [0, 1 / 8, 2 / 8, 5 / 8].forEach((wanted, column) => {
-    assert.ok(Math.abs(shares[column]! - wanted) < 0.03, `${shares}`);
-  });
+  const table: [hardness: number, shares: number[]][] = [
+    [1, [0, 1 / 8, 2 / 8, 5 / 8]],
+    [0, [0, 1 / 3, 1 / 3, 1 / 3]],
+    [2, [0, 1 / 30, 4 / 30, 25 / 30]],
+  ];
+  for (const [hardness, wanted] of table) {
+    const all = [similar, same].map((one) => tf.tile(one, [rounds, 1]));
+    const chosen = hardPartners(all[0]!, tf.scalar(hardness), all[1]!, noise).dataSync();
+    const shares = [0, 1, 2, 3].map((column) => chosen.filter((one) => one === column).length / rounds);
+    wanted.forEach((share, column) => {
+      assert.ok(Math.abs(shares[column]! - share) < 0.03, `${hardness}: ${shares}`);
+    });
+  }
   tf.dispose([similar, same, noise]);
 });
