@@ -118,7 +118,7 @@ function describe(progress: Progress, stage: PlannedStage, { description, images
 function contrastOf(dir: string, stages: readonly PlannedStage[], wanted: ContrastForm): Pick<ModelConfig, 'contrast'> {
   const begun = latestCheckpoint(latestStage(dir));
   if (begun !== undefined) {
-    const { contrast } = openCheckpoint(begun).config;
+    const { contrast } = readCheckpoint(begun).config;
     return contrast ? { contrast } : {};
   }
   return stages.some(({ objectives }) => objectives.itc > 0) ? { contrast: wanted } : {};
