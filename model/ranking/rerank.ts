@@ -1,7 +1,7 @@
 /**
  * Re-ranking: contrast finds the likeliest candidates of a query, matching helps to order those. ALBEF orders by matching alone; here a
- * score is the logit of contrast plus a weight times the logit of matching, and the weight is the one that does best on held-out
- * pairs. 0, which is contrast alone, is among those tried, so that re-ranking does not lose to contrast where it was fitted.
+ * score is the logit of contrast plus a weight times the logit of matching, and the weight is fitted on held-out pairs. 0,
+ * which is contrast alone, is among those tried, so that re-ranking does not lose to contrast there.
  */
 import { ranks, recallsOfRanks } from './recall.ts';
 import type { PairIndex } from './scoring.ts';
@@ -83,29 +83,34 @@ export function rerankQueries(
   return found;
 }
 
-/** The weight with the best mean recall among those that lose in neither direction; of equals the one whose right answers are nearer to the first place, then the smaller. */
+/**
+ * The weight whose gain over contrast alone is the surest: the mean over the queries less its standard error, so that a gain which is
+ * none of other queries is not followed (docs/benchmarks.md). 0 where none is sure, and where one direction would lose.
+ */
 export function fitRerankWeight(queries: readonly RerankQuery[]): RerankFit {
-  const tried = triedWeights.map((weight) => ({ weight, ...measure(queries, weight) }));
-  const contrast = tried[0]!;
-  const [best] = tried
-    .filter(({ image, text }) => image >= contrast.image && text >= contrast.text)
-    .sort((a, b) => b.recall - a.recall || b.nearness - a.nearness || a.weight - b.weight);
-  const { weight, recall } = best!;
-  return { weight, queries: queries.length, recall: { contrast: contrast.recall, reranked: recall } };
+  const ofContrast = queries.map((query) => recallOf(query, 0));
+  let best = { weight: 0, sure: 0, recall: mean(ofContrast) };
+  for (const weight of triedWeights) {
+    const own = queries.map((query) => recallOf(query, weight));
+    const gains = own.map((recall, index) => recall - ofContrast[index]!);
+    const loses = (['image', 'text'] as const).some(
+      (wanted) => mean(gains.filter((_, index) => queries[index]!.wanted === wanted)) < 0,
+    );
+    const gain = mean(gains);
+    const sure = gain - Math.sqrt(mean(gains.map((one) => (one - gain) ** 2)) / gains.length);
+    if (!loses && sure > best.sure) best = { weight, sure, recall: mean(own) };
+  }
+  const recall = { contrast: mean(ofContrast), reranked: best.recall };
+  return { weight: best.weight, queries: queries.length, recall };
 }
 
-function measure(queries: readonly RerankQuery[], weight: number) {
-  const of = (wanted: RerankQuery['wanted']) =>
-    queries.filter((query) => query.wanted === wanted).map((query) => rankOf(query, weight));
-  const [images, texts] = [of('image'), of('text')];
-  const mean = (own: readonly number[]): number => {
-    if (own.length === 0) return 0;
-    const { r1, r5, r10 } = recallsOfRanks(own);
-    return (r1 + r5 + r10) / 3;
-  };
-  const [image, text] = [mean(images), mean(texts)];
-  const nearness = [...images, ...texts].reduce((sum, rank) => sum + 1 / (1 + rank), 0);
-  return { image, text, recall: (image + text) / 2, nearness };
+const mean = (values: readonly number[]): number =>
+  values.length === 0 ? 0 : values.reduce((sum, one) => sum + one, 0) / values.length;
+
+/** Mean of the recalls at 1, 5 and 10 of one query. */
+function recallOf(query: RerankQuery, weight: number): number {
+  const { r1, r5, r10 } = recallsOfRanks([rankOf(query, weight)]);
+  return (r1 + r5 + r10) / 3;
 }
 
 /** How many wrong candidates come before the best right one; a tie counts against it. Infinity where none is right. */

@@ -22,7 +22,8 @@ const tables: [name: string, queries: RerankQuery[], weight: number, contrast: n
   ['what is won in one direction is lost in the other', [query('image', [2, 1], [0, 3], 1), query('text', [1, 0.99], [0, 1], 0)], 0, 5 / 6, 5 / 6],
   ['the right answer is no candidate', both([2, 1], [0, 3], -1), 0, 0, 0],
   ['a right answer is the fourth', both([5, 4, 3, 2], [0, 0, 0, 1.5], 3), 2 ** 1.5, 2 / 3, 1],
-  ['an answer comes nearer, though no recall changes', both([9, 8, 7, -0.5], [0, 0, 0, 1], 3), 8, 2 / 3, 2 / 3],
+['an answer comes nearer, though no recall changes', both([9, 8, 7, -0.5], [0, 0, 0, 1], 3), 0, 2 / 3, 2 / 3],
+  ['two queries won and one lost are not sure', [...both([2, 1], [0, 3], 1), query('image', [1, 0.99], [0, 1], 0)], 0, 7 / 9, 7 / 9],
 ]; // biome-ignore format: a table
 for (const [name, queries, weight, contrast, reranked] of tables) {
   test(`the weight where ${name}`, () => {
