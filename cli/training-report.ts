@@ -1,4 +1,7 @@
 /** What training tells a person while it runs, and at its end. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pictureName } from '../model/train/learning-picture.ts';
 import type { HeldOutMeasures, TrainingProgress, TrainingSummary } from '../model/train/progress.ts';
 import { clock, type Progress } from './progress.ts';
 import { describeBest } from './runs.ts';
@@ -61,6 +64,8 @@ export function describeEnd({ checkpoint, compiled, best, outOfPatience, steps, 
   if (best) {
     lines.push(`the best is of step ${best.step}, by ${describeBest(best)}: ${best.checkpoint}`);
   }
+  const picture = join(dirname(dirname(checkpoint)), pictureName);
+  if (existsSync(picture)) lines.push(`how it learned: ${picture}`);
   if (outOfPatience && best) {
     lines.push(
       `finished at step ${steps}: ${best.evaluationsSince} evaluations without a better one; a larger --patience, or none, goes on`,

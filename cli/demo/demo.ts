@@ -76,6 +76,7 @@ regions:
 pretrain:
   run: ${run}
   steps: ${steps}
+  evaluateEverySteps: 100 # a short run
   learningRate: 0.001
   itc: 1
 evaluate:

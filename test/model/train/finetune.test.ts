@@ -9,8 +9,11 @@ import { type Ranking, rank, rankingArrays } from '../../../model/net/objectives
 import { tf } from '../../../model/runtime/backend.ts';
 import { readCheckpoint } from '../../../model/train/checkpoint.ts';
 import { finetune } from '../../../model/train/finetune.ts';
+import { pretrain } from '../../../model/train/pretrain.ts';
+import type { TrainingProgress } from '../../../model/train/progress.ts';
+import { readRerankWeight } from '../../../model/train/rerank-weight.ts';
 import { pretrainStages } from '../../../model/train/stages.ts';
-import { config, smallExamples, vocabulary } from '../small-model.ts';
+import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-finetune-'));
 after(() => rmSync(root, { recursive: true }));
@@ -130,4 +133,21 @@ test('a mixture gives examples by their shares until each source was read throug
   assert.deepEqual(again, keys);
   const share = keys.filter((key) => key.startsWith('other')).length / keys.length;
   assert.ok(share > 0.35 && share < 0.65, `${share}`);
+});
+
+test('fine-tuning is judged by matching, and fits the weight beside the contrast that the model has', async () => {
+  const given = { source: memorySource(smallExamples(40), 1), detector: 'test', batchSize: 8, steps: 2 };
+  const [runDir, tunedDir] = [join(root, 'with-contrast'), join(root, 'tuned-by-matching')];
+  await pretrain({ ...given, runDir, config, vocabulary, objectives: allObjectives });
+  const reports: TrainingProgress[] = [];
+  const validation = smallExamples(50, 2).slice(0, 40);
+  const tuned = await finetune(
+    { ...given, checkpoint: runDir, runDir: tunedDir, validation },
+    { onProgress: (report) => reports.push(report) },
+  );
+  const { retrieval, margins } = reports.at(-1)!.validation!;
+  assert.deepEqual([retrieval?.by, retrieval?.among, retrieval?.queries], ['itm', 16, 64]);
+  assert.ok(margins!.hard >= margins!.random);
+  assert.equal(tuned.best?.by, 'retrieval');
+  assert.ok(readRerankWeight(tuned.checkpoint)!.queries > 64);
 });
