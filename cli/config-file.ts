@@ -2,18 +2,18 @@
  * Reads `lait.yaml` and checks it against the schema. A mistake is one line that names the key, the line it stands on,
  * what was expected and what was received.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { UserError } from '../dataset/user-error.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import { type Config, configFileName, configSchema, type SectionName } from './config.ts';
 import { flagOf } from './flags.ts';
 
 /** The configuration of a corpus directory: the file's values over the defaults; the defaults when there is no file. */
 export function readConfig(corpusDir: string): Config {
   const path = join(corpusDir, configFileName);
-  return existsSync(path) ? parseConfig(readFileSync(path, 'utf8'), path) : configSchema.parse({});
+  return existsSync(path) ? parseConfig(textOf(path), path) : configSchema.parse({});
 }
 
 /** Parses the text of a `lait.yaml`; `path` is for messages. */
@@ -23,7 +23,7 @@ export const parseConfig = (text: string, path: string): Config => checked(confi
 export function readStages(path: string): NonNullable<Config['pretrain']['stages']> {
   const schema = configSchema.shape.pretrain.unwrap().shape.stages.unwrap();
   if (!existsSync(path)) throw new UserError(`Expected a list of stages at ${path} but there is none; write one.`);
-  return checked(schema, ['pretrain', 'stages'], readFileSync(path, 'utf8'), path);
+  return checked(schema, ['pretrain', 'stages'], textOf(path), path);
 }
 
 /** Checks YAML against the schema that stands at `place` of the whole. */
@@ -34,7 +34,7 @@ function checked<Schema extends z.ZodType>(schema: Schema, place: Key, text: str
   const broken = document.errors[0];
   if (broken)
     throw new UserError(`Expected YAML in ${path} but line ${lineOf(broken.pos[0])} is not: ${broken.message}`);
-  const result = schema.safeParse(document.toJS() ?? {}, { reportInput: true });
+  const result = schema.safeParse(treeOf(document, path) ?? {}, { reportInput: true });
   if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>
     explain({ ...issue, path: [...place, ...issue.path] }, (key) => {
@@ -43,6 +43,26 @@ function checked<Schema extends z.ZodType>(schema: Schema, place: Key, text: str
     }),
   );
   throw new UserError(messages.join('\n      '));
+}
+
+/** What the YAML says, where it is a tree: aliases can name what holds them, or one list a billion times. */
+function treeOf(document: ReturnType<typeof parseDocument>, path: string): unknown {
+  try {
+    const value: unknown = document.toJS();
+    JSON.stringify(value);
+    return value;
+  } catch (error) {
+    throw new UserError(
+      `Expected settings without such aliases in ${path} but received ${(error as Error).message.split('\n')[0]}; write them out.`,
+    );
+  }
+}
+
+/** The text of a file of settings. */
+function textOf(path: string): string {
+  if (statSync(path).isDirectory())
+    throw expected('a file of settings', path, 'a folder', 'remove it, or name another');
+  return readFileSync(path, 'utf8');
 }
 
 /** Lays the flags of one command over its section and checks the result. */
@@ -77,9 +97,16 @@ function explain(issue: z.core.$ZodIssue, advice: (key: Key) => string): string[
       return `Expected one of the keys ${known} but received ${path.join('.')}; ${advice(path)}.`;
     });
   }
-  const received = issue.input === undefined ? 'none' : JSON.stringify(issue.input);
-  return [`${expectation(issue)} for ${issue.path.join('.')} but received ${received}; ${advice(issue.path)}.`];
+  const received = issue.input === undefined ? 'none' : brief(JSON.stringify(issue.input));
+  return [
+    `${expectation(issue)} for ${issue.path.join('.') || 'the settings'} but received ${received}; ${advice(issue.path)}.`,
+  ];
 }
+
+/** More of what was received helps nobody. */
+const maxShown = 500;
+
+const brief = (text: string): string => (text.length > maxShown ? `${text.slice(0, maxShown)}…` : text);
 
 /** Zod's message as "Expected …"; what was received is said by the caller. */
 const expectation = (issue: z.core.$ZodIssue): string =>

@@ -17,6 +17,7 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
+import { expressions } from './expressions.ts';
 import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
 import { signingOf } from './signing.ts';
@@ -121,7 +122,6 @@ async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>, signin
   rest satisfies KnownTo<CrawlOptions, typeof rest>;
   const browserPath = settings.render === 'never' ? undefined : await findBrowser();
   if (settings.render === 'always' && !browserPath) throw new UserError(`Expected a browser but ${browserAdvice}.`);
-  const expressions = (patterns: readonly string[]): RegExp[] => patterns.map((pattern) => new RegExp(pattern));
   return {
     ...rest,
     seeds: seedsOf(context),

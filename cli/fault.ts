@@ -97,6 +97,9 @@ function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
     const line = `the disk or the network file system failed (${code}: ${error.message}); what was committed is whole as far as the disk is: see to it, and run the same command again.`;
     return { line, exitCode: 1 };
   }
+  if (code === 'EADDRINUSE') {
+    return { line: `Expected a free port but another program has it (${error.message}); end it first.`, exitCode: 2 };
+  }
   if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'SQLITE_NOMEM' || code === 'EAGAIN') {
     const line = `this machine has no more memory, processes or open files for lait (${code}: ${error.message}); raise the limit and run the same command again.`;
     return { line, exitCode: 1 };

@@ -1,6 +1,7 @@
 /** `lait schedule`: crawls a corpus again and again, visiting pages whose time has come, and filters and exports if told so. */
 import { logRun } from '../crawler/crawl-summary.ts';
 import { schedule as runByCron } from '../crawler/schedule.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { ScheduleFlags } from './call-flags.ts';
 import type { CommandContext, Nothing } from './command.ts';
@@ -22,6 +23,7 @@ export async function schedule(context: CommandContext<'crawl', ScheduleFlags>):
     throw expected('an IANA name', 'timezone', timezone, 'write it as in Europe/Berlin');
   }
   checkStart({ ...context, flags: {} });
+  Ledger.open(corpusDir).close();
   const recrawl = settings.recrawl === 'never' ? 'due' : settings.recrawl;
   const follow = {
     filter: async () =>

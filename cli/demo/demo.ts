@@ -27,10 +27,10 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   const started = performance.now();
   const site = await startDemoSite({ port: earlierPort(corpusDir), ...(pictures === undefined ? {} : { pictures }) });
   console.log(`A website of ${site.pictureCount} pictures (OpenMoji) in eight languages is up at ${site.url}`);
-  makeFolder(corpusDir);
-  if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 800));
   const corpus = shown(corpusDir);
   try {
+    makeFolder(corpusDir);
+    if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 800));
     for (const [command, what] of line) {
       const stepStarted = performance.now();
       console.log(`\n── ${what}\n$ lait ${command} --corpus ${corpus}`);

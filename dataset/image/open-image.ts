@@ -12,6 +12,9 @@ import { sniffFormat } from './sniff.ts';
 /** Pillow's and LAION's limit against decompression bombs. */
 export const maxPixels = 89_478_485;
 
+/** JPEG's and GIF's. A PNG of one pixel by 80 million takes libvips ten seconds. */
+const maxSidePx = 65_535;
+
 sharp.cache(false);
 sharp.concurrency(1);
 
@@ -50,7 +53,8 @@ export async function withImage<T>(
   const image = sharp(bytes, { limitInputPixels: maxPixels, failOn });
   const known = format === 'jpg' ? jpegHeader(bytes) : null;
   const header = known === null ? headerFrom(await image.metadata()) : { ...known, ...ordinaryJpeg };
-  if (header.width * header.height > maxPixels) throw new TooManyPixels();
+  if (header.width * header.height > maxPixels || Math.max(header.width, header.height) > maxSidePx)
+    throw new TooManyPixels();
   const turnedBytes = header.orientation > 1 ? header.width * header.height * header.sampleBytes : 0;
   const byteLength = header.wholeBytes + turnedBytes;
   if (byteLength > maxDecodeBytes) throw new TooManyPixels();

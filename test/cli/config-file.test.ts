@@ -64,6 +64,19 @@ describe('lait.yaml', () => {
       /^Expected one of the keys path, name, labels, input, .* but received regions\.onnx\.boxFrom; edit lait\.yaml, line 8\.$/,
     ],
     ['crawl: [\n', /^Expected YAML in lait\.yaml but line \d+ is not: /],
+    ['- a\n', /^Expected a section of keys for the settings but received \["a"\]; /],
+    [
+      `crawl: ${'x'.repeat(100_000)}\n`,
+      /^Expected a section of keys for crawl but received "x{499}…; edit lait\.yaml, line 1\.$/,
+    ],
+    [
+      'filter: &a { minWords: *a }\n',
+      /^Expected settings without such aliases in lait\.yaml but received Converting circular/,
+    ],
+    [
+      `a: &a [${'x,'.repeat(9)}]\n${[...'bcdefghi'].map((name, at) => `${name}: &${name} [${`*${'abcdefgh'[at]},`.repeat(9)}]\n`).join('')}`,
+      /^Expected settings without such aliases in lait\.yaml but received Excessive alias count/,
+    ],
   ];
   for (const [text, message] of mistakes) {
     it(`answers ${JSON.stringify(text)} with one line`, () => {

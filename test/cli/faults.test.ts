@@ -51,6 +51,7 @@ test('each error has one line and one exit code', () => {
       Object.assign(new Error('x.node: invalid ELF header'), { code: 'ERR_DLOPEN_FAILED' }),
       new Error('Could not locate the bindings file. Tried:\n x'),
     ].map((error) => [error, 2, /^Expected native addons for Node\.js .*; run `npm run setup` with this/] as const),
+    [failure('EADDRINUSE'), 2, /^Expected a free port but another program has it/],
     [failure('EMFILE'), 1, /^this machine has no more/],
     [failure('ENOENT', join(root, 'dataset/none.ts')), 1, /^this is a fault of lait itself/, true],
     [failure('ENOENT'), 1, /^this is a fault of lait itself/, true],
@@ -130,12 +131,14 @@ test('folders that no system lets be made, and a home that cannot be written, ar
   for (const args of [
     ['init', '/proc/lait/birds'],
     ['crawl', 'http://127.0.0.1:9/', '--allow-private', '--corpus', '/proc/lait'],
+    ['schedule', 'http://127.0.0.1:9/', '--allow-private', '--cron', '* * * * * *', '--corpus', '/proc/lait'],
+    ['demo', '--pictures', '40', '--corpus', '/proc/lait'],
   ]) {
     const { code, said } = await lait(args);
     assert.equal(code, 2, said);
     assert.match(
       said,
-      /^lait: Expected a path that can be used but received "\/proc\/lait" \(E\w+: [^\n]*\); name another, or allow its use\.\n$/,
+      /^(?:A website of .*\n)?lait: Expected a path that can be used but received "\/proc\/lait" \(E\w+: [^\n]*\); name another, or allow its use\.\n$/,
     );
   }
   writeFileSync(join(folder, 'home'), '');

@@ -269,6 +269,23 @@ describe('memory', () => {
     assert.ok(mebibytes > 0.8 * one && mebibytes < 1.4 * one, `${mebibytes} MiB, and ${one} for the pixels of one`);
   });
 
+  test('a PNG of one pixel by 60 million is not decoded, one of 65,535 is', async () => {
+    const line = async (height: number) => {
+      const bytes = await sharp({ create: { width: 1, height: 8, channels: 3, background: 'gray' } })
+        .png()
+        .toBuffer();
+      bytes.writeUInt32BE(height, bytes.indexOf('IHDR') + 8);
+      bytes.writeInt32BE(
+        crc32(bytes.subarray(bytes.indexOf('IHDR'), bytes.indexOf('IHDR') + 17)) | 0,
+        bytes.indexOf('IHDR') + 17,
+      );
+      return decodeImage(bytes);
+    };
+    assert.deepEqual(await line(60_000_000), { reason: 'too-many-pixels' });
+    assert.deepEqual(await line(65_536), { reason: 'too-many-pixels' });
+    assert.deepEqual(await line(65_535), { reason: 'broken-image' });
+  });
+
   test('an AVIF of 64 megapixels in 1 KB is not decoded', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'lait-costly-'));
     t.after(() => rmSync(folder, { recursive: true }));
