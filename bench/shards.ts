@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { extract } from 'tar-stream';
 import { exportShards } from '../dataset/export/export.ts';
+import { squarePixels } from '../dataset/image/square-pixels.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import { markFinished, recipeId } from '../dataset/ledger/recipes.ts';
@@ -88,16 +89,11 @@ const runs: Readonly<Record<string, (folder: string) => Promise<number>>> = {
     return count;
   },
   async decode(folder) {
-    sharp.concurrency(1);
     let count = 0;
     const underWay = new Set<Promise<void>>();
     for await (const { fields } of readShards({ paths: join(folder, 'shards/train') })) {
-      const pixels = sharp(fields.jpg, { sequentialRead: true })
-        .resize(256, 256, { fit: 'fill', kernel: 'linear' })
-        .raw()
-        .toBuffer();
-      const job = pixels.then((buffer) => {
-        if (buffer.length === 256 * 256 * 3) count += 1;
+      const job = squarePixels(fields.jpg!, 256).then((pixels) => {
+        if (pixels?.length === 256 * 256 * 3) count += 1;
         underWay.delete(job);
       });
       underWay.add(job);

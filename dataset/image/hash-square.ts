@@ -5,16 +5,13 @@
  */
 import type { JpegHeader } from './jpeg-header.ts';
 import { hashSidePx } from './phash.ts';
+import { shrinkAsSharp } from './plain-jpeg.ts';
 import { meansOf, type Raster, weightsOf } from './resample.ts';
 import type { Shrink } from './turbo-jpeg.ts';
 
 /** By how much sharp has the decoder make a picture smaller for its hash; null for one that is smaller than the hash's square. */
 export function hashShrink({ width, height }: Pick<JpegHeader, 'width' | 'height'>): Shrink | null {
-  const shrink = Math.min(width, height) / hashSidePx;
-  if (shrink < 1) return null;
-  const most = shrink >= 8 ? 8 : shrink >= 4 ? 4 : shrink >= 2 ? 2 : 1;
-  // sharp mistrusts the rounding of libjpeg where nothing would be left to resize.
-  return most > 1 && Math.floor(shrink) === most ? ((most / 2) as Shrink) : most;
+  return shrinkAsSharp(Math.min(width, height) / hashSidePx);
 }
 
 /** `raster` is smaller than the picture by `shrink`, which is no more than the hash's. */
@@ -72,8 +69,8 @@ const valueAt = Float64Array.from({ length: 257 }, (_, level) => {
   return Math.round(255 * (share <= 0.0031308 ? 12.92 * share : 1.055 * share ** (1 / 2.4) - 0.055));
 });
 
-/** Luminance as BT.709 weighs light. */
-function greyOf(pixels: Uint8Array, count: number): Uint8Array {
+/** Luminance as BT.709 weighs light, and as libvips rounds it. */
+export function greyOf(pixels: Uint8Array, count: number): Uint8Array {
   const grey = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const level =

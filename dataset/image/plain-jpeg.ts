@@ -53,6 +53,14 @@ function withoutPartOfPixel(raster: Raster, header: JpegHeader, shrink: Shrink):
   return { pixels, width, height };
 }
 
+/** By how much sharp has the decoder make a picture smaller that is to be so many times smaller; null for one that is to be larger. */
+export function shrinkAsSharp(times: number): Shrink | null {
+  if (times < 1) return null;
+  const most = times >= 8 ? 8 : times >= 4 ? 4 : times >= 2 ? 2 : 1;
+  // sharp mistrusts the rounding of libjpeg where nothing would be left to resize.
+  return most > 1 && Math.floor(times) === most ? ((most / 2) as Shrink) : most;
+}
+
 interface Size {
   readonly width: number;
   readonly height: number;
