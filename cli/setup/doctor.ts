@@ -1,5 +1,6 @@
 /** `lait doctor`: what is there, what is missing, what follows from that and how to get it. */
 import { availableParallelism, totalmem } from 'node:os';
+import { turboJpeg } from '../../dataset/image/turbo-jpeg.ts';
 import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
 import { pretrainedStatus } from '../../model/formats/pretrained.ts';
 import { table } from '../table.ts';
@@ -32,6 +33,11 @@ export async function doctor(): Promise<void> {
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
 
+const jpegDecoder = (): string =>
+  turboJpeg() === null
+    ? 'sharp, which takes three times as long as libjpeg-turbo; that is not installed, or not made for this machine'
+    : 'libjpeg-turbo';
+
 /** Looks at the machine; changes nothing. */
 export async function examine(): Promise<Finding[]> {
   const variant = await wantedVariant();
@@ -45,6 +51,7 @@ export async function examine(): Promise<Finding[]> {
     },
     { name: 'Node.js', state: 'ok', detail: process.versions.node },
     await sqlite(),
+    { name: 'JPEG decoder', state: 'ok', detail: jpegDecoder() },
     await tensorflow(variant),
     browser
       ? { name: 'Browser', state: 'ok', detail: browser }

@@ -14,7 +14,9 @@ import { decodeForSize, decodeImage } from '../../../dataset/image/decode.ts';
 import { hashShrink, hashSquare } from '../../../dataset/image/hash-square.ts';
 import { perceptualHash } from '../../../dataset/image/phash.ts';
 import { decodePlainJpeg, shrinkTo, sizeOfShorter } from '../../../dataset/image/plain-jpeg.ts';
+import { squarePixels } from '../../../dataset/image/square-pixels.ts';
 import { openTurboJpeg, turboJpeg } from '../../../dataset/image/turbo-jpeg.ts';
+import { decodePixels } from '../../../filters/image/pixels.ts';
 
 const needed = { skip: turboJpeg() === null ? 'libjpeg-turbo is not installed for this machine' : false };
 
@@ -80,6 +82,33 @@ describe('the square of a hash is as sharp makes it', needed, () => {
         assert.ok(bitsBetween(perceptualHash(ours), perceptualHash(theirs)) <= 2);
       });
     }
+  }
+});
+
+describe('pixels made smaller are as sharp makes them', needed, () => {
+  const levels = (ours: Uint8Array, theirs: Uint8Array): { readonly mean: number; readonly most: number } => {
+    assert.equal(ours.length, theirs.length);
+    const off = Array.from(ours, (value, i) => Math.abs(value - theirs[i]!));
+    return { mean: off.reduce((sum, one) => sum + one, 0) / off.length, most: Math.max(...off) };
+  };
+  for (const [width, height] of [
+    [512, 384],
+    [341, 700],
+    [1200, 1201],
+  ] as const) {
+    test(`${width} × ${height}`, async () => {
+      const bytes = await jpeg(width, height);
+      const square = await squarePixels(bytes, 160);
+      const bilinear = { fit: 'fill', kernel: 'linear' } as const;
+      const squareOff = levels(square!, await sharp(bytes).resize(160, 160, bilinear).raw().toBuffer());
+      assert.ok(squareOff.mean < 1 && squareOff.most <= 16, JSON.stringify(squareOff));
+      const small = await decodePixels(bytes);
+      const inside = sharp(bytes).resize(256, 256, { fit: 'inside' }).greyscale().raw();
+      const { data, info } = await inside.toBuffer({ resolveWithObject: true });
+      assert.deepEqual([small!.width, small!.height], [info.width, info.height]);
+      const greyOff = levels(small!.grey, data);
+      assert.ok(greyOff.mean < 1 && greyOff.most <= 16, JSON.stringify(greyOff));
+    });
   }
 });
 
