@@ -73,13 +73,16 @@ function* cocoSamples(file: z.infer<typeof cocoFile>, folder: string, split: str
     const { file_name, license, id: _, ...about } = image;
     const read = readRecord(about);
     const licenseUrl = licenses.get(idOf(license));
+    const own = id === null ? [] : (texts.get(id) ?? []);
+    // An id names one image: a list that repeats it would give all its captions to each.
+    if (id !== null) texts.delete(id);
     const { license_url = typeof licenseUrl === 'string' && licenseUrl !== '' ? licenseUrl : null } = read.known;
     yield {
       ...read,
       name: typeof file_name === 'string' ? file_name : String(id),
       split,
       image: typeof file_name === 'string' ? readImage(folder, file_name) : null,
-      texts: id === null ? [] : (texts.get(id) ?? []),
+      texts: own,
       known: { ...read.known, license_url },
       extra: { ...read.extra, ...(id === null ? {} : { image_id: id }) },
     };

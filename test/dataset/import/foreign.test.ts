@@ -245,6 +245,8 @@ test('COCO with null captions and ids that are text; the date and the address of
         },
         { id: 8, file_name: '1.jpg' },
         { id: 9, file_name: null },
+        // An id again: its captions are those of the first.
+        { id: 7, file_name: '1.jpg' },
       ],
       annotations: [
         { image_id: 7, caption: 'One' },
@@ -258,7 +260,7 @@ test('COCO with null captions and ids that are text; the date and the address of
   );
   const outDir = newOut();
   const { failed, splits } = await importDataset({ from: 'coco', captions, images }, { outDir });
-  assert.deepEqual([failed, samplesOf(splits)], [{ 'no-text': 1, 'missing-image': 1 }, { train: 1 }]);
+  assert.deepEqual([failed, samplesOf(splits)], [{ 'no-text': 2, 'missing-image': 1 }, { train: 1 }]);
   const about = (await read(outDir, 'train'))[0]!.about;
   assert.deepEqual(
     [about.texts, about.date_captured, about.flickr_url, about.license_url, about.image_id],
