@@ -7,6 +7,7 @@ import type { Random } from '../../dataset/random.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
+import { shortcutFold } from '../net/objectives/itc.ts';
 import { gumbelNoise, samePair, wrongPartners } from '../net/objectives/itm.ts';
 import { hidePieces, mlmChance } from '../net/objectives/mlm.ts';
 import { hideRegions, mocChance } from '../net/objectives/moc.ts';
@@ -119,6 +120,10 @@ export function trainingBatch(
       });
     });
     arrays.sameImage = { shape: [N, N], values: same };
+    if (config.contrast?.shortcut) {
+      const folds = Int32Array.from(examples, ({ imageId }) => shortcutFold(imageId));
+      arrays.shortcutFolds = { shape: [N], values: folds };
+    }
   }
   return arrays;
 }

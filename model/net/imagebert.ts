@@ -196,7 +196,12 @@ function embedAlone(model: Model, side: 'image' | 'text', parts: Parts, { frame,
 
 const shortcut = (parameters: Parameters, side: 'image' | 'text', inputs: Inputs): Tensor =>
   side === 'image'
-    ? imageShortcut(parameters, input(inputs, 'features'), input(inputs, 'boxes'), input(inputs, 'regionMask'))
+    ? imageShortcut(parameters, {
+        features: input(inputs, 'features'),
+        boxes: input(inputs, 'boxes'),
+        mask: input(inputs, 'regionMask'),
+        folds: inputs.shortcutFolds,
+      })
     : textShortcut(parameters, input(inputs, 'pieces'), input(inputs, 'pieceMask'));
 
 /**

@@ -11,8 +11,8 @@ import { bucketFor, lengthBuckets } from '../data/sampler.ts';
 import type { ExampleSource } from '../data/source.ts';
 import { specialPieceIds } from '../data/tokenizer.ts';
 import { poolTexts } from '../net/imagebert.ts';
-import { learnedScale } from '../net/objectives/itc.ts';
-import { itcSize, parameterSpecs } from '../net/parameters.ts';
+import { learnedScale, shortcutFold } from '../net/objectives/itc.ts';
+import { itcSize, parameterSpecs, shortcutFolds } from '../net/parameters.ts';
 import { type ContrastSpace, contrastSpace } from '../ranking/contrast-space.ts';
 import {
   type CaptionedFeature,
@@ -25,7 +25,7 @@ import { tf, valuesOf } from '../runtime/backend.ts';
 import { openExecutable } from '../runtime/executable.ts';
 import type { Values } from '../runtime/parameter.ts';
 import { predictedDirections } from '../runtime/reduced-map.ts';
-import { type LinearMap, type Matrix, matrixOf } from '../runtime/ridge.ts';
+import { type LinearMap, type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import type { ModelDescription } from './checkpoint.ts';
 
@@ -40,6 +40,10 @@ const maxPredicted = 2_000;
 export const shortcutName = 'itc.text.shortcut';
 
 type Pieces = readonly number[];
+
+interface TrainingImage extends CaptionedFeature<Pieces> {
+  readonly fold: number;
+}
 
 export interface ContrastStart {
   readonly values: Values;
@@ -72,17 +76,14 @@ export async function startContrast(
     .shuffle([...training])
     .slice(0, maxPredicted);
   const directions = predictedDirections(map, matrixOf(drawn.map(({ feature }) => feature)), itcSize);
-  const heads = headsOf(description, space, map, directions, drawn);
+  const heads = headsOf(description, space, { map, directions, lambda, training, drawn });
   heads.set('itc.temperature', Float32Array.of(learnedScale(bestScale(cosines, owner))));
   return { values: heads, images: training.length, lambda };
 }
 
 /** Images with the texts that the first epochs give of them, features on the model's scale. */
-async function readCaptioned(
-  source: ExampleSource,
-  featureStatistics: FeatureStatistics,
-): Promise<CaptionedFeature<Pieces>[]> {
-  const found = new Map<string, { feature: Float32Array; texts: Pieces[] }>();
+async function readCaptioned(source: ExampleSource, featureStatistics: FeatureStatistics): Promise<TrainingImage[]> {
+  const found = new Map<string, TrainingImage & { texts: Pieces[] }>();
   for (let epoch = 0; epoch < maxEpochs && (epoch === 0 || found.size < maxImages); epoch++) {
     for await (const { imageId, pieces, regions } of source.epoch(epoch)) {
       const known = found.get(imageId);
@@ -93,7 +94,7 @@ async function readCaptioned(
       if (found.size === maxImages) break;
       const feature = new Float32Array(featureStatistics.mean.length);
       standardizeInto(feature, 0, wholeImageFeature(regions), featureStatistics);
-      found.set(imageId, { feature, texts: [pieces] });
+      found.set(imageId, { feature, texts: [pieces], fold: shortcutFold(imageId) });
     }
   }
   return [...found.values()];
@@ -139,41 +140,64 @@ function statesOf(
   return known;
 }
 
+interface Fit {
+  readonly map: LinearMap;
+  readonly directions: Matrix;
+  readonly lambda: number;
+  readonly training: readonly TrainingImage[];
+  /** Some of them. */
+  readonly drawn: readonly TrainingImage[];
+}
+
 /**
- * A map and directions as the parameters that compute them. Both sides are scaled to numbers of mean square 1 over the training images,
+ * The parameters that compute a map to its directions. Both sides are scaled to numbers of mean square 1 over some of the training images,
  * as the states beside them are, so that what training adds weighs as much.
  */
 function headsOf(
   { config: { hiddenSize: H, vocabularySize: V, featureSize: D } }: ModelDescription,
   { pieces, pieceWeights, state, fit }: ContrastSpace,
-  { mean, scale, weights, offset }: LinearMap,
-  directions: Matrix,
-  drawn: readonly CaptionedFeature<Pieces>[],
+  { map: { offset }, directions, lambda, training, drawn }: Fit,
 ): Values {
   const K = directions.rows;
   const width = directions.columns;
   const along = ({ rows, values }: Matrix): Float32Array => product(values, [rows, width], directions.values, K);
-  const texts = fit([])(drawn.map((one) => one.texts[0]!)) as Matrix;
-  const features = matrixOf(drawn.map(({ feature }) => feature));
-
-  const imageWeight = new Float32Array(itcSize * D);
-  const imageBias = new Float32Array(itcSize);
-  along(weights).forEach((value, at) => {
-    const [d, k] = [Math.floor(at / K), at % K];
-    imageWeight[k * D + d] = value / scale[d]!;
-    imageBias[k]! -= (value / scale[d]!) * mean[d]!;
-  });
-  const images = product(features.values, [features.rows, D], imageWeight, itcSize);
-  const image = toMeanSquareOne(
-    images.map((value, at) => value + imageBias[at % itcSize]!),
-    drawn.length,
-  );
-
   const constant = along({ rows: 1, columns: width, values: offset });
-  const text = toMeanSquareOne(
-    along(texts).map((value, at) => value - constant[at % K]!),
-    drawn.length,
+  const vectorsOf = fit([]) as (texts: readonly Pieces[]) => Matrix;
+  /** [texts, K] */
+  const placesOf = (texts: readonly Pieces[]) => along(vectorsOf(texts)).map((value, at) => value - constant[at % K]!);
+
+  // An image's place is the mean of its texts'.
+  const goals = new Float32Array(training.length * K);
+  training.forEach(({ texts }, row) => {
+    placesOf(texts).forEach((value, at) => {
+      goals[row * K + (at % K)]! += value / texts.length;
+    });
+  });
+  const imageWeight = new Float32Array(shortcutFolds * itcSize * D);
+  const imageBias = new Float32Array(shortcutFolds * itcSize);
+  for (let fold = 0; fold < shortcutFolds; fold++) {
+    const own = training.flatMap((one, row) => (one.fold === fold ? [] : [row]));
+    const ridge = openRidge(
+      matrixOf(own.map((row) => training[row]!.feature)),
+      matrixOf(own.map((row) => goals.subarray(row * K, (row + 1) * K))),
+    );
+    const { weights, scale, mean } = ridge.fit(lambda);
+    ridge.dispose();
+    weights.values.forEach((value, at) => {
+      const [d, k] = [Math.floor(at / K), at % K];
+      const row = fold * itcSize + k;
+      imageWeight[row * D + d] = value / scale[d]!;
+      imageBias[row]! -= (value / scale[d]!) * mean[d]!;
+    });
+  }
+  const features = matrixOf(drawn.map(({ feature }) => feature));
+  const images = product(features.values, [features.rows, D], imageWeight, shortcutFolds * itcSize);
+  const image = toMeanSquareOne(
+    images.map((value, at) => value + imageBias[at % imageBias.length]!),
+    drawn.length * shortcutFolds,
   );
+
+  const text = toMeanSquareOne(placesOf(drawn.map(({ texts }) => texts[0]!)), drawn.length);
   const textTable = new Float32Array(V * itcSize);
   const textWeight = new Float32Array(itcSize * H);
   const textBias = new Float32Array(itcSize);

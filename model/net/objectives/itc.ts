@@ -7,6 +7,7 @@ import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Parameters } from '../../runtime/traced-function.ts';
 import { linear } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
+import { shortcutFolds } from '../parameters.ts';
 
 /** CLIP's and ALBEF's start: 0.07. The parameter is what is learned on top of it, as a power of e. */
 const startTemperature = 0.07;
@@ -29,20 +30,35 @@ export function itcEmbedding(
   return tf.mul(projected, tf.rsqrt(tf.add(tf.sum(tf.square(projected), -1, true), 1e-12)));
 }
 
+/** The fold of an image by its id: the same in every run, and about as many images in each. */
+export function shortcutFold(imageId: string): number {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let index = 0; index < imageId.length; index++) hash = Math.imul(hash ^ imageId.charCodeAt(index), 0x01000193);
+  // Its low bits hardly mix.
+  return ((hash ^ (hash >>> 15)) >>> 0) % shortcutFolds;
+}
+
 /** The share of the image that a region covers is the fifth number of its box; sides of patches differ by rounding. */
 const asLarge = 1e-6;
 
 /**
  * Of features [N, R, D], boxes [N, R, 5] and their mask [N, R] the linear map of the largest region, which is the whole image (the mean
- * of all that are as large, as patches are): [N, itcSize].
+ * of all that are as large, as patches are): [N, itcSize]. `folds` [N] says which of the maps has not seen an image; without it their mean
+ * counts.
  */
-export function imageShortcut(parameters: Parameters, features: Tensor, boxes: Tensor, mask: Tensor): Tensor {
+export function imageShortcut(
+  parameters: Parameters,
+  { features, boxes, mask, folds }: { features: Tensor; boxes: Tensor; mask: Tensor; folds: Tensor | undefined },
+): Tensor {
   const [N, R] = features.shape as [number, number];
   const areas = tf.sub(tf.reshape(tf.slice(boxes, [0, 0, 4], [N, R, 1]), [N, R]), tf.sub(1, mask));
   const largest = tf.cast(tf.greater(areas, tf.sub(tf.max(areas, 1, true), asLarge)), 'float32'); // [N, R]
   const shares = tf.div(largest, tf.sum(largest, 1, true));
   const whole = tf.squeeze(tf.matMul(tf.expandDims(shares, 1), features), [1]); // [N, D]
-  return linear(parameters, 'itc.image.shortcut', whole);
+  const all = tf.reshape(linear(parameters, 'itc.image.shortcut', whole), [N, shortcutFolds, -1]);
+  if (!folds) return tf.mean(all, 1);
+  const chosen = tf.cast(tf.oneHot(folds as never, shortcutFolds), 'float32'); // [N, folds]
+  return tf.squeeze(tf.matMul(tf.expandDims(chosen, 1), all), [1]);
 }
 
 /** The sum of the rows of word pieces [N, W], over the root of their number: [N, itcSize]. Special pieces have rows of 0. */
