@@ -22,10 +22,21 @@ export interface ContrastSpace extends TextSpace {
   readonly state?: { readonly mean: Float32Array; readonly weight: number };
 }
 
-/** Learns from the training texts which pieces count how much. `states` gives the state of each of them, and of no others. */
-export function contrastSpace(texts: readonly Pieces[], states?: ReadonlyMap<Pieces, Float32Array>): ContrastSpace {
+export interface ContrastSpaceOptions {
+  /** Which pieces may have a direction; all unless given. */
+  readonly counts?: (piece: number) => boolean;
+  /** The state of each training text, and of no others. */
+  readonly states?: ReadonlyMap<Pieces, Float32Array> | undefined;
+}
+
+/** Learns from the training texts which pieces count how much. */
+export function contrastSpace(
+  texts: readonly Pieces[],
+  { counts: has = () => true, states }: ContrastSpaceOptions = {},
+): ContrastSpace {
   const counts = new Map<number, number>();
-  for (const text of texts) for (const piece of new Set(text)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+  for (const text of texts)
+    for (const piece of new Set(text)) if (has(piece)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
   const kept = [...counts].sort(([a, one], [b, other]) => other - one || a - b).slice(0, maxPieceKinds);
   const columns = new Map(kept.map(([piece], at) => [piece, at]));
   const pieceWeights = Float32Array.from(kept, ([, count]) => Math.log((1 + texts.length) / (1 + count)) + 1);

@@ -69,7 +69,9 @@ export async function startContrast(
   const training = await readCaptioned(source, featureStatistics);
   if (training.length < 2 * minTrainingImages) return undefined;
   const texts = training.flatMap((one) => one.texts);
-  const space = contrastSpace(texts, pretrained ? statesOf(description, { values, texts, precision }) : undefined);
+  const states = pretrained ? statesOf(description, { values, texts, precision }) : undefined;
+  // A piece inside a word, as WordPiece marks it, says little by itself.
+  const space = contrastSpace(texts, { counts: (piece) => !description.vocabulary[piece]?.startsWith('##'), states });
   const { lambda, cosines, owner } = await chooseLambda(training, space);
   const map = await fitLinearMap(training, space, lambda);
   const drawn = random(0)
@@ -77,6 +79,7 @@ export async function startContrast(
     .slice(0, maxPredicted);
   const directions = predictedDirections(map, matrixOf(drawn.map(({ feature }) => feature)), itcSize);
   const heads = headsOf(description, space, { map, directions, lambda, training, drawn });
+  for (const [name, own] of regionWords(description, { values, space, training, lambda })) heads.set(name, own);
   heads.set('itc.temperature', Float32Array.of(learnedScale(bestScale(cosines, owner))));
   return { values: heads, images: training.length, lambda };
 }
@@ -225,16 +228,63 @@ function headsOf(
   ]);
 }
 
+/**
+ * Regions begin as the words that a linear map reads in them: the map of a whole image's feature to the mean of its texts' word embeddings,
+ * blown up to the size that a single word has. What the encoder knows of words then holds for regions.
+ */
+function regionWords(
+  { config: { hiddenSize: H, featureSize: D } }: ModelDescription,
+  { values, space, training, lambda }: Pick<Fit, 'training' | 'lambda'> & { values: Values; space: ContrastSpace },
+): Values {
+  const table = values.get('bert.embeddings.word_embeddings.weight')!;
+  const weightOf = new Map(space.pieces.map((piece, at) => [piece, space.pieceWeights[at]!]));
+  const goals = training.map(({ texts }) => {
+    const sum = new Float32Array(H);
+    let total = 0;
+    for (const piece of texts.flat()) {
+      const weight = weightOf.get(piece);
+      if (weight === undefined) continue;
+      total += weight;
+      for (let at = 0; at < H; at++) sum[at]! += weight * table[piece * H + at]!;
+    }
+    return total === 0 ? sum : sum.map((value) => value / total);
+  });
+  const ridge = openRidge(matrixOf(training.map(({ feature }) => feature)), matrixOf(goals));
+  const { weights, scale, mean, offset } = ridge.fit(lambda);
+  ridge.dispose();
+  const weight = new Float32Array(H * D);
+  const shift = new Float32Array(H);
+  weights.values.forEach((value, at) => {
+    const [d, h] = [Math.floor(at / H), at % H];
+    weight[h * D + d] = value / scale[d]!;
+    shift[h]! -= (value / scale[d]!) * mean[d]!;
+  });
+  const features = matrixOf(training.slice(0, maxPredicted).map(({ feature }) => feature));
+  const predicted = product(features.values, [features.rows, D], weight, H).map((value, at) => value + shift[at % H]!);
+  const words = space.pieces.flatMap((piece) => Array.from(offset, (one, at) => table[piece * H + at]! - one));
+  const size = rootMeanSquare(words) / (rootMeanSquare(predicted) || 1);
+  return new Map([
+    ['visual.feature.weight', weight.map((value) => value * size)],
+    ['visual.feature.bias', shift.map((value, at) => value * size + offset[at]!)],
+    ...['weight', 'bias'].map(
+      (part) => [`visual.LayerNorm.${part}`, values.get(`bert.embeddings.LayerNorm.${part}`)!.slice()] as const,
+    ),
+  ]);
+}
+
+function rootMeanSquare(values: ArrayLike<number>): number {
+  let squares = 0;
+  for (let at = 0; at < values.length; at++) squares += values[at]! ** 2;
+  return Math.sqrt(squares / values.length);
+}
+
 /** [n, m] times the transpose of [k, m]: [n, k]. */
 const product = (left: Float32Array, [n, m]: readonly [number, number], right: Float32Array, k: number): Float32Array =>
   valuesOf(() => tf.matMul(tf.tensor2d(left, [n, m]), tf.tensor2d(right, [k, m]), false, true));
 
 /** What the numbers of `rows` vectors of length `itcSize` are multiplied with, so that their mean square is 1. */
-function toMeanSquareOne(values: Float32Array, rows: number): number {
-  let squares = 0;
-  for (const value of values) squares += value * value;
-  return 1 / Math.sqrt(squares / (rows * itcSize) || 1);
-}
+const toMeanSquareOne = (values: Float32Array, rows: number): number =>
+  1 / (rootMeanSquare(values) * Math.sqrt(values.length / (rows * itcSize)) || 1);
 
 /** Pairs of a batch in which scales are compared, and how many batches are drawn. Ours. */
 const [scaleBatch, scaleBatches] = [32, 60];

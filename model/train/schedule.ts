@@ -12,12 +12,12 @@ export function learningRate(step: number, { peak, warmupSteps, totalSteps }: Sc
   return (peak * Math.max(0, totalSteps - step)) / Math.max(1, totalSteps - warmupSteps);
 }
 
-/** The share of the steps over which hard negatives become as hard as they will be. Ours: docs/learning.md. */
-const hardeningShare = 0.3;
+/** The share of the steps before hard negatives begin. Ours: docs/learning.md. */
+const easyShare = 0.2;
 
 /**
- * How far wrong pairs are chosen by similarity at a step: from 0, any pair, to 1. Matching that meets the hardest from the first step
- * learns to say no to all.
+ * How far wrong pairs are chosen by similarity at a step: 0, any pair, at first, and then more and more up to 1 at the end. Matching that
+ * meets the hardest early learns to say no to all.
  */
 export const hardnessAt = (step: number, totalSteps: number): number =>
-  Math.min(1, step / Math.max(1, hardeningShare * totalSteps));
+  Math.max(0, (step / totalSteps - easyShare) / (1 - easyShare));

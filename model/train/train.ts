@@ -263,7 +263,7 @@ async function started(options: TrainOptions, description: ModelDescription): Pr
       ...{ values, featureStatistics: measured, pretrained },
       ...(options.precision && { precision: options.precision }),
     });
-    for (const [name, own] of begun?.values ?? []) values.set(name, own);
+    for (const [name, own] of begun?.values ?? []) if (!loaded.has(name)) values.set(name, own);
   }
   return {
     state: { step: 0, position: firstPosition, seed, ...(madeFrom && { madeFrom }) },

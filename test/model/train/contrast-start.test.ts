@@ -123,8 +123,10 @@ test('texts are their pieces, the rarer the heavier, and the states of their enc
     raw.flat().map((value) => value / length),
   );
 
+  assert.deepEqual(contrastSpace(texts, { counts: (piece) => piece !== 6 }).pieces, [5, 7, 9]);
+
   const states = new Map(texts.map((text, at) => [text, Float32Array.of(at, at === 0 ? 4 : 0)]));
-  const both = contrastSpace(texts, states);
+  const both = contrastSpace(texts, { states });
   near(both.state!.mean, [1.5, 1]);
   // Of the differences (−1.5, 3), (−0.5, −1), (0.5, −1), (1.5, −1) the mean square length is 4.25.
   const weight = Math.sqrt(0.5 / 4.25);
