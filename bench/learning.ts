@@ -37,7 +37,7 @@ const contrast: ObjectiveWeights = { mlm: 0, moc: 0, mrfr: 0, itm: 0, itc: 1 };
 /** One row changes one thing of the first. */
 const rows: readonly Row[] = [
   { name: 'base', objectives: contrast },
-  { name: 'no-shortcut', objectives: contrast, flags: ['--no-contrast-shortcut'] },
+  { name: 'no-shortcut', objectives: contrast, flags: ['--contrast-start', 'random'] },
   { name: 'cls', objectives: contrast, flags: ['--contrast-pooling', 'first'] },
   { name: 'encoder-rate-1', objectives: contrast, flags: ['--encoder-rate', '1'] },
   { name: 'encoder-rate-0', objectives: contrast, flags: ['--encoder-rate', '0'] },

@@ -134,6 +134,6 @@ export type EvaluateFlags = z.output<typeof evaluateFlags>;
 export const demoFlags = z.strictObject({
   corpus: z.string().default('demo').meta({ description: 'corpus directory', placeholder: 'dir' }),
   pictures: z.int().min(1).optional().meta({ description: 'how many pictures the website has (default: all)' }),
-  steps: z.int().min(1).optional().meta({ description: 'training steps (default: 800)' }),
+  steps: z.int().min(1).optional().meta({ description: 'training steps (default: 400)' }),
 });
 export type DemoFlags = z.output<typeof demoFlags>;

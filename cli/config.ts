@@ -9,7 +9,13 @@ import { presetNames } from '../filters/presets.ts';
 import { vocabularyDefaults } from '../model/data/defaults.ts';
 import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
-import { bestByNames, finetuneDefaults, pretrainDefaults, pretrainedEncoderRate } from '../model/train/defaults.ts';
+import {
+  bestByNames,
+  finetuneDefaults,
+  learningRates,
+  pretrainDefaults,
+  pretrainedEncoderRate,
+} from '../model/train/defaults.ts';
 
 /** The name of a corpus' configuration. */
 export const configFileName = 'lait.yaml';
@@ -400,8 +406,12 @@ const pretrain = z.strictObject({
   learningRate: z
     .number()
     .positive()
-    .default(pretrainDefaults.learningRate)
-    .meta({ description: 'highest learning rate (ImageBERT §4)' }),
+    .optional()
+    .meta({
+      description: `highest learning rate (${Object.entries(learningRates)
+        .map(([name, rate]) => `${name}: ${rate}`)
+        .join(', ')}; base is ImageBERT §4)`,
+    }),
   encoderRate: z
     .number()
     .min(0)
@@ -416,19 +426,18 @@ const pretrain = z.strictObject({
   itm: weight.default(objectives.itm).meta({ description: 'weight of image-text matching' }),
   itc: weight
     .default(objectives.itc)
-    .meta({ description: 'weight of image-text contrast, which is not in the paper (ALBEF)' }),
-  cleanMatching: z.boolean().default(pretrainDefaults.cleanMatching).meta({
+    .meta({ description: 'weight of image-text contrast (ALBEF); the paper has none' }),
+  cleanMatching: z.boolean().optional().meta({
     description:
-      'matching and contrast read pairs of which nothing is hidden, in a pass of their own (ALBEF); else in the one pass of the paper',
+      'matching and contrast read pairs of which nothing is hidden, in a pass of their own (ALBEF; with itc), or the one pass of the paper (without)',
   }),
   contrastPooling: z
     .enum(['mean', 'first'])
     .default(pretrainDefaults.contrastPooling)
     .meta({ description: 'what contrast compares: the mean of all states (Sentence-BERT), or that of [CLS] (ALBEF)' }),
-  contrastShortcut: z
-    .boolean()
-    .default(pretrainDefaults.contrastShortcut)
-    .meta({ description: 'begin contrast at a linear map of the features, fitted in seconds before the first step' }),
+  contrastStart: z.enum(['linear', 'random']).default(pretrainDefaults.contrastStart).meta({
+    description: 'where contrast begins: at a linear map of the features, fitted before the first step, or at random',
+  }),
   hardNegatives: z
     .boolean()
     .default(pretrainDefaults.hardNegatives)
@@ -519,8 +528,9 @@ const evaluate = z.strictObject({
     .min(1)
     .default(evaluateDefaults.folds)
     .meta({ description: 'parts to rank within, whose results are averaged (COCO 1k: 5 parts of 5000 images)' }),
-  method: z.enum(['itm', 'itc', 'rerank']).default(evaluateDefaults.method).meta({
-    description: 'match every pair (itm), compare embeddings (itc), or re-rank the best embeddings by matching',
+  method: z.enum(['auto', 'itm', 'itc', 'rerank']).default(evaluateDefaults.method).meta({
+    description:
+      'match every pair (itm), compare embeddings (itc), re-rank the best embeddings by matching, or the last of them that the run has learned (auto)',
   }),
   candidates: z
     .int()

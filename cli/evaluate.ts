@@ -79,7 +79,7 @@ export async function evaluate({
     );
     progress.stop();
     for (const line of skipped.lines()) console.error(line);
-    const file = join(folder, `${split}-${method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
+    const file = join(folder, `${split}-${result.method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
     const {
       shards: _,
       share: __,

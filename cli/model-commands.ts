@@ -1,6 +1,8 @@
 /** The commands that train models and use them. */
 import { preferWholeOps } from '../model/runtime/threads.ts';
 import { callFlags, plainCommand, settingsCommand } from './add-command.ts';
+import type { PretrainFlags } from './call-flags.ts';
+import type { Config } from './config.ts';
 
 /** Loads a command whose work is batches through the model, with TensorFlow set up for them. */
 const onWholeOps =
@@ -10,6 +12,14 @@ const onWholeOps =
     return load();
   };
 
+const withoutContrast = ({
+  settings: { itc, stages },
+  flags,
+}: {
+  settings: Config['pretrain'];
+  flags: PretrainFlags;
+}) => itc === 0 && stages === undefined && flags.stages === undefined && 'without --itc';
+
 const pretrain = settingsCommand({
   name: 'pretrain',
   takesTurns: true,
@@ -18,6 +28,13 @@ const pretrain = settingsCommand({
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
   flags: async () => (await callFlags()).pretrainFlags,
   needs: {
+    cleanMatching: ({ settings: { mlm, moc, mrfr, itm, itc, stages }, flags }) =>
+      stages === undefined &&
+      flags.stages === undefined &&
+      (mlm + moc + mrfr === 0 || itm + itc === 0) &&
+      'where masked objectives, or matching and contrast, are off',
+    contrastPooling: withoutContrast,
+    contrastStart: withoutContrast,
     vocabularySize: ({ settings }) =>
       settings.from !== 'scratch' && `with --from ${settings.from}, which brings its vocabulary`,
   },
@@ -44,7 +61,8 @@ const evaluate = settingsCommand({
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
   flags: async () => (await callFlags()).evaluateFlags,
   needs: {
-    candidates: ({ settings: { method } }) => method !== 'rerank' && `with --method ${method}, it is for rerank`,
+    candidates: ({ settings: { method } }) =>
+      method !== 'rerank' && method !== 'auto' && `with --method ${method}, it is for rerank`,
     linearMap: ({ settings: { split } }) => split === 'train' && 'with --split train, which it would be fitted to',
   },
   load: onWholeOps(async () => (await import('./evaluate.ts')).evaluate),

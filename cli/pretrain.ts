@@ -33,7 +33,7 @@ async function trainStages(
   const { stages: stagesFile, dryRun, dataChanged, ...others } = flags;
   const { preset, run, from, vocabularySize, seed, precision, xla, stages: _, ...rest } = settings;
   const { checkpointEverySteps, evaluateEverySteps, bestBy, patience, encoderRate, ...more } = rest;
-  const { contrastPooling: pooling, contrastShortcut: shortcut, ...own } = more;
+  const { contrastPooling: pooling, contrastStart, ...own } = more;
   others satisfies Nothing;
   own satisfies KnownTo<StageSettings, typeof own>;
 
@@ -54,7 +54,7 @@ async function trainStages(
     vocabularySize: tokenizer.size,
     featureSize: columns.featureSize,
     classes: columns.labels.length,
-    ...contrastOf(dir, stages, { pooling, shortcut }),
+    ...contrastOf(dir, stages, { pooling, shortcut: contrastStart === 'linear' }),
   };
   console.log(`${preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`);
   if (dryRun) {

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { expected } from '../dataset/user-error.ts';
 import { checkObjectives, type ObjectiveWeights } from '../model/net/objective.ts';
 import type { ColumnsManifest } from '../model/regions/columns.ts';
+import { learningRates } from '../model/train/defaults.ts';
 import type { Nothing } from './command.ts';
 import type { Config } from './config.ts';
 import { readStages } from './config-file.ts';
@@ -42,7 +43,14 @@ type Base = Omit<Config['pretrain'], 'stages'>;
 /** The settings that a stage may have of its own. */
 export type StageSettings = Pick<
   Base,
-  'steps' | 'batchSize' | 'accumulate' | 'learningRate' | 'hardNegatives' | 'cleanMatching' | keyof ObjectiveWeights
+  | 'steps'
+  | 'batchSize'
+  | 'accumulate'
+  | 'learningRate'
+  | 'preset'
+  | 'hardNegatives'
+  | 'cleanMatching'
+  | keyof ObjectiveWeights
 >;
 
 /** Without the keys that a stage leaves out. */
@@ -60,6 +68,7 @@ function planOf(settings: StageSettings) {
     batchSize,
     accumulate,
     learningRate,
+    preset,
     hardNegatives,
     cleanMatching,
     ...others
@@ -67,7 +76,12 @@ function planOf(settings: StageSettings) {
   others satisfies Nothing;
   const weights = { mlm, moc, mrfr, itm, itc };
   checkObjectives(weights, { hardNegatives });
-  return { steps, batchSize, accumulate, learningRate, hardNegatives, cleanMatching, objectives: weights };
+  return {
+    ...{ steps, batchSize, accumulate, hardNegatives },
+    learningRate: learningRate ?? learningRates[preset],
+    cleanMatching: cleanMatching ?? itc > 0,
+    objectives: weights,
+  };
 }
 
 /** The corpora of all stages. */

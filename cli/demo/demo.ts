@@ -30,7 +30,7 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   const corpus = shown(corpusDir);
   try {
     makeFolder(corpusDir);
-    if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 800));
+    if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 400));
     for (const [command, what] of line) {
       const stepStarted = performance.now();
       console.log(`\n── ${what}\n$ lait ${command} --corpus ${corpus}`);
@@ -77,8 +77,6 @@ pretrain:
   run: ${run}
   steps: ${steps}
   evaluateEverySteps: 100 # a short run
-  learningRate: 0.001
-  itc: 1
 evaluate:
   run: ${run}
 match:

@@ -25,6 +25,9 @@ export const objectiveNames = ['mlm', 'moc', 'mrfr', 'itm', 'itc'] as const sati
 /** The paper adds its four losses; it gives no weights (ours: all 1). */
 export const paperObjectives: ObjectiveWeights = { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 0 };
 
+/** What is learned where nothing else is said: contrast beside the paper's four, from which retrieval gains most (docs/learning.md). */
+export const defaultObjectives: ObjectiveWeights = { ...paperObjectives, itc: 1 };
+
 /** Throws a UserError where nothing is to be learned, or hard negatives lack an objective that they need. */
 export function checkObjectives(
   weights: ObjectiveWeights,

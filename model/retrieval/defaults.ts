@@ -1,7 +1,7 @@
 /** How retrieval is evaluated where nothing else is said; `lait.yaml` and the flags have their defaults from here. */
 export const evaluateDefaults = {
   folds: 1,
-  method: 'itm',
+  method: 'auto',
   candidates: 128, // ALBEF
   precision: 'f32',
   linearMap: 'words',

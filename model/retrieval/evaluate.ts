@@ -44,7 +44,8 @@ export interface EvaluateOptions extends RetrievalModelOptions {
   readonly detector?: string;
   /** Retrieval within each of so many equal parts, averaged. COCO's 1k protocol: 5 parts of 1,000 images. */
   readonly folds?: number;
-  readonly method?: Method['method'];
+  /** `auto`, the default: re-ranking where ITC and ITM were learned, else the one of them that was. */
+  readonly method?: Method['method'] | 'auto';
   readonly candidates?: number;
   /** Where ITM's scores are kept as they are made (`*.scores`), until the end: the same evaluation goes on from there after a stop. */
   readonly logFolder?: string;
@@ -90,9 +91,11 @@ export async function evaluateRetrieval(
   options: EvaluateOptions,
   { onProgress, signal }: Watch<EvaluateProgress> = {},
 ): Promise<RetrievalResult> {
-  const { examples, folds, method, candidates, precision } = { ...evaluateDefaults, ...options };
+  const { examples, folds, candidates, precision, method: asked } = { ...evaluateDefaults, ...options };
   const checkpoint = readCheckpoint(options.checkpoint);
   const { config, detector, objectives } = checkpoint;
+  const learned = objectives.itc === 0 ? 'itm' : objectives.itm === 0 ? 'itc' : 'rerank';
+  const method = asked === 'auto' ? learned : asked;
   if (options.detector !== undefined && options.detector !== detector) {
     throw expected(`${detector}, the checkpoint's`, 'the detector', options.detector, 'extract regions with it first');
   }

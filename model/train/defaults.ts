@@ -2,7 +2,7 @@
  * How pretraining and fine-tuning run where nothing else is said; `lait.yaml` and the flags have their defaults from here. Apart,
  * since reading them must not load TensorFlow.
  */
-import { objectiveNames, paperObjectives } from '../net/objective.ts';
+import { defaultObjectives, objectiveNames } from '../net/objective.ts';
 
 /** What makes a checkpoint the best. `auto`: retrieval where contrast or matching is learned, else the loss. */
 export const bestByNames = ['auto', 'retrieval', 'loss', ...objectiveNames] as const;
@@ -23,11 +23,10 @@ export const pretrainDefaults = {
   ...trainDefaults,
   batchSize: 48,
   learningRate: 1e-4,
-  objectives: paperObjectives,
+  objectives: defaultObjectives,
   hardNegatives: false,
-  cleanMatching: false,
   contrastPooling: 'mean',
-  contrastShortcut: true,
+  contrastStart: 'linear',
 } as const;
 
 /** What the rate of the encoder is multiplied with where it comes from a text model and all else is new. Ours: docs/learning.md. */
@@ -42,3 +41,6 @@ export const finetuneDefaults = {
   batchSize: 24,
   learningRate: 5e-5,
 } as const;
+
+/** Highest learning rates by preset. `base`: ImageBERT §4; the small ones learn in thousands of steps, not in millions. Ours: docs/learning.md. */
+export const learningRates = { tiny: 1e-3, mini: 5e-4, base: 1e-4 } as const;

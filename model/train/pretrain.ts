@@ -17,7 +17,7 @@ export interface PretrainOptions extends TrainOptions {
   readonly maxOverlap?: number;
   /** ITM's wrong pairs are those that ITC finds similar, twice as many (ALBEF). Needs ITC. */
   readonly hardNegatives?: boolean;
-  /** ITM and ITC read pairs of which nothing is hidden, in a pass of their own (ALBEF); else the pass of the masked objectives (ImageBERT). */
+  /** ITM and ITC read pairs of which nothing is hidden, in a pass of their own (ALBEF); else the pass of the masked objectives (ImageBERT). Where ITC is on unless given. */
   readonly cleanMatching?: boolean;
 }
 
@@ -26,14 +26,8 @@ export async function pretrain(
   options: PretrainOptions,
   watch: Watch<TrainingProgress> = {},
 ): Promise<TrainingSummary> {
-  const {
-    config,
-    vocabulary,
-    objectives,
-    hardNegatives,
-    cleanMatching,
-    maxOverlap = 0.4,
-  } = { ...pretrainDefaults, ...options };
+  const { config, vocabulary, objectives, hardNegatives, maxOverlap = 0.4 } = { ...pretrainDefaults, ...options };
+  const cleanMatching = options.cleanMatching ?? objectives.itc > 0;
   checkObjectives(objectives, { hardNegatives });
   const setup = { config, special: specialPieceIds(vocabulary), objectives };
   return train(

@@ -125,8 +125,11 @@ describe('a flag that would have no effect is refused', () => {
     ['import coco a.json images --split-file train=a', '--split-file has no effect with the form coco, it is for flickr'],
     ['import parquet a.parquet --size-px 300', '--size-px has no effect without --resize'],
     ['pretrain --from minilm --vocabulary-size 500', '--vocabulary-size has no effect with --from minilm, which brings its vocabulary'],
+    ['pretrain --itc 0 --contrast-pooling first', '--contrast-pooling has no effect without --itc'],
+    ['pretrain --itc 0 --contrast-start random', '--contrast-start has no effect without --itc'],
+    ['pretrain --itc 0 --itm 0 --clean-matching', '--clean-matching has no effect where masked objectives, or matching and contrast, are off'],
     ['finetune --margin 0.1', '--margin has no effect with --loss binary, it is for triplet'],
-    ['evaluate --candidates 8', '--candidates has no effect with --method itm, it is for rerank'],
+    ['evaluate --method itm --candidates 8', '--candidates has no effect with --method itm, it is for rerank'],
   ]; // biome-ignore format: a table
   for (const [words, message] of cases) {
     it(words, async () => {
@@ -151,10 +154,10 @@ describe('a flag that would have no effect is refused', () => {
     regions: 'corpus detector',
     verify: 'corpus out repair',
     import: 'corpus',
-    pretrain: 'corpus stages dryRun preset run from steps batchSize accumulate learningRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps seed dataChanged',
-    finetune: 'corpus from run loss candidates steps batchSize accumulate learningRate precision checkpointEverySteps seed dataChanged',
-    evaluate: 'corpus json run split images folds method precision',
-    match: 'corpus run',
+    pretrain: 'corpus stages dryRun preset run from steps batchSize accumulate learningRate encoderRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
+    finetune: 'corpus from checkpoint run loss candidates steps batchSize accumulate learningRate precision checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
+    evaluate: 'corpus json run checkpoint split images folds method precision',
+    match: 'corpus run checkpoint',
     'train-relevance': 'shards out',
     demo: 'corpus',
   };

@@ -91,7 +91,7 @@ test('stages follow one another; a run killed in the second goes on there; it is
   assert.equal(done, 0, printed);
   assert.match(printed, /24 images, 24 texts, mean of 3 folds +R@1 +R@5 +R@10/);
   assert.match(printed, /chance +12\.5 % +62\.5 % +100\.0 %/);
-  const json = JSON.parse(readFileSync(join(runDir, 'near/evaluation/test-itm-3-folds.json'), 'utf8'));
+  const json = JSON.parse(readFileSync(join(runDir, 'near/evaluation/test-rerank-3-folds.json'), 'utf8'));
   assert.deepEqual([json.images, json.folds, json.pairsScored, json.published], [24, 3, 192, []]);
 });
 
@@ -113,13 +113,17 @@ for (const [name, yaml, message] of faults) {
 }
 
 test('a stage takes what it does not say from the section, and folders from where the list stands', () => {
-  const settings = parseConfig('pretrain:\n  steps: 7\n  itc: 1\n  stages: [{name: a}, {name: b, itc: 0, corpora: [{dir: ../x}]}]\n', 'lait.yaml').pretrain; // biome-ignore format: one line
+  const settings = parseConfig('pretrain:\n  steps: 7\n  itc: 1\n  stages: [{name: a}, {name: b, itc: 0, cleanMatching: false, learningRate: 0.01, corpora: [{dir: ../x}]}]\n', 'lait.yaml').pretrain; // biome-ignore format: one line
   const stages = plannedStages('/data/corpus', settings);
   assert.deepEqual(
-    stages.map(({ name, steps, objectives, corpora }) => [name, steps, objectives.itc, corpora]),
+    stages.map(({ name, steps, objectives, cleanMatching, learningRate, corpora }) => [
+      ...[name, steps, objectives.itc, cleanMatching, learningRate],
+      corpora,
+    ]),
     [
-      ['a', 7, 1, [{ dir: '/data/corpus', share: 1 }]],
-      ['b', 7, 0, [{ dir: '/data/x', share: 1 }]],
+      // Rate and passes follow from preset and contrast where neither says them.
+      ['a', 7, 1, true, 1e-3, [{ dir: '/data/corpus', share: 1 }]],
+      ['b', 7, 0, false, 0.01, [{ dir: '/data/x', share: 1 }]],
     ],
   );
 });
@@ -127,12 +131,12 @@ test('a stage takes what it does not say from the section, and folders from wher
 for (const [what, settings, line] of [
   [
     'no objective',
-    { stages: [{ name: 'one', mlm: 0, moc: 0, mrfr: 0, itm: 0 }] },
+    { stages: [{ name: 'one', mlm: 0, moc: 0, mrfr: 0, itm: 0, itc: 0 }] },
     'Expected a weight above 0 for mlm, moc, mrfr, itm, itc but received 0 for each; leave one of them on.',
   ],
   [
     'hard negatives without contrast',
-    { hardNegatives: true },
+    { hardNegatives: true, itc: 0 },
     'Expected a weight above 0 for itc but received 0; hard negatives are pairs of ITM that ITC chooses.',
   ],
   [

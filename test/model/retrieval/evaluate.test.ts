@@ -82,9 +82,11 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
   }
   assert.ok(results.get('itc')! > 0.6, `${results.get('itc')}`);
   assert.ok(results.get('rerank')! > 0.6, `${results.get('rerank')}`);
-  const eager = await evaluateRetrieval({ checkpoint: runDir, examples, compiled: false });
+  const auto = await evaluateRetrieval({ checkpoint: runDir, examples, candidates: 40 });
+  assert.deepEqual([auto.method, auto.imageRetrieval.r10], ['rerank', results.get('rerank')]);
+  const eager = await evaluateRetrieval({ checkpoint: runDir, examples, method: 'itm', compiled: false });
   assert.equal(eager.imageRetrieval.r10, results.get('itm'));
-  const half = await evaluateRetrieval({ checkpoint: runDir, examples, precision: 'bf16' });
+  const half = await evaluateRetrieval({ checkpoint: runDir, examples, method: 'itm', precision: 'bf16' });
   assert.ok(Math.abs(half.imageRetrieval.r10 - eager.imageRetrieval.r10) < 0.1, `${half.imageRetrieval.r10}`);
 
   await stopsAndGoesOn(runDir, examples);
