@@ -140,9 +140,9 @@ if (values.write) {
     [
       `/** ${meaning} */`,
       `export const ${name}: Weights = {`,
-      `  bias: ${model.bias.toFixed(3)},`,
+      `  bias: ${model.bias.toFixed(2)},`,
       '  features: new Map([',
-      ...listed(model).map(([feature, weight]) => `    ['${feature}', ${weight.toFixed(3)}],`),
+      ...listed(model).map(([feature, weight]) => `    ['${feature}', ${weight.toFixed(2)}],`),
       '  ]),',
       '};',
     ].join('\n');

@@ -17,6 +17,11 @@ export interface ImageCandidate {
   siblingCaption: Element | null;
 }
 
+const ownImageNames = new Set(['img', 'amp-img', 'amp-anim', 'svg', 'object']);
+
+/** True for an element that shows its image behind what it holds. */
+export const isBackground = ({ name }: Element): boolean => !ownImageNames.has(name);
+
 /** A heading, a paragraph or a link. */
 export interface TextBlock {
   readonly element: Element;

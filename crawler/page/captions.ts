@@ -7,7 +7,7 @@ import type { Element } from 'domhandler';
 import { type ImageCandidate, isHeading } from './candidates.ts';
 import type { ClassWords } from './class-words.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
-import { textOf } from './visible-text.ts';
+import { hasText, textOf } from './visible-text.ts';
 import { hasImage, holds, isElement, isImage, isWithin } from './walk.ts';
 
 /** UTF-16 units. Ours: the longest caption of two textbooks has 842. */
@@ -82,7 +82,7 @@ function assignToImagesBefore(caption: Element, figure: Figure | null, candidate
         if (!candidate.surroundings.figure?.captionByTag) candidate.siblingCaption ??= caption;
       }
       // Found, or text of its own stands between.
-      if (last.siblingCaption === caption || textOf(before, 1) !== '') return;
+      if (last.siblingCaption === caption || hasText(before)) return;
     }
     if (!node.parent || !isElement(node.parent)) return;
     node = node.parent;

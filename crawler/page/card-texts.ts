@@ -7,7 +7,8 @@
 import type { Element } from 'domhandler';
 import { type ImageCandidate, isParagraph, type TextBlock } from './candidates.ts';
 import { isRemark } from './remarks.ts';
-import { type Division, linkKey, type Territory } from './territory.ts';
+import type { Division, Territory } from './territory.ts';
+import { linkKey } from './views.ts';
 import { isInline } from './visible-text.ts';
 import { isElement, isWithin } from './walk.ts';
 
@@ -27,6 +28,12 @@ export interface CardTexts {
 
 /** Headings and paragraphs up to which an element with one picture is a card, and not an article. Ours. */
 const maxCardBlocks = 6;
+
+/** Pictures that stand together without a word and are views of one thing; more are a gallery, of which each shows its own. Ours. */
+const maxViews = 3;
+
+/** Paragraphs of a card whose first one is about its picture; more are a list of features or an article. Ours. */
+const maxCardParagraphs = 2;
 
 /** UTF-16 units of a title. Ours. */
 const maxTitleLength = 300;
@@ -52,35 +59,68 @@ const maxNear = 3;
 /** Words that a heading outside a card shares with what else is known of the picture. */
 const minSharedWords = 2;
 
+/** What else is known of a picture. */
+export interface About {
+  /** Its texts, and the name of its file last. */
+  readonly known: readonly string[];
+  /** The heading that is the title of the page; null where none or any of the first level may be. */
+  readonly pageTitle: Element | null;
+}
+
+const isPageTitle = (element: Element, { pageTitle }: About): boolean =>
+  element.name === 'h1' && (pageTitle === null || pageTitle === element);
+
+/** False for a heading of the first level that is another one than the page's title: the name of the site. */
+const isNoOtherTitle = ({ element }: TextBlock, about: About): boolean =>
+  element.name !== 'h1' || isPageTitle(element, about);
+
 /** Reads the text of an element. */
 type Read = (element: Element) => string;
 
 const textIn = (element: Element, read: Read): ElementText => ({ element, text: read(element) });
 
-/** The texts beside a picture. `known` is what else is known of it, the name of its file last; `read` gives the text of an element. */
-export function cardTexts(
-  candidate: ImageCandidate,
-  division: Division,
-  known: readonly string[],
-  read: Read,
-): CardTexts {
-  const { own, beside, links } = division.territoryOf(candidate);
-  if (own.length > maxCardBlocks) return articleTexts(candidate, [own, beside], known, read);
+/** The texts beside a picture; `read` gives the text of an element. */
+export function cardTexts(candidate: ImageCandidate, division: Division, about: About, read: Read): CardTexts {
+  const { known } = about;
+  const { own: all, beside, links } = division.territoryOf(candidate);
+  if (division.viewsOf(candidate) > maxViews) return galleryTexts(candidate, all, beside, about, read);
+  if (all.length > maxCardBlocks) return articleTexts(candidate, all, beside, about, read);
+  const own = all.filter((block) => isNoOtherTitle(block, about));
   const isRepeated = division.isRepeated(candidate);
   const words = contentWords(known);
   const inner = own.filter((block) => !isWithin(candidate.element, block.element, maxHolders));
+  const isDescribed = known.length > 1;
+  const minShared = isDescribed ? (isRepeated ? 1 : minSharedWords) : 0;
   const heading = headingOf(candidate, inner, read);
-  const isSure = isRepeated || known.length <= 1 || heading === null || shared(words, heading.text) > 0;
-  const title = (isSure ? heading : null) ?? linkedTitle(candidate, links, read);
+  const isHeadingSure =
+    (heading !== null && isPageTitle(heading.element, about)) || shared(words, heading?.text ?? '') >= minShared;
+  const linked = linkedTitle(candidate, links, read);
+  const isLinkedSure = shared(words, linked?.text ?? '') >= minShared;
+  const title = (isHeadingSure ? heading : null) ?? (isLinkedSure ? linked : null);
   let text = paragraphOf(candidate, inner, title, words, read);
-  if (title === null && text === null && known.length <= 1 && own.length <= 1)
+  if (title === null && text === null && !isDescribed && own.length <= 1)
     text = wholeCard(division.cardOf(candidate), candidate, read);
-  if (title === null && text === null && own.length === 0) return articleTexts(candidate, [beside], known, read);
-  const isTextSure =
-    text === null ||
-    ((isRepeated || title !== null) &&
-      (text.text.length <= maxSureLength || shareWords([...known, title?.text ?? ''], text.text)));
-  return isTextSure ? { title, text, paragraph: null } : { title, text: null, paragraph: text };
+  if (title === null && text === null && inner.length === 0) return articleTexts(candidate, [], beside, about, read);
+  if (text === null) return { title, text, paragraph: null };
+  const isShort = text.text.length <= maxSureLength;
+  const paragraphs = inner.filter(({ kind }) => kind === 'paragraph').length;
+  const isCard = title === heading && title !== null && isShort && paragraphs <= maxCardParagraphs;
+  const isTextSure = isRepeated && (isDescribed ? isCard || shareWords(known, text.text) : title !== null || isShort);
+  if (isTextSure) return { title, text, paragraph: null };
+  return { title, text: null, paragraph: shared(words, text.text) > 0 ? text : null };
+}
+
+/** Of pictures that stand together without a word, a heading is about each only where it would be without the others. */
+function galleryTexts(
+  candidate: ImageCandidate,
+  own: readonly TextBlock[],
+  beside: readonly TextBlock[],
+  about: About,
+  read: Read,
+): CardTexts {
+  const { title } = articleTexts(candidate, own, beside, about, read);
+  const isSure = title !== null && (isPageTitle(title.element, about) || shareWords(about.known, title.text));
+  return { title: isSure ? title : null, text: null, paragraph: null };
 }
 
 /** The heading nearest to the picture in its card. */
@@ -99,7 +139,7 @@ function linkedTitle(
   read: Read,
 ): ElementText | null {
   const same = (links.get(linkKey(link)) ?? []).filter((other) => other !== link);
-  const titles = [...same, ...(link ? [link] : [])]
+  const titles = [...(link ? [link] : []), ...same]
     .map((element) => textIn(firstLine(element, read), read))
     .filter(({ text }) => isTitle(text));
   return titles.find(({ text }) => countWords(text) > 1) ?? titles[0] ?? null;
@@ -108,9 +148,9 @@ function linkedTitle(
 /** Elements in elements among which the first line of a link is searched. */
 const maxLineDepth = 10;
 
-/** The first element in a link that has text and no blocks: a link may hold a whole card, with its price. */
-function firstLine(link: Element, read: Read): Element {
-  let line = link;
+/** The first element in a link or card that has text and no blocks: a link may hold a whole card, with its price. */
+function firstLine(holder: Element, read: Read): Element {
+  let line = holder;
   for (let depth = 0; depth < maxLineDepth; depth++) {
     const hasOwnText = line.children.some((child) => child.type === 'text' && child.data.trim() !== '');
     const inner = line.children.filter(isElement);
@@ -142,29 +182,43 @@ function paragraphOf(
   return block === undefined ? null : textIn(block.element, read);
 }
 
-/** All words of a card that has neither headings nor paragraphs but the one that holds the picture. */
+/** The first line that says something of a card that has neither headings nor paragraphs but the one that holds the picture. */
 function wholeCard(card: Element | null, { element }: ImageCandidate, read: Read): ElementText | null {
-  if (card === null || card === element) return null;
-  const text = read(card);
-  return text.length <= maxBareCardLength && !isRemark(text) ? { element: card, text } : null;
+  if (card === null || card === element || read(card).length > maxBareCardLength) return null;
+  const line = firstLine(card, (inner) => (isRemark(read(inner)) ? '' : read(inner)));
+  const text = read(line);
+  return isRemark(text) ? null : { element: line, text };
 }
 
 /** The title that stands beside a picture of an article, and the paragraph. */
 function articleTexts(
   { element, order }: ImageCandidate,
-  blocks: readonly (readonly TextBlock[])[],
-  known: readonly string[],
+  own: readonly TextBlock[],
+  beside: readonly TextBlock[],
+  about: About,
   read: Read,
 ): CardTexts {
-  const sorted = blocks.flatMap((some) => blocksAround(some, order)).toSorted((a, b) => a.order - b.order);
+  const { known } = about;
+  const inside = blocksAround(own, order);
+  const sorted = [...inside, ...blocksAround(beside, order)]
+    .filter((block) => isNoOtherTitle(block, about))
+    .toSorted((a, b) => a.order - b.order);
   const before = sorted.findLast((block) => block.order < order && !isWithin(element, block.element, maxHolders));
   const after = sorted.find((block) => block.order > order);
   const words = contentWords(known);
-  const neighbours = [before, after].filter((block) => block !== undefined);
-  const heading = neighbours.find(
-    ({ kind, element: { name }, element: block }) =>
-      kind === 'heading' && isTitle(read(block)) && (name === 'h1' || shared(words, read(block)) >= minSharedWords),
-  );
+  const isDescribed = known.length > 1;
+  const isAbout = (block: TextBlock): boolean =>
+    block.kind === 'heading' &&
+    isTitle(read(block.element)) &&
+    (isPageTitle(block.element, about) ||
+      shared(words, read(block.element)) >= minSharedWords ||
+      (!isDescribed && block === before && inside.includes(block)));
+  const opener = sorted.findLast((block) => block.order < order && isPageTitle(block.element, about));
+  const isOpened =
+    opener !== undefined && sorted.filter((block) => block.order > opener.order && block.order < order).length <= 1;
+  const heading =
+    [before, after].filter((block) => block !== undefined).find(isAbout) ?? (isOpened ? opener : undefined);
+  const introduction = before?.kind === 'paragraph' && /[:：]$/.test(read(before.element)) ? before : undefined;
   const around = paragraphAround(element);
   const near = [
     ...sorted.filter(({ order: at }) => at > order).slice(0, maxNear),
@@ -174,8 +228,11 @@ function articleTexts(
       .reverse(),
   ];
   const paragraph = [
-    ...(around ? [around] : []),
-    ...near.filter(({ kind }) => kind === 'paragraph').map((block) => block.element),
+    ...(introduction ? [introduction.element] : []),
+    ...[
+      ...(around ? [around] : []),
+      ...near.filter(({ kind }) => kind === 'paragraph').map((block) => block.element),
+    ].filter((block) => shared(words, read(block)) > 0),
   ].find((block) => countWords(read(block)) >= minParagraphWords);
   return {
     title: heading ? textIn(heading.element, read) : null,

@@ -10,6 +10,7 @@ import { linkReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
 import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { dominanceOf, namedFeatures } from './dominant.ts';
+import { minDescribingWords, wordCount } from './image-features.ts';
 import { type FoundText, ImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
 import type { PageLink } from './links.ts';
@@ -78,19 +79,24 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   });
   const pictures = places.filter(dividesPage).map(({ candidate }) => candidate);
   const division = divide(pictures, scan.blocks);
-  const opening = openingOf(scan.blocks);
+  const opening = openingOf(scan.blocks, head.meta.get('og:title') || head.title);
   const elsewhere = new Set<string>();
   for (const { candidate, url, ownPolicy, link, features, refusal } of places) {
-    const isOpening = link !== 'same-site' && link !== 'other-site' && opening.has(candidate.order);
+    const leadsAway = link === 'same-site' || link === 'other-site';
+    const isOpening = !leadsAway && opening.has(candidate.order);
     if (!isOpening) elsewhere.add(keyOf(url));
     if (refusal !== null) {
       images.refuse(url, refusal);
       continue;
     }
     const dominance = dominanceOf(features);
-    const isAboveTitle = isOpening && opening.isAboveTitle(candidate.order) && candidate.surroundings.region === null;
-    const title = isAboveTitle ? opening.title : null;
-    images.add(url, dominance, () => texts.all(candidate, division, title), ownPolicy);
+    const isSubject = dominance.class === 'subject' && !leadsAway;
+    const naming = {
+      title: opening.title,
+      isAboveTitle: isOpening && opening.isAboveTitle(candidate.order) && candidate.surroundings.region === null,
+      isNamedByTitle: isSubject && isOpening && opening.isNearTitle(candidate.order),
+    };
+    images.add(url, dominance, () => texts.all(candidate, division, naming), ownPolicy);
     const isMain = isOpening && pictureName !== '' && pictureNameOf(url) === pictureName;
     if (isMain && dominance.class === 'subject')
       images.add(url, undefined, () => main!.texts.filter(({ source }) => source === 'og'));
@@ -238,11 +244,14 @@ class PageImages {
 /** Images of one page, each with a place of its own that says the same: "Shop now" says nothing of any of them. Ours. */
 const minRepeats = 3;
 
+/** A whole description may be that of many pictures: a watch in several colours. */
+const isRepeatable = ({ source, text }: FoundText): boolean => source !== 'alt' || wordCount(text) < minDescribingWords;
+
 /** The texts that stand beside many images, each time anew. */
 function repeatedTexts(images: readonly (readonly FoundText[])[]): ReadonlySet<string> {
   const places = new Map<string, Set<Element | string>>();
   for (const texts of images) {
-    const own = new Map(texts.map(({ text, place }) => [text, place]));
+    const own = new Map(texts.filter(isRepeatable).map(({ text, place }) => [text, place]));
     for (const [text, place] of own) if (place) places.set(text, (places.get(text) ?? new Set()).add(place));
   }
   return new Set([...places].filter(([, { size }]) => size >= minRepeats).map(([text]) => text));

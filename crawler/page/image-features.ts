@@ -4,13 +4,13 @@
  * decides alone, and a word in a name or class counts only where nothing describes the picture as content.
  */
 import type { Element } from 'domhandler';
-import type { ImageCandidate } from './candidates.ts';
+import { type ImageCandidate, isBackground } from './candidates.ts';
 import type { Region } from './class-words.ts';
 import { declaredSize, longerSide } from './image-size.ts';
 import type { LinkKind } from './links.ts';
 import type { PageFacts } from './page-facts.ts';
 import type { Surroundings } from './surroundings.ts';
-import { fileName, isTellingClass, isTellingHost, isTellingName } from './telling-names.ts';
+import { fileName, isTellingAlt, isTellingClass, isTellingHost, isTellingName } from './telling-names.ts';
 import { isElement } from './walk.ts';
 
 export type Features = Readonly<Record<string, number>>;
@@ -67,11 +67,19 @@ export function featuresOf(
   say('in-text-rich', isInText && textRichness);
   say('after-text-rich', isAfterText && textRichness);
   say('in-figure', surroundings.figure !== null);
+  say('background', isBackground(element));
   say('has-caption', hasCaption);
   const toTitle = facts.titleRank === null ? unknownDistance : Math.abs(rank - facts.titleRank);
   say('near-title', 1 / (1 + toTitle / 4));
-  say('hidden', isHidden(element, surroundings));
   say('related-item', facts.isUnderRelated(candidate) && facts.singleness);
+
+  say('after-text', isAfterText);
+  say('position', facts.positionOf(candidate));
+  say('on-home-page', facts.url.pathname === '/');
+  say('single-page', facts.singleness);
+  say('address-words', facts.addressWords);
+  say('pictures', Math.min(1, Math.log2(facts.pictures) / 8));
+  for (const sign of facts.classSigns(element)) say(sign, true);
 
   // How large it is.
   const size = declaredSize(attribs);
@@ -85,11 +93,11 @@ export function featuresOf(
   say('stripe', isStripe);
 
   // What it leads to, and how many others do.
-  say(`link-${link}`, link === 'image' || link === 'home');
+  say(`link-${link}`, link === 'image' || link === 'home' || link === 'same-site');
   const isLinked = link === 'same-site' || link === 'other-site';
   const cardLinks = isLinked ? 0 : facts.cardLinksOf(candidate);
   const isCard = cardLinks >= 1 && cardLinks <= maxCardLinks;
-  say('card-linked', isCard);
+  say('card-dated', facts.isDated(candidate));
   say('leads-words', (isLinked || isCard) && facts.addressWords);
   say('linked-outside-text-rich', isLinked && !isInText && textRichness);
   say('below-own-path', isLinked && isBelow(target!, facts.url));
@@ -104,6 +112,8 @@ export function featuresOf(
   say('alt-words', isDescribed);
   say('alt-missing', alt === undefined);
   say('alt-empty', alt === '');
+  say('alt-telling', alt !== undefined && alt.length < maxTellingLength && isTellingAlt(alt));
+  say('small-class', isSmallClass(attribs.class));
   say('representative', isRepresentative);
   Object.assign(features, nameFeatures(shown));
   if (isDescribed && link !== 'home' && region === null && !features['icon-size']) delete features['telling-name'];
@@ -111,6 +121,15 @@ export function featuresOf(
   say('telling-class', isTellingClass(classesOf(element)));
   return features;
 }
+
+/** UTF-16 units. A longer alternative text describes a picture. */
+const maxTellingLength = 60;
+
+/** Sides in Tailwind's classes, in quarters of 16 CSS pixels, and round pictures, which are of people. */
+const isSmallClass = (classes = ''): boolean =>
+  /(?:^|\s)(?:rounded-full|(?:[wh]|size)-(?:[1-9]|1[0-6])|(?:[wh]|size)-\[[1-6]?\dpx\])(?:\s|$)/.test(
+    classes.slice(0, 500),
+  );
 
 /** What the address of a picture alone tells. */
 export function nameFeatures(url: string): Features {
@@ -128,14 +147,6 @@ export const minDescribingWords = 4;
 
 /** Words of a short text; of a long one as many as matter. */
 export const wordCount = (text = ''): number => text.split(/\s+/, 20).filter((word) => word !== '').length;
-
-/** For the eye only, or not shown at first: a slide, a tab, a menu. */
-const isHidden = ({ attribs }: Element, { hidden }: Surroundings): boolean =>
-  hidden ||
-  /^(?:presentation|none)$/.test(attribs.role ?? '') ||
-  attribs['aria-hidden'] === 'true' ||
-  attribs.hidden !== undefined ||
-  /(?:^|;)\s{0,9}(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden)/i.test(attribs.style ?? '');
 
 /** The boilerplate around it. What holds most of the page's text is none, whatever its class says. */
 function regionOf({ region, element, outer }: Surroundings, { holdsText }: PageFacts): Region | null {

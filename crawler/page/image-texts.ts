@@ -6,7 +6,8 @@ import { captionOf, maxCaptionLength } from './captions.ts';
 import { cardTexts, shareWords } from './card-texts.ts';
 import { cleanText } from './clean-text.ts';
 import { isRemark } from './remarks.ts';
-import { type Division, linkKey } from './territory.ts';
+import type { Division } from './territory.ts';
+import { pageKey } from './views.ts';
 import { textOf } from './visible-text.ts';
 import { isElement } from './walk.ts';
 import { isNameOfFile, isWordless } from './wordless.ts';
@@ -25,6 +26,15 @@ export interface FoundText extends SourcedText {
   readonly place?: Element | string;
 }
 
+/** What the title of a page has to do with one of its images. */
+export interface Naming {
+  readonly title: Element | null;
+  /** The image stands above the title: it is about it where both share words. */
+  readonly isAboveTitle: boolean;
+  /** The image is the page's subject, and the title is its name where it has no other. */
+  readonly isNamedByTitle: boolean;
+}
+
 /** Reads the texts of the images of one page. It remembers the text of each element, since images share them. */
 export class ImageTexts {
   readonly #elementsById: ReadonlyMap<string, Element>;
@@ -41,8 +51,8 @@ export class ImageTexts {
     return caption === null ? '' : this.#captionText(caption);
   }
 
-  /** `division` knows which headings and paragraphs belong to this image; `title` is that of the page that it opens, or null. */
-  all(candidate: ImageCandidate, division: Division, title: Element | null): FoundText[] {
+  /** `division` knows which headings and paragraphs belong to this image, `naming` what the page's title has to do with it. */
+  all(candidate: ImageCandidate, division: Division, naming: Naming): FoundText[] {
     const { element, surroundings } = candidate;
     const { attribs } = element;
     const link = surroundings.link?.attribs;
@@ -55,28 +65,25 @@ export class ImageTexts {
         texts.push({ source, text, ...(place ? { place } : {}) });
     };
 
-    add('alt', attribs.alt, linkKey(surroundings.link));
+    add('alt', attribs.alt, pageKey(surroundings.link));
     const caption = captionOf(candidate, this.#captionText);
     if (caption !== null && !isRemark(this.#captionText(caption))) add('caption', this.#captionText(caption), caption);
     add('caption', withoutTags(attribs['data-caption'] ?? link?.['data-caption'] ?? ''));
     add('aria', attribs['aria-label'] ?? inheritedLabel(candidate));
     add('aria', this.#textOfIds(attribs['aria-labelledby'] ?? figure?.['aria-labelledby']));
     add('aria', this.#textOfIds(attribs['aria-describedby'] ?? figure?.['aria-describedby']));
-    add('title', attribs.title);
-    add('title', link?.title);
+    add('title', attribs.title?.replace(linkLead, ''));
+    add('title', link?.title?.replace(linkLead, ''));
 
     const said = new Set(texts.map(({ text }) => text));
     const known = [...said, fileWords(candidate.url)];
-    const card = cardTexts(candidate, division, known, this.#nearbyText);
+    const card = cardTexts(candidate, division, { known, pageTitle: naming.title }, this.#nearbyText);
     if (card.title !== null) add('heading', card.title.text, card.title.element);
     if (card.text !== null && !said.has(card.text.text)) add('nearby', card.text.text, card.text.element);
-    const pageTitle = title === null ? '' : this.#nearbyText(title);
-    if (
-      pageTitle !== '' &&
-      !isRemark(pageTitle) &&
-      ((texts.length === 0 && surroundings.inMain) || shareWords(known, pageTitle))
-    )
-      add('heading', pageTitle, title!);
+    const pageTitle = naming.title === null ? '' : this.#nearbyText(naming.title);
+    const isName =
+      (texts.length === 0 && naming.isNamedByTitle) || (naming.isAboveTitle && shareWords(known, pageTitle));
+    if (isName && pageTitle !== '' && !isRemark(pageTitle)) add('heading', pageTitle, naming.title!);
     if (texts.length === 0 && card.paragraph !== null) add('paragraph', card.paragraph.text, card.paragraph.element);
     return texts;
   }
@@ -116,6 +123,9 @@ function inheritedLabel({ element, surroundings }: ImageCandidate): string | und
   }
   return surroundings.figure?.element.attribs['aria-label'];
 }
+
+/** What content systems write before the title of the page that a picture leads to. */
+const linkLead = /^\s*(?:permanent link|permalink|link|go|continue reading|read more)(?: (?:to|about))?\s*:?\s+(?=\S)/i;
 
 /** The words in the name of a file. */
 function fileWords(url: string): string {

@@ -4,12 +4,15 @@
  */
 import type { Element } from 'domhandler';
 import type { TextBlock } from './candidates.ts';
+import { textOf } from './visible-text.ts';
 
 /** By the order of images and texts in the page. */
 export interface Opening {
   /** The only heading of the first level; null where there is none or several. */
   readonly title: Element | null;
   readonly has: (order: number) => boolean;
+  /** Not farther above the title than below it. */
+  readonly isNearTitle: (order: number) => boolean;
   /** Above the title, with no other heading between. */
   readonly isAboveTitle: (order: number) => boolean;
 }
@@ -17,25 +20,40 @@ export interface Opening {
 /** Paragraphs between a title and the picture that the page opens with: a summary, an author, a date. A heading counts twice. Ours. */
 const maxOpeningBlocks = 5;
 
-/** The beginning of a page with these texts, in document order. */
-export function openingOf(blocks: readonly TextBlock[]): Opening {
+/** UTF-16 units of a title that is looked for in the head. */
+const minTitleLength = 4;
+const maxTitleLength = 300;
+
+/** The beginning of a page with these texts, in document order. `declared` is the title that its head gives. */
+export function openingOf(blocks: readonly TextBlock[], declared: string): Opening {
   const headings = blocks.filter(({ kind }) => kind === 'heading');
-  const titles = headings.filter(({ element }) => element.name === 'h1');
+  const all = headings.filter(({ element }) => element.name === 'h1');
+  // Where the name of the site is a heading of the first level, too, the head knows which is the page's.
+  const isDeclared = ({ element }: TextBlock): boolean => {
+    const text = textOf(element, maxTitleLength);
+    return text.length >= minTitleLength && declared.startsWith(text);
+  };
+  const declaredTitles = all.length > 1 ? all.filter(isDeclared) : [];
+  const titles = declaredTitles.length > 0 ? declaredTitles.slice(0, 1) : all;
   const [title] = titles;
-  let end = Number.POSITIVE_INFINITY;
-  let count = 0;
-  for (const { order, kind } of blocks) {
-    if (title === undefined || order <= title.order || kind === 'link') continue;
-    count += kind === 'heading' ? 2 : 1;
-    if (count <= maxOpeningBlocks) continue;
-    end = order;
-    break;
-  }
+  const at = title === undefined ? -1 : blocks.indexOf(title);
+  const end = at < 0 ? undefined : farthest(blocks.slice(at + 1));
+  const start = at < 0 ? undefined : farthest(blocks.slice(0, at).reverse());
   const headingBefore = title === undefined ? undefined : headings[headings.indexOf(title) - 1];
   const isOnly = titles.length === 1;
   return {
     title: isOnly ? title!.element : null,
-    has: (order) => order < end,
+    has: (order) => end === undefined || order < end.order,
+    isNearTitle: (order) => (end === undefined || order < end.order) && (start === undefined || order > start.order),
     isAboveTitle: (order) => isOnly && order < title!.order && order > (headingBefore?.order ?? -1),
   };
+}
+
+/** The first of these texts that is too far away. */
+function farthest(blocks: readonly TextBlock[]): TextBlock | undefined {
+  let count = 0;
+  return blocks.find(({ kind }) => {
+    if (kind !== 'link') count += kind === 'heading' ? 2 : 1;
+    return count > maxOpeningBlocks;
+  });
 }

@@ -5,6 +5,7 @@
 import type { Element } from 'domhandler';
 import { withoutFragment } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
+import { classSignReader } from './class-signs.ts';
 import { isImageFile } from './links.ts';
 import type { PageScan } from './scan.ts';
 import type { MainText } from './text-mass.ts';
@@ -32,10 +33,18 @@ export interface PageFacts {
   readonly titleRank: number | null;
   readonly likesOf: (candidate: ImageCandidate) => Likes;
   readonly mostLikes: number;
+  /** How many places of pictures the page has. */
+  readonly pictures: number;
   /** How often the page shows the picture. */
   readonly placesOf: (candidate: ImageCandidate) => number;
   /** Pages that the card of a picture leads to, with a link that is not around the picture. */
   readonly cardLinksOf: (candidate: ImageCandidate) => number;
+  /** What the classes around an element say. */
+  readonly classSigns: (element: Element) => ReadonlySet<string>;
+  /** Whether the card of a picture has a date, as teasers of articles do. */
+  readonly isDated: (candidate: ImageCandidate) => boolean;
+  /** The part of the page's images and texts that come before: 0 to 1. */
+  readonly positionOf: (candidate: ImageCandidate) => number;
   /** Whether a heading above says that what follows is other pages'. */
   readonly isUnderRelated: (candidate: ImageCandidate) => boolean;
 }
@@ -59,7 +68,10 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     places.set(candidate.url, (places.get(candidate.url) ?? 0) + 1);
   }
   const related = new Map<Element, boolean>();
-  const cards = cardLinks(scan, url);
+  const owners = cardOwners(scan.candidates);
+  const cards = cardLinks(scan, url, owners);
+  const dated = new Set(scan.times.map((time) => cardOwnerOf(time, owners, scan)).filter((owner) => owner !== null));
+  const lastRank = Math.max(1, scan.lastRank);
   return {
     url,
     key: withoutFragment(url.href),
@@ -71,7 +83,11 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     titleRank: scan.titleRank,
     likesOf: (candidate) => groups.get(candidate)!,
     mostLikes,
+    pictures: scan.candidates.length,
     placesOf: (candidate) => places.get(candidate.url)!,
+    classSigns: classSignReader((element) => scan.mass.isHolder(element)),
+    isDated: (candidate) => dated.has(candidate),
+    positionOf: ({ rank }) => rank / lastRank,
     cardLinksOf: (candidate) => cards.get(candidate)?.size ?? 0,
     isUnderRelated: ({ section }) =>
       section.some((heading) => {
@@ -114,11 +130,13 @@ const maxCardText = 400;
 /** Ancestors of a link among which its card is searched. Ours. */
 const maxCardDepth = 6;
 
-/** The pages that links beside a picture lead to, where both are alone in a card. */
-function cardLinks(scan: PageScan, pageUrl: URL): ReadonlyMap<ImageCandidate, ReadonlySet<string>> {
+type Owners = ReadonlyMap<Element, ImageCandidate | null>;
+
+/** The only picture below each element, null where there are several. */
+function cardOwners(candidates: readonly ImageCandidate[]): Owners {
   const owners = new Map<Element, ImageCandidate | null>();
   let last: ImageCandidate | null = null;
-  for (const candidate of scan.candidates) {
+  for (const candidate of candidates) {
     if (last?.url === candidate.url) continue;
     last = candidate;
     for (let node: Element['parent'] = candidate.element; node && isElement(node); node = node.parent) {
@@ -127,22 +145,31 @@ function cardLinks(scan: PageScan, pageUrl: URL): ReadonlyMap<ImageCandidate, Re
       owners.set(node, known === undefined ? candidate : null);
     }
   }
+  return owners;
+}
+
+/** The picture that is alone in a card with an element; null where there is none. */
+function cardOwnerOf(element: Element, owners: Owners, { mass }: PageScan): ImageCandidate | null {
+  let node: Element['parent'] = element;
+  for (let step = 0; node && isElement(node) && step < maxCardDepth; step += 1, node = node.parent) {
+    const owner = owners.get(node);
+    if (owner !== undefined) return owner !== null && mass.lengthOf(node) < maxCardText ? owner : null;
+  }
+  return null;
+}
+
+/** The pages that links beside a picture lead to, where both are alone in a card. */
+function cardLinks(scan: PageScan, pageUrl: URL, owners: Owners): ReadonlyMap<ImageCandidate, ReadonlySet<string>> {
   const own = withoutFragment(pageUrl.href);
   const targets = new Map<ImageCandidate, Set<string>>();
   for (const { element, url } of scan.pageLinks) {
+    const owner = cardOwnerOf(element, owners, scan);
+    if (owner === null) continue;
     const target = withoutFragment(url);
     if (target === own || isImageFile(target)) continue;
-    let node: Element['parent'] = element;
-    for (let step = 0; node && isElement(node) && step < maxCardDepth; step += 1, node = node.parent) {
-      const owner = owners.get(node);
-      if (owner === undefined) continue;
-      if (owner !== null && scan.mass.lengthOf(node) < maxCardText) {
-        const known = targets.get(owner);
-        if (known) known.add(target);
-        else targets.set(owner, new Set([target]));
-      }
-      break;
-    }
+    const known = targets.get(owner);
+    if (known) known.add(target);
+    else targets.set(owner, new Set([target]));
   }
   return targets;
 }

@@ -34,6 +34,10 @@ export interface PageScan {
   /** The links with a candidate in them. */
   readonly imageLinks: ReadonlySet<Element>;
   readonly elementsById: ReadonlyMap<string, Element>;
+  /** `time` elements. */
+  readonly times: readonly Element[];
+  /** Images, headings and paragraphs of the page. */
+  readonly lastRank: number;
   /** Of the first heading of level 1, among images, headings and paragraphs; null where there is none. */
   readonly titleRank: number | null;
   /** Where the running text stands. */
@@ -61,6 +65,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   const wordsOf = classWordReader();
   const mass = new TextMass();
   const pageLinks: { element: Element; url: string }[] = [];
+  const times: Element[] = [];
   let surroundings = pageSurroundings;
   let noscriptDepth = 0;
 
@@ -160,7 +165,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   const enterImage = (element: Element): void => {
     const { url, isPlaceholder } = bestImageUrl(element.attribs, surroundings.picture?.source ?? null, head.base);
     if (isPlaceholder) signs.addPlaceholder();
-    candidates.add(url, element, surroundings);
+    candidates.add(url ?? backgroundUrl(element.attribs, head.base), element, surroundings);
   };
 
   const enterLink = (element: Element): void => {
@@ -191,6 +196,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     if (isHeading(element)) candidates.addText(element, 'heading');
     else if (isParagraph(element) && !surroundings.inCaption) candidates.addText(element, 'paragraph');
     else if (element.name === 'a') candidates.addText(element, 'link');
+    else if (element.name === 'time' && times.length < maxPageLinks) times.push(element);
     if (mayHaveBackground(element, surroundings))
       candidates.add(backgroundUrl(element.attribs, head.base), element, surroundings);
     signs.addElement(element, surroundings.region !== null);
@@ -226,6 +232,8 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     blocks: candidates.blocks,
     imageLinks: candidates.imageLinks,
     elementsById,
+    times,
+    lastRank: candidates.rank,
     titleRank: candidates.titleRank,
     mass,
     pageLinks,
@@ -234,8 +242,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   };
 }
 
-/** A background may be an image of the content only where the page says what it shows, or in a figure without another. */
-function mayHaveBackground({ name, attribs }: Element, { figure }: Surroundings): boolean {
-  if (attribs.role === 'img' || attribs['aria-label'] !== undefined) return true;
-  return figure !== null && !figure.hasImage && name !== 'figcaption';
+/** The background of a page is its wallpaper, and one in a figure with a picture a blurred copy of that. */
+function mayHaveBackground({ name }: Element, { figure }: Surroundings): boolean {
+  return name !== 'body' && !figure?.hasImage;
 }

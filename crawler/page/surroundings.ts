@@ -27,7 +27,6 @@ export interface Surroundings {
   readonly region: Region | null;
   readonly figure: Figure | null;
   readonly link: Element | null;
-  readonly hidden: boolean;
   readonly inCaption: boolean;
   /** The best of the `source` elements of the `picture` so far; null outside one. */
   readonly picture: { source: SetChoice | null } | null;
@@ -40,7 +39,6 @@ export const pageSurroundings: Surroundings = {
   region: null,
   figure: null,
   link: null,
-  hidden: false,
   inCaption: false,
   picture: null,
 };
@@ -63,9 +61,8 @@ export function enterSurroundings(
   const isFigure =
     name === 'figure' ||
     (!isCaption && (words.figure || attribs.itemtype?.endsWith('schema.org/ImageObject') === true));
-  const hidden = attribs['aria-hidden'] === 'true' || attribs.hidden !== undefined;
   const isPicture = name === 'picture';
-  if (region === null && !isMain && !isFigure && !hidden && !isPicture && !isCaption && name !== 'a') return outer;
+  if (region === null && !isMain && !isFigure && !isPicture && !isCaption && name !== 'a') return outer;
   return {
     element,
     outer,
@@ -74,7 +71,6 @@ export function enterSurroundings(
     region: name === 'main' ? null : (outer.region ?? region),
     figure: isFigure ? emptyFigure(element, outer.figure) : outer.figure,
     link: name === 'a' ? element : outer.link,
-    hidden: outer.hidden || hidden,
     inCaption: outer.inCaption || isCaption,
     picture: isPicture ? { source: null } : outer.picture,
   };

@@ -15,6 +15,12 @@ const decorationClass =
 const decorationHost =
   /(?:^|\.)(?:gravatar\.com|shields\.io|badge\.fury\.io|doubleclick\.net|googlesyndication\.com|google-analytics\.com|scorecardresearch\.com|statcounter\.com|quantserve\.com|feedburner\.com|2mdn\.net|amazon-adsystem\.com)$/;
 
+/** Words by which an alternative text says that a picture is a sign or a portrait. */
+const decorationAlt =
+  /(?:^|[^a-z])(?:logos?|logotype|icons?|avatars?|profile (?:picture|photo|image)|headshot|badges?|ratings?|stars?|arrow|banner|reviews? by|photo of the author|author|powered by|app store|google play)(?:[^a-z]|$)/;
+
+export const isTellingAlt = (alt: string): boolean => decorationAlt.test(alt.toLowerCase());
+
 /** `name` is the last part of a path, as `fileName` gives it. */
 export const isTellingName = (name: string): boolean => decorationName.test(name) || iconName.test(name);
 

@@ -6,8 +6,8 @@
  */
 
 import type { AnyNode, Element } from 'domhandler';
-import { withoutFragment } from '../policy/url.ts';
 import { type ImageCandidate, isHeading, type TextBlock } from './candidates.ts';
+import { linkKey, viewsOfOneThing } from './views.ts';
 import { isElement } from './walk.ts';
 
 /** The texts around one picture, in document order. */
@@ -25,6 +25,8 @@ export interface Division {
   readonly territoryOf: (picture: ImageCandidate) => Territory;
   /** The element that is the picture's own; null where that is the whole page. */
   readonly cardOf: (picture: ImageCandidate) => Element | null;
+  /** How many pictures that one element shares with it without a word: twins for light and dark screens, a gallery. */
+  readonly viewsOf: (picture: ImageCandidate) => number;
   /** Whether that element is one of several alike with a picture each: cards of a grid, rows, entries of a list. */
   readonly isRepeated: (picture: ImageCandidate) => boolean;
 }
@@ -73,6 +75,7 @@ export function divide(pictures: readonly ImageCandidate[], blocks: readonly Tex
   return {
     territoryOf: (picture) => territories.get(firstOf(picture)) ?? emptyTerritory,
     cardOf: (picture) => cardOf(firstOf(picture), groups.below),
+    viewsOf: (picture) => groups.views.get(firstOf(picture))?.size ?? 1,
     isRepeated: (picture) => isRepeated(cardOf(firstOf(picture), groups.below), groups),
   };
 }
@@ -120,22 +123,28 @@ interface Groups {
   /** The only picture below an element, or null where there are several. */
   readonly below: ReadonlyMap<AnyNode, ImageCandidate | null>;
   readonly firstOf: ReadonlyMap<ImageCandidate, ImageCandidate>;
+  /** The addresses of each group, by its first. */
+  readonly views: ReadonlyMap<ImageCandidate, ReadonlySet<string>>;
   /** What was found of flat lists, by the element that holds them. */
   readonly flatLists: Map<Element, ReadonlyMap<AnyNode, ImageCandidate>>;
   /** How many elements of a kind hold a picture, by the element that holds them. */
   readonly alike: Map<AnyNode, Map<string, number>>;
 }
 
-/** Pictures that follow each other and lead to one page are views of one thing: they count as one. */
+/** Pictures that are views of one thing count as one; what is behind the others divides nothing. */
 function groupPictures(pictures: readonly ImageCandidate[]): Groups {
-  const below = new Map<AnyNode, ImageCandidate | null>();
-  const firstOf = new Map<ImageCandidate, ImageCandidate>();
-  let last: ImageCandidate | null = null;
+  const firstOf = viewsOfOneThing(pictures);
+  const holders = new Set<AnyNode>();
   for (const picture of pictures) {
-    const first: ImageCandidate | null = last === null ? null : (firstOf.get(last) ?? last);
-    if (last !== null && first !== null && isSameThing(last, picture)) firstOf.set(picture, first);
-    last = picture;
+    let { parent }: AnyNode = picture.element;
+    // Each element is passed once.
+    for (; parent && !holders.has(parent) && (firstOf.get(picture) ?? picture).element !== parent; { parent } = parent)
+      holders.add(parent);
+  }
+  const below = new Map<AnyNode, ImageCandidate | null>();
+  for (const picture of pictures) {
     const owner = firstOf.get(picture) ?? picture;
+    if (holders.has(owner.element)) continue;
     // Each element is passed by at most twice: above one that holds several pictures, all do.
     for (let node: AnyNode | null = picture.element; node; node = node.parent) {
       const known = below.get(node);
@@ -143,24 +152,14 @@ function groupPictures(pictures: readonly ImageCandidate[]): Groups {
       below.set(node, known === undefined ? owner : null);
     }
   }
-  return { below, firstOf, flatLists: new Map(), alike: new Map() };
+  const views = new Map<ImageCandidate, Set<string>>();
+  for (const [picture, first] of firstOf) {
+    const known = views.get(first);
+    if (known) known.add(picture.url);
+    else views.set(first, new Set([first.url, picture.url]));
+  }
+  return { below, firstOf, views, flatLists: new Map(), alike: new Map() };
 }
-
-function isSameThing(a: ImageCandidate, b: ImageCandidate): boolean {
-  if (a.url === b.url) return true;
-  const key = linkKey(a.surroundings.link);
-  return key !== '' && key === linkKey(b.surroundings.link);
-}
-
-/** What two links to one page have in common; empty for a link to nowhere, to this page or to the beginning of a site. */
-export function linkKey(link: Element | null): string {
-  const href = link?.attribs.href?.trim() ?? '';
-  if (href.length > maxHrefLength || /^(?:#|javascript:|\.?\/?(?:[?#]|$)|https?:\/\/[^/]+\/?$)/i.test(href)) return '';
-  return withoutFragment(href);
-}
-
-/** UTF-16 units of an address. */
-const maxHrefLength = 2000;
 
 function claimFor(
   element: Element,

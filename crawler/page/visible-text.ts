@@ -59,6 +59,26 @@ export function textOf(root: Element, maxLength = maxTextLength): string {
   return cleanText(text, maxLength);
 }
 
+/** Whether an element shows any text; true for one of so many nodes that it would take long to tell. */
+export function hasText(root: Element): boolean {
+  let visited = 0;
+  let node: AnyNode | null = root.firstChild;
+  while (node) {
+    visited += 1;
+    if (visited > maxNodes || (node.type === 'text' && node.data.trim() !== '')) return true;
+    if (isElement(node) && node.firstChild && !silentNames.has(node.name)) {
+      node = node.firstChild;
+      continue;
+    }
+    while (node && !node.next) {
+      node = node.parent;
+      if (node === root) return false;
+    }
+    node = node?.next ?? null;
+  }
+  return false;
+}
+
 /** MediaWiki's reference numbers are a `sup` of that class. */
 function isAnnotation({ name, attribs }: Element): boolean {
   const { class: classes } = attribs;

@@ -17,11 +17,11 @@ const empty =
 
 /** The sentences with which services fill a missing description, and those that speak of the description itself. */
 const machine =
-  /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:image|picture|photo)? ?(?:enlarge|zoom|vergr[öo][sß]+er[nt]|agrandir|ampliar|ingrandisci)|karte vergr|bild (?:vergr|öffnen)|(?:view|see|show) all(?: \w+)?$|(?:video )?thumbnail$|(?:lazy ?)?(?:load|play)(?:ing)?(?: image| video| audio| please wait)?[\s:.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
+  /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:(?:image|picture|photo|bild) )?(?:enlarge|zoom(?:ed)?|vergr[öo](?:ß|ss)er[nt]|agrandir|ampliar|ingrandisci)(?: (?:in|out|to|the|this|image|picture|photo|bild|view|on|l.image|la imagen|imagen|immagine|l.immagine)\b.*)?$|karte vergr|bild (?:vergr|öffnen)|(?:view|see|show) all(?: \w+)?$|(?:video )?thumbnail$|(?:alternate|alternative|front|back|side|rear|top|bottom|detail|main|first|second|third|additional|secondary) (?:view|image|photo|picture|angle)s?$|fig(?:ure|\.)?\s*\d{0,3}$|(?:lazy ?)?(?:load|play)(?:ing)?(?: image| video| audio| please wait)?[\s:.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
 
 /** "Thumbnail 3 of 17", in galleries. */
 const numbered =
-  /^[\p{L} ]{0,30}\b(?:images?|thumbnails?|photos?|pictures?|slides?|items?|bild|foto|imagen|immagine)\s+\d+\s*(?:of|von|de|di|sur|\/)\s*\d+$/iu;
+  /^[\p{L} ]{0,30}\b(?:images?|thumbnails?|photos?|pictures?|slides?|items?|bild|foto|imagen|immagine)(?:\s+\p{L}+)?\s+\d+\s*(?:of|von|de|di|sur|\/)\s*\d+$/iu;
 
 /** How a credit begins. */
 const creditLead =
@@ -46,7 +46,8 @@ function isCredit(text: string): boolean {
 }
 
 /** How a name of a file is written: words joined by underscores, or by hyphens with a number among them. */
-const joined = /^(?=[^_]*_|(?:[^-]*-){2}\S*\d|\S*\d{5})[\p{L}\p{N}_.()%@+~-]+$/u;
+const joined =
+  /^(?:(?=[^_]*_|(?:[^-]*-){2}\S*\d|\S*\d{5})[\p{L}\p{N}_.()%@+~-]+|(?=.{12})\p{Ll}+(?:-[\p{Ll}\p{N}]+){2,})$/u;
 const longHexadecimal = /^[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,}/i;
 
 /** True for a text that describes nothing. `text` is clean. */

@@ -18,8 +18,8 @@ describe('where an image and its texts are found', () => {
     { name: 'plain', html: `<img src="b.jpg" alt="${alt}">`, expected: [['/dir/b.jpg', `alt: ${alt}`]] },
     {
       name: 'figure with caption, title and heading',
-      html: `<main><h2>Boats</h2><p>They are red.</p><figure><img src=b.jpg alt="${alt}" title="Boat"><figcaption>In <b>M</b>ay</figcaption></figure></main>`,
-      expected: [['/dir/b.jpg', `alt: ${alt}`, 'caption: In May', 'title: Boat', 'heading: Boats']],
+      html: `<main><h2>Boats on the lake</h2><p>They are red.</p><figure><img src=b.jpg alt="${alt}" title="Boat"><figcaption>In <b>M</b>ay</figcaption></figure></main>`,
+      expected: [['/dir/b.jpg', `alt: ${alt}`, 'caption: In May', 'title: Boat', 'heading: Boats on the lake']],
     },
     {
       name: 'lazy',
@@ -93,8 +93,8 @@ describe('where an image and its texts are found', () => {
     },
     {
       name: 'a background that is an image',
-      html: `<div role=img aria-label="${alt}" style="background-image: url('b.jpg')"></div>`,
-      expected: [['/dir/b.jpg', `aria: ${alt}`]],
+      html: `<main><h1>Boats</h1><div role=img aria-label="${alt}" style="background-image: url('b.jpg')"></div><p>Text.</p></main>`,
+      expected: [['/dir/b.jpg', `aria: ${alt}`, 'heading: Boats']],
     },
     { name: 'a background that is not', html: '<div style="background-image: url(b.jpg)">text</div>', expected: [] },
     {

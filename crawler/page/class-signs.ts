@@ -1,0 +1,68 @@
+/**
+ * What the classes around a picture say of it, in the words that sites share: people, brands, menus, teasers, offers.
+ * Unlike regions (class-words.ts) none decides; each is a feature with a learned weight.
+ */
+import type { Element } from 'domhandler';
+import { isElement } from './walk.ts';
+
+const whole = (words: string): RegExp => new RegExp(`(?:^|[^a-z])(?:${words})(?:[^a-z]|$)`);
+
+const signs: readonly (readonly [name: string, pattern: RegExp])[] = [
+  [
+    'class-person',
+    whole(
+      'authors?|avatars?|profiles?|users?|reviews?|reviewers?|testimonials?|bylines?|headshots?|customers?|quotes?|bio',
+    ),
+  ],
+  [
+    'class-brand',
+    whole(
+      'logos?|brands?|partners?|clients?|sponsors?|trust|trusted|awards?|badges?|certified|certifications?|press|payments?|icons?',
+    ),
+  ],
+  ['class-menu', whole('menus?|nav|navs|navbar|navigation|dropdown|mega|drawer|header|topbar|footer|sidebar|search')],
+  [
+    'class-teaser',
+    whole(
+      'posts?|blogs?|news|related|recent|recommended|recommendations?|teasers?|similar|upsells?|cross|also|latest|trending|popular|promos?',
+    ),
+  ],
+  [
+    'class-offer',
+    whole('banners?|cta|newsletters?|subscribe|signup|popup|modal|ads?|advert|adverts|offers?|cookies?|download'),
+  ],
+];
+
+/** Ancestors of a picture whose classes are read. Ours. */
+const maxAncestors = 6;
+
+/** UTF-16 units of class and id. */
+const maxLabelLength = 300;
+
+/** A reader for the pictures of one page: the names of the signs around a picture, up to an element that holds most of the text. */
+export function classSignReader(holdsText: (element: Element) => boolean): (element: Element) => ReadonlySet<string> {
+  const known = new Map<string, readonly string[]>();
+  const signsIn = (label: string): readonly string[] => {
+    let found = known.get(label);
+    if (!found) {
+      const words = label.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
+      found = signs.filter(([, pattern]) => pattern.test(words)).map(([name]) => name);
+      known.set(label, found);
+    }
+    return found;
+  };
+  return (element) => {
+    const all = new Set<string>();
+    let node: Element['parent'] = element;
+    for (
+      let step = 0;
+      node && isElement(node) && step < maxAncestors && !holdsText(node);
+      step += 1, node = node.parent
+    ) {
+      const { class: classes = '', id = '' } = node.attribs;
+      const label = `${classes} ${id}`.trim().slice(0, maxLabelLength);
+      if (label !== '') for (const sign of signsIn(label)) all.add(sign);
+    }
+    return all;
+  };
+}
