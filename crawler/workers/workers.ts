@@ -1,23 +1,26 @@
 /**
  * A pool of threads in which everything that came from the network is read, so that no page, however hostile or odd, holds up the
  * crawl: the main thread keeps frontier, sockets and commits, and hears signals. A task has a deadline of CPU time and its thread a
- * limit on memory; a task that breaks either ends as a reason, its thread is replaced, and what that had not begun is done by
- * another. Threads start when there is work for them.
+ * limit on memory; a task that breaks either ends as a reason, and its thread is replaced. Threads start when there is work
+ * for them.
  */
 import { availableParallelism } from 'node:os';
+import PQueue from 'p-queue';
+import type { Reason } from '../policy/reasons.ts';
 import { threadFile } from './built-thread.ts';
-import { type NotDone, type PoolThread, startThread, type Task } from './pool-thread.ts';
 import type { TaskInput, TaskName, Tasks } from './tasks.ts';
+import type { TaskMessage } from './thread.ts';
+import { threadCpuMs } from './thread-cpu.ts';
 
 /** What a task returns, or why it was ended. */
 export type TaskResult<Name extends TaskName> =
   | { readonly done: true; readonly value: Awaited<ReturnType<Tasks[Name]>> }
-  | { readonly done: false; readonly reason: NotDone };
+  | { readonly done: false; readonly reason: Extract<Reason, 'too-costly' | 'stopped'> };
 
 export interface Workers {
   /** Tasks that keep all threads busy while results are waited for in order. */
   readonly ahead: number;
-  /** Runs a task when a thread is free. Throws what the task throws. */
+  /** Runs a task when a thread is free. Bytes are copied once, so that the caller's stay. Throws what the task throws. */
   run<Name extends TaskName>(name: Name, input: TaskInput<Name>): Promise<TaskResult<Name>>;
   /** Ends all threads; tasks that run or wait end as `stopped`. */
   close(): Promise<void>;
@@ -41,8 +44,15 @@ const lookEveryMs = 250;
 const longMs = 1000;
 const maxLong = 2;
 
-/** Ours: tasks that a thread is sent at once. Ten pages take as long as the main thread is away for a commit. */
-const maxSent = 12;
+/** A task that a thread has, or will have. */
+interface Running {
+  readonly startedOn: Int32Array;
+  readonly stop: AbortController;
+  /** Lets the next task begin. */
+  readonly giveWay: () => void;
+  /** CPU time of its thread, or wall time, when it was first seen running. */
+  fromMs: number | null;
+}
 
 /**
  * Opens the pool; nothing starts before the first task. One core is left to the main thread. Limits of time and memory are ours:
@@ -54,103 +64,90 @@ export function openWorkers({
   maxWallMs = 120_000,
   maxHeapMb = 1024,
 }: WorkersOptions = {}): Workers {
-  const waiting: Task[] = [];
-  const alive = new Set<PoolThread>();
-  /** Those of them that are at a task which takes long, and get no other. */
-  const long = new Set<PoolThread>();
-  const ending = new Set<Promise<unknown>>();
-  let opening: Promise<void> | undefined;
-  let file: URL | undefined;
+  const places = new PQueue({ concurrency: threads });
+  let opening: ReturnType<typeof open> | undefined;
   let isClosed = false;
   let looking: NodeJS.Timeout | undefined;
+  const running = new Set<Running>();
 
-  const end = (thread: PoolThread, reason: NotDone): void => {
-    alive.delete(thread);
-    long.delete(thread);
-    const gone = thread.end(reason).finally(() => ending.delete(gone));
-    ending.add(gone);
-  };
-
-  const start = (): PoolThread => {
-    const thread = startThread(file!, {
-      maxHeapMb,
-      onAnswer: (from) => {
-        if (from.size() === 0 && long.has(from)) {
-          // Meanwhile others took its place.
-          if (alive.size - long.size >= threads) end(from, 'stopped');
-          else long.delete(from);
-        }
-        feed();
-      },
-      onGone: (gone, rest) => {
-        alive.delete(gone);
-        long.delete(gone);
-        waiting.unshift(...rest);
-        feed();
-      },
+  const open = async () => {
+    const [{ Tinypool }, file] = await Promise.all([import('tinypool'), threadFile()]);
+    return new Tinypool({
+      filename: file.href,
+      name: 'runTask',
+      // With none, tasks that wait would go on waiting when the last thread is ended.
+      minThreads: 1,
+      maxThreads: threads + maxLong,
+      idleTimeout: 60_000,
+      execArgv: [],
+      // A page's tree is gone with its task: a third of V8's young space takes as long, and 10 to 20 MB less.
+      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: 16 },
     });
-    alive.add(thread);
-    return thread;
-  };
-
-  /** Sends what waits to the threads that have least to do, and starts one where all have some. */
-  const feed = (): void => {
-    if (isClosed) for (const task of waiting.splice(0)) task.onEnd('stopped');
-    while (waiting.length > 0 && file !== undefined) {
-      let free: PoolThread | undefined;
-      for (const thread of alive) {
-        if (!long.has(thread) && (free === undefined || thread.size() < free.size())) free = thread;
-      }
-      if (free === undefined || (free.size() > 0 && alive.size - long.size < threads)) free = start();
-      if (free.size() >= maxSent) break;
-      free.send(waiting.shift()!);
-    }
-    const isIdle = waiting.length === 0 && [...alive].every((thread) => thread.size() === 0);
-    if (!isIdle) looking ??= setInterval(look, lookEveryMs);
-    else if (looking !== undefined) {
-      clearInterval(looking);
-      looking = undefined;
-    }
   };
 
   const look = (): void => {
-    for (const thread of alive) {
-      const { ms, isCpu } = thread.taken();
-      if (ms > (isCpu ? maxCpuMs : maxWallMs)) end(thread, 'too-costly');
-      else if (ms > longMs && !long.has(thread) && long.size < maxLong) {
-        long.add(thread);
-        waiting.unshift(...thread.takeBack());
-        feed();
+    for (const task of running) {
+      const thread = Atomics.load(task.startedOn, 0);
+      if (thread === 0) continue;
+      const cpuMs = thread > 0 ? threadCpuMs(thread) : null;
+      const nowMs = cpuMs ?? performance.now();
+      task.fromMs ??= nowMs;
+      if (nowMs - task.fromMs > longMs) task.giveWay();
+      if (nowMs - task.fromMs > (cpuMs === null ? maxWallMs : maxCpuMs)) task.stop.abort();
+    }
+  };
+
+  const perform = async <Name extends TaskName>(
+    name: Name,
+    input: TaskInput<Name>,
+    giveWay: () => void,
+  ): Promise<TaskResult<Name>> => {
+    if (isClosed) return { done: false, reason: 'stopped' };
+    opening ??= open();
+    const pool = await opening;
+    const startedOn = new Int32Array(new SharedArrayBuffer(4));
+    const task: Running = { startedOn, stop: new AbortController(), giveWay, fromMs: null };
+    running.add(task);
+    looking ??= setInterval(look, lookEveryMs);
+    try {
+      const { sent, transferList } = parcel(input);
+      const message: TaskMessage = { name, input: sent, startedOn };
+      return { done: true, value: await pool.run(message, { signal: task.stop.signal, transferList }) };
+    } catch (error) {
+      if (isClosed) return { done: false, reason: 'stopped' };
+      const isOutOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+      if (isOutOfMemory || task.stop.signal.aborted) return { done: false, reason: 'too-costly' };
+      throw error;
+    } finally {
+      running.delete(task);
+      if (running.size === 0) {
+        clearInterval(looking);
+        looking = undefined;
       }
     }
   };
 
   return {
-    ahead: 4 * threads,
-    run: <Name extends TaskName>(name: Name, input: TaskInput<Name>) =>
-      new Promise<TaskResult<Name>>((resolve, reject) => {
-        const onValue = (value: unknown): void => {
-          resolve({ done: true, value } as TaskResult<Name>);
-        };
-        waiting.push({
-          name,
-          input,
-          onValue,
-          onError: reject,
-          onEnd: (reason) => resolve({ done: false, reason }),
-        });
-        opening ??= threadFile().then((made) => {
-          file = made;
-          feed();
-        });
-        feed();
+    ahead: 2 * threads,
+    run: (name, input) =>
+      new Promise((resolve, reject) => {
+        void places.add(
+          () =>
+            new Promise<void>((giveWay) => {
+              perform(name, input, giveWay).then(resolve, reject).finally(giveWay);
+            }),
+        );
       }),
     async close() {
       isClosed = true;
-      await opening;
-      for (const thread of alive) end(thread, 'stopped');
-      feed();
-      await Promise.all(ending);
+      await (await opening)?.destroy();
     },
   };
+}
+
+/** An input with bytes of its own, which are handed over: a thread would be sent all of the memory that a Buffer is a part of. */
+function parcel(input: TaskInput<TaskName>): { readonly sent: typeof input; readonly transferList: ArrayBuffer[] } {
+  if (typeof input === 'string' || !('bytes' in input)) return { sent: input, transferList: [] };
+  const bytes = new Uint8Array(input.bytes);
+  return { sent: { ...input, bytes }, transferList: [bytes.buffer] };
 }

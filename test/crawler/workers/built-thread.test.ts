@@ -5,10 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { threadFile } from '../../../crawler/workers/built-thread.ts';
-import { type TaskInput, type TaskName, tasks } from '../../../crawler/workers/tasks.ts';
-import { sharedLength } from '../../../crawler/workers/thread.ts';
+import { runTask, type TaskMessage } from '../../../crawler/workers/thread.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-built-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -57,45 +55,34 @@ describe('the file of a thread', () => {
     rmSync(file);
   });
 
-  test('runs every task as the code that it was made from', async (t) => {
+  test('runs every task as the code that it was made from', async () => {
+    const built: { runTask: typeof runTask } = await import((await threadFile(folder)).href);
     const url = 'https://example.jp/';
     const html =
       '<title>a</title><main><figure><img src="/a.jpg" alt="x"><figcaption>TEXT</figcaption></figure></main>';
     // Shift_JIS that nothing declares: chardetng, which is a file beside the code, has to tell.
     const caption = Buffer.from('kqmCzI1ggsmW34LBgsSCq4K9i5mRRA==', 'base64').toString('latin1');
-    const bytes = Buffer.from(html.replace('TEXT', caption), 'latin1');
-    const sitemap = Buffer.from('<urlset><url><loc>/a</loc></url></urlset>');
-    const rsl = '<rsl><content url="/"><license><prohibits type="usage">ai-train</prohibits></license></content></rsl>';
-    const inputs: { readonly [Name in TaskName]: TaskInput<Name> } = {
-      page: { bytes, contentType: 'text/html', url, referrerPolicy: null },
-      renderedPage: { html, url, referrerPolicy: 'no-referrer' },
-      sitemap: { bytes: sitemap, contentType: undefined, url },
-      robots: 'User-agent: lait\nDisallow: /x\nCrawl-delay: 2',
-      tdmrep: '[{"location":"/","tdm-reservation":1}]',
-      rsl,
-    };
-    assert.match(JSON.stringify(tasks.page(inputs.page).images), /朝の港に戻ってきた漁船/);
-    const names = Object.keys(inputs) as TaskName[];
-    const worker = new Worker(await threadFile(folder), {
-      workerData: new Int32Array(new SharedArrayBuffer(4 * sharedLength)),
-    });
-    t.after(() => worker.terminate());
-    const answers: unknown[] = [];
-    const isDone = new Promise<void>((resolve, reject) => {
-      worker.on('error', reject);
-      worker.on('message', (answer) => {
-        if (answers.push(answer) === names.length) resolve();
-      });
-    });
-    names.forEach((name, i) => {
-      worker.postMessage({ number: i + 1, name, input: inputs[name] });
-    });
-    await isDone;
-    const run = async (name: TaskName) => (tasks[name] as (input: unknown) => unknown)(inputs[name]);
-    const values = await Promise.all(names.map(run));
-    assert.deepEqual(
-      answers,
-      values.map((value, i) => ({ number: i + 1, value })),
-    );
+    const page = Buffer.from(html.replace('TEXT', caption), 'latin1');
+    const messages: Omit<TaskMessage, 'startedOn'>[] = [
+      { name: 'page', input: { bytes: page, contentType: 'text/html', url, referrerPolicy: null } },
+      { name: 'renderedPage', input: { html, url, referrerPolicy: 'no-referrer' } },
+      {
+        name: 'sitemap',
+        input: { bytes: Buffer.from('<urlset><url><loc>/a</loc></url></urlset>'), contentType: undefined, url },
+      },
+      { name: 'robots', input: 'User-agent: lait\nDisallow: /x\nCrawl-delay: 2' },
+      { name: 'tdmrep', input: '[{"location":"/","tdm-reservation":1}]' },
+      {
+        name: 'rsl',
+        input: '<rsl><content url="/"><license><prohibits type="usage">ai-train</prohibits></license></content></rsl>',
+      },
+    ];
+    for (const message of messages) {
+      const results = [built, { runTask }].map((code) =>
+        code.runTask({ ...message, startedOn: new Int32Array(new SharedArrayBuffer(4)) }),
+      );
+      assert.deepEqual(await results[0], await results[1]);
+      if (message.name === 'page') assert.match(JSON.stringify(await results[0]), /朝の港に戻ってきた漁船/);
+    }
   });
 });
