@@ -1,7 +1,8 @@
 /**
  * What publishing systems break in texts, undone: entities escaped twice (`&amp;amp;`, `&amp;nbsp;`), and UTF-8 that was read as
  * windows-1252 ("cafÃ©"). A text is taken for the second only where all of it would be UTF-8, which other texts are not:
- * one letter with an accent before a plain one rules it out.
+ * one letter with an accent before a plain one rules it out. And what it would be has to be something that people write, as ftfy asks:
+ * "CAFÉ’S" would be "CAFɒS", "Spaß–Test" a letter of N'Ko between Latin ones.
  */
 import { load } from 'cheerio/slim';
 
@@ -32,7 +33,7 @@ export function repairText(text: string): string {
     repaired = decodeEntities(repaired);
   for (let round = 0; round < maxRounds && suspect.test(repaired); round++) {
     const decoded = asUtf8(repaired);
-    if (decoded === null) break;
+    if (decoded === null || !isWritten(decoded)) break;
     repaired = decoded;
   }
   return repaired;
@@ -54,4 +55,22 @@ function asUtf8(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** Letters of two bytes in UTF-8 that are no Latin ones of today's languages: Greek and all scripts up to N'Ko. */
+const foreign = /[\u0370-\u07ff]/g;
+/** Latin letters of phonetics and of old or rare spellings, and marks above letters that no keyboard has. Romanian's Ș and Ț are no such. */
+const rare = /[\u0180-\u0217\u021c-\u02bb\u02bd-\u02ff]|[\u030d-\u036f]/;
+const latin = /\p{Script=Latin}/u;
+const greek = /\p{Script=Greek}/u;
+/** So many letters of another script are a text in it. Ours. */
+const fewForeign = 3;
+
+/** Whether a decoded text is one that people write. */
+function isWritten(text: string): boolean {
+  if (rare.test(text)) return false;
+  const found = [...text.matchAll(foreign)].map(({ index }) => index);
+  const isLatin = (at: number) => latin.test(text.charAt(at));
+  if (found.some((at) => isLatin(at - 1) || isLatin(at + 1))) return false;
+  return found.length === 0 || found.length >= fewForeign || found.every((at) => greek.test(text[at]!));
 }
