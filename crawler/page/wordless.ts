@@ -19,6 +19,10 @@ const empty =
 const machine =
   /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:(?:image|picture|photo|bild) )?(?:enlarge|zoom(?:ed)?|vergr[öo](?:ß|ss)er[nt]|agrandir|ampliar|ingrandisci)(?: (?:in|out|to|the|this|image|picture|photo|bild|view|on|l.image|la imagen|imagen|immagine|l.immagine)\b.*)?$|karte vergr|bild (?:vergr|öffnen)|(?:view|see|show) all(?: \w+)?$|(?:video )?thumbnail$|(?:alternate|alternative|front|back|side|rear|top|bottom|detail|main|first|second|third|additional|secondary) (?:view|image|photo|picture|angle)s?$|fig(?:ure|\.)?\s*\d{0,3}$|(?:lazy ?)?(?:load|play)(?:ing)?(?: image| video| audio| please wait)?[\s:.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
 
+/** The same sentences of social networks and office programs in other languages than English. */
+const machineElsewhere =
+  /^(?:möglicherweise (?:ein|eine) (?:bild|meme|grafik)|keine fotobeschreibung|peut[- ]être (?:une image|un (?:mème|graphique))|aucune description de (?:la )?photo|puede ser (?:una imagen|un meme)|no hay (?:ninguna )?descripci[óo]n de la foto|pode ser (?:uma imagem|um meme)|nenhuma descrição (?:de|da) foto|potrebbe essere un(?:'|’|a )?\s?immagine|nessuna descrizione della foto|kan een afbeelding zijn|geen fotobeschrijving|może być (?:zdjęciem|zdjęcie|obraz|memem)|brak dostępnego opisu|возможно, это изображение|нет описания фото|fotoğraf açıklaması yok|kan vara en bild|ingen (?:foto|bild)beskrivning|kan være et billede)|(?:description automatically generated|automatisch generierte beschreibung|description générée automatiquement|descripción generada automáticamente|descrizione generata automaticamente|descrição gerada automaticamente|automatisch gegenereerde beschrijving)(?: with \p{L}+ confidence| mit \p{L}+ zuverlässigkeit)?\.?$/iu;
+
 /** "Thumbnail 3 of 17", in galleries. */
 const numbered =
   /^[\p{L} ]{0,30}\b(?:images?|thumbnails?|photos?|pictures?|slides?|items?|bild|foto|imagen|immagine)(?:\s+\p{L}+)?\s+\d+\s*(?:of|von|de|di|sur|\/)\s*\d+$/iu;
@@ -59,6 +63,7 @@ export function isWordless(text: string): boolean {
     unwritten.test(text) ||
     empty.test(text) ||
     machine.test(text) ||
+    machineElsewhere.test(text) ||
     numbered.test(text) ||
     isCredit(text) ||
     joined.test(text) ||
