@@ -78,7 +78,7 @@ function addressesOf(element: Element, base: string): Set<string> {
   };
   const addAll = ({ attribs }: Element): void => {
     for (const [name, value] of Object.entries(attribs)) {
-      if (value.length > 20_000 || name === 'alt' || name === 'class' || name === 'title') continue;
+      if (value.length > 20_000 || ['alt', 'class', 'title', 'type'].includes(name)) continue;
       if (/srcset|data-original-set/.test(name))
         for (const part of value.split(/,\s+|\s+\S+,\s*/)) add(part.split(/\s/)[0]!);
       else if (name === 'style') for (const [, url] of value.matchAll(/url\(\s*["']?([^"')]+)/g)) add(url!);
