@@ -11,7 +11,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { decodeForSize, decodeImage } from '../dataset/image/decode.ts';
 import { countPairs } from '../dataset/ledger/crawled.ts';
 import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
-import { committedRawEnd, openRawStore } from '../dataset/ledger/raw-store.ts';
+import { committedRawEnd, maxUncommitted, openRawStore } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { openAlarm } from './alarm.ts';
 import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
@@ -27,7 +27,6 @@ import { openSigner } from './fetch/request-signature.ts';
 import { usualSitemapPath } from './fetch/sitemap.ts';
 import { type StoreSize, smallerImage } from './fetch/smaller-image.ts';
 import type { FetchTools } from './fetch/tools.ts';
-import { batchOf, commitEvery, isFull } from './frontier/batch.ts';
 import { type Claim, claimUrls } from './frontier/claim.ts';
 import { openCommit } from './frontier/commit.ts';
 import type { Frontier } from './frontier/frontier.ts';
@@ -47,8 +46,9 @@ import { openWorkers } from './workers/workers.ts';
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const maxWaitMs = 120_000;
 
-/** Outcomes are committed together when there are enough of them, or when the first has waited so long. A kill loses no more than that. */
-const commitAfterMs = 200;
+/** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
+const commitEvery = maxUncommitted;
+const commitAfterMs = 50;
 const ledgerBusyMs = 500;
 const progressEveryMs = 200;
 
@@ -103,8 +103,8 @@ export async function crawl(
   const seeds = checkSeeds(options);
   const userAgent = userAgentOf(options.contact);
   const sign = options.signing && openSigner(options.signing);
-  // Without a pause a host is one's own: then it may have all connections at once, and a batch that waits for its commit.
-  const perHost = manners.minDelayMs === 0 ? 3 * concurrency + commitEvery : 1;
+  // Without a pause a host is one's own: then it may have all connections at once.
+  const perHost = manners.minDelayMs === 0 ? 3 * concurrency : 1;
   const startedAt = new Date();
   const startMs = performance.now();
 
@@ -207,7 +207,7 @@ export async function crawl(
       try {
         const outcome = await requests.add(() => fetchClaim(claim, tools).catch(goesBack(claim)));
         if (run.outcomes.length === 0) run.firstOutcomeMs = performance.now();
-        run.outcomes.push({ ...outcome, endedMs: steadyNow() });
+        run.outcomes.push(outcome);
       } catch (error) {
         run.crash ??= error;
       }
@@ -217,18 +217,14 @@ export async function crawl(
     for (;;) {
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
-        while (run.crash instanceof UserError && run.outcomes.length > 0) {
-          commit(run.outcomes.splice(0, batchOf(run.outcomes).length));
-        }
+        while (run.crash instanceof UserError && run.outcomes.length > 0) commit(run.outcomes.splice(0, commitEvery));
         throw run.crash;
       }
 
       // Claim. A limit on pages waits for those in flight, so that their images are all queued before the rest is put off.
       const isLimited = run.pagesStarted >= maxPages;
       const isHeld = stop.signal.aborted || (isLimited && run.inFlight > 0 && frontier.hasPagesInFlight());
-      const free = 3 * concurrency - (run.inFlight - run.outcomes.length);
-      // Not one by one: a claim is a transaction.
-      const room = isHeld || isFull(run.outcomes) || free < concurrency ? 0 : free;
+      const room = isHeld ? 0 : 3 * concurrency - run.inFlight;
       run.nextClaimMs = Math.max(run.nextClaimMs, steadyNow() + network.pauseMs());
       const isTime = room > 0 && steadyNow() >= run.nextClaimMs;
       const claims = isTime ? claimUrls({ ledger, frontier }, room, steadyNow(), perHost) : [];
@@ -249,8 +245,8 @@ export async function crawl(
       // Commit.
       const waiting = run.outcomes.length;
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
-      if (waiting > 0 && (isFull(run.outcomes) || waiting === run.inFlight || ageMs >= commitAfterMs)) {
-        const batch = batchOf(run.outcomes);
+      if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
+        const batch = run.outcomes.slice(0, commitEvery);
         // While another process writes to the ledger, requests that are under way go on.
         if (!commit(batch, { wait: false })) {
           await alarm.wait(ledgerBusyMs);

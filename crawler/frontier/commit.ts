@@ -204,9 +204,8 @@ export function openCommit(
         // A page that was read before is visited again, whatever this visit came to; the owner's takedown apart.
         const revisit = outcome.revisit ?? (page?.reason === takenDown ? null : claim.revisit);
         if (revisit && outcome.end === 'done') frontier.setRevisit(claim.id, revisit, now);
-        const endedMs = outcome.endedMs ?? now;
-        for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, endedMs + pauseMs);
-        const nextAtMs = endedMs + Math.max(outcome.pauseMs, countFailures(outcome));
+        for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, now + pauseMs);
+        const nextAtMs = now + Math.max(outcome.pauseMs, countFailures(outcome));
         if (outcome.end === 'done') frontier.finish(claim, nextAtMs, isFirstVisit);
         else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
         else if (outcome.putOffUntilMs !== undefined) frontier.putOff(claim, outcome.putOffUntilMs, nextAtMs);

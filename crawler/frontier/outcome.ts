@@ -28,9 +28,7 @@ export interface FetchOutcome {
   /** `done` ends the lease; `failed` counts a try and queues the URL again; `later` queues it again, `moved` on another host. */
   readonly end: 'done' | 'failed' | 'later' | 'moved';
   readonly moved?: { readonly at: string; readonly hops: number };
-  /** When it ended, in ms since 1970; with none, now. */
-  readonly endedMs?: number;
-  /** Earliest next request to the host, in ms from then. */
+  /** Earliest next request to the host, in ms from now. */
   readonly pauseMs: number;
   /** With `later`: nothing may be asked of the URL's origin before, in ms since 1970. */
   readonly putOffUntilMs?: number;
@@ -38,7 +36,7 @@ export interface FetchOutcome {
   readonly unasked?: boolean;
   /** How the host behaved: undefined says nothing about it. */
   readonly hostFailed?: boolean;
-  /** Other hosts that the page loaded parts from, and how long each is left alone, in ms from then. */
+  /** Other hosts that the page loaded parts from, and how long each is left alone, in ms from now. */
   readonly otherHosts?: readonly { readonly url: string; readonly pauseMs: number }[];
   readonly page?: WithReason<PageRecord>;
   /** The claimed URL, when it only led to the page. */

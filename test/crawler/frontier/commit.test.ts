@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { batchOf, isFull } from '../../../crawler/frontier/batch.ts';
 import { claimUrls } from '../../../crawler/frontier/claim.ts';
 import { openCommit } from '../../../crawler/frontier/commit.ts';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
@@ -162,37 +161,5 @@ describe('what a sitemap says of a page', () => {
         assert.deepEqual(queued, takeImages ? [named, shown] : []);
       });
     }
-  }
-});
-
-test('a host rests from the end of its request, not from the commit', async (t) => {
-  const { corpus, frontier, image } = await setUp(t);
-  frontier.add([{ url: 'https://a.example/j.jpg', kind: 'image', depth: 0, priority: 0 }]);
-  const endedMs = Date.now() - 60_000;
-  openCommit({ ledger: corpus.ledger, raw: corpus.raw, frontier })([{ ...image, endedMs, pauseMs: 59_000 }]);
-  assert.equal(frontier.nextReadyMs(), endedMs + 59_000);
-});
-
-test('a batch has up to 256 outcomes, of which up to 64 images', async (t) => {
-  const { image } = await setUp(t);
-  const { decoded: _, ...page } = image;
-  const of = (pages: number, images: number): FetchOutcome[] => [
-    ...Array<FetchOutcome>(pages).fill(page),
-    ...Array<FetchOutcome>(images).fill(image),
-  ];
-  const cases: [pages: number, images: number, isFull: boolean, batch: number][] = [
-    [0, 0, false, 0],
-    [255, 0, false, 255],
-    [256, 0, true, 256],
-    [300, 0, true, 256],
-    [10, 63, false, 73],
-    [10, 64, true, 74],
-    [10, 65, true, 74],
-    [0, 200, true, 64],
-    [250, 100, true, 256],
-  ];
-  for (const [pages, images, full, batch] of cases) {
-    const outcomes = of(pages, images);
-    assert.deepEqual([isFull(outcomes), batchOf(outcomes).length], [full, batch], `${pages} pages, ${images} images`);
   }
 });
