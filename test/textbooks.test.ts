@@ -98,12 +98,12 @@ describe('two textbooks', () => {
     assert.deepEqual([contents.length, wanted.length, found.length, survivors.length], [41, 31, 31, 31]);
     assert.deepEqual(reasons(funnel), {
       'image/dominant:furniture': 4,
-      'text/length:too-few-words': 8,
-      'page/language:is-es': 23,
+      'text/length:too-few-words': 7,
+      'page/language:is-es': 21,
       'text/rare-words:rare-words': 1,
       'image/size:too-small': 4,
       // Paragraphs of an article are texts of a picture only where it has no other.
-      'corpus/best-text:better-text': 47,
+      'corpus/best-text:better-text': 41,
     });
   });
 
