@@ -49,6 +49,8 @@ export async function fetchClaim(claim: Claim, tools: FetchTools): Promise<Fetch
     const end = found.moved ? 'moved' : 'done';
     return { claim, end, pauseMs, hostFailed: false, otherHosts, ...found };
   }
+  // As for a file of its origin: its URLs wait, and go on without it after five failures.
+  if (again.waitsUntilMs !== undefined) return { claim, end: 'later', pauseMs, putOffUntilMs: again.waitsUntilMs };
   const overloaded = again.status === 429 || again.status === 503;
   // A page that hangs or breaks off says little about its host; a host that cannot be reached or is busy is left alone.
   const hostFailed = overloaded || unreachable.has(again.reason);

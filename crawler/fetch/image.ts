@@ -66,14 +66,16 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   if (!response.ok && response.reason === otherHost) {
     return { latencyMs, requests, moved: { at: response.url, hops: redirects.hops() } };
   }
-  const failed = (as: ImageRecord['status'], reason: Reason): FetchResult => ({
+  const failed = (as: ImageRecord['status'], reason: Reason, waitsUntilMs?: number): FetchResult => ({
     latencyMs,
     requests,
     image:
       before && !takesAway(reason)
         ? { ...before, reason, fetchedAtMs }
         : { url: claim.url, status: as, reason, fetchedAtMs, ...evidence },
-    ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
+    ...(isTemporary(reason)
+      ? { again: { reason, status, headers, ...(waitsUntilMs !== undefined && { waitsUntilMs }) } }
+      : {}),
   });
   if (!response.ok) return failed(isRefusal(response.reason) ? 'refused' : 'failed_to_download', response.reason);
   if (before && status === 304) return { latencyMs, requests, image: { ...before, reason: null, fetchedAtMs } };
@@ -83,7 +85,8 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   if (bytes.length === 0) return failed('failed_to_download', 'empty-body');
   if (rslLinks(headers.link).length > 0) {
     const linked = await licencesOf({ url: at, headers }, atRules.licences, tools.policyFiles);
-    if (linked.isMissing) return failed('failed_to_download', 'policy-file-unreachable');
+    if (linked.waitsUntilMs !== null)
+      return failed('failed_to_download', 'policy-file-unreachable', linked.waitsUntilMs);
     const { tdmrep, robots } = atRules;
     rights = rightsOf({
       headers,

@@ -17,8 +17,8 @@ export interface FoundLicences {
   readonly licences: RslLicences;
   /** Files that were asked for, now. */
   readonly requests: number;
-  /** One of them could not be had for a passing reason. */
-  readonly isMissing: boolean;
+  /** When those are asked for again that could not be had for a passing reason, in ms since 1970; null where all are known. */
+  readonly waitsUntilMs: number | null;
 }
 
 /** Reads the licences of an answer; files that are not known yet are fetched. */
@@ -30,15 +30,15 @@ export async function licencesOf(
   const licences = new Map([...ofRobots, ...inlineLicences(page?.rslInline)]);
   const linked = rslLinks(headers.link).map((target) => absoluteUrl(target, url));
   let requests = 0;
-  let isMissing = false;
+  let waitsUntilMs: number | null = null;
   for (const file of new Set([...linked.slice(0, maxLicences), ...(page?.rslUrls ?? [])])) {
     if (file === null || licences.has(file)) continue;
     const licence = await files.licence(file);
     if (licence.requested) requests += 1;
-    if (licence.kind === 'unavailable') isMissing = true;
+    if (licence.kind === 'unavailable') waitsUntilMs = Math.max(waitsUntilMs ?? 0, licence.untilMs);
     else if (licence.value !== null) licences.set(file, licence.value);
   }
-  return { licences, requests, isMissing };
+  return { licences, requests, waitsUntilMs };
 }
 
 /** What stands in the page itself. */

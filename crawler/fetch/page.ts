@@ -50,13 +50,13 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   const { latencyMs, status, headers } = response;
   const requests = redirects.requests();
   const fetchedAtMs = Date.now();
-  const failed = (reason: Reason): FetchResult => ({
+  const failed = (reason: Reason, waits?: Waits): FetchResult => ({
     latencyMs,
     requests,
     // What was read at an earlier visit stays, so that its pairs can still be judged; the reason marks them.
     page: { ...before?.page, url: claim.url, status: isRefusal(reason) ? 'refused' : 'failed', reason, fetchedAtMs },
     ...(before ? { revisit: before.revisit } : {}),
-    ...(isTemporary(reason) ? { again: { reason, status, headers } } : {}),
+    ...(isTemporary(reason) ? { again: { reason, status, headers, ...waits } } : {}),
   });
   if (!response.ok && response.reason === otherHost) return leave(claim, response, redirects, tools);
   if (isImage(response)) {
@@ -77,7 +77,7 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
     const { hash, intervalMs } = before.revisit;
     // The same bytes may come with another header, or robots.txt may say something new.
     const read = await rightsAt(response, null, claim.url, rules, tools);
-    if (read === 'policy-file-unreachable') return failed(read);
+    if ('waitsUntilMs' in read) return failed('policy-file-unreachable', read);
     const { refused, evidence } = read.rights;
     return {
       latencyMs,
@@ -97,7 +97,8 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
   if (before && (status === 404 || status === 410)) return failed('gone');
   if (!hasContent(status)) return failed(`http-${response.status}`);
   const read = await readPage(claim, rules, response, requests, tools);
-  return typeof read === 'string' ? failed(read) : read;
+  if (typeof read === 'string') return failed(read);
+  return 'waitsUntilMs' in read ? failed('policy-file-unreachable', read) : read;
 }
 
 /** Whether the page is a seed that leads to another host of its site, as example.org does to www.example.org. */
@@ -164,6 +165,11 @@ const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim[
   !page.reason?.startsWith('rights-') &&
   revisit.hash === bodyHash(body);
 
+/** A file that says what may be done with a page could not be had; it is asked for again then, in ms since 1970. */
+interface Waits {
+  readonly waitsUntilMs: number;
+}
+
 /** What a page has, or why that cannot be said. */
 async function readPage(
   claim: Claim,
@@ -171,7 +177,7 @@ async function readPage(
   response: Fetched,
   requests: number,
   tools: FetchTools,
-): Promise<FetchResult | 'policy-file-unreachable' | 'too-costly' | 'stopped'> {
+): Promise<FetchResult | Waits | 'too-costly' | 'stopped'> {
   const { url: at, headers, latencyMs, body } = response;
   const url = keyOf(at);
   const shown = await renderIfNeeded(response, claim, tools);
@@ -182,7 +188,7 @@ async function readPage(
   const origin = new URL(at).origin;
   const read = await rightsAt(response, page, claim.url, rules, tools);
   if (tools.signal.aborted) return 'stopped';
-  if (read === 'policy-file-unreachable') return read;
+  if ('waitsUntilMs' in read) return read;
   const { rights } = read;
   const found = rights.refused ? [] : page.images;
   const depth = claim.depth + 1;
@@ -272,15 +278,15 @@ async function rightsAt(
   claimedUrl: string,
   claimedRules: AllowedRules,
   tools: FetchTools,
-): Promise<{ readonly rights: Rights; readonly requests: number } | 'policy-file-unreachable'> {
+): Promise<{ readonly rights: Rights; readonly requests: number } | Waits> {
   const rules = keyOf(url) === claimedUrl ? claimedRules : await tools.rulesOf(new URL(url).origin);
   const ofRobots: RslLicences = rules.kind === 'rules' ? rules.licences : new Map();
-  const { licences, requests, isMissing } = await licencesOf(
+  const { licences, requests, waitsUntilMs } = await licencesOf(
     { url, headers, ...(page ? { page } : {}) },
     ofRobots,
     tools.policyFiles,
   );
-  if (isMissing) return 'policy-file-unreachable';
+  if (waitsUntilMs !== null) return { waitsUntilMs };
   const rights = rightsOf({
     headers,
     meta: page?.meta ?? new Map(),

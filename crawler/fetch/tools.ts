@@ -51,5 +51,11 @@ export interface FetchResult extends Omit<FetchOutcome, 'claim' | 'end' | 'pause
   /** Other origins that the rendered page sent requests to, with their number. */
   readonly otherRequests?: ReadonlyMap<string, number>;
   /** Set when the fetch failed in a way that another try may mend. */
-  readonly again?: { readonly reason: Reason; readonly status: number | null; readonly headers: Headers };
+  readonly again?: {
+    readonly reason: Reason;
+    readonly status: number | null;
+    readonly headers: Headers;
+    /** It waits for a file that is asked for again then, in ms since 1970. */
+    readonly waitsUntilMs?: number;
+  };
 }
