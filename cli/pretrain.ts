@@ -97,7 +97,10 @@ async function trainStages(
   };
   try {
     const summary = await pretrainStages(
-      base,
+      {
+        ...base,
+        onStartTexts: (done, total) => progress.update({ done, total, detail: 'texts, where contrast begins' }),
+      },
       stages.map((stage) => ({ ...stage, open: () => open(stage) })),
       { signal, onProgress: (state) => show(state, state.stage) },
     );

@@ -4,6 +4,7 @@
  * A text is there what its word pieces are and, where the encoder comes from a text model, what that makes of it. Closed form, seconds,
  * no seed. What training adds starts at 0, so that a run begins where the linear map ends.
  */
+import { setImmediate } from 'node:timers/promises';
 import { random } from '../../dataset/random.ts';
 import { textArrays } from '../data/batch.ts';
 import { type FeatureStatistics, standardizeInto } from '../data/feature-statistics.ts';
@@ -58,21 +59,27 @@ export interface ContrastStartOptions {
   /** Whether they hold an encoder that knows texts. */
   readonly pretrained: boolean;
   readonly precision?: Precision;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of each batch of texts that the encoder has read. */
+  readonly onTexts?: ((done: number, total: number) => void) | undefined;
 }
 
-/** First values of contrast's heads and shortcuts, or undefined where there are too few images for a map. */
+/** First values of contrast's heads and shortcuts, or undefined where there are too few images for a map. Throws the signal's reason. */
 export async function startContrast(
   description: ModelDescription,
   source: ExampleSource,
-  { values, featureStatistics, pretrained, precision = 'f32' }: ContrastStartOptions,
+  options: ContrastStartOptions,
 ): Promise<ContrastStart | undefined> {
-  const training = await readCaptioned(source, featureStatistics);
+  const { values, pretrained, signal } = options;
+  const training = await readCaptioned(source, options.featureStatistics);
   if (training.length < 2 * minTrainingImages) return undefined;
   const texts = training.flatMap((one) => one.texts);
-  const states = pretrained ? statesOf(description, { values, texts, precision }) : undefined;
+  const states = pretrained ? await statesOf(description, texts, options) : undefined;
   // A piece inside a word, as WordPiece marks it, says little by itself.
   const space = contrastSpace(texts, { counts: (piece) => !description.vocabulary[piece]?.startsWith('##'), states });
   const { lambda, cosines, owner } = await chooseLambda(training, space);
+  await setImmediate();
+  signal?.throwIfAborted();
   const map = await fitLinearMap(training, space, lambda);
   const drawn = random(0)
     .shuffle([...training])
@@ -104,14 +111,11 @@ async function readCaptioned(source: ExampleSource, featureStatistics: FeatureSt
 }
 
 /** What the encoder makes of each text, by the model's own pooling. */
-function statesOf(
+async function statesOf(
   { config, vocabulary }: ModelDescription,
-  {
-    values,
-    texts,
-    precision,
-  }: { readonly values: Values; readonly texts: readonly Pieces[]; readonly precision: Precision },
-): Map<Pieces, Float32Array> {
+  texts: readonly Pieces[],
+  { values, precision = 'f32', signal, onTexts }: ContrastStartOptions,
+): Promise<Map<Pieces, Float32Array>> {
   const special = specialPieceIds(vocabulary);
   const parameters = parameterSpecs({ ...config }, { itc: false });
   const model = openExecutable({
@@ -136,6 +140,10 @@ function statesOf(
       some.forEach((text, at) => {
         known.set(text, states.slice(at * H, (at + 1) * H));
       });
+      onTexts?.(known.size, texts.length);
+      // Lets signals have their turn.
+      await setImmediate();
+      signal?.throwIfAborted();
     }
   } finally {
     model.dispose();

@@ -37,6 +37,8 @@ export interface TrainOptions {
    * model and all else is new. 1 unless given.
    */
   readonly encoderRate?: number;
+  /** Hears how many texts the encoder has read for the linear map that contrast begins at. */
+  readonly onStartTexts?: (done: number, total: number) => void;
   /** Share of the steps over which the rate rises. ViLT: 0.1. */
   readonly warmupShare?: number;
   readonly optimizer?: AdamW;

@@ -102,7 +102,7 @@ export const train = (
     }
     const { state, featureStatistics, values } = newest
       ? resumed(newest, description, options)
-      : await started(options, description);
+      : await started(options, description, signal);
     executable.load(values);
     if (state.best?.by !== by) delete state.best;
     const model: MeasuredModel = { ...description, featureStatistics };
@@ -247,7 +247,11 @@ const madeFromOf = ({ data, startFrom }: TrainOptions): MadeFrom | undefined =>
   data && { data, start: startFrom === undefined ? null : weightsSha256(startFrom) };
 
 /** A new run: what the file to start from lacks is drawn from the seed, or measured on the first epoch. */
-async function started(options: TrainOptions, description: ModelDescription): Promise<Beginning> {
+async function started(
+  options: TrainOptions,
+  description: ModelDescription,
+  signal: AbortSignal | undefined,
+): Promise<Beginning> {
   const { config, objectives } = description;
   const { startFrom, source, seed = pretrainDefaults.seed } = options;
   const madeFrom = madeFromOf(options);
@@ -257,10 +261,11 @@ async function started(options: TrainOptions, description: ModelDescription): Pr
     featureStatisticsIn(tensors) ?? (await measureFeatureStatistics(source.epoch(0), config.featureSize));
   const loaded = fromHuggingFace(parameters, tensors);
   const values = new Map([...startValues(parameters, seed), ...loaded]);
-  if (parameters.some(({ name }) => name === shortcutName) && !loaded.has(shortcutName)) {
+  // Heads that have learned go on from where they are, and shortcuts that they never had stay 0.
+  if (parameters.some(({ name }) => name === shortcutName) && !loaded.has('itc.image.weight')) {
     const pretrained = loaded.has('bert.encoder.layer.0.attention.self.qkv.weight');
     const begun = await startContrast(description, source, {
-      ...{ values, featureStatistics: measured, pretrained },
+      ...{ values, featureStatistics: measured, pretrained, signal, onTexts: options.onStartTexts },
       ...(options.precision && { precision: options.precision }),
     });
     for (const [name, own] of begun?.values ?? []) if (!loaded.has(name)) values.set(name, own);

@@ -7,7 +7,7 @@ import { memorySource } from '../../../model/data/source.ts';
 import { contrastSpace } from '../../../model/ranking/contrast-space.ts';
 import { recalls } from '../../../model/ranking/recall.ts';
 import { openRetrievalModel } from '../../../model/retrieval/retrieval-model.ts';
-import { readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { latestCheckpoint, readCheckpoint } from '../../../model/train/checkpoint.ts';
 import { bestScale } from '../../../model/train/contrast-start.ts';
 import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
@@ -90,6 +90,42 @@ test('a stage that follows begins at the weights of the one before it, not at a 
   await pretrain(options({ runDir: 'second', source: others, learningRate: 1e-12, startFrom }));
   const [first, second] = ['first', 'second'].map((run) => readCheckpoint(join(root, run)).values);
   assert.deepEqual(second!.get('itc.text.shortcut'), first!.get('itc.text.shortcut'));
+});
+
+test('heads that have learned without a shortcut go on as they are', async () => {
+  const { dir, values } = readCheckpoint(join(root, 'random'));
+  await pretrain(options({ runDir: 'later', learningRate: 1e-12, startFrom: join(dir, 'model.safetensors') }));
+  const later = readCheckpoint(join(root, 'later')).values;
+  assert.ok(later.get('itc.text.shortcut')!.every((value) => value === 0));
+  for (const name of ['itc.text.weight', 'visual.feature.weight']) {
+    const before = values.get(name)!;
+    assert.ok(
+      later.get(name)!.every((value, at) => Math.abs(value - before[at]!) < 1e-9),
+      name,
+    );
+  }
+});
+
+test('a stop while texts are read for the map ends it at once, and nothing is left of the run', async () => {
+  await pretrain(options({ runDir: 'words', objectives: { ...contrastAlone, itc: 0, mlm: 1 } }));
+  const startFrom = join(readCheckpoint(join(root, 'words')).dir, 'model.safetensors');
+  const stop = new AbortController();
+  const heard: number[] = [];
+  const beginning = pretrain(
+    options({
+      runDir: 'stopped',
+      startFrom,
+      onStartTexts: (done, total) => {
+        heard.push(done / total);
+        stop.abort(new Error('enough'));
+      },
+    }),
+    { signal: stop.signal },
+  );
+  await assert.rejects(beginning, { message: 'enough' });
+  assert.equal(heard.length, 1);
+  assert.ok(heard[0]! < 1, `${heard}`);
+  assert.equal(latestCheckpoint(join(root, 'stopped')), undefined);
 });
 
 test('too few images for a map leave contrast at random', async () => {
