@@ -46,12 +46,6 @@ interface TrainingImage extends CaptionedFeature<Pieces> {
   readonly fold: number;
 }
 
-export interface ContrastStart {
-  readonly values: Values;
-  readonly images: number;
-  readonly lambda: number;
-}
-
 export interface ContrastStartOptions {
   /** The other parameters. */
   readonly values: Values;
@@ -69,7 +63,7 @@ export async function startContrast(
   description: ModelDescription,
   source: ExampleSource,
   options: ContrastStartOptions,
-): Promise<ContrastStart | undefined> {
+): Promise<Values | undefined> {
   const { values, pretrained, signal } = options;
   const training = await readCaptioned(source, options.featureStatistics);
   if (training.length < 2 * minTrainingImages) return undefined;
@@ -88,7 +82,7 @@ export async function startContrast(
   const heads = headsOf(description, space, { map, directions, lambda, training, drawn });
   for (const [name, own] of regionWords(description, { values, space, training, lambda })) heads.set(name, own);
   heads.set('itc.temperature', Float32Array.of(learnedScale(bestScale(cosines, owner))));
-  return { values: heads, images: training.length, lambda };
+  return heads;
 }
 
 /** Images with the texts that the first epochs give of them, features on the model's scale. */

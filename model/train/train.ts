@@ -268,7 +268,7 @@ async function started(
       ...{ values, featureStatistics: measured, pretrained, signal, onTexts: options.onStartTexts },
       ...(options.precision && { precision: options.precision }),
     });
-    for (const [name, own] of begun?.values ?? []) if (!loaded.has(name)) values.set(name, own);
+    for (const [name, own] of begun ?? []) if (!loaded.has(name)) values.set(name, own);
   }
   return {
     state: { step: 0, position: firstPosition, seed, ...(madeFrom && { madeFrom }) },
