@@ -7,7 +7,7 @@ import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { Dominance, SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { linkReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
-import { type Address, addressOf, isTooLong, keyOf } from '../policy/url.ts';
+import { type Address, addressOf, isTooLong, keyOf, pathOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { dominanceOf, namedFeatures } from './dominant.ts';
 import { minDescribingWords, wordCount } from './image-features.ts';
@@ -141,7 +141,7 @@ const minPictureNameLength = 8;
 
 /** The name of a picture's file without what content systems add for a size; empty where that is too short to tell. */
 function pictureNameOf(url: string): string {
-  const { pathname } = new URL(url);
+  const pathname = pathOf(url);
   const name = pathname
     .slice(pathname.lastIndexOf('/') + 1)
     .toLowerCase()

@@ -4,6 +4,7 @@
  * decides alone, and a word in a name or class counts only where nothing describes the picture as content.
  */
 import type { Element } from 'domhandler';
+import { hostOf, pathOf } from '../policy/url.ts';
 import { type ImageCandidate, isBackground } from './candidates.ts';
 import type { Region } from './class-words.ts';
 import { declaredSize, longerSide } from './image-size.ts';
@@ -133,11 +134,10 @@ const isSmallClass = (classes = ''): boolean =>
 
 /** What the address of a picture alone tells. */
 export function nameFeatures(url: string): Features {
-  const { hostname, pathname } = new URL(url);
-  const name = fileName(pathname);
+  const name = fileName(pathOf(url));
   return {
     ...(isTellingName(name) && { 'telling-name': 1 }),
-    ...(isTellingHost(hostname) && { 'telling-host': 1 }),
+    ...(isTellingHost(hostOf(url)) && { 'telling-host': 1 }),
     ...(name.endsWith('.svg') && { svg: 1 }),
   };
 }
@@ -146,7 +146,9 @@ export function nameFeatures(url: string): Features {
 export const minDescribingWords = 4;
 
 /** Words of a short text; of a long one as many as matter. */
-export const wordCount = (text = ''): number => text.split(/\s+/, 20).filter((word) => word !== '').length;
+export function wordCount(text = ''): number {
+  return text === '' ? 0 : text.split(/\s+/, 20).filter((word) => word !== '').length;
+}
 
 /** The boilerplate around it. What holds most of the page's text is none, whatever its class says. */
 function regionOf({ region, element, outer }: Surroundings, { holdsText }: PageFacts): Region | null {
@@ -158,7 +160,7 @@ function regionOf({ region, element, outer }: Surroundings, { holdsText }: PageF
 
 function isBelow(target: string, { pathname }: URL): boolean {
   const own = pathname.replace(/\.\w+$/, '');
-  const path = new URL(target).pathname;
+  const path = pathOf(target);
   return own.length > 1 && path.length > own.length && path.startsWith(own);
 }
 

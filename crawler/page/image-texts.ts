@@ -1,6 +1,7 @@
 /** Every text of a page that may describe an image, with its source. */
 import type { Element } from 'domhandler';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
+import { pathOf } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { captionOf, maxCaptionLength } from './captions.ts';
 import { cardTexts, shareWords } from './card-texts.ts';
@@ -129,7 +130,7 @@ const linkLead = /^\s*(?:permanent link|permalink|link|go|continue reading|read 
 
 /** The words in the name of a file. */
 function fileWords(url: string): string {
-  const { pathname } = new URL(url);
+  const pathname = pathOf(url);
   const name = pathname.slice(pathname.lastIndexOf('/') + 1).slice(0, 200);
   try {
     return decodeURIComponent(name);

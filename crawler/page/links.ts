@@ -1,5 +1,5 @@
 /** Where links lead: to a page, to an image file, from a thumbnail to the full picture, home. */
-import { type Address, absoluteUrl, keyOf, maxRequestLength } from '../policy/url.ts';
+import { type Address, absoluteUrl, hostOf, keyOf, maxRequestLength, pathOf } from '../policy/url.ts';
 import type { Attributes } from './walk.ts';
 
 export interface PageLink extends Address {
@@ -31,7 +31,7 @@ export function refreshTarget(content: string, base: string): string | null {
 /** True for the URL of an image file. Wikis and code hosts have pages about images whose URL ends like one. */
 export function isImageFile(url: string): boolean {
   if (!/\.(?:jpe?g|png|gif|webp|avif)(?:$|\?)/i.test(url)) return false;
-  const { pathname } = new URL(url);
+  const pathname = pathOf(url);
   const name = fileName(pathname);
   return /\.(?:jpe?g|png|gif|webp|avif)$/i.test(name) && !/:|%3a/i.test(name) && !/\/(?:blob|wiki)\//.test(pathname);
 }
@@ -42,10 +42,10 @@ const fileName = (pathname: string): string => pathname.slice(pathname.lastIndex
 export function linkKind(target: string | null, from: URL): LinkKind {
   if (target === null) return 'none';
   if (isImageFile(target)) return 'image';
-  const to = new URL(target);
-  if (to.hostname !== from.hostname) return 'other-site';
-  if (/^\/(?:index\.\w+|home\/?)?$/.test(to.pathname) && to.search === '') return 'home';
-  return keyOf(to.href) === keyOf(from.href) ? 'own-page' : 'same-site';
+  if (hostOf(target) !== from.hostname) return 'other-site';
+  const hasQuery = /\?[^#]/.test(target);
+  if (!hasQuery && /^\/(?:index\.\w+|home\/?)?$/.test(pathOf(target))) return 'home';
+  return keyOf(target) === keyOf(from.href) ? 'own-page' : 'same-site';
 }
 
 /** Attributes and classes of the libraries that open a picture over the page. */
@@ -73,6 +73,6 @@ export function fullSizeUrl(
   const opensOverPage = Object.keys(link).some((key) => key.startsWith('data-') && lightbox.test(key));
   if (opensOverPage || lightbox.test(`${link.class ?? ''} ${link.rel ?? ''}`.toLowerCase().slice(0, 500)))
     return target;
-  const { pathname } = new URL(shown);
-  return thumbnailName.test(pathname) || fileName(pathname) === fileName(new URL(target).pathname) ? target : null;
+  const pathname = pathOf(shown);
+  return thumbnailName.test(pathname) || fileName(pathname) === fileName(pathOf(target)) ? target : null;
 }

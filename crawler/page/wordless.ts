@@ -3,6 +3,7 @@
  * behind, credits, requests to click, sentences of machines. They are no texts of a picture, whatever a filter would say later.
  */
 import { isCameraName } from '../../dataset/camera-names.ts';
+import { pathOf } from '../policy/url.ts';
 
 /** Alone, or with a number before it: "A scan of boat.jpg" is a sentence. */
 const imageExtension = /(?:^\S+|\d\S*)\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic|jfif|ashx|aspx)$/i;
@@ -92,7 +93,7 @@ export function isNameOfFile(text: string, url: string): boolean {
 const lettersOf = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
 
 function fileStem(url: string): string {
-  const { pathname } = new URL(url);
+  const pathname = pathOf(url);
   const name = pathname.slice(pathname.lastIndexOf('/') + 1).slice(0, maxNameLength);
   try {
     return decodeURIComponent(name).replace(/\.\w{2,5}$/, '');

@@ -9,11 +9,13 @@ export {
   absoluteUrl,
   addressOf,
   hostNameOf,
+  hostOf,
   isTooLong,
   keyOf,
   maxRequestLength,
   maxUrlLength,
   normaliseUrl,
+  pathOf,
   requestOf,
 } from '../../dataset/url-key.ts';
 

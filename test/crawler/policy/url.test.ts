@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { absoluteUrl, isTooLong, keyOf, maxUrlLength, normaliseUrl, openScope } from '../../../crawler/policy/url.ts';
+import {
+  absoluteUrl,
+  hostOf,
+  isTooLong,
+  keyOf,
+  maxUrlLength,
+  normaliseUrl,
+  openScope,
+  pathOf,
+} from '../../../crawler/policy/url.ts';
 
 describe('normalising', () => {
   const base = 'https://a.example/dir/page.html?x=1';
@@ -107,4 +116,51 @@ describe('scope', () => {
       assert.equal(scope.contains(target), !target.includes('private'));
     });
   }
+});
+
+/** What references are made of, plain and not. */
+const pieces =
+  '/ / . .. %2e %2E % a B foo ? # = & : @ ; - _ ~ ! $ * ( ) + , \' " \\ | ^ { é http https :// // ex.org xn-- 0 127.0.0.1 [::1] :80 :443 :8080 user@ .html a.b/'
+    .split(' ')
+    .concat(' ', '\t');
+const bases = [
+  'http://ex.org/a/b.html?q=1#h',
+  'https://Ex.org',
+  'http://127.0.0.1:8080/x/',
+  'http://u:p@ex.org/d/e',
+  'about:blank',
+  'http://ex.org/a%2fb/..;x/c?',
+  'https://[::1]/q',
+  'http://ex.org./z/y',
+  'http://münchen.de/ä/ö',
+];
+
+/** URL.canParse of Node 20 takes letters beyond ASCII for others once it is compiled. */
+function parsed(href: string, base: string): URL | null {
+  try {
+    return new URL(href, base);
+  } catch {
+    return null;
+  }
+}
+
+test('a reference, its path and its host are what the parser of URLs makes of it', () => {
+  const reference = fc
+    .tuple(
+      fc.constantFrom('', '', '/', 'https://', 'http://ex.org/'),
+      fc.array(fc.constantFrom(...pieces), { maxLength: 7 }),
+    )
+    .map(([start, rest]) => start + rest.join(''));
+  fc.assert(
+    fc.property(reference, fc.constantFrom(...bases), (href, base) => {
+      const url = parsed(href, base);
+      const received = absoluteUrl(href, base);
+      if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '') return assert.equal(received, null);
+      [url.username, url.password, url.hash] = ['', '', ''];
+      assert.equal(received, url.href);
+      assert.equal(pathOf(url.href), url.pathname);
+      assert.equal(hostOf(url.href), url.hostname);
+    }),
+    { numRuns: 5000 },
+  );
 });
