@@ -11,6 +11,7 @@ import type { Division, Territory } from './territory.ts';
 import { linkKey } from './views.ts';
 import { isInline } from './visible-text.ts';
 import { isElement, isWithin } from './walk.ts';
+import { isAscii, lettersIn } from './words.ts';
 
 /** A text and the element that has it. */
 export interface ElementText {
@@ -263,6 +264,7 @@ function paragraphAround(element: Element): Element | null {
 /** Words, or half of the characters where words are not divided by spaces. */
 function countWords(text: string): number {
   const head = text.slice(0, 100);
+  if (isAscii(head)) return lettersIn(head).length;
   const undivided = head.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/gu)?.length ?? 0;
   return Math.floor(undivided / 2) + (head.match(/\p{L}+/gu)?.length ?? 0);
 }
@@ -279,23 +281,29 @@ const stemLength = 6;
 function contentWords(texts: readonly string[]): ReadonlySet<string> {
   const words = new Set<string>();
   for (const text of texts)
-    for (const [word] of text
-      .slice(0, maxSearchedLength)
-      .toLowerCase()
-      .matchAll(/\p{L}+/gu))
-      if (word.length >= minWordLength && !commonWords.has(word))
-        words.add(word.replace(/s$/, '').slice(0, stemLength));
+    for (const word of searchedWords(text))
+      if (word.length >= minWordLength && !commonWords.has(word)) words.add(stemOf(word));
   return words;
 }
+
+const searchedWords = (text: string): readonly string[] => lettersIn(text.slice(0, maxSearchedLength).toLowerCase());
+
+const stemOf = (word: string): string =>
+  word.slice(0, word.endsWith('s') ? Math.min(stemLength, word.length - 1) : stemLength);
 
 /** Whether a text outside a card shares so many words with what is known of a picture that it is about it. */
 export const shareWords = (known: readonly string[], text: string): boolean =>
   shared(contentWords(known), text) >= minSharedWords;
 
 function shared(known: ReadonlySet<string>, text: string): number {
-  let count = 0;
-  for (const word of contentWords([text])) if (known.has(word)) count += 1;
-  return count;
+  if (known.size === 0) return 0;
+  const found = new Set<string>();
+  for (const word of searchedWords(text)) {
+    if (word.length < minWordLength) continue;
+    const stem = stemOf(word);
+    if (known.has(stem) && !commonWords.has(word)) found.add(stem);
+  }
+  return found.size;
 }
 
 /** Words of file names and of any text. */

@@ -18,12 +18,15 @@ const invisible =
 /** Most texts have nothing to remove or to normalise; this test takes a fifth of the time. */
 const beyondAscii = /[^\t\n\r\x20-\x7e]/;
 
+/** White space that is not one space between words; a replacement for each single space takes a tenth of the extraction. */
+const unfolded = /[^\S ]\s*| \s+/g;
+
 /** The text in that form; one of more than `maxLength` UTF-16 units is cut at a word. */
 export function cleanText(text: string, maxLength = maxTextLength): string {
   const isPlain = !beyondAscii.test(text);
   const repaired = isPlain && !text.includes('&') ? text : repairText(text);
   const visible = repaired === text && isPlain ? text : repaired.replace(invisible, '').normalize('NFC');
-  const folded = visible.replace(/\s+/g, ' ').trim();
+  const folded = visible.replace(unfolded, ' ').trim();
   if (folded.length <= maxLength) return folded;
   const cut = folded.lastIndexOf(' ', maxLength);
   return folded.slice(0, cut > maxLength / 2 ? cut : maxLength).replace(/\p{Surrogate}$/u, '');

@@ -14,3 +14,19 @@ test('any text comes out clean, and cleaning again changes nothing', () => {
     }),
   );
 });
+
+test('white space of any kind and length is one space between words', () => {
+  const unit = fc.constantFrom('a', 'b', ' ', '\n', '\t', '\u00a0', '\u2003');
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 30 }), (text) => {
+      assert.equal(
+        cleanText(text),
+        text
+          .split(/\s+/)
+          .filter((word) => word !== '')
+          .join(' '),
+      );
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,0 +1,25 @@
+/** The words of a text: its runs of letters. Most texts of the web's pages are ASCII, which needs no Unicode classes. */
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII begins with control characters.
+const beyondAscii = /[^\0-\x7f]/;
+
+export const isAscii = (text: string): boolean => !beyondAscii.test(text);
+
+const isAsciiLetter = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90);
+
+/** The runs of letters in a text, in order. */
+export function lettersIn(text: string): readonly string[] {
+  if (!isAscii(text)) return text.match(/\p{L}+/gu) ?? [];
+  const runs: string[] = [];
+  let start = -1;
+  for (let at = 0; at < text.length; at += 1) {
+    if (isAsciiLetter(text.charCodeAt(at))) {
+      if (start === -1) start = at;
+    } else if (start !== -1) {
+      runs.push(text.slice(start, at));
+      start = -1;
+    }
+  }
+  if (start !== -1) runs.push(text.slice(start));
+  return runs;
+}
