@@ -88,12 +88,12 @@ export class ImageCandidates {
 
 /** A heading by its role is of level 2 where it does not say which (WAI-ARIA). */
 const levelOf = ({ name, attribs }: Element): number =>
-  /^h[1-6]$/.test(name) ? Number(name[1]) : Number(attribs['aria-level']) || 2;
+  headingNames.has(name) ? Number(name[1]) : Number(attribs['aria-level']) || 2;
 
-const headingName = /^h[1-6]$/;
+const headingNames = new Set(['h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
 
 /** True for headings. */
-export const isHeading = ({ name, attribs }: Element): boolean => headingName.test(name) || attribs.role === 'heading';
+export const isHeading = ({ name, attribs }: Element): boolean => headingNames.has(name) || attribs.role === 'heading';
 
 const paragraphNames = new Set(['p', 'li', 'dd', 'blockquote', 'td']);
 const paragraphClass = /^(?:para|paragraph|simpara|text)$/;

@@ -47,7 +47,8 @@ export function captionKind(
 ): CaptionKind | null {
   if (inCaption || element.name === 'img' || element.name === 'figure') return null;
   if (element.name === 'figcaption') return 'tag';
-  if (/\bcaption\b/.test(element.attribs.itemprop ?? '')) return 'tag';
+  const { itemprop } = element.attribs;
+  if (itemprop !== undefined && /\bcaption\b/.test(itemprop)) return 'tag';
   if (words.caption) return holds(element, (inner) => isImage(inner) || isHeading(inner)) ? null : 'class';
   return words.title && figure ? 'title' : null;
 }

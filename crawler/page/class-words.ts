@@ -88,21 +88,54 @@ const noWords: ClassWords = {
 /** UTF-16 units of class and id that are read. Ours: utility classes fill some hundred. */
 const maxLabelsLength = 2000;
 
-function readWords(labels: string): ClassWords {
-  const words = { ...noWords };
-  for (const label of labels.slice(0, maxLabelsLength).toLowerCase().replace(/[-_]+/g, '-').split(/\s+/)) {
-    if (label === '') continue;
-    if (anyRegion.test(label)) {
-      const [region] = regionWords.find(([, pattern]) => pattern.test(label))!;
-      words.region ??= region;
-      if (region !== 'header') words.regionInMain ??= region;
-    }
-    words.main ||= mainWord.test(label);
-    words.figure ||= figureWord.test(label);
-    words.caption ||= captionWord.test(label) && (!captionWrapperWord.test(label) || label.startsWith('wp-caption-'));
-    words.title ||= label === 'title';
-  }
+/** What one word says. */
+function readWord(word: string): ClassWords {
+  const region = anyRegion.test(word) ? regionWords.find(([, pattern]) => pattern.test(word))![0] : null;
+  const words: ClassWords = {
+    region,
+    regionInMain: region === 'header' ? null : region,
+    main: mainWord.test(word),
+    figure: figureWord.test(word),
+    caption: captionWord.test(word) && (!captionWrapperWord.test(word) || word.startsWith('wp-caption-')),
+    title: word === 'title',
+  };
+  return Object.values(words).some((value) => value !== null && value !== false) ? words : noWords;
+}
+
+/** Words that are remembered from page to page, since the pages of a site share them; longer ones seldom come twice. Ours. */
+const maxKnownWords = 10_000;
+const maxKnownWordLength = 40;
+const knownWords = new Map<string, ClassWords>();
+
+function wordsOf(word: string): ClassWords {
+  const known = knownWords.get(word);
+  if (known !== undefined) return known;
+  const words = readWord(word);
+  if (word.length > maxKnownWordLength) return words;
+  if (knownWords.size >= maxKnownWords) knownWords.clear();
+  // A copy: the word itself may be a part of the page, which would be kept with it.
+  knownWords.set(Buffer.from(word).toString(), words);
   return words;
+}
+
+function readLabels(labels: string): ClassWords {
+  let all = noWords;
+  for (const word of labels.slice(0, maxLabelsLength).toLowerCase().replace(/[-_]+/g, '-').split(/\s+/)) {
+    if (word === '') continue;
+    const words = wordsOf(word);
+    if (words === noWords) continue;
+    if (all === noWords) all = words;
+    else
+      all = {
+        region: all.region ?? words.region,
+        regionInMain: all.regionInMain ?? words.regionInMain,
+        main: all.main || words.main,
+        figure: all.figure || words.figure,
+        caption: all.caption || words.caption,
+        title: all.title || words.title,
+      };
+  }
+  return all;
 }
 
 /** A reader for the elements of one page. It remembers what it read, since pages repeat their classes. */
@@ -114,7 +147,7 @@ export function classWordReader(): (element: Element) => ClassWords {
     const labels = !classes ? id! : !id ? classes : `${classes} ${id}`;
     let words = known.get(labels);
     if (words === undefined) {
-      words = readWords(labels);
+      words = readLabels(labels);
       known.set(labels, words);
     }
     return words;

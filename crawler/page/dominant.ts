@@ -16,25 +16,26 @@ import type { ShownSize } from './image-size.ts';
  */
 export const minSubjectScore = 0.4;
 
-/** Digits that are stored of a score and of a feature's part in it. */
-const round = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits;
+/** A score is stored in thousandths, a feature and its part in hundredths. */
+const round = (value: number, parts: number): number => Math.round(value * parts) / parts;
 
 /** The class, the score and the parts of the features in it. */
 export function dominanceOf(features: Features): Dominance {
   const score = probability(subjectWeights, features);
-  const isFurniture = probability(furnitureWeights, features) >= 0.5;
-  const pictureClass: PictureClass = score >= minSubjectScore ? 'subject' : isFurniture ? 'furniture' : 'teaser';
-  const parts = Object.entries(features).map(([name, value]) => {
-    const part = value * (subjectWeights.features.get(name) ?? 0);
-    return [name, [round(value, 2), round(part, 2)] as const] as const;
-  });
-  return { class: pictureClass, score: round(score, 3), features: Object.fromEntries(parts) };
+  const isFurniture = (): boolean => probability(furnitureWeights, features) >= 0.5;
+  const pictureClass: PictureClass = score >= minSubjectScore ? 'subject' : isFurniture() ? 'furniture' : 'teaser';
+  const parts: Record<string, readonly [value: number, part: number]> = {};
+  for (const name in features) {
+    const value = features[name]!;
+    parts[name] = [round(value, 100), round(value * (subjectWeights.features.get(name) ?? 0), 100)];
+  }
+  return { class: pictureClass, score: round(score, 1000), features: parts };
 }
 
 /** What logistic regression with these weights says of features. */
 export function probability({ bias, features: weights }: Weights, features: Features): number {
   let sum = bias;
-  for (const [name, value] of Object.entries(features)) sum += value * (weights.get(name) ?? 0);
+  for (const name in features) sum += features[name]! * (weights.get(name) ?? 0);
   return 1 / (1 + Math.exp(-sum));
 }
 

@@ -91,7 +91,11 @@ export class ScriptSignCollector {
     if (name === 'body' && attribs.onload !== undefined) this.addScript('', attribs.onload);
     if (name === 'figure') {
       if (this.#mayExamine() && isEmptyFigure(element)) this.#signs.emptyFigures += 1;
-    } else if (name === 'app-root' || appRoot.test(attribs.id ?? '') || attribs['data-reactroot'] !== undefined) {
+    } else if (
+      name === 'app-root' ||
+      (attribs.id !== undefined && appRoot.test(attribs.id)) ||
+      attribs['data-reactroot'] !== undefined
+    ) {
       if (!this.#signs.emptyRoot && this.#mayExamine() && textOf(element, 100).length <= 40 && !hasImage(element))
         this.#signs.emptyRoot = true;
     } else if (!isBoilerplate && containerNames.has(name) && isEmpty(element)) {

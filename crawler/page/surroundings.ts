@@ -108,6 +108,7 @@ function regionOf({ name, attribs }: Element, words: ClassWords, inMain: boolean
   if (name === 'html' || name === 'body' || name === 'main' || name === 'img' || name === 'figure') return null;
   const byClass = inMain ? words.regionInMain : words.region;
   if (byClass !== null) return byClass;
-  const landmark = landmarkElements.get(name) ?? landmarkRoles.get(attribs.role ?? '') ?? null;
+  const byRole = attribs.role === undefined ? null : landmarkRoles.get(attribs.role);
+  const landmark = landmarkElements.get(name) ?? byRole ?? null;
   return landmark === 'header' && inMain ? null : landmark;
 }
