@@ -155,7 +155,7 @@ function meanRow({ rows, columns, values }: Matrix): Float32Array {
 }
 
 /** Cosines [images × texts] of predictions and of texts less the offset, so that what all texts share counts for nothing. */
-function cosines(images: Matrix, texts: Matrix, offset: Float32Array): Float32Array {
+export function cosines(images: Matrix, texts: Matrix, offset: Float32Array): Float32Array {
   return valuesOf(() => {
     const unit = (rows: ReturnType<typeof tf.tensor2d>) => tf.div(rows, tf.add(tf.norm(rows, 2, 1, true), 1e-12));
     const v = unit(tf.tensor2d(images.values, [images.rows, images.columns]));
