@@ -12,26 +12,15 @@
  * bench that was stopped goes on.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readConfig } from '../cli/config-file.ts';
-import { regionsDir } from '../cli/regions.ts';
 import { random } from '../dataset/random.ts';
-import { readExamples } from '../model/data/example.ts';
-import { readTokenizer } from '../model/data/tokenizer.ts';
-import { ensurePretrained } from '../model/formats/pretrained.ts';
-import {
-  type CaptionedFeature,
-  chooseLambda,
-  cosines,
-  type TextSpace,
-  wholeImageFeature,
-} from '../model/ranking/linear-map.ts';
+import { shareOfRight } from '../filters/corpus/share-of-right.ts';
+import { chooseLambda, cosines, pairedCosines } from '../model/ranking/linear-map.ts';
 import { type ByDirection, recalls } from '../model/ranking/recall.ts';
-import { tf, valuesOf } from '../model/runtime/backend.ts';
-import { type LinearMap, type Matrix, mapped, matrixOf, openRidge } from '../model/runtime/ridge.ts';
-import { calibrate, chanceOf, shareOfRight } from '../model/scorers/calibration.ts';
-import { miniLmFeatures } from '../model/scorers/text-features.ts';
+import { type LinearMap, mapped, matrixOf, openRidge } from '../model/runtime/ridge.ts';
+import { calibrate, chanceOf, rightAndWrong } from '../model/scorers/calibration.ts';
+import { looksAlike, type Pair, pairsOf, space } from './captioned-features.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,98 +36,17 @@ if (corpus === undefined) throw new Error('Expected a corpus with the splits tra
 const folder = join(corpus, 'closing-loop');
 mkdirSync(folder, { recursive: true });
 
-/** An image's feature with the vectors of its texts. */
-type Pair = CaptionedFeature<Float32Array>;
-
-/** The images of a split in order, each with so many of its texts. */
-async function pairsOf(split: string, textsEach: number): Promise<Pair[]> {
-  const weights = await ensurePretrained('minilm');
-  const tokenizer = readTokenizer(join(dirname(weights), 'vocab.txt'));
-  const images = new Map<string, { feature: Float32Array; texts: string[] }>();
-  const [shards, regions] = [join(corpus!, 'shards', split), regionsDir(corpus!, readConfig(corpus!).regions)];
-  for await (const { imageId, pieces, ...one } of readExamples({
-    shards,
-    regions,
-    tokenizer,
-    maxPieces: 62,
-    maxRegions: 1,
-  })) {
-    const image = images.get(imageId) ?? { feature: wholeImageFeature(one.regions), texts: [] };
-    images.set(imageId, image);
-    // Pieces of a word go together again, so that MiniLM cuts the text into the same.
-    const text = pieces
-      .map((piece) => tokenizer.vocabulary[piece])
-      .join(' ')
-      .replaceAll(' ##', '');
-    if (image.texts.length < textsEach) image.texts.push(text);
-  }
-  const texts = [...images.values()].flatMap((image) => image.texts);
-  const vectors = vectorsOf(`${split}-${textsEach}`, weights, texts);
-  let at = 0;
-  return [...images.values()].map(({ feature, texts: own }) => {
-    at += own.length;
-    return { feature, texts: vectors.slice(at - own.length, at) };
-  });
-}
-
-/** MiniLM's vectors, kept. */
-function vectorsOf(name: string, weights: string, texts: readonly string[]): Float32Array[] {
-  const file = join(folder, `${name}.f32`);
-  if (!existsSync(file)) {
-    const features = miniLmFeatures(weights);
-    const found = new Float32Array(texts.length * features.size);
-    // Texts of one length together, so that little is padded.
-    const order = texts.map((_, at) => at).sort((a, b) => texts[a]!.length - texts[b]!.length);
-    for (let from = 0; from < order.length; from += 128) {
-      const some = order.slice(from, from + 128);
-      features.of(some.map((at) => texts[at]!)).forEach((vector, at) => {
-        found.set(vector, some[at]! * features.size);
-      });
-    }
-    features.dispose();
-    writeFileSync(file, new Uint8Array(found.buffer));
-  }
-  const { buffer, byteOffset, byteLength } = readFileSync(file);
-  const all = new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
-  const size = all.length / texts.length;
-  return texts.map((_, at) => all.subarray(at * size, (at + 1) * size));
-}
-
-const space: TextSpace<Float32Array> = { name: 'minilm', fit: () => matrixOf };
 /** For standardised features and thousands of images; what `chooseLambda` takes for 6,000 of them is 3,000. */
 const triedLambdas = [3_000, 10_000, 30_000];
 
-const goalOf = ({ texts }: Pair): Float32Array =>
-  texts.length === 1
-    ? texts[0]!
-    : texts[0]!.map((_, at) => texts.reduce((sum, text) => sum + text[at]!, 0) / texts.length);
-
 function fitted(pairs: readonly Pair[], lambdas: readonly number[]): LinearMap[] {
-  const ridge = openRidge(matrixOf(pairs.map(({ feature }) => feature)), matrixOf(pairs.map(goalOf)));
+  const ridge = openRidge(matrixOf(pairs.map(({ feature }) => feature)), matrixOf(pairs.map(({ texts }) => texts[0]!)));
   try {
     return lambdas.map((lambda) => ridge.fit(lambda));
   } finally {
     ridge.dispose();
   }
 }
-
-const cosine = (a: Float32Array, b: Float32Array, offset: Float32Array): number => {
-  let [dot, one, other] = [0, 0, 0];
-  for (let at = 0; at < a.length; at++) {
-    const c = b[at]! - offset[at]!;
-    dot += a[at]! * c;
-    one += a[at]! * a[at]!;
-    other += c * c;
-  }
-  return dot / (Math.sqrt(one * other) + 1e-12);
-};
-
-/** Cosines of guesses and of texts, row by row. */
-const scoresOf = (map: LinearMap, features: readonly Float32Array[], texts: readonly Float32Array[]): number[] => {
-  const guesses = mapped(map, matrixOf(features));
-  return texts.map((text, row) => cosine(rowOf(guesses, row), text, map.offset));
-};
-const rowOf = ({ values, columns }: Matrix, row: number) => values.subarray(row * columns, (row + 1) * columns);
 
 /** Mean of R@1, 5 and 10 in both directions. */
 const quality = ({ image, text }: ByDirection): number =>
@@ -181,14 +89,9 @@ async function cellOf(train: readonly Pair[], test: readonly Pair[], kind: strin
 
   // Scored by the clean part, as `lait train-relevance` fits and calibrates.
   const { lambda, cosines: heldOutCosines, owner } = await chooseLambda(clean, space);
-  const heldOut = owner.length;
-  const at = (image: number, text: number) => heldOutCosines[image * heldOut + text]!;
-  const first = calibrate({
-    right: owner.map((image, text) => at(image, text)),
-    wrong: owner.map((image, text) => at((image + 1) % heldOut, text)),
-  });
+  const first = calibrate(rightAndWrong(heldOutCosines, owner));
   const [cleanMap] = fitted(clean, [lambda]);
-  const chances = scoresOf(cleanMap!, features, captions).map((score) => chanceOf(first, score));
+  const chances = pairedCosines(cleanMap!, features, captions).map((score) => chanceOf(first, score));
   const firstDrop = dropOf(chances, isWrong);
   const keep = (chance: readonly number[], threshold: number) =>
     pairs.filter((_, index) => chance[index]! >= threshold);
@@ -205,10 +108,10 @@ async function cellOf(train: readonly Pair[], test: readonly Pair[], kind: strin
     const held = mine(clean);
     const heldTexts = held.map(({ texts }) => texts[0]!);
     const heldFeatures = held.map(({ feature }) => feature);
-    right.push(...scoresOf(map!, heldFeatures, heldTexts));
-    wrong.push(...scoresOf(map!, heldFeatures, [...heldTexts.slice(1), heldTexts[0]!]));
+    right.push(...pairedCosines(map!, heldFeatures, heldTexts));
+    wrong.push(...pairedCosines(map!, heldFeatures, [...heldTexts.slice(1), heldTexts[0]!]));
     const places = mine(pairs.map((_, index) => index));
-    scoresOf(map!, mine(features), mine(captions)).forEach((score, index) => {
+    pairedCosines(map!, mine(features), mine(captions)).forEach((score, index) => {
       again[places[index]!] = score;
     });
   }
@@ -235,7 +138,7 @@ async function cellOf(train: readonly Pair[], test: readonly Pair[], kind: strin
     // The best λ of each: a little kind to all of them alike.
     found[row] = Math.max(...maps.map((map) => retrieval(map, test)));
   }
-  return { drops: [firstDrop, { ...secondDrop }], retrieval: found } satisfies Cell;
+  return { drops: [firstDrop, secondDrop], retrieval: found } satisfies Cell;
 }
 
 function wrongPairs(count: number, level: number, seed: number): boolean[] {
@@ -251,26 +154,10 @@ function randomCaptions(web: readonly Pair[], isWrong: readonly boolean[], seed:
   return web.map(({ texts }, at) => (isWrong[at] ? web[from.get(at)!]!.texts[0]! : texts[0]!));
 }
 
-const nearest = 20;
-
 /** Those that are wrong take the caption of an image that looks alike. */
 function neighboursCaptions(web: readonly Pair[], isWrong: readonly boolean[], seed: number): Float32Array[] {
-  const draw = random(seed, 5);
-  const likeness = valuesOf(() => {
-    const features = tf.tensor2d(matrixOf(web.map(({ feature }) => feature)).values, [
-      web.length,
-      web[0]!.feature.length,
-    ]);
-    const units = tf.div(features, tf.norm(features, 2, 1, true));
-    return tf.matMul(units, units, false, true); // [N, N]
-  });
-  return web.map(({ texts }, at) => {
-    if (!isWrong[at]) return texts[0]!;
-    const row = likeness.subarray(at * web.length, (at + 1) * web.length);
-    const bound = row.toSorted().at(-nearest - 1)!;
-    const alike = web.flatMap((_, other) => (other !== at && row[other]! >= bound ? [other] : []));
-    return web[alike[draw.below(alike.length)]!]!.texts[0]!;
-  });
+  const lookAlike = looksAlike(web, random(seed, 5));
+  return web.map(({ texts }, at) => (isWrong[at] ? web[lookAlike(at)]!.texts[0]! : texts[0]!));
 }
 
 /** Drops what is likelier wrong than right, after the share of right pairs that the chances themselves tell. */
@@ -288,8 +175,8 @@ function dropOf(chances: readonly number[], isWrong: readonly boolean[]): Drop {
   };
 }
 
-const train = await pairsOf('train', 1);
-const test = await pairsOf('test', 5);
+const train = await pairsOf(corpus, 'train', 1);
+const test = await pairsOf(corpus, 'test', 5);
 const percent = (value: number) => (100 * value).toFixed(1);
 const mean = (all: readonly number[]) => all.reduce((sum, one) => sum + one, 0) / all.length;
 const lines = [

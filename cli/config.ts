@@ -208,6 +208,10 @@ const filter = z.strictObject({
     .max(1)
     .optional()
     .meta({ description: 'keep this share of the pairs, those with the best scores (datacomp: 0.3)' }),
+  likelyRight: z.boolean().optional().meta({
+    description:
+      'drop pairs that are likelier wrong than right; only for a file of `lait train-relevance`, whose scores are chances',
+  }),
   maxPairsPerHost: z
     .int()
     .min(1)

@@ -62,6 +62,7 @@ const filter = settingsCommand({
     relevanceHead: ({ settings }) => settings.relevance === undefined && 'without --relevance',
     minRelevance: ({ settings }) => settings.relevance === undefined && 'without --relevance',
     relevanceShare: ({ settings }) => settings.relevance === undefined && 'without --relevance',
+    likelyRight: ({ settings }) => settings.relevance === undefined && 'without --relevance',
   },
   load: async () => (await import('./filter.ts')).filter,
 });

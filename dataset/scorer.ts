@@ -15,6 +15,8 @@ export interface ImageScorer {
 export interface RelevanceScorer {
   /** Name and version: two trainings differ in it. */
   readonly model: string;
+  /** A score is the chance that the text is the image's own, where another's would be as likely. */
+  readonly isChance?: true;
   /** Pairs that show one image have one `sha256`; null where the image does not decode. */
   readonly score: (
     pairs: readonly { readonly image: Buffer; readonly sha256: string; readonly text: string }[],

@@ -47,6 +47,8 @@ export interface RecipeNumbers {
   readonly minPhoto: number | null;
   readonly minRelevance: number | null;
   readonly relevanceShare: number | null;
+  /** Whether pairs are dropped that are likelier wrong than right, where relevance gives chances. */
+  readonly likelyRight: boolean;
   readonly maxDuplicateBits: number | null;
   /** Whether copies of a picture are duplicates only with the same text. */
   readonly duplicatesShareText: boolean;
@@ -101,6 +103,7 @@ export const lait: Sourced<RecipeNumbers> = {
   minPhoto: { value: 0.5, source: 'ours (LAIT: a binary classifier)' },
   minRelevance: { value: null, source: "the model's own" },
   relevanceShare: { value: null, source: 'LAIT gives none' },
+  likelyRight: { value: false, source: 'LAIT gives no threshold; that of the likelier: Saerens et al. 2002' },
   maxDuplicateBits: { value: 4, source: 'ours' }, // see corpus/duplicate-image.ts
   duplicatesShareText: { value: false, source: 'LAIT: one pair an image' },
   onePairPerImage: { value: true, source: 'LAIT: the best-scored pair of an image (ImageBERT §3)' },

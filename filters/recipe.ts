@@ -8,10 +8,12 @@ import type { RuleRecord } from '../dataset/ledger/recipes.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { Pair } from '../dataset/pair.ts';
 import type { ImageScorer, RelevanceScorer } from '../dataset/scorer.ts';
+import { expected } from '../dataset/user-error.ts';
 import { bestText } from './corpus/best-text.ts';
 import { commonText } from './corpus/common-text.ts';
 import { duplicateImage } from './corpus/duplicate-image.ts';
 import { hostCap } from './corpus/host-cap.ts';
+import { likelyRight } from './corpus/likely-right.ts';
 import { relevanceShare } from './corpus/relevance-share.ts';
 import type { CorpusFilter, Filter, Rule, ScoredFilter } from './filter.ts';
 import { imageAnimation } from './image/animation.ts';
@@ -78,6 +80,15 @@ export function recipe({
   const from = sourcesOf(numbers, changes);
   const { languages, minWords, maxWords, minChars, maxChars, maxTextBytes, countedBy } = set;
   const score = relevance ? { relevance: relevanceScore(relevance) } : {};
+  if (set.likelyRight && relevance && !relevance.isChance) {
+    const instead = 'use minRelevance or relevanceShare';
+    throw expected(
+      'a model of `lait train-relevance`, whose scores are chances,',
+      'likelyRight',
+      relevance.model,
+      instead,
+    );
+  }
   return {
     preset,
     clean: cite(
@@ -163,6 +174,9 @@ export function recipe({
           relevance: chosen,
         }),
       ),
+      ...(relevance && set.likelyRight
+        ? [cite(likelyRight({ relevance: relevanceScore(relevance) }), { relevance: chosen })]
+        : []),
       ...given(set.maxImagesPerText, (maxImages) =>
         cite(commonText({ maxImages, alike: set.alikeTexts }), {
           maxImages: from.maxImagesPerText,

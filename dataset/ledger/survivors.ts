@@ -117,6 +117,18 @@ export function survivorIdsByScore(ledger: Ledger, scoreName: string): string[] 
     .all(scoreName) as string[];
 }
 
+/** The score of this name that each survivor has; null where it has none. */
+export function survivorScores(
+  ledger: Ledger,
+  scoreName: string,
+): { readonly id: string; readonly score: number | null }[] {
+  return ledger.db
+    .prepare(
+      'SELECT s.id, r.score FROM survivors s LEFT JOIN scores r ON r.subject = s.id AND r.rule = ? ORDER BY s.id',
+    )
+    .all(scoreName) as { id: string; score: number | null }[];
+}
+
 /** Shows the text and the image of every survivor. */
 export function eachSurvivorText(
   ledger: Ledger,

@@ -6,7 +6,7 @@
 import { random } from '../../dataset/random.ts';
 import type { Regions } from '../regions/region.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
-import { type LinearMap, type Matrix, matrixOf, openRidge } from '../runtime/ridge.ts';
+import { type LinearMap, type Matrix, mapped, matrixOf, openRidge } from '../runtime/ridge.ts';
 import { type ByDirection, meanRecalls, type Recalls, type RetrievalSet, recalls } from './recall.ts';
 
 type Pieces = readonly number[];
@@ -161,6 +161,25 @@ export function cosines(images: Matrix, texts: Matrix, offset: Float32Array): Fl
     const v = unit(tf.tensor2d(images.values, [images.rows, images.columns]));
     const t = unit(tf.sub(tf.tensor2d(texts.values, [texts.rows, texts.columns]), offset));
     return tf.matMul(v, t, false, true);
+  });
+}
+
+/** The cosine of what a map makes of each feature [D] and of the text's vector [V] beside it, less the offset. */
+export function pairedCosines(
+  map: LinearMap,
+  features: readonly Float32Array[],
+  texts: readonly Float32Array[],
+): number[] {
+  const { values, columns } = mapped(map, matrixOf(features));
+  return texts.map((text, row) => {
+    let [dot, one, other] = [0, 0, 0];
+    for (let at = 0; at < columns; at++) {
+      const [a, b] = [values[row * columns + at]!, text[at]! - map.offset[at]!];
+      dot += a * b;
+      one += a * a;
+      other += b * b;
+    }
+    return dot / (Math.sqrt(one * other) + 1e-12);
   });
 }
 

@@ -9,6 +9,16 @@ export interface Calibration {
 export const chanceOf = ({ slope, bias }: Calibration, score: number): number =>
   1 / (1 + Math.exp(-(slope * score + bias)));
 
+/** From cosines [images × texts]: each text with its own image, and with the one after it. */
+export function rightAndWrong(cosines: Float32Array, owner: readonly number[]) {
+  const images = cosines.length / owner.length;
+  const at = (image: number, text: number) => cosines[image * owner.length + text]!;
+  return {
+    right: owner.map((image, text) => at(image, text)),
+    wrong: owner.map((image, text) => at((image + 1) % images, text)),
+  };
+}
+
 /** Newton's method settles in fewer; ours. */
 const maxSteps = 50;
 
@@ -41,27 +51,4 @@ export function calibrate({ right, wrong }: { right: readonly number[]; wrong: r
     if (Math.abs(down) + Math.abs(across) < 1e-9) break;
   }
   return { slope, bias };
-}
-
-/** Steps of expectation and maximisation after which the share hardly moves; ours. */
-const maxRounds = 1_000;
-
-/**
- * The share of right pairs among those with these chances, which were fitted where right and wrong ones are as many: the share that
- * is likeliest, by expectation and maximisation (Saerens, Latinne & Decaestecker 2002). A pair is then likelier right than wrong
- * where its chance is above 1 less that share.
- */
-export function shareOfRight(chances: readonly number[]): number {
-  let share = 0.5;
-  for (let round = 0; round < maxRounds; round++) {
-    let sum = 0;
-    for (const chance of chances) {
-      const right = share * chance;
-      sum += right / (right + (1 - share) * (1 - chance));
-    }
-    const next = sum / Math.max(1, chances.length);
-    if (Math.abs(next - share) < 1e-6) return next;
-    share = next;
-  }
-  return share;
 }

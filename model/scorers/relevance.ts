@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
-import { mapped, matrixOf } from '../runtime/ridge.ts';
+import { pairedCosines } from '../ranking/linear-map.ts';
 import { chanceOf } from './calibration.ts';
 import type { ImageFeatures } from './image-features.ts';
 import type { TextFeatures } from './text-features.ts';
@@ -45,27 +45,15 @@ export function loadRelevance(
   const model = `linear-${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)}`;
   return {
     model,
+    isChance: true,
     score: (pairs) =>
-      scoreTextsOfImages(pairs, imageFeatures.of, (images, texts) => {
-        const mapOf = mapped(map, matrixOf(images));
-        return textFeatures.of(texts.map(({ text }) => text)).map((vector, at) => {
-          const row = texts[at]!.row;
-          const guess = mapOf.values.subarray(row * columns, (row + 1) * columns);
-          return chanceOf({ slope, bias }, cosine(guess, vector, map.offset));
-        });
-      }),
+      scoreTextsOfImages(pairs, imageFeatures.of, (images, texts) =>
+        pairedCosines(
+          map,
+          texts.map(({ row }) => images[row]!),
+          textFeatures.of(texts.map(({ text }) => text)),
+        ).map((score) => chanceOf({ slope, bias }, score)),
+      ),
     dispose: () => {},
   };
-}
-
-/** Of a guess and a vector less the offset. */
-function cosine(guess: Float32Array, vector: Float32Array, offset: Float32Array): number {
-  let [dot, one, other] = [0, 0, 0];
-  for (let at = 0; at < guess.length; at++) {
-    const [a, b] = [guess[at]!, vector[at]! - offset[at]!];
-    dot += a * b;
-    one += a * a;
-    other += b * b;
-  }
-  return dot / (Math.sqrt(one * other) + 1e-12);
 }

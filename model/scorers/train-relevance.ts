@@ -8,7 +8,7 @@ import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import { chooseLambda, fitLinearMap, minTrainingImages, type TextSpace } from '../ranking/linear-map.ts';
 import type { Recalls } from '../ranking/recall.ts';
 import { matrixOf } from '../runtime/ridge.ts';
-import { calibrate } from './calibration.ts';
+import { calibrate, rightAndWrong } from './calibration.ts';
 import type { ImageFeatures } from './image-features.ts';
 import type { TextFeatures } from './text-features.ts';
 
@@ -76,16 +76,6 @@ export async function trainRelevance(options: TrainRelevanceOptions): Promise<Re
     undecodable,
     lambda,
     heldOut: { images: Math.max(...owner) + 1, imageRetrieval: found.image },
-  };
-}
-
-/** Each text with its own image, and with the one after it. */
-function rightAndWrong(cosines: Float32Array, owner: readonly number[]) {
-  const images = cosines.length / owner.length;
-  const at = (image: number, text: number) => cosines[image * owner.length + text]!;
-  return {
-    right: owner.map((image, text) => at(image, text)),
-    wrong: owner.map((image, text) => at((image + 1) % images, text)),
   };
 }
 

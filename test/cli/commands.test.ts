@@ -91,6 +91,7 @@ describe('a flag that would have no effect is refused', () => {
     ['filter --min-photo 0.7', '--min-photo has no effect without --photo'],
     ['filter --min-relevance 0.3', '--min-relevance has no effect without --relevance'],
     ['filter --relevance-share 0.3', '--relevance-share has no effect without --relevance'],
+    ['filter --likely-right', '--likely-right has no effect without --relevance'],
     ['filter --relevance-head itc', '--relevance-head has no effect without --relevance'],
     ['filter --preset laion --vocabulary a.txt', '--vocabulary has no effect with --preset laion, which has no rule on rare words'],
     ['filter --preset datacomp --vocabulary a.txt', '--vocabulary has no effect with --preset datacomp, which has no rule on rare words'],

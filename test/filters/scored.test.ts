@@ -209,6 +209,9 @@ describe('screen with scored rules', () => {
     assert.deepEqual(kept(), ['The longest text of this noise']);
     await screen({ ledger, recipe: made({ relevanceShare: 0.5 }), raw });
     assert.deepEqual(dropped(), { 'corpus/relevance-share': 'less-relevant 1', 'corpus/best-text': 'better-text 1' });
+    assert.throws(() => made({ likelyRight: true }), { name: 'UserError', message: /whose scores are chances/ });
+    await screen({ ledger, recipe: made({ relevance: { ...relevance, isChance: true }, likelyRight: true }), raw });
+    assert.deepEqual(dropped(), { 'corpus/likely-right': 'likely-wrong 3' });
     assert.equal(pairs.length, 3);
     await screen({ ledger, recipe: made({ relevance: { ...relevance, model: 'r2' } }), raw });
     assert.equal(pairs.length, 6);

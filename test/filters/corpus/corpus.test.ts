@@ -11,6 +11,7 @@ import { bestText } from '../../../filters/corpus/best-text.ts';
 import { commonText } from '../../../filters/corpus/common-text.ts';
 import { duplicateImage } from '../../../filters/corpus/duplicate-image.ts';
 import { hostCap } from '../../../filters/corpus/host-cap.ts';
+import { likelyRight } from '../../../filters/corpus/likely-right.ts';
 import { relevanceShare } from '../../../filters/corpus/relevance-share.ts';
 import type { CorpusFilter } from '../../../filters/filter.ts';
 
@@ -175,6 +176,25 @@ describe('corpus/relevance-share', () => {
     const unscored = { image: 'none', text: 't' };
     assert.deepEqual(drops(share(0.8), [...rows, unscored]), ['none t: less-relevant']);
     assert.deepEqual(drops(share(1), rows), []);
+  });
+});
+
+describe('corpus/likely-right', () => {
+  const rule = likelyRight({ relevance: 'match/relevance' });
+  const rows = (chances: readonly number[]): Row[] =>
+    chances.map((relevance, at) => ({ image: `i${at}`, text: 't', relevance }));
+  it('drops a doubtful pair where most are wrong, keeps it where most are right, and drops what has no chance', () => {
+    const doubtful = 0.4;
+    assert.deepEqual(drops(rule, rows([doubtful, 0.02, 0.03, 0.95, 0.01])), [
+      'i0 t: likely-wrong',
+      'i1 t: likely-wrong',
+      'i2 t: likely-wrong',
+      'i4 t: likely-wrong',
+    ]);
+    assert.deepEqual(drops(rule, [...rows([doubtful, 0.98, 0.97, 0.05, 0.99]), { image: 'none', text: 't' }]), [
+      'i3 t: likely-wrong',
+      'none t: likely-wrong',
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
-import { calibrate, chanceOf, shareOfRight } from '../../../model/scorers/calibration.ts';
+import { calibrate, chanceOf } from '../../../model/scorers/calibration.ts';
 
 test('the curve that made the scores is found again', () => {
   const draw = random(5);
@@ -25,15 +25,4 @@ test('scores that never overlap give a finite curve', () => {
   const { slope, bias } = calibrate({ right: [0.5, 0.6, 0.7], wrong: [0.1, 0.2] });
   assert.ok(Number.isFinite(slope) && Number.isFinite(bias));
   assert.ok(chanceOf({ slope, bias }, 0.7) > 0.6 && chanceOf({ slope, bias }, 0.1) < 0.4);
-});
-
-test('the share of right pairs is told by their chances alone', () => {
-  for (const share of [0.4, 0.8]) {
-    const draw = random(6);
-    const scores = Array.from({ length: 20_000 }, () => draw.normal() + (draw.next() < share ? 1 : -1));
-    // Of normal scores around 1 and -1 the chance has the slope 2.
-    const found = shareOfRight(scores.map((score) => chanceOf({ slope: 2, bias: 0 }, score)));
-    assert.ok(Math.abs(found - share) < 0.02, `${found} for ${share}`);
-  }
-  assert.equal(shareOfRight([]), 0);
 });
