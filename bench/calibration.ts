@@ -86,7 +86,7 @@ for (const { name, found, raw } of curves)
 const side = 240;
 const x = (share: number) => (46 + side * share).toFixed(1);
 const y = (share: number) => (44 + side * (1 - share)).toFixed(1);
-const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 560 330" width="560" height="330" role="img" aria-label="chance of relevance beside the share of right pairs">
+const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 330" width="600" height="330" role="img" aria-label="chance of relevance beside the share of right pairs">
 <style>
   text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #1f2430 } .title { font-size: 16px; font-weight: 650 }
   .axis { font-size: 10.5px; fill: #4a5162 } .frame { fill: none; stroke: #b9ac8f } .even { stroke: #b9ac8f; stroke-dasharray: 4 3 }
