@@ -14,11 +14,11 @@ import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { pairEndOf } from './frontier/revisit.ts';
 import { lockCorpus } from './frontier/run-lock.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
-import type { Page } from './page/extract.ts';
 import { priority } from './policy/priority.ts';
 import { headerReferrerPolicy } from './policy/referrer.ts';
 import { type Headers, rightsOf } from './policy/rights.ts';
 import { inOrder } from './workers/in-order.ts';
+import type { ReadPage } from './workers/tasks.ts';
 import { openWorkers } from './workers/workers.ts';
 
 export interface ExtractSummary {
@@ -31,7 +31,7 @@ export interface ExtractSummary {
 interface ReadAgain {
   readonly url: string;
   readonly headers: Headers;
-  readonly page: Page;
+  readonly page: ReadPage;
 }
 
 /** Pages are committed together: so many cost one sync of the disk. */

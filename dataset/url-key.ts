@@ -109,6 +109,12 @@ export function pathOf(url: string): string {
 const questionMark = 63;
 const numberSign = 35;
 
+/** The host of a URL as `absoluteUrl` writes it, with its port where that is not the scheme's own. */
+export function hostAndPortOf(url: string): string {
+  const start = url.indexOf('//') + 2;
+  return url.slice(start, url.indexOf('/', start));
+}
+
 /** The name of the host of a URL as `absoluteUrl` writes it, without user info. */
 export function hostOf(url: string): string {
   const start = url.indexOf('//') + 2;

@@ -7,7 +7,6 @@ import type { RefusedUrl } from '../frontier/outcome.ts';
 import { bodyHash, nextIntervalMs } from '../frontier/revisit.ts';
 import type { NewUrl } from '../frontier/schema.ts';
 import { decodeText } from '../page/charset.ts';
-import type { Page } from '../page/extract.ts';
 import { type PageLink, refreshTarget } from '../page/links.ts';
 import { needsBrowser } from '../page/needs-browser.ts';
 import { isSitemapXml } from '../page/sitemap.ts';
@@ -17,6 +16,7 @@ import { headerReferrerPolicy } from '../policy/referrer.ts';
 import { type Headers, type Rights, type RslLicences, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
+import type { ReadPage } from '../workers/tasks.ts';
 import type { NotRendered } from './browser.ts';
 import { type Fetched, hasContent, isRefusal, isTemporary, type NotFetched } from './fetch.ts';
 import { firstValue } from './headers.ts';
@@ -274,7 +274,7 @@ function onward(
 /** What the signals of an answer say: its headers, the page's elements, and the rules of where it came from. */
 async function rightsAt(
   { url, headers }: Fetched,
-  page: Page | null,
+  page: ReadPage | null,
   claimedUrl: string,
   claimedRules: AllowedRules,
   tools: FetchTools,
@@ -300,7 +300,7 @@ async function rightsAt(
 
 /** What there is to read of a page, after its scripts ran if it needs them. */
 interface Shown {
-  readonly page: Page;
+  readonly page: ReadPage;
   /** Why the page is read without its scripts although it needs them, else null. */
   readonly note: 'needs-browser' | 'render-poorer' | NotRendered['reason'] | null;
   readonly rendered?: { readonly gained: boolean };
@@ -331,7 +331,7 @@ async function renderIfNeeded(
   if (signal.aborted) return 'stopped';
   const requestsByOrigin = rendering.requests;
   // What a script does with `location` is a refresh without an element for it.
-  const withTargets = (shown: Page): Page => ({
+  const withTargets = (shown: ReadPage): ReadPage => ({
     ...shown,
     links: [...shown.links, ...scriptLinks(rendering.links, url)],
     refresh: shown.refresh ?? (rendering.leftFor === null ? null : absoluteUrl(rendering.leftFor)),
@@ -362,11 +362,11 @@ function scriptLinks(targets: readonly string[], pageUrl: string): PageLink[] {
 }
 
 /** Rendering paid if it showed an image more, or twice the text. */
-const gains = (before: Page, after: Page): boolean =>
+const gains = (before: ReadPage, after: ReadPage): boolean =>
   after.images.length > before.images.length || after.signs.mainTextLength > 2 * before.signs.mainTextLength + 100;
 
 /** Scripts took pictures away and added no text, or took most of the text and added no picture: a wall, an error, a half page. */
-const isPoorer = (before: Page, after: Page): boolean =>
+const isPoorer = (before: ReadPage, after: ReadPage): boolean =>
   (after.images.length < before.images.length && after.signs.mainTextLength <= before.signs.mainTextLength) ||
   (after.images.length <= before.images.length && 2 * after.signs.mainTextLength < before.signs.mainTextLength);
 

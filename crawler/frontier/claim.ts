@@ -5,6 +5,7 @@
 import { type KnownImage, type KnownPage, knownImage, knownPage, pageOfImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
+import { hasTombstones } from '../../dataset/ledger/tombstones.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { keyOf } from '../policy/url.ts';
@@ -35,14 +36,20 @@ export function claimUrls(
   nowMs: number,
   perHost = 1,
 ): Claim[] {
+  const isAnyTakenDown = hasTombstones(ledger);
+  const hosts = new Map<number, Host>();
+  const hostOf = (id: number): Host => {
+    const host = hosts.get(id) ?? frontier.host(id);
+    hosts.set(id, host);
+    return host;
+  };
   return frontier.claim(limit, nowMs, perHost).map((lease) => {
     const revisit = lease.kind !== 'image' ? (frontier.revisit(lease.id) ?? null) : null;
     const page = revisit === null ? null : knownPage(ledger, lease.url);
-    const targets = new Set([lease.url, keyOf(lease.at)]);
     return {
       ...lease,
-      host: frontier.host(lease.hostId),
-      isTakenDown: [...targets].some((url) => ledger.isTakenDown({ url })),
+      host: hostOf(lease.hostId),
+      isTakenDown: isAnyTakenDown && [lease.url, keyOf(lease.at)].some((url) => ledger.isTakenDown({ url })),
       trap: lease.kind === 'page' && lease.depth > 0 && revisit === null ? frontier.trap(lease.url) : null,
       referrer: referrerOf(ledger, lease),
       revisit,

@@ -160,7 +160,8 @@ export function openCommit(
   const queue = (newUrls: readonly NewUrl[], trapped: RefusedUrl[]): NewUrl[] =>
     newUrls.filter((newUrl) => {
       const { url, kind } = newUrl;
-      const key = `${kind} ${url}`;
+      // Most are links to pages, hundreds of each page's: for those no text is put together.
+      const key = kind === 'page' ? url : `${kind} ${url}`;
       if (queuedBefore.has(key)) return false;
       remember(queuedBefore, key);
       const reason = kind === 'page' ? frontier.trap(url) : null;

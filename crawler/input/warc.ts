@@ -17,13 +17,13 @@ import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
 import { openFrontier } from '../frontier/open.ts';
 import { lockCorpus } from '../frontier/run-lock.ts';
-import type { PageImage } from '../page/extract.ts';
 import { priority } from '../policy/priority.ts';
 import { headerReferrerPolicy } from '../policy/referrer.ts';
 import { type Headers, rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { absoluteUrl, keyOf, requestOf } from '../policy/url.ts';
 import { inOrder } from '../workers/in-order.ts';
+import type { ReadImage } from '../workers/tasks.ts';
 import { openWorkers, type Workers } from '../workers/workers.ts';
 import { archivePieces } from './archive-bytes.ts';
 import { archivedAnswer } from './archived-answer.ts';
@@ -165,7 +165,7 @@ function fileBytes(file: string): AsyncIterable<Uint8Array> {
 
 interface ArchivedPage {
   readonly page: PageRecord;
-  readonly found: readonly PageImage[];
+  readonly found: readonly ReadImage[];
 }
 
 /** The answer of a record that is a page. */

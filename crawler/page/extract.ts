@@ -49,7 +49,8 @@ export interface Page {
 }
 
 /** An image that is taken, with what to request for it. */
-export type PageImage = FoundImage & Address & { readonly referrerPolicy?: ReferrerPolicy };
+export type PageImage = Omit<FoundImage, 'dominance'> &
+  Address & { readonly dominance?: Dominance; readonly referrerPolicy?: ReferrerPolicy };
 
 /** An image that is not taken, and why. */
 export interface RefusedImage {

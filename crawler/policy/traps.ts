@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Reason } from './reasons.ts';
-import { isTooLong } from './url.ts';
+import { hostAndPortOf, isTooLong, pathOf } from './url.ts';
 
 /**
  * Pages of one pattern in a row that have nothing new (see `Novelty`), before the pattern is a trap. Ours: eight years of
@@ -25,12 +25,14 @@ const maxRepeats = 3;
 /** Why a URL, given by its key, is not queued for its look, or null. */
 export function trapReason(url: string): Reason | null {
   if (isTooLong(url)) return 'url-too-long';
-  const { pathname, search } = new URL(url);
-  const segments = pathname.split('/').filter((segment) => segment !== '');
+  const segments = pathOf(url)
+    .split('/')
+    .filter((segment) => segment !== '');
   if (segments.length > maxSegments) return 'trap-deep-path';
   if (repeats(segments)) return 'trap-repeating-path';
-  if (search !== '') {
-    const parameters = search.slice(1).split('&');
+  const mark = url.indexOf('?');
+  if (mark !== -1) {
+    const parameters = url.slice(mark + 1).split('&');
     if (parameters.length > maxParameters) return 'trap-many-parameters';
     const names = parameters.map((parameter) => parameter.split('=', 1)[0]);
     if (names.length - new Set(names).size >= maxRepeats) return 'trap-repeating-parameter';
@@ -39,6 +41,7 @@ export function trapReason(url: string): Reason | null {
 }
 
 function repeats(segments: readonly string[]): boolean {
+  if (segments.length < maxRepeats) return false;
   const counts = new Map<string, number>();
   for (const segment of segments) {
     // A number may come again and again: /1911/11/11/11/11 is the 11th page of a newspaper.
@@ -98,6 +101,6 @@ export function patternOf(url: string): number | null {
 
 /** What the text of a host's page is known by: its letters, since the dates of an empty calendar differ in their numbers. */
 export const textKey = (url: string, text: string): number =>
-  shortHash(`${new URL(url).host}\n${text.toLowerCase().replace(/[^\p{L}]+/gu, '')}`);
+  shortHash(`${hostAndPortOf(url)}\n${text.toLowerCase().replace(/[^\p{L}]+/gu, '')}`);
 
 const shortHash = (text: string): number => hash('sha1', text, 'buffer').readUIntBE(0, 6);

@@ -3,11 +3,13 @@
  * matter (dataset/url-key.ts), whose names the crawl takes from here.
  */
 import { getDomain } from 'tldts';
+import { hostAndPortOf, hostOf } from '../../dataset/url-key.ts';
 
 export {
   type Address,
   absoluteUrl,
   addressOf,
+  hostAndPortOf,
   hostNameOf,
   hostOf,
   isTooLong,
@@ -53,7 +55,7 @@ export function openScope(
   scope: Scope,
   { allow = [], deny = [] }: { readonly allow?: readonly RegExp[]; readonly deny?: readonly RegExp[] } = {},
 ): FollowedUrls {
-  const areaOf = (url: string): string => (scope === 'host' ? new URL(url).host : siteOf(url));
+  const areaOf = (url: string): string => (scope === 'host' ? hostAndPortOf(url) : siteOf(url));
   const areas = new Set(seeds.map(areaOf));
   const matches = (url: string): boolean =>
     !deny.some((pattern) => pattern.test(url)) && (allow.length === 0 || allow.some((pattern) => pattern.test(url)));
@@ -66,8 +68,7 @@ export function openScope(
 
 /** The registrable domain. Addresses and single names (localhost) have none: they are their own site, with their port. */
 function siteOf(url: string): string {
-  const { host, hostname } = new URL(url);
-  return getDomain(hostname, { allowPrivateDomains: true }) ?? host;
+  return getDomain(hostOf(url), { allowPrivateDomains: true }) ?? hostAndPortOf(url);
 }
 
 /** A URL or reference up to its `#`. */

@@ -1,6 +1,7 @@
 /** What is read of bytes from the network, by name. Each is a pure function of what can be sent to a thread. */
+import type { WrittenDominance } from '../../dataset/ledger/records.ts';
 import { decodeText } from '../page/charset.ts';
-import { extractPage, type Page } from '../page/extract.ts';
+import { extractPage, type Page, type PageImage } from '../page/extract.ts';
 import { readSitemap } from '../page/sitemap.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { parseTdmrep } from '../policy/rights.ts';
@@ -15,6 +16,17 @@ interface Body {
   readonly url: string;
 }
 
+/** A page as a thread hands it over: of the features of its pictures, hundreds of numbers, the main thread only ever writes the text. */
+export type ReadPage = Omit<Page, 'images'> & { readonly images: readonly ReadImage[] };
+export type ReadImage = Omit<PageImage, 'dominance'> & { readonly dominance?: WrittenDominance };
+
+function handedOver({ images, ...page }: Page): ReadPage {
+  const written = images.map(({ dominance, ...image }) =>
+    dominance ? { ...image, dominance: { ...dominance, features: JSON.stringify(dominance.features) } } : image,
+  );
+  return { ...page, images: written };
+}
+
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
@@ -25,8 +37,8 @@ export const tasks = {
     contentType,
     url,
     referrerPolicy,
-  }: Body & { readonly referrerPolicy: ReferrerPolicy | null }): Page =>
-    extractPage(decodeText(bufferOf(bytes), contentType, new URL(url).hostname), url, referrerPolicy),
+  }: Body & { readonly referrerPolicy: ReferrerPolicy | null }): ReadPage =>
+    handedOver(extractPage(decodeText(bufferOf(bytes), contentType, new URL(url).hostname), url, referrerPolicy)),
   /** The HTML of a page after its scripts ran. */
   renderedPage: ({
     html,
@@ -36,7 +48,7 @@ export const tasks = {
     readonly html: string;
     readonly url: string;
     readonly referrerPolicy: ReferrerPolicy | null;
-  }): Page => extractPage(html, url, referrerPolicy),
+  }): ReadPage => handedOver(extractPage(html, url, referrerPolicy)),
   sitemap: ({ bytes, contentType, url }: Body) => readSitemap(bufferOf(bytes), contentType, url),
   robots: readRobots,
   tdmrep: parseTdmrep,

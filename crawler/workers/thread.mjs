@@ -3,4 +3,4 @@
 import { register } from 'tsx/esm/api';
 
 register();
-export const { runTask } = await import('./thread.ts');
+export const { runTasks } = await import('./thread.ts');

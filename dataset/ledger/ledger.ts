@@ -21,7 +21,7 @@ import {
   resizedFrom,
   type StoredImage,
 } from './records.ts';
-import { isTakenDown, type Storable } from './tombstones.ts';
+import { hasTombstones, isTakenDown, type Storable } from './tombstones.ts';
 
 /** How long a writer waits for another: the corpus rules of `lait filter` write in one transaction, which of millions of pairs takes minutes. */
 const busyTimeoutMs = 600_000;
@@ -131,12 +131,13 @@ export class Ledger {
    */
   recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
     this.write(() => {
-      const isRefused = this.isTakenDown({ url: page.url });
+      const isAnyTakenDown = hasTombstones(this);
+      const isRefused = isAnyTakenDown && this.isTakenDown({ url: page.url });
       const { id, isNew: isNewPage } = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
       const given = new Set<string>();
       const shown = new Set<number>();
       for (const image of images) {
-        if (isRefused || this.isTakenDown({ url: image.url })) continue;
+        if (isRefused || (isAnyTakenDown && this.isTakenDown({ url: image.url }))) continue;
         const { id: imageId, isNew } = this.#imageId(image.url);
         shown.add(imageId);
         for (const pair of givePairs(this, { id, url: page.url }, imageId, image)) given.add(pair);

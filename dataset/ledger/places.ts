@@ -4,6 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import type { Dominance, PictureClass } from '../pair.ts';
+import type { WrittenDominance } from './records.ts';
 
 /** What is needed of a ledger: it imports this file. */
 interface Statements {
@@ -27,7 +28,7 @@ export function recordPlace(
   ledger: Statements,
   imageId: number,
   pageId: number,
-  dominance: Dominance | undefined,
+  dominance: WrittenDominance | undefined,
 ): void {
   const known = ledger
     .statement('SELECT class, score, features FROM places WHERE image_id = ? AND page_id = ?')
@@ -39,7 +40,7 @@ export function recordPlace(
     return;
   }
   const isSame = known?.class === dominance.class && known.score === dominance.score;
-  if (isSame && known.features === JSON.stringify(dominance.features)) return;
+  if (isSame && known.features === dominance.features) return;
   setPlace(ledger, imageId, pageId, dominance);
   if (!isSame) unjudge(ledger, imageId, pageId);
 }
@@ -49,14 +50,14 @@ export function setPlace(
   ledger: Statements,
   imageId: number,
   pageId: number,
-  { class: pictureClass, score, features }: Dominance,
+  { class: pictureClass, score, features }: WrittenDominance,
 ): void {
   ledger
     .statement(
       `INSERT INTO places (image_id, page_id, class, score, features) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET class = excluded.class, score = excluded.score, features = excluded.features`,
     )
-    .run(imageId, pageId, pictureClass, score, JSON.stringify(features));
+    .run(imageId, pageId, pictureClass, score, features);
 }
 
 /** Forgets the places on a page of images that it does not show now. To be called within a transaction. */

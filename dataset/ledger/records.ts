@@ -22,8 +22,10 @@ export interface FoundImage {
   readonly url: string;
   readonly texts: readonly SourcedText[];
   /** What it is on the page; missing for what no element of a page shows. */
-  readonly dominance?: Dominance;
+  readonly dominance?: WrittenDominance;
 }
+/** What an image is on a page, with its features as JSON: what is made in another thread and written as text crosses as text. */
+export type WrittenDominance = Omit<Dominance, 'features'> & { readonly features: string };
 /** What became of an image. `status` and `reason` use img2dataset's words where it has one. */
 export interface ImageRecord {
   readonly url: string;

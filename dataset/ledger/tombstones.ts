@@ -113,10 +113,13 @@ export interface Storable {
   readonly md5?: () => string;
 }
 
+/** Whether anything was taken down: of most corpora nothing was, and a crawl asks for every page and picture, several times. */
+export const hasTombstones = (ledger: Ledger): boolean =>
+  ledger.statement('SELECT 1 FROM tombstones LIMIT 1').get() !== undefined;
+
 /** Whether a takedown has removed this, by URL, by host, by the bytes' hash or by likeness: then it is not fetched nor stored again. */
 export function isTakenDown(ledger: Ledger, { url, sha256, phash, md5 }: Storable): boolean {
-  // Of most corpora nothing was, and a crawl asks for every page and picture, several times.
-  if (ledger.statement('SELECT 1 FROM tombstones LIMIT 1').get() === undefined) return false;
+  if (!hasTombstones(ledger)) return false;
   const isUrl = url !== undefined && URL.canParse(url);
   const found = ledger.statement(
     `SELECT 1 FROM tombstones WHERE (kind = 'url' AND value IN (@url, @key)) OR (kind = 'sha256' AND value = @sha256)

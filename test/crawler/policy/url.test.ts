@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import {
   absoluteUrl,
+  hostAndPortOf,
   hostOf,
   isTooLong,
   keyOf,
@@ -160,6 +161,7 @@ test('a reference, its path and its host are what the parser of URLs makes of it
       assert.equal(received, url.href);
       assert.equal(pathOf(url.href), url.pathname);
       assert.equal(hostOf(url.href), url.hostname);
+      assert.equal(hostAndPortOf(url.href), url.host);
     }),
     { numRuns: 5000 },
   );

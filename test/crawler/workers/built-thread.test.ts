@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { threadFile } from '../../../crawler/workers/built-thread.ts';
-import { runTask, type TaskMessage } from '../../../crawler/workers/thread.ts';
+import { runTasks, type Task } from '../../../crawler/workers/thread.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-built-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -56,14 +56,14 @@ describe('the file of a thread', () => {
   });
 
   test('runs every task as the code that it was made from', async () => {
-    const built: { runTask: typeof runTask } = await import((await threadFile(folder)).href);
+    const built: { runTasks: typeof runTasks } = await import((await threadFile(folder)).href);
     const url = 'https://example.jp/';
     const html =
       '<title>a</title><main><figure><img src="/a.jpg" alt="x"><figcaption>TEXT</figcaption></figure></main>';
     // Shift_JIS that nothing declares: chardetng, which is a file beside the code, has to tell.
     const caption = Buffer.from('kqmCzI1ggsmW34LBgsSCq4K9i5mRRA==', 'base64').toString('latin1');
     const page = Buffer.from(html.replace('TEXT', caption), 'latin1');
-    const messages: Omit<TaskMessage, 'startedOn'>[] = [
+    const tasks: Task[] = [
       { name: 'page', input: { bytes: page, contentType: 'text/html', url, referrerPolicy: null } },
       { name: 'renderedPage', input: { html, url, referrerPolicy: 'no-referrer' } },
       {
@@ -77,12 +77,13 @@ describe('the file of a thread', () => {
         input: '<rsl><content url="/"><license><prohibits type="usage">ai-train</prohibits></license></content></rsl>',
       },
     ];
-    for (const message of messages) {
-      const results = [built, { runTask }].map((code) =>
-        code.runTask({ ...message, startedOn: new Int32Array(new SharedArrayBuffer(4)) }),
-      );
-      assert.deepEqual(await results[0], await results[1]);
-      if (message.name === 'page') assert.match(JSON.stringify(await results[0]), /朝の港に戻ってきた漁船/);
-    }
+    const [answers, expected] = await Promise.all(
+      [built, { runTasks }].map((code) =>
+        code.runTasks({ tasks, states: new Int32Array(new SharedArrayBuffer(4 * tasks.length)) }),
+      ),
+    );
+    assert.deepEqual(answers, expected);
+    assert.equal(answers!.length, tasks.length);
+    assert.match(JSON.stringify(answers![0]), /朝の港に戻ってきた漁船/);
   });
 });

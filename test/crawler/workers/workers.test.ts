@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { crawl } from '../../../crawler/crawl.ts';
-import { extractPage } from '../../../crawler/page/extract.ts';
+import { tasks } from '../../../crawler/workers/tasks.ts';
 import { openWorkers, type WorkersOptions } from '../../../crawler/workers/workers.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { startSite } from '../../helpers/site.ts';
@@ -27,7 +27,7 @@ describe('tasks', () => {
     test(`${name} end as too costly; those beside, before and after them do not`, async (t) => {
       const workers = openWorkers({ threads: 2, ...options });
       t.after(() => workers.close());
-      const expected = { done: true, value: extractPage(good, url) };
+      const expected = { done: true, value: tasks.page(pageOf(good)) };
       const inputs = [good, html, good, html, html, good];
       const results = await Promise.all(inputs.map((input) => workers.run('page', pageOf(input))));
       assert.deepEqual(
@@ -46,8 +46,9 @@ describe('tasks', () => {
       const { done } = await workers.run('page', pageOf(html));
       ended.push(`${name} ${done}`);
     };
-    await Promise.all([run('slow', slow), run('good', good)]);
-    assert.deepEqual(ended, ['good true', 'slow false']);
+    // The first goes alone, so that the others are sent together.
+    await Promise.all([run('first', good), run('slow', slow), run('behind it', good)]);
+    assert.deepEqual(ended, ['first true', 'behind it true', 'slow false']);
   });
 
   test('wait no longer than the end: one that runs and one that waits end as stopped', async () => {

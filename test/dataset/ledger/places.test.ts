@@ -5,8 +5,9 @@ import { explain } from '../../../dataset/export/explain.ts';
 import { takedown } from '../../../dataset/export/takedown.ts';
 import { scores } from '../../../dataset/ledger/figures.ts';
 import { placesOfPair } from '../../../dataset/ledger/places.ts';
+import type { WrittenDominance } from '../../../dataset/ledger/records.ts';
 import { pairsToJudge } from '../../../dataset/ledger/verdicts.ts';
-import { type Dominance, type PictureClass, pairId } from '../../../dataset/pair.ts';
+import { type PictureClass, pairId } from '../../../dataset/pair.ts';
 import { recipe } from '../../../filters/recipe.ts';
 import { screen } from '../../../filters/screen.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
@@ -15,12 +16,13 @@ const image = 'https://a.example/boat.jpg';
 const text = 'A red boat lies on the shore of the lake';
 const id = pairId(image, text);
 const page = (name: string) => ({ url: `https://a.example/${name}`, status: 'fetched', fetchedAtMs: 1 }) as const;
-const dominance = (pictureClass: PictureClass, score: number): Dominance => ({
+const features = { 'in-figure': [1, 1.2], 'region-header': [1, -4.5] };
+const dominance = (pictureClass: PictureClass, score: number): WrittenDominance => ({
   class: pictureClass,
   score,
-  features: { 'in-figure': [1, 1.2], 'region-header': [1, -4.5] },
+  features: JSON.stringify(features),
 });
-const found = (is?: Dominance) => ({
+const found = (is?: WrittenDominance) => ({
   url: image,
   texts: [{ source: 'alt', text } as const],
   ...(is ? { dominance: is } : {}),
@@ -102,8 +104,8 @@ test('explain tells what the picture is on each page, and why', async (t) => {
   ledger.recordPage(page('story'), [found(dominance('subject', 0.9))], 'not-on-page');
   const { pairs } = await explain({ corpusDir: dir, what: id });
   assert.deepEqual(pairs[0]!.places, [
-    { pageUrl: 'https://a.example/story', ...dominance('subject', 0.9) },
-    { pageUrl: 'https://a.example/list', ...dominance('teaser', 0.1) },
+    { pageUrl: 'https://a.example/story', ...dominance('subject', 0.9), features },
+    { pageUrl: 'https://a.example/list', ...dominance('teaser', 0.1), features },
   ]);
 });
 
