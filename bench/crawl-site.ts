@@ -62,5 +62,7 @@ const server = createServer((req, res) => {
   if (delayMs > 0) setTimeout(answer, delayMs);
   else answer();
 });
+// A crawler that waits for a core must not find its connections closed: the bare loop ends with the first one.
+server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
 process.stdin.on('end', () => process.exit()).resume();
