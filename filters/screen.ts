@@ -8,6 +8,7 @@
 import { dirname } from 'node:path';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
+import { eachInTurns } from '../dataset/in-turns.ts';
 import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
 import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
@@ -70,7 +71,7 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
 
   const reusable = reusableVerdicts(ledger, rules);
   const groups = verdictGroups(ledger, id).filter((group) => fateOf(group, rules, reusable) !== 'unknown');
-  for (const _ of reuseVerdicts(ledger, id, groups)) signal?.throwIfAborted();
+  await eachInTurns(reuseVerdicts(ledger, id, groups), () => {}, signal);
   const total = countUnjudged(ledger, id);
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
@@ -100,7 +101,7 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
 
   signal?.throwIfAborted();
   onProgress?.({ stage: 'corpus', judged: total, total });
-  recordCorpusDrops(ledger, id, recipe.corpus);
+  await recordCorpusDrops(ledger, id, recipe.corpus, signal);
   return funnel(ledger);
 }
 

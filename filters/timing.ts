@@ -41,9 +41,9 @@ export function timed(recipe: Recipe): { readonly recipe: Recipe; readonly times
       ...(scored && { scored: scored.map((rule) => timedScore(rule, add)) }),
       corpus: corpus.map((rule) => ({
         ...rule,
-        drops(ledger) {
+        async drops(ledger, signal) {
           const started = performance.now();
-          const drops = rule.drops(ledger);
+          const drops = await rule.drops(ledger, signal);
           add(rule.name, 0, performance.now() - started);
           return drops;
         },

@@ -1,4 +1,5 @@
 /** The last step of a screening: the rules that look at all survivors at once. */
+import { eachInTurns } from '../in-turns.ts';
 import type { Ledger } from './ledger.ts';
 import { markFinished } from './recipes.ts';
 
@@ -11,21 +12,40 @@ export interface Drop {
 /** A rule that looks at all survivors at once (survivors.ts) and says which to drop. */
 export interface CorpusRule {
   readonly name: string;
-  /** No cursor of the ledger is open any more when the drops are given. */
-  readonly drops: (ledger: Ledger) => readonly Drop[];
+  /** No cursor of the ledger is open any more when the drops are given. Throws the signal's reason when that stops it. */
+  readonly drops: (ledger: Ledger, signal?: AbortSignal) => Promise<readonly Drop[]>;
 }
+
+/** Rows whose drops are taken back at once: about half a second's work. */
+const rowsAtOnce = 50_000;
+
 /**
  * Applies the corpus rules, in order, to everything that the rules for single pairs let through, and marks the recipe's
- * screening as finished; one transaction. Pairs that an earlier pass dropped by corpus rules are judged again, since
- * a new pair may be a better text for an old image.
+ * screening as finished; one transaction, in turns, of which nothing is left when the signal stops it. Pairs that an earlier pass
+ * dropped by corpus rules are judged again, since a new pair may be a better text for an old image.
  */
-export function recordCorpusDrops(ledger: Ledger, recipe: number, rules: readonly CorpusRule[]): void {
-  ledger.write(() => {
-    ledger.db.exec(`UPDATE pairs SET dropped_by = NULL, drop_reason = NULL WHERE dropped_by LIKE 'corpus/%'`);
+export async function recordCorpusDrops(
+  ledger: Ledger,
+  recipe: number,
+  rules: readonly CorpusRule[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await ledger.writeInTurns(async () => {
+    const takeBack = ledger.db.prepare(
+      `UPDATE pairs SET dropped_by = NULL, drop_reason = NULL WHERE rowid > ? AND rowid <= ? AND dropped_by LIKE 'corpus/%'`,
+    );
+    await eachInTurns(ranges(ledger), (after) => takeBack.run(after, after + rowsAtOnce), signal);
     const drop = ledger.db.prepare('UPDATE pairs SET dropped_by = ?, drop_reason = ? WHERE id = ?');
     for (const rule of rules) {
-      for (const { id, reason } of rule.drops(ledger)) drop.run(rule.name, reason, id);
+      const drops = await rule.drops(ledger, signal);
+      await eachInTurns(drops, ({ id, reason }) => drop.run(rule.name, reason, id), signal);
     }
     markFinished(ledger, recipe, true);
   });
+}
+
+/** After which row each range begins. */
+function* ranges(ledger: Ledger): Generator<number> {
+  const last = ledger.db.prepare('SELECT coalesce(max(rowid), 0) FROM pairs').pluck().get() as number;
+  for (let after = 0; after < last; after += rowsAtOnce) yield after;
 }

@@ -89,8 +89,22 @@ export class Ledger {
     return this.db.inTransaction ? work() : this.db.transaction(work).immediate();
   }
 
+  /** The same for work in turns. Nobody else may use this ledger until it is done. */
+  async writeInTurns<T>(work: () => Promise<T>): Promise<T> {
+    this.db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = await work();
+      this.db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      // SQLite itself undoes it when the disk is full.
+      if (this.db.inTransaction) this.db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
   /**
-   * The same, but for one who can do something else meanwhile: null when another process is writing for longer than a moment. Then
+   * The same as `write`, but for one who can do something else meanwhile: null when another process is writing for longer than a moment. Then
    * nothing was run.
    */
   tryWrite<T>(work: () => T): { readonly result: T } | null {

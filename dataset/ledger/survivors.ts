@@ -2,10 +2,12 @@
  * The pairs that every rule of the current recipe keeps and whose image is stored. What a survivor is says the view
  * `survivors` in migrations.ts, and nothing else.
  *
- * Functions that read many rows with one cursor take a callback and have closed it when they return: while a cursor is open,
- * the connection refuses every other statement. A callback must not use the ledger.
+ * Functions that read many rows with one cursor take a callback and have closed it when they are done: while a cursor is open,
+ * the connection refuses every other statement. Nothing may use the ledger until then. They read in turns, between which signals
+ * are heard.
  */
 
+import { eachInTurns } from '../in-turns.ts';
 import type { Ledger } from './ledger.ts';
 import { type Gone, goneColumn } from './origins.ts';
 import { resizedFrom } from './records.ts';
@@ -90,12 +92,12 @@ export interface Survivor {
  * Shows all survivors, best first: what is still on the web, then by the score of this name, those without one last; then by the source of the text, the size of the
  * picture in pixels, and the URL of the page.
  */
-export function eachSurvivorBestFirst(
+export async function eachSurvivorBestFirst(
   ledger: Ledger,
   scoreName: string,
   show: (survivor: Survivor) => void,
-  { withText = false } = {},
-): void {
+  { withText = false, signal }: { readonly withText?: boolean; readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
   const rows = ledger.db
     .prepare(
       `SELECT s.id, ${withText ? 's.text' : `''`} AS text, s.page_url AS pageUrl, s.image_url AS imageUrl, s.image_id AS imageId, s.sha256, s.phash FROM survivors s
@@ -103,7 +105,7 @@ export function eachSurvivorBestFirst(
        ORDER BY s.gone IS NOT NULL, r.score DESC NULLS LAST, s.source_rank, s.width * s.height DESC, s.page_url, s.id`,
     )
     .iterate(scoreName) as Iterable<Survivor>;
-  for (const survivor of rows) show(survivor);
+  await eachInTurns(rows, show, signal);
 }
 
 /** The ids of all survivors, what is still on the web first; highest score of this name first, those without one last. */
@@ -130,10 +132,11 @@ export function survivorScores(
 }
 
 /** Shows the text and the image of every survivor. */
-export function eachSurvivorText(
+export async function eachSurvivorText(
   ledger: Ledger,
   show: (survivor: { readonly id: string; readonly text: string; readonly sha256: string }) => void,
-): void {
+  signal?: AbortSignal,
+): Promise<void> {
   const rows = ledger.db.prepare('SELECT id, text, sha256 FROM survivors').iterate();
-  for (const row of rows as Iterable<{ id: string; text: string; sha256: string }>) show(row);
+  await eachInTurns(rows as Iterable<{ id: string; text: string; sha256: string }>, show, signal);
 }

@@ -13,20 +13,22 @@ export const commonText = ({ maxImages = 10, alike = true } = {}): CorpusFilter 
   name: 'corpus/common-text',
   version: 2, // folds all of Unicode
   settings: { maxImages, alike },
-  drops(ledger) {
+  async drops(ledger, signal) {
     const key = alike ? alikeText : foldedText;
     const images = new Map<string, Set<string> | null>(); // by text; null: too many
-    eachSurvivorText(ledger, ({ text, sha256 }) => {
+    const count = ({ text, sha256 }: { readonly text: string; readonly sha256: string }): void => {
       const same = key(text);
       const seen = images.get(same);
       if (seen === null) return;
       if (seen === undefined) images.set(same, new Set([sha256]));
       else if (seen.add(sha256).size > maxImages) images.set(same, null);
-    });
+    };
+    await eachSurvivorText(ledger, count, signal);
     const drops: Drop[] = [];
-    eachSurvivorText(ledger, ({ id, text }) => {
+    const judge = ({ id, text }: { readonly id: string; readonly text: string }): void => {
       if (images.get(key(text)) === null) drops.push({ id, reason: 'too-many-images' });
-    });
+    };
+    await eachSurvivorText(ledger, judge, signal);
     return drops;
   },
 });

@@ -8,7 +8,7 @@
 
 import type { Drop } from '../../dataset/ledger/corpus-drops.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
-import { eachSurvivorBestFirst } from '../../dataset/ledger/survivors.ts';
+import { eachSurvivorBestFirst, type Survivor } from '../../dataset/ledger/survivors.ts';
 import type { CorpusFilter } from '../filter.ts';
 import { type NearHashes, nearHashes } from './near-hashes.ts';
 import { foldedText } from './same-text.ts';
@@ -20,13 +20,13 @@ export const duplicateImage = ({
 } = {}): CorpusFilter => ({
   name: 'corpus/duplicate-image',
   settings: { maxDistanceBits, relevance, sameText },
-  drops(ledger) {
-    if (sameText) return sameTextDrops(ledger, maxDistanceBits, relevance);
+  async drops(ledger, signal) {
+    if (sameText) return sameTextDrops(ledger, { maxDistanceBits, relevance, signal });
     const drops: Drop[] = [];
     const reasons = new Map<number, string | null>(); // by image; null: it stays
     const bytes = new Set<string>();
     const pictures = nearHashes(maxDistanceBits);
-    eachSurvivorBestFirst(ledger, relevance, ({ id, imageId, sha256, phash }) => {
+    const show = ({ id, imageId, sha256, phash }: Survivor): void => {
       let reason = reasons.get(imageId);
       if (reason === undefined) {
         reason = bytes.has(sha256) ? 'same-bytes' : pictures.has(phash) ? 'near-duplicate' : null;
@@ -35,35 +35,39 @@ export const duplicateImage = ({
         if (reason === null) pictures.add(phash);
       }
       if (reason !== null) drops.push({ id, reason });
-    });
+    };
+    await eachSurvivorBestFirst(ledger, relevance, show, { signal });
     return drops;
   },
 });
 
 /** One set of hashes a text: most texts stand on one picture. */
-function sameTextDrops(ledger: Ledger, maxDistanceBits: number, relevance: string): Drop[] {
+async function sameTextDrops(
+  ledger: Ledger,
+  {
+    maxDistanceBits,
+    relevance,
+    signal,
+  }: { readonly maxDistanceBits: number; readonly relevance: string; readonly signal: AbortSignal | undefined },
+): Promise<Drop[]> {
   const drops: Drop[] = [];
   const pictures = new Map<string, string | NearHashes>(); // by text: its one hash, or several
-  eachSurvivorBestFirst(
-    ledger,
-    relevance,
-    ({ id, phash, text }) => {
-      const key = foldedText(text);
-      let known = pictures.get(key);
-      if (known === undefined) {
-        pictures.set(key, phash);
-        return;
-      }
-      if (typeof known === 'string') {
-        const several = nearHashes(maxDistanceBits);
-        several.add(known);
-        pictures.set(key, several);
-        known = several;
-      }
-      if (known.has(phash)) drops.push({ id, reason: 'near-duplicate' });
-      else known.add(phash);
-    },
-    { withText: true },
-  );
+  const show = ({ id, phash, text }: Survivor): void => {
+    const key = foldedText(text);
+    let known = pictures.get(key);
+    if (known === undefined) {
+      pictures.set(key, phash);
+      return;
+    }
+    if (typeof known === 'string') {
+      const several = nearHashes(maxDistanceBits);
+      several.add(known);
+      pictures.set(key, several);
+      known = several;
+    }
+    if (known.has(phash)) drops.push({ id, reason: 'near-duplicate' });
+    else known.add(phash);
+  };
+  await eachSurvivorBestFirst(ledger, relevance, show, { withText: true, signal });
   return drops;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Drop } from '../../dataset/ledger/corpus-drops.ts';
-import { eachSurvivorBestFirst } from '../../dataset/ledger/survivors.ts';
+import { eachSurvivorBestFirst, type Survivor } from '../../dataset/ledger/survivors.ts';
 import type { CorpusFilter } from '../filter.ts';
 import { hostOf } from '../page/host.ts';
 
@@ -18,15 +18,16 @@ export const hostCap = ({
   name: 'corpus/host-cap',
   version: 2, // the image's host for a list
   settings: { maxPairs, relevance },
-  drops(ledger) {
+  async drops(ledger, signal) {
     const drops: Drop[] = [];
     const counts = new Map<string, number>();
-    eachSurvivorBestFirst(ledger, relevance, ({ id, pageUrl, imageUrl }) => {
+    const show = ({ id, pageUrl, imageUrl }: Survivor): void => {
       const host = hostOf({ pageUrl, imageUrl });
       const count = (counts.get(host) ?? 0) + 1;
       counts.set(host, count);
       if (count > maxPairs) drops.push({ id, reason: 'host-is-full' });
-    });
+    };
+    await eachSurvivorBestFirst(ledger, relevance, show, { signal });
     return drops;
   },
 });

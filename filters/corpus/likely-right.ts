@@ -10,7 +10,7 @@ import { shareOfRight } from './share-of-right.ts';
 export const likelyRight = ({ relevance }: { relevance: string }): CorpusFilter => ({
   name: 'corpus/likely-right',
   settings: { relevance },
-  drops(ledger) {
+  async drops(ledger) {
     const scored = survivorScores(ledger, relevance);
     const share = shareOfRight(scored.flatMap(({ score }) => (score === null ? [] : [score])));
     return scored.flatMap(({ id, score }) =>

@@ -5,7 +5,7 @@ import type { CorpusFilter } from '../filter.ts';
 export const relevanceShare = ({ share = 0.3, relevance }: { share?: number; relevance: string }): CorpusFilter => ({
   name: 'corpus/relevance-share',
   settings: { share, relevance },
-  drops(ledger) {
+  async drops(ledger) {
     const ids = survivorIdsByScore(ledger, relevance);
     return ids.slice(Math.ceil(share * ids.length)).map((id) => ({ id, reason: 'less-relevant' }));
   },

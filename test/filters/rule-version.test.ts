@@ -78,7 +78,7 @@ const corpusRule = (text: string, version?: number): CorpusFilter => ({
   name: 'corpus/colour',
   ...(version === undefined ? {} : { version }),
   settings: {},
-  drops: (from) => {
+  drops: async (from) => {
     const chosen = [...keptSamples(from)].filter((sample) => sample.text === text);
     return chosen.map(({ id }) => ({ id, reason: 'chosen' }));
   },

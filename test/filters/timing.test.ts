@@ -35,7 +35,7 @@ describe('timed', () => {
       ],
       image: [],
       scored: [onPixels('image/one'), onPixels('image/two')],
-      corpus: [{ name: 'corpus/all', settings: {}, drops: () => [{ id: 'a', reason: 'all' }] }],
+      corpus: [{ name: 'corpus/all', settings: {}, drops: async () => [{ id: 'a', reason: 'all' }] }],
     };
     const { recipe: watched, times } = timed(recipe);
     assert.equal(watched.clean!.clean(' a '), 'a');
@@ -46,7 +46,7 @@ describe('timed', () => {
     }
     const images = [image(3), image(5)];
     for (const rule of watched.scored!) assert.deepEqual(await rule.score(images), [3, 5]);
-    assert.deepEqual([...watched.corpus[0]!.drops(undefined as never)], [{ id: 'a', reason: 'all' }]);
+    assert.deepEqual(await watched.corpus[0]!.drops(undefined as never), [{ id: 'a', reason: 'all' }]);
     assert.deepEqual(Object.fromEntries([...times].map(([rule, { asked }]) => [rule, asked])), {
       'text/clean': 1,
       'text/sync': 40,

@@ -69,7 +69,7 @@ describe('report', () => {
       },
       { id: pairId('javascript:alert(1)', 'Not an address'), droppedBy: 'text/length', reason: 'too-short' },
     ]);
-    recordCorpusDrops(ledger, recipe, []);
+    await recordCorpusDrops(ledger, recipe, []);
   });
   after(() => {
     raw.close();

@@ -28,7 +28,7 @@ test('what is gone is dropped by default, and kept with its bytes and its reason
   ledger.db.prepare('UPDATE pairs SET judged_by = ?').run(currentRecipe(ledger)!.id);
   const order: string[] = [];
   const urls = new Map(ledger.db.prepare('SELECT id, url FROM images').raw().all() as [number, string][]);
-  eachSurvivorBestFirst(ledger, 'text/any', ({ imageId }) => order.push(urls.get(imageId)!.slice(-5)));
+  await eachSurvivorBestFirst(ledger, 'text/any', ({ imageId }) => order.push(urls.get(imageId)!.slice(-5)));
   assert.deepEqual(order, ['3.jpg', '2.jpg', '1.jpg', '0.jpg']);
   ledger.close();
 

@@ -147,19 +147,21 @@ describe('verdicts', () => {
     );
   });
 
-  it('says again what corpus rules drop on every pass', () => {
+  it('says again what corpus rules drop on every pass', async () => {
     const recipe = recipeId(ledger, rules);
     const id = pairId(image('a.jpg'), 'a red boat');
     markFinished(ledger, recipe, false);
     assert.equal(currentRecipe(ledger)?.finished, false);
-    recordCorpusDrops(ledger, recipe, [{ name: 'corpus/best-text', drops: () => [{ id, reason: 'better-text' }] }]);
+    await recordCorpusDrops(ledger, recipe, [
+      { name: 'corpus/best-text', drops: async () => [{ id, reason: 'better-text' }] },
+    ]);
     assert.equal(funnel(ledger).kept, 0);
     assert.equal(currentRecipe(ledger)?.finished, true);
     const seen: unknown[] = [];
-    recordCorpusDrops(ledger, recipe, [
+    await recordCorpusDrops(ledger, recipe, [
       {
         name: 'corpus/best-text',
-        drops: (of) => {
+        drops: async (of) => {
           seen.push(...of.db.prepare('SELECT id, text, width FROM survivors').all());
           return [];
         },
