@@ -1,5 +1,5 @@
 /** What every sub-command shares: what it is told of its corpus and settings, and how it is defined. */
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { z } from 'zod';
 import type { CorpusBusy } from '../dataset/corpus-lock.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
@@ -78,7 +78,8 @@ export function checkCorpusDir(dir: string): string {
   throw expected('a folder', 'the corpus', dir === '' ? dir : `the file ${dir}`, 'name one, which need not exist');
 }
 
-/** Throws unless a file that an earlier command makes is there. */
+/** Throws unless a file that an earlier command makes is there; where one may not look, the system's error. */
 export function requirePath(path: string, what: string, advice: string): void {
-  if (!existsSync(path)) throw new UserError(`Expected ${what} at ${path} but there is none; ${advice}.`);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined)
+    throw new UserError(`Expected ${what} at ${path} but there is none; ${advice}.`);
 }

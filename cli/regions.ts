@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { UserError } from '../dataset/user-error.ts';
-import { extractRegions } from '../model/regions/extract.ts';
+import { extractRegions, requireShards } from '../model/regions/extract.ts';
 import type { OnnxDetectorOptions } from '../model/regions/onnx-detector.ts';
 import { type DetectorOptions, openDetector } from '../model/regions/open.ts';
 import type { Detector } from '../model/regions/region.ts';
@@ -38,6 +38,8 @@ function detectorOptions(settings: Config['regions']): DetectorOptions {
 export async function regions({ corpusDir, settings, signal }: CommandContext<'regions'>): Promise<void> {
   // Before its own lock, as it stands in the order of locks.
   await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
+  // Before the weights are fetched, which take minutes.
+  requireShards(join(corpusDir, 'shards'));
   const unlock = lockPart(corpusDir, 'regions');
   try {
     await extract({ corpusDir, settings, signal });

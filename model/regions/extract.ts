@@ -2,7 +2,7 @@
  * `lait regions`: runs a detector over every picture of every shard, once, and keeps the regions under the picture's content. Pictures
  * that were detected before, in whatever shard they lay, are found again; a killed run continues where it was.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
@@ -57,6 +57,13 @@ export interface ExtractSummary {
   readonly converted: number;
 }
 
+/** The names of a folder's shards. Throws a UserError when there are none. */
+export function requireShards(shards: string): readonly string[] {
+  const names = shardNames(shards);
+  if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
+  return names;
+}
+
 /**
  * Extracts what is missing. Throws a UserError when there are no shards or the folder holds another detector's regions;
  * when aborted, what is finished stays and the next run continues.
@@ -64,8 +71,7 @@ export interface ExtractSummary {
 export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary> =>
   withCleanup(async (defer) => {
     const { shards, outDir, detector, onProgress, signal } = options;
-    const names = shardNames(shards);
-    if (names.length === 0) throw expected('shards (*.tar)', shards, 'none', 'run lait export first');
+    const names = requireShards(shards);
     makeFolder(outDir);
     const manifest = manifestOf(detector, maxRegionsOf(options));
     const converted = await convertOldColumns({ shards, outDir, detector, manifest, signal });
@@ -129,7 +135,7 @@ type Counts = Omit<ExtractedShard, 'sha256'> & { readonly kept: number; readonly
 
 /** Paths of the tars below a folder, relative to it, sorted. In folders whose name begins with a dot is what is not finished. */
 export function shardNames(folder: string): string[] {
-  if (!existsSync(folder)) return [];
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.tar') && !/(^|[\\/])\./.test(name))
     .sort();

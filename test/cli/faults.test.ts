@@ -1,7 +1,17 @@
 /** What the system and SQLite refuse, under every command that meets it: one line that says what to do, and the code of whose fault it is. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -68,9 +78,13 @@ test('each error has one line and one exit code', () => {
 });
 
 /** Runs a command line in the folder; one that hangs is ended. */
-const lait = (args: readonly string[], env: Record<string, string> = {}): Promise<{ code: unknown; said: string }> =>
+const lait = (
+  args: readonly string[],
+  env: Record<string, string> = {},
+  user: { readonly uid?: number; readonly gid?: number } = {},
+): Promise<{ code: unknown; said: string }> =>
   new Promise((resolve) => {
-    const options = { cwd: folder, timeout: 60_000, env: { ...process.env, ...env } };
+    const options = { cwd: folder, timeout: 240_000, env: { ...process.env, ...env }, ...user };
     execFile(process.execPath, [join(root, 'cli/lait.mjs'), ...args], options, (error, stdout, stderr) =>
       resolve({ code: error ? (error.killed ? 'hangs' : error.code) : 0, said: stdout + stderr }),
     );
@@ -149,4 +163,51 @@ test('folders that no system lets be made, and a home that cannot be written, ar
   });
   assert.notEqual(code, 'hangs');
   assert.doesNotMatch(said, /fault of lait/);
+});
+
+/** Root may do everything: as root, commands run as the user that owns nothing. */
+const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+const mayReadLait = (): boolean => {
+  const { status } = spawnSync(process.execPath, ['--check', join(root, 'cli/lait.mjs')], { ...nobody, cwd: '/' });
+  return status === 0;
+};
+
+test('an ordinary user is told of folders that may not be read or written, and nothing of them changes', {
+  skip: process.platform === 'win32' || !mayReadLait(),
+}, async (t) => {
+  chmodSync(folder, 0o755);
+  const [readOnly, closed] = [join(folder, 'read-only'), join(folder, 'closed')];
+  cpSync(join(folder, 'whole'), readOnly, { recursive: true });
+  const modes = (change: (mode: number) => number): void => {
+    for (const name of ['.', ...readdirSync(readOnly, { recursive: true, encoding: 'utf8' })]) {
+      const path = join(readOnly, name);
+      chmodSync(path, change(statSync(path).mode & 0o777));
+    }
+  };
+  modes((mode) => (mode | 0o444 | ((mode & 0o100) === 0 ? 0 : 0o111)) & 0o555);
+  mkdirSync(closed, { mode: 0o000 });
+  t.after(() => {
+    modes((mode) => mode | 0o200);
+    chmodSync(closed, 0o755);
+  });
+  const contents = () =>
+    readdirSync(readOnly, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(readOnly, name)).isFile())
+      .map((name) => [name, readFileSync(join(readOnly, name)).toString('base64')])
+      .sort();
+  const before = contents();
+  const home = { HOME: closed, XDG_CACHE_HOME: '', LAIT_CACHE: '' };
+  for (const [corpus, path, ofCorpus] of [
+    [readOnly, /received (?:the corpus|"[^"]*read-only[^"]*") \(/, ['crawl', 'filter', 'export', 'report', 'regions']],
+    [closed, /received "[^"]*closed\/[^"]*" \(EACCES: /, ['filter', 'verify', 'regions']],
+  ] as const) {
+    for (const name of ofCorpus) {
+      const args = name === 'crawl' ? ['http://127.0.0.1:9/', '--allow-private'] : [];
+      const { code, said } = await lait([name, ...args, '--corpus', corpus], home, nobody);
+      assert.equal(code, 2, `${name}: ${said}`);
+      assert.match(said, /^lait: Expected a path that can be used but [^\n]*\n$/, name);
+      assert.match(said, path, name);
+    }
+  }
+  assert.deepEqual(contents(), before);
 });

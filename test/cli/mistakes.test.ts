@@ -144,6 +144,10 @@ const cases: [args: readonly string[], line: string][] = [
     ['schedule', '--corpus', 'new'],
     'lait: Expected a pattern for --cron or schedule.cron but received none; write it as in "0 3 * * *".',
   ],
+  ...['new', 'birds'].map((corpus): [string[], string] => [
+    ['regions', '--corpus', corpus],
+    `lait: Expected shards (*.tar) for ${corpus}/shards but received none; run lait export first.`,
+  ]),
   [['retry', '--corpus', 'birds'], 'lait: Expected a list for reason but received none; correct the flag --reason.'],
   [
     ['takedown', '--corpus', 'birds', '--url', 'example.org/photo.jpg'],
