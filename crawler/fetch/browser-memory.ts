@@ -1,42 +1,73 @@
 /**
  * Ends pages that need too much memory. V8's own limit (`--max-old-space-size`) holds for objects of scripts; array buffers,
  * elements and pictures lie outside of it, so the renderer processes are watched too. Every page has its own browser context,
- * and contexts share no renderer process: the process that ends is that of the page.
+ * contexts share no renderer process, and frames are in that of their page: the process that ends is that of the page. What
+ * a page has the browser keep for it (blobs, databases, caches, states of its history) lies in processes of all pages: where these
+ * take too much, the browser ends. Nothing is asked of the browser itself, which a page may keep busy.
  */
-import { readFileSync } from 'node:fs';
-import type { CDPSession } from 'playwright';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const watchEveryMs = 200;
 
-/** Watches until the returned function is called. On systems without /proc only V8's limit holds. */
-export function watchMemory(browser: CDPSession, maxBytes: number): () => void {
-  let isBusy = false;
-  const look = async (): Promise<void> => {
-    const { processInfo } = await browser.send('SystemInfo.getProcessInfo');
-    for (const { type, id } of processInfo) {
-      if (type === 'renderer' && ownBytes(id) > maxBytes) process.kill(id, 'SIGKILL');
+/** Watches a browser and its processes until the returned function is called. On systems without /proc only V8's limit holds. */
+export function watchMemory(browserPid: number, maxBytes: number): () => void {
+  const look = (): void => {
+    let sharedBytes = 0;
+    const processes = processesFrom(browserPid);
+    for (const pid of processes) {
+      const bytes = ownBytes(pid);
+      if (!isRenderer(pid)) sharedBytes += bytes;
+      else if (bytes > maxBytes) end(pid);
     }
+    if (sharedBytes > maxBytes) for (const pid of processes) end(pid);
   };
-  const timer = setInterval(() => {
-    if (isBusy) return;
-    isBusy = true;
-    // A browser or process that has ended meanwhile needs no watching.
-    void look()
-      .catch(() => {})
-      .finally(() => {
-        isBusy = false;
-      });
-  }, watchEveryMs);
+  const timer = setInterval(look, watchEveryMs);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-/** Resident memory that a process shares with no other, in bytes; 0 when it cannot be told. */
-function ownBytes(pid: number): number {
+function end(pid: number): void {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+    process.kill(pid, 'SIGKILL');
   } catch {
-    return 0;
+    // It has ended meanwhile.
+  }
+}
+
+/** A process and all that it started (proc_pid_children(5)). */
+function processesFrom(pid: number): number[] {
+  const found = [pid];
+  for (const parent of found) {
+    for (const thread of list(`/proc/${parent}/task`)) {
+      found.push(...read(`/proc/${parent}/task/${thread}/children`).split(' ').filter(Boolean).map(Number));
+    }
+  }
+  return found;
+}
+
+/** Chromium writes a renderer's type over the command line of the process that it was forked from. */
+const isRenderer = (pid: number): boolean => read(`/proc/${pid}/cmdline`).includes('--type=renderer');
+
+/** Resident memory of no file, in bytes; 0 when it cannot be told. */
+function ownBytes(pid: number): number {
+  const status = read(`/proc/${pid}/status`);
+  const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
+  return (kilobytes('RssAnon') + kilobytes('RssShmem')) * 1024;
+}
+
+/** '' for a process that has ended. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
   }
 }

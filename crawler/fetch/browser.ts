@@ -4,7 +4,8 @@
  * fetched here, only where robots.txt of its origin allows it, as in Google's renderer ("Fix Search-related JavaScript
  * problems": blocked resources are not loaded). A page does not work with a second between its scripts, so they are not
  * delayed but counted, and the hosts rest so much longer afterwards. Every page has a deadline, a limit on memory and a context
- * that is thrown away; a browser that died is started again.
+ * that is thrown away; a browser that died is started again, and its pages are rendered once more, one at a time in a browser of
+ * their own, so that none is lost for what another one did.
  */
 import { existsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
@@ -110,12 +111,8 @@ export function openRenderer({
   maxPageBytes = defaultMaxPageBytes,
   maxPages = defaultMaxPages(maxPageBytes),
 }: RendererOptions): Renderer {
-  const queue = new PQueue({ concurrency: maxPages });
   const closing = new AbortController();
   let parts: PartFetcher | undefined;
-  let browser: Browser | undefined;
-  let starting: Promise<Browser> | undefined;
-  let stopWatch: (() => void) | undefined;
 
   const launch = async (): Promise<Browser> => {
     const { chromium } = await import('playwright'); // half a second that most crawls never need
@@ -130,6 +127,8 @@ export function openRenderer({
         '--force-webrtc-ip-handling-policy=disable_non_proxied_udp',
         `--js-flags=--max-old-space-size=${Math.round(maxPageBytes / 1_048_576)}`,
         '--disable-gpu',
+        // Frames of other sites are in the page's process, so that its limit holds for all of a page; pages share none all the same.
+        '--disable-site-isolation-trials',
         '--disable-dev-shm-usage',
       ],
       timeout: 30_000,
@@ -137,31 +136,35 @@ export function openRenderer({
       handleSIGINT: false,
       handleSIGHUP: false,
     });
-    stopWatch?.();
-    stopWatch = watchMemory(await launched.newBrowserCDPSession(), maxPageBytes);
+    const cdp = await launched.newBrowserCDPSession();
+    const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
+    await cdp.detach();
+    const stopWatch = watchMemory(processInfo.find(({ type }) => type === 'browser')!.id, maxPageBytes);
+    launched.on('disconnected', stopWatch);
     return launched;
   };
+  const shared = keepOpen(launch);
+  const alone = keepOpen(launch);
+  const queue = new PQueue({ concurrency: maxPages });
+  const again = new PQueue({ concurrency: 1 });
 
-  const running = async (): Promise<Browser> => {
-    if (browser?.isConnected()) return browser;
-    starting ??= launch().finally(() => {
-      starting = undefined;
-    });
-    browser = await starting;
-    return browser;
-  };
-
-  const renderPage = async (request: RenderRequest): Promise<Rendering | NotRendered> => {
-    const acts: PageActs = { requests: new Map(), links: new Set(), leftFor: null };
+  /** Null when the browser ended, for whatever page. */
+  const renderPage = async (
+    request: RenderRequest,
+    acts: PageActs,
+    running: () => Promise<Browser>,
+  ): Promise<Rendering | NotRendered | null> => {
     const traces = (): PageTraces => ({ requests: acts.requests, links: [...acts.links], leftFor: acts.leftFor });
     const stop = new AbortController();
     const onClose = (): void => stop.abort();
     let timer: NodeJS.Timeout | undefined;
+    let browser: Browser | undefined;
     let context: Awaited<ReturnType<Browser['newContext']>> | undefined;
     try {
       if (closing.signal.aborted) return { reason: 'render-failed', ...traces() };
       closing.signal.addEventListener('abort', onClose);
-      context = await (await running()).newContext({
+      browser = await running();
+      context = await browser.newContext({
         userAgent,
         serviceWorkers: 'block',
         acceptDownloads: false,
@@ -179,6 +182,7 @@ export function openRenderer({
       if (ours) throw ours;
       const message = error instanceof Error ? error.message : '';
       if (/render-timeout|Timeout/.test(message)) return { reason: 'render-timeout', ...traces() };
+      if (!closing.signal.aborted && browser !== undefined && (await hasEnded(browser))) return null;
       return { reason: /crash/i.test(message) ? 'render-crashed' : 'render-failed', ...traces() };
     } finally {
       clearTimeout(timer);
@@ -190,15 +194,45 @@ export function openRenderer({
   };
 
   return {
-    render: (request) => queue.add(() => renderPage(request)),
+    async render(request) {
+      const acts: PageActs = { requests: new Map(), links: new Set(), leftFor: null };
+      const rendered =
+        (await queue.add(() => renderPage(request, acts, shared.get))) ??
+        (await again.add(() => renderPage(request, acts, alone.get)));
+      return rendered ?? { reason: 'render-crashed', ...acts, links: [...acts.links] };
+    },
     async close() {
       closing.abort();
-      stopWatch?.();
-      await within(30_000, starting);
-      await within(5000, browser?.close());
+      await Promise.all([shared.close(), alone.close()]);
       await parts?.close();
     },
   };
+}
+
+/** One browser at a time, started when it is needed and again when it has ended. */
+function keepOpen(launch: () => Promise<Browser>) {
+  let browser: Browser | undefined;
+  let starting: Promise<Browser> | undefined;
+  return {
+    async get(): Promise<Browser> {
+      if (browser?.isConnected()) return browser;
+      starting ??= launch().finally(() => {
+        starting = undefined;
+      });
+      browser = await starting;
+      return browser;
+    },
+    /** One that is still being started ends later, with this process at the latest. */
+    async close(): Promise<void> {
+      await within(5000, starting === undefined ? browser?.close() : starting.then((started) => started.close()));
+    },
+  };
+}
+
+/** Whether a browser has ended. News of its pages comes before its own. */
+async function hasEnded(browser: Browser): Promise<boolean> {
+  if (browser.isConnected()) await within(1000, new Promise((resolve) => browser.once('disconnected', resolve)));
+  return !browser.isConnected();
 }
 
 /** Waits for a promise to be settled, but no longer than the limit, in ms. */

@@ -439,6 +439,36 @@ describe('a page has limits', { skip }, () => {
     }
   });
 
+  test('the limit holds for a page with all its frames, and pages beside one that fills the browser are rendered', {
+    skip: process.platform !== 'linux',
+  }, async (t) => {
+    // Each frame is of a site of its own, and far below the limit.
+    const server = createServer((_request, response) => {
+      response.setHeader('content-type', 'text/html');
+      response.end('<script>held = new Uint8Array(1e8).fill(1)</script>');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+    const { port } = server.address() as AddressInfo;
+    const guard = addressGuard({ allowPrivate: true });
+    const renderer = openRenderer({ ...options, guard, maxPageBytes: 300_000_000, maxPages: 2 });
+    t.after(async () => {
+      await renderer.close();
+      server.close();
+    });
+    const render = (body: string) => renderer.render({ url: 'https://a.example/', html: `<body>${body}`, allows });
+    const frames = [11, 12, 13, 14, 15].map((n) => `<iframe src="http://127.0.0.${n}:${port}/"></iframe>`);
+    const ended = { reason: 'render-crashed', links: [], leftFor: null };
+    const framed = await render(frames.join(''));
+    assert.deepEqual({ ...framed, requests: undefined }, { ...ended, requests: undefined });
+
+    const kept = 'const keep = []; setInterval(() => keep.push(new Blob([new Uint8Array(2e7).fill(1)])), 5)';
+    const filling = render(`<script>${kept}</script>`);
+    const beside = render(`<p id=seen></p><script>setTimeout(() => { seen.textContent = 1 + 1 }, 100)</script>`);
+    assert.deepEqual(await filling, { ...ended, requests: new Map() });
+    const honest = await beside;
+    assert.ok('html' in honest && honest.html.includes('<p id="seen">2</p>'));
+  });
+
   test('so many are rendered at once and no more, and closing ends them all', async (t) => {
     let open = 0;
     let most = 0;
