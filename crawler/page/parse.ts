@@ -1,6 +1,7 @@
 /** HTML to a tree of elements. */
 import type { Element } from 'domhandler';
 import { DomHandler, Parser } from 'htmlparser2';
+import { SkippingTokenizer } from './tokenizer.ts';
 
 /** Open elements. Browsers stop nesting at 512, but close what here stays open, such as an inline element of an earlier paragraph. */
 const maxDepth = 5000;
@@ -28,6 +29,6 @@ class LimitedTree extends DomHandler {
  */
 export function parseHtml(html: string): Element {
   const tree = new LimitedTree();
-  new Parser(tree, { xmlMode: false, decodeEntities: true }).end(html);
+  new Parser(tree, { xmlMode: false, decodeEntities: true, Tokenizer: SkippingTokenizer }).end(html);
   return tree.root as unknown as Element;
 }
