@@ -113,29 +113,43 @@ function wordsOf(word: string): ClassWords {
   const words = readWord(word);
   if (word.length > maxKnownWordLength) return words;
   if (knownWords.size >= maxKnownWords) knownWords.clear();
-  // A copy: the word itself may be a part of the page, which would be kept with it.
-  knownWords.set(Buffer.from(word).toString(), words);
+  // A copy where V8 would keep the page for a part of it, as it does from 13 characters on.
+  knownWords.set(word.length < 13 ? word : Buffer.from(word).toString(), words);
   return words;
 }
 
 function readLabels(labels: string): ClassWords {
+  const text = uniform(labels.slice(0, maxLabelsLength));
   let all = noWords;
-  for (const word of labels.slice(0, maxLabelsLength).toLowerCase().replace(/[-_]+/g, '-').split(/\s+/)) {
-    if (word === '') continue;
-    const words = wordsOf(word);
-    if (words === noWords) continue;
-    if (all === noWords) all = words;
-    else
-      all = {
-        region: all.region ?? words.region,
-        regionInMain: all.regionInMain ?? words.regionInMain,
-        main: all.main || words.main,
-        figure: all.figure || words.figure,
-        caption: all.caption || words.caption,
-        title: all.title || words.title,
-      };
+  for (let at = 0; at < text.length; ) {
+    const start = at;
+    while (at < text.length && text.charCodeAt(at) !== space) at += 1;
+    if (at > start) all = joined(all, wordsOf(text.slice(start, at)));
+    at += 1;
   }
   return all;
+}
+
+const space = 32;
+
+/** Capitals, underscores, hyphens in a row, and white space other than a space: few classes have them. */
+const uneven = /[A-Z_]|--|[^\x20-\x7e]/;
+
+/** In lower case, with single hyphens in words and spaces between them. */
+const uniform = (labels: string): string =>
+  uneven.test(labels) ? labels.toLowerCase().replace(/[-_]+/g, '-').replace(/\s/g, ' ') : labels;
+
+function joined(all: ClassWords, words: ClassWords): ClassWords {
+  if (words === noWords) return all;
+  if (all === noWords) return words;
+  return {
+    region: all.region ?? words.region,
+    regionInMain: all.regionInMain ?? words.regionInMain,
+    main: all.main || words.main,
+    figure: all.figure || words.figure,
+    caption: all.caption || words.caption,
+    title: all.title || words.title,
+  };
 }
 
 /** A reader for the elements of one page. It remembers what it read, since pages repeat their classes. */
