@@ -3,6 +3,10 @@
  * are words, so an alt text may be one of them; a heading, a title or a paragraph of a card is not.
  */
 
+/** Texts without any of these are spared the search for the longer patterns below. */
+const anyCurrency = /[$€£¥₹₽₩₺]|USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|AUD|CAD|INR|JPY|Kč|zł|kr|Ft/;
+const digitOrAgo = /\d|ago/i;
+
 /** A currency, or a number with one. */
 const price =
   /^(?:[^\p{L}]*|.{0,24}\s)(?:[$€£¥₹₽₩₺]|\b(?:USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|AUD|CAD|INR|JPY|Kč|zł|kr|Ft)\b)\s{0,3}[\d.,]*[^\p{L}]{0,40}(?:\p{L}+\s?){0,3}[^\p{L}]{0,40}$/u;
@@ -36,8 +40,8 @@ export function isRemark(text: string): boolean {
   return (
     !/\p{L}{2}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u.test(text) ||
     /[:：]$/.test(text) ||
-    price.test(text) ||
-    date.test(text) ||
+    (anyCurrency.test(text) && price.test(text)) ||
+    (digitOrAgo.test(text) && date.test(text)) ||
     button.test(text) ||
     label.test(text) ||
     byline.test(text) ||

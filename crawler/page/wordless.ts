@@ -22,7 +22,11 @@ const machine =
 
 /** The same sentences of social networks and office programs in other languages than English. */
 const machineElsewhere =
-  /^(?:möglicherweise (?:ein|eine) (?:bild|meme|grafik)|keine fotobeschreibung|peut[- ]être (?:une image|un (?:mème|graphique))|aucune description de (?:la )?photo|puede ser (?:una imagen|un meme)|no hay (?:ninguna )?descripci[óo]n de la foto|pode ser (?:uma imagem|um meme)|nenhuma descrição (?:de|da) foto|potrebbe essere un(?:'|’|a )?\s?immagine|nessuna descrizione della foto|kan een afbeelding zijn|geen fotobeschrijving|może być (?:zdjęciem|zdjęcie|obraz|memem)|brak dostępnego opisu|возможно, это изображение|нет описания фото|fotoğraf açıklaması yok|kan vara en bild|ingen (?:foto|bild)beskrivning|kan være et billede)|(?:description automatically generated|automatisch generierte beschreibung|description générée automatiquement|descripción generada automáticamente|descrizione generata automaticamente|descrição gerada automaticamente|automatisch gegenereerde beschrijving)(?: with \p{L}+ confidence| mit \p{L}+ zuverlässigkeit)?\.?$/iu;
+  /^(?:möglicherweise (?:ein|eine) (?:bild|meme|grafik)|keine fotobeschreibung|peut[- ]être (?:une image|un (?:mème|graphique))|aucune description de (?:la )?photo|puede ser (?:una imagen|un meme)|no hay (?:ninguna )?descripci[óo]n de la foto|pode ser (?:uma imagem|um meme)|nenhuma descrição (?:de|da) foto|potrebbe essere un(?:'|’|a )?\s?immagine|nessuna descrizione della foto|kan een afbeelding zijn|geen fotobeschrijving|może być (?:zdjęciem|zdjęcie|obraz|memem)|brak dostępnego opisu|возможно, это изображение|нет описания фото|fotoğraf açıklaması yok|kan vara en bild|ingen (?:foto|bild)beskrivning|kan være et billede)/iu;
+
+/** What office programs write below a picture, at the end of any text. */
+const machineMade =
+  /(?:description automatically generated|automatisch generierte beschreibung|description générée automatiquement|descripción generada automáticamente|descrizione generata automaticamente|descrição gerada automaticamente|automatisch gegenereerde beschrijving)(?: with \p{L}+ confidence| mit \p{L}+ zuverlässigkeit)?\.?$/iu;
 
 /** "Thumbnail 3 of 17", in galleries. */
 const numbered =
@@ -60,14 +64,15 @@ export function isWordless(text: string): boolean {
   if (text.length > 200) return false;
   return (
     !/\p{L}/u.test(text) ||
-    imageExtension.test(text) ||
+    (text.includes('.') && imageExtension.test(text)) ||
     unwritten.test(text) ||
     empty.test(text) ||
     machine.test(text) ||
     machineElsewhere.test(text) ||
-    numbered.test(text) ||
+    (/autom/i.test(text) && machineMade.test(text)) ||
+    (/\d/.test(text) && numbered.test(text)) ||
     isCredit(text) ||
-    joined.test(text) ||
+    (!text.includes(' ') && joined.test(text)) ||
     longHexadecimal.test(text) ||
     isCameraName(text.replace(/\.\w{3,4}$/, ''))
   );
