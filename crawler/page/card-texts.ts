@@ -101,7 +101,8 @@ export function cardTexts(candidate: ImageCandidate, division: Division, about: 
   let text = paragraphOf(candidate, inner, title, words, read);
   if (title === null && text === null && !isDescribed && own.length <= 1)
     text = wholeCard(division.cardOf(candidate), candidate, read);
-  if (title === null && text === null && inner.length === 0) return articleTexts(candidate, [], beside, about, read);
+  if (title === null && text === null && inner.length === 0)
+    return articleTexts(candidate, [], beside, about, read, words);
   if (text === null) return { title, text, paragraph: null };
   const isShort = text.text.length <= maxSureLength;
   const paragraphs = inner.filter(({ kind }) => kind === 'paragraph').length;
@@ -198,6 +199,7 @@ function articleTexts(
   beside: readonly TextBlock[],
   about: About,
   read: Read,
+  words: ReadonlySet<string> = contentWords(about.known),
 ): CardTexts {
   const { known } = about;
   const inside = blocksAround(own, order);
@@ -206,7 +208,6 @@ function articleTexts(
     .toSorted((a, b) => a.order - b.order);
   const before = sorted.findLast((block) => block.order < order && !isWithin(element, block.element, maxHolders));
   const after = sorted.find((block) => block.order > order);
-  const words = contentWords(known);
   const isDescribed = known.length > 1;
   const isAbout = (block: TextBlock): boolean =>
     block.kind === 'heading' &&
@@ -280,13 +281,12 @@ const stemLength = 6;
 
 function contentWords(texts: readonly string[]): ReadonlySet<string> {
   const words = new Set<string>();
-  for (const text of texts)
-    for (const word of searchedWords(text))
-      if (word.length >= minWordLength && !commonWords.has(word)) words.add(stemOf(word));
+  for (const text of texts) for (const word of searchedWords(text)) if (!commonWords.has(word)) words.add(stemOf(word));
   return words;
 }
 
-const searchedWords = (text: string): readonly string[] => lettersIn(text.slice(0, maxSearchedLength).toLowerCase());
+const searchedWords = (text: string): readonly string[] =>
+  lettersIn(text.slice(0, maxSearchedLength).toLowerCase(), minWordLength);
 
 const stemOf = (word: string): string =>
   word.slice(0, word.endsWith('s') ? Math.min(stemLength, word.length - 1) : stemLength);
@@ -299,7 +299,6 @@ function shared(known: ReadonlySet<string>, text: string): number {
   if (known.size === 0) return 0;
   const found = new Set<string>();
   for (const word of searchedWords(text)) {
-    if (word.length < minWordLength) continue;
     const stem = stemOf(word);
     if (known.has(stem) && !commonWords.has(word)) found.add(stem);
   }

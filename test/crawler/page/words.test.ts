@@ -8,7 +8,12 @@ test('words are runs of letters, in ASCII and beyond', () => {
   const unit = fc.constantFrom(...'aZéß漢я0_ -.\u00a0\u0000@[`{', '\ud800');
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit, maxLength: 30 }), fc.string({ maxLength: 30 })), (text) => {
-      assert.deepEqual([...lettersIn(text)], text.match(/\p{L}+/gu) ?? []);
+      const words = text.match(/\p{L}+/gu) ?? [];
+      assert.deepEqual([...lettersIn(text)], words);
+      assert.deepEqual(
+        [...lettersIn(text, 3)],
+        words.filter(({ length }) => length >= 3),
+      );
     }),
     { numRuns: 1000 },
   );
