@@ -3,6 +3,7 @@
  * Unlike regions (class-words.ts) none decides; each is a feature with a learned weight.
  */
 import type { Element } from 'domhandler';
+import { remembered } from './remembered.ts';
 import { isElement } from './walk.ts';
 
 const whole = (words: string): RegExp => new RegExp(`(?:^|[^a-z])(?:${words})(?:[^a-z]|$)`);
@@ -39,18 +40,17 @@ const maxAncestors = 6;
 /** UTF-16 units of class and id. */
 const maxLabelLength = 300;
 
+/** Ours: around the pictures of a page there are some hundred different labels. */
+const signsIn = remembered(
+  (label: string): readonly string[] => {
+    const words = label.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
+    return signs.filter(([, pattern]) => pattern.test(words)).map(([name]) => name);
+  },
+  { maxTexts: 10_000, maxLength: maxLabelLength },
+);
+
 /** A reader for the pictures of one page: the names of the signs around a picture, up to an element that holds most of the text. */
 export function classSignReader(holdsText: (element: Element) => boolean): (element: Element) => ReadonlySet<string> {
-  const known = new Map<string, readonly string[]>();
-  const signsIn = (label: string): readonly string[] => {
-    let found = known.get(label);
-    if (!found) {
-      const words = label.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
-      found = signs.filter(([, pattern]) => pattern.test(words)).map(([name]) => name);
-      known.set(label, found);
-    }
-    return found;
-  };
   return (element) => {
     const all = new Set<string>();
     let node: Element['parent'] = element;

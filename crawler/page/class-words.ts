@@ -3,6 +3,7 @@
  * what wraps an image, and what is its caption.
  */
 import type { Element } from 'domhandler';
+import { remembered } from './remembered.ts';
 
 /** A part of a page that holds boilerplate, by landmark or class word. */
 export type Region =
@@ -102,21 +103,8 @@ function readWord(word: string): ClassWords {
   return Object.values(words).some((value) => value !== null && value !== false) ? words : noWords;
 }
 
-/** Words that are remembered from page to page, since the pages of a site share them; longer ones seldom come twice. Ours. */
-const maxKnownWords = 10_000;
-const maxKnownWordLength = 40;
-const knownWords = new Map<string, ClassWords>();
-
-function wordsOf(word: string): ClassWords {
-  const known = knownWords.get(word);
-  if (known !== undefined) return known;
-  const words = readWord(word);
-  if (word.length > maxKnownWordLength) return words;
-  if (knownWords.size >= maxKnownWords) knownWords.clear();
-  // A copy where V8 would keep the page for a part of it, as it does from 13 characters on.
-  knownWords.set(word.length < 13 ? word : Buffer.from(word).toString(), words);
-  return words;
-}
+/** Limits are ours: utility classes of a site are some thousand. */
+const wordsOf = remembered(readWord, { maxTexts: 10_000, maxLength: 40 });
 
 function readLabels(labels: string): ClassWords {
   const text = uniform(labels.slice(0, maxLabelsLength));
@@ -152,18 +140,15 @@ function joined(all: ClassWords, words: ClassWords): ClassWords {
   };
 }
 
-/** A reader for the elements of one page. It remembers what it read, since pages repeat their classes. */
-export function classWordReader(): (element: Element) => ClassWords {
-  const known = new Map<string, ClassWords>();
-  return ({ attribs }) => {
-    const { class: classes, id } = attribs;
-    if (!classes && !id) return noWords;
-    const labels = !classes ? id! : !id ? classes : `${classes} ${id}`;
-    let words = known.get(labels);
-    if (words === undefined) {
-      words = readLabels(labels);
-      known.set(labels, words);
-    }
-    return words;
-  };
+/** Ours: pages have some hundred different classes. */
+const labelledWords = remembered(readLabels, { maxTexts: 20_000, maxLength: 200 });
+
+/** What the class and id of an element say. */
+export function classWordsOf({ attribs }: Element): ClassWords {
+  const { class: classes = '', id = '' } = attribs;
+  if (id === '') return classes === '' ? noWords : labelledWords(classes);
+  if (classes.length + id.length >= maxLabelsLength) return readLabels(`${classes} ${id}`);
+  // Ids with a number are of one element.
+  const byId = /\d/.test(id) ? readLabels(id) : labelledWords(id);
+  return classes === '' ? byId : joined(labelledWords(classes), byId);
 }

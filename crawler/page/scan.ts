@@ -7,7 +7,7 @@ import { isRslType } from '../policy/rsl.ts';
 import { absoluteUrl, addressOf } from '../policy/url.ts';
 import { type ImageCandidate, ImageCandidates, isHeading, isParagraph, type TextBlock } from './candidates.ts';
 import { assignCaption, captionKind } from './captions.ts';
-import { classWordReader, type Region } from './class-words.ts';
+import { classWordsOf, type Region } from './class-words.ts';
 import { isLicense, maxLicences, PageHead } from './head.ts';
 import { backgroundUrl, bestImageUrl, bestOfSets, isSupportedSource, svgImageUrl } from './image-urls.ts';
 import { isImageFile, type PageLink } from './links.ts';
@@ -62,7 +62,6 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   const candidates = new ImageCandidates();
   const elementsById = new Map<string, Element>();
   const signs = new ScriptSignCollector();
-  const wordsOf = classWordReader();
   const mass = new TextMass();
   const pageLinks: { element: Element; url: string }[] = [];
   const times: Element[] = [];
@@ -73,7 +72,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
   const enter = (element: Element): boolean => {
     const { attribs } = element;
     mass.enter(candidates.rank);
-    const words = wordsOf(element);
+    const words = classWordsOf(element);
     const caption = captionKind(element, words, surroundings);
     if (caption) assignCaption(element, caption, surroundings.figure, candidates.list);
     surroundings = enterSurroundings(element, words, caption === 'tag' || caption === 'class', surroundings);

@@ -1,6 +1,5 @@
 /** The words of a text: its runs of letters. Most texts of the web's pages are ASCII, which needs no Unicode classes. */
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII begins with control characters.
 const beyondAscii = /[^\0-\x7f]/;
 
 export const isAscii = (text: string): boolean => !beyondAscii.test(text);
