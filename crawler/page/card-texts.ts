@@ -213,7 +213,7 @@ function articleTexts(
     block.kind === 'heading' &&
     isTitle(read(block.element)) &&
     (isPageTitle(block.element, about) ||
-      shared(words, read(block.element)) >= minSharedWords ||
+      sharedAt(words, block.element, read) >= minSharedWords ||
       (!isDescribed && block === before && inside.includes(block)));
   const opener = sorted.findLast((block) => block.order < order && isPageTitle(block.element, about));
   const isOpened =
@@ -234,7 +234,7 @@ function articleTexts(
     ...[
       ...(around ? [around] : []),
       ...near.filter(({ kind }) => kind === 'paragraph').map((block) => block.element),
-    ].filter((block) => shared(words, read(block)) > 0),
+    ].filter((block) => sharedAt(words, block, read) > 0),
   ].find((block) => countWords(read(block)) >= minParagraphWords);
   return {
     title: heading ? textIn(heading.element, read) : null,
@@ -303,6 +303,27 @@ function shared(known: ReadonlySet<string>, text: string): number {
     if (known.has(stem) && !commonWords.has(word)) found.add(stem);
   }
   return found.size;
+}
+
+/** The words of the texts of each page, by what reads them: pictures have the same texts around them. */
+const wordsByReader = new WeakMap<Read, Map<string, ReadonlySet<string>>>();
+
+/** The same for the text of an element. */
+function sharedAt(known: ReadonlySet<string>, element: Element, read: Read): number {
+  let texts = wordsByReader.get(read);
+  if (!texts) {
+    texts = new Map();
+    wordsByReader.set(read, texts);
+  }
+  const text = read(element);
+  let words = texts.get(text);
+  if (!words) {
+    words = contentWords([text]);
+    texts.set(text, words);
+  }
+  let count = 0;
+  for (const word of known) if (words.has(word)) count += 1;
+  return count;
 }
 
 /** Words of file names and of any text. */

@@ -18,14 +18,19 @@ const invisible =
 /** Most texts have nothing to remove or to normalise; this test takes a fifth of the time. */
 const beyondAscii = /[^\t\n\r\x20-\x7e]/;
 
+/**
+ * What may be invisible or in another form than NFC: all but ASCII, letters of Western languages, dashes, quotation marks and the signs
+ * € and ™. Most other texts have none of it either.
+ */
+const unusual = /[^\t\n\r\x20-\x7e\xa0-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u20ac\u2122]/;
+
 /** White space that is not one space between words; a replacement for each single space takes a tenth of the extraction. */
 const unfolded = /[^\S ]\s*| \s+/g;
 
 /** The text in that form; one of more than `maxLength` UTF-16 units is cut at a word. */
 export function cleanText(text: string, maxLength = maxTextLength): string {
-  const isPlain = !beyondAscii.test(text);
-  const repaired = isPlain && !text.includes('&') ? text : repairText(text);
-  const visible = repaired === text && isPlain ? text : repaired.replace(invisible, '').normalize('NFC');
+  const repaired = text.includes('&') || beyondAscii.test(text) ? repairText(text) : text;
+  const visible = unusual.test(repaired) ? repaired.replace(invisible, '').normalize('NFC') : repaired;
   const folded = visible.replace(unfolded, ' ').trim();
   if (folded.length <= maxLength) return folded;
   const cut = folded.lastIndexOf(' ', maxLength);
