@@ -28,11 +28,31 @@ export function picturesOf(page: LabelledPage, html: string): Picture[] {
       texts: refs.map((ref) => normalText(textAt($, element, ref))).filter((text) => text !== ''),
     };
   };
-  return [
+  return withoutPlaceholders([
     ...page.subject.map((picture) => resolve('subject', picture)),
     ...page.teaser.map((picture) => resolve('teaser', picture)),
     ...page.furniture.map((selector) => resolve('furniture', [selector, []])),
-  ];
+  ]);
+}
+
+/**
+ * Takes away the addresses that pictures share which have other alternative texts and addresses of their own: one grey rectangle in
+ * fifty lazy cards, or the page's own address, is no address of any of them.
+ */
+function withoutPlaceholders(pictures: readonly Picture[]): Picture[] {
+  const holders = new Map<string, Picture[]>();
+  for (const picture of pictures)
+    for (const url of picture.urls) holders.set(url, [...(holders.get(url) ?? []), picture]);
+  const hasOwn = (picture: Picture, other: Picture): boolean => [...picture.urls].some((url) => !other.urls.has(url));
+  const isPlaceholder = (url: string): boolean => {
+    const [first, ...others] = holders.get(url)!.filter(({ alt }) => alt.trim() !== '');
+    return others.some((other) => other.alt !== first!.alt && hasOwn(first!, other) && hasOwn(other, first!));
+  };
+  const placeholders = new Set([...holders.keys()].filter(isPlaceholder));
+  return pictures.map((picture) => ({
+    ...picture,
+    urls: new Set([...picture.urls].filter((url) => !placeholders.has(url))),
+  }));
 }
 
 function textAt($: CheerioAPI, element: Element, ref: string): string {
@@ -70,10 +90,12 @@ export const normalText = (text: string): string =>
         .replace(/[^\p{L}\p{N}]+/gu, ' ')
         .trim();
 
+const imageFile = /\.(?:jpe?g|png|gif|webp|avif)(?:$|[?#])/i;
+
 function addressesOf(element: Element, base: string): Set<string> {
   const urls = new Set<string>();
   const add = (address: string): void => {
-    const url = address.startsWith('data:') ? null : absoluteUrl(address.trim(), base);
+    const url = address === '' || address.startsWith('data:') ? null : absoluteUrl(address.trim(), base);
     if (url !== null) urls.add(keyOf(url));
   };
   const addAll = ({ attribs }: Element): void => {
@@ -82,14 +104,13 @@ function addressesOf(element: Element, base: string): Set<string> {
       if (/srcset|data-original-set/.test(name))
         for (const part of value.split(/,\s+|\s+\S+,\s*/)) add(part.split(/\s/)[0]!);
       else if (name === 'style') for (const [, url] of value.matchAll(/url\(\s*["']?([^"')]+)/g)) add(url!);
-      else if (/^\S+$/.test(value) && /[/.]/.test(value)) add(value);
+      else if (/^\S+$/.test(value) && (value.includes('/') || imageFile.test(value))) add(value);
     }
   };
   addAll(element);
   const parent = element.parent as Element | null;
   if (parent?.name === 'picture') for (const source of parent.children) if (source.type === 'tag') addAll(source);
   for (let node = parent, step = 0; node && step < 6; node = node.parent as Element | null, step += 1)
-    if (node.name === 'a' && /\.(?:jpe?g|png|gif|webp|avif)(?:$|[?#])/i.test(node.attribs.href ?? ''))
-      add(node.attribs.href!);
+    if (node.name === 'a' && imageFile.test(node.attribs.href ?? '')) add(node.attribs.href!);
   return urls;
 }
