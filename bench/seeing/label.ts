@@ -44,7 +44,7 @@ function labelsOf(page: LabelledPage, outline: Outline, text: string): LabelledP
     if (kind === undefined) throw new Error(`Expected s or t, numbers, a colon and texts but found ${line}`);
     for (const number of numbersIn(numbers!)) {
       if (!outline.images.has(number)) throw new Error(`Expected a picture at ${number} in ${line}`);
-      const entry = said.get(number) ?? { kind, texts: new Set() };
+      const entry: { kind: string; texts: Set<string> } = said.get(number) ?? { kind, texts: new Set() };
       if (entry.kind !== kind) throw new Error(`Expected one class of picture ${number} but found two`);
       for (const word of words!.split(/\s+/).filter((candidate) => candidate !== ''))
         for (const ref of refsOf(word, number, outline)) entry.texts.add(ref);

@@ -1,4 +1,4 @@
-/** What a careful reader said of every picture of the saved pages: `labels.jsonl`, one page a line. */
+/** What a careful reader said of every picture of the saved pages by rules.md: `labels.jsonl`, one page a line. */
 import { readFileSync } from 'node:fs';
 import type { SavedPage } from './pages.ts';
 
@@ -20,8 +20,9 @@ export interface LabelledPage extends SavedPage {
   readonly furniture: readonly string[];
 }
 
-export function readLabels(): LabelledPage[] {
-  return readFileSync(new URL('labels.jsonl', import.meta.url), 'utf8')
+/** The labels of all pages, or those of the second reader, `second-reader.jsonl`. */
+export function readLabels(file = 'labels.jsonl'): LabelledPage[] {
+  return readFileSync(new URL(file, import.meta.url), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LabelledPage);

@@ -112,7 +112,8 @@ export function addPage(
 /** Shorter than this, in characters, a text within another says nothing. */
 const minContainedLength = 12;
 
-function isAmong(text: string, texts: readonly string[]): boolean {
+/** Whether a text is one of `texts`, or so much of one that it says the same. */
+export function isAmong(text: string, texts: readonly string[]): boolean {
   const normal = normalText(text);
   const ref = jsonLdRef(text);
   return texts.some(
