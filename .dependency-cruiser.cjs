@@ -16,11 +16,12 @@ const rooms = {
     input: ['policy', 'page', 'frontier', 'workers', 'fetch'],
   },
   dataset: {
+    blobs: [],
     image: [],
-    shards: ['image'],
-    ledger: ['image', 'shards'],
-    export: ['image', 'shards', 'ledger'],
-    import: ['image', 'shards', 'ledger', 'export'],
+    shards: ['blobs', 'image'],
+    ledger: ['blobs', 'image', 'shards'],
+    export: ['blobs', 'image', 'shards', 'ledger'],
+    import: ['blobs', 'image', 'shards', 'ledger', 'export'],
   },
   model: {
     runtime: [],
