@@ -68,7 +68,10 @@ export const takedownFlags = z.strictObject({
 export type TakedownFlags = z.output<typeof takedownFlags>;
 
 export const exportFlags = z.strictObject({
-  out: text('folder to write (default: shards in the corpus)', 'dir'),
+  out: text(
+    'folder to write (default: shards in the corpus), or s3://BUCKET/PREFIX that these are published to',
+    'dir|place',
+  ),
   subset: text('only the ids in this file: npy (DataComp), parquet or text', 'file'),
   rebuild: toggle('write a growing export anew from its first shard, under new keys'),
 });
@@ -95,19 +98,30 @@ export const importFlags = z.strictObject({
 export type ImportFlags = z.output<typeof importFlags>;
 
 export const verifyFlags = z.strictObject({
-  out: text('folder of an export, as with lait export --out (default: shards in the corpus)', 'dir'),
+  out: text(
+    'folder of an export, as with lait export --out, or s3://BUCKET/PREFIX (default: shards in the corpus)',
+    'dir',
+  ),
   repair: toggle('save what can be read of a damaged database, queue what is lost, write faulty shards again'),
 });
 export type VerifyFlags = z.output<typeof verifyFlags>;
 
 export const trainRelevanceFlags = z.strictObject({
   shards: z.array(z.string()).meta({
-    description: 'captioned images: folders, files, globs, brace ranges',
+    description: 'captioned images: folders, files, globs, brace ranges, in S3 too',
     placeholder: 'path',
   }),
   out: z.string().default('relevance.safetensors').meta({ description: 'file to write', placeholder: 'file' }),
 });
 export type TrainRelevanceFlags = z.output<typeof trainRelevanceFlags>;
+
+/** Of commands that learn or are judged by what lies in the shards. */
+const reading = {
+  shards: text(
+    'shards elsewhere than in the corpus: a folder or s3://BUCKET/PREFIX with a folder for each split; regions lie beside it',
+    'place',
+  ),
+};
 
 /** Of commands that go on with a run. */
 const resuming = {
@@ -117,16 +131,18 @@ const resuming = {
 };
 
 export const pretrainFlags = z.strictObject({
+  ...reading,
   ...resuming,
   stages: text('YAML list of stages (name, corpora, steps, …) instead of those in lait.yaml', 'file'),
   dryRun: toggle('print the parameters and FLOPs of the preset, and stop'),
 });
 export type PretrainFlags = z.output<typeof pretrainFlags>;
 
-export const finetuneFlags = z.strictObject(resuming);
+export const finetuneFlags = z.strictObject({ ...reading, ...resuming });
 export type FinetuneFlags = z.output<typeof finetuneFlags>;
 
 export const evaluateFlags = z.strictObject({
+  ...reading,
   json: toggle('print the result as JSON; the run keeps a copy either way'),
 });
 export type EvaluateFlags = z.output<typeof evaluateFlags>;

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { UserError } from '../dataset/user-error.ts';
+import { isS3 } from '../dataset/blobs/place.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import { noFlags } from './call-flags.ts';
 import {
   type CorpusContext,
@@ -94,6 +95,7 @@ function run<Context, Flags extends z.ZodObject>(
   if (definition.takesTurns)
     command.option('--wait', 'wait while another command writes the same (default: stop and name it)');
   command.action(async () => {
+    refuseS3(command, definition.takesS3);
     const [{ readFlags }, { inTurn, nameHolder }] = await Promise.all([
       import('./config-file.ts'),
       import('../dataset/corpus-lock.ts'),
@@ -113,6 +115,18 @@ function refuseIgnored<Context>(given: readonly string[], context: Context, need
   for (const key of given) {
     const problem = needs[key]?.(context);
     if (problem) throw new UserError(`${flagOf(key)} has no effect ${problem}; leave it out, or change that.`);
+  }
+}
+
+/** A place in S3 where a path of this machine is wanted would make a folder of that name, or be looked for in vain. */
+function refuseS3(command: Command, takesS3: readonly string[] = []): void {
+  const given = { ...command.opts(), arguments: command.args } as Readonly<Record<string, unknown>>;
+  for (const [key, values] of Object.entries(given)) {
+    if (takesS3.includes(key)) continue;
+    const place = [values].flat().find((value) => typeof value === 'string' && isS3(value));
+    if (place === undefined) continue;
+    const name = key === 'arguments' ? `lait ${command.name()}` : flagOf(key);
+    throw expected('a path of this machine', name, 'a place in S3', 'fetch or mount it');
   }
 }
 

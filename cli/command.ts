@@ -1,6 +1,8 @@
 /** What every sub-command shares: what it is told of its corpus and settings, and how it is defined. */
 import { statSync } from 'node:fs';
 import type { z } from 'zod';
+import { isThere } from '../dataset/blobs/open.ts';
+import { isS3 } from '../dataset/blobs/place.ts';
 import type { CorpusBusy } from '../dataset/corpus-lock.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { noFlags } from './call-flags.ts';
@@ -45,6 +47,8 @@ export interface Definition<Context, Flags extends z.ZodObject> {
   readonly arguments?: string;
   /** Loads what is no setting of the corpus but the input of one call. */
   readonly flags?: () => Promise<Flags>;
+  /** Flags, or `arguments`, that may name a place in S3; all others refuse one. */
+  readonly takesS3?: readonly string[];
   /** It writes what other commands write too, and can wait for them: it has `--wait`. */
   readonly takesTurns?: true;
   /** Loads the code of the command. */
@@ -76,6 +80,12 @@ export function checkCorpusDir(dir: string): string {
   const stats = dir === '' ? undefined : statSync(dir, { throwIfNoEntry: false });
   if (dir !== '' && (stats === undefined || stats.isDirectory())) return dir;
   throw expected('a folder', 'the corpus', dir === '' ? dir : `the file ${dir}`, 'name one, which need not exist');
+}
+
+/** As `requirePath`, of what may lie in S3. */
+export async function requirePlace(place: string, what: string, advice: string): Promise<void> {
+  if (!isS3(place)) return requirePath(place, what, advice);
+  if (!(await isThere(place))) throw new UserError(`Expected ${what} at ${place} but there is none; ${advice}.`);
 }
 
 /** Throws unless a file that an earlier command makes is there; where one may not look, the system's error. */

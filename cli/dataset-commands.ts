@@ -16,6 +16,7 @@ const encodingNeeds = {
 
 const exportShards = settingsCommand({
   name: 'export',
+  takesS3: ['out'],
   takesTurns: true,
   section: 'export',
   summary: 'write the kept pairs as WebDataset shards; finished shards stay, new pairs come after them',
@@ -44,6 +45,7 @@ const regions = settingsCommand({
 
 const verify = corpusCommand({
   name: 'verify',
+  takesS3: ['out'],
   takesTurns: true,
   summary: 'check the databases, the raw images and every file of the export against its manifest',
   example: 'lait verify --corpus birds --repair',
@@ -58,6 +60,7 @@ const writesShards = ({ args }: ImportContext) => args[0] === 'urls' && 'with th
 
 const importSet = settingsCommand({
   name: 'import',
+  takesS3: ['arguments'],
   takesTurns: true,
   section: 'import',
   summary: 'bring COCO, Flickr, WebDataset or parquet sets, or lists of URLs, into a corpus',
@@ -65,6 +68,7 @@ const importSet = settingsCommand({
     'lait import coco captions_val2017.json val2017/ --corpus coco\n' +
     'lait import flickr Flickr8k.token.txt images/ --split-file train=Flickr_8k.trainImages.txt --corpus flickr8k\n' +
     'lait import webdataset "shards/{00000..00099}.tar" --corpus laion\n' +
+    'lait import webdataset s3://bucket/laion/shards --corpus laion\n' +
     'lait import urls Train_GCC-training.tsv --corpus cc3m',
   arguments: '<form> <paths...>',
   flags: async () => (await callFlags()).importFlags,

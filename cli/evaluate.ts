@@ -1,6 +1,7 @@
 /** `lait evaluate`: image and text retrieval on held-out pairs, beside a linear map, chance and, where the protocol is one of the paper's, its rows. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { within } from '../dataset/blobs/place.ts';
 import { makeFolder } from '../dataset/make-folder.ts';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
@@ -14,11 +15,11 @@ import { paperRows } from '../model/retrieval/paper-results.ts';
 import { bestCheckpoint, weightsName } from '../model/train/checkpoint.ts';
 import { checkDetectorModel, type DataIdentity, dataIdentity, weightsSha256 } from '../model/train/made-from.ts';
 import type { EvaluateFlags } from './call-flags.ts';
-import { type CommandContext, type Nothing, requirePath, sayWaiting } from './command.ts';
+import { type CommandContext, type Nothing, requirePlace, sayWaiting } from './command.ts';
+import { dataPlace, regionsOf } from './data-place.ts';
 import { firstImages } from './first-images.ts';
 import { linearMapInputs } from './linear-map.ts';
 import { startProgress } from './progress.ts';
-import { regionsDir } from './regions.ts';
 import { openCheckpoint, trainedDir } from './runs.ts';
 import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent, table } from './table.ts';
@@ -42,17 +43,18 @@ export async function evaluate({
     linearMap: mapTo,
     ...rest
   } = settings;
-  const { json: asJson, ...others } = flags;
+  const { json: asJson, shards: shardsFlag, ...others } = flags;
   rest satisfies Nothing;
   others satisfies Nothing;
-  const shards = join(corpusDir, 'shards', split);
-  await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
-  requirePath(shards, 'shards', 'run `lait export` first, or name a split that is there');
+  const place = dataPlace(corpusDir, shardsFlag);
+  const shards = within(place.shards, split);
+  await settleInTurn(place.shards, { signal, onWait: sayWaiting });
+  await requirePlace(shards, 'shards', 'run `lait export` first, or name a split that is there');
   const dir = trainedDir(corpusDir, run);
   const checkpoint = openCheckpoint(dir, which);
-  const regions = regionsDir(corpusDir, config.regions);
-  requirePath(regions, 'region features', 'run `lait regions` first');
-  const columns = readColumnsManifest(regions);
+  const regions = regionsOf(place, config.regions);
+  await requirePlace(regions, 'region features', 'run `lait regions` first');
+  const columns = await readColumnsManifest(regions);
   const { name: detector } = columns;
   checkDetectorModel(checkpoint, columns.model);
   await requireFeatures(shards, regions, signal);
@@ -61,7 +63,10 @@ export async function evaluate({
   const skipped = new SkippedSamples();
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, onBad: skipped.add, signal };
   const { examples } = await firstImages(readExamples(reading), { maxImages, together: false });
-  const linearMap = mapTo === 'off' || split === 'train' ? undefined : await linearMapInputs(corpusDir, mapTo, reading);
+  const linearMap =
+    mapTo === 'off' || split === 'train'
+      ? undefined
+      : await linearMapInputs(within(place.shards, 'train'), mapTo, reading);
   const progress = startProgress('Scoring pairs');
   const folder = join(dir, 'evaluation');
   makeFolder(folder);
@@ -84,7 +89,7 @@ export async function evaluate({
       shards: _,
       share: __,
       ...data
-    } = dataIdentity({ corpus: corpusDir, split, share: 1 }, readSetIdentity(shards), columnsIdentity(columns));
+    } = dataIdentity({ corpus: place.dir, split, share: 1 }, await readSetIdentity(shards), columnsIdentity(columns));
     const weights = weightsSha256(join(checkpoint.dir, weightsName));
     const json = JSON.stringify({ split, data, weights, ...result, published: paperRows(result) }, null, 2);
     writeFileSync(file, `${json}\n`);

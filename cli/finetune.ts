@@ -1,5 +1,4 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
-import { join } from 'node:path';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockRun } from '../dataset/corpus-lock.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
@@ -10,6 +9,7 @@ import { type FinetuneOptions, finetune as train } from '../model/train/finetune
 import { checkDetectorModel } from '../model/train/made-from.ts';
 import type { FinetuneFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
+import { dataPlace } from './data-place.ts';
 import { startProgress } from './progress.ts';
 import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
@@ -22,12 +22,13 @@ async function tune(
   { corpusDir, config, settings, flags, signal }: CommandContext<'finetune', FinetuneFlags>,
   defer: Defer,
 ): Promise<void> {
-  const { dataChanged, ...others } = flags;
+  const { shards, dataChanged, ...others } = flags;
   others satisfies Nothing;
   const { from, checkpoint: which, run, ...training } = settings;
   training satisfies KnownTo<FinetuneOptions, typeof training>;
-  await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
-  const features = featuresOf(corpusDir, config);
+  const place = dataPlace(corpusDir, shards);
+  await settleInTurn(place.shards, { signal, onWait: sayWaiting });
+  const features = await featuresOf(place, config);
   defer(lockRun(corpusDir, run));
   const checkpoint = openCheckpoint(trainedDir(corpusDir, from), which);
   if (checkpoint.detector !== features.name) {
@@ -39,7 +40,7 @@ async function tune(
   requireRunFor(dataChanged, dir);
   const { maxPieces, maxRegions } = checkpoint.config;
   const { source, validation, data, images, description, skipped } = await trainingExamples({
-    corpora: [{ dir: corpusDir, share: 1 }],
+    corpora: [{ ...place, share: 1 }],
     config,
     tokenizer: tokenizerOfModel(checkpoint),
     maxPieces,

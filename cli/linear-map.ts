@@ -1,7 +1,6 @@
 /** What `lait evaluate` fits a linear map to: the whole-image features and texts of a corpus's own training split. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { isThere } from '../dataset/blobs/open.ts';
 import { type ReadExamplesOptions, readExamples } from '../model/data/example.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
@@ -19,14 +18,13 @@ export interface LinearMapInputs {
   readonly space: TextSpace;
 }
 
-/** Undefined where the corpus has no training split. Of a large one the first images are taken. */
+/** `shards` are a training split; undefined where there is none. Of a large one the first images are taken. */
 export async function linearMapInputs(
-  corpusDir: string,
+  shards: string,
   texts: 'words' | 'minilm',
   { tokenizer, maxPieces, maxRegions, regions, signal }: Omit<ReadExamplesOptions, 'shards'>,
 ): Promise<LinearMapInputs | undefined> {
-  const shards = join(corpusDir, 'shards/train');
-  if (!existsSync(shards)) return undefined;
+  if (!(await isThere(shards, signal))) return undefined;
   const byImage = new Map<string, { feature: Float32Array; texts: (readonly number[])[] }>();
   const reading = { shards, regions, tokenizer, maxPieces, maxRegions, ...(signal && { signal }) };
   for await (const { imageId, pieces, regions: own } of readExamples(reading)) {

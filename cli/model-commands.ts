@@ -24,6 +24,7 @@ const pretrain = settingsCommand({
   name: 'pretrain',
   takesTurns: true,
   section: 'pretrain',
+  takesS3: ['shards'],
   summary: 'train ImageBERT on the shards and their regions; a run that exists goes on',
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
   flags: async () => (await callFlags()).pretrainFlags,
@@ -45,6 +46,7 @@ const finetune = settingsCommand({
   name: 'finetune',
   takesTurns: true,
   section: 'finetune',
+  takesS3: ['shards'],
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
   flags: async () => (await callFlags()).finetuneFlags,
@@ -55,6 +57,7 @@ const finetune = settingsCommand({
 const evaluate = settingsCommand({
   name: 'evaluate',
   section: 'evaluate',
+  takesS3: ['shards'],
   summary: 'rank held-out images by text and texts by image; recall@1, 5 and 10 beside a linear map and chance',
   example:
     'lait evaluate --corpus birds --run pretrain\n' +
@@ -79,6 +82,7 @@ const match = settingsCommand({
 
 const trainRelevance = plainCommand({
   name: 'train-relevance',
+  takesS3: ['shards'],
   takesTurns: true,
   summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
   example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',

@@ -1,6 +1,7 @@
 /** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images, in one stage or several. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { within } from '../dataset/blobs/place.ts';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockRun } from '../dataset/corpus-lock.ts';
 import { readShards } from '../dataset/shards/reader.ts';
@@ -30,7 +31,7 @@ async function trainStages(
   { corpusDir, config, settings, flags, signal }: CommandContext<'pretrain', PretrainFlags>,
   defer: Defer,
 ): Promise<void> {
-  const { stages: stagesFile, dryRun, dataChanged, ...others } = flags;
+  const { stages: stagesFile, shards, dryRun, dataChanged, ...others } = flags;
   const { preset, run, from, vocabularySize, seed, precision, xla, stages: _, ...rest } = settings;
   const { checkpointEverySteps, evaluateEverySteps, bestBy, patience, encoderRate, ...more } = rest;
   const { contrastPooling: pooling, contrastStart, ...own } = more;
@@ -38,9 +39,9 @@ async function trainStages(
   own satisfies KnownTo<StageSettings, typeof own>;
 
   // What is trained on, from which weights, with which model.
-  const stages = plannedStages(corpusDir, settings, stagesFile);
-  for (const dir of corporaOf(stages)) await settleInTurn(join(dir, 'shards'), { signal, onWait: sayWaiting });
-  const columns = sameFeatures(stages, config);
+  const stages = plannedStages(corpusDir, settings, { file: stagesFile, shards });
+  for (const place of corporaOf(stages)) await settleInTurn(place.shards, { signal, onWait: sayWaiting });
+  const columns = await sameFeatures(stages, config);
   if (!dryRun) defer(lockRun(corpusDir, run));
   const dir = runDir(corpusDir, run);
   checkStages(dir, stages);
@@ -157,7 +158,7 @@ async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   const { dir, stages, vocabularySize, start, signal } = options;
   if (latestCheckpoint(dir)) return tokenizerOfModel(readCheckpoint(dir, 'last'));
   if (start) return readTokenizer(start.vocabulary);
-  const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => join(corpus.dir, 'shards/train'))));
+  const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => within(corpus.shards, 'train'))));
   const learner = new VocabularyLearner();
   for await (const { fields } of readShards({ paths: [...shards], signal })) {
     learner.add(fields.txt?.toString('utf8') ?? '');

@@ -1,5 +1,6 @@
 /** `lait regions`: runs the detector over the shards and writes boxes, labels and features beside them. */
 import { join } from 'node:path';
+import { within } from '../dataset/blobs/place.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { UserError } from '../dataset/user-error.ts';
@@ -12,9 +13,9 @@ import type { Config } from './config.ts';
 import { fetching, startProgress } from './progress.ts';
 import { count } from './table.ts';
 
-/** Where the features of the configured detector lie in a corpus. */
+/** Where the features of the configured detector lie in a corpus, or a place in S3 like one. */
 export const regionsDir = (corpusDir: string, { detector, onnx }: Config['regions']): string =>
-  join(corpusDir, 'regions', detector === 'onnx' && onnx ? onnx.name : detector);
+  within(corpusDir, 'regions', detector === 'onnx' && onnx ? onnx.name : detector);
 
 /** Opens the configured detector, fetching its weights when they are not there. */
 export const openConfigured = (settings: Config['regions']): Promise<Detector> =>

@@ -1,12 +1,14 @@
 /** The stages of `lait pretrain` as its settings or a file of their own name them: one without a name where there are none. */
 import { dirname, resolve } from 'node:path';
-import { expected } from '../dataset/user-error.ts';
+import { isS3 } from '../dataset/blobs/place.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
 import { checkObjectives, type ObjectiveWeights } from '../model/net/objective.ts';
 import type { ColumnsManifest } from '../model/regions/columns.ts';
 import { learningRates } from '../model/train/defaults.ts';
 import type { Nothing } from './command.ts';
 import type { Config } from './config.ts';
 import { readStages } from './config-file.ts';
+import { type DataPlace, dataPlace } from './data-place.ts';
 import { type CorpusShare, featuresOf } from './training-examples.ts';
 
 export interface PlannedStage {
@@ -22,19 +24,30 @@ export interface PlannedStage {
   readonly cleanMatching: boolean;
 }
 
-/** Throws a UserError for a stage that would learn nothing. `file` goes before the stages of `lait.yaml`. Folders of corpora are read from where the list stands. */
-export function plannedStages(corpusDir: string, settings: Config['pretrain'], file?: string): PlannedStage[] {
+/**
+ * Throws a UserError for a stage that would learn nothing. `file` goes before the stages of `lait.yaml`. Folders of corpora are read
+ * from where the list stands. `shards` stand for those of the corpus itself.
+ */
+export function plannedStages(
+  corpusDir: string,
+  settings: Config['pretrain'],
+  { file, shards }: { readonly file?: string | undefined; readonly shards?: string | undefined } = {},
+): PlannedStage[] {
   const { stages: listed, ...base } = settings;
   const stages = file === undefined ? listed : readStages(file);
   const from = file === undefined ? corpusDir : dirname(file);
-  if (!stages) return [{ ...planOf(base), corpora: [{ dir: corpusDir, share: 1 }] }];
+  const itself = { ...dataPlace(corpusDir, shards), share: 1 };
+  if (!stages) return [{ ...planOf(base), corpora: [itself] }];
+  if (shards !== undefined && stages.every(({ corpora = [] }) => corpora.length > 0)) {
+    throw new UserError('--shards has no effect where every stage names its corpora; leave it out, or change that.');
+  }
   return stages.map(({ name, corpora = [], ...own }) => ({
     name,
     ...planOf({ ...base, ...given(own) }),
     corpora:
       corpora.length === 0
-        ? [{ dir: corpusDir, share: 1 }]
-        : corpora.map(({ dir, share }) => ({ dir: resolve(from, dir), share })),
+        ? [itself]
+        : corpora.map(({ dir, share }) => ({ ...dataPlace(isS3(dir) ? dir : resolve(from, dir)), share })),
   }));
 }
 
@@ -85,13 +98,15 @@ function planOf(settings: StageSettings) {
 }
 
 /** The corpora of all stages. */
-export const corporaOf = (stages: readonly PlannedStage[]): string[] => [
-  ...new Set(stages.flatMap(({ corpora }) => corpora.map(({ dir }) => dir))),
+export const corporaOf = (stages: readonly PlannedStage[]): DataPlace[] => [
+  ...new Map(stages.flatMap(({ corpora }) => corpora.map((one) => [one.shards, one] as const))).values(),
 ];
 
 /** What the features of all stages are. Throws a UserError where shards or features are missing or a corpus has others. */
-export function sameFeatures(stages: readonly PlannedStage[], config: Config): ColumnsManifest {
-  const [first, ...others] = corporaOf(stages).map((dir) => ({ dir, columns: featuresOf(dir, config) }));
+export async function sameFeatures(stages: readonly PlannedStage[], config: Config): Promise<ColumnsManifest> {
+  const all: { readonly dir: string; readonly columns: ColumnsManifest }[] = [];
+  for (const place of corporaOf(stages)) all.push({ dir: place.dir, columns: await featuresOf(place, config) });
+  const [first, ...others] = all;
   const { dir, columns } = first as NonNullable<typeof first>;
   for (const other of others) {
     const differ = (what: string, wanted: unknown, received: unknown): void => {

@@ -1,5 +1,6 @@
 /** `lait train-relevance`: learns from captioned images how well a text fits an image (LAIT step 4). */
 import { dirname } from 'node:path';
+import { isS3 } from '../dataset/blobs/place.ts';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockFile } from '../dataset/corpus-lock.ts';
 import { expandShardPaths, isUrl } from '../dataset/shards/paths.ts';
@@ -22,7 +23,7 @@ async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer
   checkOutFile(out);
   defer(lockFile(out));
   for (const folder of setsOf(shards)) await settleInTurn(folder, { signal, onWait: sayWaiting });
-  expandShardPaths(shards);
+  await expandShardPaths(shards);
   const { imageFeatures, textFeatures } = await openFeatures();
   const progress = startProgress('Learning relevance');
   try {
@@ -50,7 +51,7 @@ async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer
 
 /** Folders of sets that shards may lie in: they are named by folders, by files, or by folders of splits. */
 const setsOf = (shards: readonly string[]): Set<string> =>
-  new Set(shards.flatMap((path) => (isUrl(path) ? [] : [path, dirname(path), dirname(dirname(path))])));
+  new Set(shards.flatMap((path) => (isUrl(path) || isS3(path) ? [] : [path, dirname(path), dirname(dirname(path))])));
 
 /** Every text of every image of the shards. */
 async function* captioned(shards: readonly string[], signal: AbortSignal): AsyncGenerator<CaptionedImage> {

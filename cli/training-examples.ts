@@ -1,6 +1,6 @@
 /** The examples that pretraining and fine-tuning read: the training splits of one corpus or several, and held-out ones to watch. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { isThere } from '../dataset/blobs/open.ts';
+import { within } from '../dataset/blobs/place.ts';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { type Example, readExamples } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
@@ -8,10 +8,10 @@ import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
 import { type DataIdentity, dataIdentity } from '../model/train/made-from.ts';
-import { requirePath } from './command.ts';
+import { requirePlace } from './command.ts';
 import type { Config } from './config.ts';
+import { type DataPlace, regionsOf } from './data-place.ts';
 import { firstImages } from './first-images.ts';
-import { regionsDir } from './regions.ts';
 import { SkippedSamples } from './skipped-samples.ts';
 import { count } from './table.ts';
 
@@ -20,16 +20,15 @@ const maxImagesInMemory = 20_000;
 const validationImages = 512;
 
 /** Says what the features of a corpus are. Throws a UserError where its shards or features are missing. */
-export function featuresOf(corpusDir: string, { regions }: Config): ColumnsManifest {
-  requirePath(join(corpusDir, 'shards/train'), 'shards', 'run `lait export` first');
-  const features = regionsDir(corpusDir, regions);
-  requirePath(features, 'region features', 'run `lait regions` first');
+export async function featuresOf(place: DataPlace, { regions }: Config): Promise<ColumnsManifest> {
+  await requirePlace(within(place.shards, 'train'), 'shards', 'run `lait export` first');
+  const features = regionsOf(place, regions);
+  await requirePlace(features, 'region features', 'run `lait regions` first');
   return readColumnsManifest(features);
 }
 
 /** A corpus and how much of a mixture it is. */
-export interface CorpusShare {
-  readonly dir: string;
+export interface CorpusShare extends DataPlace {
   readonly share: number;
 }
 
@@ -64,22 +63,23 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   const data: DataIdentity[] = [];
   const descriptions: string[] = [];
   let images = 0;
-  for (const { dir, share } of corpora) {
+  for (const corpus of corpora) {
+    const { dir, share } = corpus;
     const of = (split: string) => ({
-      shards: join(dir, 'shards', split),
-      regions: regionsDir(dir, config.regions),
+      shards: within(corpus.shards, split),
+      regions: regionsOf(corpus, config.regions),
       ...{ tokenizer, maxPieces, maxRegions, signal },
       onBad: skipped.add,
     });
     for (const split of ['train', 'validation']) {
-      const folder = join(dir, 'shards', split);
-      if (!existsSync(folder)) continue;
+      const folder = within(corpus.shards, split);
+      if (!(await isThere(folder, signal))) continue;
       await requireFeatures(folder, of(split).regions, signal);
       data.push(
         dataIdentity(
           { corpus: dir, split, share },
-          readSetIdentity(folder),
-          columnsIdentity(readColumnsManifest(of(split).regions)),
+          await readSetIdentity(folder),
+          columnsIdentity(await readColumnsManifest(of(split).regions)),
         ),
       );
     }
@@ -87,7 +87,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     images += train.images;
     parts.push({ source: train.complete ? memorySource(train.examples, seed) : shardSource(of('train'), seed), share });
     descriptions.push(`${trainDescription(train)}${corpora.length > 1 ? ` of ${dir} (share ${share})` : ''}`);
-    if (existsSync(join(dir, 'shards/validation'))) {
+    if (await isThere(within(corpus.shards, 'validation'), signal)) {
       const maxImages = Math.ceil(validationImages / corpora.length);
       const shuffled = readExamples({ ...of('validation'), shuffle: { seed: 0 } });
       validation.push(...(await firstImages(shuffled, { maxImages, together: true })).examples);

@@ -6,13 +6,16 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { blobChunks } from '../blobs/chunks.ts';
+import { openBlob, openBlobs } from '../blobs/open.ts';
+import { isS3, within } from '../blobs/place.ts';
 import { withCleanup } from '../cleanup.ts';
 import { type CorpusBusy, isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { encodeSettings } from '../shards/encode.ts';
 import { finishedShards } from '../shards/indexes.ts';
-import { type ExportVersion, type Manifest, manifestName, readManifest } from '../shards/manifest.ts';
+import { type ExportVersion, type Manifest, manifestName, readManifest, readManifestAt } from '../shards/manifest.ts';
 import { settleInTurn } from '../shards/settle-in-turn.ts';
 import { isHalfTaken, settle, stagingDir } from '../shards/staging.ts';
 import { expected } from '../user-error.ts';
@@ -22,7 +25,7 @@ import { indexExport } from './shard-index.ts';
 import { splits } from './split.ts';
 
 export interface VerifyOptions {
-  /** Folder of the export. */
+  /** Folder of the export, or its place in S3. */
   readonly shardsDir: string;
   /** The corpus that it came from: needed for `repair`. */
   readonly corpusDir?: string;
@@ -56,6 +59,16 @@ export interface VerifySummary {
  */
 export async function verify(options: VerifyOptions, tools: VerifyTools = {}): Promise<VerifySummary> {
   const { shardsDir, corpusDir, repair = false } = options;
+  if (isS3(shardsDir)) {
+    if (repair)
+      throw expected(
+        'a folder',
+        'repair',
+        shardsDir,
+        'repair the folder that it was published from, and publish it again',
+      );
+    return { ...(await checkInS3(shardsDir, tools)), isSettled: false };
+  }
   if (!repair) {
     const isSettled = await settleInTurn(shardsDir, tools);
     return { ...(await check(options, tools)), isSettled };
@@ -120,6 +133,41 @@ async function check(
       return { ...fault, repaired: outcome === true, ...(typeof outcome === 'string' ? { because: outcome } : {}) };
     }),
   };
+}
+
+/** Every object is read; what is not as long as it should be needs no reading. */
+async function checkInS3(
+  place: string,
+  { onProgress, signal }: VerifyTools,
+): Promise<Omit<VerifySummary, 'isSettled'>> {
+  const manifest = await readManifestAt(place);
+  const sizes = new Map<string, number>();
+  for await (const { key, byteLength } of (await openBlobs(place)).list('', signal)) sizes.set(key, byteLength);
+  const listed = Object.entries(manifest.files);
+  const faults: FileFault[] = [];
+  for (const [at, [path, { bytes, sha256 }]] of listed.entries()) {
+    const isAs = async () => sizes.get(path) === bytes && (await sha256OfBlob(within(place, path), signal)) === sha256;
+    if (!sizes.has(path)) faults.push({ path, reason: 'missing', repaired: false });
+    else if (!(await isAs())) faults.push({ path, reason: 'changed', repaired: false });
+    onProgress?.({ files: at + 1, of: listed.length });
+  }
+  for (const path of sizes.keys()) {
+    const isKnown = path === manifestName || manifest.files[path] !== undefined;
+    if (!isKnown) faults.push({ path, reason: 'unknown-file', repaired: false });
+  }
+  return {
+    version: manifest.export ?? null,
+    isUnfinished: false,
+    files: listed.length,
+    bytes: listed.reduce((sum, [, digest]) => sum + digest.bytes, 0),
+    faults,
+  };
+}
+
+async function sha256OfBlob(name: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of blobChunks(await openBlob(name, signal), { signal })) hash.update(chunk);
+  return hash.digest('hex');
 }
 
 /** SHA-256 of a file, read as a stream. */

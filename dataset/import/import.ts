@@ -55,7 +55,7 @@ export async function importDataset(
   for (const path of localPaths(source)) {
     if (!existsSync(path)) throw expected('an existing file or folder', 'import', path, 'check the path');
   }
-  return writeImported(samplesOf(source, onBad), identityOf(source), options, callbacks);
+  return writeImported(samplesOf(source, onBad), await identityOf(source), options, callbacks);
 }
 
 function samplesOf(source: ImportSource, onBad: ((bad: BadInput) => void) | undefined): ImportedSamples {
@@ -71,7 +71,7 @@ function samplesOf(source: ImportSource, onBad: ((bad: BadInput) => void) | unde
   }
 }
 
-function identityOf(source: ImportSource): ImportIdentity {
+async function identityOf(source: ImportSource): Promise<ImportIdentity> {
   const { split = null } = source;
   switch (source.from) {
     case 'coco':
@@ -86,7 +86,7 @@ function identityOf(source: ImportSource): ImportIdentity {
       return importIdentity('parquet', parquetFiles(source.paths), { split, imageColumn, textColumn });
     }
     case 'webdataset':
-      return importIdentity('webdataset', expandShardPaths(source.paths), {
+      return importIdentity('webdataset', await expandShardPaths(source.paths), {
         split,
         textColumn: source.textColumn ?? null,
       });

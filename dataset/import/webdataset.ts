@@ -23,7 +23,7 @@ export interface WebDatasetOptions {
 }
 
 export async function* readWebDataset(options: WebDatasetOptions): AsyncGenerator<ImportedSample> {
-  for (const shard of expandShardPaths(options.paths)) yield* shardSamples(shard, options);
+  for (const shard of await expandShardPaths(options.paths)) yield* shardSamples(shard, options);
 }
 
 async function* shardSamples(shard: string, options: WebDatasetOptions): AsyncGenerator<ImportedSample> {

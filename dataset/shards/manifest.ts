@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileDigest, writeFileAtomic } from '../atomic-file.ts';
+import { readAt } from '../blobs/open.ts';
+import { within } from '../blobs/place.ts';
 import { expected } from '../user-error.ts';
 
 /** Which version of a growing set this is: what a trainer that streams it may compare. */
@@ -78,12 +80,20 @@ export function writeManifest(
 /** Throws a UserError when the folder holds no finished export, or a manifest that is none. */
 export function readManifest(folder: string): Manifest {
   const path = join(folder, manifestName);
-  if (!existsSync(path)) throw expected('a finished export', folder, `no ${manifestName}`, 'run lait export first');
-  const manifest = manifestIn(folder);
+  return manifestOf(existsSync(path) ? readFileSync(path) : null, folder);
+}
+
+/** The manifest of a set that may lie in S3; what `readManifest` gives. */
+export const readManifestAt = async (place: string): Promise<Manifest> =>
+  manifestOf(await readAt(place, manifestName), place);
+
+function manifestOf(bytes: Buffer | null, place: string): Manifest {
+  if (bytes === null) throw expected('a finished export', place, `no ${manifestName}`, 'run lait export first');
+  const manifest = parseManifest(bytes);
   if (manifest !== null) return manifest;
   throw expected(
     'a manifest that can be read',
-    path,
+    within(place, manifestName),
     'a damaged or foreign one',
     'export with --rebuild, or fetch it anew',
   );
@@ -92,9 +102,13 @@ export function readManifest(folder: string): Manifest {
 /** The manifest in a folder; null where there is none, or a damaged or foreign one. */
 export function manifestIn(folder: string): Manifest | null {
   const path = join(folder, manifestName);
-  if (!existsSync(path)) return null;
+  return existsSync(path) ? parseManifest(readFileSync(path)) : null;
+}
+
+/** Null for a damaged or foreign one. */
+export function parseManifest(bytes: Buffer): Manifest | null {
   try {
-    const manifest: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const manifest: unknown = JSON.parse(bytes.toString('utf8'));
     return isManifest(manifest) ? manifest : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;

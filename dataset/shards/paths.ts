@@ -1,14 +1,18 @@
 /**
  * From what a user writes to a list of shards: files, folders (every `.tar`, `.tar.gz`, `.tar.zst` in them), globs (`*`, `?`), brace ranges
- * and lists as webdataset has them (`{00000..00123}`, `{a,b}`), http(s) URLs, and `-` for standard input.
+ * and lists as webdataset has them (`{00000..00123}`, `{a,b}`), the same in S3 (`s3://BUCKET/shards/train`), http(s) URLs, and `-` for standard input.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { openBlobs } from '../blobs/open.ts';
+import { isS3, lastPart, parentOf, within } from '../blobs/place.ts';
 import { expected } from '../user-error.ts';
 
 /** The shards in the order written; matches of a glob and files of a folder are sorted. */
-export function expandShardPaths(paths: string | readonly string[]): string[] {
-  const shards = [paths].flat().flatMap(expandBraces).flatMap(expandPath);
+export async function expandShardPaths(paths: string | readonly string[]): Promise<string[]> {
+  const shards: string[] = [];
+  for (const path of [paths].flat().flatMap(expandBraces))
+    shards.push(...(isS3(path) ? await inS3(path) : expandPath(path)));
   if (shards.length === 0)
     throw expected('at least one .tar file', 'shards', [paths].flat().join(' '), 'check the path');
   return shards;
@@ -69,26 +73,58 @@ function expandPath(path: string): string[] {
     if (!existsSync(shard)) throw expected('an existing file, folder, glob or URL', 'shards', shard, 'check the path');
     if (!statSync(shard).isDirectory()) return [shard];
     return readdirSync(shard)
-      .filter((name) => /\.(?:tar|tar\.gz|tgz|tar\.zst)$/i.test(name) && !name.startsWith('.'))
+      .filter(isArchive)
       .sort()
       .map((name) => join(shard, name));
   });
+}
+
+const isArchive = (name: string): boolean => /\.(?:tar|tar\.gz|tgz|tar\.zst)$/i.test(name) && !name.startsWith('.');
+
+/** An object, the archives right below a prefix, or those whose names match a glob. */
+async function inS3(path: string): Promise<string[]> {
+  if (/[*?]/.test(path)) return globInS3(path);
+  // What is opened says whether it is there.
+  if (isArchive(lastPart(path))) return [path];
+  const found: string[] = [];
+  for await (const { key } of (await openBlobs(path)).list()) {
+    if (!key.includes('/') && isArchive(key)) found.push(within(path, key));
+  }
+  if (found.length > 0) return found;
+  throw expected('an object, prefix or glob with shards', 'shards', path, 'check the path');
+}
+
+async function globInS3(pattern: string): Promise<string[]> {
+  let fixed = pattern;
+  while (/[*?]/.test(fixed)) fixed = parentOf(fixed);
+  const rest = matcherOf(pattern.slice(fixed.length + 1).replace(/\/+$/, ''));
+  const found: string[] = [];
+  for await (const { key } of (await openBlobs(fixed)).list()) if (rest.test(key)) found.push(within(fixed, key));
+  return found;
+}
+
+/** A star and a question mark stand for what has no slash, and for no dot that a name begins with. */
+function matcherOf(pattern: string): RegExp {
+  const parts = pattern.split('/').map((part) => {
+    const source = part
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '[^/]*')
+      .replaceAll('?', '[^/]');
+    return part.startsWith('.') ? source : `(?!\\.)${source}`;
+  });
+  return new RegExp(`^${parts.join('/')}$`);
 }
 
 function glob(pattern: string): string[] {
   const folder = dirname(pattern);
   const folders = /[*?]/.test(folder) ? glob(folder) : [folder];
   const name = pattern.slice(pattern.lastIndexOf('/') + 1);
-  const source = name
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const matches = new RegExp(`^${source}$`);
+  const matches = matcherOf(name);
   return folders
     .filter((one) => existsSync(one) && statSync(one).isDirectory())
     .flatMap((one) =>
       readdirSync(one)
-        .filter((entry) => matches.test(entry) && !(entry.startsWith('.') && !name.startsWith('.')))
+        .filter((entry) => matches.test(entry))
         .sort()
         .map((entry) => join(one, entry)),
     );

@@ -4,19 +4,24 @@
  * another picture's. Tar segments with members `SHA256.FIELD`, as WebDataset has them, and an index of each.
  */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { writeAll, writeFileAtomic } from '../atomic-file.ts';
+import type { BlobReader } from '../blobs/blobs.ts';
+import { BlockCache } from '../blobs/block-cache.ts';
+import { openBlob } from '../blobs/open.ts';
+import { isS3, within } from '../blobs/place.ts';
 import { makeFolder } from '../make-folder.ts';
 import {
   endOfRecords,
   hashAt,
   hashBytes,
+  indexesIn,
   indexPath,
   indexRecord,
   type Place,
   placeAt,
   readIndex,
   recordCount,
+  segmentName,
   segmentPath,
   segmentsIn,
 } from './picture-index.ts';
@@ -31,6 +36,12 @@ const segmentBytes = 4 * 2 ** 30;
 /** So many hashes are kept as strings; beyond, the index is read again, which has them in a fifth of the room. */
 const maxAdded = 200_000;
 
+/**
+ * What is kept in memory of columns in S3. Ours: pictures are read in the order of a shuffle over 1,000 samples, whose features are
+ * some 100 kB each and lie side by side.
+ */
+const blocks = { blockBytes: 1 << 20, maxBlocks: 256 };
+
 export interface FirstField {
   readonly name: string;
   readonly byteLength: number;
@@ -42,7 +53,8 @@ export class PictureColumns {
   readonly #segments: readonly { readonly segment: number; readonly records: Buffer; readonly first: number }[];
   /** Open addressing: the number of a record + 1, found by the first four bytes of its hash. */
   readonly #table: Uint32Array;
-  readonly #files = new Map<number, Promise<FileHandle>>();
+  readonly #files = new Map<number, Promise<BlobReader>>();
+  readonly #cache: BlockCache | null;
   /** Pictures. */
   readonly size: number;
 
@@ -54,6 +66,7 @@ export class PictureColumns {
       first += recordCount(one.records);
     }
     this.#folder = folder;
+    this.#cache = isS3(folder) ? new BlockCache(blocks) : null;
     this.#segments = segments;
     this.#table = new Uint32Array(2 ** Math.ceil(Math.log2(2 * first + 2)));
     let size = 0;
@@ -67,12 +80,9 @@ export class PictureColumns {
     this.size = size;
   }
 
+  /** Opens those of a folder or of a place in S3. */
   static async open(folder: string): Promise<PictureColumns> {
-    const all = [];
-    for (const segment of segmentsIn(folder)) {
-      all.push({ segment, records: await readIndex(segmentPath(folder, segment)) });
-    }
-    return new PictureColumns(folder, all);
+    return new PictureColumns(folder, await indexesIn(folder));
   }
 
   has(sha256: string): boolean {
@@ -127,12 +137,12 @@ export class PictureColumns {
   async #read(segment: number, offset: number, byteLength: number): Promise<Buffer> {
     let file = this.#files.get(segment);
     if (file === undefined) {
-      file = open(segmentPath(this.#folder, segment), 'r');
+      file = openBlob(within(this.#folder, segmentName(segment)));
+      if (this.#cache !== null) file = file.then((reader) => this.#cache!.through(reader));
       this.#files.set(segment, file);
     }
-    // A buffer of its own, so that arrays of numbers in it are aligned.
-    const { buffer, bytesRead } = await (await file).read(Buffer.allocUnsafeSlow(byteLength), 0, byteLength, offset);
-    return buffer.subarray(0, bytesRead);
+    // In a buffer of its own, so that arrays of numbers in it are aligned.
+    return (await file).read(offset, byteLength);
   }
 }
 

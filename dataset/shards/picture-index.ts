@@ -7,6 +7,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openBlobs, readAt } from '../blobs/open.ts';
+import { isS3, within } from '../blobs/place.ts';
+import { expected } from '../user-error.ts';
 import { paddingBytes } from './tar-header.ts';
 import { tarEntries } from './tar-reader.ts';
 
@@ -19,8 +22,8 @@ export interface Place {
   readonly byteLength: number;
 }
 
-export const segmentPath = (folder: string, segment: number): string =>
-  join(folder, `${String(segment).padStart(5, '0')}.tar`);
+export const segmentName = (segment: number): string => `${String(segment).padStart(5, '0')}.tar`;
+export const segmentPath = (folder: string, segment: number): string => join(folder, segmentName(segment));
 export const indexPath = (segment: string): string => segment.replace(/\.tar$/, '.index');
 
 /** Numbers of the segments in a folder, ascending. */
@@ -42,8 +45,29 @@ export function indexRecord(sha256: string, { offset, byteLength }: Place): Buff
 export async function readIndex(segment: string): Promise<Buffer> {
   const path = indexPath(segment);
   if (!existsSync(path)) return indexOfArchive(segment);
-  const { size } = statSync(segment);
-  const records = readFileSync(path);
+  return wholeRecords(readFileSync(path), statSync(segment).size);
+}
+
+/** The segments of a folder or of a place in S3, ascending, with their records. */
+export async function indexesIn(place: string): Promise<{ readonly segment: number; readonly records: Buffer }[]> {
+  const found = [];
+  if (!isS3(place)) {
+    for (const segment of segmentsIn(place))
+      found.push({ segment, records: await readIndex(segmentPath(place, segment)) });
+    return found;
+  }
+  for await (const { key, byteLength } of (await openBlobs(place)).list()) {
+    if (!/^\d{5}\.tar$/.test(key)) continue;
+    const records = await readAt(place, indexPath(key));
+    if (records === null)
+      throw expected('an index beside every archive of features', within(place, key), 'none', 'publish them once more');
+    found.push({ segment: Number(key.slice(0, 5)), records: wholeRecords(records, byteLength) });
+  }
+  return found;
+}
+
+/** Without those of members that do not lie whole in a segment of this size. */
+function wholeRecords(records: Buffer, size: number): Buffer {
   let end = records.length - (records.length % recordBytes);
   while (end > 0) {
     const { offset, byteLength } = placeAt(records, end / recordBytes - 1);

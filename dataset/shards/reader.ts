@@ -4,7 +4,11 @@
  * reason told to `onBad`, and reading goes on. Order, shuffle and split depend on the seed, the epoch and the part alone.
  */
 import { hash } from 'node:crypto';
+import { blobChunks } from '../blobs/chunks.ts';
+import { openBlob } from '../blobs/open.ts';
+import { isS3 } from '../blobs/place.ts';
 import { random } from '../random.ts';
+import { UserError } from '../user-error.ts';
 import { decompressed } from './decompress.ts';
 import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './paths.ts';
@@ -49,7 +53,7 @@ function shuffledBatches(options: ReadShardsOptions): Batches {
 /** The samples of this part's shards, in order. */
 async function* partOfShards(options: ReadShardsOptions): Batches {
   const { shuffle, part = { index: 0, count: 1 } } = options;
-  let shards = expandShardPaths(options.paths);
+  let shards = await expandShardPaths(options.paths);
   if (shuffle !== undefined) random(shuffle.seed, shuffle.epoch ?? 0, 0x54a2d).shuffle(shards);
   const byShard = shards.length >= part.count;
   if (byShard) shards = shards.filter((_, i) => i % part.count === part.index);
@@ -162,6 +166,8 @@ async function* readMembers(
       // Only reading may fail here: what the caller does with the members is outside of this `try`.
       const next = await archive.next().catch((error: unknown) => {
         signal?.throwIfAborted();
+        // A store that is gone for good is no fault of this shard: who goes on without it would lose all that is left.
+        if (error instanceof UserError) throw error;
         bad('', error instanceof HttpFault && error.status !== null ? `http-${error.status}` : 'cannot-read');
         return null;
       });
@@ -175,5 +181,10 @@ async function* readMembers(
 
 function openChunks(shard: string, { http, signal }: ShardOptions): AsyncIterable<Buffer> {
   if (shard === '-') return process.stdin;
+  if (isS3(shard)) return objectChunks(shard, signal);
   return isUrl(shard) ? httpChunks(shard, { ...http, ...(signal && { signal }) }) : fileChunks(shard);
+}
+
+async function* objectChunks(name: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  yield* blobChunks(await openBlob(name, signal), { signal });
 }

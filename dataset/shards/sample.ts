@@ -27,7 +27,7 @@ export interface BadInput {
 }
 
 export interface ReadShardsOptions {
-  /** Files, folders, globs, brace ranges, URLs, `-`: see `expandShardPaths`. */
+  /** Files, folders, globs, brace ranges, in S3 too, URLs, `-`: see `expandShardPaths`. */
   readonly paths: string | readonly string[];
   /** Fields that a sample must have, each as a list of names of which one is enough: `[['jpg', 'png'], ['txt']]`. */
   readonly require?: readonly (readonly string[])[];

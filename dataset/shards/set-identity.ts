@@ -4,9 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { openBlobs } from '../blobs/open.ts';
+import { isS3, lastPart, parentOf, within } from '../blobs/place.ts';
 import { expected } from '../user-error.ts';
-import { type Manifest, manifestName, readManifest } from './manifest.ts';
+import { type Manifest, manifestName, readManifestAt } from './manifest.ts';
 import { sampledSha256 } from './sampled-hash.ts';
 
 /** What a set of shards is, whatever it is called and wherever it lies. */
@@ -31,21 +33,22 @@ export interface SetChanges {
 }
 
 /**
- * The identity of the shards in an export's folder, or in one split of it (`shards/train`, whose paths are then `00000.tar`). Reads
+ * The identity of the shards in an export's folder or place in S3, or in one split of it (`shards/train`, whose paths are then `00000.tar`). Reads
  * the manifest and looks at the sizes of the shards; opens only shards of which no manifest tells. Throws a UserError when
  * there is no shard, or the manifest cannot be read.
  */
-export function readSetIdentity(dir: string): SetIdentity {
-  const { manifest, prefix } = manifestOf(dir);
-  const paths = shardPaths(dir);
+export async function readSetIdentity(dir: string): Promise<SetIdentity> {
+  const { manifest, prefix } = await manifestOf(dir);
+  const files = await filesIn(dir);
+  const paths = shardPaths([...files.keys()]);
   if (paths.length === 0) throw expected('shards', dir, 'none', 'run lait export or lait import first');
-  const shards = new Map(
-    paths.map((path) => {
-      const known = manifest?.files[prefix + path];
-      const isSame = known !== undefined && known.bytes === statSync(join(dir, path)).size;
-      return [path, isSame ? known.sha256 : `sampled-${sampledSha256(join(dir, path)).toString('hex')}`] as const;
-    }),
-  );
+  const shards = new Map<string, string>();
+  for (const path of paths) {
+    const known = manifest?.files[prefix + path];
+    const isSame = known !== undefined && known.bytes === files.get(path)!();
+    const sampled = async () => `sampled-${(await sampledSha256(within(dir, path))).toString('hex')}`;
+    shards.set(path, isSame ? known.sha256 : await sampled());
+  }
   return { version: manifest?.export?.version ?? null, sha256: shardsSha256(shards), shards };
 }
 
@@ -66,25 +69,39 @@ export function compareSets(before: ReadonlyMap<string, string>, now: ReadonlyMa
 }
 
 /** The manifest of the folder, or of the one it is a split of. */
-function manifestOf(dir: string): { readonly manifest: Manifest | null; readonly prefix: string } {
-  if (existsSync(join(dir, manifestName))) return { manifest: readManifest(dir), prefix: '' };
-  const above = dirname(join(dir, '.'));
-  if (existsSync(join(above, manifestName))) return { manifest: readManifest(above), prefix: `${basename(dir)}/` };
+async function manifestOf(dir: string): Promise<{ readonly manifest: Manifest | null; readonly prefix: string }> {
+  const hasManifest = async (place: string) => (await (await openBlobs(place)).facts(manifestName)) !== null;
+  if (await hasManifest(dir)) return { manifest: await readManifestAt(dir), prefix: '' };
+  const above = parentOf(dir);
+  if (await hasManifest(above)) return { manifest: await readManifestAt(above), prefix: `${lastPart(dir)}/` };
   return { manifest: null, prefix: '' };
 }
 
 /** Shards in the folder and in its splits: archives, or where there are none the lines or tables that hold or name the images. */
-function shardPaths(dir: string): string[] {
-  if (!existsSync(dir)) return [];
-  const below = readdirSync(dir, { withFileTypes: true });
-  const folders = below.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
-  const files = [
-    ...below.filter((entry) => entry.isFile()).map(({ name }) => name),
-    ...folders.flatMap((folder) => readdirSync(join(dir, folder)).map((name) => `${folder}/${name}`)),
-  ];
+function shardPaths(files: readonly string[]): string[] {
   for (const shard of [/\.tar$/, /(^|\/)\d+\.jsonl$/, /(^|\/)\d+\.parquet$/]) {
     const found = files.filter((path) => shard.test(path)).sort();
     if (found.length > 0) return found;
   }
   return [];
+}
+
+/** Files in a place and in its splits, and how many bytes each has: of a folder they are looked at one by one. */
+async function filesIn(dir: string): Promise<Map<string, () => number>> {
+  const files = new Map<string, () => number>();
+  if (isS3(dir)) {
+    for await (const { key, byteLength } of (await openBlobs(dir)).list()) {
+      if (/^(?:[^./][^/]*\/)?[^/]+$/.test(key)) files.set(key, () => byteLength);
+    }
+    return files;
+  }
+  if (!existsSync(dir)) return files;
+  const below = readdirSync(dir, { withFileTypes: true });
+  const folders = below.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+  for (const path of [
+    ...below.filter((entry) => entry.isFile()).map(({ name }) => name),
+    ...folders.flatMap((folder) => readdirSync(join(dir, folder)).map((name) => `${folder}/${name}`)),
+  ])
+    files.set(path, () => statSync(join(dir, path)).size);
+  return files;
 }

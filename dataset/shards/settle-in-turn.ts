@@ -1,6 +1,7 @@
 /** What a killed export or import had not taken over yet is finished by whoever looks at the shards next. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isS3 } from '../blobs/place.ts';
 import { type CorpusBusy, inTurn, lockFolder, lockPart } from '../corpus-lock.ts';
 import { isHalfTaken, settle } from './staging.ts';
 
@@ -12,7 +13,8 @@ export async function settleInTurn(
   shardsDir: string,
   { signal, onWait }: { readonly signal?: AbortSignal; readonly onWait?: (busy: CorpusBusy) => void } = {},
 ): Promise<boolean> {
-  if (!isHalfTaken(shardsDir)) return false;
+  // What lies in S3 was taken over when it was published.
+  if (isS3(shardsDir) || !isHalfTaken(shardsDir)) return false;
   await inTurn(
     () => {
       const unlock = lockShards(shardsDir);

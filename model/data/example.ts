@@ -3,6 +3,7 @@
  * they are its own whatever its key is and wherever it lies. A sample with several captions (`texts` in its JSON member) is as many examples.
  */
 
+import { isS3 } from '../../dataset/blobs/place.ts';
 import { random } from '../../dataset/random.ts';
 import { type Fields, PictureColumns } from '../../dataset/shards/picture-columns.ts';
 import { type BadInput, readShards, type ShardSample } from '../../dataset/shards/reader.ts';
@@ -30,9 +31,9 @@ export function drawnText(key: string, texts: number, { seed, epoch = 0 }: { see
 }
 
 export interface ReadExamplesOptions {
-  /** Shards of one split, as `readShards` takes them: a folder, files, globs. */
+  /** Shards of one split, as `readShards` takes them: a folder, files, globs, in S3 too. */
   readonly shards: string | readonly string[];
-  /** The folder with region features, `regions/NAME`. */
+  /** The folder with region features, `regions/NAME`, or its place in S3. */
   readonly regions: string;
   readonly tokenizer: Tokenizer;
   /** Longer texts are cut. The paper: 41. */
@@ -62,7 +63,7 @@ export interface BadExample {
  */
 export async function* readExamples(options: ReadExamplesOptions): AsyncGenerator<Example> {
   const { shards, regions, onBad, shuffle, part, skip, signal } = options;
-  const manifest = readColumnsManifest(regions);
+  const manifest = await readColumnsManifest(regions);
   const samples = readShards({
     paths: shards,
     hashImages: true,
@@ -76,7 +77,11 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
   const columns = await PictureColumns.open(regions);
   const join = async (sample: ShardSample) => ({ sample, found: await columns.fields(sample.imageSha256!) });
   try {
-    for await (const { sample, found } of readAhead(samples, join)) {
+    for await (const { sample, found } of readAhead(
+      samples,
+      join,
+      isS3(regions) ? samplesAhead.inS3 : samplesAhead.inFolder,
+    )) {
       const examples = found === null ? 'no-features' : examplesOf(sample, found, manifest, options);
       if (typeof examples !== 'string') yield* examples;
       else onBad?.({ shard: sample.shard, key: sample.key, reason: examples });
@@ -86,18 +91,22 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
   }
 }
 
-/** Samples whose features are read while the ones before them are in use. Ours: 4. */
-const samplesAhead = 4;
+/** Samples whose features are read while the ones before them are in use. Ours: from a disk 4; S3 answers after tens of milliseconds. */
+const samplesAhead = { inFolder: 4, inS3: 32 };
 
 /** What `read` gives of each item, in their order, a few of them ahead. */
-async function* readAhead<T, U>(items: AsyncIterable<T>, read: (item: T) => Promise<U>): AsyncGenerator<U> {
+async function* readAhead<T, U>(
+  items: AsyncIterable<T>,
+  read: (item: T) => Promise<U>,
+  ahead: number,
+): AsyncGenerator<U> {
   const waiting: Promise<U>[] = [];
   try {
     for await (const item of items) {
       const next = read(item);
       next.catch(() => {}); // it is awaited below, perhaps after another one has failed
       waiting.push(next);
-      if (waiting.length > samplesAhead) yield await waiting.shift()!;
+      if (waiting.length > ahead) yield await waiting.shift()!;
     }
     while (waiting.length > 0) yield await waiting.shift()!;
   } finally {

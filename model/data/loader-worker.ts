@@ -1,5 +1,6 @@
 /** The worker thread of `loader.ts`: makes batches ahead of the step that takes them, and never computes with TensorFlow. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { UserError } from '../../dataset/user-error.ts';
 import { collateBatch, type WorkerMessage, type WorkerTask } from './loader.ts';
 import { sampleBatches } from './sampler.ts';
 import { openSource } from './source.ts';
@@ -33,5 +34,6 @@ async function work(): Promise<void> {
 
 work().catch((error: Error) => {
   const { name, message, stack } = error;
-  say({ failed: { name, message, ...(stack !== undefined && { stack }) } });
+  const exitCode = error instanceof UserError ? { exitCode: error.exitCode } : {};
+  say({ failed: { name, message, ...exitCode, ...(stack !== undefined && { stack }) } });
 });

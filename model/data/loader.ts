@@ -77,7 +77,14 @@ export interface WorkerTask extends LoaderOptions {
 export type WorkerMessage =
   | { readonly batch: LoadedBatch }
   | { readonly bad: BadExample }
-  | { readonly failed: { readonly name: string; readonly message: string; readonly stack?: string } };
+  | {
+      readonly failed: {
+        readonly name: string;
+        readonly message: string;
+        readonly stack?: string;
+        readonly exitCode?: 1 | 2;
+      };
+    };
 
 const batchesAhead = 3;
 
@@ -117,7 +124,7 @@ function threadLoader(spec: SourceSpec, loading: LoaderOptions, onBad?: (bad: Ba
   };
 }
 
-function errorOf({ name, message, stack }: { name: string; message: string; stack?: string }): Error {
-  if (name === 'UserError') return new UserError(message);
+function errorOf({ name, message, stack, exitCode = 2 }: Extract<WorkerMessage, { failed: unknown }>['failed']): Error {
+  if (name === 'UserError') return new UserError(message, { exitCode });
   return Object.assign(new Error(message), stack === undefined ? {} : { stack });
 }

@@ -5,6 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../../dataset/atomic-file.ts';
+import { readAt } from '../../dataset/blobs/open.ts';
+import { within } from '../../dataset/blobs/place.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { decodeNpy, encodeNpy } from '../formats/npy.ts';
 import type { Detector, Regions } from './region.ts';
@@ -27,9 +29,11 @@ export interface ColumnsManifest {
 
 export const columnsManifestName = 'detector.json';
 
-/** Reads it. Throws a UserError where there is none, or one of an older layout. */
-export function readColumnsManifest(folder: string): ColumnsManifest {
-  const manifest = columnsManifestIn(folder);
+/** Reads that of a folder or a place in S3. Throws a UserError where there is none, or one of an older layout. */
+export const readColumnsManifest = async (place: string): Promise<ColumnsManifest> =>
+  checkedManifest(manifestFrom(await readAt(place, columnsManifestName), place), place);
+
+function checkedManifest(manifest: AnyManifest | null, folder: string): ColumnsManifest {
   if (manifest === null)
     throw expected('region features', folder, `no ${columnsManifestName}`, 'run lait regions first');
   if (manifest.layout === 2) return manifest as ColumnsManifest;
@@ -43,18 +47,27 @@ export function readColumnsManifest(folder: string): ColumnsManifest {
 }
 
 /** The manifest of any layout; null where there is none. Throws a UserError where it cannot be read. */
-export function columnsManifestIn(
-  folder: string,
-): Partial<Omit<ColumnsManifest, 'layout'> & { layout: number }> | null {
+export function columnsManifestIn(folder: string): AnyManifest | null {
   const path = join(folder, columnsManifestName);
-  if (!existsSync(path)) return null;
+  return manifestFrom(existsSync(path) ? readFileSync(path) : null, folder);
+}
+
+type AnyManifest = Partial<Omit<ColumnsManifest, 'layout'> & { layout: number }>;
+
+function manifestFrom(bytes: Buffer | null, folder: string): AnyManifest | null {
+  if (bytes === null) return null;
   try {
-    const json: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const json: unknown = JSON.parse(bytes.toString('utf8'));
     if (typeof json === 'object' && json !== null) return json;
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
   }
-  throw expected('JSON', path, 'something else', 'remove the folder and run lait regions again');
+  throw expected(
+    'JSON',
+    within(folder, columnsManifestName),
+    'something else',
+    'remove the folder and run lait regions again',
+  );
 }
 
 /** Which detector made a folder's features, in a word that changes with anything that decides them. */
@@ -71,11 +84,12 @@ export const manifestOf = (
 
 /** Writes the manifest, or throws a UserError when the folder holds the features of another detector. */
 export function claimColumns(folder: string, manifest: ColumnsManifest): void {
-  if (columnsManifestIn(folder) === null) {
+  const there = columnsManifestIn(folder);
+  if (there === null) {
     writeFileAtomic(join(folder, columnsManifestName), `${JSON.stringify(manifest, null, 2)}\n`);
     return;
   }
-  checkSameDetector(folder, readColumnsManifest(folder), manifest);
+  checkSameDetector(folder, checkedManifest(there, folder), manifest);
 }
 
 /** Throws a UserError that names the first thing in which the features in a folder differ from those of a detector. */

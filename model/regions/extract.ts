@@ -79,8 +79,8 @@ export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary>
     removeOldColumns(outDir);
     const columns = await PictureColumnWriter.open(outDir);
     defer(() => columns.close());
-    const identities = readSetIdentity(shards).shards;
-    const known = readExtracted(outDir, columns.size);
+    const identities = (await readSetIdentity(shards)).shards;
+    const known = await readExtracted(outDir, columns.size);
     const extracted = new Map([...known].filter(([name]) => identities.has(name)));
     const sizes = names.map((shard) => statSync(join(shards, shard)).size);
     const bytes = sizes.reduce((sum, size) => sum + size, 0);

@@ -2,9 +2,9 @@
  * Which shards have been looked through for pictures without features: `shards.json`. What it says holds for a shard with exactly the
  * bytes named, so after the next export only shards that changed are read again; their pictures are then found by content.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../dataset/atomic-file.ts';
+import { readAt } from '../../dataset/blobs/open.ts';
 
 export interface ExtractedShard {
   /** As `readSetIdentity` gives it. */
@@ -25,11 +25,11 @@ interface Extracted {
 const extractedName = 'shards.json';
 
 /** The shards by their path below the folder of all; none where columns have been lost since, or the file does not read. */
-export function readExtracted(folder: string, pictures: number): Map<string, ExtractedShard> {
-  const path = join(folder, extractedName);
-  if (!existsSync(path)) return new Map();
+export async function readExtracted(folder: string, pictures: number): Promise<Map<string, ExtractedShard>> {
+  const json = await readAt(folder, extractedName);
+  if (json === null) return new Map();
   try {
-    const known = JSON.parse(readFileSync(path, 'utf8')) as Extracted;
+    const known = JSON.parse(json.toString('utf8')) as Extracted;
     return new Map(known.pictures <= pictures ? Object.entries(known.shards) : []);
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return new Map();

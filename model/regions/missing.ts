@@ -1,5 +1,5 @@
 /** Whether every picture of a split has features, before anything is made from them. */
-import { basename, dirname, join } from 'node:path';
+import { isS3, lastPart, parentOf, within } from '../../dataset/blobs/place.ts';
 import { PictureColumns } from '../../dataset/shards/picture-columns.ts';
 import { readShard } from '../../dataset/shards/reader.ts';
 import { readSetIdentity } from '../../dataset/shards/set-identity.ts';
@@ -13,16 +13,16 @@ import { readExtracted } from './extracted.ts';
 export async function requireFeatures(split: string, regions: string, signal?: AbortSignal): Promise<void> {
   const columns = await PictureColumns.open(regions);
   try {
-    const extracted = readExtracted(regions, columns.size);
+    const extracted = await readExtracted(regions, columns.size);
     const [all, missing] = [new Set<string>(), new Set<string>()];
     let known = 0;
-    for (const [name, sha256] of readSetIdentity(split).shards) {
-      const before = extracted.get(join(basename(split), name)) ?? extracted.get(name);
+    for (const [name, sha256] of (await readSetIdentity(split)).shards) {
+      const before = extracted.get(`${lastPart(split)}/${name}`) ?? extracted.get(name);
       if (before?.sha256 === sha256) {
         known += before.images;
         continue;
       }
-      for await (const { imageSha256 = '' } of readShard(join(split, name), {
+      for await (const { imageSha256 = '' } of readShard(within(split, name), {
         hashImages: true,
         ...(signal && { signal }),
       })) {
@@ -36,7 +36,9 @@ export async function requireFeatures(split: string, regions: string, signal?: A
       `features of all ${known + all.size} pictures of ${split}`,
       regions,
       `none of ${missing.size} of them`,
-      `run lait regions --corpus ${dirname(dirname(split))}, which detects only those`,
+      isS3(split)
+        ? 'run lait regions where they were made, and publish its features once more'
+        : `run lait regions --corpus ${parentOf(parentOf(split))}, which detects only those`,
     );
   } finally {
     await columns.close();

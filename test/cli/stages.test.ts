@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { configSchema } from '../../cli/config.ts';
 import { parseConfig, readStages } from '../../cli/config-file.ts';
+import { dataPlace } from '../../cli/data-place.ts';
 import { plannedStages, sameFeatures } from '../../cli/stages.ts';
 import { checkpoints } from '../../model/train/checkpoint.ts';
 import { writeSmallShards } from '../model/small-shards.ts';
@@ -122,8 +123,8 @@ test('a stage takes what it does not say from the section, and folders from wher
     ]),
     [
       // Rate and passes follow from preset and contrast where neither says them.
-      ['a', 7, 1, true, 1e-3, [{ dir: '/data/corpus', share: 1 }]],
-      ['b', 7, 0, false, 0.01, [{ dir: '/data/x', share: 1 }]],
+      ['a', 7, 1, true, 1e-3, [{ dir: '/data/corpus', shards: '/data/corpus/shards', share: 1 }]],
+      ['b', 7, 0, false, 0.01, [{ dir: '/data/x', shards: '/data/x/shards', share: 1 }]],
     ],
   );
 });
@@ -157,10 +158,10 @@ test('missing shards, missing regions and other features are refused before any 
   await writeSmallShards(other('else'), { count: 4, seed: 1, detector: 'centernet' });
   const manifest = join(other('else'), 'regions/centernet/detector.json');
   const stageOf = (corpora: readonly string[]) => [
-    { ...(plannedStages(near, config.pretrain)[0] as ReturnType<typeof plannedStages>[number]), corpora: corpora.map((dir) => ({ dir, share: 1 })) },
+    { ...(plannedStages(near, config.pretrain)[0] as ReturnType<typeof plannedStages>[number]), corpora: corpora.map((dir) => ({ ...dataPlace(dir), share: 1 })) },
   ]; // biome-ignore format: one line
-  assert.throws(() => sameFeatures(stageOf([near, root]), config), { name: 'UserError', message: /^Expected shards at .*lait-stages/ }); // biome-ignore format: one line
-  assert.throws(() => sameFeatures(stageOf([near, other('none')]), config), {
+  await assert.rejects(sameFeatures(stageOf([near, root]), config), { name: 'UserError', message: /^Expected shards at .*lait-stages/ }); // biome-ignore format: one line
+  await assert.rejects(sameFeatures(stageOf([near, other('none')]), config), {
     message: /^Expected region features at .*none/,
   });
   const was = JSON.parse(readFileSync(manifest, 'utf8'));
@@ -171,6 +172,6 @@ test('missing shards, missing regions and other features are refused before any 
   ];
   for (const [change, message] of faulty) {
     writeFileSync(manifest, JSON.stringify({ ...was, ...change }));
-    assert.throws(() => sameFeatures(stageOf([near, other('else')]), config), { name: 'UserError', message });
+    await assert.rejects(sameFeatures(stageOf([near, other('else')]), config), { name: 'UserError', message });
   }
 });

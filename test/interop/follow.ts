@@ -50,7 +50,7 @@ interface Setting {
 
 async function ofCorpus(dir: string): Promise<Setting> {
   const tokenizer = readTokenizer(dirname(bert));
-  const { featureSize, labels } = readColumnsManifest(join(dir, 'regions/centernet'));
+  const { featureSize, labels } = await readColumnsManifest(join(dir, 'regions/centernet'));
   const config = { ...presets.mini, vocabularySize: tokenizer.size, featureSize, classes: labels.length };
   const [padId, , clsId, sepId, maskId] = specialNames.map((piece) => tokenizer.vocabulary.indexOf(piece)) as [
     number,

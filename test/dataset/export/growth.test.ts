@@ -65,8 +65,8 @@ const changes = (shardsDir: string) =>
 async function assertWhole(shardsDir: string): Promise<void> {
   const { faults, isUnfinished } = await verify({ shardsDir });
   assert.deepEqual([faults, isUnfinished], [[], false]);
-  assert.equal(readSetIdentity(shardsDir).sha256, readManifest(shardsDir).export!.sha256);
-  for (const [path, hash] of readSetIdentity(shardsDir).shards) assert.match(hash, /^[0-9a-f]{64}$/, path);
+  assert.equal((await readSetIdentity(shardsDir)).sha256, readManifest(shardsDir).export!.sha256);
+  for (const [path, hash] of (await readSetIdentity(shardsDir)).shards) assert.match(hash, /^[0-9a-f]{64}$/, path);
 }
 
 test('a second crawl adds shards; every file of the shards that were there stays as it is, and every key', async () => {
@@ -74,7 +74,7 @@ test('a second crawl adds shards; every file of the shards that were there stays
   const shards = join(corpus, 'shards');
   const before = shardFiles(shards);
   const keysBefore = await keys(shards);
-  const identity = readSetIdentity(shards);
+  const identity = await readSetIdentity(shards);
   await writeSmallCorpus(corpus, { images: 15, failed: 2, first: 100 });
   const summary = await exportShards(options(corpus));
   const after = shardFiles(shards);
@@ -82,7 +82,7 @@ test('a second crawl adds shards; every file of the shards that were there stays
   const keysAfter = await keys(shards);
   assert.equal(keysAfter.size, 75);
   for (const [uid, key] of keysBefore) assert.equal(keysAfter.get(uid), key);
-  const now = readSetIdentity(shards);
+  const now = await readSetIdentity(shards);
   const { added, ...others } = compareSets(identity.shards, now.shards);
   assert.deepEqual(others, { removed: [], changed: [] });
   assert.equal(summary.shardsWritten, added.length);

@@ -75,16 +75,16 @@ describe('shards: paths', () => {
     ['standard input', '-', ['-']],
   ];
   for (const [name, paths, expected] of table) {
-    test(name, () => assert.deepEqual(expandShardPaths(paths), expected));
+    test(name, async () => assert.deepEqual(await expandShardPaths(paths), expected));
   }
   test('braces within braces', () => {
     assert.deepEqual(expandBraces('{a,b{1..2}}x{00,11}'), ['ax00', 'ax11', 'b1x00', 'b1x11', 'b2x00', 'b2x11']);
     assert.deepEqual(expandBraces('{alone}'), ['{alone}']);
   });
-  test('what does not exist is the operator’s mistake', () => {
-    assert.throws(() => expandShardPaths(join(root, 'no.tar')), UserError);
-    assert.throws(() => expandShardPaths(join(shards, '{00003..00004}.tar')), UserError);
-    assert.throws(() => expandShardPaths(join(root, '*.tar')), UserError);
+  test('what does not exist is the operator’s mistake', async () => {
+    await assert.rejects(expandShardPaths(join(root, 'no.tar')), UserError);
+    await assert.rejects(expandShardPaths(join(shards, '{00003..00004}.tar')), UserError);
+    await assert.rejects(expandShardPaths(join(root, '*.tar')), UserError);
   });
 });
 

@@ -21,8 +21,8 @@ before(async () => {
   await exportShards({ corpusDir: corpus, samplesPerShard: 10, validationFraction: 0.2, encode: 'jpeg', quality: 40 });
 });
 
-test('a set is the SHA-256 of each shard, and of the lines that sha256sum would print', () => {
-  const { shards: found, sha256: whole } = readSetIdentity(shards);
+test('a set is the SHA-256 of each shard, and of the lines that sha256sum would print', async () => {
+  const { shards: found, sha256: whole } = await readSetIdentity(shards);
   const paths = [...found.keys()];
   assert.ok(paths.length >= 3);
   assert.deepEqual(
@@ -33,47 +33,47 @@ test('a set is the SHA-256 of each shard, and of the lines that sha256sum would 
   assert.equal(whole, createHash('sha256').update(lines).digest('hex'));
 });
 
-test('one split of it has the same shards, by their names in the split', () => {
-  const whole = readSetIdentity(shards).shards;
-  const train = readSetIdentity(join(shards, 'train')).shards;
+test('one split of it has the same shards, by their names in the split', async () => {
+  const whole = (await readSetIdentity(shards)).shards;
+  const train = (await readSetIdentity(join(shards, 'train'))).shards;
   assert.deepEqual(
     [...train],
     [...whole].filter(([path]) => path.startsWith('train/')).map(([path, hash]) => [path.slice('train/'.length), hash]),
   );
 });
 
-test('without a manifest a set has an identity too, which changes with its bytes and never equals a whole file’s', () => {
+test('without a manifest a set has an identity too, which changes with its bytes and never equals a whole file’s', async () => {
   const bare = join(root, 'bare');
   cpSync(shards, bare, { recursive: true });
   rmSync(join(bare, 'manifest.json'));
-  const { version, shards: found } = readSetIdentity(bare);
+  const { version, shards: found } = await readSetIdentity(bare);
   assert.equal(version, null);
   for (const hash of found.values()) assert.match(hash, /^sampled-[0-9a-f]{64}$/);
-  assert.deepEqual(readSetIdentity(bare).shards, found);
+  assert.deepEqual((await readSetIdentity(bare)).shards, found);
   const path = join(bare, 'train/00000.tar');
   const bytes = readFileSync(path);
   bytes[600] = bytes[600]! ^ 1;
   writeFileSync(path, bytes);
   const changes = { added: [], removed: [], changed: ['train/00000.tar'] };
-  assert.deepEqual(compareSets(found, readSetIdentity(bare).shards), changes);
+  assert.deepEqual(compareSets(found, (await readSetIdentity(bare)).shards), changes);
 });
 
-test('a shard that is not as long as its manifest says is not trusted by its name, nor is one that no manifest knows', () => {
+test('a shard that is not as long as its manifest says is not trusted by its name, nor is one that no manifest knows', async () => {
   const other = join(root, 'other');
   cpSync(shards, other, { recursive: true });
-  const before = readSetIdentity(other).shards;
+  const before = (await readSetIdentity(other)).shards;
   writeFileSync(join(other, 'train/00000.tar'), Buffer.alloc(10_240));
   writeFileSync(join(other, 'train/00077.tar'), Buffer.alloc(10_240));
-  const now = readSetIdentity(other).shards;
+  const now = (await readSetIdentity(other)).shards;
   const changes = { added: ['train/00077.tar'], removed: [], changed: ['train/00000.tar'] };
   assert.deepEqual(compareSets(before, now), changes);
   assert.equal(now.get('train/00000.tar'), now.get('train/00077.tar'));
 });
 
-test('no shards, no identity', () => {
+test('no shards, no identity', async () => {
   mkdirSync(join(root, 'empty'));
-  assert.throws(() => readSetIdentity(join(root, 'empty')), UserError);
-  assert.throws(() => readSetIdentity(join(root, 'nowhere')), UserError);
+  await assert.rejects(readSetIdentity(join(root, 'empty')), UserError);
+  await assert.rejects(readSetIdentity(join(root, 'nowhere')), UserError);
 });
 
 test('image_sha256 is of the image in the shard, sha256 of the file that was downloaded', async () => {

@@ -75,7 +75,7 @@ test('patches have no rank: all of them are kept', async () => {
   const all = { ...detector, regionsPerImage: regionsPerImage! };
   const summary = await extractRegions({ shards, outDir, detector: all, maxRegions: 3 });
   assert.equal(summary.regions, 4 * summary.images);
-  assert.equal(readColumnsManifest(outDir).maxRegions, 4);
+  assert.equal((await readColumnsManifest(outDir)).maxRegions, 4);
 });
 
 test('every shard gets a column with the keys of its samples', async () => {
@@ -97,7 +97,7 @@ test('every shard gets a column with the keys of its samples', async () => {
     progress,
     progress.toSorted((a, b) => a - b),
   );
-  assert.deepEqual(readColumnsManifest(outDir), {
+  assert.deepEqual(await readColumnsManifest(outDir), {
     layout: 2,
     name: 'patches-4-8',
     model: null,
@@ -250,8 +250,8 @@ async function writeOldColumns(outDir: string, change: (regions: Regions) => Reg
 test('columns of an older layout are refused by readers, and taken over where they can be verified', async () => {
   const outDir = join(folder, 'old');
   await writeOldColumns(outDir);
-  assert.throws(
-    () => readColumnsManifest(outDir),
+  await assert.rejects(
+    readColumnsManifest(outDir),
     /^UserError: Expected region features by the content of pictures for .*old but received features by the keys of samples, as an older lait wrote them; run lait regions, which converts them\.$/,
   );
   const summary = await extractRegions({ shards, outDir, detector });
@@ -300,8 +300,8 @@ test('what the operator got wrong is one line', async () => {
       (error: Error) => error instanceof UserError && message.test(error.message),
     );
   }
-  assert.throws(
-    () => readColumnsManifest(empty),
+  await assert.rejects(
+    readColumnsManifest(empty),
     /^UserError: Expected region features for .*empty but received no detector.json; run lait regions first\.$/,
   );
 });

@@ -1,0 +1,25 @@
+/** Where the data of training and evaluation lies: shards, and beside their folder the regions of their pictures. */
+import { isS3, lastPart, parentOf, within } from '../dataset/blobs/place.ts';
+import { expected } from '../dataset/user-error.ts';
+import type { Config } from './config.ts';
+import { regionsDir } from './regions.ts';
+
+export interface DataPlace {
+  /** What holds shards and regions: a corpus, or a place in S3 like one. For messages too. */
+  readonly dir: string;
+  /** A folder below it for each split. */
+  readonly shards: string;
+}
+
+/** The data of a corpus, or that at `--shards`. Throws a UserError for a whole bucket: regions lie beside shards. */
+export function dataPlace(corpus: string, shards?: string): DataPlace {
+  if (shards === undefined) return { dir: corpus, shards: within(corpus, 'shards') };
+  if (isS3(shards) && parentOf(shards) === shards) {
+    throw expected('a prefix with shards', '--shards', shards, 'name one, as in s3://BUCKET/birds/shards');
+  }
+  if (shards === '' || lastPart(shards) === '') throw expected('a folder with shards', '--shards', shards, 'name one');
+  return { dir: parentOf(shards), shards };
+}
+
+/** Where the features of the configured detector lie beside the shards. */
+export const regionsOf = ({ dir }: DataPlace, settings: Config['regions']): string => regionsDir(dir, settings);
