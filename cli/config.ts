@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { crawlDefaults } from '../crawler/crawl-options.ts';
+import { isS3, parseS3 } from '../dataset/blobs/place.ts';
 import { exportDefaults } from '../dataset/export/defaults.ts';
 import { presetNames } from '../filters/presets.ts';
 import { vocabularyDefaults } from '../model/data/defaults.ts';
@@ -33,6 +34,9 @@ function isExpression(text: string): boolean {
     return false;
   }
 }
+
+/** Throws for credentials, which no message may repeat. */
+const isS3Prefix = (place: string): boolean => isS3(place) && parseS3(place).prefix !== '';
 
 function isDirectoryUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -568,10 +572,13 @@ export const configSchema = z.strictObject({
   finetune: finetune.prefault({}),
   evaluate: evaluate.prefault({}),
   match: match.prefault({}),
+  blobs: z.string().refine(isS3Prefix, { error: 'Expected s3://BUCKET/PREFIX' }).optional().meta({
+    description: 'where exports and region features are published to, for other machines: s3://BUCKET/PREFIX',
+  }),
 });
 
 export type Config = z.infer<typeof configSchema>;
-export type SectionName = keyof Config;
+export type SectionName = Exclude<keyof Config, 'blobs'>;
 
 /** The schema of one section, for flags and for `lait init`. */
 export const sectionSchema = (name: SectionName): z.ZodObject => configSchema.shape[name].unwrap();

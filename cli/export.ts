@@ -1,12 +1,14 @@
 /** `lait export`: writes the kept pairs as WebDataset shards, train and validation. */
 
 import { userAgentOf } from '../crawler/policy/robots.ts';
+import { isS3, within } from '../dataset/blobs/place.ts';
 import { printable } from '../dataset/escape.ts';
 import { type ExportOptions, exportShards } from '../dataset/export/export.ts';
 import { readSubset } from '../dataset/export/subset.ts';
 import type { ExportFlags } from './call-flags.ts';
 import type { CommandContext, KnownTo, Nothing } from './command.ts';
 import { startProgress } from './progress.ts';
+import { publish } from './publish.ts';
 import { count, megabytes, splitTable } from './table.ts';
 
 export async function exportCorpus(context: CommandContext<'export', ExportFlags>): Promise<void> {
@@ -27,7 +29,7 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
           ...(name === undefined ? {} : { name }),
           ...(license === undefined ? {} : { license }),
         },
-        ...(out === undefined ? {} : { outDir: out }),
+        ...(out === undefined || isS3(out) ? {} : { outDir: out }),
         ...(subset === undefined ? {} : { subset: await readSubset(subset) }),
       },
       {
@@ -49,6 +51,9 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
       console.log(`Columns that came after the first version: ${late.join(', ')}; export with --rebuild to have them`);
     const { outDir, version, shardsWritten, shardsLeft } = summary;
     console.log(`${outDir}, version ${version}: ${shardsWritten} shards written, ${shardsLeft} unchanged`);
+    const place = out ?? (config.blobs && within(config.blobs, 'shards'));
+    if (place !== undefined && isS3(place))
+      await publish(corpusDir, { what: 'shards', folder: 'shards', place }, signal);
   } finally {
     progress.stop();
   }

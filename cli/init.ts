@@ -19,8 +19,10 @@ const lineLength = 120;
 
 /** The text of the file; parsing it gives the defaults. */
 export function commentedConfig(): string {
-  const sections = Object.keys(configSchema.shape) as SectionName[];
-  return header + sections.map(sectionText).join('');
+  const { blobs, ...shapes } = configSchema.shape;
+  const sections = Object.keys(shapes) as SectionName[];
+  const place = `\n# ${blobs.meta()?.description}\n# blobs:\n`;
+  return header + place + sections.map(sectionText).join('');
 }
 
 function sectionText(name: SectionName): string {

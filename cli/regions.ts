@@ -1,5 +1,5 @@
 /** `lait regions`: runs the detector over the shards and writes boxes, labels and features beside them. */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { within } from '../dataset/blobs/place.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
@@ -11,6 +11,7 @@ import type { Detector } from '../model/regions/region.ts';
 import { type CommandContext, type Nothing, sayWaiting } from './command.ts';
 import type { Config } from './config.ts';
 import { fetching, startProgress } from './progress.ts';
+import { publishRegions } from './publish.ts';
 import { count } from './table.ts';
 
 /** Where the features of the configured detector lie in a corpus, or a place in S3 like one. */
@@ -36,7 +37,7 @@ function detectorOptions(settings: Config['regions']): DetectorOptions {
   }
 }
 
-export async function regions({ corpusDir, settings, signal }: CommandContext<'regions'>): Promise<void> {
+export async function regions({ corpusDir, config, settings, signal }: CommandContext<'regions'>): Promise<void> {
   // Before its own lock, as it stands in the order of locks.
   await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   // Before the weights are fetched, which take minutes.
@@ -47,6 +48,9 @@ export async function regions({ corpusDir, settings, signal }: CommandContext<'r
   } finally {
     unlock();
   }
+  if (config.blobs === undefined) return;
+  const folder = relative(corpusDir, regionsDir(corpusDir, settings));
+  await publishRegions(corpusDir, folder, config.blobs, signal);
 }
 
 async function extract({

@@ -12,6 +12,7 @@ import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
+import { publishAgain } from './publish.ts';
 import { count, megabytes } from './table.ts';
 
 export async function takedown({ corpusDir, flags, signal }: CorpusContext<TakedownFlags>): Promise<void> {
@@ -68,6 +69,7 @@ export async function takedown({ corpusDir, flags, signal }: CorpusContext<Taked
       console.log('The corpus has nothing of what was named; if it comes, it is refused from now on.');
       process.exitCode = 2;
     }
+    await publishAgain(corpusDir, signal);
   } finally {
     progress.stop();
   }

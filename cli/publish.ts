@@ -1,0 +1,88 @@
+/** What is made on this machine goes to S3 for others: an export, and region features; and again when something is taken down. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../dataset/atomic-file.ts';
+import { mirror } from '../dataset/blobs/mirror.ts';
+import { isS3, within } from '../dataset/blobs/place.ts';
+import { lockPart } from '../dataset/corpus-lock.ts';
+import { printablePath } from '../dataset/escape.ts';
+import { publishExport } from '../dataset/export/publish.ts';
+import { startProgress } from './progress.ts';
+import { count, megabytes } from './table.ts';
+
+/** A folder of the corpus and where it was published to. */
+const publication = z.strictObject({
+  what: z.enum(['shards', 'regions']),
+  /** Below the corpus, or a path of its own. */
+  folder: z.string(),
+  place: z.string().refine(isS3),
+});
+type Publication = z.infer<typeof publication>;
+
+const publishedName = 'published.json';
+
+/** Publishes shards or features and remembers where. The caller holds no lock of the part. */
+export async function publish(corpusDir: string, one: Publication, signal: AbortSignal): Promise<void> {
+  const unlock = lockPart(corpusDir, one.what);
+  const progress = startProgress(`Publishing ${one.what}`);
+  try {
+    // Before anything is there: what is taken down later has to be found.
+    remember(corpusDir, one);
+    const folder = join(corpusDir, one.folder);
+    if (one.what === 'shards') {
+      const { put, left, removed, bytes } = await publishExport(folder, one.place, {
+        signal,
+        onProgress: ({ files, of }) => progress.update({ done: files, total: of }),
+      });
+      progress.stop();
+      say(one.place, `${count(put)} files put (${megabytes(bytes)})`, left, removed);
+    } else {
+      // An index names what is in its archive, the rest says what both are.
+      const rank = (path: string) => ['tar', 'index'].indexOf(path.replace(/.*\./, '')) >>> 0;
+      const { put, left, removed } = await mirror(folder, one.place, { rank, signal });
+      progress.stop();
+      say(one.place, `${count(put)} files put`, left, removed);
+    }
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}
+
+const say = (place: string, put: string, left: number, removed: number): void =>
+  console.log(`${printablePath(place)}: ${put}, ${count(left)} there already, ${count(removed)} removed`);
+
+/** Publishes features beside the shards that they are of: before these are there, nothing says that the place is this corpus'. */
+export async function publishRegions(
+  corpusDir: string,
+  folder: string,
+  blobs: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const shards = within(blobs, 'shards');
+  if (!publications(corpusDir).some(({ what, place }) => what === 'shards' && place === shards)) {
+    console.log(`Not published, since the shards are not: run lait export, then lait regions, for ${shards}`);
+    return;
+  }
+  await publish(corpusDir, { what: 'regions', folder, place: within(blobs, folder) }, signal);
+}
+
+/** Publishes again all that was published of a corpus: what was taken down leaves these places too. */
+export async function publishAgain(corpusDir: string, signal: AbortSignal): Promise<void> {
+  for (const one of publications(corpusDir)) {
+    if (existsSync(join(corpusDir, one.folder))) await publish(corpusDir, one, signal);
+  }
+}
+
+function publications(corpusDir: string): Publication[] {
+  const path = join(corpusDir, publishedName);
+  return existsSync(path) ? z.array(publication).parse(JSON.parse(readFileSync(path, 'utf8'))) : [];
+}
+
+function remember(corpusDir: string, one: Publication): void {
+  const known = publications(corpusDir);
+  if (known.some(({ what, folder, place }) => what === one.what && folder === one.folder && place === one.place))
+    return;
+  writeFileAtomic(join(corpusDir, publishedName), `${JSON.stringify([...known, one], null, 2)}\n`);
+}
