@@ -47,6 +47,7 @@ const expected: Readonly<Record<string, number>> = {
   'region-author': -2,
   stripe: -1,
   'icon-size': -2,
+  formula: -3,
 };
 
 interface Row {
@@ -66,7 +67,7 @@ const rows: Row[] = readLabels()
         : [{ site: new URL(page.url).hostname, kind: page.kind, class: is, features }],
     );
   });
-const names = [...new Set(rows.flatMap(({ features }) => Object.keys(features)))].sort();
+const names = [...new Set([...Object.keys(expected), ...rows.flatMap(({ features }) => Object.keys(features))])].sort();
 
 const isSubject = (row: Row): boolean => row.class === 'subject';
 const isFurniture = (row: Row): boolean => row.class === 'furniture';

@@ -7,11 +7,18 @@ import type { Element } from 'domhandler';
 import { hostOf, pathOf } from '../policy/url.ts';
 import { type ImageCandidate, isBackground } from './candidates.ts';
 import type { Region } from './class-words.ts';
-import { declaredSize, longerSide } from './image-size.ts';
+import { declaredSize, knownSize } from './image-size.ts';
 import type { LinkKind } from './links.ts';
 import type { PageFacts } from './page-facts.ts';
 import type { Surroundings } from './surroundings.ts';
-import { fileName, isTellingAlt, isTellingClass, isTellingHost, isTellingName } from './telling-names.ts';
+import {
+  fileName,
+  isFormulaClass,
+  isTellingAlt,
+  isTellingClass,
+  isTellingHost,
+  isTellingName,
+} from './telling-names.ts';
 import { isElement } from './walk.ts';
 
 export type Features = Readonly<Record<string, number>>;
@@ -82,10 +89,13 @@ export function featuresOf(
   say('pictures', Math.min(1, Math.log2(facts.pictures) / 8));
   for (const sign of facts.classSigns(element)) say(sign, true);
 
+  say('in-control', isInControl(element));
+  say('lazy', attribs.loading === 'lazy');
+  say('presentation', attribs['aria-hidden'] === 'true' || /^(?:presentation|none)$/.test(attribs.role ?? ''));
+
   // How large it is.
-  const size = declaredSize(attribs);
-  const { width, height } = size;
-  const longer = longerSide(size, shown);
+  const { width, height } = knownSize(declaredSize(attribs), shown);
+  const longer = width === null && height === null ? null : Math.max(width ?? 0, height ?? 0);
   if (longer !== null) {
     say('size', Math.max(-2, Math.min(2, Math.log2(Math.max(1, longer) / middlingSidePx))));
     say('icon-size', Math.min(width ?? longer, height ?? longer) <= maxIconSidePx);
@@ -105,7 +115,12 @@ export function featuresOf(
   const { count } = facts.likesOf(candidate);
   say('likes', Math.min(1, Math.log2(count) / 4));
   say('linked-list', isLinked && count >= minListLength && count / facts.mostLikes);
-  say('places', Math.min(1, Math.log2(facts.placesOf(candidate)) / 2));
+  const places = facts.placesOf(candidate);
+  say('places', Math.min(1, Math.log2(places.count) / 2));
+  // One file that leads to many pages or has many descriptions waits for a script to put the picture in its place.
+  say('stand-in', places.meanings.size >= minListLength);
+  say('leads-single', (isLinked || isCard) && facts.singleness);
+  say('list-share', isLinked && count >= minListLength && count / facts.pictures);
 
   // What is said of it.
   const alt = attribs.alt?.trim();
@@ -119,8 +134,23 @@ export function featuresOf(
   Object.assign(features, nameFeatures(shown));
   if (isDescribed && link !== 'home' && region === null && !features['icon-size']) delete features['telling-name'];
   else if (hasCaption && region === null) delete features['telling-name'];
-  say('telling-class', isTellingClass(classesOf(element)));
+  const classes = classesOf(element);
+  say('telling-class', isTellingClass(classes));
+  say('formula', isFormulaClass(classes));
   return features;
+}
+
+/** Ancestors of a picture among which a control is searched. Ours. */
+const maxControlDepth = 5;
+
+const controlNames = new Set(['button', 'label', 'form', 'fieldset']);
+
+/** Whether it is a part of a button or a choice, as swatches of colours are. */
+function isInControl({ parent }: Element): boolean {
+  let node: Element['parent'] = parent;
+  for (let step = 0; node && isElement(node) && step < maxControlDepth; step += 1, node = node.parent)
+    if (controlNames.has(node.name)) return true;
+  return false;
 }
 
 /** UTF-16 units. A longer alternative text describes a picture. */
@@ -132,13 +162,18 @@ const isSmallClass = (classes = ''): boolean =>
     classes.slice(0, 500),
   );
 
+/** Hosts that serve the still pictures of videos. */
+const videoHost = /(?:^|\.)(?:ytimg\.com|img\.youtube\.com|vimeocdn\.com)$/;
+
 /** What the address of a picture alone tells. */
 export function nameFeatures(url: string): Features {
   const name = fileName(pathOf(url));
+  const host = hostOf(url);
   return {
     ...(isTellingName(name) && { 'telling-name': 1 }),
-    ...(isTellingHost(hostOf(url)) && { 'telling-host': 1 }),
+    ...(isTellingHost(host) && { 'telling-host': 1 }),
     ...(name.endsWith('.svg') && { svg: 1 }),
+    ...(videoHost.test(host) && { 'video-still': 1 }),
   };
 }
 

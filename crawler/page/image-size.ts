@@ -32,19 +32,23 @@ export function declaredSize(attribs: Attributes): ShownSize {
   return { width, height };
 }
 
-/** The longer side that the name of a file or a picture service's parameters give, or null. */
-export function sizeInUrl(url: string): number | null {
+const widthParameter = /[?&;,/](?:w|wid|width|imwidth|s|sz|size|resize)[=_](\d{2,4})(?=\D|$)/i;
+const heightParameter = /[?&;,/](?:h|hei|height)[=_](\d{2,4})(?=\D|$)/i;
+const sideIn = (found: RegExpExecArray | null): number | null => (found ? Number(found[1]) : null);
+
+/** The size that a picture service's parameters or the name of a file give; of one side, where there is only one. */
+export function sizeInUrl(url: string): ShownSize {
   const tail = url.slice(-300);
+  const width = sideIn(widthParameter.exec(tail));
+  const height = sideIn(heightParameter.exec(tail));
+  if (width !== null || height !== null) return { width, height };
   const pair = /(?:^|[^a-z\d])(\d{2,4})x(\d{2,4})?(?=[^a-z\d]|$)/i.exec(tail);
-  if (pair) return Math.max(Number(pair[1]), Number(pair[2] ?? 0));
-  const one =
-    /[?&;](?:w|width|wid|imwidth|h|hei|height|s|sz|size|resize)=(\d{2,4})(?=\D|$)/i.exec(tail) ??
-    /[/,](?:w|h|s|width|height)[_=-]?(\d{2,4})(?=[,/-])/.exec(tail) ??
-    /\/(\d{2,4})px-/.exec(tail);
-  return one ? Number(one[1]) : null;
+  if (pair) return { width: Number(pair[1]), height: pair[2] === undefined ? null : Number(pair[2]) };
+  const one = /[/,](?:w|h|s|width|height)-?(\d{2,4})(?=[,/-])/.exec(tail) ?? /\/(\d{2,4})px-/.exec(tail);
+  return { width: sideIn(one), height: null };
 }
 
-/** The longer side by what the element declares, else by its URL; null where neither says. */
-export function longerSide({ width, height }: ShownSize, url: string): number | null {
-  return width === null && height === null ? sizeInUrl(url) : Math.max(width ?? 0, height ?? 0);
+/** The size by what the element declares, else by its URL. */
+export function knownSize(declared: ShownSize, url: string): ShownSize {
+  return declared.width === null && declared.height === null ? sizeInUrl(url) : declared;
 }

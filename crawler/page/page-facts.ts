@@ -17,6 +17,15 @@ export interface Likes {
   readonly count: number;
 }
 
+/** UTF-16 units of a description and of a target that are compared. */
+const maxMeaningLength = 200;
+
+/** Where a page shows one file. */
+export interface Places {
+  count: number;
+  readonly meanings: Set<string>;
+}
+
 export interface PageFacts {
   readonly url: URL;
   readonly key: string;
@@ -35,8 +44,8 @@ export interface PageFacts {
   readonly mostLikes: number;
   /** How many places of pictures the page has. */
   readonly pictures: number;
-  /** How often the page shows the picture. */
-  readonly placesOf: (candidate: ImageCandidate) => number;
+  /** How often the page shows the picture, and with how many different descriptions and targets. */
+  readonly placesOf: (candidate: ImageCandidate) => Places;
   /** Pages that the card of a picture leads to, with a link that is not around the picture. */
   readonly cardLinksOf: (candidate: ImageCandidate) => number;
   /** What the classes around an element say. */
@@ -56,7 +65,7 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
   const url = new URL(pageUrl);
   const likes = new Map<string, { count: number }>();
   const groups = new Map<ImageCandidate, Likes>();
-  const places = new Map<string, number>();
+  const places = new Map<string, Places>();
   let mostLikes = 1;
   for (const candidate of scan.candidates) {
     const key = likeness(candidate.element);
@@ -65,7 +74,12 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     mostLikes = Math.max(mostLikes, group.count);
     likes.set(key, group);
     groups.set(candidate, group);
-    places.set(candidate.url, (places.get(candidate.url) ?? 0) + 1);
+    const same = places.get(candidate.url) ?? { count: 0, meanings: new Set<string>() };
+    same.count += 1;
+    const { alt = '' } = candidate.element.attribs;
+    const href = candidate.surroundings.link?.attribs.href ?? '';
+    same.meanings.add(`${alt.slice(0, maxMeaningLength)}\n${href.slice(0, maxMeaningLength)}`);
+    places.set(candidate.url, same);
   }
   const related = new Map<Element, boolean>();
   const owners = cardOwners(scan.candidates);

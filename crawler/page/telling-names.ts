@@ -11,6 +11,9 @@ const iconName =
 const decorationClass =
   /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|pixel|spacer|badges?|bullet|emojis?|smil(?:ey|ies)|spinner|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|flags?|rating|stars?|latex|tex|math|equation|mwe-math\S*)(?:[^a-z]|$)/;
 
+/** Typeset formulas, as Sphinx, MediaWiki and WordPress class them. */
+const formulaClass = /(?:^|[^a-z])(?:latex|tex|math|equation|mwe-math\S*)(?:[^a-z]|$)/;
+
 /** Hosts that serve only counters, adverts, avatars and badges. */
 const decorationHost =
   /(?:^|\.)(?:gravatar\.com|shields\.io|badge\.fury\.io|doubleclick\.net|googlesyndication\.com|google-analytics\.com|scorecardresearch\.com|statcounter\.com|quantserve\.com|feedburner\.com|2mdn\.net|amazon-adsystem\.com)$/;
@@ -25,6 +28,8 @@ export const isTellingAlt = (alt: string): boolean => decorationAlt.test(alt.toL
 export const isTellingName = (name: string): boolean => decorationName.test(name) || iconName.test(name);
 
 export const isTellingClass = (classes: string): boolean => decorationClass.test(classes);
+
+export const isFormulaClass = (classes: string): boolean => formulaClass.test(classes);
 
 export const isTellingHost = (hostname: string): boolean => decorationHost.test(hostname);
 

@@ -97,6 +97,21 @@ test('why: each feature with its value and its part in the score', () => {
   for (const [, part] of Object.values(dominance!.features)) assert.equal(typeof part, 'number');
 });
 
+test('the size that a picture service is asked for counts, and not the one in the name of the file', () => {
+  const of = (address: string): number | undefined =>
+    extractPage(page(img('', address)), url).images.find((one) => one.url.includes('mat_2400'))!.dominance!.features
+      .size?.[0];
+  assert.equal(of('mat_2400x2400.png?w=100&h=100'), -1);
+  assert.equal(of('mat_2400x2400.png'), 2);
+});
+
+test('a file in the place of many pictures is none of them', () => {
+  const cards = ['Wren', 'Robin', 'Finch']
+    .map((name) => `<li><a href="/birds/${name}"><img src="/i/wait.png" alt="A ${name} on a small branch"></a></li>`)
+    .join('');
+  assert.notEqual(judge(`<main><h1>Birds</h1><ul>${cards}</ul></main>`, '/i/wait.png'), 'subject');
+});
+
 test('a picture in two places is what it is in the better one', () => {
   const html = `<header>${img()}</header>${page(`<figure>${img()}</figure>`)}`;
   assert.equal(judge(html), 'subject');
