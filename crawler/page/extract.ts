@@ -140,12 +140,17 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
 /** Letters and digits of a name by which a picture is known again in another size: "image" and "cover" are everywhere. */
 const minPictureNameLength = 8;
 
-/** The name of a picture's file without what content systems add for a size; empty where that is too short to tell. */
+const pictureExtension = /\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$/;
+
+/**
+ * The name of a picture's file without what content systems add for a size; empty where that is too short to tell, and where it is the
+ * name of a program, whose query alone tells pictures apart.
+ */
 function pictureNameOf(url: string): string {
   const pathname = pathOf(url);
-  const name = pathname
-    .slice(pathname.lastIndexOf('/') + 1)
-    .toLowerCase()
+  const file = pathname.slice(pathname.lastIndexOf('/') + 1).toLowerCase();
+  if (url.includes('?') && !pictureExtension.test(file)) return '';
+  const name = file
     .replace(/\.[a-z]{3,4}$/, '')
     .replace(/[-_]?(?:\d{2,4}x\d{2,4}|scaled|e\d{9,}|large|medium|small|thumb)$/g, '');
   return name.length >= minPictureNameLength ? name : '';

@@ -212,6 +212,15 @@ const cases: { readonly name: string; readonly html: string; readonly expected: 
     ],
   },
   {
+    name: 'pictures that one program gives are told apart by its query: what the page says of one of them is not said of another',
+    html: `<meta property="og:title" content="Anna Berg"><meta property="og:image" content="/citations?view_op=view_photo&amp;user=anna"><main><h1>Anna Berg</h1><p>Works on boats and on the people who build them.</p><ul><li><img src="/citations?view_op=small_photo&amp;user=bert" alt="Bert Stone" width="280" height="280"></li><li><img src="/citations?view_op=small_photo&amp;user=cora" alt="Cora Lind" width="280" height="280"></li></ul></main>`,
+    expected: [
+      ['/citations?user=bert&view_op=small_photo', 'alt: Bert Stone'],
+      ['/citations?user=cora&view_op=small_photo', 'alt: Cora Lind'],
+      ['/citations?user=anna&view_op=view_photo', 'og: Anna Berg'],
+    ],
+  },
+  {
     name: 'a graph of JSON-LD as WordPress writes it: neither logo nor author',
     html: `<script type="application/ld+json">{"@graph":[{"@type":"Article","image":{"@id":"#primaryimage"},"author":{"@type":"Person","image":{"@type":"ImageObject","url":"/me.jpg","caption":"A. Body"}}},{"@type":"ImageObject","@id":"https://a.example/#primaryimage","url":"/boat.jpg","caption":"In May"},{"@type":"Organization","logo":{"@type":"ImageObject","@id":"https://a.example/#/schema/logo/image/","url":"/l.png","caption":"The site"}},{"@type":"Person","image":{"@type":"ImageObject","url":"/me.jpg","caption":"A. Body"}}]}</script><p>x`,
     expected: [['/boat.jpg', 'json-ld: In May']],
