@@ -23,7 +23,7 @@ export function matchesPath(pattern: string, path: string): boolean {
  * and need not be equals the character itself, what is no ASCII is UTF-8 in percent-encoding. `*` and `$`, which mean
  * something in a pattern, are encoded here, so that `%2A` and `%24` in a pattern stand for them (§2.2.3).
  */
-export function pathOf(url: string): string {
+export function comparablePath(url: string): string {
   const { pathname, search } = new URL(url);
   return comparable(pathname + search, /[*$]/);
 }
@@ -55,7 +55,7 @@ const percent = (text: string): string =>
 
 /** The entries whose pattern matches and is the longest that does; several when they are equally long. Patterns are in the form for comparing. */
 export function mostSpecificMatches<T>(entries: readonly T[], patternOf: (entry: T) => string, url: string): T[] {
-  const path = pathOf(url);
+  const path = comparablePath(url);
   let best: T[] = [];
   let bestLength = -1;
   for (const entry of entries) {

@@ -3,7 +3,7 @@
  * skipped and end none (§2.2.4); the longest rule wins and a tie allows (§2.2.2). The request for it is in fetch/robots.ts.
  */
 import { version } from '../../dataset/version.ts';
-import { comparablePattern, matchesPath, mostSpecificMatches, pathOf } from './path-pattern.ts';
+import { comparablePath, comparablePattern, matchesPath, mostSpecificMatches } from './path-pattern.ts';
 import type { UsagePreference } from './usage-preferences.ts';
 
 /** The name that robots.txt groups address this crawler by; it is also the first word of the User-Agent. */
@@ -66,7 +66,7 @@ export function robotsRules({ rules, crawlDelayMs, sitemaps, licenses, usages }:
   );
   return {
     allows: (url) => {
-      const path = pathOf(url);
+      const path = comparablePath(url);
       return path === '/robots.txt' || (rules.find(({ pattern }) => matchesPath(pattern, path))?.allows ?? true);
     },
     crawlDelayMs,

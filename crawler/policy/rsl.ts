@@ -6,7 +6,7 @@
  * neither who will use a corpus nor where, so a licence with a price, a server or such limits licenses nothing to us.
  */
 import { Parser } from 'htmlparser2';
-import { comparablePattern, matchesPath, pathOf } from './path-pattern.ts';
+import { comparablePath, comparablePattern, matchesPath } from './path-pattern.ts';
 
 /** One `license`; tokens in lower case. */
 export interface RslLicence {
@@ -107,7 +107,7 @@ const mostSpecific = (tokens: readonly string[]): number =>
 
 /** The `content` elements that cover a URL, the most specific first. */
 function covering(contents: readonly RslContent[], url: string): { content: RslContent; length: number }[] {
-  const path = pathOf(url);
+  const path = comparablePath(url);
   return contents
     .flatMap((content) => {
       const pattern = patternFor(content.url, url);
