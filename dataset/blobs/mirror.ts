@@ -1,15 +1,11 @@
 /** A folder of files in another place: what is there already stays, what is new comes in a given order, what is gone goes last. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ListedBlob } from './blobs.ts';
 import { openBlobs } from './open.ts';
 
 export interface MirrorOptions {
   readonly rank?: (path: string) => number;
-  /** Files that never change once they are there: they are not read to see it. */
-  readonly isFixed?: (path: string) => boolean;
-  /** What stays in the place although the folder has it not. */
-  readonly keeps?: (key: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -26,7 +22,7 @@ export interface MirrorSummary {
 export async function mirror(
   folder: string,
   place: string,
-  { rank = () => 0, isFixed = () => false, keeps = () => false, signal }: MirrorOptions = {},
+  { rank = () => 0, signal }: MirrorOptions = {},
 ): Promise<MirrorSummary> {
   const blobs = await openBlobs(place);
   const there = new Map<string, ListedBlob>();
@@ -42,16 +38,13 @@ export async function mirror(
     signal?.throwIfAborted();
     const facts = there.get(path);
     const file = join(folder, path);
-    const isSame =
-      facts !== undefined &&
-      (isFixed(path) ? facts.byteLength === statSync(file).size : await blobs.holds(facts, file));
-    if (isSame) left += 1;
+    if (facts !== undefined && (await blobs.holds(facts, file))) left += 1;
     else {
       await blobs.putFile(path, file, { signal });
       put += 1;
     }
   }
-  const gone = [...there.keys()].filter((path) => !known.has(path) && !keeps(path));
+  const gone = [...there.keys()].filter((path) => !known.has(path));
   await blobs.remove(gone, signal);
   return { put, left, removed: gone.length };
 }
