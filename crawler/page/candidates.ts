@@ -1,5 +1,6 @@
 /** The images and the texts that the walk meets, in document order. */
 import type { Element } from 'domhandler';
+import { CaptionsAbove } from './captions-above.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** An image element, or another element that shows an image. */
@@ -42,6 +43,7 @@ export class ImageCandidates {
   /** The links with an image in them. */
   readonly imageLinks = new Set<Element>();
   readonly blocks: TextBlock[] = [];
+  readonly captionsAbove = new CaptionsAbove();
   #order = 0;
   #section: readonly Element[] = [];
 
@@ -64,7 +66,7 @@ export class ImageCandidates {
       order: this.#order,
       rank: this.#rank,
       section: this.#section,
-      siblingCaption: null,
+      siblingCaption: this.captionsAbove.of(element),
     };
     this.#order += 1;
     this.#rank += 1;

@@ -1,10 +1,11 @@
 /**
  * Which caption belongs to which image. During the walk, captions are assigned: a `figcaption` to its figure, an element whose
- * class says caption to the images just before it. Afterwards, the caption of each image is read; in a table of pictures it may
- * stand in the row below.
+ * class says caption to the images just before it, or just after it where captions stand above their pictures. Afterwards, the
+ * caption of each image is read; in a table of pictures it may stand in the row below.
  */
 import type { Element } from 'domhandler';
 import { type ImageCandidate, isHeading } from './candidates.ts';
+import { type CaptionsAbove, maxImageAncestors, maxSearched } from './captions-above.ts';
 import type { ClassWords } from './class-words.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
 import { hasText, textOf } from './visible-text.ts';
@@ -16,12 +17,8 @@ export const maxCaptionLength = 5000;
 /** Nested figures that are searched for a caption, from the inside out. */
 const maxFigures = 4;
 
-/**
- * Ancestors of a caption, and of an image, among which the two elements that stand side by side are searched. Ours: news sites
- * need three.
- */
+/** Ancestors of a caption among which the two elements that stand side by side are searched. Ours: news sites need three. */
 const maxCaptionAncestors = 3;
-const maxImageAncestors = 8;
 
 /** Images that share one caption without a figure. */
 const maxImagesPerCaption = 20;
@@ -59,11 +56,13 @@ export function assignCaption(
   kind: CaptionKind,
   figure: Figure | null,
   candidates: readonly ImageCandidate[],
+  above: CaptionsAbove,
 ): void {
   if (figure && kind === 'tag') figure.captionByTag ??= element;
   if (figure && kind === 'class') figure.captionByClass ??= element;
   if (figure && kind === 'title') figure.captionByTitle ??= element;
-  if (kind === 'class' || (kind === 'tag' && !figure)) assignToImagesBefore(element, figure, candidates);
+  if (kind !== 'class' && (kind !== 'tag' || figure)) return;
+  if (!above.add(element)) assignToImagesBefore(element, figure, candidates);
 }
 
 function assignToImagesBefore(caption: Element, figure: Figure | null, candidates: readonly ImageCandidate[]): void {
@@ -85,7 +84,8 @@ function assignToImagesBefore(caption: Element, figure: Figure | null, candidate
       // Found, or text of its own stands between.
       if (last.siblingCaption === caption || hasText(before)) return;
     }
-    if (!node.parent || !isElement(node.parent)) return;
+    // In an element with a picture of its own it is not the caption of another one before that.
+    if (!node.parent || !isElement(node.parent) || hasImage(node.parent, maxSearched)) return;
     node = node.parent;
   }
 }

@@ -74,7 +74,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     mass.enter(candidates.rank);
     const words = classWordsOf(element);
     const caption = captionKind(element, words, surroundings);
-    if (caption) assignCaption(element, caption, surroundings.figure, candidates.list);
+    if (caption) assignCaption(element, caption, surroundings.figure, candidates.list, candidates.captionsAbove);
     surroundings = enterSurroundings(element, words, caption === 'tag' || caption === 'class', surroundings);
     if (attribs.id !== undefined && elementsById.size < maxIds && !elementsById.has(attribs.id))
       elementsById.set(attribs.id, element);

@@ -135,6 +135,24 @@ const cases: { readonly name: string; readonly html: string; readonly expected: 
     ],
   },
   {
+    name: 'captions above their pictures, in one element or in one each',
+    html: `<main><div><p class="caption">In May</p><p><img src=a.jpg></p><p class="caption">In June</p><p><img src=b.jpg></p></div><ul><li><span class="photo-caption">In July</span><a href="c.jpg"><img src=c.jpg></a></li><li><span class="photo-caption">In March</span><a href="d.jpg"><img src=d.jpg></a></li></ul></main>`,
+    expected: [
+      ['/dir/a.jpg', 'caption: In May'],
+      ['/dir/b.jpg', 'caption: In June'],
+      ['/dir/c.jpg', 'caption: In July'],
+      ['/dir/d.jpg', 'caption: In March'],
+    ],
+  },
+  {
+    name: 'a caption in a card, above its picture and a text, is not of the card before',
+    html: `<main><div><div><img src=a.jpg alt="A hut"></div><div><p class="caption">In May</p><p>Words.</p><img src=b.jpg alt="${alt}"></div></div></main>`,
+    expected: [
+      ['/dir/a.jpg', 'alt: A hut'],
+      ['/dir/b.jpg', `alt: ${alt}`],
+    ],
+  },
+  {
     name: 'one caption for two pictures side by side',
     html: `<main><div class="row"><img src=a.jpg><img src=b.jpg></div><div class="photo-caption">In May</div></main>`,
     expected: [
