@@ -1,6 +1,6 @@
 /** What is made on this machine goes to S3 for others: an export, and region features; and again when something is taken down. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../dataset/atomic-file.ts';
 import { mirror } from '../dataset/blobs/mirror.ts';
@@ -39,7 +39,7 @@ export async function publish(corpusDir: string, one: Publication, signal: Abort
       say(one.place, `${count(put)} files put (${megabytes(bytes)})`, left, removed);
     } else {
       // An index names what is in its archive, the rest says what both are.
-      const rank = (path: string) => ['tar', 'index'].indexOf(path.replace(/.*\./, '')) >>> 0;
+      const rank = (path: string) => ['.tar', '.index'].indexOf(extname(path)) >>> 0;
       const { put, left, removed } = await mirror(folder, one.place, { rank, signal });
       progress.stop();
       say(one.place, `${count(put)} files put`, left, removed);

@@ -97,7 +97,8 @@ async function inS3(path: string): Promise<string[]> {
 async function globInS3(pattern: string): Promise<string[]> {
   let fixed = pattern;
   while (/[*?]/.test(fixed)) fixed = parentOf(fixed);
-  const rest = matcherOf(pattern.slice(fixed.length + 1).replace(/\/+$/, ''));
+  const names = pattern.slice(fixed.length + 1).split('/');
+  const rest = matcherOf(names.filter((name) => name !== '').join('/'));
   const found: string[] = [];
   for await (const { key } of (await openBlobs(fixed)).list()) if (rest.test(key)) found.push(within(fixed, key));
   return found;

@@ -14,8 +14,8 @@ const begins: Readonly<Record<string, readonly string[]>> = {
   'crawler/frontier/schema.ts': ['transaction immediate'],
   'dataset/corpus-lock.ts': ['BEGIN EXCLUSIVE'],
   'dataset/ledger/exports.ts': ['transaction immediate', 'transaction immediate'],
-  // A snapshot to read from.
-  'dataset/ledger/ledger.ts': ['BEGIN', 'transaction immediate'],
+  // A snapshot to read from, and work in turns.
+  'dataset/ledger/ledger.ts': ['BEGIN', 'BEGIN IMMEDIATE', 'transaction immediate'],
   'dataset/ledger/migrations.ts': ['transaction immediate'],
 };
 
