@@ -18,10 +18,18 @@ export const lastPart = (place: string): string => basename(isS3(place) ? withou
 /** The place that this one lies in. A bucket lies in none: itself is given back. */
 export function parentOf(place: string): string {
   if (!isS3(place)) return dirname(join(place, '.'));
-  return withoutSlash(place).replace(/(?<=^s3:\/\/[^/]+)\/[^/]*$|(?<=^s3:\/\/[^/]+\/.*)\/[^/]*$/i, '');
+  const whole = withoutSlash(place);
+  const end = whole.lastIndexOf('/');
+  return end < scheme.length ? whole : whole.slice(0, end);
 }
 
-const withoutSlash = (place: string): string => place.replace(/\/+$/, '');
+const scheme = 's3://';
+
+function withoutSlash(place: string): string {
+  let end = place.length;
+  while (end > scheme.length && place[end - 1] === '/') end -= 1;
+  return place.slice(0, end);
+}
 
 /** A bucket, and what the keys of everything in the place begin with: '' or something that ends in `/`. */
 export interface S3Place {
