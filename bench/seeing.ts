@@ -1,21 +1,11 @@
-/**
- * Which pictures of real pages are found, and whose words they get: recall, precision and text accuracy against labels by hand,
- * beside what a user could pick instead.
- *
- *     node --import tsx bench/seeing.ts [--pages FOLDER] [--from URL-OR-FOLDER] [--faults] [--threshold SCORE] [--trafilatura PYTHON]
- *
- * The pages are fetched once (git, 370 MB). A picture is kept when the crawl finds a text for it and `image/dominant` lets it pass. `--faults` lists what is wrong on the pages of the half that may be looked at.
- * `--trafilatura` names a Python that has trafilatura, for its row.
- */
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { dominanceOf, minSubjectScore } from '../crawler/page/dominant.ts';
 import { extractPage } from '../crawler/page/extract.ts';
 import { keyOf } from '../crawler/policy/url.ts';
 import { areaUnderCurve } from './area-under-curve.ts';
+import { crawledPictures } from './seeing/crawled.ts';
 import { type LabelledPage, readLabels } from './seeing/labels.ts';
-import { fetchRepositories, readPage } from './seeing/pages.ts';
+import { fetchRepositories, readPage, savedPagesFlags } from './seeing/pages.ts';
 import { labelledPlaces } from './seeing/places.ts';
 import { addPage, emptyScore, type KeptPicture, type Score } from './seeing/score.ts';
 import { trafilaturaPictures } from './seeing/trafilatura.ts';
@@ -23,8 +13,7 @@ import { type Picture, picturesOf } from './seeing/truth.ts';
 
 const { values } = parseArgs({
   options: {
-    pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
-    from: { type: 'string', default: 'https://github.com' },
+    ...savedPagesFlags,
     faults: { type: 'boolean', default: false },
     threshold: { type: 'string', default: String(minSubjectScore) },
     trafilatura: { type: 'string' },
@@ -36,14 +25,9 @@ type Extractor = (html: string, page: LabelledPage, pictures: readonly Picture[]
 
 const threshold = Number(values.threshold);
 
-const crawled: Extractor = (html, { url }) =>
-  extractPage(html, url).images.map((image) => ({
-    keys: [image.url, keyOf(image.written ?? image.url)],
-    texts: image.texts,
-    score: image.dominance?.score ?? 1,
-  }));
+const crawled: Extractor = (html, { url }) => crawledPictures(html, url);
 
-const lait: Extractor = (...page) => crawled(...page).filter(({ score }) => score! >= threshold);
+const lait: Extractor = (html, { url }) => crawledPictures(html, url).filter(({ score }) => score >= threshold);
 
 /** Every picture with a high score, whether it has a text or not. */
 const textless: Extractor = (html, { url }, pictures) =>

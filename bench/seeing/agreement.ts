@@ -1,28 +1,16 @@
-/**
- * What a second reader reaches: each reader is measured against the other as the extractor is against both, on the pages that both
- * labelled. No extractor can be told from a reader above that.
- *
- *     node --import tsx bench/seeing/agreement.ts [--pages FOLDER] [--from URL-OR-FOLDER] [--faults] [--threshold SCORE]
- *
- * Intervals are of 95 %, by bootstrap over pages; each page is of a site of its own. `--faults` lists what the readers disagree on.
- */
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { minSubjectScore } from '../../crawler/page/dominant.ts';
-import { extractPage } from '../../crawler/page/extract.ts';
-import { keyOf } from '../../crawler/policy/url.ts';
 import { random } from '../../dataset/random.ts';
+import { crawledPictures } from './crawled.ts';
 import { type LabelledPage, type PictureClass, readLabels } from './labels.ts';
 import { outlineOf } from './outline.ts';
-import { fetchRepositories, readPage } from './pages.ts';
+import { fetchRepositories, readPage, savedPagesFlags } from './pages.ts';
 import { addPage, emptyScore, type Fault, isAmong, type KeptPicture, type Score } from './score.ts';
 import { jsonLdRef, type Picture, picturesOf } from './truth.ts';
 
 const { values } = parseArgs({
   options: {
-    pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
-    from: { type: 'string', default: 'https://github.com' },
+    ...savedPagesFlags,
     faults: { type: 'boolean', default: false },
     threshold: { type: 'string', default: String(minSubjectScore) },
   },
@@ -51,12 +39,7 @@ type Page = (typeof pages)[number];
 
 const threshold = Number(values.threshold);
 const crawled = new Map(
-  pages.map((page) => [
-    page,
-    extractPage(page.html, page.url)
-      .images.filter(({ dominance }) => (dominance?.score ?? 1) >= threshold)
-      .map((image): KeptPicture => ({ keys: [image.url, keyOf(image.written ?? image.url)], texts: image.texts })),
-  ]),
+  pages.map((page) => [page, crawledPictures(page.html, page.url).filter(({ score }) => score >= threshold)]),
 );
 
 const rows: Record<string, Record<string, string>> = {};

@@ -9,18 +9,17 @@
  * colon, and their texts: numbers, `+1` or `-2` from the picture's own, or attributes as in labels.ts. All other pictures are furniture.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type LabelledPage, type LabelledPicture, readLabels } from './labels.ts';
 import { type Outline, outlineOf, printOutline, selectorOf } from './outline.ts';
-import { readPage } from './pages.ts';
+import { readPage, savedPagesFlags } from './pages.ts';
 import { drawPages } from './second-reader.ts';
 import { jsonLdRef } from './truth.ts';
 
 const { values } = parseArgs({
   options: {
-    pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
+    pages: savedPagesFlags.pages,
     outlines: { type: 'string' },
     notes: { type: 'string' },
   },

@@ -9,8 +9,6 @@
  */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Weights } from '../../crawler/page/dominance-weights.ts';
@@ -18,14 +16,13 @@ import { probability } from '../../crawler/page/dominant.ts';
 import { areaUnderCurve } from '../area-under-curve.ts';
 import { readLabels } from './labels.ts';
 import { type Example, fit } from './logistic.ts';
-import { fetchRepositories, readPage } from './pages.ts';
+import { fetchRepositories, readPage, savedPagesFlags } from './pages.ts';
 import { labelledPlaces } from './places.ts';
 import { picturesOf } from './truth.ts';
 
 const { values } = parseArgs({
   options: {
-    pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
-    from: { type: 'string', default: 'https://github.com' },
+    ...savedPagesFlags,
     write: { type: 'boolean', default: false },
   },
 });

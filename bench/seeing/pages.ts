@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
@@ -16,6 +17,12 @@ export const repositories = {
     commit: 'c039d5ee9f5a3a984a0e167e63aacd04e76e78a9',
   },
   trafilatura: { name: 'adbar/trafilatura', commit: 'e90b0ef51ab026fdb905fb6c5b3c84dd3d784fd5' },
+} as const;
+
+/** Flags of the scripts that read the saved pages: where they are kept, and where their repositories come from. */
+export const savedPagesFlags = {
+  pages: { type: 'string', default: path.join(tmpdir(), 'lait-saved-pages') },
+  from: { type: 'string', default: 'https://github.com' },
 } as const;
 
 export type RepositoryId = keyof typeof repositories;
@@ -32,7 +39,7 @@ export interface SavedPage {
 const run = promisify(execFile);
 
 /** Fetches the fixed commit of each repository below `base` (a URL or a folder) into `folder`, once. Needs git. */
-export async function fetchRepositories(folder: string, base = 'https://github.com'): Promise<void> {
+export async function fetchRepositories(folder: string, base: string = savedPagesFlags.from.default): Promise<void> {
   for (const [id, { name, commit }] of Object.entries(repositories)) {
     const dir = path.join(folder, id);
     if (existsSync(path.join(dir, 'complete'))) continue;

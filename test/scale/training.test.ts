@@ -1,11 +1,11 @@
 /** Training reads shards and region features where they lie in S3: the same examples as from a folder, whatever the network does. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { openBlobs } from '../../dataset/blobs/open.ts';
+import { mirror } from '../../dataset/blobs/mirror.ts';
 import { within } from '../../dataset/blobs/place.ts';
 import { readSetIdentity } from '../../dataset/shards/set-identity.ts';
 import { type Example, readExamples } from '../../model/data/example.ts';
@@ -23,15 +23,6 @@ const corpus = join(root, 'corpus');
 const inS3 = 's3://birds/small';
 const tokenizer = tokenizerOf(vocabulary);
 let server: S3Server;
-
-/** Puts every file of a folder under the same names. */
-export async function upload(folder: string, place: string): Promise<void> {
-  const blobs = await openBlobs(place);
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile()) await blobs.putFile(path.slice(folder.length + 1), path);
-  }
-}
 
 const options = (place: string) => ({
   shards: within(place, 'shards/train'),
@@ -61,7 +52,7 @@ describe('training from S3', { skip: noS3Server }, () => {
     server = await startS3();
     for (const [split, count, seed] of [['train', 60, 1], ['validation', 24, 2]] as const) // biome-ignore format: one line
       await writeSmallShards(corpus, { name: split[0]!, count, seed, split, detector: 'centernet' });
-    await upload(corpus, inS3);
+    await mirror(corpus, inS3);
   });
   after(async () => {
     await server?.close();
