@@ -16,7 +16,7 @@ import { urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
-import type { CommandContext, KnownTo, Nothing } from './command.ts';
+import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
 import { expressions } from './expressions.ts';
 import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
@@ -34,7 +34,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
   checkStart(context);
   const signing = signingOf(context.settings);
   await withCleanup(async (defer) => {
-    const ledger = Ledger.open(corpusDir);
+    const ledger = Ledger.open(corpusDir, { signal, onWait: sayWaiting });
     defer(() => ledger.close());
     const progress = startProgress('Crawling');
     defer(() => progress.stop());

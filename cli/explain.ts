@@ -6,13 +6,13 @@ import { type PairStory, type RuleStory, type ShardPlace, explain as tell } from
 import type { Gone } from '../dataset/ledger/origins.ts';
 import type { Place } from '../dataset/ledger/places.ts';
 import type { ExplainFlags } from './call-flags.ts';
-import type { CorpusContext, Nothing } from './command.ts';
+import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { table } from './table.ts';
 
-export async function explain({ corpusDir, args, flags }: CorpusContext<ExplainFlags>): Promise<void> {
+export async function explain({ corpusDir, args, flags, signal }: CorpusContext<ExplainFlags>): Promise<void> {
   const { json, ...others } = flags;
   others satisfies Nothing;
-  const story = await tell({ corpusDir, what: args[0] ?? '' });
+  const story = await tell({ corpusDir, what: args[0] ?? '' }, { signal, onWait: sayWaiting });
   if (json) return console.log(JSON.stringify(story, null, 2));
   for (const { kind, value, note, at } of story.takenDown) {
     console.log(printable(`taken down at ${at} by ${kind} ${value}${note ? `: ${note}` : ''}`));

@@ -6,7 +6,7 @@ import { printable } from '../dataset/escape.ts';
 import { type ExportOptions, exportShards } from '../dataset/export/export.ts';
 import { readSubset } from '../dataset/export/subset.ts';
 import type { ExportFlags } from './call-flags.ts';
-import type { CommandContext, KnownTo, Nothing } from './command.ts';
+import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { publish } from './publish.ts';
 import { count, megabytes, splitTable } from './table.ts';
@@ -34,6 +34,7 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
       },
       {
         signal,
+        onWait: sayWaiting,
         onProgress: ({ split, shard, samples, bytes }) =>
           progress.update({ done: samples, detail: `${split} shard ${shard}, ${megabytes(bytes)}` }),
       },

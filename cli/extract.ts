@@ -3,7 +3,7 @@ import { extractAgain } from '../crawler/extract-again.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { ExtractFlags } from './call-flags.ts';
-import type { CorpusContext, Nothing } from './command.ts';
+import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count } from './table.ts';
 
@@ -11,7 +11,7 @@ export async function extract({ corpusDir, flags, signal }: CorpusContext<Extrac
   const { again, ...others } = flags;
   others satisfies Nothing;
   if (!again) throw new UserError('Expected --again for extract but received none; it reads all kept pages once more.');
-  const ledger = Ledger.openExisting(corpusDir);
+  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
   const progress = startProgress('Extracting');
   try {
     const onProgress = (pages: number): void => progress.update({ done: pages, detail: 'pages' });

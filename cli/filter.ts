@@ -5,14 +5,14 @@ import { modelsLeftOut } from '../filters/presets.ts';
 import { type RecipeOptions, recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
 import { decoding, type RuleTime, timed } from '../filters/timing.ts';
-import type { CommandContext, KnownTo } from './command.ts';
+import { type CommandContext, type KnownTo, sayWaiting } from './command.ts';
 import type { Config } from './config.ts';
 import { knownWords } from './known-words.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
 export async function filter({ corpusDir, config, settings, signal }: CommandContext<'filter'>): Promise<void> {
-  const ledger = Ledger.openExisting(corpusDir);
+  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
   const { scorers, dispose } =
     settings.unsafe || settings.photo || settings.relevance
       ? await load({ ...config, filter: settings }, corpusDir)

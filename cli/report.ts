@@ -5,18 +5,18 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import { countTakenDown, rememberReport } from '../dataset/ledger/reports.ts';
 import type { ReportFlags } from './call-flags.ts';
-import type { CorpusContext, Nothing } from './command.ts';
+import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { checkOutFile } from './out-file.ts';
 import { renderReport } from './report/report.ts';
 
-export async function report({ corpusDir, flags }: CorpusContext<ReportFlags>): Promise<void> {
+export async function report({ corpusDir, flags, signal }: CorpusContext<ReportFlags>): Promise<void> {
   const { out: path = join(corpusDir, 'report.html'), ...others } = flags;
   others satisfies Nothing;
   if (flags.out !== undefined) checkOutFile(path);
-  const ledger = Ledger.openExisting(corpusDir);
+  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
   const raw = openRawStore(corpusDir);
   try {
-    rememberReport(ledger, corpusDir, path);
+    await ledger.writeWhenFree(() => rememberReport(ledger, corpusDir, path));
     // A takedown deletes reports when it has removed all the rest: one that it did not see is written anew.
     for (let before = -1, now = countTakenDown(ledger); now !== before; ) {
       before = now;

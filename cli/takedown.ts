@@ -91,8 +91,9 @@ async function takeBack(
     );
   }
   await withCleanup(async (defer) => {
-    defer(await lockPartsInTurn(corpusDir, ['crawl'], { signal, onWait: sayWaiting }));
-    const { tombstones, images, pages } = undoTakedown({ corpusDir, ...names });
+    const waiting = { signal, onWait: sayWaiting };
+    defer(await lockPartsInTurn(corpusDir, ['crawl'], waiting));
+    const { tombstones, images, pages } = await undoTakedown({ corpusDir, ...names }, waiting);
     if (tombstones === 0)
       throw expected('something that was taken down', 'undo', 'what never was', 'see lait ledger explain');
     let queued = 0;

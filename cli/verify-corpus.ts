@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { repairFrontier } from '../crawler/frontier/repair.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
-import { type CorpusPart, corpusParts, isOwnShards, lockPart } from '../dataset/corpus-lock.ts';
+import { type CorpusPart, corpusParts, isOwnShards, lockPart, type Waiting } from '../dataset/corpus-lock.ts';
 import { exportRecords } from '../dataset/ledger/exports.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
@@ -18,8 +18,11 @@ export interface CorpusReport {
 }
 
 /** Checks, and with `repair` mends. Throws a CorpusBusy when it is to mend what somebody writes. */
-export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: boolean }): Promise<CorpusReport> {
-  return withCleanup((defer) => {
+export function verifyCorpus(
+  corpusDir: string,
+  { repair, ...waiting }: { readonly repair: boolean } & Waiting,
+): Promise<CorpusReport> {
+  return withCleanup(async (defer) => {
     const faults: string[] = [];
     const repairs: string[] = [];
     if (!existsSync(join(corpusDir, 'ledger.db'))) {
@@ -39,7 +42,7 @@ export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: b
       repairs.push(`ledger.db: saved rows of ${saved.join(', ')}; the damaged one is ${kept}`);
       repairs.push('pages are read whole at their next visit: `lait crawl --recrawl all` finds anew what they give');
     }
-    const ledger = Ledger.openExisting(corpusDir);
+    const ledger = Ledger.openExisting(corpusDir, waiting);
     defer(() => ledger.close());
     const cut = cutSegments(ledger, corpusDir);
     for (const { path, bytes, expectedBytes } of cut) {
@@ -47,7 +50,7 @@ export function verifyCorpus(corpusDir: string, { repair }: { readonly repair: b
         `${path}: ${bytes === null ? 'missing' : `ends at byte ${bytes}`}, pictures lie up to byte ${expectedBytes}`,
       );
     }
-    const lost = repair ? forgetLostPictures(ledger, cut) : [];
+    const lost = repair ? await ledger.writeWhenFree(() => forgetLostPictures(ledger, cut)) : [];
     if (lost.length > 0) repairs.push(`${lost.length} pictures without bytes are to be fetched again`);
     const frontier = repairFrontier(corpusDir, ledger, { repair, lost, isSalvaged: damage !== null });
     faults.push(...frontier.faults);

@@ -15,7 +15,7 @@ export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyF
   const { repair, out: shardsDir = join(corpusDir, 'shards'), ...others } = flags;
   others satisfies Nothing;
   if (shardsDir === '') throw expected('a folder', 'out', '""', 'name one with an export');
-  const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair });
+  const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair, signal, onWait: sayWaiting });
   for (const line of damages) console.log(printable(line));
   for (const line of repairs) console.log(printable(`repaired: ${line}`));
   if (damages.length > 0 && !repair) process.exitCode = 2;

@@ -50,6 +50,8 @@ const maxWaitMs = 120_000;
 const commitEvery = maxUncommitted;
 const commitAfterMs = 50;
 const ledgerBusyMs = 500;
+/** How long a crawl that is stopped waits for another writer of the ledger. */
+const maxBusyMs = 3_000;
 const progressEveryMs = 200;
 
 /** Where a run is. */
@@ -64,6 +66,8 @@ interface RunState {
   pagesStarted: number;
   /** No host is ready before, in ms since 1970. */
   nextClaimMs: number;
+  /** Since when another process writes to the ledger, by the monotonic clock; null when none did at the last commit. */
+  busySinceMs: number | null;
   /** When progress was reported last, by the monotonic clock. */
   progressMs: number;
   readonly counts: Counts;
@@ -161,7 +165,7 @@ export async function crawl(
     checkQueue(frontier, options);
     const followed = openScope(frontier.seeds(), scope, options);
     const { allow, deny } = options;
-    rememberFollowed(frontier, ledger, followedBy(frontier.seeds(), { scope, maxDepth, allow, deny }));
+    await rememberFollowed(frontier, ledger, followedBy(frontier.seeds(), { scope, maxDepth, allow, deny }));
     const policyFiles = openPolicyFiles(frontier, fetcher, { manners, workers, signal: stop.signal });
     const rulesOf = openOriginRules(frontier, fetcher, {
       manners,
@@ -200,6 +204,7 @@ export async function crawl(
       firstOutcomeMs: 0,
       pagesStarted: 0,
       nextClaimMs: 0,
+      busySinceMs: null,
       progressMs: 0,
       counts: newCounts(),
     };
@@ -217,7 +222,10 @@ export async function crawl(
     for (;;) {
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
-        while (run.crash instanceof UserError && run.outcomes.length > 0) commit(run.outcomes.splice(0, commitEvery));
+        while (run.crash instanceof UserError && run.outcomes.length > 0) {
+          if (!commit(run.outcomes.slice(0, commitEvery))) break;
+          run.outcomes.splice(0, commitEvery);
+        }
         throw run.crash;
       }
 
@@ -247,11 +255,15 @@ export async function crawl(
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
       if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
         const batch = run.outcomes.slice(0, commitEvery);
-        // While another process writes to the ledger, requests that are under way go on.
-        if (!commit(batch, { wait: false })) {
+        if (!commit(batch)) {
+          if (run.busySinceMs === null) ledger.tellBusy();
+          run.busySinceMs ??= performance.now();
+          // Requests that are under way go on. A crawl that is stopped does not wait for long: the next one fetches these again.
+          if (stop.signal.aborted && performance.now() - run.busySinceMs > maxBusyMs) break;
           await alarm.wait(ledgerBusyMs);
           continue;
         }
+        run.busySinceMs = null;
         run.outcomes.splice(0, batch.length);
         run.inFlight -= batch.length;
         run.pagesStarted -= batch.filter(isNotCounted).length;
@@ -273,7 +285,9 @@ export async function crawl(
     }
 
     // ── end ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    removeRepeatedImages(ledger, frontier);
+    const endWith = (): void => removeRepeatedImages(ledger, frontier);
+    if (stop.signal.aborted) ledger.tryWrite(endWith);
+    else await ledger.writeWhenFree(endWith);
     const queued = frontier.queued();
     onProgress?.(progressOf(run.counts, queued));
     const stoppedEarly = run.pagesStarted >= maxPages ? 'page-limit' : 'waiting-hosts';

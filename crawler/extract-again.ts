@@ -3,7 +3,7 @@
  * afterwards. Pairs that are no longer found end, new ones appear, and images that are new are queued for the next crawl.
  */
 import { withCleanup } from '../dataset/cleanup.ts';
-import { atomically, knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
+import { knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { type KeptPage, keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
 import type { FoundImage, PageRecord } from '../dataset/ledger/records.ts';
@@ -56,8 +56,8 @@ export async function extractAgain(
     let pages = 0;
     let queued = 0;
     let batch: { readonly page: PageRecord; readonly found: readonly FoundImage[] }[] = [];
-    const flush = (): void => {
-      atomically(ledger, () => {
+    const flush = async (): Promise<void> => {
+      await ledger.writeWhenFree(() => {
         for (const { page, found } of batch)
           ledger.recordPage(
             page,
@@ -109,10 +109,10 @@ export async function extractAgain(
         },
         found: rights.refused ? [] : withSitemapTexts(images, frontier.sitemapTexts(kept.url)),
       });
-      if (batch.length >= batchPages) flush();
+      if (batch.length >= batchPages) await flush();
     }
-    flush();
-    removeRepeatedImages(ledger, frontier);
+    await flush();
+    await ledger.writeWhenFree(() => removeRepeatedImages(ledger, frontier));
     return { pages, queued };
   });
 }

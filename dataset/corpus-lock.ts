@@ -5,7 +5,7 @@
  * the locks are as good as its POSIX locks are (docs/decisions/0038).
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -71,11 +71,19 @@ function realPath(path: string): string {
   return full === dirname(full) ? full : join(realPath(dirname(full)), basename(full));
 }
 
-/** Takes several parts, waiting for each until it is free. `onWait` hears once of each that is not. */
+/** How one waits for another process. */
+export interface Waiting {
+  /** Ends the wait with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Hears once of each that is waited for. */
+  readonly onWait?: ((busy: CorpusBusy) => void) | undefined;
+}
+
+/** Takes several parts, waiting for each until it is free. */
 export async function lockPartsInTurn(
   corpusDir: string,
   parts: readonly CorpusPart[],
-  { signal, onWait }: { readonly signal?: AbortSignal | undefined; readonly onWait?: (busy: CorpusBusy) => void } = {},
+  { signal, onWait }: Waiting = {},
 ): Promise<() => void> {
   const releases: (() => void)[] = [];
   const release = (): void => {
@@ -96,13 +104,7 @@ export async function lockPartsInTurn(
  * Does work that throws a CorpusBusy before it has begun, and does it again when what was busy is free. Throws the signal's reason
  * when that comes first.
  */
-export async function inTurn<T>(
-  work: () => T | Promise<T>,
-  {
-    signal,
-    onWait,
-  }: { readonly signal?: AbortSignal | undefined; readonly onWait?: ((busy: CorpusBusy) => void) | undefined } = {},
-): Promise<T> {
+export async function inTurn<T>(work: () => T | Promise<T>, { signal, onWait }: Waiting = {}): Promise<T> {
   for (let waited = ''; ; ) {
     try {
       return await work();
@@ -116,6 +118,16 @@ export async function inTurn<T>(
 }
 
 const pollMs = 200;
+
+/** What lait tells of its processes that have a lock of this corpus: who a process is, by its id; null of one that is none of them. */
+export function lockHolder(corpusDir: string, pid: number): string | null {
+  const folder = join(corpusDir, 'locks');
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const holder = name.endsWith('.json') ? readHolder(join(folder, name)) : null;
+    if (holder?.pid === pid && holder.host === hostname()) return holderWords(holder);
+  }
+  return null;
+}
 
 function lock(path: string, what: string): () => void {
   const note = `${path}.json`;
@@ -150,16 +162,23 @@ interface Holder {
   readonly startedAt: string;
 }
 
-/** The holder may have just begun, or be writing the file. */
-function holderOf(note: string): string {
+const holderOf = (note: string): string => {
+  const holder = readHolder(note);
+  return holder === null ? 'another process' : holderWords(holder);
+};
+
+/** Null where the holder has just begun, or is writing the file. */
+function readHolder(note: string): Partial<Holder> | null {
   try {
-    const holder = JSON.parse(readFileSync(note, 'utf8')) as Partial<Holder>;
-    const { command: name, pid, host, startedAt } = holder;
-    const place = host === hostname() ? '' : ` on ${host}`;
-    return `${name} (pid ${pid}${place}, since ${clockTime(new Date(String(startedAt)))})`;
+    return JSON.parse(readFileSync(note, 'utf8')) as Partial<Holder> | null;
   } catch {
-    return 'another process';
+    return null;
   }
+}
+
+function holderWords({ command: name, pid, host, startedAt }: Partial<Holder>): string {
+  const place = host === hostname() ? '' : ` on ${host}`;
+  return `${name} (pid ${pid}${place}, since ${clockTime(new Date(String(startedAt)))})`;
 }
 
 /** `10:02` by the clock of this machine, with the day when that was another one. */

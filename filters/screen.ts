@@ -8,14 +8,13 @@
 import { dirname } from 'node:path';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
-import { eachInTurns } from '../dataset/in-turns.ts';
 import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
 import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import { currentRecipe, lastVersion, markFinished, recipeId } from '../dataset/ledger/recipes.ts';
 import { deleteScores } from '../dataset/ledger/scores.ts';
-import { reuseVerdicts, reuseVerdictsOfRows, verdictGroups } from '../dataset/ledger/verdict-reuse.ts';
+import { reusableRanges, reuseVerdicts, reuseVerdictsOfRows, verdictGroups } from '../dataset/ledger/verdict-reuse.ts';
 import {
   countUnjudged,
   type PairToJudge,
@@ -64,14 +63,19 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   const { ledger, recipe, raw, onProgress, signal, batchSize = 2000 } = options;
   const rules = ruleRecords(recipe);
   refuseTwins(rules.map(({ name }) => name));
-  deleteStaleScores(ledger, recipe);
-  const id = recipeId(ledger, rules, recipe.preset ?? null);
+  const id = await ledger.writeWhenFree(() => {
+    deleteStaleScores(ledger, recipe);
+    return recipeId(ledger, rules, recipe.preset ?? null);
+  });
   if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
-  markFinished(ledger, id, false);
+  await ledger.writeWhenFree(() => markFinished(ledger, id, false));
 
   const reusable = reusableVerdicts(ledger, rules);
   const groups = verdictGroups(ledger, id).filter((group) => fateOf(group, rules, reusable) !== 'unknown');
-  await eachInTurns(reuseVerdicts(ledger, id, groups), () => {}, signal);
+  for (const range of reusableRanges(ledger, groups)) {
+    signal?.throwIfAborted();
+    await ledger.writeWhenFree(() => reuseVerdicts(ledger, id, groups, range));
+  }
   const total = countUnjudged(ledger, id);
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
@@ -91,7 +95,7 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
         onProgress?.({ stage: 'pairs', judged: judged + verdicts.length, total });
         if (signal?.aborted) break;
       }
-      recordBatch(ledger, id, batch, verdicts);
+      await ledger.writeWhenFree(() => recordBatch(ledger, id, batch, verdicts));
       judged += verdicts.length;
       onProgress?.({ stage: 'pairs', judged, total });
     }

@@ -10,7 +10,6 @@
 import { createHash } from 'node:crypto';
 import { countCommit } from '../../dataset/ledger/corpus-mark.ts';
 import {
-  atomically,
   imagesOfPage,
   isImageOlderThan,
   knownPage,
@@ -18,7 +17,7 @@ import {
   refuseNewImage,
   skipPage,
 } from '../../dataset/ledger/crawled.ts';
-import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import { type Ledger, LedgerBusy } from '../../dataset/ledger/ledger.ts';
 import { keepPage, type PageStore } from '../../dataset/ledger/page-store.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import type { StoredImage } from '../../dataset/ledger/records.ts';
@@ -54,19 +53,21 @@ interface Written {
 }
 
 /**
- * Returns the function that commits a batch of outcomes. Without `takeImages` no image is queued for what sitemaps say. The function
- * waits for another writer of the ledger; called with `wait: false` it does nothing then and returns false.
+ * Returns the function that commits a batch of outcomes. Without `takeImages` no image is queued for what sitemaps say. While another
+ * process writes to the ledger the function does nothing and returns false.
  */
 export function openCommit(
   { ledger, raw, frontier, pages }: Stores,
   { takeImages = true }: { readonly takeImages?: boolean } = {},
-): (outcomes: readonly FetchOutcome[], how?: { readonly wait: boolean }) => boolean {
+): (outcomes: readonly FetchOutcome[]) => boolean {
   makeDurable(ledger);
   const openedAtMs = Date.now();
   let appended = false;
   // What was written already, so that decoration and navigation found on every page cost nothing.
   const refusedBefore = new Set<string>();
   const queuedBefore = new Set<string>();
+  /** The same of the batch at hand, until it is committed. */
+  const queuedNow = new Set<string>();
 
   const store = ({ bytes, measured, smaller }: DecodedImage): StoredImage => {
     const known = ledger.storedAt(measured.sha256, smaller?.resized ?? null);
@@ -112,7 +113,7 @@ export function openCommit(
   };
 
   /** Gives what writes to the ledger. */
-  const toLedger = (outcomes: readonly FetchOutcome[]) => (): Written => {
+  const toLedger = (outcomes: readonly FetchOutcome[]): Written => {
     for (const { claim, page, redirected, found, refused, trapped, image: became, decoded, records } of outcomes) {
       if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
       if (page) ledger.recordPage(page, found, pairEndOf(page));
@@ -162,8 +163,8 @@ export function openCommit(
       const { url, kind } = newUrl;
       // Most are links to pages, hundreds of each page's: for those no text is put together.
       const key = kind === 'page' ? url : `${kind} ${url}`;
-      if (queuedBefore.has(key)) return false;
-      remember(queuedBefore, key);
+      if (queuedBefore.has(key) || queuedNow.has(key)) return false;
+      queuedNow.add(key);
       const reason = kind === 'page' ? frontier.trap(url) : null;
       if (reason === null) return frontier.add([newUrl]) > 0;
       if (!frontier.isKnownPage(url)) trapped.push({ url, reason });
@@ -181,43 +182,41 @@ export function openCommit(
     frontier.countNovelty(page.url, { text: `${page.title ?? ''} ${page.text ?? ''}`, newImages, newLeads });
   };
 
-  const toFrontier = (outcomes: readonly FetchOutcome[], { lateImages, commits }: Written): void =>
-    frontier.atomically(() => {
-      const now = steadyNow();
-      frontier.setClock(now);
-      frontier.setCommits(commits);
-      const trapped: RefusedUrl[] = [];
-      queue(lateImages, trapped);
-      for (const outcome of outcomes) {
-        const { claim, page } = outcome;
-        if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
-        countFound(outcome, queue(outcome.newUrls ?? [], trapped));
-        queueImagesAgain(outcome);
-        const isFirstVisit = claim.revisit === null;
-        if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
-        if (outcome.redirected && page) {
-          const alias = frontier.finishAlias({ ...claim, url: page.url });
-          // Where it leads has visits of its own: it may outlast what leads there.
-          if (outcome.revisit) frontier.setRevisit(alias, outcome.revisit, now);
-        }
-        if (outcome.sitemapAlias !== undefined) frontier.finishAlias({ ...claim, url: outcome.sitemapAlias });
-        if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
-        // A page that was read before is visited again, whatever this visit came to; the owner's takedown apart.
-        const revisit = outcome.revisit ?? (page?.reason === takenDown ? null : claim.revisit);
-        if (revisit && outcome.end === 'done') frontier.setRevisit(claim.id, revisit, now);
-        for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, now + pauseMs);
-        const nextAtMs = now + Math.max(outcome.pauseMs, countFailures(outcome));
-        if (outcome.end === 'done') frontier.finish(claim, nextAtMs, isFirstVisit);
-        else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
-        else if (outcome.putOffUntilMs !== undefined) frontier.putOff(claim, outcome.putOffUntilMs, nextAtMs);
-        else frontier.release(claim, nextAtMs, { failed: outcome.end === 'failed' });
+  const toFrontier = (outcomes: readonly FetchOutcome[], { lateImages, commits }: Written): void => {
+    const now = steadyNow();
+    frontier.setClock(now);
+    frontier.setCommits(commits);
+    const trapped: RefusedUrl[] = [];
+    queue(lateImages, trapped);
+    for (const outcome of outcomes) {
+      const { claim, page } = outcome;
+      if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
+      countFound(outcome, queue(outcome.newUrls ?? [], trapped));
+      queueImagesAgain(outcome);
+      const isFirstVisit = claim.revisit === null;
+      if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
+      if (outcome.redirected && page) {
+        const alias = frontier.finishAlias({ ...claim, url: page.url });
+        // Where it leads has visits of its own: it may outlast what leads there.
+        if (outcome.revisit) frontier.setRevisit(alias, outcome.revisit, now);
       }
-      if (trapped.length > 0) {
-        atomically(ledger, () => {
-          for (const { url, reason } of trapped) skipPage(ledger, url, reason, now);
-        });
-      }
+      if (outcome.sitemapAlias !== undefined) frontier.finishAlias({ ...claim, url: outcome.sitemapAlias });
+      if (outcome.rendered) frontier.countRender(claim.hostId, outcome.rendered.gained);
+      // A page that was read before is visited again, whatever this visit came to; the owner's takedown apart.
+      const revisit = outcome.revisit ?? (page?.reason === takenDown ? null : claim.revisit);
+      if (revisit && outcome.end === 'done') frontier.setRevisit(claim.id, revisit, now);
+      for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, now + pauseMs);
+      const nextAtMs = now + Math.max(outcome.pauseMs, countFailures(outcome));
+      if (outcome.end === 'done') frontier.finish(claim, nextAtMs, isFirstVisit);
+      else if (outcome.moved) frontier.move(claim, outcome.moved, nextAtMs);
+      else if (outcome.putOffUntilMs !== undefined) frontier.putOff(claim, outcome.putOffUntilMs, nextAtMs);
+      else frontier.release(claim, nextAtMs, { failed: outcome.end === 'failed' });
+    }
+    if (trapped.length === 0) return;
+    ledger.write(() => {
+      for (const { url, reason } of trapped) skipPage(ledger, url, reason, now);
     });
+  };
 
   /** Counts a host's failures in a row and returns how long it rests for them, in ms. */
   const countFailures = ({ claim, hostFailed }: FetchOutcome): number => {
@@ -228,12 +227,19 @@ export function openCommit(
     return hostFailed && failures + 1 >= maxFailures ? restMs : 0;
   };
 
-  return (outcomes, { wait } = { wait: true }) => {
+  return (outcomes) => {
     const complete = outcomes.map(withEarlierSitemaps);
-    const write = toLedger(complete);
-    const written = wait ? { result: atomically(ledger, write) } : ledger.tryWrite(write);
+    const written = ledger.tryWrite(() => toLedger(complete));
     if (written === null) return false;
-    toFrontier(complete, written.result);
+    queuedNow.clear();
+    try {
+      frontier.atomically(() => toFrontier(complete, written.result));
+    } catch (error) {
+      // Another process began to write since. As after a kill at this place, the batch may come again.
+      if (error instanceof LedgerBusy) return false;
+      throw error;
+    }
+    for (const key of queuedNow) remember(queuedBefore, key);
     return true;
   };
 }

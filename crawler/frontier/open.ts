@@ -42,10 +42,10 @@ export function openFrontier(corpusDir: string, ledger: Ledger): Frontier {
  * Remembers by which settings links are followed. Where they are others than those of the last run, pages hold links that it passed
  * over: their next visit reads them whole, also when their servers say that they have not changed.
  */
-export function rememberFollowed(frontier: Frontier, ledger: Ledger, settings: string): void {
+export async function rememberFollowed(frontier: Frontier, ledger: Ledger, settings: string): Promise<void> {
   const before = frontier.followed();
   if (before === settings) return;
-  if (before !== null) readPagesWhole(ledger);
+  if (before !== null) await ledger.writeWhenFree(() => readPagesWhole(ledger));
   frontier.setFollowed(settings);
 }
 

@@ -3,7 +3,7 @@
  * them, and a file of icon size is an icon whatever the page declared. After a crawl such images are marked as refused and
  * their pairs removed, so that the result does not depend on the order in which pages came.
  */
-import { atomically, refuseImages, removePairsOfRefused } from '../../dataset/ledger/crawled.ts';
+import { refuseImages, removePairsOfRefused } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { Frontier } from './frontier.ts';
@@ -20,10 +20,8 @@ export const iconFileSidePx = 48;
 export const repeatedReason = 'decoration-repeated' satisfies Reason;
 export const iconFileReason = 'decoration-icon-file' satisfies Reason;
 
-/** Marks repeated images, and removes the pairs of all images that proved to be decoration. */
+/** Marks repeated images, and removes the pairs of all images that proved to be decoration: one transaction of the caller's. */
 export function removeRepeatedImages(ledger: Ledger, frontier: Frontier): void {
-  atomically(ledger, () => {
-    refuseImages(ledger, frontier.repeatedImages(minPages, minPageShare), repeatedReason);
-    removePairsOfRefused(ledger, [repeatedReason, iconFileReason]);
-  });
+  refuseImages(ledger, frontier.repeatedImages(minPages, minPageShare), repeatedReason);
+  removePairsOfRefused(ledger, [repeatedReason, iconFileReason]);
 }

@@ -169,9 +169,9 @@ export const suspendedMs = 8_640_000_000_000_000;
 export function openFrontierDb(corpusDir: string): Database.Database {
   makeFolder(corpusDir);
   const path = join(corpusDir, 'frontier.db');
-  const db = new Database(path);
+  // Who has the crawl's lock is its only writer: for another program it waits some seconds, in which no signal is heard.
+  const db = new Database(path, { timeout: 5_000 });
   try {
-    db.pragma('busy_timeout = 60000');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
     db.pragma('cache_size = -32000');

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
-import { atomically, makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
+import { makeDurable, refuseNewImage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { columnNames, columnsJson, keepListColumns } from '../../dataset/ledger/list-columns.ts';
 import { pairId } from '../../dataset/pair.ts';
@@ -87,8 +87,10 @@ export async function queueUrlList(
       // Pairs belong to a page: the list stands for it.
       const page = { url: `list:${basename(list)}`, status: 'fetched', title: basename(list) } as const;
       let batch: Found[] = [];
-      const flush = (): void => {
-        atomically(ledger, () => {
+      let tooLongUrls: string[] = [];
+      const flush = async (): Promise<void> => {
+        await ledger.writeWhenFree(() => {
+          for (const url of tooLongUrls) refuseNewImage(ledger, url, tooLong, Date.now());
           ledger.recordPage({ ...page, fetchedAtMs: Date.now() }, batch.map(foundImage));
           for (const { url, texts, columns } of batch) {
             if (columns !== null) for (const text of texts) keepListColumns(ledger, pairId(url, text), columns);
@@ -105,6 +107,7 @@ export async function queueUrlList(
           ),
         );
         batch = [];
+        tooLongUrls = [];
         onProgress?.(rows);
       };
       for await (const { row, columns } of withColumns(listRows(list), { list, urlColumn, captionColumn })) {
@@ -120,15 +123,15 @@ export async function queueUrlList(
         if (address === null) unusable['no-url'] += 1;
         else if (isTooLong(address.url)) {
           unusable[tooLong] += 1;
-          refuseNewImage(ledger, address.url, tooLong, Date.now());
+          tooLongUrls.push(address.url);
         } else {
           const texts = columns.caption === null ? [''] : captionsOf(row[columns.caption]);
           if (texts[0] === '') withoutCaption += 1;
           batch.push({ ...address, texts, columns: columnsJson(row, columns.others) });
         }
-        if (batch.length >= batchRows) flush();
+        if (batch.length + tooLongUrls.length >= batchRows) await flush();
       }
-      flush();
+      await flush();
       if (signal?.aborted) break;
     }
     return { rows, unusable, withoutCaption, queued };

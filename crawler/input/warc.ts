@@ -5,7 +5,7 @@
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { withCleanup } from '../../dataset/cleanup.ts';
-import { atomically, makeDurable } from '../../dataset/ledger/crawled.ts';
+import { makeDurable } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import { expected } from '../../dataset/user-error.ts';
@@ -104,8 +104,8 @@ export async function importWarc(
       unusable[what] = (unusable[what] ?? 0) + 1;
     };
     let batch: ArchivedPage[] = [];
-    const flush = (): void => {
-      atomically(ledger, () => {
+    const flush = async (): Promise<void> => {
+      await ledger.writeWhenFree(() => {
         for (const { page, found } of batch) ledger.recordPage(page, found);
       });
       frontier.atomically(() => {
@@ -142,13 +142,13 @@ export async function importWarc(
         if (signal?.aborted || page === 'stopped') break;
         if (typeof page === 'string') pass(page);
         else batch.push(page);
-        if (batch.length >= batchPages) flush();
+        if (batch.length >= batchPages) await flush();
       }
     } catch (error) {
       if (!(error instanceof BrokenArchive)) throw error;
       broken = { reason: error.reason, memberOffset: error.memberOffset };
     } finally {
-      flush();
+      await flush();
     }
     if (counts.records === 0 && !signal?.aborted) {
       const why = broken === null ? 'it has no record' : tellBreak(broken);

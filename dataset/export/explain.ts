@@ -1,6 +1,7 @@
 /** `lait ledger explain`: the whole story of a pair, an image or a page, from where it was found to the shard it is in. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Waiting } from '../corpus-lock.ts';
 import { failedPair } from '../ledger/evidence.ts';
 import { exportedPlaces, exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -109,14 +110,17 @@ const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toIS
  * Tells everything about a pair's id (or its first six digits or more), an image's or a page's URL, or an image's SHA-256.
  * Throws a UserError when the ledger knows nothing of it.
  */
-export async function explain(options: {
-  readonly corpusDir: string;
-  readonly what: string;
-  /** Default: `shards` in the corpus. */
-  readonly shardsDir?: string;
-}): Promise<Explanation> {
+export async function explain(
+  options: {
+    readonly corpusDir: string;
+    readonly what: string;
+    /** Default: `shards` in the corpus. */
+    readonly shardsDir?: string;
+  },
+  waiting: Waiting = {},
+): Promise<Explanation> {
   const { corpusDir, what, shardsDir = join(corpusDir, 'shards') } = options;
-  const ledger = Ledger.openExisting(corpusDir);
+  const ledger = Ledger.openExisting(corpusDir, waiting);
   try {
     const rows = storedPairsAbout(ledger, what);
     const without = withoutPairs(ledger, what);

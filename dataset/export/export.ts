@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { withCleanup } from '../cleanup.ts';
-import { isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
+import { isOwnShards, lockFolder, lockPart, type Waiting } from '../corpus-lock.ts';
 import { isExported } from '../ledger/exports.ts';
 import { findGrowth, removedSamples } from '../ledger/growth.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -107,7 +107,7 @@ const layoutVersion = 5;
  */
 export async function exportShards(
   options: ExportOptions,
-  { onProgress, signal }: { onProgress?: (progress: ExportProgress) => void; signal?: AbortSignal } = {},
+  { onProgress, ...waiting }: { onProgress?: (progress: ExportProgress) => void } & Waiting = {},
 ): Promise<ExportSummary> {
   const {
     corpusDir,
@@ -130,8 +130,9 @@ export async function exportShards(
     shardDigits,
     samplesPerShard,
   } = given;
+  const { signal } = waiting;
   return withCleanup(async (defer) => {
-    const ledger = Ledger.openExisting(corpusDir);
+    const ledger = Ledger.openExisting(corpusDir, waiting);
     defer(() => ledger.close());
     const judged = lockPart(corpusDir, 'filter'); // until the snapshot is taken: half of a screening is no corpus
     defer(judged);

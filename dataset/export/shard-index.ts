@@ -31,11 +31,12 @@ export async function indexExport(
   manifest: Manifest | null,
   { mayLack = false }: { readonly mayLack?: boolean } = {},
 ): Promise<number> {
-  const exportId = rememberExport(ledger, corpusDir, outDir, {
+  const told = {
     version: manifest?.export?.version ?? 0,
     sha256: manifest?.export?.sha256 ?? '',
     configuration: manifest?.configuration ?? {},
-  });
+  };
+  const exportId = await ledger.writeWhenFree(() => rememberExport(ledger, corpusDir, outDir, told));
   const tables = new Map(
     // An export of an older lait has no versions, and tables of other columns: it does not grow, it is written anew.
     Object.entries((manifest?.export && manifest.files) ?? {}).flatMap(([path, { sha256 }]) => {
@@ -44,11 +45,16 @@ export async function indexExport(
     }),
   );
   const known = indexedShards(ledger, exportId);
-  for (const shard of known.keys()) if (!tables.has(shard)) forgetShard(ledger, exportId, shard);
+  const gone = [...known.keys()].filter((shard) => !tables.has(shard));
+  if (gone.length > 0) {
+    await ledger.writeWhenFree(() => {
+      for (const shard of gone) forgetShard(ledger, exportId, shard);
+    });
+  }
   for (const [shard, sha256] of tables) {
     if (known.get(shard) === sha256) continue;
     const pairs = (await tablePairs(outDir, shard)) ?? pairsOfTable(ledger, sha256);
-    if (pairs !== null) indexShard(ledger, exportId, shard, sha256, pairs);
+    if (pairs !== null) await ledger.writeWhenFree(() => indexShard(ledger, exportId, shard, sha256, pairs));
     else if (!mayLack) throw unreadable(outDir, shard);
   }
   return exportId;

@@ -11,7 +11,15 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { withCleanup } from '../cleanup.ts';
-import { CorpusBusy, inTurn, isOwnShards, lockFolder, lockPart, lockPartsInTurn } from '../corpus-lock.ts';
+import {
+  CorpusBusy,
+  inTurn,
+  isOwnShards,
+  lockFolder,
+  lockPart,
+  lockPartsInTurn,
+  type Waiting,
+} from '../corpus-lock.ts';
 import { exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { forgetPlaces, openPageStore, placesOfPages } from '../ledger/page-store.ts';
@@ -68,22 +76,20 @@ export interface TakedownSummary {
   readonly left: readonly string[];
 }
 
-export interface TakedownTools {
+export interface TakedownTools extends Waiting {
   readonly onProgress?: (shard: string) => void;
-  readonly onWait?: (busy: CorpusBusy) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** Removes everything that the options name. Throws a UserError when they name nothing, or what is no URL, host or hash. */
 export async function takedown(options: TakedownOptions, tools: TakedownTools = {}): Promise<TakedownSummary> {
   const { corpusDir, shardsDir = join(corpusDir, 'shards'), note = '' } = options;
-  const { signal, onProgress, onWait } = tools;
+  const { onProgress, ...waiting } = tools;
+  const { signal } = waiting;
   const request = takedownRequest(options);
   return withCleanup(async (defer) => {
-    const ledger = openLedger(corpusDir, shardsDir);
+    const ledger = openLedger(corpusDir, shardsDir, waiting);
     defer(() => ledger.close());
-    const tombstones = raiseTombstones(ledger, request, note);
-    const waiting = { signal, ...(onWait ? { onWait } : {}) };
+    const tombstones = await ledger.writeWhenFree(() => raiseTombstones(ledger, request, note));
     defer(await lockPartsInTurn(corpusDir, ['filter', 'shards', 'regions'], waiting));
     cutRawTail(corpusDir, ledger);
 
@@ -123,7 +129,7 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
 
     // What to remove.
     const elsewhere = await foundElsewhere(ledger, corpusDir, reached, request);
-    const removed = whatToRemove(ledger, request, elsewhere);
+    const removed = await ledger.writeWhenFree(() => whatToRemove(ledger, request, elsewhere));
     const isRemoved = removedRow(request, removed);
     let found = elsewhere.length > 0 || removed.imageIds.size > 0 || removed.pageIds.size > 0;
     const result = { samples: 0, rewritten: [] as string[], incomplete: [] as string[] };
@@ -147,9 +153,9 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
     const isPage = (url: string): boolean => ofUrl(url).length > 0;
     const bytes = eraseKnown(ledger, corpusDir, removed) + eraseFromRaw(corpusDir, removed.sha256s);
     const pages =
-      erasePages(ledger, corpusDir, removed) +
+      (await erasePages(ledger, corpusDir, removed)) +
       (request.urls.length + request.hosts.length > 0 ? eraseFromPages(corpusDir, isPage) : 0);
-    const pairs = removeFromLedger(ledger, removed);
+    const pairs = await removeFromLedger(ledger, removed);
     found ||= bytes > 0 || pages > 0 || hasFollowed(ledger, request);
     // Last of all: one that is being written looks into the ledger afterwards.
     const reports = found ? deleteReports(ledger, corpusDir) : { deleted: [], unreached: [] };
@@ -178,20 +184,24 @@ const outOfReach = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOENT', 'EI
 const isOutOfReach = (error: unknown): boolean => outOfReach.has((error as NodeJS.ErrnoException).code ?? '');
 
 /** Takes requests back. What was erased stays erased; the pictures may be crawled again. */
-export function undoTakedown(options: TakedownNames & { readonly corpusDir: string }): Undone {
-  const ledger = Ledger.openExisting(options.corpusDir);
+export async function undoTakedown(
+  options: TakedownNames & { readonly corpusDir: string },
+  waiting: Waiting = {},
+): Promise<Undone> {
+  const request = takedownRequest(options);
+  const ledger = Ledger.openExisting(options.corpusDir, waiting);
   try {
-    return lowerTombstones(ledger, takedownRequest(options));
+    return await ledger.writeWhenFree(() => lowerTombstones(ledger, request));
   } finally {
     ledger.close();
   }
 }
 
 /** An imported set has no ledger; from now on one keeps what must not come back. */
-function openLedger(corpusDir: string, shardsDir: string): Ledger {
+function openLedger(corpusDir: string, shardsDir: string, waiting: Waiting): Ledger {
   return existsSync(shardsDir) && !existsSync(join(corpusDir, 'ledger.db'))
-    ? Ledger.open(corpusDir)
-    : Ledger.openExisting(corpusDir);
+    ? Ledger.open(corpusDir, waiting)
+    : Ledger.openExisting(corpusDir, waiting);
 }
 
 /** What a killed crawl left behind has no row that names it. While a crawl runs there is nothing of the kind. */
@@ -310,11 +320,11 @@ function eraseKnown(ledger: Ledger, corpusDir: string, { sha256s }: Removed): nu
 }
 
 /** Blanks the kept HTML of pages that were asked for or that show what is removed, every version, and returns how many those were. */
-function erasePages(ledger: Ledger, corpusDir: string, { pageIds, showing }: Removed): number {
+async function erasePages(ledger: Ledger, corpusDir: string, { pageIds, showing }: Removed): Promise<number> {
   const places = placesOfPages(ledger, new Set([...pageIds, ...showing]));
   const store = openPageStore(corpusDir);
   for (const place of places) store.erase(place);
   store.close();
-  forgetPlaces(ledger, places);
+  await ledger.writeWhenFree(() => forgetPlaces(ledger, places));
   return places.length;
 }

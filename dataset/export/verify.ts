@@ -10,7 +10,7 @@ import { blobChunks } from '../blobs/chunks.ts';
 import { openBlob, openBlobs } from '../blobs/open.ts';
 import { isS3, within } from '../blobs/place.ts';
 import { withCleanup } from '../cleanup.ts';
-import { type CorpusBusy, isOwnShards, lockFolder, lockPart } from '../corpus-lock.ts';
+import { isOwnShards, lockFolder, lockPart, type Waiting } from '../corpus-lock.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { openRawStore } from '../ledger/raw-store.ts';
 import { encodeSettings } from '../shards/encode.ts';
@@ -84,17 +84,16 @@ export async function verify(options: VerifyOptions, tools: VerifyTools = {}): P
   });
 }
 
-interface VerifyTools {
-  readonly onWait?: (busy: CorpusBusy) => void;
+interface VerifyTools extends Waiting {
   readonly onProgress?: (done: { readonly files: number; readonly of: number }) => void;
-  readonly signal?: AbortSignal;
 }
 
 async function check(
   options: VerifyOptions,
-  { onProgress, signal }: VerifyTools,
+  { onProgress, ...waiting }: VerifyTools,
 ): Promise<Omit<VerifySummary, 'isSettled'>> {
   const { shardsDir, corpusDir, repair = false } = options;
+  const { signal } = waiting;
   const manifest = readManifest(shardsDir);
   const listed = Object.entries(manifest.files);
   const faults: { path: string; reason: FileFault['reason'] }[] = [];
@@ -121,6 +120,7 @@ async function check(
         shardsDir,
         manifest,
         faults.map(({ path }) => path),
+        waiting,
       )
     : new Map();
   return {
@@ -197,6 +197,7 @@ async function mend(
   shardsDir: string,
   manifest: Manifest,
   broken: readonly string[],
+  waiting: Waiting,
 ): Promise<Map<string, true | NonNullable<FileFault['because']>>> {
   const outcome = new Map<string, true | NonNullable<FileFault['because']>>();
   if (broken.length === 0) return outcome;
@@ -204,7 +205,7 @@ async function mend(
   const shardOf = (path: string) => /^((?:train|validation)\/\d+)[./_]/.exec(path)?.[1];
   const wanted = new Set(broken.flatMap((path) => shardOf(path) ?? []));
   await withCleanup(async (defer) => {
-    const ledger = Ledger.openExisting(corpusDir);
+    const ledger = Ledger.openExisting(corpusDir, waiting);
     defer(() => ledger.close());
     const raw = openRawStore(corpusDir);
     defer(() => raw.close());

@@ -2,11 +2,6 @@
 import type { Ledger } from './ledger.ts';
 import { type ImageRecord, type PageRecord, resizedFrom, type StoredImage } from './records.ts';
 
-/** Runs several writes as one transaction; what it throws undoes all of them. */
-export function atomically<T>(ledger: Ledger, work: () => T): T {
-  return ledger.write(work);
-}
-
 /** From now on a commit to the ledger is on the disk when it returns, before anything is finished in the frontier. */
 export function makeDurable(ledger: Ledger): void {
   ledger.db.pragma('synchronous = FULL');

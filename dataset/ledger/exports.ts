@@ -147,28 +147,24 @@ export function indexShard(
   const enter = ledger.statement(
     'INSERT OR REPLACE INTO exported_pairs (export_id, pair_id, shard_id, key, failed_key, content) VALUES (?, ?, ?, ?, ?, ?)',
   );
-  ledger.db
-    .transaction(() => {
-      forgetShard(ledger, exportId, shard);
-      const { lastInsertRowid } = ledger
-        .statement('INSERT INTO exported_shards (export_id, shard, table_sha256) VALUES (?, ?, ?)')
-        .run(exportId, shard, tableSha256);
-      for (const { id, key, failedKey, content } of pairs) {
-        enter.run(exportId, id, lastInsertRowid, key, failedKey, content);
-      }
-    })
-    .immediate();
+  ledger.write(() => {
+    forgetShard(ledger, exportId, shard);
+    const { lastInsertRowid } = ledger
+      .statement('INSERT INTO exported_shards (export_id, shard, table_sha256) VALUES (?, ?, ?)')
+      .run(exportId, shard, tableSha256);
+    for (const { id, key, failedKey, content } of pairs) {
+      enter.run(exportId, id, lastInsertRowid, key, failedKey, content);
+    }
+  });
 }
 
 /** Removes a shard from the index. */
 export function forgetShard(ledger: Ledger, exportId: number, shard: string): void {
-  ledger.db
-    .transaction(() => {
-      const id = ledger.statement('SELECT id FROM exported_shards WHERE export_id = ? AND shard = ?').pluck();
-      ledger.statement('DELETE FROM exported_pairs WHERE shard_id = ?').run(id.get(exportId, shard) ?? -1);
-      ledger.statement('DELETE FROM exported_shards WHERE export_id = ? AND shard = ?').run(exportId, shard);
-    })
-    .immediate();
+  ledger.write(() => {
+    const id = ledger.statement('SELECT id FROM exported_shards WHERE export_id = ? AND shard = ?').pluck();
+    ledger.statement('DELETE FROM exported_pairs WHERE shard_id = ?').run(id.get(exportId, shard) ?? -1);
+    ledger.statement('DELETE FROM exported_shards WHERE export_id = ? AND shard = ?').run(exportId, shard);
+  });
 }
 
 /** The rows of a shard, ordered by the pairs' ids, which is the order of its table. */

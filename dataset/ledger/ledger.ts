@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { CorpusBusy, inTurn, type Waiting } from '../corpus-lock.ts';
 import { makeFolder } from '../make-folder.ts';
 import { UserError } from '../user-error.ts';
 import { refuseLostLedger } from './lost-ledger.ts';
@@ -22,10 +23,20 @@ import {
   type StoredImage,
 } from './records.ts';
 import { hasTombstones, isTakenDown, type Storable } from './tombstones.ts';
+import { writerOf } from './writer-of.ts';
 
-/** How long a writer waits for another: the corpus rules of `lait filter` write in one transaction, which of millions of pairs takes minutes. */
-const busyTimeoutMs = 600_000;
-const momentMs = 200;
+/** How long a writer waits for another where it can do nothing else: meanwhile this process hears no signal. */
+const busyTimeoutMs = 5_000;
+/** The same, for one who comes again. */
+const momentMs = 100;
+const maxReaderMs = 600_000;
+
+/** Another process is writing to the ledger. Nothing was written. */
+export class LedgerBusy extends CorpusBusy {
+  constructor(path: string) {
+    super(`${path} is being written by ${writerOf(path)}; wait for it to end, and run the same command again.`, path);
+  }
+}
 
 /** A row of a page or an image, and whether it was made just now. */
 interface Row {
@@ -35,39 +46,43 @@ interface Row {
 
 export class Ledger {
   readonly db: Database.Database;
+  readonly #waiting: Waiting;
   readonly #statements = new Map<string, Database.Statement>();
 
-  private constructor(db: Database.Database) {
+  private constructor(db: Database.Database, waiting: Waiting) {
     this.db = db;
+    this.#waiting = waiting;
   }
 
-  /** Opens or creates `ledger.db` in a corpus directory; throws a UserError when a newer version of lait wrote it, or when it was lost. */
-  static open(corpusDir: string): Ledger {
+  /**
+   * Opens or creates `ledger.db` in a corpus directory; `waiting` says how its writers wait for those of other processes. Throws a UserError
+   * when a newer version of lait wrote it, or when it was lost.
+   */
+  static open(corpusDir: string, waiting: Waiting = {}): Ledger {
     refuseLostLedger(corpusDir);
     makeFolder(corpusDir);
     const path = join(corpusDir, 'ledger.db');
-    const db = new Database(path);
+    const db = new Database(path, { timeout: busyTimeoutMs });
     try {
-      db.pragma(`busy_timeout = ${busyTimeoutMs}`);
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = NORMAL');
       db.pragma('cache_size = -65536'); // 64 MiB: scores and images are looked up by hash, in no order
       migrate(db, path);
-      return new Ledger(db);
+      return new Ledger(db, waiting);
     } catch (error) {
       db.close();
-      throw error;
+      throw isBusy(error) ? new LedgerBusy(path) : error;
     }
   }
 
   /** Opens the ledger of a corpus that was crawled before. Throws a UserError where there is none. */
-  static openExisting(corpusDir: string): Ledger {
+  static openExisting(corpusDir: string, waiting: Waiting = {}): Ledger {
     const path = join(corpusDir, 'ledger.db');
     refuseLostLedger(corpusDir);
     if (!existsSync(path)) {
       throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
     }
-    return Ledger.open(corpusDir);
+    return Ledger.open(corpusDir, waiting);
   }
 
   /** From now until it is closed, this ledger reads what is in the file now, whatever others write meanwhile. */
@@ -83,15 +98,31 @@ export class Ledger {
    * Runs reads and writes as one transaction; what it throws undoes all of them. It takes the lock of writers at its beginning and
    * waits for it: a transaction that reads first and then finds that another process has written fails at once, however long it
    * would wait (SQLITE_BUSY_SNAPSHOT). Within another one it is a part of that: a savepoint would have every page of the file that
-   * it changes written to a journal of its own, for an undoing that nobody asks for.
+   * it changes written to a journal of its own, for an undoing that nobody asks for. Throws a LedgerBusy where another process writes for
+   * longer than some seconds: who can wait for it calls `writeWhenFree`.
    */
   write<T>(work: () => T): T {
-    return this.db.inTransaction ? work() : this.db.transaction(work).immediate();
+    if (this.db.inTransaction) return work();
+    const written = this.#writeWithin(busyTimeoutMs, work);
+    if (written === null) throw new LedgerBusy(this.db.name);
+    return written.result;
+  }
+
+  /**
+   * The same, once no other process writes, however long that takes: the corpus rules of `lait filter` write in one transaction, which of
+   * millions of pairs takes minutes. Signals are heard meanwhile. Throws the reason of the ledger's signal where that ends the wait.
+   */
+  async writeWhenFree<T>(work: () => T): Promise<T> {
+    return inTurn(() => {
+      const written = this.tryWrite(work);
+      if (written === null) throw new LedgerBusy(this.db.name);
+      return written.result;
+    }, this.#waiting);
   }
 
   /** The same for work in turns. Nobody else may use this ledger until it is done. */
   async writeInTurns<T>(work: () => Promise<T>): Promise<T> {
-    this.db.exec('BEGIN IMMEDIATE');
+    await inTurn(() => this.#begin(), this.#waiting);
     try {
       const result = await work();
       this.db.exec('COMMIT');
@@ -108,22 +139,59 @@ export class Ledger {
    * nothing was run.
    */
   tryWrite<T>(work: () => T): { readonly result: T } | null {
+    return this.db.inTransaction ? { result: work() } : this.#writeWithin(momentMs, work);
+  }
+
+  #writeWithin<T>(timeoutMs: number, work: () => T): { readonly result: T } | null {
     let isBegun = false;
-    this.db.pragma(`busy_timeout = ${momentMs}`);
+    this.db.pragma(`busy_timeout = ${timeoutMs}`);
     try {
-      return {
-        result: this.write(() => {
-          isBegun = true;
-          this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
-          return work();
-        }),
+      const begun = (): T => {
+        isBegun = true;
+        return work();
       };
+      return { result: this.db.transaction(begun).immediate() };
     } catch (error) {
-      if (isBegun || (error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
+      if (isBegun || !isBusy(error)) throw error;
       return null;
     } finally {
       this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
     }
+  }
+
+  #begin(): void {
+    this.db.pragma(`busy_timeout = ${momentMs}`);
+    try {
+      this.db.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      throw isBusy(error) ? new LedgerBusy(this.db.name) : error;
+    } finally {
+      this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+    }
+  }
+
+  /** Tells who waits of the process that writes now. */
+  tellBusy(): void {
+    this.#waiting.onWait?.(new LedgerBusy(this.db.name));
+  }
+
+  /**
+   * Writes what the write-ahead log has into the file and cuts the log to nothing: waits for who reads what is older, for some minutes; then
+   * the log stays until a later one.
+   */
+  async emptyLog(): Promise<void> {
+    const endsAtMs = performance.now() + maxReaderMs;
+    await inTurn(() => {
+      this.db.pragma(`busy_timeout = ${momentMs}`);
+      try {
+        const [{ busy }] = this.db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }];
+        if (busy > 0 && performance.now() < endsAtMs) {
+          throw new CorpusBusy(`${this.db.name} is in use by another program; wait for it to end.`, this.db.name);
+        }
+      } finally {
+        this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+      }
+    }, this.#waiting);
   }
 
   /** A statement that is compiled once for each SQL text. Not for text that is put together from values. */
@@ -307,3 +375,5 @@ const nothingStored = {
   segment: null,
   offset: null,
 };
+
+const isBusy = (error: unknown): boolean => (error as { code?: unknown }).code === 'SQLITE_BUSY';

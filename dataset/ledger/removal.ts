@@ -119,7 +119,10 @@ export function placesOf(
  * Removes pairs and scores, and what a page that was asked for says; rows of images and pages stay and say why there is nothing. A
  * page that shows what was removed is read whole at its next visit, also when it has not changed: the takedown may be undone by then.
  */
-export function removeFromLedger(ledger: Ledger, { urls, sha256s, pairs, pageIds, showing }: Removed): number {
+export async function removeFromLedger(
+  ledger: Ledger,
+  { urls, sha256s, pairs, pageIds, showing }: Removed,
+): Promise<number> {
   const removePair = ledger.db.prepare('DELETE FROM pairs WHERE id = ?');
   const removeScores = ledger.db.prepare('DELETE FROM scores WHERE subject = ?');
   const removeReplaced = ledger.db.prepare('DELETE FROM replaced_images WHERE sha256 = ?');
@@ -136,7 +139,7 @@ export function removeFromLedger(ledger: Ledger, { urls, sha256s, pairs, pageIds
   const removePlacesOnPage = ledger.db.prepare('DELETE FROM places WHERE page_id = ?');
   const readWhole = ledger.db.prepare('UPDATE pages SET has_origins = 0 WHERE id = ?');
   ledger.db.pragma('secure_delete = ON'); // overwrites what is deleted instead of only forgetting where it was
-  const pairsRemoved = ledger.write(() => {
+  const pairsRemoved = await ledger.writeWhenFree(() => {
     let removed = 0;
     for (const id of pairs) {
       removed += removePair.run(id).changes;
@@ -155,6 +158,6 @@ export function removeFromLedger(ledger: Ledger, { urls, sha256s, pairs, pageIds
     for (const id of showing) readWhole.run(id);
     return removed;
   });
-  ledger.db.pragma('wal_checkpoint(TRUNCATE)');
+  await ledger.emptyLog();
   return pairsRemoved;
 }

@@ -25,13 +25,24 @@ export function verdictGroups(ledger: Ledger, recipe: number): VerdictGroup[] {
 /** Rows in one transaction: about half a second's work. */
 const rowsAtOnce = 50_000;
 
-/**
- * Makes these groups' verdicts this recipe's own, cleaned texts included. Yields after each transaction, where the caller
- * may stop. What corpus rules dropped is dropped still, until `recordCorpusDrops` asks them again.
- */
-export function* reuseVerdicts(ledger: Ledger, recipe: number, groups: readonly VerdictGroup[]): Generator<void> {
+/** After which row a range begins, and which is its last. */
+export interface RowRange {
+  readonly after: number;
+  readonly last: number;
+}
+
+/** All pairs in ranges of which one call of `reuseVerdicts` takes each; none where there is no verdict to reuse. */
+export function* reusableRanges(ledger: Ledger, groups: readonly VerdictGroup[]): Generator<RowRange> {
   if (groups.length === 0) return;
   const last = ledger.db.prepare('SELECT coalesce(max(rowid), 0) FROM pairs').pluck().get() as number;
+  for (let after = 0; after < last; after += rowsAtOnce) yield { after, last: after + rowsAtOnce };
+}
+
+/**
+ * Makes these groups' verdicts this recipe's own, cleaned texts included. What corpus rules dropped is dropped still, until
+ * `recordCorpusDrops` asks them again.
+ */
+export function reuseVerdicts(ledger: Ledger, recipe: number, groups: readonly VerdictGroup[], range: RowRange): void {
   const carry = ledger.db.prepare(
     `UPDATE pairs SET judged_by = @recipe
      WHERE rowid > @after AND rowid <= @last AND judged_by IS NOT NULL AND judged_by IS NOT @recipe AND
@@ -39,10 +50,7 @@ export function* reuseVerdicts(ledger: Ledger, recipe: number, groups: readonly 
          (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(@groups))`,
   );
   const json = JSON.stringify(groups.map((group) => [group.recipe, group.droppedBy ?? '', group.reason ?? '']));
-  for (let after = 0; after < last; after += rowsAtOnce) {
-    carry.run({ recipe, after, last: after + rowsAtOnce, groups: json });
-    yield;
-  }
+  carry.run({ recipe, ...range, groups: json });
 }
 
 /**

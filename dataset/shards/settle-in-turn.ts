@@ -2,30 +2,24 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isS3 } from '../blobs/place.ts';
-import { type CorpusBusy, inTurn, lockFolder, lockPart } from '../corpus-lock.ts';
+import { inTurn, lockFolder, lockPart, type Waiting } from '../corpus-lock.ts';
 import { isHalfTaken, settle } from './staging.ts';
 
 /**
  * Finishes the taking over of files in a set's folder, or waits for who does it; to be called before shards are read, by one who
  * holds none of the corpus' locks. Returns whether there was something to do. Throws what `settle` throws.
  */
-export async function settleInTurn(
-  shardsDir: string,
-  { signal, onWait }: { readonly signal?: AbortSignal; readonly onWait?: (busy: CorpusBusy) => void } = {},
-): Promise<boolean> {
+export async function settleInTurn(shardsDir: string, waiting: Waiting = {}): Promise<boolean> {
   // What lies in S3 was taken over when it was published.
   if (isS3(shardsDir) || !isHalfTaken(shardsDir)) return false;
-  await inTurn(
-    () => {
-      const unlock = lockShards(shardsDir);
-      try {
-        settle(shardsDir);
-      } finally {
-        unlock();
-      }
-    },
-    { signal, onWait },
-  );
+  await inTurn(() => {
+    const unlock = lockShards(shardsDir);
+    try {
+      settle(shardsDir);
+    } finally {
+      unlock();
+    }
+  }, waiting);
   return true;
 }
 

@@ -111,7 +111,7 @@ test('a takedown that is undone after a visit gives its pairs again, though no p
     await takedown({ corpusDir: corpus.dir, ...names });
     await crawl({ ...options, recrawl: 'all' }, corpus);
     assert.equal(corpus.pairs().length, before.length / 2);
-    undoTakedown({ corpusDir: corpus.dir, ...names });
+    await undoTakedown({ corpusDir: corpus.dir, ...names });
     await crawl({ ...options, recrawl: 'all' }, corpus);
     assert.deepEqual(corpus.pairs(), before);
   }

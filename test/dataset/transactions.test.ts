@@ -13,7 +13,6 @@ const begins: Readonly<Record<string, readonly string[]>> = {
   'crawler/frontier/frontier.ts': ['transaction immediate', 'transaction immediate', 'transaction immediate'],
   'crawler/frontier/schema.ts': ['transaction immediate'],
   'dataset/corpus-lock.ts': ['BEGIN EXCLUSIVE'],
-  'dataset/ledger/exports.ts': ['transaction immediate', 'transaction immediate'],
   // A snapshot to read from, and work in turns.
   'dataset/ledger/ledger.ts': ['BEGIN', 'BEGIN IMMEDIATE', 'transaction immediate'],
   'dataset/ledger/migrations.ts': ['transaction immediate'],

@@ -252,7 +252,7 @@ test('undone, a picture may come again; what others asked for stays away', async
   const { sha256 } = stored(corpus, 6);
   await takedown({ corpusDir: corpus, urls: [url(6)] });
   await takedown({ corpusDir: corpus, hosts: ['site.example'] });
-  assert.deepEqual(undoTakedown({ corpusDir: corpus, hosts: ['SITE.example'] }).tombstones, 1);
+  assert.deepEqual((await undoTakedown({ corpusDir: corpus, hosts: ['SITE.example'] })).tombstones, 1);
   const ledger = Ledger.open(corpus);
   assert.equal(ledger.isTakenDown({ url: url(5) }), false);
   assert.equal(ledger.isTakenDown({ url: url(6) }), true);
