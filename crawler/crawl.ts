@@ -9,9 +9,7 @@ import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { decodeForSize, decodeImage } from '../dataset/image/decode.ts';
-import { countPairs } from '../dataset/ledger/crawled.ts';
-import { committedPagesEnd, openPageStore } from '../dataset/ledger/page-store.ts';
-import { committedRawEnd, maxUncommitted, openRawStore } from '../dataset/ledger/raw-store.ts';
+import { maxUncommitted } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { openAlarm } from './alarm.ts';
 import { type CrawlOptions, type CrawlTools, crawlDefaults } from './crawl-options.ts';
@@ -27,20 +25,15 @@ import { openSigner } from './fetch/request-signature.ts';
 import { usualSitemapPath } from './fetch/sitemap.ts';
 import { type StoreSize, smallerImage } from './fetch/smaller-image.ts';
 import type { FetchTools } from './fetch/tools.ts';
-import { type Claim, claimUrls } from './frontier/claim.ts';
-import { openCommit } from './frontier/commit.ts';
-import type { Frontier } from './frontier/frontier.ts';
-import { openFrontier, rememberFollowed } from './frontier/open.ts';
+import type { Claim } from './frontier/claim.ts';
 import type { FetchOutcome } from './frontier/outcome.ts';
-import { removeRepeatedImages } from './frontier/repeated-images.ts';
-import { lockCorpus } from './frontier/run-lock.ts';
-import { suspendedMs } from './frontier/schema.ts';
-import { checkNotEmpty, checkQueue, checkSeeds, deadSeeds } from './input/seeds.ts';
+import { checkSeeds } from './input/seeds.ts';
 import { steadyNow } from './policy/clock.ts';
 import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
 import { absoluteUrl, addressOf, followedBy, openScope } from './policy/url.ts';
+import { openCorpusWork } from './work.ts';
 import { openWorkers } from './workers/workers.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
@@ -56,8 +49,9 @@ const progressEveryMs = 200;
 
 /** Where a run is. */
 interface RunState {
-  /** Claimed and not committed. */
+  /** Claimed and not committed, and pages among them. */
   inFlight: number;
+  pagesInFlight: number;
   /** Fetched and not committed. */
   outcomes: FetchOutcome[];
   /** When the first of them came, by the monotonic clock. */
@@ -78,7 +72,7 @@ interface RunState {
 /** Crawls until nothing is left to fetch, a limit is reached or the signal stops it. Throws UserErrors before any request. */
 export async function crawl(
   options: CrawlOptions,
-  { ledger, raw: givenRaw, workers: givenWorkers, onProgress, signal }: CrawlTools,
+  { ledger, raw, workers: givenWorkers, onProgress, signal }: CrawlTools,
 ): Promise<CrawlSummary> {
   // ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   const {
@@ -114,9 +108,7 @@ export async function crawl(
 
   return withCleanup(async (defer) => {
     // ── open what is needed; closed in the reverse order, whatever happens ───────────────────────────────────────────────
-    defer(lockCorpus(corpusDir));
-    const frontier = openFrontier(corpusDir, ledger);
-    defer(() => frontier.close());
+    const work = openCorpusWork({ corpusDir, perHost, keepPages, takeImages }, { ledger, raw }, defer);
     const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
     const network = watchNetwork(guard.lookup);
     const fetcher = openFetcher(guard, userAgent, {
@@ -135,11 +127,6 @@ export async function crawl(
     defer(() => requests.onIdle());
     // Two for each core: the next one is at hand when a thread is done, whatever the main thread is doing. 10 % faster than one.
     const decodes = new PQueue({ concurrency: 2 * availableParallelism() });
-    const raw = givenRaw ?? openRawStore(corpusDir, { committedEnd: committedRawEnd(ledger) });
-    if (givenRaw === undefined) defer(() => raw.close());
-    const pages = keepPages ? openPageStore(corpusDir, { committedEnd: committedPagesEnd(ledger) }) : null;
-    defer(() => pages?.close());
-    const commit = openCommit({ ledger, raw, frontier, ...(pages ? { pages } : {}) }, { takeImages });
     const storeSize = storeSide === undefined ? null : { sidePx: storeSide, quality: storeQuality };
     const alarm = openAlarm();
     const stop = new AbortController();
@@ -159,25 +146,28 @@ export async function crawl(
     });
 
     // ── the queue: seeds, what is due again, and what an earlier run left ────────────────────────────────────────────────
-    frontier.addSeeds(seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })));
-    if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : steadyNow());
-    checkNotEmpty(frontier, ledger);
-    checkQueue(frontier, options);
-    const followed = openScope(frontier.seeds(), scope, options);
-    const { allow, deny } = options;
-    await rememberFollowed(frontier, ledger, followedBy(frontier.seeds(), { scope, maxDepth, allow, deny }));
-    const policyFiles = openPolicyFiles(frontier, fetcher, { manners, workers, signal: stop.signal });
-    const rulesOf = openOriginRules(frontier, fetcher, {
+    const { allow, deny, contact } = options;
+    const allSeeds = await work.begin({
+      seeds: seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })),
+      recrawl,
+      contact,
+      followedBy: (all) => followedBy(all, { scope, maxDepth, allow, deny }),
+    });
+    const followed = openScope(allSeeds, scope, options);
+    const policyFiles = openPolicyFiles(work.origins, fetcher, { manners, workers, signal: stop.signal });
+    const rulesOf = openOriginRules(work.origins, fetcher, {
       manners,
       workers,
       files: policyFiles,
       signal: stop.signal,
-      onNew: (origin, { sitemaps, allows }) => {
+      onNew: async (origin, { sitemaps, allows }) => {
         if (!followed.contains(`${origin}/`)) return;
         const usual = allows(origin + usualSitemapPath) ? [usualSitemapPath] : [];
         const named = sitemaps.length > 0 ? sitemaps : usual;
         const urls = named.map((url) => absoluteUrl(url, origin)).filter((url) => url !== null);
-        frontier.add(urls.map((url) => ({ ...addressOf(url), kind: 'sitemap', depth: 1, priority: priority.sitemap })));
+        await work.add(
+          urls.map((url) => ({ ...addressOf(url), kind: 'sitemap', depth: 1, priority: priority.sitemap })),
+        );
       },
     });
     const tools: FetchTools = {
@@ -200,6 +190,7 @@ export async function crawl(
     // ── claim → fetch → commit → wait ────────────────────────────────────────────────────────────────────────────────────
     const run: RunState = {
       inFlight: 0,
+      pagesInFlight: 0,
       outcomes: [],
       firstOutcomeMs: 0,
       pagesStarted: 0,
@@ -223,7 +214,7 @@ export async function crawl(
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
         while (run.crash instanceof UserError && run.outcomes.length > 0) {
-          if (!commit(run.outcomes.slice(0, commitEvery))) break;
+          if (!(await work.commit(run.outcomes.slice(0, commitEvery)))) break;
           run.outcomes.splice(0, commitEvery);
         }
         throw run.crash;
@@ -231,21 +222,24 @@ export async function crawl(
 
       // Claim. A limit on pages waits for those in flight, so that their images are all queued before the rest is put off.
       const isLimited = run.pagesStarted >= maxPages;
-      const isHeld = stop.signal.aborted || (isLimited && run.inFlight > 0 && frontier.hasPagesInFlight());
+      const isHeld = stop.signal.aborted || (isLimited && run.pagesInFlight > 0);
       const room = isHeld ? 0 : 3 * concurrency - run.inFlight;
       run.nextClaimMs = Math.max(run.nextClaimMs, steadyNow() + network.pauseMs());
       const isTime = room > 0 && steadyNow() >= run.nextClaimMs;
-      const claims = isTime ? claimUrls({ ledger, frontier }, room, steadyNow(), perHost) : [];
+      const claims = isTime ? await work.claim(room) : [];
       // What is not ready now will be at a known time, or after a commit.
-      if (room > 0 && claims.length < room) run.nextClaimMs = nextReadyMs(frontier);
+      if (room > 0 && claims.length < room) run.nextClaimMs = work.nextReadyMs();
 
       // Fetch.
       for (const claim of claims) {
         if (claim.kind === 'page' && run.pagesStarted >= maxPages) {
-          frontier.release(claim, isLimited ? suspendedMs : 0);
+          work.giveBack(claim, isLimited ? 'next-run' : 'now');
           continue;
         }
-        if (claim.kind === 'page') run.pagesStarted += 1;
+        if (claim.kind === 'page') {
+          run.pagesStarted += 1;
+          run.pagesInFlight += 1;
+        }
         run.inFlight += 1;
         void fetchInTurn(claim);
       }
@@ -255,8 +249,7 @@ export async function crawl(
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
       if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
         const batch = run.outcomes.slice(0, commitEvery);
-        if (!commit(batch)) {
-          if (run.busySinceMs === null) ledger.tellBusy();
+        if (!(await work.commit(batch))) {
           run.busySinceMs ??= performance.now();
           // Requests that are under way go on. A crawl that is stopped does not wait for long: the next one fetches these again.
           if (stop.signal.aborted && performance.now() - run.busySinceMs > maxBusyMs) break;
@@ -266,13 +259,14 @@ export async function crawl(
         run.busySinceMs = null;
         run.outcomes.splice(0, batch.length);
         run.inFlight -= batch.length;
+        run.pagesInFlight -= batch.filter(({ claim }) => claim.kind === 'page').length;
         run.pagesStarted -= batch.filter(isNotCounted).length;
         run.nextClaimMs = 0;
         for (const outcome of batch) count(run.counts, outcome);
         for (const { newSeed } of batch) if (newSeed !== undefined) followed.add(newSeed);
         if (performance.now() - run.progressMs > progressEveryMs) {
           run.progressMs = performance.now();
-          onProgress?.(progressOf(run.counts, frontier.queued()));
+          onProgress?.(progressOf(run.counts, work.queued()));
         }
         continue;
       }
@@ -285,10 +279,7 @@ export async function crawl(
     }
 
     // ── end ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    const endWith = (): void => removeRepeatedImages(ledger, frontier);
-    if (stop.signal.aborted) ledger.tryWrite(endWith);
-    else await ledger.writeWhenFree(endWith);
-    const queued = frontier.queued();
+    const { pairs, queued, deadSeeds } = await work.end({ isStopped: stop.signal.aborted });
     onProgress?.(progressOf(run.counts, queued));
     const stoppedEarly = run.pagesStarted >= maxPages ? 'page-limit' : 'waiting-hosts';
     const stoppedBy = signal?.aborted ? 'signal' : queued > 0 ? stoppedEarly : 'finished';
@@ -297,11 +288,11 @@ export async function crawl(
     const hadNothing = seeds.length > 0 && hadTime && fetched + unchanged === 0;
     const summary: CrawlSummary = {
       ...run.counts,
-      pairs: countPairs(ledger),
+      pairs,
       queued,
       durationMs: Math.round(performance.now() - startMs),
       stoppedBy,
-      deadSeeds: hadNothing ? deadSeeds(ledger, frontier) : [],
+      deadSeeds: hadNothing ? deadSeeds : [],
     };
     logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds: seeds.map(({ url }) => url), ...summary });
     return summary;
@@ -332,9 +323,3 @@ const goesBack =
     if (error instanceof NoNetwork) return { claim, end: 'later', pauseMs: 0 };
     throw error;
   };
-
-/** When the next host is ready, in ms since 1970; infinite when none is queued or all are suspended until the next run. */
-function nextReadyMs(frontier: Frontier): number {
-  const readyMs = frontier.nextReadyMs();
-  return readyMs === null || readyMs >= suspendedMs ? Number.POSITIVE_INFINITY : readyMs;
-}

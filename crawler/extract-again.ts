@@ -9,10 +9,9 @@ import { type KeptPage, keptPages, openPageStore } from '../dataset/ledger/page-
 import type { FoundImage, PageRecord } from '../dataset/ledger/records.ts';
 import { inlineLicences } from './fetch/licences.ts';
 import { readPageRecords } from './fetch/page-records.ts';
-import { openFrontier } from './frontier/open.ts';
+import { holdFrontier } from './frontier/open.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
 import { pairEndOf } from './frontier/revisit.ts';
-import { lockCorpus } from './frontier/run-lock.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
 import { priority } from './policy/priority.ts';
 import { headerReferrerPolicy } from './policy/referrer.ts';
@@ -47,9 +46,7 @@ export async function extractAgain(
   }: { readonly ledger: Ledger; readonly onProgress?: (pages: number) => void; readonly signal?: AbortSignal },
 ): Promise<ExtractSummary> {
   return withCleanup(async (defer) => {
-    defer(lockCorpus(corpusDir));
-    const frontier = openFrontier(corpusDir, ledger);
-    defer(() => frontier.close());
+    const frontier = holdFrontier(corpusDir, ledger, defer);
     const store = openPageStore(corpusDir);
     defer(() => store.close());
     makeDurable(ledger);

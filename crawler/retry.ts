@@ -6,8 +6,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { reasonsGiven, urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
-import { openFrontier } from './frontier/open.ts';
-import { lockCorpus } from './frontier/run-lock.ts';
+import { holdFrontier } from './frontier/open.ts';
 import { meaningOf } from './policy/reasons.ts';
 
 /** Returns how many pages and images were queued. Throws a UserError for a reason that is never retried, or that nothing has. */
@@ -32,9 +31,7 @@ export async function retry(
     );
   }
   return withCleanup((defer) => {
-    defer(lockCorpus(corpusDir));
-    const frontier = openFrontier(corpusDir, ledger);
-    defer(() => frontier.close());
+    const frontier = holdFrontier(corpusDir, ledger, defer);
     return frontier.atomically(() => {
       frontier.forgetFailures();
       const { pages, images } = urlsWithReasons(ledger, reasons);

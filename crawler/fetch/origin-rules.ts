@@ -13,7 +13,7 @@ import { absoluteUrl } from '../policy/url.ts';
 import type { Workers } from '../workers/workers.ts';
 import type { Fetcher } from './fetch.ts';
 import { boundedMemory } from './memory.ts';
-import { openPolicyFiles, type PolicyFile, type PolicyFiles } from './policy-files.ts';
+import { type OriginStore, openPolicyFiles, type PolicyFile, type PolicyFiles } from './policy-files.ts';
 import { believeRulesMs, fetchRobots, giveUpMs, putOffMs, type RobotsAnswer } from './robots.ts';
 
 export type OriginRules =
@@ -75,12 +75,6 @@ const believeRefusalMs = 3_600_000;
 /** Licences that one robots.txt names. */
 const maxLicences = 5;
 
-/** Where the rules of an origin are kept between runs, as text, and until when they may be believed. */
-export interface OriginStore {
-  origin(origin: string): { readonly rules: string; readonly untilMs: number } | undefined;
-  setOrigin(origin: string, rules: string, untilMs: number): void;
-}
-
 /** What an origin (`https://example.org`) allows. */
 export type RulesOf = (origin: string) => Promise<OriginRules>;
 
@@ -100,7 +94,7 @@ export function openOriginRules(
     readonly signal?: AbortSignal | undefined;
     /** Shared with others that read licences. */
     readonly files?: PolicyFiles;
-    readonly onNew?: (origin: string, rules: RobotsRules) => void;
+    readonly onNew?: (origin: string, rules: RobotsRules) => void | Promise<void>;
   },
 ): RulesOf {
   const known = boundedMemory<{ readonly rules: OriginRules; readonly untilMs: number }>({
@@ -129,7 +123,7 @@ export function openOriginRules(
         robots: { kind: 'unavailable', reason: robots.reason, failures, sinceMs: last.sinceMs },
       } as const satisfies Stored;
       if (signal?.aborted) return unavailable(stored.robots, untilMs, true);
-      store.setOrigin(origin, JSON.stringify(stored), untilMs);
+      await store.setOrigin(origin, JSON.stringify(stored), untilMs);
       remember(origin, unavailable(stored.robots, untilMs, false), untilMs);
       return unavailable(stored.robots, untilMs, true);
     }
@@ -138,8 +132,8 @@ export function openOriginRules(
     if (parsed.kind === 'disallow') {
       return parsed.reason === 'stopped' ? parsed : remember(origin, parsed, untilMs);
     }
-    onNew?.(origin, parsed.robots);
-    store.setOrigin(origin, JSON.stringify({ robots } satisfies Stored), untilMs);
+    await onNew?.(origin, parsed.robots);
+    await store.setOrigin(origin, JSON.stringify({ robots } satisfies Stored), untilMs);
     return withFiles(origin, parsed, untilMs, true);
   };
 
@@ -203,7 +197,7 @@ export function openOriginRules(
   };
 
   async function readRules(origin: string, now: number): Promise<OriginRules> {
-    const row = store.origin(origin);
+    const row = await store.origin(origin);
     const stored = row ? (JSON.parse(row.rules) as Stored) : null;
     // Nothing is believed for longer than a day, whatever the clock said when it was written.
     const untilMs = Math.min(row?.untilMs ?? 0, now + believeRulesMs);

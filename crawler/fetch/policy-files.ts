@@ -28,10 +28,16 @@ export interface PolicyFiles {
   readonly licence: (url: string) => Promise<PolicyFile<readonly RslContent[]>>;
 }
 
-/** Where files are kept between runs, as text, and until when they may be believed. */
-export interface PolicyStore {
-  origin(key: string): { readonly rules: string; readonly untilMs: number } | undefined;
-  setOrigin(key: string, rules: string, untilMs: number): void;
+/** What is kept of an origin or a file, as text, and until when it may be believed, in ms since 1970. */
+export interface KnownOrigin {
+  readonly rules: string;
+  readonly untilMs: number;
+}
+
+/** Where the rules of origins and files are kept between runs; undefined for one that is new. */
+export interface OriginStore {
+  origin(key: string): KnownOrigin | undefined | Promise<KnownOrigin | undefined>;
+  setOrigin(key: string, rules: string, untilMs: number): void | Promise<void>;
 }
 
 interface Stored {
@@ -47,7 +53,7 @@ const nothing = { done: true, value: null } as const;
 
 /** Opens the files; concurrent calls for one share one request. */
 export function openPolicyFiles(
-  store: PolicyStore,
+  store: OriginStore,
   fetcher: Fetcher,
   {
     manners,
@@ -65,26 +71,29 @@ export function openPolicyFiles(
     if (!isPassing(response) && read.done) {
       const { value } = read;
       const untilMs = nowMs + believeRulesMs;
-      store.setOrigin(url, JSON.stringify({ value, failures: 0 } satisfies Stored), untilMs);
+      await store.setOrigin(url, JSON.stringify({ value, failures: 0 } satisfies Stored), untilMs);
       return { kind: 'known', value, untilMs, requested: true };
     }
     const stored = { ...before, failures: (before?.failures ?? 0) + 1 };
     const untilMs = nowMs + Math.max(retryAfterMs(response.headers) ?? 0, putOffMs(stored.failures, manners));
-    if (!signal?.aborted) store.setOrigin(url, JSON.stringify(stored), untilMs);
+    if (!signal?.aborted) await store.setOrigin(url, JSON.stringify(stored), untilMs);
     return answer(stored, untilMs, true);
   };
 
-  const fileOf = async (url: string, kind: 'tdmrep' | 'rsl'): Promise<PolicyFile<unknown>> => {
-    const row = store.origin(url);
+  const read = async (url: string, kind: 'tdmrep' | 'rsl'): Promise<PolicyFile<unknown>> => {
+    const row = await store.origin(url);
     const stored = row ? (JSON.parse(row.rules) as Stored) : null;
     const untilMs = Math.min(row?.untilMs ?? 0, steadyNow() + believeRulesMs);
-    if (stored && untilMs > steadyNow()) return answer(stored, untilMs, false);
-    let asked = fetching.get(url);
-    if (!asked) {
-      asked = ask(url, kind, stored).finally(() => fetching.delete(url));
-      fetching.set(url, asked);
+    return stored && untilMs > steadyNow() ? answer(stored, untilMs, false) : ask(url, kind, stored);
+  };
+
+  const fileOf = (url: string, kind: 'tdmrep' | 'rsl'): Promise<PolicyFile<unknown>> => {
+    let reading = fetching.get(url);
+    if (!reading) {
+      reading = read(url, kind).finally(() => fetching.delete(url));
+      fetching.set(url, reading);
     }
-    return asked;
+    return reading;
   };
 
   return {

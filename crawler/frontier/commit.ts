@@ -7,20 +7,10 @@
  * commits (`NORMAL`, which syncs at checkpoints only): what it forgets is fetched again.
  */
 
-import { createHash } from 'node:crypto';
-import { countCommit } from '../../dataset/ledger/corpus-mark.ts';
-import {
-  imagesOfPage,
-  isImageOlderThan,
-  knownPage,
-  makeDurable,
-  refuseNewImage,
-  skipPage,
-} from '../../dataset/ledger/crawled.ts';
+import { imagesOfPage, isImageOlderThan, makeDurable, skipPage } from '../../dataset/ledger/crawled.ts';
 import { type Ledger, LedgerBusy } from '../../dataset/ledger/ledger.ts';
-import { keepPage, type PageStore } from '../../dataset/ledger/page-store.ts';
+import type { PageStore } from '../../dataset/ledger/page-store.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
-import type { StoredImage } from '../../dataset/ledger/records.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { maxFailures } from '../policy/politeness.ts';
@@ -28,14 +18,14 @@ import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { patternOf } from '../policy/traps.ts';
 import type { Frontier } from './frontier.ts';
-import type { DecodedImage, FetchOutcome, RefusedUrl } from './outcome.ts';
-import { pairEndOf } from './revisit.ts';
+import type { FetchOutcome, RefusedUrl } from './outcome.ts';
+import { openRecord, type Recorded } from './record.ts';
+import { rememberIn } from './remember.ts';
 import type { NewUrl } from './schema.ts';
 import { withSitemapTexts } from './sitemap-texts.ts';
 
 /** A host that failed so often in a row rests for an hour, which ends its part in this run. */
 const restMs = 3_600_000;
-const maxRemembered = 100_000;
 const takenDown = 'taken-down' satisfies Reason;
 
 export interface Stores {
@@ -44,12 +34,6 @@ export interface Stores {
   readonly frontier: Frontier;
   /** Where pages are kept, if they are. */
   readonly pages?: PageStore;
-}
-
-/** What was written to the ledger: images that sitemaps name on pages which were read before, and how many batches it has now. */
-interface Written {
-  readonly lateImages: readonly NewUrl[];
-  readonly commits: number;
 }
 
 /**
@@ -62,27 +46,11 @@ export function openCommit(
 ): (outcomes: readonly FetchOutcome[]) => boolean {
   makeDurable(ledger);
   const openedAtMs = Date.now();
-  let appended = false;
-  // What was written already, so that decoration and navigation found on every page cost nothing.
-  const refusedBefore = new Set<string>();
+  const record = openRecord({ ledger, raw, ...(pages ? { pages } : {}) });
+  // What was queued already, so that navigation found on every page costs nothing.
   const queuedBefore = new Set<string>();
   /** The same of the batch at hand, until it is committed. */
   const queuedNow = new Set<string>();
-
-  const store = ({ bytes, measured, smaller }: DecodedImage): StoredImage => {
-    const known = ledger.storedAt(measured.sha256, smaller?.resized ?? null);
-    if (known) return { ...measured, ...known };
-    appended = true;
-    const { sha256 } = measured;
-    const format = smaller === null ? measured.format : 'jpg';
-    const stored = smaller?.bytes ?? bytes;
-    const place = raw.append({ sha256, format, bytes: stored });
-    return { ...measured, ...place, byteLength: stored.length, resized: smaller?.resized ?? null };
-  };
-
-  /** Asked before its bytes are appended: a row without a picture would leave them where no takedown finds them. */
-  const isRemoved = (url: string, { bytes, measured: { sha256, phash } }: DecodedImage): boolean =>
-    ledger.isTakenDown({ url, sha256, phash, md5: () => createHash('md5').update(bytes).digest('hex') });
 
   const imageToQueue = ({ imageUrl, imageWritten }: SitemapTexts, depth: number): NewUrl[] => {
     const written = imageWritten ? { written: imageWritten } : {};
@@ -101,48 +69,6 @@ export function openCommit(
       .filter(({ imageUrl }) => !known.has(imageUrl))
       .flatMap((text) => imageToQueue(text, claim.depth + 1));
     return { ...outcome, found: merged, newUrls: [...newUrls, ...added] };
-  };
-
-  /** A page that was read before its sitemap gets the sitemap's texts now. Returns whether there is such a page. */
-  const addToKnownPage = ({ pageUrl, imageUrl, text }: SitemapTexts): boolean => {
-    const known = knownPage(ledger, pageUrl);
-    if (known?.status !== 'fetched' && known?.status !== 'unchanged') return false;
-    const { hasOrigins: _, ...page } = known;
-    ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
-    return true;
-  };
-
-  /** Gives what writes to the ledger. */
-  const toLedger = (outcomes: readonly FetchOutcome[]): Written => {
-    for (const { claim, page, redirected, found, refused, trapped, image: became, decoded, records } of outcomes) {
-      if (redirected) ledger.recordPage(redirected, [], pairEndOf(redirected));
-      if (page) ledger.recordPage(page, found, pairEndOf(page));
-      if (page && records && pages && !ledger.isTakenDown({ url: page.url }))
-        keepPage(ledger, page.url, pages.append(records));
-      for (const { url, reason } of refused ?? []) {
-        if (refusedBefore.has(url)) continue;
-        refuseNewImage(ledger, url, reason, page?.fetchedAtMs ?? Date.now());
-        remember(refusedBefore, url);
-      }
-      for (const { url, reason } of trapped ?? []) skipPage(ledger, url, reason, Date.now());
-      if (!became) continue;
-      const image = { ...became, writtenUrl: claim.writtenUrl ?? null };
-      if (!decoded) ledger.recordImage(image);
-      else if (isRemoved(image.url, decoded)) {
-        ledger.recordImage({ ...image, status: 'refused', reason: takenDown });
-      } else ledger.recordImage({ ...image, stored: store(decoded) });
-    }
-    // After the pages of the batch, so that the order in which page and sitemap came does not matter.
-    const lateImages: NewUrl[] = [];
-    for (const { claim, sitemapTexts = [] } of outcomes) {
-      for (const text of sitemapTexts) {
-        if (addToKnownPage(text)) lateImages.push(...imageToQueue(text, claim.depth + 1));
-      }
-    }
-    if (appended) raw.sync();
-    pages?.sync();
-    appended = false;
-    return { lateImages, commits: countCommit(ledger) };
   };
 
   /** A page's pictures are asked for again with it, each once in a run. */
@@ -182,12 +108,15 @@ export function openCommit(
     frontier.countNovelty(page.url, { text: `${page.title ?? ''} ${page.text ?? ''}`, newImages, newLeads });
   };
 
-  const toFrontier = (outcomes: readonly FetchOutcome[], { lateImages, commits }: Written): void => {
+  const toFrontier = (outcomes: readonly FetchOutcome[], { late, commits }: Recorded): void => {
     const now = steadyNow();
     frontier.setClock(now);
     frontier.setCommits(commits);
     const trapped: RefusedUrl[] = [];
-    queue(lateImages, trapped);
+    queue(
+      late.flatMap(({ text, depth }) => imageToQueue(text, depth + 1)),
+      trapped,
+    );
     for (const outcome of outcomes) {
       const { claim, page } = outcome;
       if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
@@ -229,7 +158,7 @@ export function openCommit(
 
   return (outcomes) => {
     const complete = outcomes.map(withEarlierSitemaps);
-    const written = ledger.tryWrite(() => toLedger(complete));
+    const written = ledger.tryWrite(() => record(complete));
     if (written === null) return false;
     queuedNow.clear();
     try {
@@ -239,12 +168,7 @@ export function openCommit(
       if (error instanceof LedgerBusy) return false;
       throw error;
     }
-    for (const key of queuedNow) remember(queuedBefore, key);
+    for (const key of queuedNow) rememberIn(queuedBefore, key);
     return true;
   };
-}
-
-function remember(set: Set<string>, key: string): void {
-  if (set.size >= maxRemembered) set.clear();
-  set.add(key);
 }

@@ -171,10 +171,6 @@ export class Frontier {
     return this.#sql.anyUrl.get() === undefined;
   }
 
-  hasPagesInFlight(): boolean {
-    return this.#sql.pageInFlight.get() !== undefined;
-  }
-
   /** Why a page is not worth its fetch, since others with URLs like it had nothing new; null when it is. */
   trap(url: string): Reason | null {
     const pattern = patternOf(url);

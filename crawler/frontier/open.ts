@@ -1,11 +1,21 @@
 /** Opens the frontier of a corpus beside its ledger, and refuses one that is missing, older than it could be, or another corpus'. */
 import { join } from 'node:path';
+import type { Defer } from '../../dataset/cleanup.ts';
 import { corpusMark, hasWebPages } from '../../dataset/ledger/corpus-mark.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { hasContent } from '../../dataset/ledger/lost-ledger.ts';
 import { readPagesWhole } from '../../dataset/ledger/origins.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { Frontier } from './frontier.ts';
+import { lockCorpus } from './run-lock.ts';
+
+/** Takes the crawl's lock and opens the frontier; both end with `defer`. Throws as `lockCorpus` and `openFrontier` do. */
+export function holdFrontier(corpusDir: string, ledger: Ledger, defer: Defer): Frontier {
+  defer(lockCorpus(corpusDir));
+  const frontier = openFrontier(corpusDir, ledger);
+  defer(() => frontier.close());
+  return frontier;
+}
 
 /**
  * To be called by who holds the crawl's lock. Throws a UserError when `frontier.db` and `ledger.db` do not belong together. Every

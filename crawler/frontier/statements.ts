@@ -15,7 +15,6 @@ export function statements(db: Database.Database) {
     insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
     seeds: db.prepare('SELECT url FROM seeds ORDER BY url').pluck(),
     anyUrl: db.prepare('SELECT 1 FROM urls LIMIT 1'),
-    pageInFlight: db.prepare('SELECT 1 FROM urls WHERE state = 1 AND kind = 0 LIMIT 1'),
     isKnownPage: db.prepare('SELECT 1 FROM urls WHERE url = ? AND kind = 0'),
     pattern: db.prepare('SELECT fertile, barren, pictured, pictureless FROM patterns WHERE key = ?'),
     setPattern: db.prepare(

@@ -11,8 +11,7 @@ import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { columnNames, columnsJson, keepListColumns } from '../../dataset/ledger/list-columns.ts';
 import { pairId } from '../../dataset/pair.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { openFrontier } from '../frontier/open.ts';
-import { lockCorpus } from '../frontier/run-lock.ts';
+import { holdFrontier } from '../frontier/open.ts';
 import { cleanText } from '../page/clean-text.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -75,9 +74,7 @@ export async function queueUrlList(
 ): Promise<UrlListSummary> {
   const lists = listsOf(file);
   return withCleanup(async (defer) => {
-    defer(lockCorpus(corpusDir));
-    const frontier = openFrontier(corpusDir, ledger);
-    defer(() => frontier.close());
+    const frontier = holdFrontier(corpusDir, ledger, defer);
     makeDurable(ledger);
     const unusable: Record<Unusable, number> = { 'no-url': 0, 'url-too-long': 0, 'line-too-long': 0, 'no-json': 0 };
     let rows = 0;

@@ -15,8 +15,7 @@ import { firstValue } from '../fetch/headers.ts';
 import { inlineLicences } from '../fetch/licences.ts';
 import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
-import { openFrontier } from '../frontier/open.ts';
-import { lockCorpus } from '../frontier/run-lock.ts';
+import { holdFrontier } from '../frontier/open.ts';
 import { priority } from '../policy/priority.ts';
 import { headerReferrerPolicy } from '../policy/referrer.ts';
 import { type Headers, rightsOf } from '../policy/rights.ts';
@@ -88,9 +87,7 @@ export async function importWarc(
       })
     : fileBytes(source);
   return withCleanup(async (defer) => {
-    defer(lockCorpus(corpusDir));
-    const frontier = openFrontier(corpusDir, ledger);
-    defer(() => frontier.close());
+    const frontier = holdFrontier(corpusDir, ledger, defer);
     const workers = openWorkers();
     defer(() => workers.close());
     const stop = (): void => void workers.close();
