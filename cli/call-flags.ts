@@ -50,9 +50,6 @@ export const reportFlags = z.strictObject({
 });
 export type ReportFlags = z.output<typeof reportFlags>;
 
-export const explainFlags = z.strictObject({ json: toggle('print everything as JSON') });
-export type ExplainFlags = z.output<typeof explainFlags>;
-
 export const takedownFlags = z.strictObject({
   url: list('URLs of images, or of pages for everything found on them', 'url'),
   host: list('everything from these hosts and their subdomains', 'name'),
@@ -141,10 +138,7 @@ export type PretrainFlags = z.output<typeof pretrainFlags>;
 export const finetuneFlags = z.strictObject({ ...reading, ...resuming });
 export type FinetuneFlags = z.output<typeof finetuneFlags>;
 
-export const evaluateFlags = z.strictObject({
-  ...reading,
-  json: toggle('print the result as JSON; the run keeps a copy either way'),
-});
+export const evaluateFlags = z.strictObject(reading);
 export type EvaluateFlags = z.output<typeof evaluateFlags>;
 
 export const demoFlags = z.strictObject({

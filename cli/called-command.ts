@@ -12,11 +12,13 @@ import {
   Interrupted,
   type Needs,
   type PlainContext,
+  type Print,
   type SettingsDefinition,
   sayWaiting,
 } from './command.ts';
 import { configFileName, type SectionName, sectionSchema } from './config.ts';
 import { addFlags, flagOf, givenFlags } from './flags.ts';
+import { tell } from './tell.ts';
 
 /** Gives a command on a section of the configuration its flags and its action. */
 export async function completeSettings<Name extends SectionName, Flags extends z.ZodObject>(
@@ -94,6 +96,9 @@ function run<Context, Flags extends z.ZodObject>(
 ): void {
   if (definition.takesTurns)
     command.option('--wait', 'wait while another command writes the same (default: stop and name it)');
+  if (definition.hasResult) command.option('--json', 'print the result as JSON, for machines');
+  const print: Print = (result, text) =>
+    console.log(command.getOptionValue('json') ? JSON.stringify(result, null, 2) : text());
   command.action(async () => {
     refuseS3(command, definition.takesS3);
     const [{ readFlags }, { inTurn, nameHolder }] = await Promise.all([
@@ -103,7 +108,7 @@ function run<Context, Flags extends z.ZodObject>(
     const flags = readFlags(schema, givenFlags(command, schema));
     nameHolder(`lait ${command.name()}`);
     await interruptible(async (signal) => {
-      const context = await contextOf({ args: command.args, flags, signal });
+      const context = await contextOf({ args: command.args, flags, signal, print });
       const action = await definition.load();
       const work = (): Promise<void> => action(context);
       await (command.getOptionValue('wait') ? inTurn(work, { signal, onWait: sayWaiting }) : work());
@@ -138,7 +143,7 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>): Prom
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    process.stderr.write('\nlait: stopping, saving what is done (once more to stop at once)\n');
+    tell('lait: stopping, saving what is done (once more to stop at once)');
     controller.abort(new Interrupted('stopped by the operator'));
   };
   process.on('SIGINT', stop);

@@ -7,6 +7,7 @@ import type { CorpusBusy } from '../dataset/corpus-lock.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { noFlags } from './call-flags.ts';
 import type { Config, SectionName } from './config.ts';
+import { tell } from './tell.ts';
 
 /** The operator stopped the work: what was done is kept. */
 export class Interrupted extends Error {
@@ -21,11 +22,15 @@ export type Nothing = Readonly<Record<string, never>>;
 /** Settings that are handed on whole: a key that the options do not have would be ignored, and does not compile. */
 export type KnownTo<Options, Settings> = Readonly<Record<Exclude<keyof Settings, keyof Options>, never>>;
 
+/** Prints what a command did on standard output: the text, or the result as JSON where `--json` was given. Once a command. */
+export type Print = (result: object, text: () => string) => void;
+
 /** What a command without a corpus gets. */
 export interface PlainContext<Flags = Nothing> {
   readonly args: readonly string[];
   readonly flags: Readonly<Flags>;
   readonly signal: AbortSignal;
+  readonly print: Print;
 }
 
 /** What a command on a corpus directory gets. */
@@ -51,6 +56,8 @@ export interface Definition<Context, Flags extends z.ZodObject> {
   readonly takesS3?: readonly string[];
   /** It writes what other commands write too, and can wait for them: it has `--wait`. */
   readonly takesTurns?: true;
+  /** It has a result, which it prints with `print`: it has `--json`. */
+  readonly hasResult?: true;
   /** Loads the code of the command. */
   readonly load: () => Promise<(context: Context) => Promise<void>>;
 }
@@ -72,8 +79,7 @@ export type SettingsDefinition<Name extends SectionName, Flags extends z.ZodObje
 };
 
 /** What a command says once that waits for another. */
-export const sayWaiting = ({ message }: CorpusBusy): void =>
-  void process.stderr.write(`lait: waiting: ${message.replace(/; .*$/, '')}\n`);
+export const sayWaiting = ({ message }: CorpusBusy): void => tell(`lait: waiting: ${message.replace(/; .*$/, '')}`);
 
 /** Gives back the name of a folder that is there or may be made. Throws for no name, and for a file's. */
 export function checkCorpusDir(dir: string): string {

@@ -31,6 +31,7 @@ const crawl = settingsCommand({
     captionColumn: ({ flags }) => flags.urls === undefined && 'without --urls',
     storeQuality: ({ settings }) => settings.storeSide === undefined && 'without --store-side',
   },
+  hasResult: true,
   load: async () => (await import('./crawl.ts')).crawl,
 });
 
@@ -64,6 +65,7 @@ const filter = settingsCommand({
     relevanceShare: ({ settings }) => settings.relevance === undefined && 'without --relevance',
     likelyRight: ({ settings }) => settings.relevance === undefined && 'without --relevance',
   },
+  hasResult: true,
   load: async () => (await import('./filter.ts')).filter,
 });
 
@@ -81,6 +83,7 @@ const extract = corpusCommand({
   summary: 'read all kept pages once more, without a request: a better extractor improves an old corpus',
   example: 'lait extract --again --corpus birds',
   flags: async () => (await callFlags()).extractFlags,
+  hasResult: true,
   load: async () => (await import('./extract.ts')).extract,
 });
 
@@ -90,6 +93,7 @@ const retry = corpusCommand({
   summary: 'queue again what failed for a reason; refusals stay refused',
   example: 'lait retry --corpus birds --reason http-503',
   flags: async () => (await callFlags()).retryFlags,
+  hasResult: true,
   load: async () => (await import('./retry.ts')).retry,
 });
 
@@ -98,6 +102,7 @@ const takedown = corpusCommand({
   summary: 'remove pictures from ledger, raw images and shards for good',
   example: 'lait takedown --corpus birds --url https://example.org/photo.jpg --note "owner asked"',
   flags: async () => (await callFlags()).takedownFlags,
+  hasResult: true,
   load: async () => (await import('./takedown.ts')).takedown,
 });
 
@@ -106,7 +111,7 @@ const explain = corpusCommand({
   summary: 'tell the whole story of a pair: where it was found, what each rule said, which shard has it',
   example: 'lait ledger explain 06843ab490b8 --corpus birds',
   arguments: '<id|url|sha256>',
-  flags: async () => (await callFlags()).explainFlags,
+  hasResult: true,
   load: async () => (await import('./explain.ts')).explain,
 });
 

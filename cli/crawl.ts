@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { crawl as walk } from '../crawler/crawl.ts';
 import type { CrawlOptions } from '../crawler/crawl-options.ts';
-import type { CrawlSummary } from '../crawler/crawl-summary.ts';
+import type { CrawlProgress, CrawlSummary } from '../crawler/crawl-summary.ts';
 import type { Signing } from '../crawler/fetch/request-signature.ts';
 import { tellBreak } from '../crawler/input/broken-archive.ts';
 import { checkSeeds, seedExpected } from '../crawler/input/seeds.ts';
@@ -17,6 +17,7 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { CrawlFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
+import { crawlPace } from './crawl-pace.ts';
 import { expressions } from './expressions.ts';
 import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
@@ -24,7 +25,7 @@ import { signingOf } from './signing.ts';
 import { count, megabytes, table } from './table.ts';
 
 export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promise<void> {
-  const { corpusDir, signal } = context;
+  const { corpusDir, signal, print } = context;
   const { urls = [], urlColumn, captionColumn, warc = [], ...others } = context.flags;
   others satisfies Nothing;
   const columns = {
@@ -71,21 +72,31 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
         ].join(', '),
       );
     }
+    const pace = crawlPace(context.settings);
     const summary = await walk(await crawlOptions(context, signing), {
       ledger,
       signal,
-      onProgress: ({ pages, images, refused, failed, queued, bytes }) =>
-        progress.update({
-          done: pages,
-          detail: `pages, ${count(images)} images, ${count(queued)} queued, ${count(refused)} refused, ${count(failed)} failed, ${megabytes(bytes)}`,
-        }),
+      onProgress: (state) => progress.update({ done: state.pages, detail: crawlLine(state, pace(state)) }),
     });
     progress.stop();
-    console.log(summaryTable(summary));
     const unrendered = withoutBrowser(ledger);
-    if (unrendered !== '') console.log(unrendered);
+    print(summary, () => [summaryTable(summary), ...(unrendered === '' ? [] : [unrendered])].join('\n'));
     if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
   });
+}
+
+/** What a crawl has done so far; it begins with a unit, since the number of pages stands before it. */
+function crawlLine({ images, refused, failed, queued, bytes }: CrawlProgress, pace: string): string {
+  const parts = [
+    'pages',
+    `${count(images)} images`,
+    `${count(queued)} queued`,
+    `${count(refused)} refused`,
+    `${count(failed)} failed`,
+    megabytes(bytes),
+    pace,
+  ];
+  return parts.filter((part) => part !== '').join(', ');
 }
 
 /** Throws for what no crawl could begin with, before a corpus is made. */

@@ -26,6 +26,7 @@ const exportShards = settingsCommand({
     ...encodingNeeds,
     rebuild: ({ settings }) => settings.layout === 'fixed' && 'with --layout fixed, which is always written anew',
   },
+  hasResult: true,
   load: async () => (await import('./export.ts')).exportCorpus,
 });
 
@@ -40,6 +41,7 @@ const regions = settingsCommand({
     inputSidePx: ({ settings: { detector } }) => detector !== 'centernet' && `with --detector ${detector}`,
     topK: ({ settings: { detector } }) => detector === 'patches' && 'with --detector patches, which takes every patch',
   },
+  hasResult: true,
   load: async () => (await import('./regions.ts')).regions,
 });
 
@@ -50,6 +52,7 @@ const verify = corpusCommand({
   summary: 'check the databases, the raw images and every file of the export against its manifest',
   example: 'lait verify --corpus birds --repair',
   flags: async () => (await callFlags()).verifyFlags,
+  hasResult: true,
   load: async () => (await import('./verify.ts')).verify,
 });
 
@@ -91,6 +94,7 @@ const importSet = settingsCommand({
       writesShards(context) || (context.args[0] === 'flickr' && 'with the form flickr, which has --split-file'),
     splitFile: ({ args: [form] }) => form !== 'flickr' && `with the form ${form}, it is for flickr`,
   },
+  hasResult: true,
   load: async () => (await import('./import.ts')).importSet,
 });
 

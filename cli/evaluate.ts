@@ -23,6 +23,7 @@ import { startProgress } from './progress.ts';
 import { openCheckpoint, trainedDir } from './runs.ts';
 import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent, table } from './table.ts';
+import { tell } from './tell.ts';
 
 export async function evaluate({
   corpusDir,
@@ -30,6 +31,7 @@ export async function evaluate({
   settings,
   flags,
   signal,
+  print,
 }: CommandContext<'evaluate', EvaluateFlags>): Promise<void> {
   const {
     run,
@@ -43,7 +45,7 @@ export async function evaluate({
     linearMap: mapTo,
     ...rest
   } = settings;
-  const { json: asJson, shards: shardsFlag, ...others } = flags;
+  const { shards: shardsFlag, ...others } = flags;
   rest satisfies Nothing;
   others satisfies Nothing;
   const place = dataPlace(corpusDir, shardsFlag);
@@ -83,7 +85,7 @@ export async function evaluate({
       },
     );
     progress.stop();
-    for (const line of skipped.lines()) console.error(line);
+    for (const line of skipped.lines()) tell(line);
     const file = join(folder, `${split}-${result.method}${folds === 1 ? '' : `-${folds}-folds`}.json`);
     const {
       shards: _,
@@ -91,11 +93,11 @@ export async function evaluate({
       ...data
     } = dataIdentity({ corpus: place.dir, split, share: 1 }, await readSetIdentity(shards), columnsIdentity(columns));
     const weights = weightsSha256(join(checkpoint.dir, weightsName));
-    const json = JSON.stringify({ split, data, weights, ...result, published: paperRows(result) }, null, 2);
-    writeFileSync(file, `${json}\n`);
+    const whole = { split, data, weights, ...result, published: paperRows(result) };
+    writeFileSync(file, `${JSON.stringify(whole, null, 2)}\n`);
     const isBest = bestCheckpoint(dir)?.checkpoint === checkpoint.dir;
     const chosen = isBest && split === 'validation' ? '\nthe checkpoint was chosen by pairs of this split: another split is the stricter judge' : ''; // biome-ignore format: one line
-    console.log(asJson ? json : `${resultTable(result)}${chosen}\n${madeOf(data, weights)}\n${file}`);
+    print(whole, () => `${resultTable(result)}${chosen}\n${madeOf(data, weights)}\n${file}`);
   } finally {
     progress.stop();
   }

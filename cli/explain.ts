@@ -5,22 +5,22 @@ import { printable } from '../dataset/escape.ts';
 import { type PairStory, type RuleStory, type ShardPlace, explain as tell } from '../dataset/export/explain.ts';
 import type { Gone } from '../dataset/ledger/origins.ts';
 import type { Place } from '../dataset/ledger/places.ts';
-import type { ExplainFlags } from './call-flags.ts';
-import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
+import { type CorpusContext, sayWaiting } from './command.ts';
 import { table } from './table.ts';
 
-export async function explain({ corpusDir, args, flags, signal }: CorpusContext<ExplainFlags>): Promise<void> {
-  const { json, ...others } = flags;
-  others satisfies Nothing;
+export async function explain({ corpusDir, args, signal, print }: CorpusContext): Promise<void> {
   const story = await tell({ corpusDir, what: args[0] ?? '' }, { signal, onWait: sayWaiting });
-  if (json) return console.log(JSON.stringify(story, null, 2));
-  for (const { kind, value, note, at } of story.takenDown) {
-    console.log(printable(`taken down at ${at} by ${kind} ${value}${note ? `: ${note}` : ''}`));
-  }
-  for (const { kind, url, status, reason } of story.without) {
-    console.log(printable(`${kind} ${url}: ${status}${reason ? `, ${reasonWords(reason)}` : ''}`));
-  }
-  for (const pair of story.pairs) console.log(`${pairText(pair)}\n`);
+  print(story, () =>
+    [
+      ...story.takenDown.map(({ kind, value, note, at }) =>
+        printable(`taken down at ${at} by ${kind} ${value}${note ? `: ${note}` : ''}`),
+      ),
+      ...story.without.map(({ kind, url, status, reason }) =>
+        printable(`${kind} ${url}: ${status}${reason ? `, ${reasonWords(reason)}` : ''}`),
+      ),
+      ...story.pairs.map((pair) => `${pairText(pair)}\n`),
+    ].join('\n'),
+  );
 }
 
 function pairText(pair: PairStory): string {

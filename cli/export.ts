@@ -3,7 +3,7 @@
 import { userAgentOf } from '../crawler/policy/robots.ts';
 import { isS3, within } from '../dataset/blobs/place.ts';
 import { printable } from '../dataset/escape.ts';
-import { type ExportOptions, exportShards } from '../dataset/export/export.ts';
+import { type ExportOptions, type ExportSummary, exportShards } from '../dataset/export/export.ts';
 import { readSubset } from '../dataset/export/subset.ts';
 import type { ExportFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
@@ -12,7 +12,7 @@ import { publish } from './publish.ts';
 import { count, megabytes, splitTable } from './table.ts';
 
 export async function exportCorpus(context: CommandContext<'export', ExportFlags>): Promise<void> {
-  const { corpusDir, config, settings, flags, signal } = context;
+  const { corpusDir, config, settings, flags, signal, print } = context;
   const { name, license, ...shards } = settings;
   const { out, subset, rebuild, ...others } = flags;
   shards satisfies KnownTo<ExportOptions, typeof shards>;
@@ -40,22 +40,31 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
       },
     );
     progress.stop();
-    console.log(splitTable(summary.splits));
-    const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
-    if (failed.length > 0) console.log(`Without an image, in the tables only: ${failed.join(', ')}`);
-    const removed = Object.entries(summary.removed).map(([reason, n]) => `${reason} ${count(n)}`);
-    if (removed.length > 0) console.log(`Taken out: ${removed.join(', ')}`);
-    const { unjudged } = summary;
-    if (unjudged > 0) console.log(`Not judged yet: ${count(unjudged)} pairs; run lait filter, then export again`);
-    const late = summary.columnsLeftOut.slice(0, 10).map(printable);
-    if (late.length > 0)
-      console.log(`Columns that came after the first version: ${late.join(', ')}; export with --rebuild to have them`);
-    const { outDir, version, shardsWritten, shardsLeft } = summary;
-    console.log(`${outDir}, version ${version}: ${shardsWritten} shards written, ${shardsLeft} unchanged`);
+    print(summary, () => described(summary));
     const place = out ?? (config.blobs && within(config.blobs, 'shards'));
     if (place !== undefined && isS3(place))
       await publish(corpusDir, { what: 'shards', folder: 'shards', place }, signal);
   } finally {
     progress.stop();
   }
+}
+
+function described(summary: ExportSummary): string {
+  const { splits, unjudged, outDir, version, shardsWritten, shardsLeft } = summary;
+  const list = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([reason, n]) => `${reason} ${count(n)}`)
+      .join(', ');
+  const [failed, removed] = [list(summary.failed), list(summary.removed)];
+  const late = summary.columnsLeftOut.slice(0, 10).map(printable).join(', ');
+  return [
+    splitTable(splits),
+    failed === '' ? '' : `Without an image, in the tables only: ${failed}`,
+    removed === '' ? '' : `Taken out: ${removed}`,
+    unjudged === 0 ? '' : `Not judged yet: ${count(unjudged)} pairs; run lait filter, then export again`,
+    late === '' ? '' : `Columns that came after the first version: ${late}; export with --rebuild to have them`,
+    `${outDir}, version ${version}: ${shardsWritten} shards written, ${shardsLeft} unchanged`,
+  ]
+    .filter((line) => line !== '')
+    .join('\n');
 }

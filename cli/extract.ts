@@ -7,7 +7,7 @@ import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count } from './table.ts';
 
-export async function extract({ corpusDir, flags, signal }: CorpusContext<ExtractFlags>): Promise<void> {
+export async function extract({ corpusDir, flags, signal, print }: CorpusContext<ExtractFlags>): Promise<void> {
   const { again, ...others } = flags;
   others satisfies Nothing;
   if (!again) throw new UserError('Expected --again for extract but received none; it reads all kept pages once more.');
@@ -17,10 +17,12 @@ export async function extract({ corpusDir, flags, signal }: CorpusContext<Extrac
     const onProgress = (pages: number): void => progress.update({ done: pages, detail: 'pages' });
     const { pages, queued } = await extractAgain({ corpusDir }, { ledger, onProgress, signal });
     progress.stop();
-    console.log(
-      `Read ${count(pages)} kept pages; ${count(queued)} new images are queued: \`lait crawl\` fetches them.`,
+    const none = '\nSet crawl.keepPages, and crawls keep the pages that they read from then on.';
+    print(
+      { pages, queued },
+      () =>
+        `Read ${count(pages)} kept pages; ${count(queued)} new images are queued: \`lait crawl\` fetches them.${pages === 0 ? none : ''}`,
     );
-    if (pages === 0) console.log('Set crawl.keepPages, and crawls keep the pages that they read from then on.');
   } finally {
     progress.stop();
     ledger.close();

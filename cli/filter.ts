@@ -11,7 +11,7 @@ import { knownWords } from './known-words.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
-export async function filter({ corpusDir, config, settings, signal }: CommandContext<'filter'>): Promise<void> {
+export async function filter({ corpusDir, config, settings, signal, print }: CommandContext<'filter'>): Promise<void> {
   const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
   const { scorers, dispose } =
     settings.unsafe || settings.photo || settings.relevance
@@ -28,13 +28,11 @@ export async function filter({ corpusDir, config, settings, signal }: CommandCon
         progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
     });
     progress.stop();
-    console.log(funnelTable(result, watched.times));
     const { preset, photo, unsafe, relevance } = settings;
     const left = modelsLeftOut(preset, { photo, unsafe, relevance: relevance !== undefined });
-    if (left.length > 0) {
-      const steps = left.map(({ option, step }) => `${step} (--${option})`).join(', ');
-      console.log(`Without a model, so not judged although ${preset} is published with it: ${steps}`);
-    }
+    const steps = left.map(({ option, step }) => `${step} (--${option})`).join(', ');
+    const note = `\nWithout a model, so not judged although ${preset} is published with it: ${steps}`;
+    print(result, () => `${funnelTable(result, watched.times)}${left.length > 0 ? note : ''}`);
   } finally {
     progress.stop();
     ledger.close();

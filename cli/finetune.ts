@@ -12,6 +12,7 @@ import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './c
 import { dataPlace } from './data-place.ts';
 import { startProgress } from './progress.ts';
 import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
+import { tell } from './tell.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
 import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
@@ -19,7 +20,7 @@ export const finetune = (context: CommandContext<'finetune', FinetuneFlags>): Pr
   withCleanup((defer) => tune(context, defer));
 
 async function tune(
-  { corpusDir, config, settings, flags, signal }: CommandContext<'finetune', FinetuneFlags>,
+  { corpusDir, config, settings, flags, signal, print }: CommandContext<'finetune', FinetuneFlags>,
   defer: Defer,
 ): Promise<void> {
   const { shards, dataChanged, ...others } = flags;
@@ -48,9 +49,9 @@ async function tune(
     seed: training.seed,
     signal,
   });
-  console.log(`${training.loss} loss, ${description}; ${dir}`);
-  console.log(`${describeEpochs(training, images)} (the paper: 130)`);
-  for (const line of skipped.lines()) console.log(line);
+  tell(`${training.loss} loss, ${description}; ${dir}`);
+  tell(`${describeEpochs(training, images)} (the paper: 130)`);
+  for (const line of skipped.lines()) tell(line);
 
   const peakFlops = measurePeakFlops(training.precision);
   const progress = startProgress('Fine-tuning');
@@ -71,7 +72,7 @@ async function tune(
       { signal, onProgress: (state) => show(state) },
     );
     progress.stop();
-    console.log(describeEnd(summary));
+    print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();
   }

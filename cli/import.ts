@@ -19,6 +19,7 @@ export async function importSet({
   args,
   flags,
   signal,
+  print,
 }: CommandContext<'import', ImportFlags>): Promise<void> {
   const [form = '', ...paths] = args;
   const progress = startProgress('Importing samples');
@@ -33,7 +34,10 @@ export async function importSet({
         { signal, onProgress: (done) => progress.update({ done }) },
       );
       progress.stop();
-      console.log(`${count(rows)} rows (${count(badRows)} unusable); \`lait crawl --urls ${outFile}\` downloads them`);
+      print(
+        { rows, badRows, outFile },
+        () => `${count(rows)} rows (${count(badRows)} unusable); \`lait crawl --urls ${outFile}\` downloads them`,
+      );
       return;
     }
     const { name, license, ...shards } = settings;
@@ -66,11 +70,15 @@ export async function importSet({
       unlock();
     });
     progress.stop();
-    console.log(splitTable(summary.splits));
     const beside = Object.entries(summary.beside).map(([split, n]) => `${split} ${count(n)}`);
-    if (beside.length > 0) console.log(`Beside them, of earlier imports: ${beside.join(', ')}`);
     const failed = Object.entries(summary.failed).map(([reason, n]) => `${reason} ${count(n)}`);
-    if (failed.length > 0) console.log(`Left out: ${failed.join(', ')}`);
+    print(summary, () =>
+      [
+        splitTable(summary.splits),
+        ...(beside.length > 0 ? [`Beside them, of earlier imports: ${beside.join(', ')}`] : []),
+        ...(failed.length > 0 ? [`Left out: ${failed.join(', ')}`] : []),
+      ].join('\n'),
+    );
   } finally {
     progress.stop();
   }

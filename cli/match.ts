@@ -10,7 +10,7 @@ import { openConfigured } from './regions.ts';
 import { openCheckpoint, trainedDir } from './runs.ts';
 import { percent, table } from './table.ts';
 
-export async function match({ corpusDir, config, args, settings }: CommandContext<'match'>): Promise<void> {
+export async function match({ corpusDir, config, args, settings, print }: CommandContext<'match'>): Promise<void> {
   const { run, checkpoint: which, ...others } = settings;
   others satisfies Nothing;
   const [image = '', ...texts] = args;
@@ -42,5 +42,5 @@ export async function match({ corpusDir, config, args, settings }: CommandContex
     text,
   ]);
   const heading = ['matches', 'similar', 'text, the best by both first'];
-  console.log(table([...(both ? [heading] : []), ...lines], [both ? 2 : 1]));
+  print({ checkpoint: dir, texts: rows }, () => table([...(both ? [heading] : []), ...lines], [both ? 2 : 1]));
 }

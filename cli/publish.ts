@@ -10,6 +10,7 @@ import { printablePath } from '../dataset/escape.ts';
 import { publishExport } from '../dataset/export/publish.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
+import { tell } from './tell.ts';
 
 /** A folder of the corpus and where it was published to. */
 const publication = z.strictObject({
@@ -51,7 +52,7 @@ export async function publish(corpusDir: string, one: Publication, signal: Abort
 }
 
 const say = (place: string, put: string, left: number, removed: number): void =>
-  console.log(`${printablePath(place)}: ${put}, ${count(left)} there already, ${count(removed)} removed`);
+  tell(`${printablePath(place)}: ${put}, ${count(left)} there already, ${count(removed)} removed`);
 
 /** Publishes features beside the shards that they are of: before these are there, nothing says that the place is this corpus'. */
 export async function publishRegions(
@@ -62,7 +63,7 @@ export async function publishRegions(
 ): Promise<void> {
   const shards = within(blobs, 'shards');
   if (!publications(corpusDir).some(({ what, place }) => what === 'shards' && place === shards)) {
-    console.log(`Not published, since the shards are not: run lait export, then lait regions, for ${shards}`);
+    tell(`Not published, since the shards are not: run lait export, then lait regions, for ${shards}`);
     return;
   }
   await publish(corpusDir, { what: 'regions', folder, place: within(blobs, folder) }, signal);

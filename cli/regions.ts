@@ -37,14 +37,20 @@ function detectorOptions(settings: Config['regions']): DetectorOptions {
   }
 }
 
-export async function regions({ corpusDir, config, settings, signal }: CommandContext<'regions'>): Promise<void> {
+export async function regions({
+  corpusDir,
+  config,
+  settings,
+  signal,
+  print,
+}: CommandContext<'regions'>): Promise<void> {
   // Before its own lock, as it stands in the order of locks.
   await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
   // Before the weights are fetched, which take minutes.
   requireShards(join(corpusDir, 'shards'));
   const unlock = lockPart(corpusDir, 'regions');
   try {
-    await extract({ corpusDir, settings, signal });
+    await extract({ corpusDir, settings, signal, print });
   } finally {
     unlock();
   }
@@ -57,7 +63,8 @@ async function extract({
   corpusDir,
   settings,
   signal,
-}: Pick<CommandContext<'regions'>, 'corpusDir' | 'settings' | 'signal'>): Promise<void> {
+  print,
+}: Pick<CommandContext<'regions'>, 'corpusDir' | 'settings' | 'signal' | 'print'>): Promise<void> {
   const detector = await openConfigured(settings);
   const progress = startProgress('Detecting regions');
   const outDir = regionsDir(corpusDir, settings);
@@ -76,11 +83,13 @@ async function extract({
         }),
     });
     progress.stop();
-    if (summary.converted > 0)
-      console.log(`${count(summary.converted)} pictures taken over from columns of an older lait`);
     const perImage = summary.images === 0 ? 0 : summary.regions / summary.images;
-    console.log(
-      `${outDir}: ${count(summary.regions)} regions of ${count(summary.images)} images (${perImage.toFixed(1)} each) in ` +
+    const old =
+      summary.converted > 0 ? `${count(summary.converted)} pictures taken over from columns of an older lait\n` : '';
+    print(
+      { outDir, ...summary },
+      () =>
+        `${old}${outDir}: ${count(summary.regions)} regions of ${count(summary.images)} images (${perImage.toFixed(1)} each) in ` +
         `${summary.shards} shards; ${count(summary.kept)} kept, ${count(summary.detected)} new, ${count(summary.failed)} without`,
     );
   } finally {

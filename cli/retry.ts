@@ -5,13 +5,16 @@ import type { RetryFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
 import { count } from './table.ts';
 
-export async function retry({ corpusDir, flags }: CorpusContext<RetryFlags>): Promise<void> {
+export async function retry({ corpusDir, flags, print }: CorpusContext<RetryFlags>): Promise<void> {
   const { reason: reasons, ...others } = flags;
   others satisfies Nothing;
   const ledger = Ledger.openExisting(corpusDir);
   try {
     const { pages, images } = await requeue({ corpusDir, reasons }, { ledger });
-    console.log(`Queued again: ${count(pages)} pages and ${count(images)} images; \`lait crawl\` fetches them.`);
+    print(
+      { pages, images },
+      () => `Queued again: ${count(pages)} pages and ${count(images)} images; \`lait crawl\` fetches them.`,
+    );
   } finally {
     ledger.close();
   }

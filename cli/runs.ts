@@ -12,6 +12,7 @@ import type { Best } from '../model/train/progress.ts';
 import { latestStage } from '../model/train/stages.ts';
 import { requirePath } from './command.ts';
 import { percent } from './table.ts';
+import { tell } from './tell.ts';
 
 export const runDir = (corpusDir: string, run: string): string => join(corpusDir, 'runs', run);
 
@@ -33,11 +34,11 @@ export function openCheckpoint(path: string, which: Which): Checkpoint {
   if (best && last && best.checkpoint !== last) {
     const [taken, other] = which === 'best' ? ['best', 'last'] : ['last', 'best'];
     const stepOf = { best: best.step, last: readCheckpoint(last).state.step } as Record<string, number>;
-    console.error(
+    tell(
       `${path}: the ${taken} checkpoint, of step ${stepOf[taken]} (${other}: step ${stepOf[other]}; best by ${describeBest(best)})`,
     );
   }
-  if (!checkpoint.verified) console.error(`${checkpoint.dir} is of an older lait and has no checksums`);
+  if (!checkpoint.verified) tell(`${checkpoint.dir} is of an older lait and has no checksums`);
   return checkpoint;
 }
 

@@ -15,6 +15,7 @@ const doctor = plainCommand({
   name: 'doctor',
   summary: 'say what is there, what is missing and how to get it',
   example: 'npx lait doctor',
+  hasResult: true,
   load: async () => (await import('./setup/doctor.ts')).doctor,
 });
 

@@ -10,12 +10,12 @@ import { readTakedownLists, type TakedownNames } from '../dataset/export/takedow
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
-import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
+import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { publishAgain } from './publish.ts';
 import { count, megabytes } from './table.ts';
 
-export async function takedown({ corpusDir, flags, signal }: CorpusContext<TakedownFlags>): Promise<void> {
+export async function takedown({ corpusDir, flags, signal, print }: CorpusContext<TakedownFlags>): Promise<void> {
   const { url = [], host = [], sha256 = [], md5 = [], phash = [], distance, list = [], ...rest } = flags;
   const { export: exports = [], undo, note, ...others } = rest;
   others satisfies Nothing;
@@ -31,7 +31,7 @@ export async function takedown({ corpusDir, flags, signal }: CorpusContext<Taked
   if (distance !== undefined && names.phashes?.length === 0) {
     throw new UserError('--distance has no effect without --phash; leave it out, or change that.');
   }
-  if (undo) return takeBack(corpusDir, names, { exports, note, signal });
+  if (undo) return takeBack(corpusDir, names, { exports, note, signal, print });
   for (const folder of exports) {
     if (!existsSync(folder)) throw expected('a folder with an export', 'export', folder, 'check the path');
   }
@@ -50,25 +50,26 @@ export async function takedown({ corpusDir, flags, signal }: CorpusContext<Taked
       },
     );
     progress.stop();
-    console.log(
-      `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +
-        `${count(summary.samples)} samples and ${count(summary.pages)} kept pages; ` +
-        `${summary.tombstones} new tombstones keep them from coming back.`,
-    );
-    const lines = (what: string, places: readonly string[]): void => {
-      for (const place of places) console.log(`  ${what}: ${printablePath(place)}`);
-    };
-    lines('rewritten', summary.shardsRewritten);
-    lines('unfinished, deleted, export again', summary.shardsRemoved);
-    lines('deleted, lait report writes it again', summary.deleted);
-    lines('not reached, a copy may be elsewhere', summary.unreached);
-    lines('STILL FOUND', summary.left);
     if (summary.left.length > 0) process.exitCode = 1;
-    else if (summary.isKnown) console.log('A search through raw images, kept pages and shards finds nothing of it.');
-    else {
-      console.log('The corpus has nothing of what was named; if it comes, it is refused from now on.');
-      process.exitCode = 2;
-    }
+    else if (!summary.isKnown) process.exitCode = 2;
+    const lines = (what: string, places: readonly string[]): string[] =>
+      places.map((place) => `  ${what}: ${printablePath(place)}`);
+    const end = summary.isKnown
+      ? 'A search through raw images, kept pages and shards finds nothing of it.'
+      : 'The corpus has nothing of what was named; if it comes, it is refused from now on.';
+    print(summary, () =>
+      [
+        `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +
+          `${count(summary.samples)} samples and ${count(summary.pages)} kept pages; ` +
+          `${summary.tombstones} new tombstones keep them from coming back.`,
+        ...lines('rewritten', summary.shardsRewritten),
+        ...lines('unfinished, deleted, export again', summary.shardsRemoved),
+        ...lines('deleted, lait report writes it again', summary.deleted),
+        ...lines('not reached, a copy may be elsewhere', summary.unreached),
+        ...lines('STILL FOUND', summary.left),
+        ...(summary.left.length > 0 ? [] : [end]),
+      ].join('\n'),
+    );
     await publishAgain(corpusDir, signal);
   } finally {
     progress.stop();
@@ -83,7 +84,13 @@ async function takeBack(
     exports,
     note,
     signal,
-  }: { readonly exports: readonly string[]; readonly note: string | undefined; readonly signal: AbortSignal },
+    print,
+  }: {
+    readonly exports: readonly string[];
+    readonly note: string | undefined;
+    readonly signal: AbortSignal;
+    readonly print: Print;
+  },
 ): Promise<void> {
   if (exports.length > 0 || note !== undefined) {
     throw new UserError(
@@ -107,8 +114,10 @@ async function takeBack(
         queued += pages.filter((url) => frontier.requeue(url, 'page')).length;
       });
     }
-    console.log(
-      `Took back ${count(tombstones)} takedowns: ${count(images.length)} pictures may be stored again, ${count(queued)} URLs are queued. ` +
+    print(
+      { tombstones, images, pages, queued },
+      () =>
+        `Took back ${count(tombstones)} takedowns: ${count(images.length)} pictures may be stored again, ${count(queued)} URLs are queued. ` +
         'What was erased stays erased: `lait crawl --recrawl all` finds it anew.',
     );
   });

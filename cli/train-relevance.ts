@@ -17,7 +17,7 @@ import { count, percent } from './table.ts';
 export const trainRelevance = (context: PlainContext<TrainRelevanceFlags>): Promise<void> =>
   withCleanup((defer) => learn(context, defer));
 
-async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer: Defer): Promise<void> {
+async function learn({ flags, signal, print }: PlainContext<TrainRelevanceFlags>, defer: Defer): Promise<void> {
   const { shards, out, ...others } = flags;
   others satisfies Nothing;
   checkOutFile(out);
@@ -27,7 +27,7 @@ async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer
   const { imageFeatures, textFeatures } = await openFeatures();
   const progress = startProgress('Learning relevance');
   try {
-    const { path, images, texts, undecodable, lambda, heldOut } = await train({
+    const result = await train({
       examples: captioned(shards, signal),
       imageFeatures,
       textFeatures,
@@ -36,9 +36,12 @@ async function learn({ flags, signal }: PlainContext<TrainRelevanceFlags>, defer
       onProgress: (done) => progress.update({ done, detail: 'captioned images read' }),
     });
     progress.stop();
+    const { path, images, texts, undecodable, lambda, heldOut } = result;
     const { r1, r10 } = heldOut.imageRetrieval;
-    console.log(
-      `${path}: a linear map (λ ${count(lambda)}) from ${count(images)} images with ${count(texts)} texts, ${count(undecodable)} without an image that decodes\n` +
+    print(
+      result,
+      () =>
+        `${path}: a linear map (λ ${count(lambda)}) from ${count(images)} images with ${count(texts)} texts, ${count(undecodable)} without an image that decodes\n` +
         `without ${count(heldOut.images)} of the images it finds theirs for ${percent(r1)} of their texts, among ten for ${percent(r10)} (chance ${percent(1 / heldOut.images)} and ${percent(Math.min(1, 10 / heldOut.images))})\n` +
         `\`lait filter --relevance ${path}\` scores with it: the chance that a text is its image's own and not another's`,
     );

@@ -13,7 +13,7 @@ import type { Config } from './config.ts';
 import { type DataPlace, regionsOf } from './data-place.ts';
 import { firstImages } from './first-images.ts';
 import { SkippedSamples } from './skipped-samples.ts';
-import { count } from './table.ts';
+import { count, percent } from './table.ts';
 
 /** A split of so many images or fewer is held in memory; a larger one streams from its shards. Ours. */
 const maxImagesInMemory = 20_000;
@@ -86,7 +86,9 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });
     images += train.images;
     parts.push({ source: train.complete ? memorySource(train.examples, seed) : shardSource(of('train'), seed), share });
-    descriptions.push(`${trainDescription(train)}${corpora.length > 1 ? ` of ${dir} (share ${share})` : ''}`);
+    descriptions.push(
+      `${trainDescription(train, maxPieces)}${corpora.length > 1 ? ` of ${dir} (share ${share})` : ''}`,
+    );
     if (await isThere(within(corpus.shards, 'validation'), signal)) {
       const maxImages = Math.ceil(validationImages / corpora.length);
       const shuffled = readExamples({ ...of('validation'), shuffle: { seed: 0 } });
@@ -103,7 +105,12 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   };
 }
 
-function trainDescription({ examples, images, complete }: Awaited<ReturnType<typeof firstImages>>): string {
+function trainDescription(
+  { examples, images, complete }: Awaited<ReturnType<typeof firstImages>>,
+  maxPieces: number,
+): string {
   const texts = examples.length > images ? ` with ${count(examples.length)} texts` : '';
-  return `${complete ? '' : 'over '}${count(images)} training images${texts}`;
+  const full = examples.filter(({ pieces }) => pieces.length >= maxPieces).length / Math.max(1, examples.length);
+  const cut = full > 0 ? ` (${percent(full)} of the texts fill all ${maxPieces} word pieces, longer ones are cut)` : '';
+  return `${complete ? '' : 'over '}${count(images)} training images${texts}${cut}`;
 }

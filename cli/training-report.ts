@@ -56,8 +56,20 @@ export function describeEpochs(
 }
 
 /** Where the run lies when it ends, which checkpoint is the best, and why it ended before its last step. */
-export function describeEnd({ checkpoint, compiled, best, outOfPatience, steps, last }: TrainingSummary): string {
-  const lines = [`${checkpoint}${compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`];
+export function describeEnd({
+  checkpoint,
+  compiled,
+  best,
+  outOfPatience,
+  stopped,
+  steps,
+  last,
+}: TrainingSummary): string {
+  const isDone = last === undefined && !outOfPatience && !stopped;
+  const lines = [
+    ...(isDone ? [`nothing to do: the run has its ${count(steps)} steps; a larger --steps goes on`] : []),
+    `${checkpoint}${compiled ? '' : ' (steps ran op by op: this backend cannot compile them)'}`,
+  ];
   if (last?.evaluationShare !== undefined) {
     lines.push(`evaluations of held-out pairs took ${percent(last.evaluationShare)} of the time`);
   }

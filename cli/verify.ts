@@ -11,39 +11,42 @@ import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
 import { exportsElsewhere, verifyCorpus } from './verify-corpus.ts';
 
-export async function verify({ corpusDir, flags, signal }: CorpusContext<VerifyFlags>): Promise<void> {
+export async function verify({ corpusDir, flags, signal, print }: CorpusContext<VerifyFlags>): Promise<void> {
   const { repair, out: shardsDir = join(corpusDir, 'shards'), ...others } = flags;
   others satisfies Nothing;
   if (shardsDir === '') throw expected('a folder', 'out', '""', 'name one with an export');
   const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair, signal, onWait: sayWaiting });
-  for (const line of damages) console.log(printable(line));
-  for (const line of repairs) console.log(printable(`repaired: ${line}`));
+  const databases = [...damages, ...repairs.map((line) => `repaired: ${line}`)].map(printable);
   if (damages.length > 0 && !repair) process.exitCode = 2;
-  if (damages.length > 0 && flags.out === undefined && !existsSync(join(shardsDir, manifestName))) return;
-  if (flags.out === undefined) {
-    for (const folder of exportsElsewhere(corpusDir)) {
-      console.log(`not checked: ${printablePath(folder)}, \`lait verify --out\` does that`);
-    }
+  if (damages.length > 0 && flags.out === undefined && !existsSync(join(shardsDir, manifestName))) {
+    print({ damages, repairs }, () => databases.join('\n'));
+    return;
   }
+  const elsewhere = flags.out === undefined ? exportsElsewhere(corpusDir) : [];
   const progress = startProgress('Verifying files');
   try {
-    const { files, bytes, faults, version, isUnfinished, isSettled } = await check(
+    const result = await check(
       { corpusDir, shardsDir, repair },
       { signal, onWait: sayWaiting, onProgress: ({ files: done, of }) => progress.update({ done, total: of }) },
     );
     progress.stop();
-    for (const { path, reason, repaired, because } of faults) {
-      console.log(
-        `${printablePath(path)}: ${reason}${repaired ? ', repaired' : ''}${because ? `, not repaired: ${because}` : ''}`,
-      );
-    }
+    const { files, bytes, faults, version, isUnfinished, isSettled } = result;
     const left = faults.filter(({ repaired }) => !repaired).length;
-    if (isSettled) console.log('This version was whole when its writer was killed: its files were taken over now.');
-    if (isUnfinished)
-      console.log('Another version is being written, or its writer was killed: it takes nothing from this one.');
     const name = version === null ? '' : `version ${version.version}, SHA-256 ${version.sha256.slice(0, 16)}: `;
-    console.log(
-      `${name}${count(files)} files, ${megabytes(bytes)}: ${left === 0 ? 'all as the manifest says' : `${left} faults`}`,
+    print({ damages, repairs, ...result }, () =>
+      [
+        ...databases,
+        ...elsewhere.map((folder) => `not checked: ${printablePath(folder)}, \`lait verify --out\` does that`),
+        ...faults.map(
+          ({ path, reason, repaired, because }) =>
+            `${printablePath(path)}: ${reason}${repaired ? ', repaired' : ''}${because ? `, not repaired: ${because}` : ''}`,
+        ),
+        ...(isSettled ? ['This version was whole when its writer was killed: its files were taken over now.'] : []),
+        ...(isUnfinished
+          ? ['Another version is being written, or its writer was killed: it takes nothing from this one.']
+          : []),
+        `${name}${count(files)} files, ${megabytes(bytes)}: ${left === 0 ? 'all as the manifest says' : `${left} faults`}`,
+      ].join('\n'),
     );
     if (left > 0) process.exitCode = 2;
   } finally {

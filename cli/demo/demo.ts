@@ -3,10 +3,10 @@
  * would type, run as a process of its own, so the demo shows nothing that cannot be done by hand.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { makeFolder } from '../../dataset/make-folder.ts';
-import { UserError } from '../../dataset/user-error.ts';
+import { expected, UserError } from '../../dataset/user-error.ts';
 import type { DemoFlags } from '../call-flags.ts';
 import { checkCorpusDir, type Nothing, type PlainContext } from '../command.ts';
 import { configFileName } from '../config.ts';
@@ -24,6 +24,7 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   if (steps !== undefined && existsSync(configFile)) {
     throw new UserError(`--steps has no effect on a demo that exists; edit ${configFile}, or give another --corpus.`);
   }
+  refuseForeign(corpusDir, configFile);
   const started = performance.now();
   const site = await startDemoSite({ port: earlierPort(corpusDir), ...(pictures === undefined ? {} : { pictures }) });
   console.log(`A website of ${site.pictureCount} pictures (OpenMoji) in eight languages is up at ${site.url}`);
@@ -48,6 +49,13 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   console.log(`\nDone in ${clock(performance.now() - started)}.${whatNext(corpus, site.url)}`);
 }
 
+/** The demo's corpus is its own: in another it would crawl its site into somebody's pairs, or go on with somebody's settings. */
+function refuseForeign(corpusDir: string, configFile: string): void {
+  const isThere = existsSync(corpusDir) && readdirSync(corpusDir).length > 0;
+  if (!isThere || (existsSync(configFile) && readFileSync(configFile, 'utf8').startsWith(mark))) return;
+  throw expected('a new folder or an earlier demo', 'the corpus', corpusDir, 'name another with --corpus');
+}
+
 const line = [
   ['crawl', 'Find the pages, their pictures and every text that may describe them'],
   ['filter', 'Keep what a model can learn from: English, large enough, no copies'],
@@ -59,11 +67,14 @@ const line = [
 
 const run = 'demo';
 
+/** How the demo's own settings begin. */
+const mark = "# The demo's settings";
+
 /** What differs from the defaults, which are for photographs of the open web and for training that takes days. */
 const settings = (
   url: string,
   steps: number,
-): string => `# The demo's settings; \`lait init\` writes a file with every key and its meaning.
+): string => `${mark}; \`lait init\` writes a file with every key and its meaning.
 crawl:
   seeds: ["${url}"]
   allowPrivate: true # the site is on this machine

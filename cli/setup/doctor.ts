@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { turboJpeg } from '../../dataset/image/turbo-jpeg.ts';
 import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
 import { pretrainedStatus } from '../../model/formats/pretrained.ts';
+import type { PlainContext } from '../command.ts';
 import { table } from '../table.ts';
 import { wrap } from '../wrap.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
@@ -20,14 +21,14 @@ export interface Finding {
 const marks = { ok: '✔', missing: '✘', later: '○' } as const;
 
 /** Prints what `examine` finds; exits with 2 where something is missing. */
-export async function doctor(): Promise<void> {
+export async function doctor({ print }: PlainContext): Promise<void> {
   const findings = await examine();
   const nameWidth = 2 + Math.max(...findings.map(({ name }) => name.length));
   const detailWidth = Math.max(30, (process.stdout.columns ?? Number.POSITIVE_INFINITY) - nameWidth - 2);
   const rows = findings.flatMap(({ name, state, detail }) =>
     wrap(detail, detailWidth).map((line, index) => [index === 0 ? `${marks[state]} ${name}` : '', line]),
   );
-  console.log(`${table(rows, [0, 1])}\n✔ there  ✘ missing  ○ fetched when it is first needed`);
+  print(findings, () => `${table(rows, [0, 1])}\n✔ there  ✘ missing  ○ fetched when it is first needed`);
   if (findings.some(({ state }) => state === 'missing')) process.exitCode = 2;
 }
 

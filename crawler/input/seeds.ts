@@ -51,7 +51,7 @@ export function checkQueue(frontier: Frontier, { contact }: Pick<Seeds, 'contact
 
 const contactExpected = (hostname: string): UserError =>
   new UserError(
-    `Expected a contact for crawling ${hostname} but received none; set contact to a web page or mail address at which site owners can reach you.`,
+    `Expected a contact for crawling ${hostname} but received none; give --contact (contact in lait.yaml), a web page or mail address at which site owners can reach you.`,
   );
 
 /** The seeds as addresses; a seed that cannot be crawled is the operator's mistake. */
@@ -68,7 +68,12 @@ export function checkSeeds({ seeds, contact, allowPrivate }: Seeds): Address[] {
     if (!loopback && !contact) throw contactExpected(hostname);
     const isAddress = /^\[|^[\d.]+$/.test(hostname);
     if (!allowPrivate && (loopback || (isAddress && !isPublicAddress(hostname)))) {
-      throw expected('a public address', 'seed', seed, 'set allowPrivate to crawl this machine or a private network');
+      throw expected(
+        'a public address',
+        'seed',
+        seed,
+        '--allow-private (allowPrivate in lait.yaml) lets a crawl go to this machine or a private network',
+      );
     }
     return addressOf(request);
   });

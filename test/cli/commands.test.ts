@@ -150,14 +150,14 @@ describe('a flag that would have no effect is refused', () => {
     report: 'corpus out',
     retry: 'corpus reason',
     takedown: 'corpus url host sha256 md5 phash list undo',
-    'ledger explain': 'corpus json',
+    'ledger explain': 'corpus',
     export: 'corpus layout out subset format validationFraction samplesPerShard shardDigits encode keepLocation name license gone',
     regions: 'corpus detector',
     verify: 'corpus out repair',
     import: 'corpus',
     pretrain: 'corpus shards stages dryRun preset run from steps batchSize accumulate learningRate encoderRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
     finetune: 'corpus shards from checkpoint run loss candidates steps batchSize accumulate learningRate precision checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
-    evaluate: 'corpus shards json run checkpoint split images folds method precision',
+    evaluate: 'corpus shards run checkpoint split images folds method precision',
     match: 'corpus run checkpoint',
     'train-relevance': 'shards out',
     demo: 'corpus',
@@ -172,7 +172,7 @@ describe('a flag that would have no effect is refused', () => {
     const unknown: string[] = [];
     for (const { words, command } of commands) {
       const name = words.join(' ');
-      const matters = `wait ${always[name] ?? ''}`.split(' ').filter(Boolean).map(kebab);
+      const matters = `wait json ${always[name] ?? ''}`.split(' ').filter(Boolean).map(kebab);
       for (const flag of flagsOf(command)) {
         if (!matters.includes(flag) && !refused.has(`${name} ${flag}`)) unknown.push(`${name} ${flag}`);
       }

@@ -62,6 +62,18 @@ const cases: [args: readonly string[], line: string][] = [
   [['init', 'file'], badCorpus('the file file')],
   [['demo', '--corpus', ''], badCorpus('""')],
   [
+    ['demo', '--corpus', 'birds'],
+    `lait: Expected a new folder or an earlier demo for the corpus but received ${join(folder, 'birds')}; name another with --corpus.`,
+  ],
+  [
+    ['crawl', 'http://127.0.0.1:9/', '--corpus', 'new'],
+    'lait: Expected a public address for seed but received http://127.0.0.1:9/; --allow-private (allowPrivate in lait.yaml) lets a crawl go to this machine or a private network.',
+  ],
+  [
+    ['crawl', 'https://a.test/', '--corpus', 'new'],
+    'lait: Expected a contact for crawling a.test but received none; give --contact (contact in lait.yaml), a web page or mail address at which site owners can reach you.',
+  ],
+  [
     ['init', 'file/corpus'],
     `lait: Expected a path that can be used but received "file/corpus" (ENOTDIR: not a directory, stat 'file/corpus'); name another, or allow its use.`,
   ],

@@ -36,9 +36,15 @@ test('in a pipe the load is silent and what comes before and after it is all the
   assert.deepEqual(lines, ['error 1', 'error 2', 'loaded', 'out 1', 'out 2']);
 });
 
-test('in a file nothing is lost or overwritten', () => {
+test('in a file too, and nothing is lost or overwritten', () => {
   const file = join(folder, 'both.txt');
   inShell(`> "${file}" 2>&1`);
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  assert.deepEqual(lines, ['out 1', 'error 1', 'chatter', 'loaded', 'out 2', 'error 2']);
+  assert.equal(readFileSync(file, 'utf8'), 'out 1\nerror 1\nloaded\nout 2\nerror 2\n');
+});
+
+test('what another program writes to the same file afterwards comes after it', () => {
+  const file = join(folder, 'errors.txt');
+  const child2 = `"${process.execPath}" --import tsx "${child}"`;
+  execFileSync('sh', ['-c', `{ ${child2}; ${child2}; } 2> "${file}" > /dev/null`], { cwd: root });
+  assert.equal(readFileSync(file, 'utf8'), 'error 1\nloaded\nerror 2\n'.repeat(2));
 });
