@@ -1,6 +1,7 @@
 /**
- * Examples to the arrays of one step, all of one shape: padded, masked, paired. Everything that is hidden from the model is
- * hidden here, before TensorFlow sees the batch, so nothing can leak through the graph; what objectives ask for is beside it.
+ * Examples to the arrays of one step, all of one shape: padded, masked, paired. Words are hidden here. Features stay the bytes that lie in
+ * the shards, one copy of them for a sample; which of them are hidden is said here, and the graph hides them (net/features.ts). What
+ * objectives ask for is beside it.
  */
 
 import type { Random } from '../../dataset/random.ts';
@@ -11,10 +12,11 @@ import { shortcutFold } from '../net/objectives/itc.ts';
 import { gumbelNoise, samePair, wrongPartners } from '../net/objectives/itm.ts';
 import { hidePieces, mlmChance } from '../net/objectives/mlm.ts';
 import { hideRegions, mocChance } from '../net/objectives/moc.ts';
-import type { ShapedArray } from '../runtime/array.ts';
+import { type FedArray, feedOf } from '../runtime/array.ts';
+import { floatsOf } from '../runtime/half.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
 import type { Example } from './example.ts';
-import { type FeatureStatistics, standardizeInto } from './feature-statistics.ts';
+import type { FeatureStatistics } from './feature-statistics.ts';
 
 /** N pairs of at most W word pieces and R regions. */
 export interface BatchShape {
@@ -32,7 +34,7 @@ export interface BatchSetup {
   readonly maxOverlap: number;
   /** ITM's wrong pairs are chosen by ITC's similarities, twice as many (ALBEF). Needs both objectives. */
   readonly hardNegatives?: boolean;
-  /** ITM and ITC read pairs of which nothing is hidden (ALBEF): hidden pieces come beside the whole ones, hidden regions as `regionShown`. */
+  /** ITM and ITC read pairs of which nothing is hidden (ALBEF): hidden pieces come beside the whole ones, and `maskedShown` in place of `regionShown`. */
   readonly cleanMatching?: boolean;
 }
 
@@ -69,31 +71,26 @@ export function trainingBatch(
     arrays.mlmLabels = { shape: [labels.length], values: labels };
   }
   if (objectives.moc + objectives.mrfr > 0) {
-    const D = config.featureSize;
-    const features = arrays.features!.values as Float32Array;
     const shown = new Float32Array(N * R).fill(1);
     const perImage = room(R, mocChance);
     const places = new Places(N * perImage);
     const labels = new Int32Array(N * perImage);
-    const targets = new Float32Array(N * perImage * D);
+    const targets = new Int32Array(N * perImage);
     examples.forEach(({ regions }, n) => {
       const count = Math.min(regions.labels.length, R);
       const { predicted: asked, zeroed } = hideRegions(regions.boxes, count, { maxOverlap, limit: perImage }, draw);
       for (const index of asked) {
         const place = places.add(n * T + 1 + index);
         labels[place] = regions.labels[index] ?? 0;
-        standardizeInto(targets, place * D, regions.features.subarray(index * D, (index + 1) * D), featureStatistics);
+        targets[place] = n * R + index;
       }
-      for (const index of zeroed) {
-        if (cleanMatching) shown[n * R + index] = 0;
-        else features.fill(0, (n * R + index) * D, (n * R + index + 1) * D);
-      }
+      for (const index of zeroed) shown[n * R + index] = 0;
     });
-    if (cleanMatching) arrays.regionShown = { shape: [N, R], values: shown };
+    arrays[cleanMatching ? 'maskedShown' : 'regionShown'] = { shape: [N, R], values: shown };
     arrays.regionPlaces = places.indexes();
     arrays.regionCounts = places.counts();
     if (objectives.moc > 0) arrays.regionLabels = { shape: [labels.length], values: labels };
-    if (objectives.mrfr > 0) arrays.regionTargets = { shape: [labels.length, D], values: targets };
+    if (objectives.mrfr > 0) arrays.regionRows = { shape: [labels.length], values: targets };
   }
   if (objectives.itm > 0 && hardNegatives) {
     const possible = examples.map((one) => (examples.some((other) => !samePair(one, other)) ? 1 : 0));
@@ -163,20 +160,24 @@ export function textArrays(texts: readonly (readonly number[])[], W: number, { p
   return { pieces: { shape, values: pieces }, pieceMask: { shape, values: mask } };
 }
 
-/** `features` [N, R, D] on the standard scale, `boxes` [N, R, 5] with the area last, `regionMask` [N, R]. */
+/**
+ * `features` [N, R, D] as they come, halves where all images have halves, with `featureMean` and `featureScale` [D] of the standard scale; `boxes` [N, R, 5] with the area last, `regionMask` [N, R].
+ */
 export function imageArrays(
   images: readonly Example['regions'][],
   R: number,
-  featureStatistics: FeatureStatistics,
+  { mean, scale }: FeatureStatistics,
 ): Arrays {
-  const D = featureStatistics.mean.length;
+  const D = mean.length;
   const N = images.length;
-  const features = new Float32Array(N * R * D);
+  const areHalves = images.every((image) => image.features instanceof Uint16Array);
+  const features = areHalves ? feedOf(Uint16Array, N * R * D) : feedOf(Float32Array, N * R * D);
   const boxes = new Float32Array(N * R * 5);
   const mask = new Float32Array(N * R);
   images.forEach((image, n) => {
     const count = Math.min(image.labels.length, R);
-    standardizeInto(features, n * R * D, image.features.subarray(0, count * D), featureStatistics);
+    const own = image.features.subarray(0, count * D);
+    features.set(areHalves ? own : floatsOf(own), n * R * D);
     mask.fill(1, n * R, n * R + count);
     for (let index = 0; index < count; index++) {
       const box = image.boxes.subarray(index * 4, index * 4 + 4);
@@ -186,6 +187,8 @@ export function imageArrays(
   });
   return {
     features: { shape: [N, R, D], values: features },
+    featureMean: { shape: [D], values: mean.slice() },
+    featureScale: { shape: [D], values: scale.slice() },
     boxes: { shape: [N, R, 5], values: boxes },
     regionMask: { shape: [N, R], values: mask },
   };
@@ -207,11 +210,11 @@ class Places {
     return index;
   }
 
-  indexes(): ShapedArray {
+  indexes(): FedArray {
     return { shape: [this.#at.length], values: this.#at };
   }
 
-  counts(): ShapedArray {
+  counts(): FedArray {
     return { shape: [this.#at.length], values: new Float32Array(this.#at.length).fill(1, 0, this.#used) };
   }
 }

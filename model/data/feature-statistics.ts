@@ -3,6 +3,7 @@
  * large constant part that drowns what tells images apart: on 1,046 drawings with CenterNet's features, ImageBERT learned
  * nothing from them in 1,200 steps without this. The statistics are measured once, when a run starts, and belong to the model.
  */
+import { floatsOf } from '../runtime/half.ts';
 import type { Example } from './example.ts';
 
 export interface FeatureStatistics {
@@ -32,8 +33,9 @@ export async function measureFeatureStatistics(
   let regions = 0;
   let read = 0;
   for await (const { regions: own } of examples) {
-    for (let at = 0; at < own.features.length; at++) {
-      const value = own.features[at]!;
+    const features = floatsOf(own.features);
+    for (let at = 0; at < features.length; at++) {
+      const value = features[at]!;
       sum[at % featureSize]! += value;
       squares[at % featureSize]! += value * value;
     }

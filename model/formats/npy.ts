@@ -3,7 +3,7 @@
  * NumPy and Python's webdataset read them without us. Halves and narrow integers are widened when read.
  */
 import { elementCount, type ShapedArray } from '../runtime/array.ts';
-import { floatsFromHalves, halvesFromFloats } from './half.ts';
+import { floatsFromHalves, halvesFromFloats } from '../runtime/half.ts';
 
 /** NumPy's names of the types that are written. */
 export type NpyType = 'f2' | 'f4' | 'i2' | 'i4';
@@ -45,6 +45,30 @@ function body(values: Float32Array | Int32Array, type: NpyType): Buffer {
 
 /** Reads a file's array, integers as Int32Array, floating point as Float32Array. Throws a RangeError that says what is wrong with other bytes. */
 export function decodeNpy(file: Buffer): ShapedArray {
+  const { shape, type, start, end } = npyLayout(file);
+  // A copy of its own: typed arrays start at multiples of their width.
+  return { shape, values: readers[type]!.read(Uint8Array.prototype.slice.call(file, start, end).buffer) };
+}
+
+/** As `decodeNpy`, but halves as they are, where they can in the memory of the file. */
+export function decodeNpyHalves(file: Buffer): {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array | Uint16Array;
+} {
+  const { shape, type, start, end } = npyLayout(file);
+  if (type !== 'f2') return decodeNpy(file);
+  const isAligned = (file.byteOffset + start) % 2 === 0;
+  const bytes = isAligned ? file.subarray(start, end) : Buffer.from(file.subarray(start, end));
+  return { shape, values: new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2) };
+}
+
+/** What the header says: the array's shape and type, and where its bytes lie. Throws a RangeError as `decodeNpy` does. */
+function npyLayout(file: Buffer): {
+  readonly shape: readonly number[];
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+} {
   if (!file.subarray(0, 6).equals(magic)) throw new RangeError('The bytes do not start as a NumPy file.');
   const version = file[6]!;
   if (version < 1 || version > 3 || file.length < 12)
@@ -66,8 +90,7 @@ export function decodeNpy(file: Buffer): ShapedArray {
   const end = start + count * reader.width;
   if (!Number.isSafeInteger(end) || end > file.length)
     throw new RangeError(`The NumPy file has ${file.length} B of ${end}.`);
-  // A copy of its own: typed arrays start at multiples of their width.
-  return { shape, values: reader.read(Uint8Array.prototype.slice.call(file, start, end).buffer) };
+  return { shape, type: descr[2]!, start, end };
 }
 
 const readers: Readonly<Record<string, { width: number; read: (buffer: ArrayBuffer) => Float32Array | Int32Array }>> = {

@@ -6,7 +6,7 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { writeAll } from '../../dataset/atomic-file.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { elementCount } from '../runtime/array.ts';
-import { floatsFromHalves } from './half.ts';
+import { floatsFromHalves } from '../runtime/half.ts';
 
 export interface StoredTensor {
   readonly shape: readonly number[];

@@ -71,11 +71,10 @@ export function place(
   return layerNorm(parameters, 'bert.embeddings.LayerNorm', sum, layerNormEpsilon);
 }
 
-/** Features [B, R, D] and boxes [B, R, 5] (x1, y1, x2, y2, area; shares of the image) to [B, R, H]. */
-export function embedRegions(parameters: Parameters, config: ModelConfig, features: Tensor, boxes: Tensor): Tensor {
-  const { hiddenSize: H, featureSize: D, layerNormEpsilon } = config;
-  const [B, R] = features.shape as [number, number];
-  const visual = linear(parameters, 'visual.feature', tf.reshape(features, [B * R, D])); // [B R, H]
+/** Features as the layer `visual.feature` gives them [B R, H] and boxes [B, R, 5] (x1, y1, x2, y2, area; shares of the image) to [B, R, H]. */
+export function embedRegions(parameters: Parameters, config: ModelConfig, visual: Tensor, boxes: Tensor): Tensor {
+  const { hiddenSize: H, layerNormEpsilon } = config;
+  const [B, R] = boxes.shape as [number, number];
   const place = linear(parameters, 'visual.box', tf.reshape(boxes, [B * R, 5])); // [B R, H]
   const position = tf.slice(parameters('bert.embeddings.position_embeddings.weight'), [1, 0], [1, H]);
   const segment = tf.slice(parameters('bert.embeddings.token_type_embeddings.weight'), [0, 0], [1, H]);

@@ -17,6 +17,7 @@ import {
   type Sequence,
   type SpecialPieces,
 } from './embeddings.ts';
+import { hideProjected, projectFeatures, type RegionFeatures, regionFeatures, targetFeatures } from './features.ts';
 import type { ObjectiveName, ObjectiveResult, ObjectiveWeights } from './objective.ts';
 import { imageShortcut, itc, itcEmbedding, similarities, textShortcut } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
@@ -42,10 +43,19 @@ const texts = (model: Model, inputs: Inputs): { words: Sequence; frame: Frame } 
   return { words: { tokens: words, mask: input(inputs, 'pieceMask') }, frame };
 };
 
-const regions = (model: Model, inputs: Inputs): Sequence => ({
-  tokens: embedRegions(model.parameters, model.config, input(inputs, 'features'), input(inputs, 'boxes')),
-  mask: input(inputs, 'regionMask'),
-});
+/** Regions as each of the masks `shown` [N, R] lets them be seen. */
+function regions(
+  { parameters, config }: Model,
+  inputs: Inputs,
+  { standard }: RegionFeatures,
+  shown: readonly Tensor[],
+): Sequence[] {
+  const projected = projectFeatures(parameters, standard);
+  return shown.map((one) => ({
+    tokens: embedRegions(parameters, config, hideProjected(parameters, projected, one), input(inputs, 'boxes')),
+    mask: input(inputs, 'regionMask'),
+  }));
+}
 
 /** Rows of a sequence by index [N]; negative indexes must not occur. */
 const rows = ({ tokens, mask }: Sequence, index: Tensor): Sequence => ({
@@ -93,22 +103,22 @@ type Pair = Required<Parts>;
  * The pairs of a batch as the masked objectives read them, and as contrast and matching do. They are the same, unless hidden pieces and
  * regions come beside whole ones.
  */
-function embedPairs(model: Model, inputs: Inputs): { hidden: Pair; whole: Pair; frame: Frame } {
+function embedPairs(
+  model: Model,
+  inputs: Inputs,
+  features: RegionFeatures,
+): { hidden: Pair; whole: Pair; frame: Frame } {
   const { parameters, config, special } = model;
   const mask = input(inputs, 'pieceMask');
   const pieces = input(inputs, 'pieces');
   const both = inputs.hiddenPieces ? tf.concat([pieces, inputs.hiddenPieces], 0) : pieces;
   const { words, frame } = embedTexts(parameters, config, both, special);
   const texts = (inputs.hiddenPieces ? tf.split(words, 2) : [words]).map((tokens) => ({ tokens, mask }));
-  const images = regions(model, inputs);
-  const whole = { words: texts[0]!, regions: images };
-  const covered = inputs.regionShown && regions(model, { ...inputs, features: shownFeatures(inputs) });
-  return { hidden: { words: texts.at(-1)!, regions: covered ?? images }, whole, frame };
+  const { shown, maskedShown } = features;
+  const images = regions(model, inputs, features, maskedShown ? [shown, maskedShown] : [shown]);
+  const whole = { words: texts[0]!, regions: images[0]! };
+  return { hidden: { words: texts.at(-1)!, regions: images.at(-1)! }, whole, frame };
 }
-
-/** Features [N, R, D] with zeros for hidden regions. */
-const shownFeatures = (inputs: Inputs): Tensor =>
-  tf.mul(input(inputs, 'features'), tf.expandDims(input(inputs, 'regionShown'), 2));
 
 /**
  * All objectives whose weight is not 0, on a batch of N pairs with wrong pairs made of the same parts: N, or with hard negatives 2 N.
@@ -121,18 +131,19 @@ export function objectives(
   drop: Dropout,
 ): Partial<Record<ObjectiveName, ObjectiveResult>> {
   const { parameters, config } = model;
-  const { hidden, whole, frame } = embedPairs(model, inputs);
+  const features = regionFeatures(inputs);
+  const { hidden, whole, frame } = embedPairs(model, inputs, features);
   const N = whole.words.tokens.shape[0]!;
   const results: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
   let similar: Tensor | undefined;
   if (wanted.itc > 0) {
-    const imageEmbeddings = embedAlone(model, 'image', { regions: whole.regions }, { frame, inputs, drop });
+    const imageEmbeddings = embedAlone(model, 'image', { regions: whole.regions }, { frame, inputs, features, drop });
     const textEmbeddings = embedAlone(model, 'text', { words: whole.words }, { frame, inputs, drop });
     similar = similarities(parameters, imageEmbeddings, textEmbeddings);
     results.itc = itc(similar, input(inputs, 'sameImage'));
   }
   const masked = wanted.mlm + wanted.moc + wanted.mrfr > 0;
-  const apart = inputs.hiddenPieces !== undefined || inputs.regionShown !== undefined || !masked;
+  const apart = inputs.hiddenPieces !== undefined || features.maskedShown !== undefined || !masked;
   const matched = wanted.itm > 0 ? [whole, ...wrongPairs(whole, similar, inputs)] : [];
   if (masked) {
     const pairs = apart || matched.length === 0 ? [hidden] : matched;
@@ -146,7 +157,10 @@ export function objectives(
       const hiddenRegions = at('regionPlaces'); // [G, H]
       const counts = input(inputs, 'regionCounts');
       if (wanted.moc > 0) results.moc = moc(parameters, hiddenRegions, input(inputs, 'regionLabels'), counts);
-      if (wanted.mrfr > 0) results.mrfr = mrfr(parameters, hiddenRegions, input(inputs, 'regionTargets'), counts);
+      if (wanted.mrfr > 0) {
+        const targets = targetFeatures(features, input(inputs, 'regionRows'));
+        results.mrfr = mrfr(parameters, hiddenRegions, targets, counts);
+      }
     }
     if (matched.length > 0 && !apart)
       results.itm = matching(model, firstTokens(states, N * matched.length), inputs, drop);
@@ -172,11 +186,17 @@ function matching({ parameters }: Model, first: Tensor, inputs: Inputs, drop: Dr
 interface Reading {
   readonly frame: Frame;
   readonly inputs: Inputs;
+  /** Of an image. */
+  readonly features?: RegionFeatures;
   readonly drop: Dropout;
 }
 
 /** The pooled states [N, H] of an image `[CLS] regions [SEP]` or a text `[CLS] words [SEP]` alone. */
-function poolAlone({ parameters, config }: Model, parts: Parts, { frame, drop }: Omit<Reading, 'inputs'>): Tensor {
+function poolAlone(
+  { parameters, config }: Model,
+  parts: Parts,
+  { frame, drop }: Pick<Reading, 'frame' | 'drop'>,
+): Tensor {
   const sequence = arrange(parts, frame, drop);
   return config.contrast?.pooling === 'mean'
     ? meanOfTokens(encode(parameters, config, sequence, drop), sequence.mask)
@@ -184,20 +204,21 @@ function poolAlone({ parameters, config }: Model, parts: Parts, { frame, drop }:
 }
 
 /** An image or a text alone, to ITC's space: [N, itcSize]. */
-function embedAlone(model: Model, side: 'image' | 'text', parts: Parts, { frame, inputs, drop }: Reading): Tensor {
+function embedAlone(model: Model, side: 'image' | 'text', parts: Parts, reading: Reading): Tensor {
   const { parameters, config } = model;
   return itcEmbedding(
     parameters,
     side,
-    poolAlone(model, parts, { frame, drop }),
-    config.contrast?.shortcut ? shortcut(parameters, side, inputs) : undefined,
+    poolAlone(model, parts, reading),
+    config.contrast?.shortcut ? shortcut(parameters, side, reading) : undefined,
   );
 }
 
-const shortcut = (parameters: Parameters, side: 'image' | 'text', inputs: Inputs): Tensor =>
+const shortcut = (parameters: Parameters, side: 'image' | 'text', { inputs, features }: Reading): Tensor =>
   side === 'image'
     ? imageShortcut(parameters, {
-        features: input(inputs, 'features'),
+        features: features!.standard,
+        shown: features!.shown,
         boxes: input(inputs, 'boxes'),
         mask: input(inputs, 'regionMask'),
         folds: inputs.shortcutFolds,
@@ -211,9 +232,11 @@ const shortcut = (parameters: Parameters, side: 'image' | 'text', inputs: Inputs
 export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropout): Tensor {
   const { parameters, config } = model;
   const { words, frame } = texts(model, inputs);
+  const features = regionFeatures(inputs);
+  const [images] = regions(model, inputs, features, [features.shown]) as [Sequence];
   const parts = {
     words: rows(words, input(inputs, 'textRows')),
-    regions: rows(regions(model, inputs), input(inputs, 'imageRows')),
+    regions: rows(images, input(inputs, 'imageRows')),
   };
   const first = encodeFirst(parameters, config, arrange(parts, frame, drop), drop);
   return matchingLogits(parameters, drop(pool(parameters, first)));
@@ -223,7 +246,9 @@ export function matchPairs(model: Model, inputs: Inputs, drop: Dropout = noDropo
 export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs): Tensor {
   if (side === 'image') {
     const frame = embedFrame(model.parameters, model.config, model.special);
-    return embedAlone(model, side, { regions: regions(model, inputs) }, { frame, inputs, drop: noDropout });
+    const features = regionFeatures(inputs);
+    const [images] = regions(model, inputs, features, [features.shown]) as [Sequence];
+    return embedAlone(model, side, { regions: images }, { frame, inputs, features, drop: noDropout });
   }
   const { words, frame } = texts(model, inputs);
   return embedAlone(model, side, { words }, { frame, inputs, drop: noDropout });

@@ -23,7 +23,8 @@ export function linear(parameters: Parameters, name: string, x: Tensor): Tensor 
   return affine(x, weight, bias);
 }
 
-function addBias(x: Tensor, bias: Tensor): Tensor {
+/** x [N, out] + b [out]. */
+export function addBias(x: Tensor, bias: Tensor): Tensor {
   const run = tf.customGrad((...args: unknown[]) => {
     const [input, shift] = args as [Tensor, Tensor];
     return { value: tf.add(input, shift), gradFunc: (dy: Tensor) => [dy, sumRows(dy)] };

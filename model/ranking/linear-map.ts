@@ -6,6 +6,7 @@
 import { random } from '../../dataset/random.ts';
 import type { Regions } from '../regions/region.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
+import { floatsOf } from '../runtime/half.ts';
 import { type LinearMap, type Matrix, mapped, matrixOf, openRidge } from '../runtime/ridge.ts';
 import { type ByDirection, meanRecalls, type Recalls, type RetrievalSet, recalls } from './recall.ts';
 
@@ -190,6 +191,6 @@ export function wholeImageFeature({ boxes, labels, features }: Regions): Float32
   const areas = Array.from(labels, (_, at) => area(at));
   // Sides of patches differ by rounding.
   const largest = areas.flatMap((one, at) => (one > Math.max(...areas) - 1e-6 ? [at] : []));
-  const rows = largest.map((at) => features.subarray(at * D, (at + 1) * D));
+  const rows = largest.map((at) => floatsOf(features.subarray(at * D, (at + 1) * D)));
   return meanRow(matrixOf(rows));
 }

@@ -8,7 +8,8 @@ import { digestOf, writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { readAt } from '../../dataset/blobs/open.ts';
 import { within } from '../../dataset/blobs/place.ts';
 import { expected } from '../../dataset/user-error.ts';
-import { decodeNpy, encodeNpy } from '../formats/npy.ts';
+import { decodeNpy, decodeNpyHalves, encodeNpy } from '../formats/npy.ts';
+import { floatsOf, halvesAreFinite } from '../runtime/half.ts';
 import type { Detector, Regions } from './region.ts';
 
 /** What a folder of columns was made with: `detector.json`. */
@@ -120,7 +121,7 @@ export function regionFields({ boxes, labels, confidences, features }: Regions):
     'boxes.npy': encodeNpy({ shape: [R, 4], values: boxes }, 'f2'),
     'labels.npy': encodeNpy({ shape: [R], values: labels }, 'i2'),
     'confidences.npy': encodeNpy({ shape: [R], values: confidences }, 'f2'),
-    'features.npy': encodeNpy({ shape: [R, features.length / R], values: features }, 'f2'),
+    'features.npy': encodeNpy({ shape: [R, features.length / R], values: floatsOf(features) }, 'f2'),
   };
 }
 
@@ -142,19 +143,19 @@ export function regionsOf(
   try {
     const kind = decodeNpy(labels);
     const R = kind.shape[0] ?? 0;
-    const floats = (file: Buffer, width: number) => {
-      const { values } = decodeNpy(file);
-      if (R === 0 || values.length !== R * width || values instanceof Int32Array)
+    const checked = <Numbers>(values: Numbers | Int32Array, width: number): Numbers => {
+      if (R === 0 || (values as Int32Array).length !== R * width || values instanceof Int32Array)
         throw new RangeError('Another shape.');
       return values;
     };
+    const floats = (file: Buffer, width: number) => checked(decodeNpy(file).values, width);
     if (!(kind.values instanceof Int32Array) || kind.shape.length !== 1) return 'bad-regions';
     if (kind.values.some((label) => label < 0 || label >= names.length)) return 'bad-regions';
     regions = {
       boxes: floats(boxes, 4),
       labels: kind.values,
       confidences: floats(confidences, 1),
-      features: floats(features, featureSize),
+      features: checked(decodeNpyHalves(features).values, featureSize),
     };
   } catch (error) {
     if (error instanceof RangeError) return 'bad-regions';
@@ -164,7 +165,8 @@ export function regionsOf(
 }
 
 /** Zero times anything finite is zero: one addition a number, where `every` would be a call. */
-function finite(values: Float32Array): boolean {
+function finite(values: Float32Array | Uint16Array): boolean {
+  if (values instanceof Uint16Array) return halvesAreFinite(values);
   let zero = 0;
   for (let index = 0; index < values.length; index++) zero += values[index]! * 0;
   return zero === 0;

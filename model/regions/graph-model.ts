@@ -6,10 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
-import { floatsFromHalves } from '../formats/half.ts';
 import { elementCount } from '../runtime/array.ts';
 import type { Graph } from '../runtime/graph.ts';
 import { type Attribute, bool, ints, type Output, string, type } from '../runtime/graph-node.ts';
+import { floatsFromHalves } from '../runtime/half.ts';
 
 interface JsonNode {
   readonly name: string;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { PictureColumnWriter } from '../../dataset/shards/picture-columns.ts';
 import { imageHash, imageOf, readShard } from '../../dataset/shards/reader.ts';
+import { floatsOf } from '../runtime/half.ts';
 import {
   type ColumnsManifest,
   checkSameDetector,
@@ -121,6 +122,7 @@ async function isFoundAgain(
   if (typeof was === 'string' || !found) return false;
   const is = topRegions(found, manifest.maxRegions, detector.featureSize);
   if (was.labels.length !== is.labels.length) return false;
-  const scale = Math.max(...is.features.map(Math.abs), 1e-6);
-  return is.features.every((value, at) => Math.abs(value - was.features[at]!) <= maxDifference * scale);
+  const [before, now] = [floatsOf(was.features), floatsOf(is.features)];
+  const scale = now.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-6);
+  return now.every((value, at) => Math.abs(value - before[at]!) <= maxDifference * scale);
 }

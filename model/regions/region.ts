@@ -12,8 +12,8 @@ export interface Regions {
   readonly labels: Int32Array;
   /** [R] 0 to 1. */
   readonly confidences: Float32Array;
-  /** [R, D] */
-  readonly features: Float32Array;
+  /** [R, D]; halves where they were read from columns, which have them. */
+  readonly features: Float32Array | Uint16Array;
 }
 
 /** Turns encoded images (JPEG, PNG, WebP, …) into regions. */

@@ -72,7 +72,8 @@ function addTrace(
 ): void {
   const nodes = new Map<number, Output>();
   for (const [name, { id, shape, dtype }] of inputs) {
-    nodes.set(id, graph.placeholder(inputNode(prefix, name), dtype, shape));
+    const node = inputNode(prefix, name);
+    nodes.set(id, dtype === 'float16' ? graph.halvesPlaceholder(node, shape) : graph.placeholder(node, dtype, shape));
   }
   for (const [name, id] of variables) nodes.set(id, valueNode(name));
   const nodeOf = (id: number): Output => {

@@ -4,7 +4,7 @@
  * trace becomes nodes of one graph: forward, backward and the optimiser's update of the variables, in one call. All functions and
  * shapes share one graph, because two graphs cannot share variables; a new shape rebuilds it and carries the variables over.
  */
-import { elementCount, type ShapedArray } from './array.ts';
+import { elementCount, type FedArray } from './array.ts';
 import { assignedNode, compile, inputNode, nextValueNode, outputNode, valueNode } from './compile.ts';
 import type { RunningGraph } from './graph.ts';
 import type { Rates } from './optimizer.ts';
@@ -44,7 +44,7 @@ export class CompiledExecutable implements Executable {
     const traced = this.#traces.get(key)!;
     const graph = this.#start();
     const prefix = prefixOf([...this.#traces.keys()].indexOf(key));
-    const fed: Record<string, ShapedArray> = {};
+    const fed: Record<string, FedArray> = {};
     for (const input of traced.inputs.keys()) fed[inputNode(prefix, input)] = inputs[input]!;
     if (traced.gradients.size > 0) {
       if (!rates) throw new Error(`The function ${name} gives gradients; it needs rates.`);
@@ -107,6 +107,6 @@ export class CompiledExecutable implements Executable {
 }
 
 const keyOf = (name: string, inputs: Arrays) =>
-  `${name} ${Object.entries(inputs).map(([input, { shape }]) => `${input}[${shape}]`)}`;
+  `${name} ${Object.entries(inputs).map(([input, { shape, values }]) => `${input}[${shape}]${values instanceof Uint16Array ? ' of halves' : ''}`)}`;
 
 const prefixOf = (index: number) => `f${index}`;

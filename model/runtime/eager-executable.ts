@@ -3,6 +3,7 @@
  * for it.
  */
 import { tf, type Variable } from './backend.ts';
+import { floatsOf } from './half.ts';
 import { type Rates, slots, updateEagerly } from './optimizer.ts';
 import type { Values } from './parameter.ts';
 import { type Arrays, type Executable, type ExecutableOptions, variableShapes } from './traced-function.ts';
@@ -29,7 +30,9 @@ export class EagerExecutable implements Executable {
       const tensors = Object.fromEntries(
         Object.entries(inputs).map(([input, { shape, values }]) => [
           input,
-          tf.tensor(values, [...shape], values instanceof Int32Array ? 'int32' : 'float32'),
+          values instanceof Int32Array
+            ? tf.tensor(values, [...shape], 'int32')
+            : tf.tensor(floatsOf(values), [...shape], 'float32'),
         ]),
       );
       const variables = new Map(parameters.map((spec) => [spec.name, variable(spec.name)]));

@@ -1,7 +1,7 @@
 /** What a graph is made of: nodes, their attributes and functions, as TensorFlow's protobufs have them. */
 
 /** Numbers of tensorflow.DataType. */
-export const dataType = { float32: 1, int32: 3, bool: 10, bfloat16: 14, float16: 19 } as const;
+export const dataType = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14, float16: 19 } as const;
 export type DataType = keyof typeof dataType;
 
 /** A node's attribute in the shape of tensorflow.AttrValue; see the helpers below. */

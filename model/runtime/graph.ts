@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShapedArray } from './array.ts';
+import { type FedArray, feedOf, isCopied, type ShapedArray } from './array.ts';
 import { nativeBackend, tf } from './backend.ts';
 import {
   type Attribute,
@@ -20,6 +20,9 @@ import {
   type,
 } from './graph-node.ts';
 import { encodeSavedModel, savedModelTag } from './saved-model.ts';
+
+/** Of a half. The addon knows no tensors of halves, so their bytes are fed. */
+const halfBytes = 2;
 
 /** Collects nodes. Names are the caller's and must differ; `add` returns the name of the node's first output. */
 export class Graph {
@@ -42,6 +45,13 @@ export class Graph {
 
   placeholder(name: string, dtype: DataType, size: readonly number[]): Output {
     return this.add(name, 'Placeholder', [], { dtype: type(dtype), shape: shape(size) });
+  }
+
+  /** An input of halves, fed as their bytes, and what they are as float32. */
+  halvesPlaceholder(name: string, size: readonly number[]): Output {
+    this.placeholder(name, 'uint8', [...size, halfBytes]);
+    const halves = this.add(`${name}/halves`, 'Bitcast', [name], { T: type('uint8'), type: type('float16') });
+    return this.add(`${name}/floats`, 'Cast', [halves], { SrcT: type('float16'), DstT: type('float32') });
   }
 
   constant(name: string, values: Float32Array | Int32Array, size: readonly number[]): Output {
@@ -84,15 +94,17 @@ export class RunningGraph {
   }
 
   /** Runs the nodes that `outputs` need and returns the outputs' values in order. */
-  run(inputs: Readonly<Record<Output, ShapedArray>>, outputs: readonly Output[]): ShapedArray[] {
+  run(inputs: Readonly<Record<Output, FedArray>>, outputs: readonly Output[]): ShapedArray[] {
     const native = binding();
-    const ids = Object.values(inputs).map(({ shape: size, values }) =>
-      native.createTensor(
-        [...size],
-        values instanceof Int32Array ? native.TF_INT32 : native.TF_FLOAT,
-        unsharedCopy(values),
-      ),
-    );
+    const ids = Object.values(inputs).map((fed) => {
+      const values = isCopied(fed.values) ? fed.values : unsharedCopy(fed.values);
+      if (values instanceof Uint16Array) {
+        const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        return native.createTensor([...fed.shape, halfBytes], native.TF_UINT8, bytes);
+      }
+      const dtype = values instanceof Int32Array ? native.TF_INT32 : native.TF_FLOAT;
+      return native.createTensor([...fed.shape], dtype, values);
+    });
     try {
       const results = native.runSavedModel(
         this.#id,
@@ -118,15 +130,9 @@ export class RunningGraph {
   }
 }
 
-/**
- * A copy that TensorFlow is sure to copy once more. TensorFlow shares the memory of an array that begins at a multiple of 64
- * bytes. Where a variable then keeps that memory, one of TensorFlow's threads returns it to V8, whose bookkeeping is not
- * thread-safe, and now and then the process crashes. Buffers begin at multiples of at least 16 bytes, so four bytes further is
- * never a multiple of 64.
- */
-function unsharedCopy<Numbers extends Float32Array | Int32Array>(values: Numbers): Numbers {
-  const numbers = values.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => Numbers;
-  const copy = new numbers(new ArrayBuffer(values.byteLength + 4), 4, values.length);
+/** A copy that TensorFlow is sure to copy once more, of an array that was not made by `feedOf`. */
+function unsharedCopy(values: FedArray['values']): FedArray['values'] {
+  const copy = feedOf(values.constructor as Float32ArrayConstructor, values.length);
   copy.set(values);
   return copy;
 }

@@ -29,7 +29,8 @@ export interface Constant {
 interface TracedInput {
   readonly id: number;
   readonly shape: readonly number[];
-  readonly dtype: 'float32' | 'int32';
+  /** float16: fed as halves, float32 to the function. */
+  readonly dtype: 'float16' | 'float32' | 'int32';
 }
 
 /** A function at one shape. Tensors are the numbers that the addon, or `intercept`, gave them. */
@@ -59,8 +60,9 @@ export function trace(body: TracedFunction, inputs: Arrays, { parameters }: Exec
     const tensors: Record<string, Tensor> = {};
     const tracedInputs = new Map<string, TracedInput>();
     for (const [name, { shape, values }] of Object.entries(inputs)) {
-      const dtype = values instanceof Int32Array ? 'int32' : 'float32';
-      tensors[name] = tf.tensor(values, [...shape], dtype);
+      const dtype = values instanceof Uint16Array ? 'float16' : values instanceof Int32Array ? 'int32' : 'float32';
+      tensors[name] =
+        values instanceof Uint16Array ? tf.zeros([...shape]) : tf.tensor(values, [...shape], dtype as 'int32');
       tracedInputs.set(name, { id: idOf(tensors[name]), shape, dtype });
     }
     const variableIds = new Map([...variables].map(([name, variable]) => [name, idOf(variable)]));

@@ -3,7 +3,7 @@
  * one TensorFlow graph (compiled-executable.ts).
  */
 
-import type { ShapedArray } from './array.ts';
+import type { FedArray } from './array.ts';
 import type { Tensor, Variable } from './backend.ts';
 import { type AdamW, type Rates, slots } from './optimizer.ts';
 import { learns, type ParameterSpec, type Values } from './parameter.ts';
@@ -62,7 +62,7 @@ export function variableShapes({ parameters, optimizer }: ExecutableOptions): Ma
   return shapes;
 }
 
-export type Arrays = Record<string, ShapedArray>;
+export type Arrays = Record<string, FedArray>;
 
 /** A batch as tensors, by the names of `batch.ts`. */
 export type Inputs = Readonly<Record<string, Tensor>>;

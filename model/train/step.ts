@@ -3,6 +3,7 @@
  * executable), and the same losses without dropout and without gradients.
  */
 import { type Dropout, dropout, noDropout } from '../net/dropout.ts';
+import { notFinite } from '../net/features.ts';
 import { type ObjectiveName, type ObjectiveResult, type ObjectiveWeights, objectiveNames } from '../net/objective.ts';
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
@@ -34,7 +35,7 @@ export interface StepOptions {
   readonly frozen?: ReadonlySet<string>;
 }
 
-/** Gives `loss`, each objective's NAME and `NAMEAccuracy`, `gradientNorm` and `gradientNorm/PART`, with gradients. Reads `seed` [2] int32 for dropout. */
+/** Gives `loss`, `notFinite` (images with a feature that is no finite number), each objective's NAME and `NAMEAccuracy`, `gradientNorm` and `gradientNorm/PART`, with gradients. Reads `seed` [2] int32 for dropout. */
 export const trainFunction =
   (loss: Loss, { dropout: rate, optimizer, role = 'whole', frozen }: StepOptions): TracedFunction =>
   (inputs, parameters, all) => {
@@ -93,7 +94,10 @@ function lossesOf(
     const term = tf.mul(loss, weights[name] ?? 0);
     return inputs.shares ? tf.mul(term, shareOf(inputs.shares, name)) : term;
   });
-  const measured = { loss: terms.reduce((sum, term) => tf.add(sum, term)) as Scalar };
+  const measured = {
+    loss: terms.reduce((sum, term) => tf.add(sum, term)) as Scalar,
+    ...(inputs.features && { notFinite: notFinite(inputs.features) as Scalar }),
+  };
   const named = results.flatMap(([name, { loss, accuracy }]): [string, Scalar][] =>
     accuracy
       ? [

@@ -16,6 +16,7 @@ import { checkConfig } from '../net/config.ts';
 import { parameterSpecs } from '../net/parameters.ts';
 import { scoringFunctions } from '../ranking/scoring.ts';
 import { openExecutable } from '../runtime/executable.ts';
+import { floatsOf } from '../runtime/half.ts';
 import { adamW, gradientSums, ratesAt } from '../runtime/optimizer.ts';
 import { learns, type ParameterSpec, startValues } from '../runtime/parameter.ts';
 import { bestMeasure, patienceSpent } from './best.ts';
@@ -277,12 +278,26 @@ async function started(
   };
 }
 
-/** Throws a UserError with the batches' keys where the loss or the gradients are no longer finite. */
+/** The keys of the examples whose features are not all finite. */
+function keysNotFinite({ keys, arrays: { features } }: LoadedBatch): readonly string[] {
+  const width = features!.values.length / keys.length;
+  const own = (row: number) => floatsOf((features!.values as Float32Array).subarray(row * width, (row + 1) * width));
+  return keys.filter((_, row) => !own(row).every(Number.isFinite));
+}
+
+/** Throws a UserError with the keys where features, the loss or the gradients are not finite. */
 function checkFinite(measured: Measured, step: number, batches: readonly LoadedBatch[], runDir: string): void {
+  const resumable = latestCheckpoint(runDir) ? `${join(runDir, 'checkpoints')} is whole` : 'there is no checkpoint yet';
+  if (measured.notFinite! > 0) {
+    const keys = batches.flatMap((batch) => keysNotFinite(batch)).join(' ');
+    throw new UserError(
+      `Expected finite features at step ${step} but received infinite ones, or what is no number, of ${keys}; ${resumable}; take ` +
+        'these samples out, or detect their regions again',
+    );
+  }
   const faulty = Object.entries(measured).find(([, value]) => !Number.isFinite(value));
   if (!faulty) return;
   const keys = batches.flatMap((batch) => batch.keys).join(' ');
-  const resumable = latestCheckpoint(runDir) ? `${join(runDir, 'checkpoints')} is whole` : 'there is no checkpoint yet';
   throw new UserError(
     `Expected a finite ${faulty[0]} at step ${step} but received ${faulty[1]}; ${resumable}; lower the learning rate or look at ` +
       `the samples of this batch: ${keys}`,

@@ -6,6 +6,7 @@ import { readExamples } from '../../model/data/example.ts';
 import { tokenizerOf } from '../../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../../model/data/vocabulary.ts';
 import { openDetector } from '../../model/regions/open.ts';
+import { floatsOf } from '../../model/runtime/half.ts';
 
 /**
  * How many samples the shards of a corpus have, and how many of them are read with exactly the features that the detector `patches` finds
@@ -22,7 +23,7 @@ export async function ownFeatures(corpus: string): Promise<{ samples: number; ow
     if (!existsSync(join(shards, 'index.json'))) continue;
     const examples = new Map<string, Float32Array>();
     const reading = { shards, regions: join(corpus, 'regions/patches'), tokenizer, maxPieces: 41, maxRegions: 100 };
-    for await (const { key, regions } of readExamples(reading)) examples.set(key, regions.features);
+    for await (const { key, regions } of readExamples(reading)) examples.set(key, floatsOf(regions.features));
     for await (const sample of readShards({ paths: shards })) {
       samples += 1;
       const [found] = await detector.detect([imageOf(sample)!]);

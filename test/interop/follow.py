@@ -43,7 +43,9 @@ class ImageBert(nn.Module):
     def forward(self, b):
         N = b["pieces"].shape[0]
         said = self.embed_words(b["pieces"].long(), 3, 1)
-        seen = self.feature(b["features"]) + self.box(b["boxes"]) + self.positions.weight[1] + self.segments.weight[0]
+        features = (b["features"] - b["featureMean"]) * b["featureScale"]
+        shown = (b["regionMask"] * b["regionShown"]).unsqueeze(-1)
+        seen = self.feature(features * shown) + self.box(b["boxes"]) + self.positions.weight[1] + self.segments.weight[0]
         seen = self.visual_norm(seen)
         one = lambda piece, at: self.embed_words(torch.full((2 * N, 1), special[piece]), at, 0)
         partners = b["partners"].long()
@@ -61,7 +63,8 @@ class ImageBert(nn.Module):
         masked = self.transform_norm(F.gelu(self.transform(flat[b["mlmPlaces"].long()])))
         words = masked @ self.words.weight.T + self.word_bias
         asked = flat[b["regionPlaces"].long()]
-        distance = (self.mrfr(asked) - b["regionTargets"]).square().mean(-1)
+        targets = features.reshape(-1, features.shape[-1])[b["regionRows"].long()]
+        distance = (self.mrfr(asked) - targets).square().mean(-1)
         logits = self.itm(torch.tanh(self.pooler(hidden[:, 0]))).squeeze(-1)
         return {
             "mlm": mean(F.cross_entropy(words, b["mlmLabels"].long(), reduction="none"), b["mlmCounts"]),

@@ -28,6 +28,7 @@ import { paperObjectives } from '../../model/net/objective.ts';
 import { parameterSpecs } from '../../model/net/parameters.ts';
 import { readColumnsManifest } from '../../model/regions/columns.ts';
 import { openExecutable } from '../../model/runtime/executable.ts';
+import { floatsOf } from '../../model/runtime/half.ts';
 import { adamW, ratesAt } from '../../model/runtime/optimizer.ts';
 import { startValues, type Values } from '../../model/runtime/parameter.ts';
 import type { Arrays, Precision } from '../../model/runtime/traced-function.ts';
@@ -118,7 +119,10 @@ try {
   const ours = await learn('f32', 'f32', first, (arrays, step) => {
     // Whole numbers up to 2^24 are exact in float32, which is what we write.
     const stored = new Map(
-      Object.entries(arrays).map(([name, { shape, values }]) => [name, { shape, values: Float32Array.from(values) }]),
+      Object.entries(arrays).map(([name, { shape, values }]) => [
+        name,
+        { shape, values: values instanceof Int32Array ? Float32Array.from(values) : floatsOf(values) },
+      ]),
     );
     writeSafetensors(join(folder, `step-${step}.safetensors`), stored);
   });

@@ -42,19 +42,25 @@ export function shortcutFold(imageId: string): number {
 const asLarge = 1e-6;
 
 /**
- * Of features [N, R, D], boxes [N, R, 5] and their mask [N, R] the linear map of the largest region, which is the whole image (the mean
+ * Of features [N, R, D] as far as they are `shown` [N, R], boxes [N, R, 5] and their mask [N, R] the linear map of the largest region, which is the whole image (the mean
  * of all that are as large, as patches are): [N, itcSize]. `folds` [N] says which of the maps has not seen an image; without it their mean
  * counts.
  */
 export function imageShortcut(
   parameters: Parameters,
-  { features, boxes, mask, folds }: { features: Tensor; boxes: Tensor; mask: Tensor; folds: Tensor | undefined },
+  {
+    features,
+    shown,
+    boxes,
+    mask,
+    folds,
+  }: { features: Tensor; shown: Tensor; boxes: Tensor; mask: Tensor; folds: Tensor | undefined },
 ): Tensor {
   const [N, R] = features.shape as [number, number];
   const areas = tf.sub(tf.reshape(tf.slice(boxes, [0, 0, 4], [N, R, 1]), [N, R]), tf.sub(1, mask));
   const largest = tf.cast(tf.greater(areas, tf.sub(tf.max(areas, 1, true), asLarge)), 'float32'); // [N, R]
   const shares = tf.div(largest, tf.sum(largest, 1, true));
-  const whole = tf.squeeze(tf.matMul(tf.expandDims(shares, 1), features), [1]); // [N, D]
+  const whole = tf.squeeze(tf.matMul(tf.expandDims(tf.mul(shares, shown), 1), features), [1]); // [N, D]
   const all = tf.reshape(linear(parameters, 'itc.image.shortcut', whole), [N, shortcutFolds, -1]);
   if (!folds) return tf.mean(all, 1);
   const chosen = tf.cast(tf.oneHot(folds as never, shortcutFolds), 'float32'); // [N, folds]

@@ -3,13 +3,15 @@ import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { imageArrays, textArrays, trainingBatch } from '../../../model/data/batch.ts';
 import type { Example } from '../../../model/data/example.ts';
-import type { ShapedArray } from '../../../model/runtime/array.ts';
+import { type FedArray, isCopied } from '../../../model/runtime/array.ts';
+import { floatsFromHalves, halvesFromFloats } from '../../../model/runtime/half.ts';
+import type { Arrays } from '../../../model/runtime/traced-function.ts';
 import { allObjectives, batchSetup, config, smallExamples, special } from '../small-model.ts';
 
 const shape = { pairs: 12, pieces: config.maxPieces, regions: config.maxRegions };
 const examples = smallExamples(shape.pairs);
 const batchOf = (own: readonly Example[], seed = 1) => trainingBatch(own, shape, batchSetup, random(seed));
-const values = (arrays: Record<string, ShapedArray>, name: string) => [...(arrays[name] as ShapedArray).values];
+const values = (arrays: Arrays, name: string) => [...arrays[name]!.values];
 
 test('text is padded after its last [SEP]; long text is cut', () => {
   const arrays = textArrays(
@@ -41,24 +43,44 @@ test('a box carries its area and regions beyond the limit are left out', () => {
   };
   const arrays = imageArrays([image], 1, featureStatistics);
   assert.deepEqual(values(arrays, 'boxes'), [0, 0, 0.5, 0.5, 0.25]);
-  assert.deepEqual(values(arrays, 'features'), [4]);
+  assert.deepEqual(values(arrays, 'features'), [3]);
+  assert.deepEqual([values(arrays, 'featureMean'), values(arrays, 'featureScale')], [[1], [2]]);
 });
 
-test('what is hidden reaches the model through nothing but the answers', () => {
+test('features stay the halves that they were read as, in memory that TensorFlow copies; beside floats they are widened', () => {
+  const floats = examples.slice(0, 2).map(({ regions }) => regions);
+  const halves = floats.map((regions) => ({
+    ...regions,
+    features: halvesFromFloats(regions.features as Float32Array),
+  }));
+  const { features, featureMean } = imageArrays(halves, 3, batchSetup.featureStatistics) as Record<string, FedArray>;
+  const row = (regions: (typeof halves)[number]) => {
+    const kept = [...regions.features.subarray(0, 3 * config.featureSize)];
+    return [...kept, ...new Array<number>(3 * config.featureSize - kept.length).fill(0)];
+  };
+  assert.ok(features!.values instanceof Uint16Array);
+  assert.deepEqual([...features!.values], halves.flatMap(row));
+  assert.deepEqual(features!.shape, [2, 3, config.featureSize]);
+  assert.ok(isCopied(features!.values));
+  // A batch's arrays are handed over to another thread, with their buffers.
+  assert.notEqual(featureMean!.values.buffer, batchSetup.featureStatistics.mean.buffer);
+  const mixed = imageArrays([floats[0]!, halves[1]!], 3, batchSetup.featureStatistics).features!;
+  assert.ok(mixed.values instanceof Float32Array);
+  assert.equal(mixed.values[3 * config.featureSize], floatsFromHalves(halves[1]!.features)[0]);
+});
+
+test('what is hidden stands in nothing but the answers and the features of regions that are not shown', () => {
   const arrays = batchOf(examples);
   const T = shape.regions + shape.pieces + 3;
-  const G = (arrays.regionPlaces as ShapedArray).values.length;
-  const places = values(arrays, 'regionPlaces').filter((_, index) => values(arrays, 'regionCounts')[index]);
-  const hidden = places.filter((place) => {
-    const [row, region] = [Math.floor(place / T), (place % T) - 1];
-    const at = (row * shape.regions + region) * config.featureSize;
-    return values(arrays, 'features')
-      .slice(at, at + config.featureSize)
-      .every((one) => one === 0);
-  });
-  assert.ok(hidden.length > 0.7 * places.length, '90 % of the asked regions lose their feature');
+  const shown = values(arrays, 'regionShown');
+  const asked = values(arrays, 'regionPlaces').flatMap((place, index) =>
+    values(arrays, 'regionCounts')[index] ? [Math.floor(place / T) * shape.regions + (place % T) - 1] : [],
+  );
+  assert.deepEqual(values(arrays, 'regionRows').slice(0, asked.length), asked);
+  const hidden = shown.flatMap((one, row) => (one === 0 ? [row] : []));
+  assert.ok(hidden.length > 0.7 * asked.length, '90 % of the asked regions lose their feature');
 
-  // Other features in the hidden places, other words under the masks: the same batch but for the answers.
+  // Other features and classes in the hidden places, other words under the masks: the same batch but for the answers.
   const masked = values(arrays, 'mlmPlaces').filter((place, index) => {
     const counts = values(arrays, 'mlmCounts')[index];
     const piece = values(arrays, 'pieces')[
@@ -67,24 +89,27 @@ test('what is hidden reaches the model through nothing but the answers', () => {
     return counts && piece === special.maskId;
   });
   const changed = examples.map((example, row) => {
-    const features = example.regions.features.slice();
+    const [features, labels] = [example.regions.features.slice(), example.regions.labels.slice()];
     for (const place of hidden) {
-      if (Math.floor(place / T) !== row) continue;
-      const from = ((place % T) - 1) * config.featureSize;
-      features.fill(99, from, from + config.featureSize);
+      if (Math.floor(place / shape.regions) !== row) continue;
+      const region = place % shape.regions;
+      features.fill(99, region * config.featureSize, (region + 1) * config.featureSize);
+      labels[region] = (labels[region]! + 1) % config.classes;
     }
     const pieces = [...example.pieces];
     for (const place of masked) {
       if (Math.floor(place / T) === row) pieces[(place % T) - 2 - shape.regions] = 59;
     }
-    return { ...example, pieces, regions: { ...example.regions, features } };
+    return { ...example, pieces, regions: { ...example.regions, features, labels } };
   });
   const again = batchOf(changed);
   for (const name of Object.keys(arrays)) {
-    if (name === 'regionTargets' || name === 'mlmLabels') assert.notDeepEqual(again[name], arrays[name], name);
+    if (['features', 'regionLabels', 'mlmLabels'].includes(name)) assert.notDeepEqual(again[name], arrays[name], name);
     else assert.deepEqual(again[name], arrays[name], name);
   }
-  assert.equal(values(arrays, 'regionTargets').length, G * config.featureSize);
+  const rows = (own: Arrays) =>
+    shown.flatMap((one, row) => one * row * config.featureSize === 0 ? [] : values(own, 'features').slice(row * config.featureSize, (row + 1) * config.featureSize)); // biome-ignore format: one line
+  assert.deepEqual(rows(again), rows(arrays), 'features of regions that are shown');
 });
 
 test('answers are asked of true pairs only, and wrong pairs carry the same masks', () => {

@@ -12,6 +12,7 @@ import { specialPieces, tokenizerOf } from '../../../model/data/tokenizer.ts';
 import { encodeNpy } from '../../../model/formats/npy.ts';
 import { claimColumns, regionFields } from '../../../model/regions/columns.ts';
 import type { Regions } from '../../../model/regions/region.ts';
+import { halvesFromFloats } from '../../../model/runtime/half.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-example-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -95,7 +96,8 @@ test('texts and regions are joined by the content of the picture; what cannot be
       ['l0', [7], 'l0'],
     ],
   );
-  assert.deepEqual(examples[0]?.regions, some(2, 1));
+  const { features } = some(2, 1);
+  assert.deepEqual(examples[0]?.regions, { ...some(2, 1), features: halvesFromFloats(features as Float32Array) });
   assert.deepEqual(bad.sort(), [
     'k4 no-text',
     'k5 no-features',

@@ -13,6 +13,7 @@ import { readColumnsManifest, regionFields, regionsOf } from '../../../model/reg
 import { extractRegions } from '../../../model/regions/extract.ts';
 import { patches } from '../../../model/regions/patches.ts';
 import type { Regions } from '../../../model/regions/region.ts';
+import { halvesFromFloats } from '../../../model/runtime/half.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-extract-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -315,7 +316,13 @@ test('regions from elsewhere are checked', () => {
   };
   const fields = regionFields(good);
   const labels = ['cat', 'dog'];
-  assert.deepEqual(regionsOf({ ...fields }, { featureSize: 3, labels }), good);
+  const asHalves = { ...good, features: halvesFromFloats(good.features) };
+  assert.deepEqual(regionsOf({ ...fields }, { featureSize: 3, labels }), asHalves);
+  // Wherever the bytes lie, and in another type.
+  const moved = Buffer.concat([Buffer.alloc(1), fields['features.npy']]).subarray(1);
+  assert.deepEqual(regionsOf({ ...fields, 'features.npy': moved }, { featureSize: 3, labels }), asHalves);
+  const wide = encodeNpy({ shape: [1, 3], values: good.features }, 'f4');
+  assert.deepEqual(regionsOf({ ...fields, 'features.npy': wide }, { featureSize: 3, labels }), good);
   const table: [Record<string, Buffer>, number, string][] = [
     [{}, 3, 'no-regions'],
     [{ ...fields, 'boxes.npy': Buffer.from('?') }, 3, 'bad-regions'],

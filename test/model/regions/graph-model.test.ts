@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { UserError } from '../../../dataset/user-error.ts';
-import { halvesFromFloats } from '../../../model/formats/half.ts';
 import { copyGraphModel, readGraphModel } from '../../../model/regions/graph-model.ts';
 import { tf } from '../../../model/runtime/backend.ts';
 import { Graph } from '../../../model/runtime/graph.ts';
+import { halvesFromFloats } from '../../../model/runtime/half.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-graph-model-'));
 after(() => rmSync(folder, { recursive: true }));

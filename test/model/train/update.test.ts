@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { random } from '../../../dataset/random.ts';
 import { trainingBatch } from '../../../model/data/batch.ts';
 import { parameterSpecs } from '../../../model/net/parameters.ts';
-import { elementCount, type ShapedArray } from '../../../model/runtime/array.ts';
+import { elementCount, type FedArray } from '../../../model/runtime/array.ts';
 import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { learns, startValues } from '../../../model/runtime/parameter.ts';
@@ -31,14 +31,20 @@ const parts = [0, 1, 2].map((part) =>
 /** One batch of them all: rows after rows, places and partners counted on; true pairs before wrong ones. */
 function whole(batches: readonly Arrays[]): Arrays {
   const T = config.maxPieces + config.maxRegions + 3;
-  const shift: Record<string, number> = { mlmPlaces: pairs * T, regionPlaces: pairs * T, partners: pairs };
+  const shift: Record<string, number> = {
+    mlmPlaces: pairs * T,
+    regionPlaces: pairs * T,
+    partners: pairs,
+    regionRows: pairs * config.maxRegions,
+  };
   const names = Object.keys(batches[0] as Arrays);
-  const halves = (arrays: ShapedArray, half: number) =>
+  const halves = (arrays: FedArray, half: number) =>
     arrays.values.slice((half * arrays.values.length) / 2, ((half + 1) * arrays.values.length) / 2);
   return Object.fromEntries(
     names.map((name) => {
-      const own = batches.map((batch) => batch[name] as ShapedArray);
-      const [first] = own as [ShapedArray];
+      const own = batches.map((batch) => batch[name] as FedArray);
+      const [first] = own as [FedArray];
+      if (name === 'featureMean' || name === 'featureScale') return [name, first];
       const paired = name === 'matched' || name === 'matchCounts';
       const values = paired
         ? [0, 1].flatMap((half) => own.flatMap((one) => [...halves(one, half)]))
@@ -84,7 +90,7 @@ for (const compiled of [true, false]) {
 }
 
 test('shares follow what each objective counts and sum to 1', () => {
-  const counts = (...values: number[]): ShapedArray => ({ shape: [values.length], values: Float32Array.from(values) });
+  const counts = (...values: number[]): FedArray => ({ shape: [values.length], values: Float32Array.from(values) });
   const shares = sharesOf([
     { mlmCounts: counts(1, 1, 1), regionCounts: counts(0, 0), matchCounts: counts(1, 1) },
     { mlmCounts: counts(1, 0, 0), regionCounts: counts(0, 0), matchCounts: counts(1, 1) },

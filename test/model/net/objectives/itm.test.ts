@@ -58,7 +58,7 @@ test('a hard negative is never the pair itself, a caption of the same image or t
       );
       const draw = random(seed, 1);
       tf.tidy(() => {
-        const tensor = (name: string) => tf.tensor2d(arrays[name]!.values, [N, N]);
+        const tensor = (name: string) => tf.tensor2d(arrays[name]!.values as Float32Array, [N, N]);
         // Its own pair is the most similar by far, as after training.
         const similar = tf.tensor2d(
           Float32Array.from({ length: N * N }, (_, at) => (at % (N + 1) === 0 ? 100 : draw.normal())),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { floatsFromHalves, halvesFromFloats } from '../../../model/formats/half.ts';
+import { floatsFromHalves, halvesAreFinite, halvesFromFloats } from '../../../model/runtime/half.ts';
 
 const halfOf = (value: number) => halvesFromFloats(Float32Array.of(value))[0];
 
@@ -43,4 +43,17 @@ test('a float becomes the nearest half', () => {
         assert.ok(distance <= Math.abs(other - value));
     }),
   );
+});
+
+test('every half that is infinite or no number is found, wherever it lies', () => {
+  for (let half = 0; half < 65536; half++) {
+    const finite = Number.isFinite(floatsFromHalves(Uint16Array.of(half))[0]);
+    for (const halves of [Uint16Array.of(half), Uint16Array.of(0x7bff, half), Uint16Array.of(half, 0xfbff, 0xfbff)])
+      assert.equal(halvesAreFinite(halves), finite, `${half}`);
+  }
+  // In memory that does not begin at a multiple of four bytes.
+  const odd = new Uint16Array(new ArrayBuffer(12), 2, 5).fill(0x7bff);
+  assert.equal(halvesAreFinite(odd), true);
+  odd[4] = 0x7c00;
+  assert.equal(halvesAreFinite(odd), false);
 });

@@ -1,6 +1,6 @@
 /**
  * IEEE 754 half precision (binary16), in which region features are stored and small networks ship. Node 20 has no
- * Float16Array.
+ * Float16Array: halves are the bits of a Uint16Array. What is in no hurry is widened here, batches of features in the graph.
  */
 
 /** Every half there is, as a float: 65,536 values, made once. */
@@ -24,6 +24,24 @@ export function floatsFromHalves(halves: Uint16Array): Float32Array {
   const floats = new Float32Array(halves.length);
   for (let index = 0; index < halves.length; index++) floats[index] = table[halves[index]!]!;
   return floats;
+}
+
+/** Floats, or halves widened. */
+export const floatsOf = (numbers: Float32Array | Uint16Array): Float32Array =>
+  numbers instanceof Uint16Array ? floatsFromHalves(numbers) : numbers;
+
+/**
+ * Whether none is infinite or no number: those have all five bits of the exponent set. Two halves at a time, added to which 0x0400
+ * carries into the sign's place.
+ */
+export function halvesAreFinite(halves: Uint16Array): boolean {
+  const isAligned = halves.byteOffset % 4 === 0;
+  const pairs = isAligned ? halves.length >> 1 : 0;
+  const words = new Uint32Array(halves.buffer, isAligned ? halves.byteOffset : 0, pairs);
+  let carried = 0;
+  for (let index = 0; index < pairs; index++) carried |= (words[index]! & 0x7c007c00) + 0x04000400;
+  for (let index = 2 * pairs; index < halves.length; index++) carried |= (halves[index]! & 0x7c00) + 0x0400;
+  return (carried & 0x80008000) === 0;
 }
 
 const word = new Uint32Array(1);
