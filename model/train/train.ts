@@ -31,7 +31,8 @@ import {
   readOptimizer,
   type TrainingState,
 } from './checkpoint.ts';
-import { shortcutName, startContrast } from './contrast-start.ts';
+import { shortcutName } from './contrast-heads.ts';
+import { startContrast } from './contrast-start.ts';
 import { pretrainDefaults } from './defaults.ts';
 import { evaluation } from './evaluation.ts';
 import { openHeldOut } from './held-out.ts';

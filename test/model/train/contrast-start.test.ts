@@ -7,8 +7,8 @@ import { memorySource } from '../../../model/data/source.ts';
 import { contrastSpace } from '../../../model/ranking/contrast-space.ts';
 import { recalls } from '../../../model/ranking/recall.ts';
 import { openRetrievalModel } from '../../../model/retrieval/retrieval-model.ts';
+import { bestScale } from '../../../model/train/best-scale.ts';
 import { latestCheckpoint, readCheckpoint } from '../../../model/train/checkpoint.ts';
-import { bestScale } from '../../../model/train/contrast-start.ts';
 import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
 
