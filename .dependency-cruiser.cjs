@@ -71,6 +71,8 @@ module.exports = {
       from: { path: '^(crawler|filters|dataset|model)/' },
       to: { path: folder('cli') },
     },
+    { name: 'nobody-imports-the-api', severity: 'error', from: { path: product }, to: { path: folder('api') } },
+    { name: 'the-api-is-without-cli', severity: 'error', from: { path: folder('api') }, to: { path: folder('cli') } },
     {
       name: 'only-backend-imports-tensorflow',
       comment: 'model/runtime/backend.ts chooses the TensorFlow runtime; everything else takes tf from it.',

@@ -48,10 +48,11 @@ const permissionCodes = new Set([
   'SQLITE_AUTH',
 ]);
 
-/** The folders of lait itself: a path in them is none of the operator's. A corpus may lie beside them. */
-const program = ['cli', 'crawler', 'dataset', 'filters', 'model', 'node_modules'].map(
+/** The folders of lait itself, and any package: a path in them is none of the operator's. A corpus may lie beside them. */
+const program = ['cli', 'crawler', 'dataset', 'filters', 'model'].map(
   (name) => resolve(import.meta.dirname, '..', name) + sep,
 );
+const packages = `${sep}node_modules${sep}`;
 
 /** Says what an error is, by the first of it and its causes that is known. */
 export function faultOf(error: unknown): Fault {
@@ -73,7 +74,7 @@ function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
   if (code === 'ERR_DLOPEN_FAILED' || /^Could not locate the bindings file/.test(error.message)) {
     const isOther = error.message.includes('NODE_MODULE_VERSION');
     const received = isOther ? 'addons for another' : code === undefined ? 'none' : error.message.split('\n')[0];
-    const line = `Expected native addons for Node.js ${process.versions.node} but received ${received}; run \`npm run setup\` with this Node.js.`;
+    const line = `Expected native addons for Node.js ${process.versions.node} but received ${received}; run \`npx lait setup\` with this Node.js.`;
     return { line, exitCode: 2 };
   }
   if (typeof code !== 'string') return null;
@@ -107,4 +108,7 @@ function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
   return null;
 }
 
-const isOurs = (path: string): boolean => program.some((folder) => (resolve(path) + sep).startsWith(folder));
+function isOurs(path: string): boolean {
+  const full = resolve(path) + sep;
+  return full.includes(packages) || program.some((folder) => full.startsWith(folder));
+}

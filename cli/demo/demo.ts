@@ -12,7 +12,7 @@ import { checkCorpusDir, type Nothing, type PlainContext } from '../command.ts';
 import { configFileName } from '../config.ts';
 import { readConfig } from '../config-file.ts';
 import { clock } from '../progress.ts';
-import { repositoryRoot } from '../setup/run.ts';
+import { laitScript } from '../setup/run.ts';
 import { startDemoSite } from './site.ts';
 
 /** Runs every step in order. The exit code is 0, or that of the first step that failed. Fewer pictures make a quicker demo and a poorer model. */
@@ -96,7 +96,7 @@ match:
 
 function lait(args: readonly string[]): Promise<number> {
   return new Promise((done, reject) => {
-    const child = spawn(process.execPath, [join(repositoryRoot, 'cli/lait.mjs'), ...args], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [laitScript(), ...args], { stdio: 'inherit' });
     // The terminal sends Ctrl-C to the child too: it saves and ends, and its exit code ends the demo.
     const wait = (): void => undefined;
     process.on('SIGINT', wait);

@@ -47,7 +47,8 @@ const groups: Readonly<Record<number, string>> = {
   9: 'flags',
 };
 
-const json = <Content>(...path: string[]): Content => JSON.parse(readFileSync(join(packageDir(''), ...path), 'utf8'));
+const json = <Content>(from: string, ...path: string[]): Content =>
+  JSON.parse(readFileSync(join(packageDir(from), ...path), 'utf8'));
 
 /** The name, and the search words that say more than it does. */
 const describe = (label: string, words: readonly string[]): string => {

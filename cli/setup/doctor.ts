@@ -81,7 +81,7 @@ async function sqlite(): Promise<Finding> {
   if (state !== 'ready') {
     const what =
       state === 'missing' ? 'nothing works without it' : `built for another Node.js than ${process.versions.node}`;
-    return { name: 'SQLite', state: 'missing', detail: `${what}: run \`npm run setup\`` };
+    return { name: 'SQLite', state: 'missing', detail: `${what}: run \`npx lait setup\`` };
   }
   const { default: Database } = await import('better-sqlite3');
   const database = new Database(':memory:');
@@ -93,7 +93,7 @@ async function sqlite(): Promise<Finding> {
 async function tensorflow(variant: Variant): Promise<Finding> {
   const name = 'TensorFlow';
   if (!tensorflowReady()) {
-    return { name, state: 'missing', detail: 'regions, pretrain and evaluate need it: run `npm run setup`' };
+    return { name, state: 'missing', detail: 'regions, pretrain and evaluate need it: run `npx lait setup`' };
   }
   try {
     const { tf } = await import('../../model/runtime/backend.ts');
@@ -101,6 +101,6 @@ async function tensorflow(variant: Variant): Promise<Finding> {
     const size = megabytes(libraryBytes(variant));
     return { name, state: 'ok', detail: `${binding.TF_Version ?? tensorflowVersion} for ${variant}, ${size}` };
   } catch (error) {
-    return { name, state: 'missing', detail: `${String(error)}; run \`npm run setup\`` };
+    return { name, state: 'missing', detail: `${String(error)}; run \`npx lait setup\`` };
   }
 }

@@ -14,7 +14,7 @@ const addon = 'build/Release/better_sqlite3.node';
 const packageVersion = (name: string): string =>
   (JSON.parse(readFileSync(join(packageDir(name), 'package.json'), 'utf8')) as { version: string }).version;
 
-/** What `npm run setup` has done for SQLite: an addon that this Node.js can load, one that was built for another, or none. */
+/** What `npx lait setup` has done for SQLite: an addon that this Node.js can load, one that was built for another, or none. */
 export async function sqliteState(): Promise<'ready' | 'other' | 'missing'> {
   if (!existsSync(join(packageDir('better-sqlite3'), addon))) return 'missing';
   const { default: Database } = await import('better-sqlite3');
@@ -36,7 +36,7 @@ export async function setUpSqlite(say: (line: string) => void): Promise<void> {
   );
   if (!existsSync(cached)) {
     try {
-      await run(process.execPath, [join(packageDir('prebuild-install'), 'bin.js')], { cwd: home });
+      await run(process.execPath, [join(packageDir('prebuild-install', home), 'bin.js')], { cwd: home });
       say('SQLite: took the prebuilt addon');
     } catch {
       say('SQLite: no prebuilt addon to be had, compiling it (about a minute)');

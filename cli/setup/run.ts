@@ -1,11 +1,25 @@
 /** Runs a program of the machine (pip, node-gyp) for the set-up and says what it printed when it fails. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
 
 export const repositoryRoot = resolve(import.meta.dirname, '../..');
 
-export const packageDir = (name: string): string => join(repositoryRoot, 'node_modules', name);
+/** The `lait` command as a file: in a checkout, or in the package, where this file is compiled below `dist`. */
+export const laitScript = (): string =>
+  [join(repositoryRoot, 'cli/lait.mjs'), join(repositoryRoot, '../cli/lait.mjs')].find((path) => existsSync(path))!;
+
+/**
+ * The folder of a package as Node.js finds it: in the nearest `node_modules` of `from` or a folder above, which in somebody's project
+ * is not ours. Of one that is nowhere, the place in the first of them.
+ */
+export function packageDir(name: string, from: string = repositoryRoot): string {
+  for (let at = from; ; at = dirname(at)) {
+    const folder = join(at, 'node_modules', name);
+    if (existsSync(folder)) return folder;
+    if (dirname(at) === at) return join(from, 'node_modules', name);
+  }
+}
 
 /** The first folder of PATH that has this program, or undefined. */
 export function findOnPath(...names: readonly string[]): string | undefined {
@@ -16,6 +30,14 @@ export function findOnPath(...names: readonly string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The version of an optional package that lait asks for. */
+export function optionalVersion(name: string): string {
+  const manifest = JSON.parse(readFileSync(join(dirname(dirname(laitScript())), 'package.json'), 'utf8')) as {
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
+  return manifest.optionalDependencies[name] ?? 'latest';
 }
 
 export interface RunOptions {

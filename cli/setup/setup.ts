@@ -1,16 +1,16 @@
 /**
- * `npm run setup`: makes a fresh checkout able to run everything. Each step is skipped when its result is there; a stamp in
- * `node_modules` makes the whole a no-op, and `npm ci` removes the stamp together with what it vouches for.
+ * `npx lait setup`: makes a fresh checkout, or a project that has installed lait, able to run everything. Each step is skipped when
+ * its result is there; a stamp beside the packages makes the whole a no-op, and `npm ci` removes it together with what it vouches for.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setUpBrowser } from './browser.ts';
 import { setUpSqlite, sqliteState } from './native.ts';
 import { packageDir } from './run.ts';
 import { setUpTensorflow, tensorflowReady, wantedVariant } from './tensorflow.ts';
 import { tensorflowVersion } from './wheels.ts';
 
-const stampFile = join(packageDir('.lait-setup.json'));
+const stampFile = join(dirname(packageDir('better-sqlite3')), '.lait-setup.json');
 
 /** Brings everything up; `say` gets one line per thing done. Returns false when there was nothing to do. */
 export async function setUp(say: (line: string) => void): Promise<boolean> {

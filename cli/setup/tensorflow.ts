@@ -18,14 +18,15 @@ import { dirname, join, relative } from 'node:path';
 import { UserError } from '../../dataset/user-error.ts';
 import { defaultCacheDir } from '../../model/formats/cache.ts';
 import { completeFolder } from './cache.ts';
-import { findOnPath, nodeHeaders, packageDir, run } from './run.ts';
+import { findOnPath, nodeHeaders, optionalVersion, packageDir, run } from './run.ts';
 import { tensorflowVersion, tensorflowWheels, type Wheel, wheelPythonVersion } from './wheels.ts';
 
 export type Variant = 'cpu' | 'gpu';
 
-const home = packageDir('@tensorflow/tfjs-node-gpu');
-const addon = join(home, 'lib/napi-v8/tfjs_binding.node');
-const libraryLink = join(home, 'deps/lib');
+const tensorflowPackage = '@tensorflow/tfjs-node-gpu';
+const home = (): string => packageDir(tensorflowPackage);
+const addon = (): string => join(home(), 'lib/napi-v8/tfjs_binding.node');
+const libraryLink = (): string => join(home(), 'deps/lib');
 
 /** `LAIT_TENSORFLOW` if set; else GPU where `nvidia-smi` answers; else CPU. */
 export async function wantedVariant(): Promise<Variant> {
@@ -44,16 +45,31 @@ export async function wantedVariant(): Promise<Variant> {
 export const runtimeDir = (variant: Variant): string =>
   join(defaultCacheDir(), `tensorflow-${tensorflowVersion}-${variant}-${process.platform}-${process.arch}`);
 
-export const tensorflowReady = (): boolean => existsSync(addon) && existsSync(libraryLink);
+export const tensorflowReady = (): boolean => existsSync(addon()) && existsSync(libraryLink());
 
 /** Downloads, unpacks, links and builds what is missing; throws with the reason and the way out when it cannot. */
 export async function setUpTensorflow(variant: Variant, say: (line: string) => void): Promise<void> {
+  if (!existsSync(home())) await addPackage(say);
   const python = await pythonWithPip();
   if (!python) return useOwnInstaller(variant, say);
   const runtime = runtimeDir(variant);
   if (!existsSync(runtime)) await fetchRuntime(python, variant, runtime, say);
   link(runtime);
   await buildAddon(runtime, say);
+}
+
+/**
+ * npm leaves an optional package out whose script fails, as this one's does without its makers' bucket. Without its script it
+ * installs, and the rest is done here.
+ */
+async function addPackage(say: (line: string) => void): Promise<void> {
+  const wanted = `${tensorflowPackage}@${optionalVersion(tensorflowPackage)}`;
+  say(`TensorFlow: adding ${wanted}, which npm left out`);
+  const project = dirname(dirname(packageDir('better-sqlite3')));
+  await run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', wanted], { cwd: project });
+  if (!existsSync(home())) {
+    throw new UserError(`Expected ${wanted} in ${project} but npm did not install it; run npm install ${wanted}.`);
+  }
 }
 
 async function pythonWithPip(): Promise<string | undefined> {
@@ -69,11 +85,11 @@ async function useOwnInstaller(variant: Variant, say: (line: string) => void): P
     'TensorFlow: no python3 with pip here, so trying the installer of @tensorflow/tfjs-node-gpu (an older TensorFlow)',
   );
   await run(process.execPath, ['scripts/install.js', variant, 'download'], {
-    cwd: home,
+    cwd: home(),
     env: { ...nodeHeaders(), PATH: `${join(packageDir('.bin'))}:${process.env.PATH}` },
   });
   if (!tensorflowReady()) {
-    throw new UserError('TensorFlow could not be installed; install python3 with pip and run `npm run setup` again.');
+    throw new UserError('TensorFlow could not be installed; install python3 with pip and run `npx lait setup` again.');
   }
 }
 
@@ -164,24 +180,24 @@ function linkLibraries(runtime: string): void {
 
 /** Points the package's `deps` at the cache. `deps/lib` is one link to a folder, so that `$ORIGIN/../nvidia` resolves in it. */
 function link(runtime: string): void {
-  rmSync(join(home, 'deps'), { recursive: true, force: true });
-  mkdirSync(join(home, 'deps'));
-  symlinkSync(join(runtime, 'tensorflow'), libraryLink);
-  symlinkSync(join(runtime, 'tensorflow/include'), join(home, 'deps/include'));
+  rmSync(join(home(), 'deps'), { recursive: true, force: true });
+  mkdirSync(join(home(), 'deps'));
+  symlinkSync(join(runtime, 'tensorflow'), libraryLink());
+  symlinkSync(join(runtime, 'tensorflow/include'), join(home(), 'deps/include'));
 }
 
 async function buildAddon(runtime: string, say: (line: string) => void): Promise<void> {
   const built = join(runtime, 'tfjs_binding.node');
   if (!existsSync(built)) {
     say('TensorFlow: building the addon (about 15 seconds)');
-    const builder = join(packageDir('@mapbox/node-pre-gyp'), 'bin/node-pre-gyp');
-    await run(process.execPath, [builder, 'install', '--build-from-source'], { cwd: home, env: nodeHeaders() });
-    copyFileSync(addon, `${built}.unfinished`);
+    const builder = join(packageDir('@mapbox/node-pre-gyp', home()), 'bin/node-pre-gyp');
+    await run(process.execPath, [builder, 'install', '--build-from-source'], { cwd: home(), env: nodeHeaders() });
+    copyFileSync(addon(), `${built}.unfinished`);
     renameSync(`${built}.unfinished`, built);
     return;
   }
-  mkdirSync(dirname(addon), { recursive: true });
-  copyFileSync(built, addon);
+  mkdirSync(dirname(addon()), { recursive: true });
+  copyFileSync(built, addon());
 }
 
 /** Bytes that the runtime takes in the cache, for `lait doctor`. */

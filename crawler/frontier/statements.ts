@@ -4,7 +4,7 @@ import { suspendedMs } from './schema.ts';
 
 /** Prepares them for an open `frontier.db`. */
 export function statements(db: Database.Database) {
-  return {
+  return named({
     insertUrl: db.prepare(
       'INSERT INTO urls (url, kind, host_id, depth, priority, hops, written, referrer_policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),
@@ -129,5 +129,10 @@ export function statements(db: Database.Database) {
            + (SELECT coalesce(sum(put_off), 0) FROM hosts WHERE put_off > 0)`,
       )
       .pluck(),
-  };
+  });
 }
+
+/** A statement under a name that declarations can use. */
+export interface Statement extends Database.Statement {}
+
+const named = <Name extends string>(all: Record<Name, Statement>): Readonly<Record<Name, Statement>> => all;

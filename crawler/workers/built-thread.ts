@@ -14,7 +14,7 @@ import { digestOf } from '../../dataset/atomic-file.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
-const readsTypeScript = new URL('./thread.mjs', import.meta.url);
+const startsThread = new URL('./thread.mjs', import.meta.url);
 const thisFile = fileURLToPath(import.meta.url);
 
 /** What the first line of the file says, as a comment. */
@@ -26,9 +26,10 @@ interface MadeFrom {
 
 /**
  * The file to start a thread with. Where none can be made (packages that may not be written to, no esbuild for this system) it is
- * thread.mjs, which reads TypeScript and does the same.
+ * thread.mjs, which reads TypeScript and does the same. In the package, compiled already, it is thread.mjs too.
  */
 export async function threadFile(folder: string = join(root, 'node_modules/.cache/lait')): Promise<URL> {
+  if (!thisFile.endsWith('.ts')) return startsThread;
   // Several checkouts may share their packages.
   const path = join(folder, `thread-${digestOf(root).sha256.slice(0, 16)}.mjs`);
   if (isFresh(path)) return pathToFileURL(path);
@@ -37,7 +38,7 @@ export async function threadFile(folder: string = join(root, 'node_modules/.cach
     makeFolder(folder);
     writeFileSync(temporary, '');
   } catch {
-    return readsTypeScript;
+    return startsThread;
   }
   try {
     writeFileSync(temporary, await build());
@@ -45,7 +46,7 @@ export async function threadFile(folder: string = join(root, 'node_modules/.cach
     return pathToFileURL(path);
   } catch {
     rmSync(temporary, { force: true });
-    return readsTypeScript;
+    return startsThread;
   }
 }
 

@@ -68,6 +68,6 @@ function load(): TensorFlow {
     return process.env.LAIT_VERBOSE ? load() : quietly(load);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new UserError(`Expected TensorFlow's native addon but received "${reason}"; run npm run setup.`, { cause });
+    throw new UserError(`Expected TensorFlow's native addon but received "${reason}"; run npx lait setup.`, { cause });
   }
 }

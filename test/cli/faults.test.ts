@@ -60,7 +60,7 @@ test('each error has one line and one exit code', () => {
       }),
       Object.assign(new Error('x.node: invalid ELF header'), { code: 'ERR_DLOPEN_FAILED' }),
       new Error('Could not locate the bindings file. Tried:\n x'),
-    ].map((error) => [error, 2, /^Expected native addons for Node\.js .*; run `npm run setup` with this/] as const),
+    ].map((error) => [error, 2, /^Expected native addons for Node\.js .*; run `npx lait setup` with this/] as const),
     [failure('EADDRINUSE'), 2, /^Expected a free port but another program has it/],
     [failure('EMFILE'), 1, /^this machine has no more/],
     [failure('ENOENT', join(root, 'dataset/none.ts')), 1, /^this is a fault of lait itself/, true],
