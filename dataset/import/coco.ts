@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { isSafeName } from '../shards/tar.ts';
 import { expected, UserError } from '../user-error.ts';
-import type { ImportedSample, ImportedSamples } from './imported.ts';
+import type { ImportedSample, ImportedSamples } from './imported-sample.ts';
 import { parseJson } from './lenient-json.ts';
 import { readRecord, type SourceRecord, textsOf } from './record.ts';
 import { splitOfPath } from './splits.ts';

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { UserError } from '../user-error.ts';
 import { readImage } from './coco.ts';
-import type { ImportedSample, ImportedSamples } from './imported.ts';
+import type { ImportedSample, ImportedSamples } from './imported-sample.ts';
 import { textsOf } from './record.ts';
 
 interface Captions {

@@ -9,13 +9,8 @@ import { expected } from '../user-error.ts';
 import { readCoco } from './coco.ts';
 import { readFlickr } from './flickr.ts';
 import { type ImportIdentity, importIdentity } from './identity.ts';
-import {
-  type ImportedSamples,
-  type ImportProgress,
-  type ImportSummary,
-  type ImportWriteOptions,
-  writeImported,
-} from './imported.ts';
+import { type ImportProgress, type ImportSummary, type ImportWriteOptions, writeImported } from './imported.ts';
+import type { ImportedSamples } from './imported-sample.ts';
 import { type ParquetImportOptions, parquetFiles, readParquetImages } from './parquet.ts';
 import { checkSplitName } from './splits.ts';
 import { readWebDataset } from './webdataset.ts';

@@ -14,7 +14,7 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { expected } from '../user-error.ts';
-import type { ImportedSample } from './imported.ts';
+import type { ImportedSample } from './imported-sample.ts';
 import { readRecord, type SourceRecord, textNames } from './record.ts';
 import { splitOfPath } from './splits.ts';
 

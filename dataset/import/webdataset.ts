@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { expandShardPaths } from '../shards/paths.ts';
 import { type BadInput, imageFields, readShard, type ShardSample } from '../shards/reader.ts';
-import type { ImportedSample } from './imported.ts';
+import type { ImportedSample } from './imported-sample.ts';
 import { parseJson } from './lenient-json.ts';
 import { type ReadRecord, readRecord, type SourceRecord } from './record.ts';
 import { splitOfPath } from './splits.ts';
