@@ -13,6 +13,10 @@ import type { Revisit } from './revisit.ts';
 import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
 
+/** Of all sitemaps for one page, and their UTF-16 units. Ours: a sitemap names 1,000 images of a page at most. */
+const maxSitemapTexts = 10_000;
+const maxSitemapTextsLength = 4_000_000;
+
 /** Clocks are set back by less than that all the time (NTP steps from 128 ms on). */
 const maxClockErrorMs = 1000;
 
@@ -387,9 +391,16 @@ export class Frontier {
       this.#sql.addSitemapText.run(pageUrl, imageUrl, text, imageWritten);
   }
 
-  /** What sitemaps say about the images of a page. */
+  /** What sitemaps say about the images of a page: as much as a page itself may say of them. */
   sitemapTexts(pageUrl: string): SitemapTexts[] {
-    return this.#sql.sitemapTexts.all(pageUrl) as SitemapTexts[];
+    const texts: SitemapTexts[] = [];
+    let left = maxSitemapTextsLength;
+    for (const one of this.#sql.sitemapTexts.iterate(pageUrl) as Iterable<SitemapTexts>) {
+      left -= one.text.length;
+      if (left < 0 || texts.length >= maxSitemapTexts) break;
+      texts.push(one);
+    }
+    return texts;
   }
 
   /** What is known of an origin (robots.txt, TDMRep) and until when it may be believed; undefined for a new origin. */

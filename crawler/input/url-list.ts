@@ -40,7 +40,9 @@ export interface UrlListSummary {
 
 type Unusable = 'no-url' | 'url-too-long' | 'line-too-long' | 'no-json';
 
+/** Rows, and the characters of what they say, that are committed together: a line may have a million. */
 const batchRows = 5000;
+const batchLength = 10_000_000;
 const tooLong = 'url-too-long' satisfies Reason;
 
 const urlColumns = ['url', 'image_url', 'img_url'];
@@ -84,6 +86,7 @@ export async function queueUrlList(
       // Pairs belong to a page: the list stands for it.
       const page = { url: `list:${basename(list)}`, status: 'fetched', title: basename(list) } as const;
       let batch: Found[] = [];
+      let length = 0;
       let tooLongUrls: string[] = [];
       const flush = async (): Promise<void> => {
         await ledger.writeWhenFree(() => {
@@ -105,6 +108,7 @@ export async function queueUrlList(
         );
         batch = [];
         tooLongUrls = [];
+        length = 0;
         onProgress?.(rows);
       };
       for await (const { row, columns } of withColumns(listRows(list), { list, urlColumn, captionColumn })) {
@@ -124,9 +128,11 @@ export async function queueUrlList(
         } else {
           const texts = columns.caption === null ? [''] : captionsOf(row[columns.caption]);
           if (texts[0] === '') withoutCaption += 1;
-          batch.push({ ...address, texts, columns: columnsJson(row, columns.others) });
+          const others = columnsJson(row, columns.others);
+          batch.push({ ...address, texts, columns: others });
+          length += texts.reduce((sum, text) => sum + text.length + address.url.length, others?.length ?? 0);
         }
-        if (batch.length + tooLongUrls.length >= batchRows) await flush();
+        if (batch.length + tooLongUrls.length >= batchRows || length >= batchLength) await flush();
       }
       await flush();
       if (signal?.aborted) break;
@@ -174,6 +180,9 @@ function listsOf(path: string): string[] {
   return lists;
 }
 
+/** Captions of a row. Ours: COCO has five, and each is a pair with all the row's columns. */
+const maxCaptions = 100;
+
 /** Captions of a row, cleaned, each once; one empty text where there is none. */
 function captionsOf(value: unknown): string[] {
   const texts = [value]
@@ -181,7 +190,7 @@ function captionsOf(value: unknown): string[] {
     .map((one) => (typeof one === 'number' || typeof one === 'bigint' ? String(one) : one))
     .map((one) => (typeof one === 'string' ? cleanText(one) : ''))
     .filter((one) => one !== '');
-  return texts.length === 0 ? [''] : [...new Set(texts)];
+  return texts.length === 0 ? [''] : [...new Set(texts)].slice(0, maxCaptions);
 }
 
 interface Wanted {

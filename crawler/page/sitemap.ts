@@ -23,6 +23,13 @@ const maxImages = 1000;
 /** Ours: real files nest five elements deep, feeds with XHTML in them a few dozen. */
 const maxDepth = 200;
 
+/** Texts of one image, and of an entry for all its images. Ours: real ones have a title and a caption. */
+const maxTextsOfImage = 20;
+
+/** Texts of all images of a file, and their characters: one description may be said of every image of an entry. Ours. */
+const maxTexts = 200_000;
+const maxTextsLength = 10_000_000;
+
 /** Characters of one element's text. Ours: longer ones are articles, not addresses or captions. */
 const maxContentLength = 20_000;
 
@@ -131,6 +138,7 @@ function parseXmlSitemap(text: string, base: string): Sitemap {
   let mediaPrefix = 'media';
   let content = '';
   let depth = 0;
+  const left: TextsLeft = { texts: maxTexts, characters: maxTextsLength };
 
   const toUrl = (href: string | undefined): string | null =>
     href === undefined ? null : absoluteUrl(href.trim(), base);
@@ -161,19 +169,19 @@ function parseXmlSitemap(text: string, base: string): Sitemap {
     const isMedia = prefix === mediaPrefix;
     if (image !== null && (name === 'loc' || name === 'url')) image.url = toUrl(value);
     else if (image !== null && (name === 'caption' || name === 'title' || (isMedia && name === 'description')))
-      image.texts.push(value);
+      addText(image.texts, value);
     else if (name === 'image' || (isMedia && name === 'content')) {
       // RSS has images as bare addresses, too.
       if (image !== null && image.url === null && /^https?:/i.test(value)) image.url = toUrl(value);
       image = null;
-    } else if (isMedia && (name === 'title' || name === 'description')) entry.texts.push(value);
+    } else if (isMedia && (name === 'title' || name === 'description')) addText(entry.texts, value);
     else if (prefix === rootPrefix && name === 'title') entry.title = value;
     // A `loc` of another extension, such as that of a video's player, has another name.
     else if (name === 'loc' || (name === 'link' && value !== '')) entry.url = toUrl(value) ?? entry.url;
     else if (name === 'guid' && /^https?:/i.test(value)) entry.url ??= toUrl(value);
     else if (name === 'sitemap' || name === 'item' || name === 'entry' || name === 'url') {
       if (entry.url !== null && entry.isSitemap) sitemaps.push(addressOf(entry.url));
-      else if (entry.url !== null) pages.push({ ...addressOf(entry.url), images: imagesOf(entry) });
+      else if (entry.url !== null) pages.push({ ...addressOf(entry.url), images: imagesOf(entry, left) });
       entry = null;
       image = null;
     }
@@ -223,12 +231,32 @@ function isImage({ medium, type, url = '' }: Readonly<Record<string, string>>): 
   return URL.canParse(url) && isImageFile(url);
 }
 
+/** How much may still be said of the images of a file. */
+interface TextsLeft {
+  texts: number;
+  characters: number;
+}
+
+function addText(texts: string[], text: string): void {
+  if (texts.length < maxTextsOfImage) texts.push(text);
+}
+
+/** Each once, without markup. */
+const cleanTexts = (raw: readonly string[]): string[] => [
+  ...new Set(raw.map((text) => cleanText(text.replace(/<[^<>]*>/g, ' '))).filter((text) => text !== '')),
+];
+
 /** The images of an entry; one of a feed that has no text of its own has those of its entry, or its headline. */
-function imagesOf({ images, texts, title }: Entry): SitemapImage[] {
+function imagesOf({ images, texts, title }: Entry, left: TextsLeft): SitemapImage[] {
+  if (images.length === 0) return [];
+  const ofEntry = cleanTexts(texts.length > 0 ? texts : [title]);
   return images.flatMap(({ url, texts: own }) => {
     if (url === null) return [];
-    const given = own.length > 0 ? own : texts.length > 0 ? texts : [title];
-    const clean = given.map((raw) => cleanText(raw.replace(/<[^<>]*>/g, ' '))).filter((text) => text !== '');
-    return [{ ...addressOf(url), texts: [...new Set(clean)] }];
+    const taken = (own.length > 0 ? cleanTexts(own) : ofEntry).filter((text) => {
+      left.texts -= 1;
+      left.characters -= text.length;
+      return left.texts >= 0 && left.characters >= 0;
+    });
+    return [{ ...addressOf(url), texts: taken }];
   });
 }

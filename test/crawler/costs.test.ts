@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { withSitemapTexts } from '../../crawler/frontier/sitemap-texts.ts';
 import { charsetOf } from '../../crawler/page/charset.ts';
 import { extractPage } from '../../crawler/page/extract.ts';
-import { parseSitemap } from '../../crawler/page/sitemap.ts';
+import { parseSitemap, type SitemapTexts } from '../../crawler/page/sitemap.ts';
 import { parseTdmrep, rightsOf } from '../../crawler/policy/rights.ts';
 import { parseRobots } from '../../crawler/policy/robots.ts';
 import { parseRsl } from '../../crawler/policy/rsl.ts';
@@ -30,7 +31,22 @@ interface Kind {
   readonly hostile: Readonly<Record<string, (size: number) => string>>;
 }
 
+const sitemapText = (imageUrl: string, text: string): SitemapTexts => ({ pageUrl: 'https://a.test/', imageUrl, text });
+
 const kinds: Record<string, Kind> = {
+  'sitemaps about a page': {
+    size: 20_000,
+    maxRatio: 20,
+    read: (text) =>
+      withSitemapTexts(
+        [],
+        text
+          .split(' ')
+          .map((one) => sitemapText(one.startsWith('x') ? 'https://a.test/1.jpg' : `https://a.test/${one}.jpg`, one)),
+      ),
+    harmless: (size) => numbered((n) => `a${n} `, size * 6),
+    hostile: { 'thousands of texts of one image': (size) => numbered((n) => `x${n} `, size * 6) },
+  },
   sitemap: {
     size: 256_000,
     maxRatio: 20,

@@ -198,3 +198,22 @@ test('a frontier counts what is queued, whatever happens to it', (t) => {
   }
   assert.ok(claimed > 300 && putOff > 30, `${claimed} claimed, ${putOff} put off`);
 });
+
+test('what sitemaps say of one page is read up to 10,000 texts and 4 million characters', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const frontier = Frontier.open(dir);
+  t.after(() => frontier.close());
+  const add = (pageUrl: string, count: number, length: number): void =>
+    frontier.addSitemapTexts(
+      Array.from({ length: count }, (_, n) => ({
+        pageUrl,
+        imageUrl: 'https://a.example/1.jpg',
+        text: String(n).padStart(length, '0'),
+      })),
+    );
+  add('https://a.example/many', 10_001, 6);
+  add('https://a.example/long', 201, 20_000);
+  const counts = ['many', 'long'].map((name) => frontier.sitemapTexts(`https://a.example/${name}`).length);
+  assert.deepEqual(counts, [10_000, 200]);
+});

@@ -188,6 +188,25 @@ describe('lists of URLs', () => {
     );
   });
 
+  test('a row has a hundred captions at most, and long rows are committed a few at a time', async (t) => {
+    const corpus = temporaryCorpus();
+    t.after(() => corpus.remove());
+    const file = join(folder, 'captions.jsonl');
+    const caption = (count: number, length: number): string[] =>
+      Array.from({ length: count }, (_, n) => `${n} ${'a'.repeat(length)}`);
+    const rows = [caption(101, 5), ...Array<string[]>(12).fill(caption(95, 10_000))];
+    const lines = rows.map((texts, n) => JSON.stringify({ url: `https://a.example/${n}.jpg`, caption: texts }));
+    writeFileSync(file, lines.join('\n'));
+    const committed: number[] = [];
+    await queueUrlList(
+      { corpusDir: corpus.dir, file },
+      { ledger: corpus.ledger, onProgress: (count) => committed.push(count) },
+    );
+    assert.deepEqual(committed, [12, 13]);
+    const count = corpus.ledger.db.prepare('SELECT count(*) FROM pairs GROUP BY image_id ORDER BY image_id').pluck();
+    assert.deepEqual(count.all(), [100, ...Array(12).fill(95)]);
+  });
+
   const tornGzip = gzipSync('url,caption\nhttps://a.example/x.jpg,hello\n').subarray(0, 40);
   for (const { name, content } of [
     { name: 'missing.csv', content: null },

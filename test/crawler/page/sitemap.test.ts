@@ -184,3 +184,46 @@ test('a crawl follows sitemaps from robots.txt and keeps their captions', async 
     '/i.jpg | sitemap | A caption from the sitemap | /hidden.html',
   ]);
 });
+
+/** How many texts the images have, one after another. */
+const textCounts = (text: string): number[] =>
+  parseSitemap(text, base)!.pages.flatMap(({ images }) => images.map(({ texts }) => texts.length));
+
+const texts = (name: string, count: number): string =>
+  Array.from({ length: count }, (_, n) => `<${name}>Text ${n}</${name}>`).join('');
+
+test('an image of a sitemap has twenty texts at most, and so has an entry of a feed for all its images', () => {
+  const ofImage = (count: number): string =>
+    `<urlset><url><loc>/1</loc><image><loc>/1.jpg</loc>${texts('caption', count)}</image></url></urlset>`;
+  assert.deepEqual(
+    [19, 20, 21].map((count) => textCounts(ofImage(count))),
+    [[19], [20], [20]],
+  );
+  const ofEntry = (count: number): string =>
+    `<rss xmlns:media="http://search.yahoo.com/mrss/"><item><link>https://a.example/1</link>${texts('media:description', count)}
+      <enclosure url="/1.jpg" type="image/jpeg"/><enclosure url="/2.jpg" type="image/jpeg"/></item></rss>`;
+  assert.deepEqual(
+    [20, 21].map((count) => textCounts(ofEntry(count))),
+    [
+      [20, 20],
+      [20, 20],
+    ],
+  );
+});
+
+test('the texts of a sitemap have ten million characters at most, all images together; its pages stay', () => {
+  const description = 'A boat. '.repeat(2500); // 20,000 with its space
+  const images = Array.from({ length: 502 }, (_, n) => `<enclosure url="/${n}.jpg" type="image/jpeg"/>`).join('');
+  const item = (url: string): string =>
+    `<item><link>https://a.example/${url}</link><media:description>${description}x</media:description>${images}</item>`;
+  const feed = `<rss xmlns:media="http://search.yahoo.com/mrss/">${item('1')}${item('2')}</rss>`;
+  const counts = textCounts(feed);
+  assert.deepEqual([counts.length, counts.lastIndexOf(1), counts.indexOf(0)], [1004, 499, 500]);
+});
+
+test('a sitemap has 200,000 texts at most', () => {
+  const url = (page: number): string =>
+    `<url><loc>/${page}</loc>${Array.from({ length: 1000 }, (_, n) => `<image><loc>/${page}/${n}.jpg</loc><title>a</title></image>`).join('')}</url>`;
+  const counts = textCounts(`<urlset>${Array.from({ length: 201 }, (_, page) => url(page)).join('')}</urlset>`);
+  assert.deepEqual([counts.length, counts.lastIndexOf(1), counts.indexOf(0)], [201_000, 199_999, 200_000]);
+});
