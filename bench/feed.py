@@ -57,13 +57,13 @@ def main():
     # 1,000 samples wait in the buffer of all readers together.
     dataset = dataset.shuffle(1000 // settings["workers"]).decode().map(example).batched(settings["batchSize"], collation_fn=collate)
     epochs = []
-    for _ in range(2):
-        # Workers start anew each epoch, so that their processor time is known when they have ended.
+    for count in (1, 3):
+        # Workers start anew after the first epoch, so that their processor time is known when they have ended.
         started, before = time.perf_counter(), cpu()
-        loader = webdataset.WebLoader(dataset, batch_size=None, num_workers=settings["workers"])
+        loader = webdataset.WebLoader(dataset.repeat(count), batch_size=None, num_workers=settings["workers"])
         read = sum(len(batch["pieces"]) for batch in loader)
         del loader
-        assert read == settings["samples"], read
+        assert read == count * settings["samples"], read
         seconds = time.perf_counter() - started
         epochs.append(dict(perSecond=read / seconds, cpuMs=1000 * (cpu() - before) / read))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -23,6 +23,8 @@ export interface ListedBlob extends BlobFacts {
 export interface BlobReader extends BlobFacts {
   /** The bytes from `offset` on, in a buffer of their own: `byteLength` of them, or as many as there are up to the end. */
   read(offset: number, byteLength: number, signal?: AbortSignal): Promise<Buffer>;
+  /** Writes the bytes from `offset` on to `target`, where that saves a copy; returns how many there were. */
+  readInto?(target: Uint8Array, offset: number): Promise<number>;
   close(): Promise<void>;
 }
 

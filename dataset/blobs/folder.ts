@@ -137,6 +137,9 @@ async function openFile(key: string, path: string): Promise<BlobReader> {
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, offset);
       return buffer.subarray(0, bytesRead);
     },
+    async readInto(target, offset) {
+      return (await file.read(target, 0, target.byteLength, offset)).bytesRead;
+    },
     close: () => file.close(),
   };
 }

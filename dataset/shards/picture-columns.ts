@@ -91,8 +91,34 @@ export class PictureColumns {
 
   /** The members of a picture, each a view of bytes of their own; null where there are none, or others than the index says. */
   async fields(sha256: string): Promise<Fields | null> {
+    return (await this.members(sha256))?.fields ?? null;
+  }
+
+  /** As `fields`, with the bytes of all members, headers included, of which the fields are views. */
+  async members(sha256: string): Promise<{ readonly fields: Fields; readonly bytes: Buffer } | null> {
     const found = this.#find(sha256);
-    return found && fieldsOf(await this.#read(found.segment, found.place.offset, found.place.byteLength), sha256);
+    if (found === null) return null;
+    const bytes = await this.#read(found.segment, found.place.offset, found.place.byteLength);
+    const fields = fieldsOf(bytes, sha256);
+    return fields && { fields, bytes };
+  }
+
+  /** The first bytes of a picture's members, headers included, in a buffer of their own; null where there are none. */
+  async head(sha256: string, byteLength: number): Promise<Buffer | null> {
+    const found = this.#find(sha256);
+    return found && this.#read(found.segment, found.place.offset, Math.min(byteLength, found.place.byteLength));
+  }
+
+  /** Writes a picture's bytes from `at` on to `target`; false where there are not so many. */
+  async readInto(sha256: string, at: number, target: Uint8Array): Promise<boolean> {
+    const found = this.#find(sha256);
+    if (found === null || at + target.byteLength > found.place.byteLength) return false;
+    const file = await this.#file(found.segment);
+    if (file.readInto) return (await file.readInto(target, found.place.offset + at)) === target.byteLength;
+    const bytes = await file.read(found.place.offset + at, target.byteLength);
+    if (bytes.length < target.byteLength) return false;
+    target.set(bytes);
+    return true;
   }
 
   /** The name and size of a picture's first member; null as in `fields`. */
@@ -135,14 +161,18 @@ export class PictureColumns {
   }
 
   async #read(segment: number, offset: number, byteLength: number): Promise<Buffer> {
+    // In a buffer of its own, so that arrays of numbers in it are aligned.
+    return (await this.#file(segment)).read(offset, byteLength);
+  }
+
+  #file(segment: number): Promise<BlobReader> {
     let file = this.#files.get(segment);
     if (file === undefined) {
       file = openBlob(within(this.#folder, segmentName(segment)));
       if (this.#cache !== null) file = file.then((reader) => this.#cache!.through(reader));
       this.#files.set(segment, file);
     }
-    // In a buffer of its own, so that arrays of numbers in it are aligned.
-    return (await file).read(offset, byteLength);
+    return file;
   }
 }
 
@@ -157,14 +187,23 @@ function headerOf(bytes: Buffer, at: number, sha256: string): FirstField | null 
 
 function fieldsOf(bytes: Buffer, sha256: string): Fields | null {
   const fields: Record<string, Buffer> = {};
+  for (const { name, at, byteLength } of membersIn(bytes, sha256)) {
+    if (at + byteLength > bytes.length) return null;
+    fields[name] = bytes.subarray(at, at + byteLength);
+  }
+  const last = Object.values(fields).at(-1);
+  const end = last ? last.byteOffset - bytes.byteOffset + last.length : 0;
+  return end + paddingBytes(end) >= bytes.length ? fields : null;
+}
+
+/** The members whose headers lie in the first bytes of a picture's, and where their own bytes begin, which may lie beyond. */
+export function* membersIn(bytes: Buffer, sha256: string): Generator<FirstField & { readonly at: number }> {
   for (let at = 0; at < bytes.length; ) {
     const header = headerOf(bytes, at, sha256);
-    const start = at + blockBytes;
-    if (header === null || start + header.byteLength > bytes.length) return null;
-    fields[header.name] = bytes.subarray(start, start + header.byteLength);
-    at = start + header.byteLength + paddingBytes(header.byteLength);
+    if (header === null) return;
+    yield { ...header, at: at + blockBytes };
+    at += blockBytes + header.byteLength + paddingBytes(header.byteLength);
   }
-  return fields;
 }
 
 /**

@@ -7,13 +7,12 @@ import { hash } from 'node:crypto';
 import { blobChunks } from '../blobs/chunks.ts';
 import { openBlob } from '../blobs/open.ts';
 import { isS3 } from '../blobs/place.ts';
-import { random } from '../random.ts';
 import { UserError } from '../user-error.ts';
 import { decompressed } from './decompress.ts';
 import { HttpFault, httpChunks } from './http-chunks.ts';
 import { expandShardPaths, isUrl } from './paths.ts';
 import type { BadInput, ReadShardsOptions, ShardSample } from './sample.ts';
-import { bufferShuffled } from './shuffle.ts';
+import { shuffledSamples, shuffledShards } from './shuffle.ts';
 import type { TarFault, TarMember } from './tar.ts';
 import { fileChunks, readTar } from './tar-reader.ts';
 
@@ -46,15 +45,14 @@ type Batches = AsyncGenerator<readonly ShardSample[]>;
 function shuffledBatches(options: ReadShardsOptions): Batches {
   const { shuffle, part } = options;
   if (shuffle === undefined) return partOfShards(options);
-  const { seed, epoch = 0, bufferSamples = 1000 } = shuffle;
-  return bufferShuffled(owned(partOfShards(options)), bufferSamples, random(seed, epoch, part?.index ?? 0, 0xb0ff));
+  return shuffledSamples(owned(partOfShards(options)), shuffle, part?.index);
 }
 
 /** The samples of this part's shards, in order. */
 async function* partOfShards(options: ReadShardsOptions): Batches {
   const { shuffle, part = { index: 0, count: 1 } } = options;
   let shards = await expandShardPaths(options.paths);
-  if (shuffle !== undefined) random(shuffle.seed, shuffle.epoch ?? 0, 0x54a2d).shuffle(shards);
+  if (shuffle !== undefined) shards = shuffledShards(shards, shuffle);
   const byShard = shards.length >= part.count;
   if (byShard) shards = shards.filter((_, i) => i % part.count === part.index);
   let before = 0;

@@ -1,5 +1,6 @@
 /** What `readShards` gives, what it leaves out, and what it may be told. */
 import type { HttpOptions } from './http-chunks.ts';
+import type { Shuffle } from './shuffle.ts';
 import type { TarFault } from './tar.ts';
 
 /** One sample; `fields` by name in lower case: `jpg`, `txt`, `json`, `boxes.npy`. */
@@ -32,7 +33,7 @@ export interface ReadShardsOptions {
   /** Fields that a sample must have, each as a list of names of which one is enough: `[['jpg', 'png'], ['txt']]`. */
   readonly require?: readonly (readonly string[])[];
   /** Shuffles shards, then samples within a buffer. Without it, the order is the one written. */
-  readonly shuffle?: { readonly seed: number; readonly epoch?: number; readonly bufferSamples?: number };
+  readonly shuffle?: Shuffle;
   /**
    * This reader's share, `index` of `count` (rank × workers + worker of world × workers). Whole shards while there are as
    * many as parts, else every `count`-th sample. All parts together read everything once.

@@ -23,6 +23,8 @@ export interface BatchShape {
   readonly pairs: number;
   readonly pieces: number;
   readonly regions: number;
+  /** Where the halves of the examples [N, R, D] lie already, and zeros behind them; from `feedOf`. */
+  readonly features?: Uint16Array | undefined;
 }
 
 export interface BatchSetup {
@@ -141,6 +143,7 @@ export function plainBatch(
       examples.map((example) => example.regions),
       shape.regions,
       featureStatistics,
+      shape.features,
     ),
   };
 }
@@ -161,28 +164,30 @@ export function textArrays(texts: readonly (readonly number[])[], W: number, { p
 }
 
 /**
- * `features` [N, R, D] as they come, halves where all images have halves, with `featureMean` and `featureScale` [D] of the standard scale; `boxes` [N, R, 5] with the area last, `regionMask` [N, R].
+ * `features` [N, R, D] as they come, halves where all images have halves, with `featureMean` and `featureScale` [D] of the standard scale;
+ * `boxes` [N, R, 5] with the area last, `regionMask` [N, R]. `there` is `BatchShape.features`.
  */
 export function imageArrays(
   images: readonly Example['regions'][],
   R: number,
   { mean, scale }: FeatureStatistics,
+  there?: Uint16Array,
 ): Arrays {
   const D = mean.length;
   const N = images.length;
   const areHalves = images.every((image) => image.features instanceof Uint16Array);
-  const features = areHalves ? feedOf(Uint16Array, N * R * D) : feedOf(Float32Array, N * R * D);
+  const features = there ?? (areHalves ? feedOf(Uint16Array, N * R * D) : feedOf(Float32Array, N * R * D));
   const boxes = new Float32Array(N * R * 5);
   const mask = new Float32Array(N * R);
   images.forEach((image, n) => {
     const count = Math.min(image.labels.length, R);
     const own = image.features.subarray(0, count * D);
-    features.set(areHalves ? own : floatsOf(own), n * R * D);
+    if (own.buffer !== there?.buffer) features.set(areHalves ? own : floatsOf(own), n * R * D);
     mask.fill(1, n * R, n * R + count);
     for (let index = 0; index < count; index++) {
-      const box = image.boxes.subarray(index * 4, index * 4 + 4);
-      const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = box;
-      boxes.set([x1, y1, x2, y2, (x2 - x1) * (y2 - y1)], (n * R + index) * 5);
+      const [from, to] = [4 * index, 5 * (n * R + index)];
+      for (let side = 0; side < 4; side++) boxes[to + side] = image.boxes[from + side]!;
+      boxes[to + 4] = (image.boxes[from + 2]! - image.boxes[from]!) * (image.boxes[from + 3]! - image.boxes[from + 1]!);
     }
   });
   return {

@@ -92,10 +92,10 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
 }
 
 /** Samples whose features are read while the ones before them are in use. Ours: from a disk 4; S3 answers after tens of milliseconds. */
-const samplesAhead = { inFolder: 4, inS3: 32 };
+export const samplesAhead = { inFolder: 4, inS3: 32 };
 
 /** What `read` gives of each item, in their order, a few of them ahead. */
-async function* readAhead<T, U>(
+export async function* readAhead<T, U>(
   items: AsyncIterable<T>,
   read: (item: T) => Promise<U>,
   ahead: number,
@@ -121,9 +121,7 @@ function examplesOf(
   manifest: ColumnsManifest,
   { tokenizer, maxPieces, maxRegions, shuffle }: ReadExamplesOptions,
 ): Example[] | RegionsFault | 'no-text' {
-  const { texts, imageId } = aboutOf(fields);
-  const first = fields.txt?.toString('utf8');
-  const all = texts.length > 0 ? texts : first === undefined ? [] : [first];
+  const { texts: all, imageId } = textsOf(fields);
   const chosen = shuffle && all.length > 1 ? all.slice(drawnText(key, all.length, shuffle)).slice(0, 1) : all;
   const encoded = chosen.map((text) => tokenizer.encode(text, maxPieces)).filter((pieces) => pieces.length > 0);
   if (encoded.length === 0) return 'no-text';
@@ -134,10 +132,13 @@ function examplesOf(
 }
 
 /**
- * What the sample's JSON member says of its texts and its image, if it is one. `texts` are all captions of an import (the
+ * The texts of a sample, and what its JSON member says of its image, if it is one. `texts` are all captions of an import (the
  * first is `KEY.txt` too), `caption` and `sha256` are img2dataset's, `image_id` is COCO's.
  */
-function aboutOf(fields: Readonly<Record<string, Buffer>>): { texts: readonly string[]; imageId?: string } {
+export function textsOf(fields: Readonly<Record<string, Buffer>>): {
+  readonly texts: readonly string[];
+  readonly imageId?: string;
+} {
   const json = objectOf(fields.json);
   const word = (name: string): string | undefined => {
     const value = json[name];
@@ -148,7 +149,8 @@ function aboutOf(fields: Readonly<Record<string, Buffer>>): { texts: readonly st
     : [];
   const caption = fields.txt === undefined ? word('caption') : undefined;
   const imageId = word('image_id') ?? word('sha256');
-  return { texts: several.length > 0 || caption === undefined ? several : [caption], ...(imageId && { imageId }) };
+  const own = caption ?? fields.txt?.toString('utf8');
+  return { texts: several.length > 0 || own === undefined ? several : [own], ...(imageId && { imageId }) };
 }
 
 function objectOf(member: Buffer | undefined): Readonly<Record<string, unknown>> {

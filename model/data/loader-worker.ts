@@ -1,11 +1,11 @@
-/** The worker thread of `loader.ts`: makes batches ahead of the step that takes them, and never computes with TensorFlow. */
+/** A worker thread of `loader.ts`: makes batches ahead of the step that takes them, and never computes with TensorFlow. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { UserError } from '../../dataset/user-error.ts';
 import { collateBatch, type WorkerMessage, type WorkerTask } from './loader.ts';
 import { sampleBatches } from './sampler.ts';
 import { openSource } from './source.ts';
 
-const { spec, ahead, ...options } = workerData as WorkerTask;
+const { spec, part, ahead, ...options } = workerData as WorkerTask;
 const port = parentPort;
 if (!port) throw new Error('loader-worker.ts runs as a worker thread only.');
 const say = (message: WorkerMessage, transferred: ArrayBuffer[] = []): void => port.postMessage(message, transferred);
@@ -19,15 +19,19 @@ port.on('message', () => {
 });
 
 async function work(): Promise<void> {
-  const source = openSource(spec, (bad) => say({ bad }));
+  // All threads meet all samples; one of them tells of those that cannot be used.
+  const source = openSource(spec, part.index === 0 ? (bad) => say({ bad }) : undefined);
+  let number = 0;
   for await (const sampled of sampleBatches(source, options.sampler, options.from)) {
+    number += 1;
+    if ((number - 1) % part.count !== part.index) continue;
     while (room === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
     room -= 1;
-    const batch = collateBatch(sampled, options);
+    const batch = await collateBatch(sampled, options);
     say({ batch }, [...new Set(Object.values(batch.arrays).map(({ values }) => values.buffer as ArrayBuffer))]);
   }
 }

@@ -1,14 +1,21 @@
 /**
- * The batches of a run as arrays, in the order of `sampler.ts`. Where the source can be opened again, a worker thread reads,
- * tokenises, masks and pads a few batches ahead of the step; otherwise the training thread does. Both give the same arrays.
+ * The batches of a run as arrays, in the order of `sampler.ts`. Where the source can be opened again, threads make them ahead of the step:
+ * each plans the whole run, which takes no features, and makes every so-manieth batch, so that the order is the same with any number of
+ * threads. Otherwise the training thread makes them. All give the same arrays.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { expandShardPaths } from '../../dataset/shards/paths.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import { feedOf } from '../runtime/array.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
 import { type Collation, collate } from './collate.ts';
-import type { BadExample } from './example.ts';
+import type { BadExample, Example } from './example.ts';
 import type { FeatureStatistics } from './feature-statistics.ts';
 import { type Position, type SampledBatch, type SamplerOptions, sampleBatches } from './sampler.ts';
+import { claimsOn } from './shard-texts.ts';
 import type { ExampleSource, SourceSpec } from './source.ts';
 
 export interface LoadedBatch {
@@ -34,21 +41,27 @@ export interface LoaderOptions {
   readonly featureStatistics: FeatureStatistics;
 }
 
-/** `thread` false keeps everything in this thread. Close it, or the worker keeps the process alive. */
-export function openLoader(source: ExampleSource, loading: LoaderOptions, { thread = true } = {}): Loader {
-  return thread && source.spec ? threadLoader(source.spec, loading, source.onBad) : ownLoader(source, loading);
+/** Ours: half the cores, since the other half computes or hands over; eight read more than the fastest cards learn. */
+export const loaderThreads = (): number => Math.max(1, Math.min(8, availableParallelism() >> 1));
+
+/** With 0 threads everything stays in this one. Close it, or its threads keep the process alive. */
+export function openLoader(
+  source: ExampleSource,
+  loading: LoaderOptions,
+  { threads = loaderThreads() }: { readonly threads?: number | undefined } = {},
+): Loader {
+  return threads > 0 && source.spec
+    ? threadLoader(source.spec, loading, threads, source.onBad)
+    : ownLoader(source, loading);
 }
 
 /** Makes each batch in this thread when it is asked for. */
-export function ownLoader(
-  source: ExampleSource,
-  { sampler, from, collation, featureStatistics }: LoaderOptions,
-): Loader {
-  const upcoming = sampleBatches(source, sampler, from);
+export function ownLoader(source: ExampleSource, options: LoaderOptions): Loader {
+  const upcoming = sampleBatches(source, options.sampler, options.from);
   return {
     async next() {
       const { value } = await upcoming.next();
-      return collateBatch(value, { sampler, collation, featureStatistics });
+      return collateBatch(value, options);
     },
     async close() {
       await upcoming.return(undefined);
@@ -56,24 +69,34 @@ export function ownLoader(
   };
 }
 
-/** Makes the arrays of a sampled batch. */
-export function collateBatch(
-  batch: SampledBatch,
-  { sampler, collation, featureStatistics }: Omit<LoaderOptions, 'from'>,
-): LoadedBatch {
-  const { examples, pieces, regions, epoch, next, draw } = batch;
-  const arrays = collate(collation, examples, { pairs: sampler.batchSize, pieces, regions }, featureStatistics, draw);
+/** Reads what a sampled batch has on disk, halves of features to where they are fed from, and makes its arrays. */
+export async function collateBatch(
+  { examples: planned, pieces, regions, epoch, next, draw }: SampledBatch,
+  { collation, featureStatistics }: Pick<LoaderOptions, 'collation' | 'featureStatistics'>,
+): Promise<LoadedBatch> {
+  const row = regions * featureStatistics.mean.length;
+  const features = planned.every(({ hasHalves }) => hasHalves) ? feedOf(Uint16Array, planned.length * row) : undefined;
+  const read = async (one: (typeof planned)[number], n: number): Promise<Example> => {
+    const { key, imageId, pieces: own } = one;
+    const length = Math.min(one.regionCount, regions) * featureStatistics.mean.length;
+    return { key, imageId, pieces: own, regions: await one.regions(features?.subarray(n * row, n * row + length)) };
+  };
+  const examples = await Promise.all(planned.map(read));
+  const shape = { pairs: examples.length, pieces, regions, features };
+  const arrays = collate(collation, examples, shape, featureStatistics, draw);
   return { arrays, keys: examples.map(({ key }) => key), pieces, regions, epoch, next };
 }
 
-/** What the worker is started with. */
+/** What a thread is started with. */
 export interface WorkerTask extends LoaderOptions {
   readonly spec: SourceSpec;
-  /** Batches made ahead of the one in use. Ours: 3, enough to hide the pause between two windows of shards. */
+  /** It makes every batch whose number, from 0 on, leaves `index` when divided by `count`. */
+  readonly part: { readonly index: number; readonly count: number };
+  /** Batches made ahead of the one in use. */
   readonly ahead: number;
 }
 
-/** What the worker tells the training thread. */
+/** What a thread tells the training thread. */
 export type WorkerMessage =
   | { readonly batch: LoadedBatch }
   | { readonly bad: BadExample }
@@ -86,42 +109,108 @@ export type WorkerMessage =
       };
     };
 
+/** Ours: 3 of all threads together, enough to hide the pause between two windows of shards, and one more of each. */
 const batchesAhead = 3;
 
-function threadLoader(spec: SourceSpec, loading: LoaderOptions, onBad?: (bad: BadExample) => void): Loader {
-  const workerData: WorkerTask = { ...loading, spec, ahead: batchesAhead };
-  const worker = new Worker(new URL('./loader-thread.mjs', import.meta.url), { workerData, execArgv: [] });
-  const ready: LoadedBatch[] = [];
-  let failure: Error | undefined;
-  let wake = (): void => {};
+function threadLoader(
+  spec: SourceSpec,
+  loading: LoaderOptions,
+  threads: number,
+  onBad?: (bad: BadExample) => void,
+): Loader {
+  const temporary = new TemporaryFolder();
+  const lanes = Array.from({ length: threads }, () => new Lane());
+  const workers: Worker[] = [];
   const fail = (error: Error): void => {
-    failure ??= error;
-    wake();
+    for (const lane of lanes) lane.fail(error);
   };
-  worker.on('message', (message: WorkerMessage) => {
-    if ('bad' in message) return onBad?.(message.bad);
-    if ('failed' in message) return fail(errorOf(message.failed));
-    ready.push(message.batch);
-    wake();
-  });
-  worker.on('error', fail);
-  worker.on('exit', (code) => fail(new Error(`The thread that reads data ended with ${code}.`)));
+  const start = async (): Promise<void> => {
+    const shared = threads > 1 ? await sharedSpec(spec, temporary) : spec;
+    const ahead = threads > 1 ? Math.ceil(batchesAhead / threads) + 1 : batchesAhead;
+    for (const [index, lane] of lanes.entries()) {
+      const workerData: WorkerTask = { ...loading, spec: shared, part: { index, count: threads }, ahead };
+      const worker = new Worker(new URL('./loader-thread.mjs', import.meta.url), { workerData, execArgv: [] });
+      workers.push(worker);
+      worker.on('message', (message: WorkerMessage) => {
+        if ('bad' in message) onBad?.(message.bad);
+        else if ('failed' in message) fail(errorOf(message.failed));
+        else lane.give(message.batch);
+      });
+      worker.on('error', fail);
+      worker.on('exit', (code) => fail(new Error(`A thread that reads data ended with ${code}.`)));
+    }
+  };
+  const started = start();
+  started.catch(fail);
+  let taken = 0;
   return {
     async next() {
-      // What was made before a failure is still good.
-      while (ready.length === 0) {
-        if (failure) throw failure;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      worker.postMessage('more');
-      return ready.shift()!;
+      await started;
+      const turn = taken % threads;
+      const batch = await lanes[turn]!.take();
+      taken += 1;
+      workers[turn]!.postMessage('more');
+      return batch;
     },
     async close() {
-      await worker.terminate();
+      await started.catch(() => {});
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      temporary.remove();
     },
   };
+}
+
+/** The batches that one thread has made, in their order. */
+class Lane {
+  readonly #ready: LoadedBatch[] = [];
+  #failure: Error | undefined;
+  #wake = (): void => {};
+
+  give(batch: LoadedBatch): void {
+    this.#ready.push(batch);
+    this.#wake();
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  /** What was made before a failure is still good. */
+  async take(): Promise<LoadedBatch> {
+    while (this.#ready.length === 0) {
+      if (this.#failure) throw this.#failure;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#ready.shift()!;
+  }
+}
+
+/** A folder that is made when it is asked for. */
+class TemporaryFolder {
+  #path: string | undefined;
+
+  get path(): string {
+    this.#path ??= mkdtempSync(join(tmpdir(), 'lait-texts-'));
+    return this.#path;
+  }
+
+  remove(): void {
+    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
+  }
+}
+
+/** The source as threads share it: with a folder for texts, and room to say who reads which shard. */
+async function sharedSpec(spec: SourceSpec, temporary: TemporaryFolder): Promise<SourceSpec> {
+  if (spec.kind === 'shards') {
+    const claims = claimsOn((await expandShardPaths(spec.options.shards)).length);
+    return { ...spec, options: { ...spec.options, texts: spec.options.texts ?? temporary.path, claims } };
+  }
+  const parts = [];
+  for (const part of spec.parts) parts.push({ ...part, spec: await sharedSpec(part.spec, temporary) });
+  return { ...spec, parts };
 }
 
 function errorOf({ name, message, stack, exitCode = 2 }: Extract<WorkerMessage, { failed: unknown }>['failed']): Error {

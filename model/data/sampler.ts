@@ -6,8 +6,7 @@
 
 import { type Random, random } from '../../dataset/random.ts';
 import { UserError } from '../../dataset/user-error.ts';
-import type { Example } from './example.ts';
-import type { ExampleSource } from './source.ts';
+import type { ExampleSource, PlannedExample } from './source.ts';
 
 /** Where a run is in its data: the next batch of a window of an epoch. */
 export interface Position {
@@ -23,7 +22,7 @@ export interface Lengths {
 }
 
 export interface SampledBatch extends Lengths {
-  readonly examples: readonly Example[];
+  readonly examples: readonly PlannedExample[];
   readonly epoch: number;
   /** Masks and partners of this batch are drawn from it. */
   readonly draw: Random;
@@ -129,9 +128,9 @@ export async function* sampleBatches(
 ): AsyncGenerator<SampledBatch> {
   for (let epoch = from.epoch; ; epoch++) {
     let window = 0;
-    let held: Example[] = [];
+    let held: PlannedExample[] = [];
     const first = epoch === from.epoch ? from : { ...firstPosition, epoch };
-    for await (const example of source.epoch(epoch)) {
+    for await (const example of source.plan(epoch)) {
       held.push(example);
       if (held.length < batchSize * windowBatches) continue;
       if (window >= first.window) yield* cut(held, window);
@@ -150,10 +149,10 @@ export async function* sampleBatches(
     }
     if (held.length >= batchSize && window >= first.window) yield* cut(held, window);
 
-    function* cut(examples: Example[], at: number): Generator<SampledBatch> {
+    function* cut(examples: PlannedExample[], at: number): Generator<SampledBatch> {
       const order = random(seed, epoch, at, 0x0bde7);
       order.shuffle(examples).length = Math.floor(examples.length / batchSize) * batchSize;
-      const regionsOf = ({ regions }: Example) => bucketFor(buckets.regions, regions.labels.length);
+      const regionsOf = ({ regionCount }: PlannedExample) => bucketFor(buckets.regions, regionCount);
       const sorted = examples.sort(
         (one, other) => regionsOf(one) - regionsOf(other) || one.pieces.length - other.pieces.length,
       );
@@ -182,6 +181,6 @@ export async function* sampleBatches(
 }
 
 /** Repeats examples until there are enough for one batch. */
-function fill(examples: readonly Example[], count: number): Example[] {
+function fill(examples: readonly PlannedExample[], count: number): PlannedExample[] {
   return Array.from({ length: count }, (_, index) => examples[index % examples.length]!);
 }

@@ -3,15 +3,44 @@
  * and a worker thread can open it again.
  */
 
+import { isS3 } from '../../dataset/blobs/place.ts';
 import { random } from '../../dataset/random.ts';
+import { expandShardPaths } from '../../dataset/shards/paths.ts';
+import { PictureColumns } from '../../dataset/shards/picture-columns.ts';
+import { shuffledSamples, shuffledShards } from '../../dataset/shards/shuffle.ts';
 import { UserError } from '../../dataset/user-error.ts';
-import { type BadExample, drawnText, type Example, type ReadExamplesOptions, readExamples } from './example.ts';
+import { readColumnsManifest, regionsOf } from '../regions/columns.ts';
+import { type Regions, topRegions } from '../regions/region.ts';
+import { readRegionsInto } from '../regions/stored-regions.ts';
+import {
+  type BadExample,
+  drawnText,
+  type Example,
+  type ReadExamplesOptions,
+  readAhead,
+  samplesAhead,
+} from './example.ts';
 import type { TokenizerDefinition } from './hugging-face-tokenizer.ts';
+import { openShardTexts, type ShardText } from './shard-texts.ts';
 import { tokenizerOfModel } from './tokenizer.ts';
+
+/** An example whose regions may still lie on a disk: enough to say in which batch it is. */
+export interface PlannedExample extends Omit<Example, 'regions'> {
+  /** R */
+  readonly regionCount: number;
+  /** Whether features are halves, which can be read to where they are to be. */
+  readonly hasHalves: boolean;
+  /** Its regions; with `target` [R, D] their halves are there, where it has halves that do not lie in memory. */
+  regions(target?: Uint16Array): Regions | Promise<Regions>;
+}
 
 /** Gives the examples of an epoch, in an order that only the epoch decides. */
 export interface ExampleSource {
+  plan(epoch: number): AsyncIterable<PlannedExample>;
+  /** Examples as `plan` gives them, with their regions. */
   epoch(epoch: number): AsyncIterable<Example>;
+  /** Closes the files that regions are read from. */
+  close(): Promise<void>;
   /** How to open the same source elsewhere; absent where the examples lie in this thread's memory. */
   readonly spec?: SourceSpec;
   /** Hears of each skipped sample, every time that it is met. */
@@ -21,7 +50,7 @@ export interface ExampleSource {
 export type SourceSpec =
   | {
       readonly kind: 'shards';
-      readonly options: Omit<ReadExamplesOptions, 'shuffle' | 'tokenizer' | 'onBad' | 'signal'>;
+      readonly options: Omit<ShardSourceOptions, 'tokenizer' | 'onBad' | 'signal'>;
       readonly vocabulary: readonly string[];
       readonly tokenizer?: TokenizerDefinition | undefined;
       readonly seed: number;
@@ -50,22 +79,102 @@ export function memorySource(examples: readonly Example[], seed: number): Exampl
     if (same?.[0]?.key === example.key) same.push(example);
     else samples.push([example]);
   }
-  return {
-    async *epoch(epoch) {
+  return sourceOf({
+    async *plan(epoch) {
       const draw = (texts: readonly Example[]) => texts[drawnText(texts[0]!.key, texts.length, { seed, epoch })]!;
-      yield* random(seed, epoch, 0x5eed).shuffle(samples.map(draw));
+      for (const { regions, ...example } of random(seed, epoch, 0x5eed).shuffle(samples.map(draw))) {
+        const hasHalves = regions.features instanceof Uint16Array;
+        yield { ...example, regionCount: regions.labels.length, hasHalves, regions: () => regions };
+      }
     },
-  };
+    close: async () => {},
+  });
 }
 
+/** A source that plans; regions are read a few examples ahead. */
+const sourceOf = (planning: Omit<ExampleSource, 'epoch'>, ahead = 0): ExampleSource => ({
+  ...planning,
+  epoch: (epoch) =>
+    readAhead(
+      planning.plan(epoch),
+      async ({ key, pieces, imageId, regions }) => ({ key, pieces, imageId, regions: await regions() }),
+      ahead,
+    ),
+});
+
+export interface ShardSourceOptions extends Omit<ReadExamplesOptions, 'shuffle' | 'part' | 'skip'> {
+  /** The folder where word pieces are kept, shard by shard (shard-texts.ts); without one they are kept in memory. */
+  readonly texts?: string | undefined;
+  /** What threads that read the same shards have done of them, by the number of the shard among all in order. */
+  readonly claims?: SharedArrayBuffer | undefined;
+}
+
+/** Shards that are read before it is their turn, by threads that would otherwise wait for another one. Ours. */
+const shardsAhead = 2;
+
 /** Examples read from shards as they are needed, shuffled by shard and within a buffer; one text of each sample an epoch. */
-export function shardSource(options: Omit<ReadExamplesOptions, 'shuffle'>, seed: number): ExampleSource {
-  const { tokenizer, onBad, signal: _signal, ...plain } = options;
-  return {
-    epoch: (epoch) => readExamples({ ...options, shuffle: { seed, epoch } }),
-    spec: { kind: 'shards', options: plain, vocabulary: tokenizer.vocabulary, tokenizer: tokenizer.definition, seed },
-    ...(onBad && { onBad }),
+export function shardSource(options: ShardSourceOptions, seed: number): ExampleSource {
+  const { tokenizer, onBad, signal, ...plain } = options;
+  const { regions: place, maxPieces, maxRegions, texts: folder, claims } = options;
+  const open = async () => {
+    const [shards, manifest] = [await expandShardPaths(options.shards), await readColumnsManifest(place)];
+    const columns = await PictureColumns.open(place);
+    const reading = { shards, regions: place, columns, manifest, tokenizer, maxPieces, folder, claims, signal };
+    return { shards, manifest, columns, texts: await openShardTexts(reading) };
   };
+  let opened: ReturnType<typeof open> | undefined;
+  return sourceOf(
+    {
+      async *plan(epoch) {
+        opened ??= open();
+        const { shards, manifest, columns, texts } = await opened;
+        const order = shuffledShards(shards, { seed, epoch });
+        const numbers = new Map(shards.map((shard, number) => [shard, number]));
+        const batches = async function* (): AsyncGenerator<(ShardText & { readonly shard: string })[]> {
+          for (const [turn, shard] of order.entries()) {
+            const wanted = texts.of(numbers.get(shard)!);
+            // Only where threads share the work: a single one would hold more than it needs.
+            if (claims)
+              for (const next of order.slice(turn + 1, turn + 1 + shardsAhead)) texts.ahead(numbers.get(next)!);
+            const { samples, bad } = await wanted;
+            for (const { key, reason } of bad) onBad?.({ shard, key, reason });
+            signal?.throwIfAborted();
+            yield samples.map((sample) => ({ ...sample, shard }));
+          }
+        };
+        for await (const some of shuffledSamples(batches(), { seed, epoch })) {
+          for (const { shard, key, sha256, texts: all, imageId = key, fault, count, place: halves } of some) {
+            const pieces = all.length > 1 ? all[drawnText(key, all.length, { seed, epoch })]! : all[0];
+            const reason = !pieces || pieces.length === 0 ? 'no-text' : fault;
+            if (!pieces || reason !== undefined) {
+              onBad?.({ shard, key, reason: reason! });
+              continue;
+            }
+            const readWhole = async (): Promise<Regions> => {
+              const fields = await columns.fields(sha256);
+              const found = fields === null ? 'no-features' : regionsOf(fields, manifest);
+              if (typeof found !== 'string') return topRegions(found, maxRegions, manifest.featureSize);
+              throw new UserError(
+                `Expected the features of ${key} of ${shard} as they were but received ${found}; start the run again.`,
+              );
+            };
+            yield {
+              ...{ key, pieces, imageId, regionCount: Math.min(count, maxRegions), hasHalves: halves !== undefined },
+              regions: (target) => (target && halves ? readRegionsInto(columns, sha256, halves, target) : readWhole()),
+            };
+          }
+          signal?.throwIfAborted();
+        }
+      },
+      async close() {
+        await (await opened?.catch(() => undefined))?.columns.close();
+        opened = undefined;
+      },
+      spec: { kind: 'shards', options: plain, vocabulary: tokenizer.vocabulary, tokenizer: tokenizer.definition, seed },
+      ...(onBad && { onBad }),
+    },
+    isS3(place) ? samplesAhead.inS3 : samplesAhead.inFolder,
+  );
 }
 
 /**
@@ -79,8 +188,8 @@ export function mixedSource(
   const total = parts.reduce((sum, { share }) => sum + share, 0);
   const specs = parts.flatMap(({ source: { spec }, share }) => (spec ? [{ spec, share }] : []));
   const onBad = parts.find(({ source }) => source.onBad)?.source.onBad;
-  return {
-    async *epoch(epoch) {
+  return sourceOf({
+    async *plan(epoch) {
       const draw = random(seed, epoch, 0x3117ed);
       const open = parts.map(({ source, share }) => ({ source, share, rounds: 0, reader: readerOf(source, epoch, 0) }));
       while (open.some(({ rounds }) => rounds === 0)) {
@@ -102,10 +211,13 @@ export function mixedSource(
         yield next.value;
       }
     },
+    async close() {
+      for (const { source } of parts) await source.close();
+    },
     ...(specs.length === parts.length && { spec: { kind: 'mixture', parts: specs, seed } }),
     ...(onBad && { onBad }),
-  };
+  });
 }
 
-const readerOf = (source: ExampleSource, epoch: number, round: number): AsyncIterator<Example> =>
-  source.epoch(epoch * 65_536 + round)[Symbol.asyncIterator]();
+const readerOf = (source: ExampleSource, epoch: number, round: number): AsyncIterator<PlannedExample> =>
+  source.plan(epoch * 65_536 + round)[Symbol.asyncIterator]();

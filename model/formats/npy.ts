@@ -62,13 +62,23 @@ export function decodeNpyHalves(file: Buffer): {
   return { shape, values: new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2) };
 }
 
-/** What the header says: the array's shape and type, and where its bytes lie. Throws a RangeError as `decodeNpy` does. */
-function npyLayout(file: Buffer): {
+/** What a header says: the array's shape and type, and where its bytes lie. */
+export interface NpyLayout {
   readonly shape: readonly number[];
+  /** As NumPy calls it: `f2`, `i4`. */
   readonly type: string;
   readonly start: number;
   readonly end: number;
-} {
+}
+
+function npyLayout(file: Buffer): NpyLayout {
+  const layout = npyHeader(file);
+  if (layout.end > file.length) throw new RangeError(`The NumPy file has ${file.length} B of ${layout.end}.`);
+  return layout;
+}
+
+/** Of a file or of its first bytes. Throws a RangeError as `decodeNpy` does. */
+export function npyHeader(file: Buffer): NpyLayout {
   if (!file.subarray(0, 6).equals(magic)) throw new RangeError('The bytes do not start as a NumPy file.');
   const version = file[6]!;
   if (version < 1 || version > 3 || file.length < 12)
@@ -88,8 +98,7 @@ function npyLayout(file: Buffer): {
   if (!reader) throw new RangeError(`The NumPy type ${descr[2]} is not read here.`);
   const count = elementCount(shape);
   const end = start + count * reader.width;
-  if (!Number.isSafeInteger(end) || end > file.length)
-    throw new RangeError(`The NumPy file has ${file.length} B of ${end}.`);
+  if (!Number.isSafeInteger(end)) throw new RangeError(`The NumPy file has ${file.length} B of ${end}.`);
   return { shape, type: descr[2]!, start, end };
 }
 

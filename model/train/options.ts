@@ -69,8 +69,8 @@ export interface TrainOptions {
   /** false runs op by op. */
   readonly compiled?: boolean;
   readonly precision?: Precision;
-  /** false makes batches in the training thread, although their source could be read in another. */
-  readonly thread?: boolean;
+  /** Threads that make batches, where their source can be read in another; 0 makes them in the training thread. Half the cores unless given, at most 8. */
+  readonly threads?: number;
   /** The machine's peak in floating-point operations a second; with it, progress says what share of the peak is reached. */
   readonly peakFlops?: number;
   /** Fuses what lies between matrix products with XLA; false unless given. Ignored where the run is not compiled. */

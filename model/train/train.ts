@@ -64,7 +64,7 @@ export const train = (
     const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
     const { batchSize, accumulate, precision, xla, checkpointEverySteps } = { ...pretrainDefaults, ...options };
     const { evaluateEverySteps, bestBy } = { ...pretrainDefaults, ...options };
-    const { optimizer = adamW, thread = true, keep = 3, reportEverySteps = 10, patience } = options;
+    const { optimizer = adamW, threads, keep = 3, reportEverySteps = 10, patience } = options;
     const { weights } = task.loss;
     const by = bestMeasure(bestBy, weights);
     const schedule = {
@@ -94,6 +94,7 @@ export const train = (
       ...(options.compiled !== undefined && { compiled: options.compiled }),
     });
     defer(() => executable.dispose());
+    defer(() => source.close());
 
     // ---- Start or resume --------------------------------------------------------------------------------------------------
     const newest = latestCheckpoint(runDir);
@@ -124,7 +125,7 @@ export const train = (
       collation: task.collation,
       featureStatistics,
     };
-    for (const batch of firsts) prepareUpdate(executable, collateBatch(batch, loading).arrays, accumulate);
+    for (const batch of firsts) prepareUpdate(executable, (await collateBatch(batch, loading)).arrays, accumulate);
     const heldOut = openHeldOut(executable, {
       ...{ examples: validation, batchSize, config, special, weights, featureStatistics },
       collation: task.collation,
@@ -132,7 +133,7 @@ export const train = (
     if (patience !== undefined && heldOut === undefined) {
       throw expected('two held-out pairs or more', '--patience', validation.length, 'hold pairs out, or leave it out');
     }
-    const loader = openLoader(source, loading, { thread });
+    const loader = openLoader(source, loading, { threads });
     defer(() => loader.close());
 
     // ---- Loop -------------------------------------------------------------------------------------------------------------

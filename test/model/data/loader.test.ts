@@ -48,14 +48,8 @@ const loading: LoaderOptions = {
   featureStatistics: batchSetup.featureStatistics,
 };
 
-async function take(
-  source: ExampleSource,
-  count: number,
-  own: Partial<LoaderOptions> = {},
-  thread = true,
-  pauseMs = 0,
-) {
-  const loader = openLoader(source, { ...loading, ...own }, { thread });
+async function take(source: ExampleSource, count: number, own: Partial<LoaderOptions> = {}, threads = 1, pauseMs = 0) {
+  const loader = openLoader(source, { ...loading, ...own }, { threads });
   try {
     const taken: LoadedBatch[] = [];
     while (taken.length < count) {
@@ -68,20 +62,23 @@ async function take(
   }
 }
 
-test('a worker thread makes the batches that the training thread would, whenever they are asked for', async () => {
+test('threads make the batches that the training thread would, whenever they are asked for and however many they are', async () => {
   const sources = {
     shards: shardsOf(one),
     mixture: mixedSource([{ source: shardsOf(one), share: 2 }, { source: shardsOf(other), share: 1 }], 9), // biome-ignore format: one line
   };
   for (const [name, source] of Object.entries(sources)) {
     assert.ok(source.spec, name);
-    const wanted = await take(source, 12, {}, false);
+    const wanted = await take(source, 12, {}, 0);
     assert.ok((wanted.at(-1) as LoadedBatch).epoch > 0, 'more than an epoch');
-    assert.deepEqual(await take(source, 12), wanted, name);
-    assert.deepEqual(await take(source, 12, {}, true, 20), wanted, `${name}, slowly`);
     // From where a checkpoint was written, bit for bit.
     const from = (wanted[6] as LoadedBatch).next;
-    assert.deepEqual(await take(source, 5, { from }), wanted.slice(7), `${name}, resumed`);
+    for (const threads of [1, 2, 3]) {
+      assert.deepEqual(await take(source, 12, {}, threads), wanted, `${name} by ${threads}`);
+      assert.deepEqual(await take(source, 12, {}, threads, 20), wanted, `${name} by ${threads}, slowly`);
+      assert.deepEqual(await take(source, 5, { from }, threads), wanted.slice(7), `${name} by ${threads}, resumed`);
+    }
+    await source.close();
   }
 });
 

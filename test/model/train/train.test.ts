@@ -201,11 +201,7 @@ test('features that are no number stop the run with the key of their sample', as
   const examples = smallExamples(8);
   examples[3]?.regions.features.fill(Number.NaN);
   const own = options({
-    source: {
-      async *epoch() {
-        yield* examples;
-      },
-    },
+    source: memorySource(examples, 1),
     batchSize: 8,
   });
   await assert.rejects(
