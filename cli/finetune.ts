@@ -1,6 +1,8 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
+import { rmSync } from 'node:fs';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockRun } from '../dataset/corpus-lock.ts';
+import { runTexts } from '../dataset/export/takedown-texts.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { expected } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -47,6 +49,7 @@ async function tune(
     maxPieces,
     maxRegions,
     seed: training.seed,
+    run: dir,
     signal,
   });
   tell(`${training.loss} loss, ${description}; ${dir}`);
@@ -72,6 +75,7 @@ async function tune(
       { signal, onProgress: (state) => show(state) },
     );
     progress.stop();
+    if (!summary.stopped) rmSync(runTexts(dir), { recursive: true, force: true });
     print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();

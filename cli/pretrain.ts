@@ -1,9 +1,10 @@
 /** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images, in one stage or several. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { within } from '../dataset/blobs/place.ts';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockRun } from '../dataset/corpus-lock.ts';
+import { runTexts } from '../dataset/export/takedown-texts.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -98,7 +99,16 @@ async function trainStages(
   const show = showStep(progress);
   const open = async (stage: PlannedStage): Promise<TrainingExamples> => {
     const { corpora } = stage;
-    const examples = await trainingExamples({ corpora, config, tokenizer, maxPieces, maxRegions, seed, signal });
+    const examples = await trainingExamples({
+      corpora,
+      config,
+      tokenizer,
+      maxPieces,
+      maxRegions,
+      seed,
+      run: dir,
+      signal,
+    });
     describe(progress, stage, examples);
     return examples;
   };
@@ -112,6 +122,7 @@ async function trainStages(
       { signal, onProgress: (state) => show(state, state.stage) },
     );
     progress.stop();
+    if (!summary.stopped) rmSync(runTexts(dir), { recursive: true, force: true });
     print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();

@@ -1,6 +1,7 @@
 /** The examples that pretraining and fine-tuning read: the training splits of one corpus or several, and held-out ones to watch. */
 import { isThere } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
+import { runTexts } from '../dataset/export/takedown-texts.ts';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { type Example, readExamples } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
@@ -52,11 +53,13 @@ interface ReadingOptions {
   readonly maxPieces: number;
   readonly maxRegions: number;
   readonly seed: number;
+  /** The run that reads them. */
+  readonly run: string;
   readonly signal: AbortSignal;
 }
 
 export async function trainingExamples(options: ReadingOptions): Promise<TrainingExamples> {
-  const { corpora, config, seed, tokenizer, maxPieces, maxRegions, signal } = options;
+  const { corpora, config, seed, run, tokenizer, maxPieces, maxRegions, signal } = options;
   const skipped = new SkippedSamples();
   const parts: { source: ExampleSource; share: number }[] = [];
   const validation: Example[] = [];
@@ -85,7 +88,10 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     }
     const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });
     images += train.images;
-    parts.push({ source: train.complete ? memorySource(train.examples, seed) : shardSource(of('train'), seed), share });
+    const source = train.complete
+      ? memorySource(train.examples, seed)
+      : shardSource({ ...of('train'), texts: runTexts(run) }, seed);
+    parts.push({ source, share });
     descriptions.push(
       `${trainDescription(train, maxPieces)}${corpora.length > 1 ? ` of ${dir} (share ${share})` : ''}`,
     );

@@ -42,6 +42,7 @@ import { deleteReports } from './takedown-reports.ts';
 import { type TakedownNames, takedownRequest } from './takedown-request.ts';
 import { eraseFromPages, eraseFromRaw, whatIsLeft } from './takedown-search.ts';
 import { type IsRemoved, prepareShards, rowsByMd5, takeFromShards } from './takedown-shards.ts';
+import { deleteRunTexts } from './takedown-texts.ts';
 
 export interface TakedownOptions extends TakedownNames {
   readonly corpusDir: string;
@@ -159,6 +160,7 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
     found ||= bytes > 0 || pages > 0 || hasFollowed(ledger, request);
     // Last of all: one that is being written looks into the ledger afterwards.
     const reports = found ? deleteReports(ledger, corpusDir) : { deleted: [], unreached: [] };
+    const texts = found ? deleteRunTexts(corpusDir) : [];
     const searched = reached.filter((folder) => !failed.has(folder));
     const left = await whatIsLeft(corpusDir, searched, { sha256s: removed.sha256s, isPage, isRemoved });
     return {
@@ -171,7 +173,7 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
       samples: result.samples,
       shardsRewritten: result.rewritten,
       shardsRemoved: result.incomplete,
-      deleted: reports.deleted,
+      deleted: [...reports.deleted, ...texts],
       unreached: [...new Set([...unreached, ...reports.unreached])],
       left,
     };
