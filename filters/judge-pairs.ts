@@ -3,7 +3,7 @@
  * that a rule does not come to an end with is dropped as `too-costly`: the web wrote it, and the run goes on.
  */
 import { setImmediate } from 'node:timers/promises';
-import { DeadlinePassed, withDeadline } from '../dataset/deadline.ts';
+import { DeadlinePassed, patience, withDeadline } from '../dataset/deadline.ts';
 import { downloadRule } from '../dataset/ledger/recipes.ts';
 import type { Score } from '../dataset/ledger/scores.ts';
 import type { PairToJudge, PairVerdict, TextLanguage } from '../dataset/ledger/verdicts.ts';
@@ -16,11 +16,8 @@ import type { PairToScore } from './score-pairs.ts';
 /** Ours: for longer no signal goes unheard. */
 const maxTurnMs = 100;
 
-/** Ours: texts of 20,000 characters of the worst kinds that we could think of take 0.1 s. */
+/** Ours, of CPU time where the system tells it: texts of 20,000 characters of the worst kinds that we could think of take 0.1 s. */
 const maxPairMs = 2000;
-
-/** A machine that sleeps or swaps may pass a deadline once. */
-const maxTries = 2;
 
 export interface JudgePairsOptions {
   readonly recipe: Recipe;
@@ -42,7 +39,7 @@ export async function judgePairs(
   const { recipe, reusable, signal, timeoutMs = maxPairMs } = options;
   const judged: Judged[] = [];
   const loaded = new Set<string>();
-  let [at, tries, rule] = [0, 0, ''];
+  let [at, left, rule] = [0, patience, ''];
   let wanting: Rule | undefined;
 
   /** Judges the pair at hand; undefined when a rule has to be loaded first. */
@@ -90,26 +87,26 @@ export async function judgePairs(
       const one = judgeOne();
       if (one === undefined) return;
       judged[at] = one;
-      [at, tries] = [at + 1, 0];
+      [at, left] = [at + 1, patience];
     }
   };
 
   while (at < pairs.length && !signal?.aborted) {
     try {
-      withDeadline(turn, timeoutMs);
+      withDeadline(turn, timeoutMs, left);
       await wanting?.load?.();
       if (wanting) loaded.add(wanting.name);
     } catch (error) {
       if (!(error instanceof DeadlinePassed)) throw error;
-      tries += 1;
-      if (tries === maxTries) {
-        const { row, pair } = pairs[at]!;
-        judged[at] = { id: pair.id, row, droppedBy: rule, reason: 'too-costly' };
-        [at, tries] = [at + 1, 0];
-      }
+      left = error.patience;
     }
     // Here signals are heard.
     await setImmediate();
+    if (left === 0 && !signal?.aborted) {
+      const { row, pair } = pairs[at]!;
+      judged[at] = { id: pair.id, row, droppedBy: rule, reason: 'too-costly' };
+      [at, left] = [at + 1, patience];
+    }
   }
   return judged.slice(0, at);
 }

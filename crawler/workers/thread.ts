@@ -1,8 +1,8 @@
 /** The side of a worker thread: runs the tasks that were sent together, one after the other. */
 
+import { threadNumber } from '../../dataset/thread-cpu.ts';
 import { notStarted, over, runsWithoutNumber } from './states.ts';
 import { type TaskInput, type TaskName, tasks } from './tasks.ts';
-import { threadNumber } from './thread-cpu.ts';
 
 export interface Task {
   readonly name: TaskName;

@@ -5,12 +5,12 @@
  * for them. Tasks that wait are sent together: a message costs the main thread as much as a tenth of what it does for a page.
  */
 import { availableParallelism } from 'node:os';
+import { threadCpuMs } from '../../dataset/thread-cpu.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { threadFile } from './built-thread.ts';
 import { isRunning, notStarted, takenBack } from './states.ts';
 import type { TaskInput, TaskName, Tasks } from './tasks.ts';
 import type { Task, TaskAnswer, TasksMessage } from './thread.ts';
-import { threadCpuMs } from './thread-cpu.ts';
 
 /** What a task returns, or why it was ended. */
 export type TaskResult<Name extends TaskName> =

@@ -4,7 +4,7 @@
  * texts that such patterns do not like are tried before any work.
  */
 import { Tokenizer } from '@huggingface/tokenizers';
-import { DeadlinePassed, withDeadline } from '../../dataset/deadline.ts';
+import { DeadlinePassed, withCpuDeadline } from '../../dataset/deadline.ts';
 import { expected } from '../../dataset/user-error.ts';
 
 /** What a `tokenizer.json` holds. */
@@ -59,7 +59,7 @@ export function openHuggingFaceTokenizer(
 
   const within = <T>(work: () => T, timeoutMs: number, what: string): T => {
     try {
-      return isPlain ? work() : withDeadline(work, timeoutMs, { tries: 2 });
+      return isPlain ? work() : withCpuDeadline(work, timeoutMs);
     } catch (error) {
       const received = error instanceof DeadlinePassed ? `none in ${timeoutMs / 1000} s` : (error as Error).message;
       throw expected(what, name, received, 'take another tokenizer.json, or the pattern that is at fault out of it');

@@ -44,8 +44,8 @@ const kinds: Record<string, Kind> = {
           .split(' ')
           .map((one) => sitemapText(one.startsWith('x') ? 'https://a.test/1.jpg' : `https://a.test/${one}.jpg`, one)),
       ),
-    harmless: (size) => numbered((n) => `a${n} `, size * 6),
-    hostile: { 'thousands of texts of one image': (size) => numbered((n) => `x${n} `, size * 6) },
+    harmless: (size) => numbered((n) => `a${n} `, size * 24),
+    hostile: { 'thousands of texts of one image': (size) => numbered((n) => `x${n} `, size * 24) },
   },
   sitemap: {
     size: 256_000,
