@@ -1,14 +1,18 @@
 /**
  * A set of 64-bit hashes that answers "is there one within d bits?" (multi-index hashing, Norouzi et al., CVPR 2012): cut
  * into d + 1 bands, two hashes at most d bits apart agree in one band at least, so only those that share a band are
- * compared.
+ * compared. Pictures may be made whose hashes all agree in a band and differ elsewhere, by which each would be compared with all: so only
+ * the last of a band are.
  */
 
 export interface NearHashes {
-  /** Whether a hash within the distance was added before; 16 hexadecimal digits. */
+  /** Whether a hash within the distance was added before; 16 hexadecimal digits. Of those that agree in a band the last 16,384 count. */
   readonly has: (hash: string) => boolean;
   readonly add: (hash: string) => void;
 }
+
+/** Ours: with 4 bits so many agree in a band of 134 million even hashes. */
+const maxCompared = 16_384;
 
 /** The hashes that agree in one band, their high and low halves in turns, one beside the other for speed. */
 interface Bucket {
@@ -69,7 +73,7 @@ function bandOf(high: number, low: number, shift: number, mask: number): number 
 }
 
 function holds({ halves, used }: Bucket, high: number, low: number, maxDistanceBits: number): boolean {
-  for (let at = 0; at < used; at += 2) {
+  for (let at = Math.max(0, used - 2 * maxCompared); at < used; at += 2) {
     const first = bitCount(halves[at]! ^ high);
     if (first <= maxDistanceBits && first + bitCount(halves[at + 1]! ^ low) <= maxDistanceBits) return true;
   }

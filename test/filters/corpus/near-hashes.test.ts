@@ -25,4 +25,17 @@ describe('nearHashes', () => {
       );
     });
   }
+
+  it('compares with the last 16,384 that agree in a band, so that made ones take no time by the square', () => {
+    // With 4 bits the first of five bands has twelve bits: these agree in it, and differ by a bit in each of the others.
+    const [first, near] = ['0000000000000000', '0008008008008000'];
+    const far = 'ffffffffffff0000';
+    const hasAfter = (between: number): boolean => {
+      const set = nearHashes(4);
+      set.add(first);
+      for (let n = 0; n < between; n++) set.add(far);
+      return set.has(near);
+    };
+    assert.deepEqual([0, 16_383, 16_384].map(hasAfter), [true, true, false]);
+  });
 });
