@@ -50,6 +50,17 @@ export const reportFlags = z.strictObject({
 });
 export type ReportFlags = z.output<typeof reportFlags>;
 
+export const viewFlags = z.strictObject({
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .meta({ description: 'port on 127.0.0.1; 0 takes a free one', placeholder: 'number' }),
+  edit: toggle('let the page change lait.yaml; without it nothing can be changed'),
+});
+export type ViewFlags = z.output<typeof viewFlags>;
+
 export const takedownFlags = z.strictObject({
   url: list('URLs of images, or of pages for everything found on them', 'url'),
   host: list('everything from these hosts and their subdomains', 'name'),

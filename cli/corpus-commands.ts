@@ -77,6 +77,14 @@ const report = corpusCommand({
   load: async () => (await import('./report.ts')).report,
 });
 
+const view = corpusCommand({
+  name: 'view',
+  summary: 'look at a corpus in the browser: pairs, their stories, and what another threshold would keep',
+  example: 'lait view --corpus birds',
+  flags: async () => (await callFlags()).viewFlags,
+  load: async () => (await import('./view.ts')).view,
+});
+
 const extract = corpusCommand({
   name: 'extract',
   takesTurns: true,
@@ -118,4 +126,4 @@ const explain = corpusCommand({
 const ledger: AddCommand = (program, isCalled) =>
   explain(program.command('ledger').description('look into the ledger: `lait ledger explain`'), isCalled);
 
-export const corpusCommands = [init, crawl, schedule, extract, filter, report, retry, takedown, ledger];
+export const corpusCommands = [init, crawl, schedule, extract, filter, view, report, retry, takedown, ledger];

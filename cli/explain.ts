@@ -57,7 +57,7 @@ function pairText(pair: PairStory): string {
 }
 
 /** What the picture is on one page, with what speaks for the page's subject and against it, the weightiest first. */
-function placeWords({ class: pictureClass, score, features, pageUrl }: Place): string {
+export function placeWords({ class: pictureClass, score, features, pageUrl }: Place): string {
   const parts = Object.entries(features)
     .filter(([, [, part]]) => part !== 0)
     .sort(([, [, a]], [, [, b]]) => Math.abs(b) - Math.abs(a))
@@ -65,10 +65,10 @@ function placeWords({ class: pictureClass, score, features, pageUrl }: Place): s
   return `${pictureClass}, ${score} for the subject of ${pageUrl}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
 }
 
-const shardWords = ({ folder, shard, key, status, since }: ShardPlace): string =>
+export const shardWords = ({ folder, shard, key, status, since }: ShardPlace): string =>
   `${shard}${key ? `, key ${key}` : ''}, ${status}${since === null ? '' : `, since version ${since}`} of ${folder}`;
 
-const goneWords: Readonly<Record<Gone, string>> = {
+export const goneWords: Readonly<Record<Gone, string>> = {
   'not-on-page': 'its page shows this picture with this text no more',
   'page-gone': 'its page is gone',
   'page-moved': 'its page leads to another one',
@@ -82,13 +82,13 @@ function verdictWords(pair: PairStory): string {
 }
 
 /** A reason of the crawler with its meaning. */
-function reasonWords(reason: string): string {
+export function reasonWords(reason: string): string {
   const meaning = meaningOf(reason);
   return meaning === null ? reason : `${reason}, ${meaning.text}`;
 }
 
 /** What became of the page at its last visit. */
-function pageWords({ pageStatus, pageReason, pageFetchedAt }: PairStory): string {
+export function pageWords({ pageStatus, pageReason, pageFetchedAt }: PairStory): string {
   if (pageReason === 'gone') return `gone at ${pageFetchedAt}: a later visit did not find it any more`;
   return `${pageStatus}${pageReason ? ` (${reasonWords(pageReason)})` : ''} at ${pageFetchedAt}`;
 }

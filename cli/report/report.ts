@@ -10,7 +10,7 @@ import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from 
 import { type FunnelRow, funnel } from '../../dataset/ledger/funnel.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
-import { currentRecipe, type RuleRecord } from '../../dataset/ledger/recipes.ts';
+import { currentRecipe, type RuleRecord, scoreNameOf } from '../../dataset/ledger/recipes.ts';
 import { hasScores } from '../../dataset/ledger/scores.ts';
 import { bars, histogram, short } from './charts.ts';
 import { html, Markup } from './html.ts';
@@ -173,8 +173,7 @@ const ruleOf = (score: string, rules: readonly RuleRecord[]): RuleRecord | undef
 /** The name of a rule's score in the ledger, if it has one; of several models' the one in the recipe. */
 function scoreName(record: RuleRecord | undefined, ledger: Ledger): string | undefined {
   if (!record) return undefined;
-  const { model } = record.settings;
-  const name = typeof model === 'string' ? `${record.name}@${model}` : record.name;
+  const name = scoreNameOf(record);
   return hasScores(ledger, name) ? name : undefined;
 }
 

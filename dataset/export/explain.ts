@@ -7,7 +7,7 @@ import { exportedPlaces, exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { Gone } from '../ledger/origins.ts';
 import { type Place, placesOfPair } from '../ledger/places.ts';
-import { currentRecipe, judgingOrder } from '../ledger/recipes.ts';
+import { currentRecipe, judgingOrder, scoreNameOf } from '../ledger/recipes.ts';
 import { resizedFrom } from '../ledger/records.ts';
 import { scoresOf } from '../ledger/scores.ts';
 import {
@@ -136,6 +136,24 @@ export async function explain(
   }
 }
 
+/**
+ * The same of one pair by its whole id, and nothing is written: of exports it knows what the ledger's index says, which every export and
+ * `explain` bring up to date, and shards of an import are not looked through. Null where the ledger has no such pair.
+ */
+export function storyOfPair(ledger: Ledger, corpusDir: string, id: string): PairStory | null {
+  const row = storedPairsAbout(ledger, id).find((pair) => pair.id === id);
+  if (row === undefined) return null;
+  const exports: Exports = new Map();
+  for (const { id: exportId, folder } of exportRecords(ledger, corpusDir)) {
+    const manifest = manifestIn(folder);
+    if (manifest?.export !== undefined) exports.set(exportId, { folder, manifest });
+  }
+  return story(ledger, row, indexedPlaces(ledger, exports, [id]).get(id) ?? []);
+}
+
+/** What is there of exports, by their number in the ledger. */
+type Exports = Map<number, { readonly folder: string; readonly manifest: Manifest }>;
+
 /** Places by pair, in every export that is still there. An import has no index: its tables are read. */
 async function placesIn(
   ledger: Ledger,
@@ -143,35 +161,41 @@ async function placesIn(
   shardsDir: string,
   ids: readonly string[],
 ): Promise<Map<string, ShardPlace[]>> {
-  const places = new Map<string, ShardPlace[]>();
-  const put = (id: string, place: ShardPlace) => {
-    const known = places.get(id);
-    if (known === undefined) places.set(id, [place]);
-    else known.push(place);
-  };
-  const manifests = new Map<number, { readonly folder: string; readonly manifest: Manifest }>();
+  const exports: Exports = new Map();
   for (const { folder } of [{ folder: shardsDir }, ...exportRecords(ledger, corpusDir)]) {
     await settleInTurn(folder);
     const manifest = manifestIn(folder);
     if (manifest?.export === undefined) continue;
-    manifests.set(await indexExport(ledger, corpusDir, folder, manifest, { mayLack: true }), { folder, manifest });
+    exports.set(await indexExport(ledger, corpusDir, folder, manifest, { mayLack: true }), { folder, manifest });
   }
-  const known = new Set([...manifests.values()].map(({ folder }) => resolve(folder)));
-  for (const { exportId, pairId, shard, key } of exportedPlaces(ledger, ids)) {
-    const { folder, manifest } = manifests.get(exportId) ?? {};
-    if (folder === undefined || manifest === undefined) continue;
-    const status = key === null ? failureOf(ledger, pairId) : 'success';
-    put(pairId, { folder, shard, key, status, since: versionOfShard(manifest, shard) });
-  }
+  const places = indexedPlaces(ledger, exports, ids);
+  const known = new Set([...exports.values()].map(({ folder }) => resolve(folder)));
   if (known.has(resolve(shardsDir)) || !existsSync(shardsDir)) return places;
   const wanted = new Set(ids);
   for (const { split, name, rows } of await findInShards(shardsDir, ({ uid }) => wanted.has(uid as string))) {
     for (const { uid, key, status } of rows) {
       const place = { folder: shardsDir, shard: `${split}/${name}`, since: null };
-      put(uid as string, { ...place, key: (key as string | undefined) ?? null, status: status as string });
+      put(places, uid as string, { ...place, key: (key as string | undefined) ?? null, status: status as string });
     }
   }
   return places;
+}
+
+function indexedPlaces(ledger: Ledger, exports: Exports, ids: readonly string[]): Map<string, ShardPlace[]> {
+  const places = new Map<string, ShardPlace[]>();
+  for (const { exportId, pairId, shard, key } of exportedPlaces(ledger, ids)) {
+    const { folder, manifest } = exports.get(exportId) ?? {};
+    if (folder === undefined || manifest === undefined) continue;
+    const status = key === null ? failureOf(ledger, pairId) : 'success';
+    put(places, pairId, { folder, shard, key, status, since: versionOfShard(manifest, shard) });
+  }
+  return places;
+}
+
+function put(places: Map<string, ShardPlace[]>, id: string, place: ShardPlace): void {
+  const known = places.get(id);
+  if (known === undefined) places.set(id, [place]);
+  else known.push(place);
 }
 
 /** img2dataset's word for a pair without an image. */
@@ -226,11 +250,12 @@ function ruleStories(ledger: Ledger, row: StoredPair): RuleStory[] {
   const recipe = currentRecipe(ledger);
   if (recipe === null || row.judgedBy !== recipe.id) return [];
   const scores = { ...(row.sha256 === null ? {} : scoresOf(ledger, row.sha256)), ...scoresOf(ledger, row.id) };
+  const scoreName = new Map(recipe.rules.map((rule) => [rule.name, scoreNameOf(rule)]));
   let isOut = false;
   return judgingOrder(recipe.rules).map(({ name: rule }) => {
     const isDropper = rule === row.droppedBy;
     const said = isDropper ? 'dropped' : isOut ? 'not-asked' : 'kept';
     if (isDropper) isOut = true;
-    return { rule, said, reason: isDropper ? row.reason : null, score: scores[rule] ?? null };
+    return { rule, said, reason: isDropper ? row.reason : null, score: scores[scoreName.get(rule) ?? rule] ?? null };
   });
 }

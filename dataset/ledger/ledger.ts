@@ -11,7 +11,7 @@ import { CorpusBusy, inTurn, type Waiting } from '../corpus-lock.ts';
 import { makeFolder } from '../make-folder.ts';
 import { UserError } from '../user-error.ts';
 import { refuseLostLedger } from './lost-ledger.ts';
-import { migrate } from './migrations.ts';
+import { migrate, newestVersion } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
 import { forgetOtherPlaces, recordPlace, setPlace } from './places.ts';
 import {
@@ -83,6 +83,26 @@ export class Ledger {
       throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
     }
     return Ledger.open(corpusDir, waiting);
+  }
+
+  /**
+   * Opens the ledger of a corpus for reading only: whatever is asked of it, SQLite refuses to write. Others may write meanwhile, and
+   * what they have committed is seen by the next query. Throws a UserError where there is none, and where another version of lait wrote it.
+   */
+  static openReadOnly(corpusDir: string): Ledger {
+    const path = join(corpusDir, 'ledger.db');
+    refuseLostLedger(corpusDir);
+    if (!existsSync(path)) {
+      throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
+    }
+    const db = new Database(path, { timeout: busyTimeoutMs, readonly: true });
+    const version = db.pragma('user_version', { simple: true }) as number;
+    if (version === newestVersion) return new Ledger(db, {});
+    db.close();
+    const advice = version > newestVersion ? 'update lait' : 'run `lait filter` once, which brings it there';
+    throw new UserError(
+      `Expected ledger version ${newestVersion} for ${path} but received ${version}; ${advice}, or use another corpus.`,
+    );
   }
 
   /** From now until it is closed, this ledger reads what is in the file now, whatever others write meanwhile. */

@@ -27,6 +27,10 @@ export const downloadRule = 'download';
 export const ruleIdentity = ({ stage, version = 1, settings }: RuleRecord): string =>
   JSON.stringify([stage, version, settings]);
 
+/** The name that the rule's score is stored under, if it has one: a score by a model belongs to that model. */
+export const scoreNameOf = ({ name, settings: { model } }: RuleRecord): string =>
+  typeof model === 'string' ? `${name}@${model}` : name;
+
 /** The rules as they act: text rules, the download, image rules, rules on both, corpus rules. */
 export function judgingOrder(
   rules: readonly RuleRecord[],

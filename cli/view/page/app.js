@@ -1,0 +1,98 @@
+/** The workbench: tabs, what is known of the corpus as a whole, and one state from which everything is drawn. */
+import { addressOf, readAddress } from './address.js';
+import { get } from './api.js';
+import { html, nothing, render } from './lit.js';
+import { emptyGrid, loadPairs, pairsTab } from './pairs.js';
+import { openStory } from './story.js';
+import { loadThresholds, thresholdsTab } from './thresholds.js';
+import { number, percent } from './words.js';
+
+const state = {
+  ...readAddress(),
+  corpus: null,
+  error: null,
+  grid: emptyGrid(),
+  thresholds: null,
+  /** Draws again what has changed; several changes at once are drawn once. */
+  draw,
+  fail(error) {
+    state.error = error.message;
+    draw();
+  },
+};
+
+let isDrawing = false;
+function draw() {
+  if (isDrawing) return;
+  isDrawing = true;
+  queueMicrotask(() => {
+    isDrawing = false;
+    render(page(), document.querySelector('#app'));
+  });
+}
+
+function page() {
+  const { corpus, tab, choice, error } = state;
+  const link = (name, label) => html`<a href=${addressOf({ tab: name, choice: name === 'pairs' ? choice : {} })}
+    aria-current=${tab === name ? 'page' : nothing}>${label}</a>`;
+  return html`
+    <a class="skip" href="#main" @click=${skip}>Skip to the content</a>
+    <header>
+      <h1>${corpus?.name ?? 'lait view'}</h1>
+      <p class="sum" role="status">${corpus === null ? 'Counting …' : summary(corpus)}</p>
+      <nav aria-label="Views">${link('pairs', 'Pairs')}${link('thresholds', 'Thresholds')}</nav>
+    </header>
+    ${error === null ? nothing : html`<p class="error" role="alert">${error} <button @click=${forget}>Close</button></p>`}
+    <main id="main" tabindex="-1">${tab === 'thresholds' ? thresholdsTab(state) : pairsTab(state)}</main>`;
+}
+
+/** The address after # is the page's own, so the link moves the focus itself. */
+function skip(event) {
+  event.preventDefault();
+  document.querySelector('#main').focus();
+}
+
+function forget() {
+  state.error = null;
+  draw();
+}
+
+function summary({ funnel, preset, isFinished, mayEdit }) {
+  const { found, kept, unjudged } = funnel;
+  return html`<b>${number(kept)}</b> of <b>${number(found)}</b> pairs kept${found === 0 ? nothing : ` (${percent(kept / found)})`}${
+    preset === null ? nothing : `, preset ${preset}`
+  }${unjudged > 0 ? `; ${number(unjudged)} not judged yet` : nothing}${
+    preset !== null && !isFinished ? '; a filter is running, or was stopped' : nothing
+  }${mayEdit ? html` <span class="badge">may edit</span>` : nothing}`;
+}
+
+async function loadCorpus() {
+  try {
+    state.corpus = await get('/api/corpus');
+    document.title = `${state.corpus.name} · lait view`;
+    draw();
+  } catch (error) {
+    state.fail(error);
+  }
+}
+
+function follow() {
+  const before = JSON.stringify([state.tab, state.choice]);
+  Object.assign(state, readAddress());
+  if (JSON.stringify([state.tab, state.choice]) !== before) show();
+  openStory(state);
+  draw();
+}
+
+function show() {
+  if (state.tab === 'thresholds') loadThresholds(state);
+  else loadPairs(state);
+}
+
+// The token is in the cookie now: neither the history nor a bookmark keeps it.
+if (location.search !== '') history.replaceState(null, '', location.pathname + location.hash);
+addEventListener('hashchange', follow);
+draw();
+loadCorpus();
+show();
+openStory(state);

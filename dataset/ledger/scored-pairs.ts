@@ -1,0 +1,55 @@
+/**
+ * The scores of the pairs that came to a rule, sorted: what moving its threshold would change is then two searches in a list, and no pair
+ * is judged again.
+ */
+import type { Ledger } from './ledger.ts';
+import { currentRecipe, judgingOrder, scoreNameOf } from './recipes.ts';
+
+/** All pairs that a rule of the current recipe was asked about. */
+export interface ScoredPairs {
+  /** Ascending. */
+  readonly scores: Float64Array;
+  /** In the order of `scores`: the pair's place in the table of pairs. */
+  readonly rows: Float64Array;
+  /** In the order of `scores`: 0 where this rule dropped the pair, 1 where a later one did, 2 where none did. */
+  readonly fates: Uint8Array;
+  /** Pairs without a score: the rule kept those it has nothing against, and dropped those that could not be measured. */
+  readonly unscored: { readonly kept: number; readonly keptByAll: number; readonly dropped: number };
+}
+
+export const fate = { dropped: 0, droppedLater: 1, kept: 2 } as const;
+
+/** Reads them; undefined where the current recipe has no such rule. `subject` is what the rule's score is about. */
+export function scoredPairs(ledger: Ledger, rule: string, subject: 'image' | 'pair'): ScoredPairs | undefined {
+  const recipe = currentRecipe(ledger);
+  const record = recipe?.rules.find(({ name }) => name === rule);
+  if (!recipe || !record) return undefined;
+  const order = judgingOrder(recipe.rules).map(({ name }) => name);
+  const later = order.slice(order.indexOf(rule) + 1);
+  const rows = ledger.db
+    .prepare(
+      `SELECT p.rowid, s.score, CASE WHEN p.dropped_by IS NULL THEN ${fate.kept} WHEN p.dropped_by = @rule THEN ${fate.dropped}
+         ELSE ${fate.droppedLater} END
+       FROM pairs p ${subject === 'image' ? 'JOIN images i ON i.id = p.image_id' : ''}
+       LEFT JOIN scores s ON s.subject = ${subject === 'image' ? 'i.sha256' : 'p.id'} AND s.rule = @score
+       WHERE p.judged_by = @recipe AND (p.dropped_by IS NULL OR p.dropped_by = @rule
+         OR p.dropped_by IN (SELECT value FROM json_each(@later)))`,
+    )
+    .raw()
+    .iterate({ rule, score: scoreNameOf(record), recipe: recipe.id, later: JSON.stringify(later) });
+  const found: { row: number; score: number; fate: number }[] = [];
+  const unscored = { kept: 0, keptByAll: 0, dropped: 0 };
+  for (const [row, score, end] of rows as Iterable<[number, number | null, number]>) {
+    if (score !== null) found.push({ row, score, fate: end });
+    else if (end === fate.dropped) unscored.dropped += 1;
+    else unscored.kept += 1;
+    if (score === null && end === fate.kept) unscored.keptByAll += 1;
+  }
+  found.sort((a, b) => a.score - b.score || a.row - b.row);
+  return {
+    scores: Float64Array.from(found, ({ score }) => score),
+    rows: Float64Array.from(found, ({ row }) => row),
+    fates: Uint8Array.from(found, (pair) => pair.fate),
+    unscored,
+  };
+}
