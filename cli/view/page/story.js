@@ -47,7 +47,7 @@ function content(story, state) {
   const said =
     verdict === 'dropped' ? `dropped by ${droppedBy}: ${reason}` : verdict === 'kept' ? 'kept' : 'not judged yet';
   return html`
-    <form method="dialog"><button class="close" aria-label="Close">×</button></form>
+    <form method="dialog" class="closing"><button class="close" aria-label="Close">×</button></form>
     <div class="story">
       <div class="whole">${
         hasPicture

@@ -1,0 +1,385 @@
+/** The workbench's server: who may ask it, what it answers, and that nothing of the web gets further than text and pixels. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import { openWorkbench, type Workbench } from '../../../cli/view/server.ts';
+import { Ledger } from '../../../dataset/ledger/ledger.ts';
+import { openRawStore } from '../../../dataset/ledger/raw-store.ts';
+import { pairId } from '../../../dataset/pair.ts';
+import { hostileText, idOf, writeLookedAt } from './looked-at.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'lait-view-'));
+const svgUrl = 'http://evil.example/1.svg';
+const svgId = pairId(svgUrl, 'A drawing that is a program');
+let [reading, editing] = [] as unknown as [Workbench, Workbench];
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** Asks with the token in the cookie, as the page does, unless told otherwise. */
+function ask(
+  path: string,
+  {
+    of = reading,
+    headers = {},
+    cookie = true,
+    method = 'GET',
+    body = '',
+  }: {
+    of?: Workbench;
+    headers?: Readonly<Record<string, string>>;
+    cookie?: boolean;
+    method?: string;
+    body?: string;
+  } = {},
+): Promise<Answer> {
+  const { port, searchParams } = new URL(of.url);
+  const sent = { ...(cookie ? { cookie: `lait-view-${port}=${searchParams.get('token')}` } : {}), ...headers };
+  return new Promise((resolve, reject) => {
+    // Not fetch, which writes Host and Origin itself and tidies paths up.
+    const req = request({ host: '127.0.0.1', port, path, method, headers: sent }, (res) => {
+      const parts: Buffer[] = [];
+      res.on('data', (part: Buffer) => parts.push(part));
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: Buffer.concat(parts) }));
+    });
+    req.on('error', reject);
+    req.end(body);
+  });
+}
+
+const json = async (...given: Parameters<typeof ask>) => JSON.parse((await ask(...given)).body.toString('utf8'));
+
+const originOf = (of: Workbench): string => new URL(of.url).origin;
+const change = (value: unknown, setting: string, of = editing, headers: Record<string, string> = {}) =>
+  ask('/api/settings', {
+    of,
+    method: 'POST',
+    headers: { origin: originOf(of), 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ setting, value }),
+  });
+
+before(async () => {
+  await writeLookedAt(folder);
+  // A store that has an SVG all the same: made by another program, or an older lait.
+  const ledger = Ledger.open(folder);
+  const raw = openRawStore(folder);
+  const bytes = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>');
+  ledger.recordPage({ url: 'http://evil.example/', status: 'fetched', fetchedAtMs: 1 }, [
+    { url: svgUrl, texts: [{ source: 'alt', text: 'A drawing that is a program' }] },
+  ]);
+  const sha256 = 'e'.repeat(64);
+  const stored = {
+    format: 'svg',
+    width: 1,
+    height: 1,
+    frames: 1,
+    phash: '0'.repeat(16),
+    byteLength: bytes.length,
+    sha256,
+  };
+  const place = raw.append({ sha256, format: 'svg', bytes });
+  ledger.recordImage({ url: svgUrl, status: 'success', fetchedAtMs: 1, stored: { ...stored, ...place } });
+  raw.close();
+  ledger.close();
+  reading = await openWorkbench({ corpusDir: folder });
+  editing = await openWorkbench({ corpusDir: folder, mayEdit: true });
+});
+after(async () => {
+  await reading.close();
+  await editing.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe('who may ask', () => {
+  const everything = ['/', '/page/app.js', '/api/corpus', '/api/pairs', `/picture/${idOf(0)}/small`, '/no-such-path'];
+
+  it('nobody without the token, whatever is asked for', async () => {
+    const { port } = new URL(reading.url);
+    const wrong: readonly Record<string, string>[] = [
+      {},
+      { cookie: `lait-view-${port}=` },
+      { cookie: `lait-view-${port}=${'A'.repeat(43)}` },
+      { cookie: `token=${new URL(reading.url).searchParams.get('token')}` },
+      { authorization: `Bearer ${new URL(reading.url).searchParams.get('token')}` },
+    ];
+    for (const path of everything) {
+      for (const headers of wrong) {
+        assert.equal((await ask(path, { cookie: false, headers })).status, 401, `${path} ${JSON.stringify(headers)}`);
+      }
+    }
+    assert.equal((await ask('/?token=wrong', { cookie: false })).status, 401);
+    // The token of one workbench opens no other.
+    assert.equal((await ask(`/?${new URL(editing.url).searchParams}`, { cookie: false })).status, 401);
+    assert.equal((await ask(`/api/corpus?${new URL(reading.url).searchParams}`, { cookie: false })).status, 401);
+  });
+
+  it('who has the address, which gives the cookie for all the rest', async () => {
+    const { pathname, search, port } = new URL(reading.url);
+    const { status, headers } = await ask(pathname + search, { cookie: false });
+    assert.equal(status, 200);
+    const [cookie] = headers['set-cookie'] as string[];
+    assert.match(cookie!, new RegExp(`^lait-view-${port}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Strict$`));
+    const sent = { cookie: cookie!.split(';')[0]! };
+    for (const path of everything.slice(0, -1)) {
+      assert.equal((await ask(path, { cookie: false, headers: sent })).status, 200, path);
+    }
+    assert.equal((await ask('/no-such-path')).status, 404);
+  });
+
+  it('nobody by another name of this machine (DNS rebinding)', async () => {
+    const { port } = new URL(reading.url);
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      '127.0.0.1',
+      `127.0.0.1:1`,
+      `[::1]:${port}`,
+      `127.0.0.1.evil.example:${port}`,
+    ]) {
+      for (const path of everything)
+        assert.equal((await ask(path, { headers: { host } })).status, 403, `${host} ${path}`);
+    }
+    assert.equal((await ask('/api/pairs', { headers: { host: `localhost:${port}` } })).status, 200);
+  });
+
+  it('no other page', async () => {
+    const own = originOf(reading);
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      'http://127.0.0.1:1',
+      own.replace('http', 'https'),
+      `${own}.evil.example`,
+      originOf(editing),
+    ]) {
+      assert.equal((await ask('/api/pairs', { headers: { origin } })).status, 403, origin);
+    }
+    assert.equal((await ask('/api/pairs', { headers: { origin: own } })).status, 200);
+  });
+
+  it('nobody on the network', async () => {
+    const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.filter((one) => !one.internal));
+    const port = Number(new URL(reading.url).port);
+    for (const { address, family } of addresses.filter((one) => one.family === 'IPv4')) {
+      const heard = await new Promise((resolve) => {
+        const socket = connect(port, address, () => resolve(true)).on('error', () => resolve(false));
+        socket.on('connect', () => socket.destroy());
+      });
+      assert.equal(heard, false, `${family} ${address}`);
+    }
+  });
+
+  it('a port that is taken is the operator’s fault', async () => {
+    const port = Number(new URL(reading.url).port);
+    await assert.rejects(openWorkbench({ corpusDir: folder, port }), { name: 'UserError', message: /is in use/ });
+  });
+});
+
+describe('what every answer says', () => {
+  it('scripts of ours only, no other place, no frame, no guess of a type', async () => {
+    for (const path of ['/', '/page/app.js', '/api/corpus', '/no-such-path']) {
+      const { headers } = await ask(path);
+      const policy = String(headers['content-security-policy']);
+      assert.match(
+        policy,
+        /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';/,
+      );
+      assert.doesNotMatch(policy, /unsafe/);
+      assert.match(policy, /base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
+      assert.deepEqual(
+        ['x-content-type-options', 'referrer-policy', 'cross-origin-resource-policy', 'cache-control'].map(
+          (name) => headers[name],
+        ),
+        ['nosniff', 'no-referrer', 'same-origin', 'no-store'],
+        path,
+      );
+      assert.equal(headers['access-control-allow-origin'], undefined);
+    }
+  });
+
+  it('no path leads out of the files of the page', async () => {
+    const paths = [
+      '/../package.json',
+      '/page/../../../package.json',
+      '/page/..%2f..%2f..%2fpackage.json',
+      '/page/%2e%2e/%2e%2e/%2e%2e/package.json',
+      '/page/app.js%00.css',
+      '/page//app.js',
+      '/page/index.html',
+      '/node_modules/lit-html/package.json',
+      '/node_modules/lit-html/../hono/package.json',
+      '/lait.yaml',
+      '/ledger.db',
+      `/picture/../../ledger.db`,
+      `/picture/${idOf(0)}/..%2f..`,
+      '/picture/..%2f..%2fledger.db/small',
+    ];
+    for (const path of paths) assert.equal((await ask(path)).status, 404, path);
+    assert.equal((await ask('/node_modules/lit-html/lit-html.js')).status, 200);
+  });
+});
+
+describe('pictures', () => {
+  it('whole as stored, small as WebP, each by its bytes', async () => {
+    const whole = await ask(`/picture/${idOf(0)}/whole`);
+    assert.deepEqual([whole.status, whole.headers['content-type']], [200, 'image/jpeg']);
+    assert.equal((await sharp(whole.body).metadata()).width, 400);
+    const small = await ask(`/picture/${idOf(0)}/small`);
+    assert.deepEqual([small.status, small.headers['content-type']], [200, 'image/webp']);
+    assert.equal((await sharp(small.body).metadata()).width, 360);
+    assert.equal(small.headers['content-security-policy'], "default-src 'none'; sandbox");
+    assert.equal(small.headers['x-content-type-options'], 'nosniff');
+    const again = await ask(`/picture/${idOf(0)}/small`, { headers: { 'if-none-match': String(small.headers.etag) } });
+    assert.deepEqual([again.status, again.body.length], [304, 0]);
+  });
+
+  it('no SVG, whatever the ledger calls it', async () => {
+    for (const size of ['whole', 'small']) {
+      const { status, headers, body } = await ask(`/picture/${svgId}/${size}`);
+      assert.deepEqual([status, headers['content-type']], [415, 'text/plain; charset=UTF-8']);
+      assert.doesNotMatch(body.toString(), /svg/);
+    }
+  });
+
+  it('none of what failed, of no such pair, and of no id', async () => {
+    for (const id of [idOf(24), 'f'.repeat(32), 'abc', `${idOf(0)}'--`]) {
+      assert.equal((await ask(`/picture/${id}/small`)).status, 404, id);
+    }
+  });
+});
+
+describe('what it tells', () => {
+  it('of the corpus', async () => {
+    const corpus = await json('/api/corpus');
+    assert.deepEqual(
+      [corpus.mayEdit, corpus.preset, corpus.isFinished, corpus.funnel.found],
+      [false, 'lait', true, 33],
+    );
+    assert.equal((await json('/api/corpus', { of: editing })).mayEdit, true);
+  });
+
+  it('of pairs, by page', async () => {
+    const first = await json('/api/pairs?words=bird&source=caption');
+    assert.equal(first.pairs.length, 7);
+    for (const query of [
+      'verdict=all',
+      'source=spoken',
+      'class=hero',
+      'before=0',
+      'before=x',
+      `words=${'x'.repeat(201)}`,
+    ]) {
+      assert.equal((await ask(`/api/pairs?${query}`)).status, 400, query);
+    }
+  });
+
+  it('of a pair: its story as lait ledger explain has it, as text', async () => {
+    const { headers } = await ask(`/api/pairs/${idOf(3)}`);
+    assert.match(String(headers['content-type']), /^application\/json/);
+    const story = await json(`/api/pairs/${idOf(3)}`);
+    assert.equal(story.text, hostileText);
+    assert.deepEqual([story.verdict, story.hasPicture], ['kept', true]);
+    const dropped = await json(`/api/pairs/${idOf(6)}`);
+    assert.deepEqual([dropped.droppedBy, dropped.reason], ['image/flat', 'nearly-one-colour']);
+    const dropper = dropped.rules.find(({ said }: { said: string }) => said === 'dropped');
+    assert.deepEqual([dropper.rule, dropper.reason], [dropped.droppedBy, dropped.reason]);
+    const kept = await json(`/api/pairs/${idOf(4)}`);
+    assert.equal(kept.others.length, 1);
+    assert.ok(kept.rules.find(({ rule }: { rule: string }) => rule === 'image/blur').score > 0);
+    assert.ok(
+      kept.facts.some(
+        ({ name, text }: { name: string; text: string }) => name === 'Rights, page' && text === 'robots.txt: allowed',
+      ),
+    );
+    assert.equal((await ask(`/api/pairs/${'f'.repeat(32)}`)).status, 404);
+    assert.equal((await ask('/api/pairs/abc')).status, 404);
+  });
+
+  it('of thresholds, and of what another would change', async () => {
+    const list = await json('/api/thresholds');
+    assert.deepEqual(
+      list.map(({ rule, today, configured, canBeSet }: Record<string, unknown>) => [rule, today, configured, canBeSet]),
+      [
+        ['image/dominant', 0.4, 0.4, true],
+        ['image/flat', 2.5, 2.5, true],
+        ['image/blur', 600, 60, true],
+      ],
+    );
+    const moved = await json('/api/thresholds/move?rule=image/blur&to=60');
+    assert.equal(moved.kept, moved.entered);
+    // Two of the pairs are of one picture.
+    assert.deepEqual([moved.regained, moved.pictures.length], [4, 3]);
+    assert.equal((await json('/api/thresholds/move?rule=image/blur&to=100000')).pictures.length, 9);
+    assert.equal((await ask('/api/thresholds/move?rule=image/photo&to=1')).status, 404);
+    for (const query of ['rule=image/blur', 'rule=image/blur&to=x', 'to=1']) {
+      assert.equal((await ask(`/api/thresholds/move?${query}`)).status, 400, query);
+    }
+  });
+});
+
+describe('changes', () => {
+  const path = join(folder, 'lait.yaml');
+
+  it('only with --edit, from the page itself', async () => {
+    assert.equal((await change(45, 'minSharpness', reading)).status, 403);
+    for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }]) {
+      assert.equal((await change(45, 'minSharpness', editing, headers)).status, 403, headers.origin);
+    }
+    // A form of another page sends no Origin in old browsers.
+    assert.equal((await ask('/api/settings', { of: editing, method: 'POST', body: '{}' })).status, 403);
+    assert.equal(
+      (
+        await ask('/api/settings', {
+          of: editing,
+          cookie: false,
+          method: 'POST',
+          headers: { origin: originOf(editing) },
+        })
+      ).status,
+      401,
+    );
+    assert.ok(!existsSync(path));
+  });
+
+  it('of a setting that there is, to a value that it may have', async () => {
+    for (const [value, setting] of [
+      [2, 'minPhoto'],
+      ['x', 'minPhoto'],
+      [1, 'maxUnsafe'],
+      [1, '__proto__'],
+      [1, 'a.b'],
+    ] as const) {
+      assert.equal((await change(value, setting)).status, 400, setting);
+    }
+    const large = await change(1, 'x'.repeat(20_000));
+    assert.equal(large.status, 413);
+    assert.ok(!existsSync(path));
+  });
+
+  it('are written to lait.yaml, whose comments stay, and told with the command to run', async () => {
+    writeFileSync(path, '# of birds\nfilter:\n  minSharpness: 60 # blurred ones go\n');
+    const { status, body } = await change(45, 'minSharpness');
+    assert.deepEqual([status, JSON.parse(body.toString())], [200, { path, command: `lait filter --corpus ${folder}` }]);
+    assert.equal(readFileSync(path, 'utf8'), '# of birds\nfilter:\n  minSharpness: 45 # blurred ones go\n');
+    const list = await json('/api/thresholds');
+    assert.equal(list.find(({ rule }: { rule: string }) => rule === 'image/blur').configured, 45);
+  });
+
+  it('a broken lait.yaml is told, and stays as it is', async () => {
+    writeFileSync(path, 'filter: [');
+    assert.equal((await change(45, 'minSharpness')).status, 400);
+    const { status, body } = await ask('/api/thresholds');
+    assert.equal(status, 400);
+    assert.match(body.toString(), /Expected YAML/);
+    assert.equal(readFileSync(path, 'utf8'), 'filter: [');
+    rmSync(path);
+  });
+});

@@ -1,0 +1,63 @@
+/** "Use this" changes one setting of lait.yaml and nothing else. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig } from '../../../cli/config-file.ts';
+import { commentedConfig } from '../../../cli/init.ts';
+import { isFilterSetting, withFilterSetting } from '../../../cli/view/setting.ts';
+
+describe('withFilterSetting', () => {
+  const cases: readonly (readonly [name: string, before: string, after: string])[] = [
+    ['of no file', '', 'filter:\n  minSharpness: 45\n'],
+    [
+      'of other sections',
+      '# mine\ncrawl:\n  contact: a@b.example # who asks\n',
+      '# mine\ncrawl:\n  contact: a@b.example # who asks\nfilter:\n  minSharpness: 45\n',
+    ],
+    [
+      'that is set',
+      'filter:\n  # blurred ones go\n  minSharpness: 60 # ours\n  minSidePx: 256\n',
+      'filter:\n  # blurred ones go\n  minSharpness: 45 # ours\n  minSidePx: 256\n',
+    ],
+    [
+      'of a list in one line',
+      'filter:\n  languages: [en, de] # two\n',
+      'filter:\n  languages: [en, de] # two\n  minSharpness: 45\n',
+    ],
+  ];
+  for (const [name, before, after] of cases) {
+    it(name, () => assert.equal(withFilterSetting(before, 'minSharpness', 45, 'lait.yaml'), after));
+  }
+
+  it('keeps every comment and every other setting of what lait init writes', () => {
+    const before = commentedConfig();
+    const after = withFilterSetting(before, 'minSharpness', 45, 'lait.yaml');
+    const comments = (text: string): string[] =>
+      text
+        .split('\n')
+        .filter((line) => line.includes('#'))
+        .map((line) => line.trim());
+    assert.deepEqual(comments(after), comments(before));
+    const expected = parseConfig(before, 'lait.yaml');
+    assert.deepEqual(parseConfig(after, 'lait.yaml'), {
+      ...expected,
+      filter: { ...expected.filter, minSharpness: 45 },
+    });
+    assert.equal(after.split('\n').length, before.split('\n').length + 1);
+  });
+
+  it('refuses a value that is none, and a file that is broken before it is touched', () => {
+    assert.throws(() => withFilterSetting('', 'minPhoto', 2, 'lait.yaml'), { name: 'UserError', message: /minPhoto/ });
+    assert.throws(() => withFilterSetting('filter: [', 'minPhoto', 0.5, 'lait.yaml'), { name: 'UserError' });
+    assert.throws(() => withFilterSetting('filter: 3', 'minPhoto', 0.5, 'lait.yaml'), { name: 'UserError' });
+  });
+
+  it('knows which settings there are', () => {
+    assert.deepEqual(['minSharpness', 'minDominance', 'maxUnsafe', '__proto__', 'constructor'].map(isFilterSetting), [
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+});
