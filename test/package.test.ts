@@ -3,7 +3,8 @@
  * entry, the command from crawl to export, and the examples.
  */
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -17,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { picture } from './helpers/picture.ts';
@@ -146,6 +148,26 @@ console.log(process.binding ? 'ok' : '', require('node:fs').readFileSync('/proc/
       execFileSync(process.execPath, [join(installed, 'cli/lait.mjs'), ...args], { cwd: project, encoding: 'utf8' }),
     );
     assert.ok(exported.splits.train.samples >= 5, JSON.stringify(exported));
+  });
+
+  it('shows the corpus, page, thread and all', async () => {
+    const view = spawn(process.execPath, [join(installed, 'cli/lait.mjs'), 'view', '--corpus', 'birds'], {
+      cwd: project,
+    });
+    try {
+      const [line] = (await once(createInterface(view.stdout), 'line')) as [string];
+      const address = /http:\S+/.exec(line)![0];
+      const first = await fetch(address);
+      const headers = { cookie: first.headers.get('set-cookie')!.split(';')[0]! };
+      for (const path of ['/page/app.js', '/page/style.css', '/page/icon.svg', '/node_modules/lit-html/lit-html.js']) {
+        assert.equal((await fetch(new URL(path, address), { headers })).status, 200, path);
+      }
+      const corpus = await fetch(new URL('/api/corpus', address), { headers });
+      assert.equal(((await corpus.json()) as { funnel: { found: number } }).funnel.found, 20);
+    } finally {
+      view.kill('SIGINT');
+    }
+    assert.deepEqual(await once(view, 'exit'), [130, null]);
   });
 
   describe('examples', () => {

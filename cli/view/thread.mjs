@@ -1,7 +1,7 @@
-// Starts counting.ts in a worker thread, which does not inherit its parent's reader of TypeScript. Plain JavaScript for that.
-import { register } from 'tsx/esm/api';
+// Starts a worker thread: counting.js of the package, or counting.ts of a checkout, for which a thread does not inherit its parent's
+// reader of TypeScript. Plain JavaScript for that.
+import { existsSync } from 'node:fs';
 
-register();
-const { corpusFacts, move, thresholds } = await import('./counting.ts');
-
-export { corpusFacts, move, thresholds };
+const isCompiled = existsSync(new URL('./counting.js', import.meta.url));
+if (!isCompiled) (await import('tsx/esm/api')).register();
+export const { corpusFacts, move, thresholds } = await import(isCompiled ? './counting.js' : './counting.ts');

@@ -2,7 +2,7 @@
  * Looking through a corpus while others write to it: pairs by what they are, newest first, a page at a time. No query looks at more rows
  * than it may; one that has not found enough by then says where to go on.
  */
-import { type PictureClass, pictureClasses, type TextSource } from '../pair.ts';
+import type { PictureClass, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
 import type { StoredSample } from './stored-sample.ts';
 
@@ -171,43 +171,44 @@ export interface Facets {
   readonly sources: Counts;
   /** Of the pages, the largest only. */
   readonly hosts: Counts;
-  readonly classes: Counts;
+  /** Whether it is known of any picture what it is on its page. */
+  readonly hasPlaces: boolean;
 }
 
-/** Counts all pairs by what they can be chosen by. Reads the whole table of pairs. */
+/** Counts all pairs by what they can be chosen by. Reads the whole table of pairs once. */
 export function facets(ledger: Ledger, maxHosts = 200): Facets {
-  const by = (column: string): Counts =>
-    (
-      ledger.db.prepare(`SELECT ${column} AS value, count(*) AS count FROM pairs p GROUP BY 1`).all() as {
-        value: string;
-        count: number;
-      }[]
-    ).sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+  const languages = new Map<string, number>();
+  const sources = new Map<string, number>();
   const hosts = new Map<string, number>();
+  const add = (counts: Map<string, number>, value: string, count: number): void => {
+    counts.set(value, (counts.get(value) ?? 0) + count);
+  };
+  const kinds = ledger.db
+    .prepare(`SELECT coalesce(language, ''), source, count(*) FROM pairs GROUP BY 1, 2`)
+    .raw()
+    .iterate() as IterableIterator<[string, string, number]>;
+  for (const [language, source, count] of kinds) {
+    add(languages, language, count);
+    add(sources, source, count);
+  }
   const pages = ledger.db
     .prepare(
       'SELECT g.url, n.count FROM (SELECT page_id, count(*) AS count FROM pairs GROUP BY page_id) n JOIN pages g ON g.id = n.page_id',
     )
     .raw()
     .iterate() as IterableIterator<[string, number]>;
-  for (const [url, count] of pages) {
-    const host = URL.canParse(url) ? new URL(url).host : '';
-    hosts.set(host, (hosts.get(host) ?? 0) + count);
-  }
-  const classes = ledger.db
-    .prepare(
-      `SELECT s.class AS value, count(*) AS count FROM places s JOIN pairs p ON p.image_id = s.image_id AND p.page_id = s.page_id
-       GROUP BY 1`,
-    )
-    .all() as { value: string; count: number }[];
+  for (const [url, count] of pages) if (URL.canParse(url)) add(hosts, new URL(url).host, count);
   return {
-    languages: by(`coalesce(p.language, '')`),
-    sources: by('p.source'),
-    hosts: [...hosts]
-      .filter(([host]) => host !== '')
-      .map(([value, count]) => ({ value, count }))
-      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+    languages: mostFirst(languages),
+    sources: mostFirst(sources),
+    hosts: mostFirst(hosts)
+      .filter(({ value }) => value !== '')
       .slice(0, maxHosts),
-    classes: pictureClasses.flatMap((name) => classes.filter(({ value }) => value === name)),
+    hasPlaces: ledger.db.prepare('SELECT 1 FROM places LIMIT 1').get() !== undefined,
   };
 }
+
+const mostFirst = (counts: ReadonlyMap<string, number>): { readonly value: string; readonly count: number }[] =>
+  [...counts]
+    .map(([value, count]) => ({ value, count }))
+    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));

@@ -30,6 +30,8 @@ const busyTimeoutMs = 5_000;
 /** The same, for one who comes again. */
 const momentMs = 100;
 const maxReaderMs = 600_000;
+/** 64 MiB: scores and images are looked up by hash, in no order. */
+const cacheSize = -65_536;
 
 /** Another process is writing to the ledger. Nothing was written. */
 export class LedgerBusy extends CorpusBusy {
@@ -66,7 +68,7 @@ export class Ledger {
     try {
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = NORMAL');
-      db.pragma('cache_size = -65536'); // 64 MiB: scores and images are looked up by hash, in no order
+      db.pragma(`cache_size = ${cacheSize}`);
       migrate(db, path);
       return new Ledger(db, waiting);
     } catch (error) {
@@ -96,6 +98,7 @@ export class Ledger {
       throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
     }
     const db = new Database(path, { timeout: busyTimeoutMs, readonly: true });
+    db.pragma(`cache_size = ${cacheSize}`);
     const version = db.pragma('user_version', { simple: true }) as number;
     if (version === newestVersion) return new Ledger(db, {});
     db.close();

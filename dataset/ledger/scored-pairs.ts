@@ -28,12 +28,15 @@ export function scoredPairs(ledger: Ledger, rule: string, subject: 'image' | 'pa
   const later = order.slice(order.indexOf(rule) + 1);
   const rows = ledger.db
     .prepare(
-      `SELECT p.rowid, s.score, CASE WHEN p.dropped_by IS NULL THEN ${fate.kept} WHEN p.dropped_by = @rule THEN ${fate.dropped}
-         ELSE ${fate.droppedLater} END
-       FROM pairs p ${subject === 'image' ? 'JOIN images i ON i.id = p.image_id' : ''}
-       LEFT JOIN scores s ON s.subject = ${subject === 'image' ? 'i.sha256' : 'p.id'} AND s.rule = @score
-       WHERE p.judged_by = @recipe AND (p.dropped_by IS NULL OR p.dropped_by = @rule
-         OR p.dropped_by IN (SELECT value FROM json_each(@later)))`,
+      `SELECT q.row, s.score, q.fate FROM (
+         SELECT p.rowid AS row, ${subject === 'image' ? 'i.sha256' : 'p.id'} AS subject,
+           CASE WHEN p.dropped_by IS NULL THEN ${fate.kept} WHEN p.dropped_by = @rule THEN ${fate.dropped}
+             ELSE ${fate.droppedLater} END AS fate
+         FROM pairs p ${subject === 'image' ? 'JOIN images i ON i.id = p.image_id' : ''}
+         WHERE p.judged_by = @recipe AND (p.dropped_by IS NULL OR p.dropped_by = @rule
+           OR p.dropped_by IN (SELECT value FROM json_each(@later)))
+         ORDER BY 2 LIMIT -1) q -- In the order of the scores, or each is looked for on another page of the file.
+       LEFT JOIN scores s ON s.subject = q.subject AND s.rule = @score`,
     )
     .raw()
     .iterate({ rule, score: scoreNameOf(record), recipe: recipe.id, later: JSON.stringify(later) });

@@ -73,6 +73,6 @@ describe('--json', () => {
     const without = all
       .filter(({ options }) => !options.some(({ long }) => long === '--json'))
       .map((one) => one.name());
-    assert.deepEqual(without.sort(), ['demo', 'init', 'keys', 'ledger', 'report', 'schedule', 'setup']);
+    assert.deepEqual(without.sort(), ['demo', 'init', 'keys', 'ledger', 'report', 'schedule', 'setup', 'view']);
   });
 });

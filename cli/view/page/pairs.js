@@ -101,7 +101,7 @@ function options({ corpus, choice }) {
     ),
     language: counted(corpus?.languages, language),
     source: counted(corpus?.sources),
-    class: counted(corpus?.classes),
+    class: corpus?.hasPlaces ? ['subject', 'teaser', 'furniture'].map((name) => [name, name]) : [],
   };
 }
 

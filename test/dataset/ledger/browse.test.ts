@@ -147,20 +147,17 @@ describe('other questions', () => {
   });
 
   it('how many pairs there are of each kind', () => {
-    const { hosts, sources, classes } = facets(ledger);
+    const { hosts, sources, languages, hasPlaces } = facets(ledger);
     assert.deepEqual(hosts, [{ value: host, count: 32 }]);
     assert.deepEqual(sources, [
       { value: 'alt', count: 25 },
       { value: 'caption', count: 7 },
     ]);
-    assert.deepEqual(
-      classes.map(({ value, count }) => [value, count]),
-      [
-        ['subject', 12],
-        ['teaser', 10],
-        ['furniture', 10],
-      ],
-    );
+    assert.deepEqual(languages, [
+      { value: 'en', count: 17 },
+      { value: '', count: 15 },
+    ]);
+    assert.equal(hasPlaces, true);
   });
 });
 
