@@ -1,8 +1,8 @@
 /** `lait report`: the funnel with pictures as one page of HTML. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
+import { openLedgerToRead } from '../dataset/ledger/readable.ts';
 import { countTakenDown, rememberReport } from '../dataset/ledger/reports.ts';
 import type { ReportFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
@@ -13,7 +13,7 @@ export async function report({ corpusDir, flags, signal }: CorpusContext<ReportF
   const { out: path = join(corpusDir, 'report.html'), ...others } = flags;
   others satisfies Nothing;
   if (flags.out !== undefined) checkOutFile(path);
-  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
+  const { ledger, isCopy, close } = openLedgerToRead(corpusDir, { signal, onWait: sayWaiting });
   const raw = openRawStore(corpusDir);
   try {
     await ledger.writeWhenFree(() => rememberReport(ledger, corpusDir, path));
@@ -24,8 +24,10 @@ export async function report({ corpusDir, flags, signal }: CorpusContext<ReportF
       now = countTakenDown(ledger);
     }
     console.log(`Wrote ${path}; open it in a browser`);
+    if (isCopy)
+      console.log('The corpus cannot be written, so it does not know of this file: a takedown will not delete it.');
   } finally {
     raw.close();
-    ledger.close();
+    close();
   }
 }

@@ -8,6 +8,7 @@ import { exportRecords } from '../dataset/ledger/exports.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
 import { cutSegments, forgetLostPictures } from '../dataset/ledger/lost-pictures.ts';
+import { openLedgerToRead, readableDatabases } from '../dataset/ledger/readable.ts';
 import { damageOf, salvageLedger } from '../dataset/ledger/salvage.ts';
 
 export interface CorpusReport {
@@ -33,7 +34,10 @@ export function verifyCorpus(
     }
     const parts: readonly CorpusPart[] = repair ? corpusParts : [];
     for (const part of parts) defer(lockPart(corpusDir, part));
-    const damage = damageOf(join(corpusDir, 'ledger.db'));
+    const readable = readableDatabases(corpusDir, repair ? [] : ['ledger.db', 'frontier.db']);
+    defer(readable.remove);
+    const { folder } = readable;
+    const damage = damageOf(join(folder, 'ledger.db'));
     if (damage !== null) {
       faults.push(`ledger.db: damaged, ${damage}`);
       if (!repair) return { faults, repairs };
@@ -42,7 +46,7 @@ export function verifyCorpus(
       repairs.push(`ledger.db: saved rows of ${saved.join(', ')}; the damaged one is ${kept}`);
       repairs.push('pages are read whole at their next visit: `lait crawl --recrawl all` finds anew what they give');
     }
-    const ledger = Ledger.openExisting(corpusDir, waiting);
+    const ledger = Ledger.openExisting(folder, waiting);
     defer(() => ledger.close());
     const cut = cutSegments(ledger, corpusDir);
     for (const { path, bytes, expectedBytes } of cut) {
@@ -52,7 +56,7 @@ export function verifyCorpus(
     }
     const lost = repair ? await ledger.writeWhenFree(() => forgetLostPictures(ledger, cut)) : [];
     if (lost.length > 0) repairs.push(`${lost.length} pictures without bytes are to be fetched again`);
-    const frontier = repairFrontier(corpusDir, ledger, { repair, lost, isSalvaged: damage !== null });
+    const frontier = repairFrontier(folder, ledger, { repair, lost, isSalvaged: damage !== null });
     faults.push(...frontier.faults);
     if (repair && frontier.faults.length > 0)
       repairs.push('frontier.db: fits ledger.db again; `lait crawl --recrawl due` finds links anew');
@@ -64,11 +68,11 @@ export function verifyCorpus(
 /** Folders outside of the corpus' own that exports of it went to and that are there. */
 export function exportsElsewhere(corpusDir: string): string[] {
   if (!existsSync(join(corpusDir, 'ledger.db'))) return [];
-  const ledger = Ledger.openExisting(corpusDir);
+  const { ledger, close } = openLedgerToRead(corpusDir);
   try {
     const folders = exportRecords(ledger, corpusDir).map(({ folder }) => folder);
     return folders.filter((folder) => !isOwnShards(realpathSync(corpusDir), folder) && existsSync(folder));
   } finally {
-    ledger.close();
+    close();
   }
 }

@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import type { Waiting } from '../corpus-lock.ts';
 import { failedPair } from '../ledger/evidence.ts';
 import { exportedPlaces, exportRecords } from '../ledger/exports.ts';
-import { Ledger } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { Gone } from '../ledger/origins.ts';
 import { type Place, placesOfPair } from '../ledger/places.ts';
+import { openLedgerToRead } from '../ledger/readable.ts';
 import { currentRecipe, judgingOrder, scoreNameOf } from '../ledger/recipes.ts';
 import { resizedFrom } from '../ledger/records.ts';
 import { scoresOf } from '../ledger/scores.ts';
@@ -120,7 +121,7 @@ export async function explain(
   waiting: Waiting = {},
 ): Promise<Explanation> {
   const { corpusDir, what, shardsDir = join(corpusDir, 'shards') } = options;
-  const ledger = Ledger.openExisting(corpusDir, waiting);
+  const { ledger, close } = openLedgerToRead(corpusDir, waiting);
   try {
     const rows = storedPairsAbout(ledger, what);
     const without = withoutPairs(ledger, what);
@@ -132,7 +133,7 @@ export async function explain(
     const places = await placesIn(ledger, corpusDir, shardsDir, ids);
     return { asked: what, pairs: rows.map((row) => story(ledger, row, places.get(row.id) ?? [])), takenDown, without };
   } finally {
-    ledger.close();
+    close();
   }
 }
 

@@ -16,9 +16,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { faultOf } from '../../cli/fault.ts';
+import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { exportShards } from '../../dataset/export/export.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { UserError } from '../../dataset/user-error.ts';
-import { writeSmallCorpus } from '../dataset/small-corpus.ts';
+import { smallUrl, writeSmallCorpus } from '../dataset/small-corpus.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'lait-faults-'));
@@ -210,4 +212,47 @@ test('an ordinary user is told of folders that may not be read or written, and n
     }
   }
   assert.deepEqual(contents(), before);
+});
+
+test('what only reads reads a corpus that may not be written, also while somebody else has it open', {
+  skip: process.platform === 'win32' || !mayReadLait(),
+}, async (t) => {
+  chmodSync(folder, 0o755);
+  const corpus = join(folder, 'only-read');
+  cpSync(join(folder, 'whole'), corpus, { recursive: true });
+  const pictures = join(folder, 'reports');
+  mkdirSync(pictures);
+  chmodSync(pictures, 0o777);
+  const all = (): string[] => ['.', ...readdirSync(corpus, { recursive: true, encoding: 'utf8' })];
+  const close = (): void => {
+    for (const name of all()) {
+      const path = join(corpus, name);
+      chmodSync(path, statSync(path).isDirectory() ? 0o555 : 0o444);
+    }
+  };
+  t.after(() => {
+    for (const name of all()) chmodSync(join(corpus, name), 0o755);
+  });
+  const temporary = mkdtempSync(join(folder, 'tmp-'));
+  chmodSync(temporary, 0o777);
+  const readAll = async (report: string): Promise<void> => {
+    const before = all().sort();
+    for (const args of [['report', '--out', join(pictures, report)], ['ledger', 'explain', smallUrl(1)], ['verify']]) {
+      const { code, said } = await lait([...args, '--corpus', corpus], { TMPDIR: temporary }, nobody);
+      assert.equal(code, 0, `${args[0]}: ${said}`);
+    }
+    assert.deepEqual(all().sort(), before);
+    const copies = readdirSync(temporary).filter((name) => name.startsWith('lait-'));
+    assert.deepEqual(copies, [], 'no copy is left');
+    assert.match(readFileSync(join(pictures, report), 'utf8'), /colour number 1/);
+  };
+  Frontier.open(corpus).close();
+  close();
+  await readAll('a.html');
+  for (const name of ['.', 'ledger.db']) chmodSync(join(corpus, name), 0o755);
+  const ledger = Ledger.open(corpus);
+  t.after(() => ledger.close());
+  ledger.db.exec(`UPDATE pages SET title = 'Another page'`);
+  close();
+  await readAll('b.html');
 });
