@@ -13,7 +13,7 @@ export async function report({ corpusDir, flags, signal }: CorpusContext<ReportF
   const { out: path = join(corpusDir, 'report.html'), ...others } = flags;
   others satisfies Nothing;
   if (flags.out !== undefined) checkOutFile(path);
-  const { ledger, isCopy, close } = openLedgerToRead(corpusDir, { signal, onWait: sayWaiting });
+  const { ledger, isCopy, close } = await openLedgerToRead(corpusDir, { signal, onWait: sayWaiting });
   const raw = openRawStore(corpusDir);
   try {
     await ledger.writeWhenFree(() => rememberReport(ledger, corpusDir, path));

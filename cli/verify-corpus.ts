@@ -34,7 +34,7 @@ export function verifyCorpus(
     }
     const parts: readonly CorpusPart[] = repair ? corpusParts : [];
     for (const part of parts) defer(lockPart(corpusDir, part));
-    const readable = readableDatabases(corpusDir, repair ? [] : ['ledger.db', 'frontier.db']);
+    const readable = await readableDatabases(corpusDir, repair ? [] : ['ledger.db', 'frontier.db']);
     defer(readable.remove);
     const { folder } = readable;
     const damage = damageOf(join(folder, 'ledger.db'));
@@ -66,9 +66,9 @@ export function verifyCorpus(
 }
 
 /** Folders outside of the corpus' own that exports of it went to and that are there. */
-export function exportsElsewhere(corpusDir: string): string[] {
+export async function exportsElsewhere(corpusDir: string): Promise<string[]> {
   if (!existsSync(join(corpusDir, 'ledger.db'))) return [];
-  const { ledger, close } = openLedgerToRead(corpusDir);
+  const { ledger, close } = await openLedgerToRead(corpusDir);
   try {
     const folders = exportRecords(ledger, corpusDir).map(({ folder }) => folder);
     return folders.filter((folder) => !isOwnShards(realpathSync(corpusDir), folder) && existsSync(folder));

@@ -22,7 +22,7 @@ export async function verify({ corpusDir, flags, signal, print }: CorpusContext<
     print({ damages, repairs }, () => databases.join('\n'));
     return;
   }
-  const elsewhere = flags.out === undefined ? exportsElsewhere(corpusDir) : [];
+  const elsewhere = flags.out === undefined ? await exportsElsewhere(corpusDir) : [];
   const progress = startProgress('Verifying files');
   try {
     const result = await check(

@@ -121,7 +121,7 @@ export async function explain(
   waiting: Waiting = {},
 ): Promise<Explanation> {
   const { corpusDir, what, shardsDir = join(corpusDir, 'shards') } = options;
-  const { ledger, close } = openLedgerToRead(corpusDir, waiting);
+  const { ledger, close } = await openLedgerToRead(corpusDir, waiting);
   try {
     const rows = storedPairsAbout(ledger, what);
     const without = withoutPairs(ledger, what);

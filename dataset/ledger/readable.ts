@@ -18,13 +18,13 @@ export interface ReadableDatabases {
 }
 
 /** Gives databases (`ledger.db`) where they can be opened. What is written to copies is lost. Throws the system's error for what may not be read. */
-export function readableDatabases(corpusDir: string, names: readonly string[]): ReadableDatabases {
+export async function readableDatabases(corpusDir: string, names: readonly string[]): Promise<ReadableDatabases> {
   const there = names.filter((name) => existsSync(join(corpusDir, name)));
   if (there.length === 0 || mayWrite(corpusDir, there)) return { folder: corpusDir, isCopy: false, remove: () => {} };
   const folder = mkdtempSync(join(tmpdir(), 'lait-read-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    for (const name of there) copyDatabase(join(corpusDir, name), join(folder, name));
+    for (const name of there) await copyDatabase(join(corpusDir, name), join(folder, name));
   } catch (error) {
     remove();
     throw error;
@@ -33,11 +33,11 @@ export function readableDatabases(corpusDir: string, names: readonly string[]): 
 }
 
 /** Opens the ledger of a corpus that was crawled before, or a copy of it. Throws as `Ledger.openExisting` does. */
-export function openLedgerToRead(
+export async function openLedgerToRead(
   corpusDir: string,
   waiting: Waiting = {},
-): { readonly ledger: Ledger; readonly isCopy: boolean; readonly close: () => void } {
-  const { folder, isCopy, remove } = readableDatabases(corpusDir, ['ledger.db']);
+): Promise<{ readonly ledger: Ledger; readonly isCopy: boolean; readonly close: () => void }> {
+  const { folder, isCopy, remove } = await readableDatabases(corpusDir, ['ledger.db']);
   try {
     const ledger = Ledger.openExisting(folder, waiting);
     return {
@@ -65,11 +65,11 @@ function mayWrite(corpusDir: string, names: readonly string[]): boolean {
 }
 
 /** While somebody else has it open (it has a `-shm` file then) SQLite copies it, so that what is being written comes whole or not at all. */
-function copyDatabase(from: string, to: string): void {
+async function copyDatabase(from: string, to: string): Promise<void> {
   if (existsSync(`${from}-shm`)) {
     const db = new Database(from, { readonly: true });
     try {
-      db.prepare('VACUUM INTO ?').run(to);
+      await db.backup(to);
     } finally {
       db.close();
     }
