@@ -14,6 +14,7 @@ const rooms = {
     workers: ['policy', 'page'],
     fetch: ['policy', 'page', 'frontier', 'workers'],
     input: ['policy', 'page', 'frontier', 'workers', 'fetch'],
+    shared: ['policy', 'page', 'frontier', 'workers', 'fetch', 'input'],
   },
   dataset: {
     blobs: [],

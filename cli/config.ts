@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { crawlDefaults } from '../crawler/crawl-options.ts';
+import { placeOf } from '../crawler/shared/store.ts';
 import { isS3, parseS3 } from '../dataset/blobs/place.ts';
 import { exportDefaults } from '../dataset/export/defaults.ts';
 import { presetNames } from '../filters/presets.ts';
@@ -37,6 +38,9 @@ function isExpression(text: string): boolean {
 
 /** Throws for credentials, which no message may repeat. */
 const isS3Prefix = (place: string): boolean => isS3(place) && parseS3(place).prefix !== '';
+
+/** Throws for what is none: it may have a password, which no message may repeat. */
+const isStore = (url: string): boolean => placeOf(url) !== '';
 
 function isDirectoryUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -575,10 +579,14 @@ export const configSchema = z.strictObject({
   blobs: z.string().refine(isS3Prefix, { error: 'Expected s3://BUCKET/PREFIX' }).optional().meta({
     description: 'where exports and region features are published to, for other machines: s3://BUCKET/PREFIX',
   }),
+  store: z.string().refine(isStore).optional().meta({
+    description:
+      'where many machines have the queue and the record of one crawl, for lait work: postgres://HOST/DATABASE',
+  }),
 });
 
 export type Config = z.infer<typeof configSchema>;
-export type SectionName = Exclude<keyof Config, 'blobs'>;
+export type SectionName = Exclude<keyof Config, 'blobs' | 'store'>;
 
 /** The schema of one section, for flags and for `lait init`. */
 export const sectionSchema = (name: SectionName): z.ZodObject => configSchema.shape[name].unwrap();

@@ -50,6 +50,39 @@ const schedule = settingsCommand({
   load: async () => (await import('./schedule.ts')).schedule,
 });
 
+const work = settingsCommand({
+  name: 'work',
+  section: 'crawl',
+  summary: 'crawl with other machines: lait.yaml names the PostgreSQL store that all of them use',
+  example: 'lait work https://example.org/ --corpus birds --contact you@example.org',
+  arguments: '[urls...]',
+  needs: {
+    seeds: ({ args }) => args.length > 0 && 'beside URLs as arguments',
+    keepPages: () => 'in a crawl by many machines, which keeps none',
+    recrawl: () => 'in a crawl by many machines, which visits no page again',
+    storeQuality: ({ settings }) => settings.storeSide === undefined && 'without --store-side',
+  },
+  hasResult: true,
+  load: async () => (await import('./work.ts')).work,
+});
+
+const workers = corpusCommand({
+  name: 'workers',
+  summary: 'show who crawls a shared corpus, which hosts they hold and what waits',
+  example: 'lait workers --corpus birds',
+  hasResult: true,
+  load: async () => (await import('./workers.ts')).workers,
+});
+
+const collect = corpusCommand({
+  name: 'collect',
+  takesTurns: true,
+  summary: 'bring what workers have found into a corpus folder, where it is filtered and exported',
+  example: 'lait collect --corpus birds',
+  hasResult: true,
+  load: async () => (await import('./collect.ts')).collect,
+});
+
 const filter = settingsCommand({
   name: 'filter',
   takesTurns: true,
@@ -126,4 +159,18 @@ const explain = corpusCommand({
 const ledger: AddCommand = (program, isCalled) =>
   explain(program.command('ledger').description('look into the ledger: `lait ledger explain`'), isCalled);
 
-export const corpusCommands = [init, crawl, schedule, extract, filter, view, report, retry, takedown, ledger];
+export const corpusCommands = [
+  init,
+  crawl,
+  schedule,
+  work,
+  workers,
+  collect,
+  extract,
+  filter,
+  view,
+  report,
+  retry,
+  takedown,
+  ledger,
+];

@@ -22,6 +22,7 @@ import { expressions } from './expressions.ts';
 import { startProgress } from './progress.ts';
 import { browserAdvice, findBrowser, rootAdvice, rootNeedsNoSandbox, sandbox } from './setup/browser.ts';
 import { signingOf } from './signing.ts';
+import { refuseShared } from './store.ts';
 import { count, megabytes, table } from './table.ts';
 
 export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promise<void> {
@@ -86,7 +87,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
 }
 
 /** What a crawl has done so far; it begins with a unit, since the number of pages stands before it. */
-function crawlLine({ images, refused, failed, queued, bytes }: CrawlProgress, pace: string): string {
+export function crawlLine({ images, refused, failed, queued, bytes }: CrawlProgress, pace: string): string {
   const parts = [
     'pages',
     `${count(images)} images`,
@@ -101,7 +102,8 @@ function crawlLine({ images, refused, failed, queued, bytes }: CrawlProgress, pa
 
 /** Throws for what no crawl could begin with, before a corpus is made. */
 export function checkStart(context: CommandContext<'crawl', CrawlFlags>): void {
-  const { corpusDir, settings, flags } = context;
+  const { corpusDir, config, settings, flags } = context;
+  if (config.store !== undefined) refuseShared(corpusDir, 'run `lait work`');
   const { contact, allowPrivate } = settings;
   const seeds = checkSeeds({ seeds: seedsOf(context), allowPrivate, ...(contact === undefined ? {} : { contact }) });
   signingOf(settings);
@@ -112,12 +114,20 @@ export function checkStart(context: CommandContext<'crawl', CrawlFlags>): void {
 const hasLists = ({ urls = [], warc = [] }: CrawlFlags): boolean => urls.length + warc.length > 0;
 
 /** Without seeds of its own a crawl from lists leaves the seeds of `lait.yaml` alone. */
-function seedsOf({ settings, args, flags }: CommandContext<'crawl', CrawlFlags>): readonly string[] {
+export function seedsOf({
+  settings,
+  args,
+  flags = {},
+}: Pick<CommandContext<'crawl', CrawlFlags>, 'settings' | 'args'> & { flags?: CrawlFlags }): readonly string[] {
   if (args.length > 0) return args;
   return hasLists(flags) ? [] : settings.seeds;
 }
 
-async function crawlOptions(context: CommandContext<'crawl', CrawlFlags>, signing: Signing | undefined) {
+/** The settings as the crawl has them. Throws a UserError where it needs a browser and there is none. */
+export async function crawlOptions(
+  context: Pick<CommandContext<'crawl', CrawlFlags>, 'corpusDir' | 'settings' | 'args'> & { flags?: CrawlFlags },
+  signing: Signing | undefined,
+) {
   const { corpusDir, settings } = context;
   const {
     seeds: _,
@@ -161,7 +171,7 @@ function noLivingSeed(seeds: CrawlSummary['deadSeeds']): UserError {
 }
 
 /** What a run did, for a person. */
-function summaryTable(summary: CrawlSummary): string {
+export function summaryTable(summary: CrawlSummary): string {
   const list = (counts: Readonly<Record<string, number>>): string =>
     Object.entries(counts)
       .sort(([, a], [, b]) => b - a)
@@ -172,7 +182,7 @@ function summaryTable(summary: CrawlSummary): string {
     ['images', list(summary.images)],
     ['reasons', list(summary.reasons)],
     ['rendered', summary.rendered > 0 ? `${count(summary.rendered)} pages in Chromium` : ''],
-    ['pairs', `${count(summary.pairs)} in the corpus`],
+    ['pairs', summary.pairs === null ? '' : `${count(summary.pairs)} in the corpus`],
     ['still queued', summary.queued > 0 ? `${count(summary.queued)} URLs: ${whyStopped[summary.stoppedBy]}` : ''],
   ];
   return table(

@@ -19,10 +19,10 @@ const lineLength = 120;
 
 /** The text of the file; parsing it gives the defaults. */
 export function commentedConfig(): string {
-  const { blobs, ...shapes } = configSchema.shape;
+  const { blobs, store, ...shapes } = configSchema.shape;
   const sections = Object.keys(shapes) as SectionName[];
-  const place = `\n# ${blobs.meta()?.description}\n# blobs:\n`;
-  return header + place + sections.map(sectionText).join('');
+  const places = `\n# ${blobs.meta()?.description}\n# blobs:\n# ${store.meta()?.description}\n# store:\n`;
+  return header + places + sections.map(sectionText).join('');
 }
 
 function sectionText(name: SectionName): string {

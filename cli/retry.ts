@@ -3,11 +3,13 @@ import { retry as requeue } from '../crawler/retry.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import type { RetryFlags } from './call-flags.ts';
 import type { CorpusContext, Nothing } from './command.ts';
+import { refuseShared } from './store.ts';
 import { count } from './table.ts';
 
 export async function retry({ corpusDir, flags, print }: CorpusContext<RetryFlags>): Promise<void> {
   const { reason: reasons, ...others } = flags;
   others satisfies Nothing;
+  refuseShared(corpusDir, 'what failed is tried again by a later `lait crawl` without store');
   const ledger = Ledger.openExisting(corpusDir);
   try {
     const { pages, images } = await requeue({ corpusDir, reasons }, { ledger });

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFrontier } from '../crawler/frontier/open.ts';
+import { placeOf } from '../crawler/shared/store.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPartsInTurn } from '../dataset/corpus-lock.ts';
 import { printablePath } from '../dataset/escape.ts';
@@ -11,6 +12,7 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
+import { readConfig } from './config-file.ts';
 import { startProgress } from './progress.ts';
 import { publishAgain } from './publish.ts';
 import { count, megabytes } from './table.ts';
@@ -57,7 +59,8 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
     const end = summary.isKnown
       ? 'A search through raw images, kept pages and shards finds nothing of it.'
       : 'The corpus has nothing of what was named; if it comes, it is refused from now on.';
-    print(summary, () =>
+    const unreached = [...summary.unreached, ...ofWorkers(corpusDir)];
+    print({ ...summary, unreached }, () =>
       [
         `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +
           `${count(summary.samples)} samples and ${count(summary.pages)} kept pages; ` +
@@ -65,7 +68,7 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
         ...lines('rewritten', summary.shardsRewritten),
         ...lines('unfinished, deleted, export again', summary.shardsRemoved),
         ...lines('deleted, lait report writes it again', summary.deleted),
-        ...lines('not reached, a copy may be elsewhere', summary.unreached),
+        ...lines('not reached, a copy may be elsewhere', unreached),
         ...lines('STILL FOUND', summary.left),
         ...(summary.left.length > 0 ? [] : [end]),
       ].join('\n'),
@@ -74,6 +77,13 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
   } finally {
     progress.stop();
   }
+}
+
+/** What workers keep of their own: the pictures that they found, and the record of a shared crawl. */
+function ofWorkers(corpusDir: string): string[] {
+  const { store } = readConfig(corpusDir);
+  const pictures = join(corpusDir, 'work');
+  return [...(existsSync(pictures) ? [pictures] : []), ...(store === undefined ? [] : [placeOf(store)])];
 }
 
 /** Lets what was taken down be crawled again. */

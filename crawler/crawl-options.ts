@@ -5,6 +5,7 @@ import type { CrawlProgress } from './crawl-summary.ts';
 import type { Signing } from './fetch/request-signature.ts';
 import { defaultManners, type Manners } from './policy/politeness.ts';
 import type { Scope } from './policy/url.ts';
+import type { OpenWork } from './work.ts';
 import type { Workers } from './workers/workers.ts';
 
 export interface CrawlOptions extends Partial<Manners> {
@@ -69,13 +70,19 @@ export const crawlDefaults = {
   storeQuality: 95,
 } as const satisfies Partial<CrawlOptions>;
 
-export interface CrawlTools {
-  readonly ledger: Ledger;
-  /** Left out, it is opened under the lock: what a killed crawl left uncommitted is cut off then, and looks like a running one's. */
-  readonly raw?: RawStore;
+/** Where a crawl has its URLs from, and writes to. */
+type CrawlStores =
+  | {
+      readonly ledger: Ledger;
+      /** Left out, it is opened under the lock: what a killed crawl left uncommitted is cut off then, and looks like a running one's. */
+      readonly raw?: RawStore;
+    }
+  | { readonly openWork: OpenWork };
+
+export type CrawlTools = CrawlStores & {
   /** Left out, they are opened for this crawl; what is given stays open. */
   readonly workers?: Workers;
   readonly onProgress?: (progress: CrawlProgress) => void;
   /** Stops cleanly: what is in flight goes back into the queue. */
   readonly signal?: AbortSignal;
-}
+};

@@ -20,8 +20,8 @@ export interface CrawlSummary {
   readonly images: Readonly<Record<string, number>>;
   /** How often each reason was given, pages and images together. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** Pairs in the corpus now. */
-  readonly pairs: number;
+  /** Pairs in the corpus now; null for a shared one, where they are counted when it is collected. */
+  readonly pairs: number | null;
   /** Pages that need a browser while there is none. */
   readonly unrendered: number;
   readonly rendered: number;

@@ -18,7 +18,7 @@ import { addressGuard } from './fetch/address-guard.ts';
 import { lazyRenderer } from './fetch/browser.ts';
 import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
-import { NoNetwork, watchNetwork } from './fetch/local-faults.ts';
+import { NoNetwork, Withheld, watchNetwork } from './fetch/local-faults.ts';
 import { openOriginRules } from './fetch/origin-rules.ts';
 import { openPolicyFiles } from './fetch/policy-files.ts';
 import { openSigner } from './fetch/request-signature.ts';
@@ -33,7 +33,7 @@ import type { Manners } from './policy/politeness.ts';
 import { priority } from './policy/priority.ts';
 import { userAgentOf } from './policy/robots.ts';
 import { absoluteUrl, addressOf, followedBy, openScope } from './policy/url.ts';
-import { openCorpusWork } from './work.ts';
+import { corpusWork } from './work.ts';
 import { openWorkers } from './workers/workers.ts';
 
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
@@ -72,7 +72,7 @@ interface RunState {
 /** Crawls until nothing is left to fetch, a limit is reached or the signal stops it. Throws UserErrors before any request. */
 export async function crawl(
   options: CrawlOptions,
-  { ledger, raw, workers: givenWorkers, onProgress, signal }: CrawlTools,
+  { workers: givenWorkers, onProgress, signal, ...stores }: CrawlTools,
 ): Promise<CrawlSummary> {
   // ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   const {
@@ -108,7 +108,8 @@ export async function crawl(
 
   return withCleanup(async (defer) => {
     // ── open what is needed; closed in the reverse order, whatever happens ───────────────────────────────────────────────
-    const work = openCorpusWork({ corpusDir, perHost, keepPages, takeImages }, { ledger, raw }, defer);
+    const openWork = 'openWork' in stores ? stores.openWork : corpusWork(corpusDir, stores);
+    const work = await openWork({ perHost, takeImages, keepPages, timeoutMs, minDelayMs }, defer);
     const guard = addressGuard({ allowPrivate, onlyLoopback: !options.contact });
     const network = watchNetwork(guard.lookup);
     const fetcher = openFetcher(guard, userAgent, {
@@ -116,6 +117,7 @@ export async function crawl(
       firstByteMs: firstByteTimeoutMs,
       wholeMs: timeoutMs,
       network,
+      mayAsk: () => work.mayAsk(),
       sign,
     });
     defer(() => fetcher.close());
@@ -214,7 +216,7 @@ export async function crawl(
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
         while (run.crash instanceof UserError && run.outcomes.length > 0) {
-          if (!(await work.commit(run.outcomes.slice(0, commitEvery)))) break;
+          if ((await work.commit(run.outcomes.slice(0, commitEvery))) === null) break;
           run.outcomes.splice(0, commitEvery);
         }
         throw run.crash;
@@ -227,6 +229,7 @@ export async function crawl(
       run.nextClaimMs = Math.max(run.nextClaimMs, steadyNow() + network.pauseMs());
       const isTime = room > 0 && steadyNow() >= run.nextClaimMs;
       const claims = isTime ? await work.claim(room) : [];
+      for (const seed of work.newSeeds()) followed.add(seed);
       // What is not ready now will be at a known time, or after a commit.
       if (room > 0 && claims.length < room) run.nextClaimMs = work.nextReadyMs();
 
@@ -249,7 +252,8 @@ export async function crawl(
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
       if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
         const batch = run.outcomes.slice(0, commitEvery);
-        if (!(await work.commit(batch))) {
+        const written = await work.commit(batch);
+        if (written === null) {
           run.busySinceMs ??= performance.now();
           // Requests that are under way go on. A crawl that is stopped does not wait for long: the next one fetches these again.
           if (stop.signal.aborted && performance.now() - run.busySinceMs > maxBusyMs) break;
@@ -262,8 +266,7 @@ export async function crawl(
         run.pagesInFlight -= batch.filter(({ claim }) => claim.kind === 'page').length;
         run.pagesStarted -= batch.filter(isNotCounted).length;
         run.nextClaimMs = 0;
-        for (const outcome of batch) count(run.counts, outcome);
-        for (const { newSeed } of batch) if (newSeed !== undefined) followed.add(newSeed);
+        for (const outcome of written) count(run.counts, outcome);
         if (performance.now() - run.progressMs > progressEveryMs) {
           run.progressMs = performance.now();
           onProgress?.(progressOf(run.counts, work.queued()));
@@ -316,10 +319,10 @@ async function decodeFor(store: StoreSize | null, bytes: Buffer): ReturnType<Fet
 const isNotCounted = ({ claim, end, page, unasked = false }: FetchOutcome): boolean =>
   claim.kind === 'page' && (end !== 'done' || page?.status === 'skipped' || unasked || page?.reason === 'robots');
 
-/** What becomes of a claim while this machine has no network: it goes back as it was. */
+/** What becomes of a claim while this machine has no network, or may not ask: it goes back as it was. */
 const goesBack =
   (claim: Claim) =>
   (error: unknown): FetchOutcome => {
-    if (error instanceof NoNetwork) return { claim, end: 'later', pauseMs: 0 };
+    if (error instanceof NoNetwork || error instanceof Withheld) return { claim, end: 'later', pauseMs: 0 };
     throw error;
   };

@@ -31,8 +31,8 @@ export interface Start {
 
 /** What is known once a run has ended. */
 export interface End {
-  /** Pairs in the corpus. */
-  readonly pairs: number;
+  /** Pairs in the corpus; null where they are counted when it is collected. */
+  readonly pairs: number | null;
   /** URLs that are still queued. */
   readonly queued: number;
   /** The seeds, when none of them could be read. */
@@ -47,33 +47,53 @@ export interface Work {
   claim(limit: number): Promise<readonly Claim[]>;
   /** Puts a claim back as it was: to be claimed at once, or in the next run only. */
   giveBack(claim: Claim, until: 'now' | 'next-run'): void;
-  /** Writes what became of claims, all or nothing. While another process is writing it does nothing and gives false. */
-  commit(outcomes: readonly FetchOutcome[]): Promise<boolean>;
+  /**
+   * Writes what became of claims, all or nothing, and gives what was written: nothing where others have the claims by now.
+   * While another process is writing it does nothing and gives null.
+   */
+  commit(outcomes: readonly FetchOutcome[]): Promise<readonly FetchOutcome[] | null>;
   /** When the next host is ready, in ms since 1970; infinite when none will be in this run, commits apart. */
   nextReadyMs(): number;
   /** URLs waiting. */
   queued(): number;
   /** Queues URLs that belong to no claim. */
   add(urls: readonly NewUrl[]): Promise<void>;
+  /** Seeds that were found since the last call: where seeds redirect on their sites. */
+  newSeeds(): readonly string[];
+  /** Whether a request may be sent now: false where others may have the claims by now. */
+  mayAsk(): boolean;
   /** What is known of origins. */
   readonly origins: OriginStore;
   /** Does what only the end of a run can do, if it can be done at once where the run was stopped, and says what there is. */
   end(how: { readonly isStopped: boolean }): Promise<End>;
 }
 
-/** What a folder's work is told. */
-export interface CorpusWorkOptions {
-  readonly corpusDir: string;
+/** What stores need to know of a run. */
+export interface RunSettings {
   /** Requests to one host at the same time. */
   readonly perHost: number;
-  readonly keepPages: boolean;
+  /** Images are downloaded. */
   readonly takeImages: boolean;
+  /** Pages are kept. */
+  readonly keepPages: boolean;
+  /** How long a whole request may take, and the shortest pause of a host, in ms. */
+  readonly timeoutMs: number;
+  readonly minDelayMs: number;
 }
 
-/** Opens the work of a corpus folder, under its lock. Throws a UserError when another process crawls it, or its files do not belong together. */
-export function openCorpusWork(
-  { corpusDir, perHost, keepPages, takeImages }: CorpusWorkOptions,
-  { ledger, raw: givenRaw }: { readonly ledger: Ledger; readonly raw?: RawStore | undefined },
+/** Opens the stores of a run; what it defers closes them. */
+export type OpenWork = (settings: RunSettings, defer: Defer) => Work | Promise<Work>;
+
+/** The work of a corpus folder, under its lock. Throws a UserError when another process crawls it, or its files do not belong together. */
+export const corpusWork =
+  (corpusDir: string, stores: { readonly ledger: Ledger; readonly raw?: RawStore }): OpenWork =>
+  (settings, defer) =>
+    openCorpusWork(corpusDir, stores, settings, defer);
+
+function openCorpusWork(
+  corpusDir: string,
+  { ledger, raw: givenRaw }: { readonly ledger: Ledger; readonly raw?: RawStore },
+  { perHost, keepPages, takeImages }: RunSettings,
   defer: Defer,
 ): Work {
   const frontier = holdFrontier(corpusDir, ledger, defer);
@@ -82,6 +102,7 @@ export function openCorpusWork(
   const pages = keepPages ? openPageStore(corpusDir, { committedEnd: committedPagesEnd(ledger) }) : undefined;
   defer(() => pages?.close());
   let isBusy = false;
+  let newSeeds: string[] = [];
   const commit = openCommit({ ledger, raw, frontier, ...(pages ? { pages } : {}) }, { takeImages });
   return {
     async begin({ seeds, recrawl, contact, followedBy }) {
@@ -99,8 +120,16 @@ export function openCorpusWork(
       const isWritten = commit(outcomes);
       if (!isWritten && !isBusy) ledger.tellBusy();
       isBusy = !isWritten;
-      return isWritten;
+      if (!isWritten) return null;
+      for (const { newSeed } of outcomes) if (newSeed !== undefined) newSeeds.push(newSeed);
+      return outcomes;
     },
+    newSeeds() {
+      const found = newSeeds;
+      newSeeds = [];
+      return found;
+    },
+    mayAsk: () => true,
     nextReadyMs() {
       const readyMs = frontier.nextReadyMs();
       return readyMs === null || readyMs >= suspendedMs ? Number.POSITIVE_INFINITY : readyMs;

@@ -13,7 +13,7 @@ import { type AddressGuard, AddressRefused } from './address-guard.ts';
 import { acceptEncoding, decodeBody } from './content-encoding.ts';
 import { firstValue } from './headers.ts';
 import { type Dispatch, lenientDispatch } from './lenient-http.ts';
-import { hintsAtNoNetwork, machineLacks, type Network, NoNetwork } from './local-faults.ts';
+import { hintsAtNoNetwork, machineLacks, type Network, NoNetwork, Withheld } from './local-faults.ts';
 import type { SignRequest } from './request-signature.ts';
 
 export interface Fetched {
@@ -56,7 +56,7 @@ export interface FetchRequest {
 }
 
 export interface Fetcher {
-  /** Throws when the machine fails and not the web: a UserError, or NoNetwork when the fetcher watches the network. */
+  /** Throws when the machine fails and not the web: a UserError, NoNetwork when the fetcher watches the network, or Withheld. */
   get(url: string, request: FetchRequest): Promise<Fetched | NotFetched>;
   close(): Promise<void>;
 }
@@ -76,6 +76,8 @@ export interface FetchLimits {
   readonly connectionsPerOrigin?: number;
   /** Tells a machine without network from hosts that cannot be reached. */
   readonly network?: Network;
+  /** Asked right before a request is sent; false withholds it, which throws a Withheld. */
+  readonly mayAsk?: () => boolean;
   /** Signs every request that is sent. */
   readonly sign?: SignRequest | undefined;
 }
@@ -91,6 +93,7 @@ export function openFetcher(
     redirects = maxRedirects,
     connectionsPerOrigin = 6,
     network,
+    mayAsk = () => true,
     sign,
   }: FetchLimits = {},
 ): Fetcher {
@@ -126,7 +129,7 @@ export function openFetcher(
     const { origin } = new URL(url);
     // A signature is for one request, and the second of two is another.
     const send = (dispatch: Dispatch): Promise<Hop> =>
-      oneHop(dispatch, guard, url, request, { ...headers, ...sign?.('GET', new URL(url)) }, deadlineMs);
+      oneHop(dispatch, guard, url, request, { ...headers, ...sign?.('GET', new URL(url)) }, { deadlineMs, mayAsk });
     if (lenientOrigins.has(origin)) return send(lenient);
     if (http2Origins.has(origin)) return send(http2);
     const response = await send(strict);
@@ -238,7 +241,7 @@ function oneHop(
   url: string,
   request: FetchRequest,
   requestHeaders: Record<string, string>,
-  deadlineMs: number,
+  { deadlineMs, mayAsk }: { readonly deadlineMs: number; readonly mayAsk: () => boolean },
 ): Promise<Hop> {
   return new Promise((resolve, reject) => {
     const { origin, hostname, href } = new URL(url);
@@ -292,6 +295,7 @@ function oneHop(
       {
         onRequestStart(given) {
           controller = given;
+          if (!mayAsk()) given.abort(new Withheld(url));
         },
         onResponseStart(given, statusCode, responseHeaders) {
           if (statusCode < 200) return;
@@ -325,7 +329,7 @@ function oneHop(
         },
         onResponseError(_given, error) {
           if (error instanceof Refused) return;
-          const ours = machineLacks(error);
+          const ours = error instanceof Withheld ? error : machineLacks(error);
           if (ours === null) return fail(reasonOf(error as NodeJS.ErrnoException, status !== null), error);
           clearTimeout(timer);
           request.signal?.removeEventListener('abort', onAbort);

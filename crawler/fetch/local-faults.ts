@@ -65,6 +65,11 @@ export class NoNetwork extends Error {
   override readonly name = 'NoNetwork';
 }
 
+/** No request may be sent at the moment; the URL goes back into the queue as it was. */
+export class Withheld extends Error {
+  override readonly name = 'Withheld';
+}
+
 /** Whether this machine has a network, told by the hosts that answered. */
 export interface Network {
   /** Notes that a host answered, be it with an error of its own. */

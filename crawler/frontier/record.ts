@@ -55,8 +55,10 @@ export function openRecord({
   };
 
   /** Asked before its bytes are appended: a row without a picture would leave them where no takedown finds them. */
-  const isRemoved = (url: string, { bytes, measured: { sha256, phash } }: DecodedImage): boolean =>
-    ledger.isTakenDown({ url, sha256, phash, md5: () => createHash('md5').update(bytes).digest('hex') });
+  const isRemoved = (url: string, { bytes, measured: { sha256, phash }, smaller }: DecodedImage): boolean => {
+    const md5 = (): string => smaller?.resized.originalMd5 ?? createHash('md5').update(bytes).digest('hex');
+    return ledger.isTakenDown({ url, sha256, phash, md5 });
+  };
 
   /** A page that was read before its sitemap gets the sitemap's texts now. Returns whether there is such a page. */
   const addToKnownPage = ({ pageUrl, imageUrl, text }: SitemapTexts): boolean => {

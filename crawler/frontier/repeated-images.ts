@@ -9,10 +9,10 @@ import type { Reason } from '../policy/reasons.ts';
 import type { Frontier } from './frontier.ts';
 
 /** Ours: on fewer pages than this it may be a series. */
-const minPages = 8;
+export const minPages = 8;
 
 /** Ours: a theme's picture stands on all pages of a section, a photograph on a handful. */
-const minPageShare = 0.25;
+export const minPageShare = 0.25;
 
 /** An icon by its file, in pixels on the shorter side. Larger icons exist; the filters drop small pictures anyway. */
 export const iconFileSidePx = 48;
@@ -22,6 +22,11 @@ export const iconFileReason = 'decoration-icon-file' satisfies Reason;
 
 /** Marks repeated images, and removes the pairs of all images that proved to be decoration: one transaction of the caller's. */
 export function removeRepeatedImages(ledger: Ledger, frontier: Frontier): void {
-  refuseImages(ledger, frontier.repeatedImages(minPages, minPageShare), repeatedReason);
+  refuseRepeated(ledger, frontier.repeatedImages(minPages, minPageShare));
+}
+
+/** The same with the images that are known to repeat. */
+export function refuseRepeated(ledger: Ledger, urls: readonly string[]): void {
+  refuseImages(ledger, urls, repeatedReason);
   removePairsOfRefused(ledger, [repeatedReason, iconFileReason]);
 }

@@ -49,6 +49,12 @@ export function checkQueue(frontier: Frontier, { contact }: Pick<Seeds, 'contact
   if (host !== null) throw contactExpected(host);
 }
 
+/** The same of hosts by their names. */
+export function checkHosts(names: readonly string[], contact: string | undefined): void {
+  const host = contact ? undefined : names.find((name) => !isLoopbackHost(name));
+  if (host !== undefined) throw contactExpected(host);
+}
+
 const contactExpected = (hostname: string): UserError =>
   new UserError(
     `Expected a contact for crawling ${hostname} but received none; give --contact (contact in lait.yaml), a web page or mail address at which site owners can reach you.`,

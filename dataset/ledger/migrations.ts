@@ -232,6 +232,13 @@ const steps: readonly string[] = [
      PRIMARY KEY (image_id, page_id)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX places_by_page ON places (page_id);`,
+  // What was brought in of a crawl by many machines (collected.ts).
+  `CREATE TABLE collected (
+     store TEXT NOT NULL,
+     worker TEXT NOT NULL,
+     batch INTEGER NOT NULL,
+     PRIMARY KEY (store, worker)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The version that this lait writes. */

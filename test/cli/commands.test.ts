@@ -51,8 +51,8 @@ const flagsOf = (command: Command): string[] => command.options.map(({ long }) =
 const allFlags = [...new Set(commands.flatMap(({ command }) => flagsOf(command)))];
 
 describe('a flag that a command does not have is refused', () => {
-  it('there are 23 commands, and flags to try', () => {
-    assert.equal(commands.length, 23);
+  it('there are 26 commands, and flags to try', () => {
+    assert.equal(commands.length, 26);
     assert.ok(allFlags.length > 80, `${allFlags.length}`);
   });
   for (const { words, command } of commands) {
@@ -88,6 +88,10 @@ describe('a flag that would have no effect is refused', () => {
     ['crawl http://127.0.0.1/ --caption-column text', '--caption-column has no effect without --urls'],
     ['schedule --cron @daily --recrawl never', '--recrawl has no effect as never: a schedule visits pages again'],
     ['schedule http://a/ --cron @daily --seeds http://b/', '--seeds has no effect beside URLs as arguments'],
+    ['work http://127.0.0.1/ --seeds http://127.0.0.1/a', '--seeds has no effect beside URLs as arguments'],
+    ['work --store-quality 90', '--store-quality has no effect without --store-side'],
+    ['work --keep-pages', '--keep-pages has no effect in a crawl by many machines, which keeps none'],
+    ['work --recrawl due', '--recrawl has no effect in a crawl by many machines, which visits no page again'],
     ['filter --min-photo 0.7', '--min-photo has no effect without --photo'],
     ['filter --min-relevance 0.3', '--min-relevance has no effect without --relevance'],
     ['filter --relevance-share 0.3', '--relevance-share has no effect without --relevance'],
@@ -145,6 +149,9 @@ describe('a flag that would have no effect is refused', () => {
     // What a crawl does with the pages that are queued, and they may be from another day.
     crawl: 'corpus urls warc contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate recrawl signatureKey signatureAgent',
     schedule: 'corpus cron timezone then contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate signatureKey signatureAgent',
+    work: 'corpus contact scope maxPages maxDepth concurrency minDelayMs render storeSide allow deny allowPrivate signatureKey signatureAgent',
+    workers: 'corpus',
+    collect: 'corpus',
     extract: 'corpus again',
     filter: 'corpus preset languages allowHosts denyHosts minDominance minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maskPersons maxImagesPerText maxDuplicateBits unsafe photo relevance maxPairsPerHost',
     report: 'corpus out',

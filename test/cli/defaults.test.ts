@@ -31,7 +31,7 @@ const sections: Record<string, [library: Readonly<Record<string, unknown>>, own:
 describe("a section's defaults are the library's", () => {
   for (const [name, [library, own]] of Object.entries(sections)) {
     it(name, () => {
-      const defaults = Object.entries(schema[name as Exclude<keyof typeof schema, 'blobs'>]).filter(
+      const defaults = Object.entries(schema[name as Exclude<keyof typeof schema, 'blobs' | 'store'>]).filter(
         ([, value]) => value !== undefined,
       );
       const shared = defaults.filter(([key]) => !own.includes(key));

@@ -1,0 +1,173 @@
+/**
+ * A crawl by many machines: URLs claimed and finished for each CPU second of PostgreSQL, eight of a host at a time and one, each page
+ * with `LINKS` links of which one is new; and pages a second with one and two workers. It starts a server of its own.
+ *   node --import tsx bench/scale.ts [URLS=200000] [HOSTS=2000] [LINKS=15]
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Claim } from '../crawler/frontier/claim.ts';
+import type { FetchOutcome } from '../crawler/frontier/outcome.ts';
+import { prepare } from '../crawler/shared/batch.ts';
+import { enter, leave } from '../crawler/shared/lease.ts';
+import { openSharedCorpus } from '../crawler/shared/schema.ts';
+import { openStore } from '../crawler/shared/store.ts';
+import { type TakenHost, takeHosts } from '../crawler/shared/take.ts';
+import { queueUrls, writeBatch } from '../crawler/shared/write.ts';
+import { startPostgres } from '../test/scale/postgres-server.ts';
+import { sitePages } from './crawl-pages.ts';
+
+const [urls, hosts, links] = [200_000, 2000, 15].map((one, n) => Number(process.argv[2 + n] ?? one)) as [
+  number,
+  number,
+  number,
+];
+const rows: [string, string][] = [];
+const postgres = await startPostgres();
+const root = mkdtempSync(join(tmpdir(), 'lait-bench-scale-'));
+
+const urlOf = (n: number | string, host: number): string => `https://host-${host}.example/articles/${n}/some-page.html`;
+
+/** The outcome of a page with links to random pages that are known and one that is new. */
+function outcomeOf({ url, depth }: TakenHost['urls'][number], n: number): FetchOutcome {
+  const host = Number(/host-(\d+)/.exec(url)![1]);
+  const known = Array.from({ length: links - 1 }, () => Math.floor(Math.random() * urls));
+  const targets = [...known.map((one) => urlOf(one, one % hosts)), urlOf(`new-${n}`, host)];
+  return {
+    claim: { url, at: url, depth, kind: 'page', priority: 0 } as Claim,
+    end: 'done',
+    pauseMs: 0,
+    page: { url, status: 'fetched', title: `Page ${n}`, text: `Words of page ${n}`, fetchedAtMs: 0 },
+    found: [{ url: `${url}.jpg`, texts: [{ source: 'alt', text: `Picture ${n}` }] }],
+    newUrls: targets.map((target) => ({ url: target, kind: 'page', depth: depth + 1, priority: 0 })),
+  };
+}
+
+try {
+  const url = postgres.newDatabase();
+  const store = await openStore({ url });
+  await openSharedCorpus(store, { create: true });
+  let startMs = performance.now();
+  for (let n = 0; n < urls; n += 5000) {
+    const some = Array.from({ length: Math.min(5000, urls - n) }, (_, i) => n + i);
+    await queueUrls(
+      store,
+      some.map((one) => ({ url: urlOf(one, one % hosts), kind: 'page', depth: 0, priority: 0 })),
+    );
+  }
+  rows.push(['URLs added a second', String(Math.round(urls / ((performance.now() - startMs) / 1000)))]);
+  const bytes = Number(postgres.sql(url, 'SELECT pg_database_size(current_database())'));
+  rows.push(['bytes a URL, queued', String(Math.round(bytes / urls))]);
+  let n = 0;
+  for (const perHost of [8, 1]) {
+    const lease = await enter(store, root);
+    const cpu = postgres.cpuSeconds();
+    const own = process.cpuUsage();
+    startMs = performance.now();
+    let done = 0;
+    while (performance.now() - startMs < 10_000) {
+      const taken = await takeHosts(store, lease, { hosts: 64 / perHost, perHost });
+      if (taken.length === 0) break;
+      const outcomes = taken.flatMap(({ urls: some }) => some).map((one, i) => outcomeOf(one, n + i));
+      n += outcomes.length;
+      const prepared = await prepare(store.query, outcomes, { takeImages: false, isKnown: () => false });
+      const record = gzipSync(JSON.stringify(outcomes.map(({ page, found }) => ({ page, found }))), { level: 3 });
+      const batch = {
+        ...prepared,
+        record,
+        finished: taken.flatMap((host) => host.urls.map(({ urlHost, hash }) => ({ urlHost, hash }))),
+        aliases: [],
+        returned: [],
+        putOff: [],
+        rests: [],
+        newSeeds: [],
+        hosts: taken.map((host) => ({
+          id: host.id,
+          pauseMs: 0,
+          isLetGo: true,
+          pages: host.urls.length,
+          failures: 0,
+          renderTries: 0,
+          renderGains: 0,
+        })),
+        pages: outcomes.length,
+        images: 0,
+        bytes: 0,
+      };
+      if (!(await writeBatch(store, lease, batch))) throw new Error('the lease is over');
+      lease.batch += 1;
+      done += outcomes.length;
+    }
+    const seconds = postgres.cpuSeconds() - cpu;
+    const { user, system } = process.cpuUsage(own);
+    const name = perHost === 1 ? 'one URL' : `${perHost} URLs`;
+    rows.push([`claimed and finished a PostgreSQL CPU second, ${name} a host`, String(Math.round(done / seconds))]);
+    rows.push(['  links checked', String(Math.round((done * links) / seconds))]);
+    rows.push([
+      '  claimed and finished a CPU second of the worker',
+      String(Math.round(done / ((user + system) / 1e6))),
+    ]);
+    await leave(store, lease);
+  }
+  await store.close();
+
+  const pages = sitePages(400);
+  const server = createServer((req, res) => {
+    const page = /^\/p(\d+)\.html/.exec(req.url ?? '');
+    const host = Number((req.headers.host ?? '').split(/[.:]/)[3]);
+    const port = (req.headers.host ?? '').split(':')[1];
+    const next = page?.[1] === '0' ? [2 * host, 2 * host + 1].filter((one) => one < 64) : [];
+    const away = next.map((one) => `<a href="http://127.0.3.${one}:${port}/p0.html">more</a>`).join('');
+    if (page && Number(page[1]) < 30)
+      res.setHeader('content-type', 'text/html').end(`${pages[Number(page[1])]}${away}`);
+    else res.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  const seed = `http://127.0.3.1:${(server.address() as AddressInfo).port}/p0.html`;
+  for (const workers of [1, 2, 1, 2]) {
+    const shared = postgres.newDatabase();
+    const ended = Array.from({ length: workers }, () => runWorker(shared, seed));
+    const runs = await Promise.all(ended);
+    const fetched = runs.reduce((sum, one) => sum + (one.pages.fetched ?? 0), 0);
+    const span = postgres.sql(shared, 'SELECT extract(epoch FROM max(at) - min(at)) FROM lait.batches');
+    rows.push([
+      `pages a second, ${workers} worker${workers === 1 ? '' : 's'} (${fetched} pages)`,
+      (fetched / Number(span)).toFixed(0),
+    ]);
+  }
+  server.close();
+  server.closeAllConnections();
+} finally {
+  postgres.stop();
+  rmSync(root, { recursive: true });
+}
+for (const [name, value] of rows) console.log(`${name.padEnd(64)} ${value.padStart(10)}`);
+
+function runWorker(shared: string, seed: string): Promise<{ pages: Record<string, number> }> {
+  const corpusDir = mkdtempSync(join(root, 'worker-'));
+  const options = {
+    seeds: [seed],
+    corpusDir,
+    scope: 'any',
+    allowPrivate: true,
+    minDelayMs: 1,
+    latencyFactor: 0,
+    concurrency: 32,
+    images: false,
+    render: 'never',
+    store: { url: shared, corpusDir },
+  };
+  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, '../test/scale/work-child.ts')], {
+    env: { ...process.env, WORK_OPTIONS: JSON.stringify(options) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (data: Buffer) => {
+    said += data;
+  });
+  return new Promise((resolve) => child.once('close', () => resolve(JSON.parse(said))));
+}

@@ -1,0 +1,39 @@
+/** `lait workers`: who crawls a shared corpus, and what waits. */
+import { maxCounted, type Overview, overviewOf, type WorkerState } from '../crawler/shared/overview.ts';
+import { printable } from '../dataset/escape.ts';
+import type { CorpusContext } from './command.ts';
+import { readConfig } from './config-file.ts';
+import { storeOf } from './store.ts';
+import { count, megabytes, table } from './table.ts';
+
+export async function workers({ corpusDir, print }: CorpusContext): Promise<void> {
+  const overview = await overviewOf(storeOf(readConfig(corpusDir), corpusDir));
+  print(overview, () => textOf(overview));
+}
+
+function textOf({ place, leaseSeconds, workers: all, hosts, queued, known, deadRows }: Overview): string {
+  const heading = ['worker', 'machine', 'process', 'hosts', 'pages', 'images', 'bytes', 'pages/s', 'last beat'];
+  const row = (one: WorkerState): string[] => [
+    one.id,
+    printable(one.machine),
+    String(one.pid),
+    count(one.hosts),
+    count(one.pages),
+    count(one.images),
+    megabytes(one.bytes),
+    (one.pages / Math.max(1, one.ageSeconds)).toFixed(1),
+    one.isAlive ? `${Math.round(one.silentSeconds)} s ago` : 'ended',
+  ];
+  const states = `${count(hosts.ready)} ready, ${count(hosts.resting)} resting, ${count(hosts.held)} held`;
+  const rows = [
+    ['hosts', `${count(hosts.known)}: ${states}`],
+    ['URLs', `${count(queued)}${queued === maxCounted ? ' or more' : ''} queued, about ${count(known)} known`],
+    ['dead rows', count(deadRows)],
+    ['lease', `${leaseSeconds} s: a worker that is silent for longer loses its hosts to the others`],
+  ];
+  return [
+    printable(place),
+    all.length === 0 ? 'no worker yet' : table([heading, ...all.map(row)], [1]),
+    table(rows, [0, 1]),
+  ].join('\n');
+}

@@ -1,0 +1,92 @@
+/**
+ * A worker's place among the others: a number that is never given twice, and a heartbeat. Who is not heard of for the length of a
+ * lease is declared dead by whoever notices; its hosts are free then, and nothing that it commits later is taken. Between
+ * processes only the database's clock counts, and on this machine only time that has passed.
+ */
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { UserError } from '../../dataset/user-error.ts';
+import { steadyNow } from '../policy/clock.ts';
+import { isTransient, type Store } from './store.ts';
+
+export interface Lease {
+  /** The worker's number. */
+  readonly id: string;
+  /** Batches committed. */
+  batch: number;
+  /** When the last sign of life that was taken was sent, by the steady clock. */
+  beatMs: number;
+  /** It was declared dead, or has left. */
+  isOver: boolean;
+}
+
+/** A clock that is more wrong than this would give wrong times of fetches; NTP keeps within a second. */
+const maxSkewMs = 60_000;
+
+/** Enters a worker. Throws a UserError when the clocks of machine and server are too far apart. */
+export async function enter(store: Store, corpusDir: string): Promise<Lease> {
+  const sentMs = steadyNow();
+  const [row] = await store.query<{ id: string; now_ms: number }>(
+    `INSERT INTO lait.workers (machine, folder, pid) VALUES ($1, $2, $3)
+     RETURNING id, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`,
+    [hostname(), resolve(corpusDir), process.pid],
+  );
+  const skewMs = Date.now() - row!.now_ms;
+  const lease: Lease = { id: row!.id, batch: 0, beatMs: sentMs, isOver: false };
+  if (Math.abs(skewMs) - (steadyNow() - sentMs) <= maxSkewMs) return lease;
+  await leave(store, lease);
+  throw new UserError(
+    `Expected this machine's clock within ${maxSkewMs / 1000} s of that of ${store.place} but received ${Math.round(skewMs / 1000)} s of difference; set both by NTP.`,
+  );
+}
+
+/** One sign of life. Without an answer of the server the lease stays as it was. */
+export async function beat(store: Store, lease: Lease): Promise<void> {
+  const sentMs = steadyNow();
+  const rows = await store.query(
+    'UPDATE lait.workers SET seen_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id',
+    [lease.id],
+  );
+  if (rows.length === 0) lease.isOver = true;
+  else lease.beatMs = Math.max(lease.beatMs, sentMs);
+}
+
+/**
+ * Ends the leases of workers that were not heard of for so long and frees their hosts, and wakes hosts whose put-off URLs are due. One who is
+ * just committing is alive.
+ */
+export async function reap(store: Store, leaseMs: number): Promise<number> {
+  const dead = await store.atomically(async (query) => {
+    const rows = await query<{ id: string }>(
+      `SELECT id FROM lait.workers WHERE ended_at IS NULL AND seen_at < now() - $1 * interval '1 ms' FOR UPDATE SKIP LOCKED`,
+      [leaseMs],
+    );
+    if (rows.length === 0) return 0;
+    const ids = rows.map(({ id }) => id);
+    await query('UPDATE lait.workers SET ended_at = now() WHERE id = ANY ($1::bigint[])', [ids]);
+    // What was under way when it died is over: a lease is longer than every pause.
+    await query('UPDATE lait.hosts SET worker = NULL WHERE worker = ANY ($1::bigint[])', [ids]);
+    return ids.length;
+  });
+  await store.query(
+    `WITH due AS (SELECT id FROM lait.hosts WHERE wake_at <= now() ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+     UPDATE lait.hosts h SET waiting = true, wake_at = NULL FROM due WHERE h.id = due.id`,
+  );
+  return dead;
+}
+
+/** Ends a lease of one's own accord; the server may be away. */
+export async function leave(store: Store, lease: Lease): Promise<void> {
+  lease.isOver = true;
+  try {
+    await store.atomically(async (query) => {
+      const ended = await query(
+        'UPDATE lait.workers SET ended_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id',
+        [lease.id],
+      );
+      if (ended.length > 0) await query('UPDATE lait.hosts SET worker = NULL WHERE worker = $1', [lease.id]);
+    });
+  } catch (error) {
+    if (!isTransient(error)) throw error;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The tables of a shared crawl, in the schema `lait` of its database. `urls` is insert-only, since ON CONFLICT waits for rows that other
+ * transactions update. What is still to be fetched stands in `queue`, which is small and hot. A host has one owner at most, and
+ * `waiting` says that it may have URLs in the queue. `batches` is the record: what became of URLs, as workers committed it.
+ */
+import { UserError } from '../../dataset/user-error.ts';
+import { type Query, type Store, storeFault } from './store.ts';
+
+export const schemaVersion = 1;
+
+/** How long a worker that is not heard of keeps its hosts, in ms: longer than the longest pause and the longest request. */
+export const defaultLeaseMs = 120_000;
+
+const partitions = 16;
+
+const tables = (leaseMs: number): string => `
+  CREATE SCHEMA lait;
+  CREATE TABLE lait.corpus (
+    version int NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), lease_ms int NOT NULL, followed text
+  );
+  INSERT INTO lait.corpus (version, lease_ms) VALUES (${schemaVersion}, ${leaseMs});
+  -- A number is never given twice: it is the token by which a worker that was declared dead is kept out.
+  CREATE TABLE lait.workers (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    machine text NOT NULL, folder text NOT NULL, pid int NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(), seen_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz,
+    batch bigint NOT NULL DEFAULT 0, pages bigint NOT NULL DEFAULT 0, images bigint NOT NULL DEFAULT 0,
+    bytes bigint NOT NULL DEFAULT 0
+  );
+  CREATE INDEX workers_alive ON lait.workers (id) WHERE ended_at IS NULL;
+  CREATE TABLE lait.hosts (
+    id bigint PRIMARY KEY,
+    name text NOT NULL,
+    waiting boolean NOT NULL DEFAULT false,
+    worker bigint,
+    next_at timestamptz NOT NULL DEFAULT now(),
+    wake_at timestamptz,
+    pages int NOT NULL DEFAULT 0, failures int NOT NULL DEFAULT 0,
+    render_tries int NOT NULL DEFAULT 0, render_gains int NOT NULL DEFAULT 0
+  ) WITH (fillfactor = 70);
+  CREATE INDEX hosts_ready ON lait.hosts (next_at) WHERE waiting AND worker IS NULL;
+  CREATE INDEX hosts_held ON lait.hosts (worker) WHERE worker IS NOT NULL;
+  CREATE INDEX hosts_put_off ON lait.hosts (wake_at) WHERE wake_at IS NOT NULL;
+  CREATE TABLE lait.urls (
+    host bigint NOT NULL, hash uuid NOT NULL,
+    kind smallint NOT NULL, url text COLLATE "C" NOT NULL, depth smallint NOT NULL, priority smallint NOT NULL,
+    written text, referrer_policy text, page text,
+    PRIMARY KEY (host, hash)
+  ) PARTITION BY HASH (host);
+  ${Array.from(
+    { length: partitions },
+    (_, i) =>
+      `CREATE TABLE lait.urls_${i} PARTITION OF lait.urls FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${i});`,
+  ).join('\n  ')}
+  -- \`host\` is the one to be asked: that of the URL, or where redirects led. The foreign key's lock is what keeps \`waiting\` true.
+  CREATE TABLE lait.queue (
+    url_host bigint NOT NULL, hash uuid NOT NULL,
+    host bigint NOT NULL REFERENCES lait.hosts (id),
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    priority smallint NOT NULL, tries smallint NOT NULL DEFAULT 0, hops smallint NOT NULL DEFAULT 0,
+    at text, not_before timestamptz,
+    PRIMARY KEY (url_host, hash)
+  ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+  CREATE INDEX queue_next ON lait.queue (host, priority DESC, seq);
+  CREATE TABLE lait.seeds (hash uuid PRIMARY KEY, n bigint GENERATED ALWAYS AS IDENTITY, url text NOT NULL);
+  CREATE TABLE lait.origins (hash uuid PRIMARY KEY, rules text NOT NULL, until_at timestamptz NOT NULL);
+  CREATE TABLE lait.read_pages (hash uuid PRIMARY KEY);
+  CREATE TABLE lait.sitemap_texts (
+    page uuid NOT NULL, hash uuid NOT NULL,
+    page_url text NOT NULL, image_url text NOT NULL, text text NOT NULL, image_written text,
+    PRIMARY KEY (page, hash)
+  );
+  CREATE TABLE lait.sightings (host bigint NOT NULL, hash uuid NOT NULL, url text NOT NULL, pages int NOT NULL, PRIMARY KEY (host, hash));
+  CREATE TABLE lait.patterns (
+    key bigint PRIMARY KEY, fertile int NOT NULL, barren int NOT NULL, pictured int NOT NULL, pictureless int NOT NULL
+  );
+  CREATE TABLE lait.page_texts (key bigint PRIMARY KEY);
+  -- Each is a JSON array of outcomes, compressed by gzip.
+  CREATE TABLE lait.batches (
+    worker bigint NOT NULL, batch bigint NOT NULL, at timestamptz NOT NULL DEFAULT now(), outcomes bytea NOT NULL,
+    PRIMARY KEY (worker, batch)
+  );
+  ALTER TABLE lait.batches ALTER COLUMN outcomes SET STORAGE EXTERNAL;`;
+
+export interface SharedCorpus {
+  /** By which a folder knows what it has collected. */
+  readonly id: string;
+  readonly leaseMs: number;
+}
+
+/** The lock under which tables are made, so that workers which start together do not make them twice. */
+const lockKey = 5_236_824;
+
+/**
+ * The corpus in a database; with `create` an empty database becomes one. Throws a UserError where there is none, or for tables of
+ * another version of lait.
+ */
+export async function openSharedCorpus(
+  store: Store,
+  { create, leaseMs = defaultLeaseMs }: { readonly create: boolean; readonly leaseMs?: number },
+): Promise<SharedCorpus> {
+  try {
+    return await store.atomically(async (query) => {
+      await query('SELECT pg_advisory_xact_lock($1)', [lockKey]);
+      const [found] = await query<{ schema: string | null; corpus: string | null }>(
+        `SELECT to_regnamespace('lait')::text AS schema, to_regclass('lait.corpus')::text AS corpus`,
+      );
+      if (found!.schema === null && create) for (const sql of statementsOf(tables(leaseMs))) await query(sql);
+      else if (found!.schema === null) {
+        throw new UserError(`Expected a shared corpus in ${store.place} but there is none; run \`lait work\` first.`);
+      } else if (found!.corpus === null) throw foreign(store, 'a schema `lait` of something else');
+      return await read(query, store);
+    });
+  } catch (error) {
+    throw storeFault(error, store.place);
+  }
+}
+
+async function read(query: Query, store: Store): Promise<SharedCorpus> {
+  const [row] = await query<{ version: number; id: string; lease_ms: number }>(
+    'SELECT version, id, lease_ms FROM lait.corpus',
+  );
+  if (row === undefined) throw foreign(store, 'an empty table `lait.corpus`');
+  if (row.version !== schemaVersion) throw foreign(store, `version ${row.version}`);
+  return { id: row.id, leaseMs: row.lease_ms };
+}
+
+const foreign = (store: Store, received: string): UserError =>
+  new UserError(
+    `Expected tables of version ${schemaVersion} in ${store.place} but received ${received}; use the lait that made them, or another database.`,
+  );
+
+/** A prepared statement is one statement: each ends its line here, and comments have lines of their own. */
+const statementsOf = (sql: string): string[] =>
+  `${sql}\n`
+    .split('\n')
+    .filter((line) => !line.trimStart().startsWith('--'))
+    .join('\n')
+    .split(';\n')
+    .filter((one) => one.trim() !== '');

@@ -1,0 +1,399 @@
+/**
+ * Writes a batch as one transaction. It begins with the worker's own row: one that was declared dead has none that is alive, and a batch
+ * whose answer was lost on the way is known by its number. Rows that several workers may insert are inserted in one order.
+ */
+import { kinds, type NewUrl } from '../frontier/schema.ts';
+import type { SitemapTexts } from '../page/sitemap.ts';
+import { type Novelty, patternOf, textKey } from '../policy/traps.ts';
+import { noNovelty, type PreparedBatch } from './batch.ts';
+import type { Lease } from './lease.ts';
+import { hostIdOf, hostNameIn, urlHashOf, uuidOf } from './names.ts';
+import type { Query, Store } from './store.ts';
+
+/** A row of the queue. */
+interface QueueRow {
+  readonly urlHost: string;
+  readonly hash: string;
+}
+
+/** What becomes of a URL that is not finished. */
+export interface Returned extends QueueRow {
+  /** The host that is asked next, where that is another one. */
+  readonly movedTo: { readonly at: string; readonly hops: number } | null;
+  readonly isFailed: boolean;
+  readonly putOffMs: number | null;
+}
+
+/** What a host is after the batch. */
+export interface HostChange {
+  readonly id: string;
+  /** Until the next request, in ms from now. */
+  readonly pauseMs: number;
+  readonly isLetGo: boolean;
+  readonly pages: number;
+  readonly failures: number;
+  readonly renderTries: number;
+  readonly renderGains: number;
+}
+
+/** All of an origin's URLs in a host's queue wait. */
+export interface PutOff {
+  readonly host: string;
+  readonly origin: string;
+  readonly ms: number;
+}
+
+export interface BatchToWrite extends PreparedBatch {
+  /** The record: gzip of a JSON array. */
+  readonly record: Buffer;
+  readonly finished: readonly QueueRow[];
+  /** Names under which something was fetched, each with a URL that was finished by it. */
+  readonly aliases: readonly (NewUrl & { readonly hash: string })[];
+  readonly returned: readonly Returned[];
+  readonly putOff: readonly PutOff[];
+  readonly hosts: readonly HostChange[];
+  /** Other hosts that were asked for parts, and their pauses in ms. */
+  readonly rests: readonly { readonly url: string; readonly pauseMs: number }[];
+  readonly newSeeds: readonly string[];
+  readonly pages: number;
+  readonly images: number;
+  readonly bytes: number;
+}
+
+/** Returns false, and writes nothing, when the worker was declared dead. */
+export function writeBatch(store: Store, lease: Lease, batch: BatchToWrite): Promise<boolean> {
+  return store.atomically(async (query) => {
+    const alive = await query(
+      `UPDATE lait.workers SET batch = batch + 1, seen_at = now(), pages = pages + $3, images = images + $4, bytes = bytes + $5
+       WHERE id = $1 AND ended_at IS NULL AND batch = $2 RETURNING id`,
+      [lease.id, lease.batch, batch.pages, batch.images, batch.bytes],
+    );
+    if (alive.length === 0) {
+      const [row] = await query<{ batch: string }>('SELECT batch FROM lait.workers WHERE id = $1', [lease.id]);
+      return Number(row?.batch) === lease.batch + 1;
+    }
+    await query('INSERT INTO lait.batches (worker, batch, outcomes) VALUES ($1, $2, $3)', [
+      lease.id,
+      lease.batch + 1,
+      batch.record,
+    ]);
+    const moved = batch.returned.filter(({ movedTo }) => movedTo !== null);
+    await addHosts(query, [
+      ...batch.outcomes.flatMap(({ newUrls }) => newUrls.map(({ url }) => url)),
+      ...moved.map(({ movedTo }) => movedTo!.at),
+      ...batch.aliases.map(({ url }) => url),
+    ]);
+    const fresh = await addUrls(
+      query,
+      batch.outcomes.flatMap(({ newUrls }) => newUrls),
+    );
+    await addSeeds(query, batch.newSeeds);
+    await addSitemapTexts(
+      query,
+      batch.outcomes.flatMap(({ outcome }) => outcome.sitemapTexts ?? []),
+    );
+    await countFound(query, batch, fresh);
+    await addAliases(query, batch.aliases);
+    await removeFromQueue(query, [
+      ...batch.finished,
+      ...batch.aliases.map(({ url, hash }) => ({ urlHost: hostIdOf(hostNameIn(url)), hash })),
+    ]);
+    await putBack(query, batch.returned);
+    for (const one of batch.putOff) await putOff(query, one);
+    await changeHosts(query, lease, batch.hosts);
+    await restHosts(query, batch.rests);
+    return true;
+  });
+}
+
+/** Queues URLs that are new to the store, with their hosts; for what belongs to no batch. */
+export const queueUrls = (store: Store, urls: readonly NewUrl[]): Promise<void> =>
+  store.atomically(async (query) => {
+    await addHosts(
+      query,
+      urls.map(({ url }) => url),
+    );
+    await addUrls(query, urls);
+  });
+
+async function addHosts(query: Query, urls: readonly string[]): Promise<void> {
+  const names = [...new Set(urls.map(hostNameIn))];
+  if (names.length === 0) return;
+  await query(
+    `INSERT INTO lait.hosts (id, name) SELECT id, name FROM unnest($1::bigint[], $2::text[]) n (id, name)
+     WHERE NOT EXISTS (SELECT FROM lait.hosts h WHERE h.id = n.id) ORDER BY id ON CONFLICT DO NOTHING`,
+    [names.map(hostIdOf), names],
+  );
+}
+
+/** Returns the hashes of those that are new. */
+async function addUrls(
+  query: Query,
+  urls: readonly (NewUrl & { readonly page?: string })[],
+): Promise<ReadonlySet<string>> {
+  const unique = new Map<string, NewUrl & { readonly page?: string }>();
+  for (const url of urls) {
+    const hash = urlHashOf(url.kind, url.url);
+    if (!unique.has(hash)) unique.set(hash, url);
+  }
+  if (unique.size === 0) return new Set();
+  const rows = [...unique.values()];
+  const fresh = await query<{ hash: string; host: string }>(
+    `WITH fresh AS (
+       INSERT INTO lait.urls (host, hash, kind, url, depth, priority, written, referrer_policy, page)
+       SELECT host, hash, kind, url, depth, priority, written, referrer_policy, page
+       FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::smallint[], $7::text[], $8::text[], $9::text[])
+         n (host, hash, kind, url, depth, priority, written, referrer_policy, page)
+       WHERE NOT EXISTS (SELECT FROM lait.urls u WHERE u.host = n.host AND u.hash = n.hash)
+       ORDER BY host, hash ON CONFLICT DO NOTHING RETURNING host, hash, priority),
+     numbered AS (SELECT n.hash, n.n, n.hops FROM unnest($2::uuid[], $10::smallint[]) WITH ORDINALITY n (hash, hops, n))
+     INSERT INTO lait.queue (host, url_host, hash, priority, hops)
+     SELECT f.host, f.host, f.hash, f.priority, n.hops FROM fresh f JOIN numbered n USING (hash) ORDER BY n.n
+     RETURNING hash, host`,
+    [
+      rows.map(({ url }) => hostIdOf(hostNameIn(url))),
+      [...unique.keys()],
+      rows.map(({ kind }) => kinds.indexOf(kind)),
+      rows.map(({ url }) => url),
+      rows.map(({ depth }) => depth),
+      rows.map((row) => row.priority),
+      rows.map(({ written }) => written ?? null),
+      rows.map(({ referrerPolicy }) => referrerPolicy ?? null),
+      rows.map(({ page }) => page ?? null),
+      rows.map(({ hops = 0 }) => hops),
+    ],
+  );
+  await wake(query, [...new Set(fresh.map(({ host }) => host))]);
+  return new Set(fresh.map(({ hash }) => hash));
+}
+
+/** Says that hosts have URLs in the queue. */
+async function wake(query: Query, hosts: readonly string[]): Promise<void> {
+  if (hosts.length === 0) return;
+  await query(
+    `WITH idle AS (
+       SELECT id FROM lait.hosts WHERE id = ANY ($1::bigint[]) AND NOT waiting ORDER BY id FOR NO KEY UPDATE)
+     UPDATE lait.hosts h SET waiting = true FROM idle WHERE h.id = idle.id`,
+    [hosts],
+  );
+}
+
+export async function addSeeds(query: Query, seeds: readonly string[]): Promise<void> {
+  if (seeds.length === 0) return;
+  const unique = [...new Set(seeds)];
+  await query(
+    `INSERT INTO lait.seeds (hash, url) SELECT hash, url FROM unnest($1::uuid[], $2::text[]) s (hash, url)
+     ORDER BY hash ON CONFLICT DO NOTHING`,
+    [unique.map(uuidOf), unique],
+  );
+}
+
+async function addSitemapTexts(query: Query, texts: readonly SitemapTexts[]): Promise<void> {
+  if (texts.length === 0) return;
+  await query(
+    `INSERT INTO lait.sitemap_texts (page, hash, page_url, image_url, text, image_written)
+     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]) t (page, hash, a, b, c, d)
+     ORDER BY page, hash ON CONFLICT DO NOTHING`,
+    [
+      texts.map(({ pageUrl }) => uuidOf(pageUrl)),
+      texts.map(({ imageUrl, text }) => uuidOf(`${imageUrl}\n${text}`)),
+      texts.map(({ pageUrl }) => pageUrl),
+      texts.map(({ imageUrl }) => imageUrl),
+      texts.map(({ text }) => text.replaceAll('\0', '')),
+      texts.map(({ imageWritten }) => imageWritten ?? null),
+    ],
+  );
+}
+
+/** Counts the images of pages and what the patterns of their URLs gave, as `countFound` of the folder's commit does. */
+async function countFound(query: Query, batch: BatchToWrite, fresh: ReadonlySet<string>): Promise<void> {
+  const sightings = batch.outcomes.flatMap(({ outcome, found = [] }, n) =>
+    found.map(({ url }) => ({ n, host: hostIdOf(hostNameIn(outcome.claim.at)), hash: uuidOf(url), url })),
+  );
+  const newImages = await countSightings(query, sightings);
+  const read = batch.outcomes.flatMap(({ outcome: { claim, page }, newUrls }, n) =>
+    claim.kind === 'page' && page?.status === 'fetched'
+      ? [{ n, page, newUrls, key: textKey(page.url, `${page.title ?? ''} ${page.text ?? ''}`) }]
+      : [],
+  );
+  if (read.length === 0) return;
+  await query(
+    `INSERT INTO lait.read_pages (hash) SELECT hash FROM unnest($1::uuid[]) p (hash) ORDER BY hash ON CONFLICT DO NOTHING`,
+    [read.map(({ page }) => uuidOf(page.url))],
+  );
+  const known = read.filter(({ page }) => patternOf(page.url) !== null);
+  if (known.length === 0) return;
+  const newTexts = await query<{ key: string }>(
+    `INSERT INTO lait.page_texts (key) SELECT DISTINCT key FROM unnest($1::bigint[]) t (key) ORDER BY key
+     ON CONFLICT DO NOTHING RETURNING key`,
+    [known.map(({ key }) => key)],
+  );
+  const texts = new Set(newTexts.map(({ key }) => Number(key)));
+  const counted = new Set<string>();
+  const changed = new Map<number, Novelty>();
+  for (const { n, page, newUrls, key } of known) {
+    const pattern = patternOf(page.url)!;
+    const { fertile, barren, pictured, pictureless } = changed.get(pattern) ?? batch.patterns.get(pattern) ?? noNovelty;
+    const images = newImages.get(n) ?? 0;
+    const isFertile = images > 0 || texts.delete(key);
+    const leads = newUrls.filter(({ kind, url }) => {
+      const hash = urlHashOf(kind, url);
+      if (kind !== 'page' || !fresh.has(hash) || counted.has(hash)) return false;
+      counted.add(hash);
+      return patternOf(url) !== pattern;
+    });
+    changed.set(pattern, {
+      fertile: fertile + (isFertile ? 1 : 0),
+      barren: isFertile ? 0 : barren + (leads.length > 0 ? 0 : 1),
+      pictured: pictured + (images > 0 ? 1 : 0),
+      pictureless: images > 0 ? 0 : pictureless + 1,
+    });
+  }
+  const rows = [...changed].sort(([a], [b]) => a - b);
+  await query(
+    `INSERT INTO lait.patterns (key, fertile, barren, pictured, pictureless)
+     SELECT * FROM unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::int[]) p (key, a, b, c, d) ORDER BY key
+     ON CONFLICT (key) DO UPDATE SET fertile = excluded.fertile, barren = excluded.barren, pictured = excluded.pictured,
+       pictureless = excluded.pictureless`,
+    [
+      rows.map(([key]) => key),
+      rows.map(([, one]) => one.fertile),
+      rows.map(([, one]) => one.barren),
+      rows.map(([, one]) => one.pictured),
+      rows.map(([, one]) => one.pictureless),
+    ],
+  );
+}
+
+interface Sighting {
+  readonly n: number;
+  readonly host: string;
+  readonly hash: string;
+  readonly url: string;
+}
+
+/** Returns by outcome how many of its images no other page of the host has shown. */
+async function countSightings(query: Query, sightings: readonly Sighting[]): Promise<ReadonlyMap<number, number>> {
+  const byImage = new Map<string, { readonly first: Sighting; pages: number }>();
+  for (const one of sightings) {
+    const key = `${one.host} ${one.hash}`;
+    const known = byImage.get(key);
+    if (known === undefined) byImage.set(key, { first: one, pages: 1 });
+    else known.pages += 1;
+  }
+  if (byImage.size === 0) return new Map();
+  const rows = [...byImage.values()];
+  const counted = await query<{ host: string; hash: string; pages: number }>(
+    `INSERT INTO lait.sightings AS s (host, hash, url, pages)
+     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::int[]) n (host, hash, url, pages) ORDER BY host, hash
+     ON CONFLICT (host, hash) DO UPDATE SET pages = s.pages + excluded.pages RETURNING host, hash, pages`,
+    [
+      rows.map(({ first }) => first.host),
+      rows.map(({ first }) => first.hash),
+      rows.map(({ first }) => first.url),
+      rows.map(({ pages }) => pages),
+    ],
+  );
+  const newImages = new Map<number, number>();
+  for (const { host, hash, pages } of counted) {
+    const { first, pages: ofBatch } = byImage.get(`${host} ${hash}`)!;
+    if (pages === ofBatch) newImages.set(first.n, (newImages.get(first.n) ?? 0) + 1);
+  }
+  return newImages;
+}
+
+async function addAliases(query: Query, aliases: BatchToWrite['aliases']): Promise<void> {
+  if (aliases.length === 0) return;
+  await query(
+    `INSERT INTO lait.urls (host, hash, kind, url, depth, priority)
+     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::smallint[]) a (host, hash, b, c, d, e)
+     ORDER BY host, hash ON CONFLICT DO NOTHING`,
+    [
+      aliases.map(({ url }) => hostIdOf(hostNameIn(url))),
+      aliases.map(({ hash }) => hash),
+      aliases.map(({ kind }) => kinds.indexOf(kind)),
+      aliases.map(({ url }) => url),
+      aliases.map(({ depth }) => depth),
+      aliases.map(({ priority }) => priority),
+    ],
+  );
+}
+
+async function removeFromQueue(query: Query, rows: readonly QueueRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await query(
+    `DELETE FROM lait.queue q USING unnest($1::bigint[], $2::uuid[]) f (url_host, hash)
+     WHERE q.url_host = f.url_host AND q.hash = f.hash`,
+    [rows.map(({ urlHost }) => urlHost), rows.map(({ hash }) => hash)],
+  );
+}
+
+/** One that failed comes after the others of its host. */
+async function putBack(query: Query, returned: readonly Returned[]): Promise<void> {
+  if (returned.length === 0) return;
+  const hosts = returned.map(({ movedTo }) => (movedTo === null ? null : hostIdOf(hostNameIn(movedTo.at))));
+  await query(
+    `UPDATE lait.queue q SET tries = q.tries + r.failed, priority = q.priority - r.back, host = coalesce(r.host, q.host),
+       at = coalesce(r.at, q.at), hops = coalesce(r.hops, q.hops), not_before = now() + r.ms * interval '1 ms'
+     FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::smallint[], $5::bigint[], $6::text[], $7::smallint[], $8::float8[])
+       r (url_host, hash, failed, back, host, at, hops, ms)
+     WHERE q.url_host = r.url_host AND q.hash = r.hash`,
+    [
+      returned.map(({ urlHost }) => urlHost),
+      returned.map(({ hash }) => hash),
+      returned.map(({ isFailed }) => (isFailed ? 1 : 0)),
+      returned.map(({ movedTo, putOffMs }) => (movedTo === null && putOffMs === null ? 1 : 0)),
+      hosts,
+      returned.map(({ movedTo }) => movedTo?.at ?? null),
+      returned.map(({ movedTo }) => movedTo?.hops ?? null),
+      returned.map(({ putOffMs }) => putOffMs),
+    ],
+  );
+  await wake(query, [...new Set(hosts.filter((host) => host !== null))]);
+}
+
+async function putOff(query: Query, { host, origin, ms }: PutOff): Promise<void> {
+  await query(
+    `UPDATE lait.queue q SET not_before = now() + $4 * interval '1 ms' FROM lait.urls u
+     WHERE q.host = $1 AND u.host = q.url_host AND u.hash = q.hash AND u.url >= $2 AND u.url < $3 AND q.at IS NULL`,
+    [host, `${origin}/`, `${origin}0`, ms],
+  );
+}
+
+async function changeHosts(query: Query, lease: Lease, hosts: readonly HostChange[]): Promise<void> {
+  if (hosts.length === 0) return;
+  await query(
+    `UPDATE lait.hosts h SET next_at = greatest(h.next_at, now() + c.ms * interval '1 ms'), pages = h.pages + c.pages,
+       failures = c.failures, render_tries = h.render_tries + c.tries, render_gains = h.render_gains + c.gains,
+       worker = CASE WHEN c.let_go THEN NULL ELSE h.worker END
+     FROM unnest($2::bigint[], $3::float8[], $4::boolean[], $5::int[], $6::int[], $7::int[], $8::int[])
+       c (id, ms, let_go, pages, failures, tries, gains)
+     WHERE h.id = c.id AND h.worker = $1`,
+    [
+      lease.id,
+      hosts.map(({ id }) => id),
+      hosts.map(({ pauseMs }) => pauseMs),
+      hosts.map(({ isLetGo }) => isLetGo),
+      hosts.map(({ pages }) => pages),
+      hosts.map(({ failures }) => failures),
+      hosts.map(({ renderTries }) => renderTries),
+      hosts.map(({ renderGains }) => renderGains),
+    ],
+  );
+}
+
+async function restHosts(query: Query, rests: BatchToWrite['rests']): Promise<void> {
+  if (rests.length === 0) return;
+  const ms = new Map<string, number>();
+  for (const { url, pauseMs } of rests) {
+    const id = hostIdOf(hostNameIn(url));
+    ms.set(id, Math.max(pauseMs, ms.get(id) ?? 0));
+  }
+  await query(
+    `WITH rests AS (
+       SELECT h.id, r.ms FROM lait.hosts h JOIN unnest($1::bigint[], $2::float8[]) r (id, ms) USING (id)
+       ORDER BY h.id FOR NO KEY UPDATE OF h)
+     UPDATE lait.hosts h SET next_at = greatest(h.next_at, now() + r.ms * interval '1 ms') FROM rests r WHERE h.id = r.id`,
+    [[...ms.keys()], [...ms.values()]],
+  );
+}

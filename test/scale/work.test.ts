@@ -1,0 +1,286 @@
+/**
+ * A crawl by several workers on one PostgreSQL: killed, frozen and cut off at random moments it ends with the pairs of one undisturbed
+ * crawl into a folder, each page is committed once, and by the web server's own log no host was asked before its pause was over.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { crawl } from '../../crawler/crawl.ts';
+import { collect } from '../../crawler/shared/collect.ts';
+import { temporaryCorpus } from '../helpers/corpus.ts';
+import { picture } from '../helpers/picture.ts';
+import { noPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+
+const hosts = 20;
+const pagesPerHost = 12;
+const pauseMs = 80;
+const leaseMs = 3000;
+const hostName = (n: number): string => `127.0.1.${n + 1}`;
+
+/** What the web server saw of a request: when it came, and when its answer was sent, by this process' clock. */
+interface Asked {
+  readonly path: string;
+  readonly cameMs: number;
+  answeredMs: number;
+}
+
+interface Web {
+  readonly seed: string;
+  readonly asked: Map<string, Asked[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Sites on addresses of 127/8, each of which is a host. Every page leads to two more of its site, the first also to other sites; two
+ * pages in three have a picture, some of them the same one as another site, under another address.
+ */
+async function startWeb(): Promise<Web> {
+  const pictures = await Promise.all(Array.from({ length: 12 }, (_, n) => picture(n + 1, { width: 360, height: 320 })));
+  const asked = new Map<string, Asked[]>();
+  const server: Server = createServer((req, res) => {
+    const [host = '', port = ''] = (req.headers.host ?? '').split(':');
+    const path = req.url ?? '/';
+    const one: Asked = { path, cameMs: performance.now(), answeredMs: Number.POSITIVE_INFINITY };
+    asked.set(host, [...(asked.get(host) ?? []), one]);
+    const n = Number(host.split('.')[3]) - 1;
+    const send = (type: string, body: string | Buffer, status = 200): void => {
+      one.answeredMs = performance.now();
+      res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+    };
+    const page = /^\/p(\d+)$/.exec(path);
+    const image = /^\/i(\d+)\.jpg$/.exec(path);
+    if (page) send('text/html', pageOf(n, Number(page[1]), port));
+    else if (image) send('image/jpeg', pictures[Number(image[1]) % pictures.length]!);
+    else send('text/plain', 'not found', 404);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    seed: `http://${hostName(0)}:${port}/p0`,
+    asked,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function pageOf(host: number, page: number, port: string): string {
+  const links = [2 * page + 1, 2 * page + 2].filter((next) => next < pagesPerHost).map((next) => `/p${next}`);
+  const others = [2 * host + 1, 2 * host + 2, (host * 7 + page) % hosts].filter((other) => other < hosts);
+  const away = page === 0 ? others.map((other) => `http://${hostName(other)}:${port}/p0`) : [];
+  const number = host * pagesPerHost + page;
+  const shown =
+    number % 3 === 2
+      ? ''
+      : `<img src="/i${number}.jpg" width="360" height="320" alt="Bird ${number} of host ${host} on a wall">`;
+  return `<!doctype html><html lang="en"><title>Page ${number}</title><p>Of bird ${number} much can be said, for it sings.</p>${shown}
+    ${[...links, ...away].map((link) => `<a href="${link}">${link}</a>`).join(' ')}</html>`;
+}
+
+/** Pages and pictures of a host come one after the other with its pause between; its robots.txt and TDMRep file follow each other. */
+function assertPauses(asked: Web['asked']): void {
+  const tooEarly: string[] = [];
+  for (const [host, list] of asked) {
+    const content = list.filter(({ path }) => /^\/[pi]\d/.test(path)).sort((a, b) => a.cameMs - b.cameMs);
+    for (const [n, one] of content.entries()) {
+      const last = content[n - 1];
+      // A worker that was killed does not hear the answer: then its request is what the pause counts from.
+      if (last !== undefined && one.cameMs - last.cameMs < pauseMs - 1)
+        tooEarly.push(`${host}${one.path} ${(one.cameMs - last.cameMs).toFixed(1)} ms after ${last.path}`);
+    }
+  }
+  assert.deepEqual(tooEarly, []);
+}
+
+const settings = {
+  scope: 'any',
+  allowPrivate: true,
+  minDelayMs: pauseMs,
+  latencyFactor: 0,
+  render: 'never',
+  timeoutMs: 1000,
+  firstByteTimeoutMs: 1000,
+} as const;
+
+interface Worker {
+  readonly child: ChildProcess;
+  /** What it printed at its end; the exit code where that is not 0. */
+  readonly ended: Promise<string>;
+}
+
+function startWorker(seed: string, store: string, corpusDir: string): Worker {
+  const options = { ...settings, seeds: [seed], corpusDir, store: { url: store, corpusDir, leaseMs } };
+  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'work-child.ts')], {
+    env: { ...process.env, WORK_OPTIONS: JSON.stringify(options) },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data)); // biome-ignore format: one line
+  return {
+    child,
+    ended: new Promise((resolve) =>
+      child.once('close', (code) => resolve(code === 0 ? said : `exit ${code}: ${said}`)),
+    ),
+  };
+}
+
+let postgres: PostgresServer;
+let web: Web;
+let wanted: string[];
+const folders: string[] = [];
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'lait-work-'));
+  folders.push(folder);
+  return folder;
+};
+
+before(async () => {
+  if (noPostgres) return;
+  [postgres, web] = await Promise.all([startPostgres(), startWeb()]);
+  const corpus = temporaryCorpus();
+  await crawl({ ...settings, minDelayMs: 0, seeds: [web.seed], corpusDir: corpus.dir }, corpus);
+  wanted = corpus.pairs();
+  corpus.remove();
+});
+after(async () => {
+  postgres?.stop();
+  await web?.close();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Brings the record into a folder and compares all with the undisturbed crawl. */
+async function assertWhole(store: string, dirs: readonly string[]): Promise<void> {
+  const corpus = temporaryCorpus();
+  for (const dir of dirs) cpSync(join(dir, 'work'), join(corpus.dir, 'work'), { recursive: true });
+  corpus.raw.close();
+  await collect({ corpusDir: corpus.dir, url: store }, corpus);
+  const pairs = corpus.pairs();
+  const stored = corpus.ledger.db.prepare(`SELECT count(*) FROM images WHERE status = 'success'`).pluck().get();
+  corpus.ledger.close();
+  rmSync(corpus.dir, { recursive: true });
+  assert.deepEqual(pairs, wanted);
+  assert.equal(stored, wanted.length);
+  const count = (table: string): string => postgres.sql(store, `SELECT count(*) FROM lait.${table}`);
+  assert.equal(count('queue'), '0');
+  assert.equal(count('hosts WHERE worker IS NOT NULL OR waiting'), '0');
+  assert.equal(count('read_pages'), String(hosts * pagesPerHost));
+  assert.equal(postgres.sql(store, 'SELECT sum(pages) FROM lait.workers'), String(hosts * pagesPerHost), 'once each');
+}
+
+/** Workers until all have ended; whatever else happens to them is `disturb`'s doing. */
+async function crawlWith(
+  store: string,
+  stores: readonly string[],
+  disturb: (workers: { readonly running: ReadonlySet<Worker>; readonly start: () => void }) => Promise<void>,
+): Promise<void> {
+  web.asked.clear();
+  const dir = newFolder();
+  const running = new Set<Worker>();
+  const faults: string[] = [];
+  const start = (url = stores[0]!): void => {
+    const worker = startWorker(web.seed, url, dir);
+    running.add(worker);
+    void worker.ended.then((said) => {
+      running.delete(worker);
+      if (!/"stoppedBy":"finished"/.test(said) && worker.child.signalCode !== 'SIGKILL') faults.push(said);
+    });
+  };
+  for (const url of stores) start(url);
+  while (web.asked.size < hosts / 4) await sleep(20);
+  await disturb({ running, start });
+  while (running.size > 0) await Promise.all([...running].map(({ ended }) => ended));
+  assert.deepEqual(faults, []);
+  assertPauses(web.asked);
+  await assertWhole(store, [dir]);
+}
+
+describe('workers on one PostgreSQL', { skip: noPostgres, concurrency: false }, () => {
+  test('four of them, killed and frozen at random moments', { timeout: 150_000 }, async () => {
+    const store = postgres.newDatabase();
+    await crawlWith(store, [store, store, store, store], async ({ running, start }) => {
+      for (let n = 0; n < 12 && running.size > 0; n++) {
+        const all = [...running];
+        const { child } = all[Math.floor(Math.random() * all.length)]!;
+        if (n % 3 === 1) {
+          child.kill('SIGSTOP');
+          setTimeout(() => child.kill('SIGCONT'), leaseMs + 1500);
+        } else {
+          child.kill('SIGKILL');
+          start();
+        }
+        await sleep(200 + Math.random() * 900);
+      }
+    });
+    assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 6, 'enough went wrong');
+  });
+
+  test('two, while the server crashes and starts again', { timeout: 150_000 }, async () => {
+    const store = postgres.newDatabase();
+    await crawlWith(store, [store, store], async () => {
+      postgres.restart();
+      await sleep(500);
+      postgres.restart();
+    });
+  });
+
+  test('two, one of which is cut off for longer than its lease', { timeout: 150_000 }, async () => {
+    const store = postgres.newDatabase();
+    const proxy = await startProxy(postgres.port);
+    const through = store.replace(`:${postgres.port}/`, `:${proxy.port}/`);
+    await crawlWith(store, [store, through], async () => {
+      proxy.cut();
+      await sleep(300);
+      proxy.mend();
+      await sleep(500);
+      proxy.cut();
+      await sleep(leaseMs + 1500);
+      proxy.mend();
+    });
+    proxy.close();
+    assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 2, 'it has begun anew');
+  });
+});
+
+/** A way to the server that can be cut. */
+async function startProxy(port: number) {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createTcpServer((near) => {
+    if (isCut) return void near.destroy();
+    const far = connect(port, '127.0.0.1');
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => {});
+      one.on('close', () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut() {
+      isCut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      isCut = false;
+    },
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
