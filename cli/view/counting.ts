@@ -2,13 +2,23 @@
  * What reads a whole table: counts of the corpus, and the scores of a rule. It runs in a thread of its own, so that the page answers
  * meanwhile, and remembers what it has read until the ledger has changed.
  */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type FrontierView, openFrontierView } from '../../crawler/frontier/watch.ts';
 import { type BrowsedPair, browsedAt, type Facets, facets } from '../../dataset/ledger/browse.ts';
+import {
+  type CrawledLately,
+  crawledLately,
+  crawlOutcomes,
+  type OutcomeCount,
+} from '../../dataset/ledger/crawl-watch.ts';
 import { type Funnel, funnel } from '../../dataset/ledger/funnel.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { currentRecipe } from '../../dataset/ledger/recipes.ts';
 import { type ScoredPairs, scoredPairs } from '../../dataset/ledger/scored-pairs.ts';
 import { movables, thresholdOf } from '../../filters/movable.ts';
 import { type Histogram, type Moved, moveThreshold, scoreHistogram } from '../../filters/moved-threshold.ts';
+import { type LoggedReport, readRunLog } from '../../model/train/run-log.ts';
 
 /** While a crawl or a filter writes, what was read so long ago is read again. */
 const maxAgeMs = 15_000;
@@ -17,7 +27,16 @@ const maxAgeMs = 15_000;
 const shownPictures = 9;
 
 const ledgers = new Map<string, Ledger>();
-const known = new Map<string, { readonly version: string; readonly readAtMs: number; readonly value: unknown }>();
+
+interface Known {
+  readonly version: unknown;
+  /** What was read of another recipe holds no more. */
+  readonly recipe: number | undefined;
+  readonly readAtMs: number;
+  readonly value: unknown;
+}
+
+const known = new Map<string, Known>();
 
 function ledgerOf(corpusDir: string): Ledger {
   const open = ledgers.get(corpusDir) ?? Ledger.openReadOnly(corpusDir);
@@ -30,11 +49,13 @@ function remembered<T>(corpusDir: string, name: string, read: (ledger: Ledger) =
   const ledger = ledgerOf(corpusDir);
   const key = JSON.stringify([corpusDir, name]);
   // Changes with every commit of another connection (SQLite's data_version).
-  const version = JSON.stringify([ledger.db.pragma('data_version', { simple: true }), currentRecipe(ledger)?.id]);
+  const version = ledger.db.pragma('data_version', { simple: true });
+  const recipe = currentRecipe(ledger)?.id;
   const last = known.get(key);
-  if (last && (last.version === version || performance.now() - last.readAtMs < maxAgeMs)) return last.value as T;
+  const isFresh = last?.version === version || performance.now() - (last?.readAtMs ?? 0) < maxAgeMs;
+  if (last && last.recipe === recipe && isFresh) return last.value as T;
   const value = read(ledger);
-  known.set(key, { version, readAtMs: performance.now(), value });
+  known.set(key, { version, recipe, readAtMs: performance.now(), value });
   return value;
 }
 
@@ -53,6 +74,25 @@ export function corpusFacts({ corpusDir }: { readonly corpusDir: string }): Corp
     const { preset = null, finished = false } = recipe ?? {};
     return { ...facets(ledger), funnel: funnel(ledger), preset, isFinished: finished };
   });
+}
+
+/** How a crawl is doing. */
+export interface CrawlFacts extends CrawledLately {
+  readonly outcomes: readonly OutcomeCount[];
+  /** Null where no crawl was begun here. */
+  readonly frontier: FrontierView | null;
+}
+
+const frontiers = new Map<string, NonNullable<ReturnType<typeof openFrontierView>>>();
+
+export function crawlFacts({ corpusDir }: { readonly corpusDir: string }): CrawlFacts {
+  const frontier = frontiers.get(corpusDir) ?? openFrontierView(corpusDir);
+  if (frontier !== null) frontiers.set(corpusDir, frontier);
+  return {
+    ...crawledLately(ledgerOf(corpusDir)),
+    outcomes: remembered(corpusDir, 'outcomes', crawlOutcomes),
+    frontier: frontier?.look() ?? null,
+  };
 }
 
 /** A rule whose threshold can be moved, as it is today. */
@@ -106,4 +146,64 @@ export function move({
   if (!pairs) return null;
   const { changed, ...moved } = moveThreshold(pairs, movable, { from: thresholdOf(movable, record), to });
   return { ...moved, pictures: browsedAt(ledger, changed, shownPictures) };
+}
+
+/** How a training run went so far: some of its reports, evenly. */
+export interface RunFacts {
+  readonly name: string;
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly reports: readonly Pick<LoggedReport, 'step' | 'loss' | 'losses' | 'accuracies' | 'validation' | 'best'>[];
+  /** Of the last report. */
+  readonly samplesPerSecond: number | null;
+  readonly peakShare: number | null;
+  readonly waitShare: number | null;
+}
+
+/** Reports of a run that are shown. */
+const maxReports = 200;
+/** Runs that are shown, the newest of them. */
+const maxRuns = 12;
+
+const logs = new Map<string, { readonly version: string; readonly facts: RunFacts | null }>();
+
+/** The runs of the corpus that have a log, newest first. */
+export function runFacts({ corpusDir }: { readonly corpusDir: string }): RunFacts[] {
+  const folder = join(corpusDir, 'runs');
+  if (!existsSync(folder)) return [];
+  const found = readdirSync(folder).flatMap((name) => {
+    const stats = statSync(join(folder, name, 'log.jsonl'), { throwIfNoEntry: false });
+    return stats === undefined ? [] : [{ name, atMs: stats.mtimeMs, version: `${stats.mtimeMs} ${stats.size}` }];
+  });
+  return found
+    .sort((a, b) => b.atMs - a.atMs)
+    .slice(0, maxRuns)
+    .flatMap(({ name, version }) => {
+      const path = join(folder, name);
+      const last = logs.get(path);
+      const facts = last?.version === version ? last.facts : runOf(name, readRunLog(path));
+      logs.set(path, { version, facts });
+      return facts === null ? [] : [facts];
+    });
+}
+
+function runOf(name: string, reports: readonly LoggedReport[]): RunFacts | null {
+  const last = reports.at(-1);
+  if (last === undefined) return null;
+  const every = Math.ceil(reports.length / maxReports);
+  // The last report, and those at even distances before it.
+  const shown = reports.filter((_, at) => (reports.length - 1 - at) % every === 0);
+  return {
+    name,
+    step: last.step,
+    totalSteps: last.totalSteps,
+    reports: shown.map(({ step, loss, losses, accuracies, validation, best }) => ({
+      ...{ step, loss, losses, accuracies },
+      ...(validation && { validation }),
+      ...(best && { best }),
+    })),
+    samplesPerSecond: last.samplesPerSecond ?? null,
+    peakShare: last.peakShare ?? null,
+    waitShare: last.waitShare ?? null,
+  };
 }

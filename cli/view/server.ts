@@ -11,6 +11,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
+import { streamSSE } from 'hono/streaming';
 import Tinypool from 'tinypool';
 import { z } from 'zod';
 import { browse } from '../../dataset/ledger/browse.ts';
@@ -66,6 +67,9 @@ const change = z.strictObject({ setting: z.string(), value: z.number() });
 /** Words of a search that are looked at. */
 const maxWords = 8;
 
+/** Between two looks at what goes on. */
+const liveMs = 2_000;
+
 /** Bytes of a request to change something. */
 const maxBodyBytes = 10_000;
 
@@ -108,7 +112,9 @@ export async function openWorkbench({ corpusDir, port = 0, mayEdit = false }: Wo
     maxThreads: 1,
     execArgv: [],
   });
+  const ending = new AbortController();
   const close = async (): Promise<void> => {
+    ending.abort();
     await pool.destroy();
     raw.close();
     ledger.close();
@@ -116,7 +122,16 @@ export async function openWorkbench({ corpusDir, port = 0, mayEdit = false }: Wo
   const ask = <T>(name: string, what: object = {}): Promise<T> => pool.run({ corpusDir, ...what }, { name });
   const token = newToken();
   let boundPort = 0;
-  const app = workbenchApp({ corpusDir, mayEdit, ledger, raw, ask, token, port: () => boundPort });
+  const app = workbenchApp({
+    corpusDir,
+    mayEdit,
+    ledger,
+    raw,
+    ask,
+    token,
+    port: () => boundPort,
+    ending: ending.signal,
+  });
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false });
   try {
     server.listen(port, '127.0.0.1');
@@ -146,9 +161,11 @@ interface AppOptions {
   readonly ask: <T>(name: string, what?: object) => Promise<T>;
   readonly token: string;
   readonly port: () => number;
+  /** Aborted when the workbench ends. */
+  readonly ending: AbortSignal;
 }
 
-function workbenchApp({ corpusDir, mayEdit, ledger, raw, ask, token, port }: AppOptions): Hono {
+function workbenchApp({ corpusDir, mayEdit, ledger, raw, ask, token, port, ending }: AppOptions): Hono {
   const app = new Hono();
   app.use(guard({ token, port }));
   app.onError((error, context) => {
@@ -207,6 +224,31 @@ function workbenchApp({ corpusDir, mayEdit, ledger, raw, ask, token, port }: App
       ? context.json({ error: 'The corpus was judged without this rule.' }, 404)
       : context.json(moved);
   });
+
+  for (const [path, question] of [
+    ['/api/crawl', 'crawlFacts'],
+    ['/api/runs', 'runFacts'],
+  ] as const) {
+    app.get(path, async (context) => context.json(await ask<object>(question)));
+    // What has changed is sent every few seconds, as long as somebody looks (server-sent events).
+    app.get(`${path}/live`, (context) =>
+      streamSSE(
+        context,
+        async (stream) => {
+          for (let last = ''; !stream.aborted && !stream.closed; ) {
+            const data = JSON.stringify(await ask<object>(question));
+            if (data !== last) await stream.writeSSE({ data });
+            last = data;
+            await stream.sleep(liveMs);
+          }
+        },
+        // The page opens another one; what asks while the workbench ends has nobody to answer it.
+        async (error) => {
+          if (!ending.aborted) tell(`lait: ${error.stack ?? error.message}`);
+        },
+      ),
+    );
+  }
 
   app.post('/api/settings', bodyLimit({ maxSize: maxBodyBytes }), async (context) => {
     if (!mayEdit) return context.json({ error: 'Nothing can be changed without `lait view --edit`.' }, 403);

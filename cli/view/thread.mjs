@@ -4,4 +4,5 @@ import { existsSync } from 'node:fs';
 
 const isCompiled = existsSync(new URL('./counting.js', import.meta.url));
 if (!isCompiled) (await import('tsx/esm/api')).register();
-export const { corpusFacts, move, thresholds } = await import(isCompiled ? './counting.js' : './counting.ts');
+const counting = await import(isCompiled ? './counting.js' : './counting.ts');
+export const { corpusFacts, crawlFacts, move, runFacts, thresholds } = counting;

@@ -51,7 +51,8 @@ export interface Host {
   readonly renderGains: number;
 }
 
-const version = 8;
+/** The version that this lait writes. */
+export const frontierVersion = 8;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -176,16 +177,16 @@ export function openFrontierDb(corpusDir: string): Database.Database {
     db.pragma('synchronous = NORMAL');
     db.pragma('cache_size = -32000');
     const found = db.pragma('user_version', { simple: true }) as number;
-    if (found > version) {
+    if (found > frontierVersion) {
       throw new UserError(
-        `Expected frontier version ${version} for ${path} but received ${found}; update lait or use another corpus.`,
+        `Expected frontier version ${frontierVersion} for ${path} but received ${found}; update lait or use another corpus.`,
       );
     }
-    if (found < version)
+    if (found < frontierVersion)
       db.transaction(() => {
         if (found === 0) db.exec(schema);
         else for (const step of steps.slice(found - 1)) db.exec(step);
-        db.pragma(`user_version = ${version}`);
+        db.pragma(`user_version = ${frontierVersion}`);
       }).immediate();
     return db;
   } catch (error) {

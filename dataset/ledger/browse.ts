@@ -48,7 +48,8 @@ export interface BrowsedPage {
 /** The text of a pair in a grid, in characters. */
 const shownCharacters = 300;
 
-const browsedColumns = `p.id, substr(coalesce(p.cleaned_text, p.text), 1, ${shownCharacters}) AS text, p.source, p.language,
+/** SQL: the columns of a `BrowsedPair` `p` with its image `i`. */
+export const browsedColumns = `p.id, substr(coalesce(p.cleaned_text, p.text), 1, ${shownCharacters}) AS text, p.source, p.language,
   p.page_url AS pageUrl, CASE WHEN p.judged_by IS NULL THEN 'unjudged' WHEN p.dropped_by IS NULL THEN 'kept' ELSE 'dropped' END
     AS verdict, iif(p.judged_by IS NULL, NULL, p.dropped_by) AS droppedBy, iif(p.judged_by IS NULL, NULL, p.drop_reason) AS reason,
   iif(i.sha256 IS NULL, NULL, i.width) AS width, iif(i.sha256 IS NULL, NULL, i.height) AS height`;

@@ -3,6 +3,8 @@
  * own history goes back and forth, and a view can be kept as a bookmark.
  */
 
+export const tabs = ['pairs', 'thresholds', 'crawl', 'training'];
+
 /** By what pairs are chosen, in the order of the form. */
 export const choiceKeys = ['words', 'verdict', 'rule', 'reason', 'language', 'source', 'class', 'host'];
 
@@ -11,7 +13,7 @@ export function readAddress() {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const params = new URLSearchParams(query);
   const choice = Object.fromEntries(choiceKeys.flatMap((key) => (params.has(key) ? [[key, params.get(key)]] : [])));
-  return { tab: path === 'thresholds' ? 'thresholds' : 'pairs', choice, pair: params.get('pair') };
+  return { tab: tabs.includes(path) ? path : 'pairs', choice, pair: params.get('pair') };
 }
 
 export function addressOf({ tab = 'pairs', choice = {}, pair = null }) {

@@ -1,8 +1,11 @@
 /** The workbench: tabs, what is known of the corpus as a whole, and one state from which everything is drawn. */
-import { addressOf, readAddress } from './address.js';
+import { addressOf, readAddress, tabs } from './address.js';
 import { get } from './api.js';
+import { crawlTab } from './crawl.js';
 import { html, nothing, render } from './lit.js';
+import { watch } from './live.js';
 import { emptyGrid, loadPairs, pairsTab } from './pairs.js';
+import { runsTab } from './runs.js';
 import { openStory } from './story.js';
 import { loadThresholds, thresholdsTab } from './thresholds.js';
 import { number, percent } from './words.js';
@@ -13,6 +16,8 @@ const state = {
   error: null,
   grid: emptyGrid(),
   thresholds: null,
+  crawl: null,
+  runs: null,
   /** Draws again what has changed; several changes at once are drawn once. */
   draw,
   fail(error) {
@@ -20,6 +25,9 @@ const state = {
     draw();
   },
 };
+
+const names = { pairs: 'Pairs', thresholds: 'Thresholds', crawl: 'Crawl', training: 'Training' };
+const views = { pairs: pairsTab, thresholds: thresholdsTab, crawl: crawlTab, training: runsTab };
 
 let isDrawing = false;
 function draw() {
@@ -40,10 +48,10 @@ function page() {
     <header>
       <h1>${corpus?.name ?? 'lait view'}</h1>
       <p class="sum" role="status">${corpus === null ? 'Counting …' : summary(corpus)}</p>
-      <nav aria-label="Views">${link('pairs', 'Pairs')}${link('thresholds', 'Thresholds')}</nav>
+      <nav aria-label="Views">${tabs.map((name) => link(name, names[name]))}</nav>
     </header>
     ${error === null ? nothing : html`<p class="error" role="alert">${error} <button @click=${forget}>Close</button></p>`}
-    <main id="main" tabindex="-1">${tab === 'thresholds' ? thresholdsTab(state) : pairsTab(state)}</main>`;
+    <main id="main" tabindex="-1">${views[tab](state)}</main>`;
 }
 
 /** The address after # is the page's own, so the link moves the focus itself. */
@@ -85,8 +93,9 @@ function follow() {
 }
 
 function show() {
+  watch(state);
   if (state.tab === 'thresholds') loadThresholds(state);
-  else loadPairs(state);
+  if (state.tab === 'pairs') loadPairs(state);
 }
 
 // The token is in the cookie now: neither the history nor a bookmark keeps it.

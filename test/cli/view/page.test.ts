@@ -1,6 +1,6 @@
 /** The workbench in a real browser: each of its controls is used, by mouse and by keyboard, and axe finds nothing to complain of. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright';
 import { openWorkbench, type Workbench } from '../../../cli/view/server.ts';
+import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { openChromium } from '../../helpers/chromium.ts';
 import { hostileText, idOf, text, writeLookedAt } from './looked-at.ts';
 
@@ -149,8 +150,8 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     await page.keyboard.press('ArrowRight');
     await page.locator('#story-title', { hasNotText: text(4) }).waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
-    await page.locator('dialog:not([open])').waitFor({ state: 'attached' });
-    assert.doesNotMatch(page.url(), /pair=/);
+    await page.waitForURL(/#\/pairs$/);
+    assert.equal(await page.locator('dialog[open]').count(), 0);
   });
 
   it('moves a threshold by its slider, shows nine pictures, and writes what is used', async () => {
@@ -185,8 +186,34 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     await section.locator('.card').first().click();
     await page.locator('dialog[open]').waitFor();
     await page.keyboard.press('Escape');
-    await page.locator('dialog:not([open])').waitFor({ state: 'attached' });
-    assert.match(page.url(), /#\/thresholds$/);
+    await page.waitForURL(/#\/thresholds$/);
+  });
+
+  it('shows a crawl as it goes on', async () => {
+    await page.getByRole('link', { name: 'Crawl' }).click();
+    await page.getByRole('cell', { name: 'failed_to_download: http-404' }).waitFor();
+    assert.equal(await page.locator('main .grid .card').count(), 12);
+    const figure = page.locator('.figures div', { hasText: 'new pages in the last minute' }).locator('dd');
+    assert.equal(await figure.textContent(), '0');
+    const ledger = Ledger.open(folder);
+    ledger.recordPage({ url: 'http://late.example/', status: 'fetched', fetchedAtMs: Date.now() });
+    ledger.close();
+    await figure.getByText('1', { exact: true }).waitFor();
+  });
+
+  it('shows training runs side by side as they go on', async () => {
+    await page.getByRole('link', { name: 'Training' }).click();
+    await page.getByText('No run of this corpus has a log.').waitFor();
+    const line = (step: number, loss: number): string =>
+      `${JSON.stringify({ step, totalSteps: 20, loss, losses: { mlm: loss }, accuracies: { mlm: 0.5 }, samplesPerSecond: 9, waitShare: 0, ...(step === 20 ? { validation: { loss: 3, losses: { mlm: 3 }, accuracies: {} } } : {}) })}\n`;
+    for (const name of ['first', '<b>second']) {
+      mkdirSync(join(folder, 'runs', name), { recursive: true });
+      writeFileSync(join(folder, 'runs', name, 'log.jsonl'), line(10, 8) + line(20, 4));
+    }
+    await page.getByRole('rowheader', { name: '<b>second' }).waitFor();
+    assert.deepEqual(await page.locator('figcaption').allTextContents(), ['loss', 'mlm: loss', 'mlm: share right']);
+    assert.equal(await page.locator('polyline').count(), 6);
+    assert.equal(await page.getByRole('img', { name: /^loss by step, at the end: .*first 4/ }).count(), 1);
   });
 
   it('has nothing that axe complains of, in light and dark, on a desk and on a phone, and never scrolls sideways', async () => {
@@ -194,13 +221,15 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
       await page.emulateMedia({ colorScheme });
       for (const width of [1280, 390]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const view of ['pairs', 'thresholds']) {
+        for (const [view, shown] of [
+          ['pairs', '.card'],
+          ['thresholds', '.outcome'],
+          ['crawl', '.figures'],
+          ['training', '.panels'],
+        ]) {
           await page.goto(`${new URL(workbench.url).origin}/#/${view}`);
           await page.reload();
-          await page
-            .locator(view === 'pairs' ? '.card' : '.outcome')
-            .first()
-            .waitFor();
+          await page.locator(shown!).first().waitFor();
           await page.getByText('pairs kept').waitFor();
           const where = `${view}, ${colorScheme}, ${width} px`;
           assert.deepEqual(await violations(), [], where);

@@ -1,6 +1,6 @@
 /** The workbench's server: who may ask it, what it answers, and that nothing of the web gets further than text and pixels. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -322,6 +322,74 @@ describe('what it tells', () => {
     for (const query of ['rule=image/blur', 'rule=image/blur&to=x', 'to=1']) {
       assert.equal((await ask(`/api/thresholds/move?${query}`)).status, 400, query);
     }
+  });
+});
+
+describe('what goes on', () => {
+  it('of a crawl: what became of all URLs, and the newest pictures', async () => {
+    const { outcomes, newest, pagesAMinute, frontier } = await json('/api/crawl');
+    assert.deepEqual(outcomes, [
+      { of: 'page', status: 'fetched', reason: null, count: 3 },
+      { of: 'image', status: 'success', reason: null, count: 25 },
+      { of: 'image', status: 'failed_to_download', reason: 'http-404', count: 1 },
+    ]);
+    assert.deepEqual([newest.length, newest[0].id, newest[1].id], [12, svgId, idOf(23)]);
+    assert.deepEqual([pagesAMinute, frontier], [0, null]);
+  });
+
+  it('is sent as it goes on', async () => {
+    const { port, searchParams } = new URL(reading.url);
+    const leaving = new AbortController();
+    const headers = { cookie: `lait-view-${port}=${searchParams.get('token')}` };
+    const { body } = await fetch(new URL('/api/crawl/live', reading.url), { headers, signal: leaving.signal });
+    const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    const next = async (): Promise<Record<string, unknown>> => {
+      while (!text.includes('\n\n')) text += (await reader.read()).value;
+      const [event, ...rest] = text.split('\n\n');
+      text = rest.join('\n\n');
+      return JSON.parse(event!.replace('data: ', ''));
+    };
+    assert.equal((await next()).pagesAMinute, 0);
+    const ledger = Ledger.open(folder);
+    ledger.recordPage({ url: 'http://late.example/', status: 'fetched', fetchedAtMs: Date.now() });
+    ledger.close();
+    assert.equal((await next()).pagesAMinute, 1);
+    leaving.abort();
+  });
+
+  it('of training runs: their reports, evenly, and the last one always', async () => {
+    assert.deepEqual(await json('/api/runs'), []);
+    mkdirSync(join(folder, 'runs/long'), { recursive: true });
+    mkdirSync(join(folder, 'runs/none'));
+    const report = (step: number) => ({
+      step,
+      totalSteps: 999,
+      loss: 1 / step,
+      losses: { mlm: 1 / step },
+      accuracies: {},
+      samplesPerSecond: 5,
+      waitShare: 0.1,
+    });
+    const lines = Array.from({ length: 450 }, (_, at) => JSON.stringify(report(at + 1)));
+    // What is being written is cut.
+    writeFileSync(join(folder, 'runs/long/log.jsonl'), `${lines.join('\n')}\n{"step":451,"tot`);
+    const [run, ...others] = await json('/api/runs');
+    assert.deepEqual(others, []);
+    const { reports, ...rest } = run;
+    assert.deepEqual(rest, {
+      name: 'long',
+      step: 450,
+      totalSteps: 999,
+      samplesPerSecond: 5,
+      peakShare: null,
+      waitShare: 0.1,
+    });
+    assert.deepEqual(
+      [reports.length, reports[0].step, reports.at(-1)],
+      [150, 3, { step: 450, loss: 1 / 450, losses: { mlm: 1 / 450 }, accuracies: {} }],
+    );
+    rmSync(join(folder, 'runs'), { recursive: true });
   });
 });
 
