@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -21,6 +22,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import Database from 'better-sqlite3';
+import { openChromium } from './helpers/chromium.ts';
 import { picture } from './helpers/picture.ts';
 import { type Site, startSite } from './helpers/site.ts';
 
@@ -45,6 +48,21 @@ function link(name: string): void {
   mkdirSync(dirname(to), { recursive: true });
   symlinkSync(from, to);
 }
+
+/** Between the sharpest pictures and the others, by their stored scores. */
+async function medianSharpness(folder: string): Promise<number> {
+  const db = new Database(join(folder, 'birds/ledger.db'), { readonly: true });
+  const scores = db
+    .prepare(`SELECT score FROM scores WHERE rule = 'image/blur' ORDER BY score`)
+    .pluck()
+    .all() as number[];
+  db.close();
+  return scores[Math.ceil(scores.length / 2)]!;
+}
+
+const browserHere = await openChromium();
+const noChromium = browserHere === null && 'no Chromium';
+await browserHere?.close();
 
 let site: Site;
 before(async () => {
@@ -169,6 +187,61 @@ console.log(process.binding ? 'ok' : '', require('node:fs').readFileSync('/proc/
     }
     assert.deepEqual(await once(view, 'exit'), [130, null]);
   });
+
+  it('docs/start.md leads to a corpus with a moved threshold, word for word', { skip: noChromium }, async () => {
+    const folder = join(project, 'start');
+    mkdirSync(folder);
+    mkdirSync(join(project, 'node_modules/.bin'), { recursive: true });
+    symlinkSync('../lait/cli/lait.mjs', join(project, 'node_modules/.bin/lait'));
+    chmodSync(join(installed, 'cli/lait.mjs'), 0o755);
+    const blocks = [...readFileSync(join(root, 'docs/start.md'), 'utf8').matchAll(/```sh\n([\s\S]*?)```/g)];
+    const [installing = '', ...later] = blocks.map(([, commands]) => commands!);
+    assert.ok(installing.includes(`lait-${manifest.version}.tgz`), 'which was done above');
+    const commands = later.flatMap((block) => block.trim().split('\n'));
+    assert.deepEqual(commands.map((command) => command.split(' ')[2]), ['init', 'crawl', 'filter', 'view', 'filter', 'export', 'verify']); // biome-ignore format: one line
+    const said: string[] = [];
+    for (const command of commands) {
+      // The site is on this machine and ours.
+      const here = command.replace(
+        'https://example.org/',
+        `${site.url}/ --allow-private --min-delay-ms 0 --render never`,
+      );
+      if (command.includes(' view ')) await moveThreshold(here, folder);
+      else said.push((await promisify(execFile)('sh', ['-c', here], { cwd: folder })).stdout);
+    }
+    const [, crawled = '', before = '', after = '', exported = '', verified = ''] = said;
+    assert.match(crawled, /images +success 10/);
+    const kept = (funnel: string) => Number(/^(\d+) of 20 pairs kept/m.exec(funnel)?.[1]);
+    assert.equal(kept(before), 10);
+    assert.ok(kept(after) > 0 && kept(after) < 10, after);
+    const samples = [...exported.matchAll(/^(?:train|validation) +(\d+) /gm)].map(([, count]) => Number(count));
+    assert.equal(samples.reduce((sum, count) => sum + count, 0), kept(after)); // biome-ignore format: one line
+    assert.match(verified, /all as the manifest says/);
+  });
+
+  /** Opens the workbench as a person would, moves the threshold of image/blur and uses it, and presses Ctrl-C. */
+  async function moveThreshold(command: string, folder: string): Promise<void> {
+    const view = spawn('sh', ['-c', `exec ${command}`], { cwd: folder, detached: true });
+    const browser = await openChromium();
+    try {
+      const [line] = (await once(createInterface(view.stdout), 'line')) as [string];
+      const page = browser!.page;
+      await page.goto(/http:\S+/.exec(line)![0]);
+      await page.locator('.card').first().waitFor();
+      await page.getByRole('link', { name: 'Thresholds' }).click();
+      const blur = page.locator('#image-blur');
+      await blur.locator('.outcome').waitFor();
+      await blur.getByLabel('minSharpness').fill(String(await medianSharpness(folder)));
+      await blur.getByLabel('minSharpness').press('Enter');
+      await blur.locator('.card').first().waitFor();
+      await blur.getByRole('button', { name: 'Use this' }).click();
+      await blur.getByText('lait filter --corpus').waitFor();
+    } finally {
+      await browser?.close();
+      process.kill(-view.pid!, 'SIGINT'); // as a terminal does: to all processes of the command
+      await once(view, 'close');
+    }
+  }
 
   describe('examples', () => {
     before(() => cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true }));
