@@ -91,12 +91,13 @@ const once = (name: string, work: () => unknown): void => {
   row(name, timesMs);
 };
 once('in the thread: counts of the corpus', () => corpusFacts({ corpusDir }));
-for (const [rule, subject] of [
-  ['image/dominant', 'pair'],
-  ['image/flat', 'image'],
-  ['image/blur', 'image'],
+for (const [rule, judgedBy] of [
+  ['image/dominant', 'pair-score'],
+  ['image/flat', 'image-score'],
+  ['image/blur', 'image-score'],
+  ['image/size', 'shorter-side'],
 ] as const) {
-  once(`in the thread: the scores of ${rule}`, () => scoredPairs(ledger, rule, subject));
+  once(`in the thread: the numbers of ${rule}`, () => scoredPairs(ledger, rule, judgedBy));
 }
 thresholds({ corpusDir });
 const movesMs: number[] = [];

@@ -16,7 +16,7 @@ import { type Funnel, funnel } from '../../dataset/ledger/funnel.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { currentRecipe } from '../../dataset/ledger/recipes.ts';
 import { type ScoredPairs, scoredPairs } from '../../dataset/ledger/scored-pairs.ts';
-import { movables, thresholdOf } from '../../filters/movable.ts';
+import { type Movable, movables, ruleOf, thresholdOf } from '../../filters/movable.ts';
 import { type Histogram, type Moved, moveThreshold, scoreHistogram } from '../../filters/moved-threshold.ts';
 import { type LoggedReport, readRunLog } from '../../model/train/run-log.ts';
 
@@ -99,6 +99,8 @@ export function crawlFacts({ corpusDir }: { readonly corpusDir: string }): Crawl
 export interface Threshold extends Histogram {
   readonly rule: string;
   readonly setting: string;
+  /** Whether it is a whole number. */
+  readonly isWhole: boolean;
   /** What the corpus was judged with; null for none. */
   readonly today: number | null;
   /** Pairs that have a score. */
@@ -106,20 +108,21 @@ export interface Threshold extends Histogram {
   readonly unscored: number;
 }
 
-const pairsOf = (corpusDir: string, rule: string, subject: 'image' | 'pair'): ScoredPairs | undefined =>
-  remembered(corpusDir, rule, (ledger) => scoredPairs(ledger, rule, subject));
+const pairsOf = (corpusDir: string, { rule, judgedBy }: Movable): ScoredPairs | undefined =>
+  remembered(corpusDir, rule, (ledger) => scoredPairs(ledger, rule, judgedBy));
 
 /** The rules of the current recipe that have scores. */
 export function thresholds({ corpusDir }: { readonly corpusDir: string }): Threshold[] {
   const rules = currentRecipe(ledgerOf(corpusDir))?.rules ?? [];
   return movables.flatMap((movable) => {
-    const record = rules.find(({ name }) => name === movable.rule);
-    const pairs = record && pairsOf(corpusDir, movable.rule, movable.subject);
+    const record = ruleOf(movable, rules);
+    const pairs = record && pairsOf(corpusDir, movable);
     if (!pairs || pairs.scores.length === 0) return [];
     const today = thresholdOf(movable, record);
     const unscored = pairs.unscored.kept + pairs.unscored.dropped;
-    const { rule, setting } = movable;
-    return [{ rule, setting, today, scored: pairs.scores.length, unscored, ...scoreHistogram(pairs.scores, today) }];
+    const { rule, setting, isWhole = false } = movable;
+    const scored = pairs.scores.length;
+    return [{ rule, setting, isWhole, today, scored, unscored, ...scoreHistogram(pairs.scores, today) }];
   });
 }
 
@@ -141,8 +144,8 @@ export function move({
 }): Move | null {
   const ledger = ledgerOf(corpusDir);
   const movable = movables.find((one) => one.rule === rule);
-  const record = currentRecipe(ledger)?.rules.find(({ name }) => name === rule);
-  const pairs = movable && record && pairsOf(corpusDir, rule, movable.subject);
+  const record = movable && ruleOf(movable, currentRecipe(ledger)?.rules ?? []);
+  const pairs = record && pairsOf(corpusDir, movable);
   if (!pairs) return null;
   const { changed, ...moved } = moveThreshold(pairs, movable, { from: thresholdOf(movable, record), to });
   return { ...moved, pictures: browsedAt(ledger, changed, shownPictures) };

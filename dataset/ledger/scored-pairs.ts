@@ -1,5 +1,5 @@
 /**
- * The scores of the pairs that came to a rule, sorted: what moving its threshold would change is then two searches in a list, and no pair
+ * The scores of the pairs that came to a rule, or the measurements that it judges by, sorted: what moving its threshold would change is then two searches in a list, and no pair
  * is judged again.
  */
 import type { Ledger } from './ledger.ts';
@@ -19,27 +19,39 @@ export interface ScoredPairs {
 
 export const fate = { dropped: 0, droppedLater: 1, kept: 2 } as const;
 
-/** Reads them; undefined where the current recipe has no such rule. `subject` is what the rule's score is about. */
-export function scoredPairs(ledger: Ledger, rule: string, subject: 'image' | 'pair'): ScoredPairs | undefined {
+/** What a rule judges by: its score of the image or of the pair, or what was measured of the image as it was downloaded. */
+export type JudgedBy = 'image-score' | 'pair-score' | 'shorter-side' | 'bytes';
+
+/** SQL: the value of a pair `p` with its image `i`, or the subject of its score. */
+const columns: Readonly<Record<JudgedBy, string>> = {
+  'image-score': 'i.sha256',
+  'pair-score': 'p.id',
+  'shorter-side': 'min(i.width, i.height)',
+  bytes: `coalesce(i.resized ->> '$.originalByteLength', i.byte_length)`,
+};
+
+/** Reads them; undefined where the current recipe has no such rule. */
+export function scoredPairs(ledger: Ledger, rule: string, judgedBy: JudgedBy): ScoredPairs | undefined {
   const recipe = currentRecipe(ledger);
   const record = recipe?.rules.find(({ name }) => name === rule);
   if (!recipe || !record) return undefined;
   const order = judgingOrder(recipe.rules).map(({ name }) => name);
   const later = order.slice(order.indexOf(rule) + 1);
+  const isScore = judgedBy === 'image-score' || judgedBy === 'pair-score';
   const rows = ledger.db
     .prepare(
-      `SELECT q.row, s.score, q.fate FROM (
-         SELECT p.rowid AS row, ${subject === 'image' ? 'i.sha256' : 'p.id'} AS subject,
+      `SELECT q.row, ${isScore ? 's.score' : 'q.value'}, q.fate FROM (
+         SELECT p.rowid AS row, ${columns[judgedBy]} AS value,
            CASE WHEN p.dropped_by IS NULL THEN ${fate.kept} WHEN p.dropped_by = @rule THEN ${fate.dropped}
              ELSE ${fate.droppedLater} END AS fate
-         FROM pairs p ${subject === 'image' ? 'JOIN images i ON i.id = p.image_id' : ''}
+         FROM pairs p ${judgedBy === 'pair-score' ? '' : 'JOIN images i ON i.id = p.image_id'}
          WHERE p.judged_by = @recipe AND (p.dropped_by IS NULL OR p.dropped_by = @rule
            OR p.dropped_by IN (SELECT value FROM json_each(@later)))
          ORDER BY 2 LIMIT -1) q -- In the order of the scores, or each is looked for on another page of the file.
-       LEFT JOIN scores s ON s.subject = q.subject AND s.rule = @score`,
+       ${isScore ? 'LEFT JOIN scores s ON s.subject = q.value AND s.rule = @score' : ''}`,
     )
     .raw()
-    .iterate({ rule, score: scoreNameOf(record), recipe: recipe.id, later: JSON.stringify(later) });
+    .iterate({ rule, recipe: recipe.id, later: JSON.stringify(later), ...(isScore && { score: scoreNameOf(record) }) });
   const found: { row: number; score: number; fate: number }[] = [];
   const unscored = { kept: 0, keptByAll: 0, dropped: 0 };
   for (const [row, score, end] of rows as Iterable<[number, number | null, number]>) {

@@ -8,7 +8,7 @@ import { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import { currentRecipe } from '../../dataset/ledger/recipes.ts';
 import { type ScoredPairs, scoredPairs } from '../../dataset/ledger/scored-pairs.ts';
-import { keptRange, type Movable, movables, thresholdOf } from '../../filters/movable.ts';
+import { keptRange, type Movable, movables, ruleOf, thresholdOf } from '../../filters/movable.ts';
 import { moveThreshold, scoreHistogram } from '../../filters/moved-threshold.ts';
 import { type RecipeOptions, recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
@@ -24,6 +24,8 @@ describe('keptRange', () => {
     ['image/blur', sorted(60, 70), 60, [60, 70]],
     ['image/blur', sorted(1, 2), null, [1, 2]],
     ['image/blur', sorted(), 60, []],
+    ['image/size', sorted(300, 301, 302), 301, [301, 302]],
+    ['image/bytes', sorted(4_999, 5_000), 5_000, [5_000]],
     ['image/flat', sorted(2.49, 2.5, 2.5, 7), 2.5, [2.5, 2.5, 7]],
     ['image/dominant', sorted(0.39, 0.4, 0.9), 0.4, [0.4, 0.9]],
     ['image/photo', sorted(0.49, 0.5, 0.51), 0.5, [0.5, 0.51]],
@@ -104,6 +106,8 @@ describe('a moved threshold keeps what lait filter keeps with it', () => {
 
   const moves: readonly (readonly [rule: string, thresholds: readonly number[]])[] = [
     ['image/dominant', [0, 0.02, 0.35, 0.4, 0.7, 1]],
+    ['image/size', [1, 301, 320, 321]],
+    ['image/bytes', [0, 3_000, 20_000, 40_000, 80_000, 1_000_000]],
     ['image/flat', [0, 2.5, 5.5, 6, 8]],
     ['image/blur', [0, 10, 60, 300, 2_000, 100_000]],
     ['image/unsafe', [0, 0.25, 0.5, 0.9, 1]],
@@ -118,7 +122,7 @@ describe('a moved threshold keeps what lait filter keeps with it', () => {
         await judge();
         const record = currentRecipe(ledger)!.rules.find(({ name }) => name === rule)!;
         const from = thresholdOf(one, record);
-        const pairs = scoredPairs(ledger, rule, one.subject)!;
+        const pairs = scoredPairs(ledger, rule, one.judgedBy)!;
         const told = moveThreshold(pairs, one, { from, to });
         const { rows } = await judge({ [one.setting]: to });
         const row = rows.find((step) => step.rule === rule)!;
@@ -129,8 +133,32 @@ describe('a moved threshold keeps what lait filter keeps with it', () => {
     });
   }
 
+  it('goes by the original’s bytes where a smaller picture is stored', () => {
+    const bytes = () => [...scoredPairs(ledger, 'image/bytes', 'bytes')!.scores];
+    const before = bytes();
+    const longest = before.at(-1)!;
+    ledger.db.exec('SAVEPOINT smaller');
+    ledger.db
+      .prepare(
+        `UPDATE images SET byte_length = 7, resized = json_object('originalByteLength', byte_length) WHERE byte_length = ?`,
+      )
+      .run(longest);
+    assert.deepEqual(bytes(), before);
+    ledger.db.exec('ROLLBACK TO smaller; RELEASE smaller');
+  });
+
+  it('is not told of a size with two ends', () => {
+    const size = (maxSidePx: number | null) => ({
+      name: 'image/size',
+      stage: 'image' as const,
+      settings: { maxSidePx },
+    });
+    assert.equal(ruleOf(movable('image/size'), [size(20_000)]), undefined);
+    assert.deepEqual(ruleOf(movable('image/size'), [size(null)]), size(null));
+  });
+
   it('is told of rules that the recipe has, and of no other', async () => {
     await judge({ minSharpness: null });
-    assert.equal(scoredPairs(ledger, 'image/blur', 'image'), undefined);
+    assert.equal(scoredPairs(ledger, 'image/blur', 'image-score'), undefined);
   });
 });

@@ -1,4 +1,4 @@
-/** Rules with stored scores: a histogram each, a slider at today's threshold, and what another one would keep. */
+/** Rules that judge by a stored number: a histogram each, a slider at today's threshold, and what another one would keep. */
 import { addressOf } from './address.js';
 import { get, post } from './api.js';
 import { html, live, nothing, repeat, svg } from './lit.js';
@@ -10,6 +10,8 @@ const steps = 1000;
 
 const meanings = {
   'image/dominant': 'How likely the picture is of what its page is about.',
+  'image/size': 'Shorter side of the picture in pixels.',
+  'image/bytes': 'Length of the picture’s file in bytes.',
   'image/flat': 'Entropy of the grey values in bits: pictures of nearly one colour have little.',
   'image/blur': 'Variance of the Laplacian: blurred pictures have little.',
   'image/unsafe': 'How likely the picture is pornographic or racy.',
@@ -55,9 +57,9 @@ export function thresholdsTab(state) {
   const { thresholds } = state;
   if (thresholds === null) return html`<p role="status">Reading scores …</p>`;
   if (thresholds.length === 0) {
-    return html`<p>No rule of this corpus has stored scores. Run <code>lait filter</code> first.</p>`;
+    return html`<p>No rule of this corpus has stored numbers. Run <code>lait filter</code> first.</p>`;
   }
-  return html`<p class="lead">Move a threshold to see what it would keep, from scores that are stored. Nothing is written${
+  return html`<p class="lead">Move a threshold to see what it would keep, from numbers that are stored. Nothing is written${
     state.corpus?.mayEdit ? ' until you say so' : ''
   }.</p>${repeat(
     thresholds,
@@ -66,13 +68,16 @@ export function thresholdsTab(state) {
   )}`;
 }
 
-const scaleOf = ({ low, high, isLogarithmic }) => {
+const scaleOf = ({ low, high, isLogarithmic, isWhole }) => {
   const to = isLogarithmic ? Math.log1p : (value) => value;
   const from = isLogarithmic ? Math.expm1 : (value) => value;
   const [start, span] = [to(low), to(high) - to(low) || 1];
   return {
     share: (value) => Math.min(1, Math.max(0, (to(value) - start) / span)),
-    value: (share) => rounded(from(start + share * span)),
+    value: (share) => {
+      const value = rounded(from(start + share * span));
+      return isWhole ? Math.round(value) : value;
+    },
   };
 };
 
@@ -81,7 +86,7 @@ function section(one, state) {
   const scale = scaleOf(one);
   const move = (value) => {
     if (!Number.isFinite(value)) return;
-    one.to = value;
+    one.to = one.isWhole ? Math.round(value) : value;
     one.told = null;
     state.draw();
     ask(one, state);
@@ -89,7 +94,7 @@ function section(one, state) {
   const id = rule.replace('/', '-');
   return html`<section class="threshold" id=${id} aria-labelledby="${id}-title">
     <h2 id="${id}-title">${rule}</h2>
-    <p>${meanings[rule]} ${plural(scored, 'pair')} with a score${unscored > 0 ? `, ${number(unscored)} without` : ''}${
+    <p>${meanings[rule]} ${plural(scored, 'pair')} with a number${unscored > 0 ? `, ${number(unscored)} without` : ''}${
       today === null ? '; judged without a threshold' : `; judged with ${score(today)}`
     }.</p>
     ${histogram(one, scale)}
@@ -115,7 +120,7 @@ function histogram({ counts, low, high, today, to, rule }, scale) {
     value === null
       ? nothing
       : svg`<line class=${name} x1=${scale.share(value) * width} x2=${scale.share(value) * width} y1="0" y2=${height}></line>`;
-  return html`<div class="histogram"><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="Scores of ${rule} from ${score(low)} to ${score(high)}">
+  return html`<div class="histogram"><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="Numbers of ${rule} from ${score(low)} to ${score(high)}">
     ${counts.map((count, at) => {
       const tall = count === 0 ? 0 : Math.max(1.5, (count / most) * height);
       return svg`<rect x=${at * step} y=${height - tall} width=${step - 1} height=${tall}></rect>`;

@@ -160,6 +160,8 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     await section.locator('.outcome').waitFor();
     assert.deepEqual(await page.locator('.threshold h2').allTextContents(), [
       'image/dominant',
+      'image/size',
+      'image/bytes',
       'image/flat',
       'image/blur',
     ]);

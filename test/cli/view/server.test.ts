@@ -309,6 +309,8 @@ describe('what it tells', () => {
       list.map(({ rule, today, configured, canBeSet }: Record<string, unknown>) => [rule, today, configured, canBeSet]),
       [
         ['image/dominant', 0.4, 0.4, true],
+        ['image/size', 301, 301, true],
+        ['image/bytes', 0, 5000, true],
         ['image/flat', 2.5, 2.5, true],
         ['image/blur', 600, 60, true],
       ],
