@@ -111,7 +111,7 @@ import { type Filter, keep } from 'lait/filters';
 import { type Pair, readShards } from 'lait/dataset';
 import { type Detector, presets } from 'lait/model';
 export const rule: Filter = { name: 'own/any', settings: {}, judge: ({ text }: Pair) => (text === '' ? { keep: false, reason: 'empty' } : keep) };
-export const done = (one: CrawlSummary): number => one.pairs + crawlDefaults.maxPages + presets.tiny.layers;
+export const done = (one: CrawlSummary): number => one.rendered + crawlDefaults.maxPages + presets.tiny.layers;
 export const width = (one: Detector): number => one.featureSize;
 // @ts-expect-error a seed is a text
 crawl({ seeds: [1], corpusDir: 'x' }, { ledger: Ledger.open('x') });
