@@ -18,6 +18,7 @@ import {
   type SpecialPieces,
 } from './embeddings.ts';
 import { hideProjected, projectFeatures, type RegionFeatures, regionFeatures, targetFeatures } from './features.ts';
+import { gatherRows } from './layers.ts';
 import type { ObjectiveName, ObjectiveResult, ObjectiveWeights } from './objective.ts';
 import { imageShortcut, itc, itcEmbedding, similarities, textShortcut } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
@@ -59,8 +60,8 @@ function regions(
 
 /** Rows of a sequence by index [N]; negative indexes must not occur. */
 const rows = ({ tokens, mask }: Sequence, index: Tensor): Sequence => ({
-  tokens: tf.gather(tokens, index as never),
-  mask: tf.gather(mask, index as never),
+  tokens: gatherRows(tokens, index),
+  mask: gatherRows(mask, index),
 });
 
 const joined = (parts: readonly Sequence[]): Sequence =>

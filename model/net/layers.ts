@@ -130,6 +130,27 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   return run(logits);
 }
 
+/** Where two int32 tensors have the same numbers, below 2^24: 1, else 0. TensorFlow compares int32 in the host's memory, and a step would wait. */
+export const areSame = (one: Tensor, other: Tensor): Tensor =>
+  tf.cast(tf.equal(tf.cast(one, 'float32'), tf.cast(other, 'float32')), 'float32');
+
+/**
+ * Rows [M, …] of x [N, …] by index [M] int32. tfjs's own gradient reshapes the index, which TensorFlow does in the host's memory: a step
+ * would wait where the index is computed.
+ */
+export function gatherRows(x: Tensor, index: Tensor): Tensor {
+  const N = x.shape[0]!;
+  const run = tf.customGrad((...args: unknown[]) => {
+    const [rows, save] = args as [Tensor, (tensors: Tensor[]) => void];
+    save([index]);
+    return {
+      value: tf.gather(rows, index as never),
+      gradFunc: (dy: Tensor, [kept]: Tensor[]) => [tf.unsortedSegmentSum(dy, kept as never, N)],
+    };
+  });
+  return run(x);
+}
+
 /** x [N, K] less `values` [N] at `places` [N, 2] int32, one in each row. */
 function subtractAt(x: Tensor, places: Tensor, values: Tensor): Tensor {
   const native = nativeBackend();

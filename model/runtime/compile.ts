@@ -6,7 +6,7 @@ import { bfloat16Adder, float32Adder } from './bfloat16.ts';
 import { Graph, type RunningGraph } from './graph.ts';
 import { bool, dataType, type Output, shape as shapeOf, string, tensor, type } from './graph-node.ts';
 import { addUpdate, type GraphRates, slots } from './optimizer.ts';
-import type { Trace } from './trace.ts';
+import type { Call, Trace } from './trace.ts';
 import { type ExecutableOptions, variableShapes } from './traced-function.ts';
 import { markXlaClusters } from './xla-clusters.ts';
 
@@ -58,6 +58,13 @@ const handleNode = (variable: string): Output => `v/${variable}`;
  */
 const inOrder = { _grappler_ArithmeticOptimizer_AddOpsRewriteStage: bool(true) };
 
+/** PadV2 takes what it pads with from the host's memory, and a step on a GPU would wait for it; Pad has its zeros. */
+function paddedByZeros(call: Call, constants: Trace['constants']): Call {
+  const [x, paddings, value] = call.inputs as [number, number, number];
+  if (call.op !== 'PadV2' || constants.get(value)?.bytes.some((byte) => byte !== 0) !== false) return call;
+  return { ...call, op: 'Pad', inputs: [x, paddings] };
+}
+
 /**
  * Adds a trace: its inputs, its calls between them and its outputs, which are float32 and come after the optimiser's updates. Notes in
  * `elements` how many elements each call's output has.
@@ -87,7 +94,8 @@ function addTrace(
   };
 
   const add = options.precision === 'bf16' ? bfloat16Adder(graph, elements) : float32Adder(graph, elements);
-  for (const [index, call] of calls.entries()) {
+  for (const [index, made] of calls.entries()) {
+    const call = paddedByZeros(made, constants);
     const { op, attributes } = call;
     const attr = op === 'Add' || op === 'AddV2' ? { ...attributes, ...inOrder } : attributes;
     const node = { name: `${prefix}/${index}`, op, input: call.inputs.map(nodeOf), attr };

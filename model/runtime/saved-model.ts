@@ -1,6 +1,6 @@
 /** Writes a graph as TensorFlow's saved_model.pb, the only form in which the addon loads graphs. */
 import protobuf from 'protobufjs';
-import type { GraphBody, GraphFunction } from './graph-node.ts';
+import type { GraphBody, GraphFunction, GraphNode } from './graph-node.ts';
 
 /** The tag under which the one graph of the file is found. */
 export const savedModelTag = 'lait';
@@ -25,6 +25,20 @@ export function encodeSavedModel({ nodes, functions }: GraphBody, writtenBy: str
     ],
   });
   return SavedModel.encode(message).finish();
+}
+
+/** A graph as a file has it: nodes, and the nodes of its functions by name. */
+export interface StoredGraph {
+  readonly nodes: readonly GraphNode[];
+  readonly functions: ReadonlyMap<string, readonly GraphNode[]>;
+}
+
+/** The graph of a saved_model.pb that `encodeSavedModel` wrote. */
+export function decodeSavedModel(bytes: Uint8Array): StoredGraph {
+  const { metaGraphs } = SavedModel.toObject(SavedModel.decode(bytes), { longs: Number, arrays: true, objects: true });
+  const { node, library } = metaGraphs[0].graphDef;
+  const functions = (library?.function ?? []) as { signature: { name: string }; nodeDef: GraphNode[] }[];
+  return { nodes: node, functions: new Map(functions.map(({ signature, nodeDef }) => [signature.name, nodeDef])) };
 }
 
 const functionDef = ({ name, takes, gives, nodes }: GraphFunction) => ({

@@ -5,7 +5,7 @@
  */
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Parameters } from '../../runtime/traced-function.ts';
-import { linear } from '../layers.ts';
+import { areSame, linear } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
 import { shortcutFolds } from '../parameters.ts';
 
@@ -85,6 +85,6 @@ export function similarities(parameters: Parameters, images: Tensor, texts: Tens
 export function itc(similar: Tensor, targets: Tensor): ObjectiveResult {
   const along = (logits: Tensor, wanted: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), wanted), -1)));
   const loss = tf.mul(tf.add(along(similar, targets), along(tf.transpose(similar), tf.transpose(targets))), 0.5);
-  const right = tf.cast(tf.equal(tf.argMax(similar, -1), tf.argMax(targets, -1)), 'float32');
+  const right = areSame(tf.argMax(similar, -1), tf.argMax(targets, -1));
   return { loss: loss as Scalar, accuracy: tf.mean(right) as Scalar };
 }

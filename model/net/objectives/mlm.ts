@@ -6,7 +6,7 @@
 import type { Random } from '../../../dataset/random.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Parameters } from '../../runtime/traced-function.ts';
-import { crossEntropy, gelu, layerNorm, linear, weightedMean } from '../layers.ts';
+import { areSame, crossEntropy, gelu, layerNorm, linear, weightedMean } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
 
 export const mlmChance = 0.15;
@@ -45,7 +45,7 @@ export function mlm(
   const normed = layerNorm(parameters, 'cls.predictions.transform.LayerNorm', transformed, epsilon);
   const words = tf.matMul(normed, parameters('bert.embeddings.word_embeddings.weight'), false, true); // [M, V]
   const logits = tf.add(words, parameters('cls.predictions.bias'));
-  const right = tf.cast(tf.equal(tf.argMax(logits, -1), labels), 'float32');
+  const right = areSame(tf.argMax(logits, -1), labels);
   return {
     loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,
     accuracy: weightedMean(right, counts) as Scalar,

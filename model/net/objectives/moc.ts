@@ -9,7 +9,7 @@ import type { Random } from '../../../dataset/random.ts';
 import { iou } from '../../iou.ts';
 import { type Scalar, type Tensor, tf } from '../../runtime/backend.ts';
 import type { Parameters } from '../../runtime/traced-function.ts';
-import { crossEntropy, linear, weightedMean } from '../layers.ts';
+import { areSame, crossEntropy, linear, weightedMean } from '../layers.ts';
 import type { ObjectiveResult } from '../objective.ts';
 
 export const mocChance = 0.15;
@@ -51,7 +51,7 @@ export function hideRegions(
 /** From hidden states [G, H] of hidden regions to the detector's classes [G]. */
 export function moc(parameters: Parameters, hidden: Tensor, labels: Tensor, counts: Tensor): ObjectiveResult {
   const logits = linear(parameters, 'cls.moc', hidden); // [G, K]
-  const right = tf.cast(tf.equal(tf.argMax(logits, -1), labels), 'float32');
+  const right = areSame(tf.argMax(logits, -1), labels);
   return {
     loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,
     accuracy: weightedMean(right, counts) as Scalar,

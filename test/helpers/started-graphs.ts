@@ -1,0 +1,30 @@
+/** Every graph that TensorFlow is given while something runs, as it is given it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nativeBackend } from '../../model/runtime/backend.ts';
+import type { Attribute } from '../../model/runtime/graph-node.ts';
+import { decodeSavedModel, type StoredGraph } from '../../model/runtime/saved-model.ts';
+
+export type { Attribute, StoredGraph };
+
+/** Runs `work` and gives the graphs that were started meanwhile. With `gpu` the backend says of itself that it runs on one. */
+export async function startedGraphs(work: () => Promise<unknown>, { gpu = false } = {}): Promise<StoredGraph[]> {
+  const backend = nativeBackend()!;
+  const [real, onGpu] = [backend.binding, backend.isUsingGpuDevice];
+  const found: StoredGraph[] = [];
+  const names = Object.getOwnPropertyNames(real) as (keyof typeof real)[];
+  const recording = Object.fromEntries(names.map((name) => [name, real[name]])) as unknown as typeof real;
+  recording.loadSavedModel = (dir, tags) => {
+    found.push(decodeSavedModel(readFileSync(join(dir, 'saved_model.pb'))));
+    return real.loadSavedModel(dir, tags);
+  };
+  backend.binding = recording;
+  backend.isUsingGpuDevice = gpu;
+  try {
+    await work();
+  } finally {
+    backend.binding = real;
+    backend.isUsingGpuDevice = onGpu;
+  }
+  return found;
+}
