@@ -66,7 +66,7 @@ for (const [name, extract] of extractors) {
   const scores = new Map<string, Score>();
   for (const { page, html, pictures } of pages) {
     const kept = extract(html, page, pictures);
-    const faults = values.faults && name === 'lait' && page.half === 'seen';
+    const faults = values.faults && name === 'lait' && page.half !== 'counted';
     for (const group of [
       page.half,
       ...(name === 'lait' || name === 'lait, whatever the score' ? [`${page.half} ${page.kind}`] : []),

@@ -13,8 +13,8 @@ export type LabelledPicture = readonly [selector: string, texts: readonly string
 
 export interface LabelledPage extends SavedPage {
   readonly kind: string;
-  /** Pages that may be looked at, and pages that are only counted. */
-  readonly half: 'seen' | 'counted';
+  /** Pages that may be looked at; pages that are only counted; and pages of thin kinds, labelled later for the weights to learn from. */
+  readonly half: 'seen' | 'counted' | 'taught';
   readonly subject: readonly LabelledPicture[];
   readonly teaser: readonly LabelledPicture[];
   readonly furniture: readonly string[];

@@ -102,7 +102,8 @@ function addressesOf(element: Element, base: string): Set<string> {
     for (const [name, value] of Object.entries(attribs)) {
       if (value.length > 20_000 || ['alt', 'class', 'title', 'type'].includes(name)) continue;
       if (/srcset|data-original-set/.test(name))
-        for (const part of value.split(/,\s+|\s+\S+,\s*/)) add(part.split(/\s/)[0]!);
+        for (const part of value.split(/,\s+|\s+\S+,\s*/)) add(part.trim().split(/\s/)[0]!);
+      else if (/^(?:data-)?src$/.test(name)) add(value);
       else if (name === 'style') for (const [, url] of value.matchAll(/url\(\s*["']?([^"')]+)/g)) add(url!);
       else if (/^\S+$/.test(value) && (value.includes('/') || imageFile.test(value))) add(value);
     }
