@@ -164,7 +164,7 @@ const filter = z.strictObject({
     .min(0)
     .max(1)
     .optional()
-    .meta({ description: 'minimum probability that a picture is of its page’s subject (lait: 0.4)' }),
+    .meta({ description: 'minimum probability that a picture is of its page’s subject (lait: 0.35)' }),
   minSidePx: z.int().min(1).optional().meta({ description: 'minimum width and height (lait: 301)' }),
   maxAspectRatio: z
     .number()

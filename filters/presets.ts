@@ -110,7 +110,7 @@ export const lait: Sourced<RecipeNumbers> = {
   maxImagesPerText: { value: 10, source: 'COYO-700M, ALIGN (LAIT: "too many")' },
   alikeTexts: { value: true, source: 'ours: what a site counts is one text' },
   maxPairsPerHost: { value: null, source: 'ours' },
-  minDominance: { value: 0.4, source: 'ours (LAIT: non-dominant images are discarded)' }, // see crawler/page/dominant.ts
+  minDominance: { value: 0.35, source: 'ours (LAIT: non-dominant images are discarded)' }, // see crawler/page/dominant.ts
 };
 
 /** What a pipeline does not do of what `lait` does: each preset says what it does of these. */

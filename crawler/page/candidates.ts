@@ -12,6 +12,8 @@ export interface ImageCandidate {
   readonly order: number;
   /** Counts images, headings and paragraphs. */
   readonly rank: number;
+  /** Letters of running text before it (text-mass.ts). */
+  readonly textBefore: number;
   /** The headings that it stands under, the outermost first. */
   readonly section: readonly Element[];
   /** A caption beside the image, without a figure around both. */
@@ -56,8 +58,8 @@ export class ImageCandidates {
     return this.#rank;
   }
 
-  /** Adds an image; a null `url` is an element without one. */
-  add(url: string | null, element: Element, surroundings: Surroundings): void {
+  /** Adds an image; a null `url` is an element without one, `textBefore` the letters of running text so far. */
+  add(url: string | null, element: Element, surroundings: Surroundings, textBefore: number): void {
     if (url === null || this.list.length >= maxCandidates) return;
     const candidate: ImageCandidate = {
       url,
@@ -65,6 +67,7 @@ export class ImageCandidates {
       surroundings,
       order: this.#order,
       rank: this.#rank,
+      textBefore,
       section: this.#section,
       siblingCaption: this.captionsAbove.of(element),
     };

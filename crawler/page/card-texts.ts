@@ -7,11 +7,11 @@
 import type { Element } from 'domhandler';
 import { type ImageCandidate, isParagraph, type TextBlock } from './candidates.ts';
 import { isRemark } from './remarks.ts';
+import { contentWords, countWords, minSharedWords, type Read, shared, sharedAt, shareWords } from './shared-words.ts';
 import type { Division, Territory } from './territory.ts';
 import { linkKey } from './views.ts';
 import { isInline } from './visible-text.ts';
 import { isElement, isWithin } from './walk.ts';
-import { isAscii, lettersIn } from './words.ts';
 
 /** A text and the element that has it. */
 export interface ElementText {
@@ -57,9 +57,6 @@ const maxBetween = 2;
 /** Texts of an article, to each side of a picture, among which a paragraph is searched. */
 const maxNear = 3;
 
-/** Words that a heading outside a card shares with what else is known of the picture. */
-const minSharedWords = 2;
-
 /** What else is known of a picture. */
 export interface About {
   /** Its texts, and the name of its file last. */
@@ -74,9 +71,6 @@ const isPageTitle = (element: Element, { pageTitle }: About): boolean =>
 /** False for a heading of the first level that is another one than the page's title: the name of the site. */
 const isNoOtherTitle = ({ element }: TextBlock, about: About): boolean =>
   element.name !== 'h1' || isPageTitle(element, about);
-
-/** Reads the text of an element. */
-type Read = (element: Element) => string;
 
 const textIn = (element: Element, read: Read): ElementText => ({ element, text: read(element) });
 
@@ -109,7 +103,7 @@ export function cardTexts(candidate: ImageCandidate, division: Division, about: 
   const isCard = title === heading && title !== null && isShort && paragraphs <= maxCardParagraphs;
   const isTextSure = isRepeated && (isDescribed ? isCard || shareWords(known, text.text) : title !== null || isShort);
   if (isTextSure) return { title, text, paragraph: null };
-  return { title, text: null, paragraph: shared(words, text.text) > 0 ? text : null };
+  return { title, text: null, paragraph: shared(words, text.text) >= minSharedWords ? text : null };
 }
 
 /** Of pictures that stand together without a word, a heading is about each only where it would be without the others. */
@@ -234,7 +228,7 @@ function articleTexts(
     ...[
       ...(around ? [around] : []),
       ...near.filter(({ kind }) => kind === 'paragraph').map((block) => block.element),
-    ].filter((block) => sharedAt(words, block, read) > 0),
+    ].filter((block) => sharedAt(words, block, read) >= minSharedWords),
   ].find((block) => countWords(read(block)) >= minParagraphWords);
   return {
     title: heading ? textIn(heading.element, read) : null,
@@ -261,74 +255,3 @@ function paragraphAround(element: Element): Element | null {
   while (node && isElement(node) && isInline(node.name)) node = node.parent;
   return node && isElement(node) && isParagraph(node) ? node : null;
 }
-
-/** Words, or half of the characters where words are not divided by spaces. */
-function countWords(text: string): number {
-  const head = text.slice(0, 100);
-  if (isAscii(head)) return lettersIn(head).length;
-  const undivided = head.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/gu)?.length ?? 0;
-  return Math.floor(undivided / 2) + (head.match(/\p{L}+/gu)?.length ?? 0);
-}
-
-/** UTF-16 units of a text that are searched for a common word. */
-const maxSearchedLength = 1000;
-
-/** Letters. Shorter words are in every text. */
-const minWordLength = 4;
-
-/** Words without their endings, so that "lemons" is "lemon". Ours: the first six letters, without the s of a plural. */
-const stemLength = 6;
-
-function contentWords(texts: readonly string[]): ReadonlySet<string> {
-  const words = new Set<string>();
-  for (const text of texts) for (const word of searchedWords(text)) if (!commonWords.has(word)) words.add(stemOf(word));
-  return words;
-}
-
-const searchedWords = (text: string): readonly string[] =>
-  lettersIn(text.slice(0, maxSearchedLength).toLowerCase(), minWordLength);
-
-const stemOf = (word: string): string =>
-  word.slice(0, word.endsWith('s') ? Math.min(stemLength, word.length - 1) : stemLength);
-
-/** Whether a text outside a card shares so many words with what is known of a picture that it is about it. */
-export const shareWords = (known: readonly string[], text: string): boolean =>
-  shared(contentWords(known), text) >= minSharedWords;
-
-function shared(known: ReadonlySet<string>, text: string): number {
-  if (known.size === 0) return 0;
-  const found = new Set<string>();
-  for (const word of searchedWords(text)) {
-    const stem = stemOf(word);
-    if (known.has(stem) && !commonWords.has(word)) found.add(stem);
-  }
-  return found.size;
-}
-
-/** The words of the texts of each page, by what reads them: pictures have the same texts around them. */
-const wordsByReader = new WeakMap<Read, Map<string, ReadonlySet<string>>>();
-
-/** The same for the text of an element. */
-function sharedAt(known: ReadonlySet<string>, element: Element, read: Read): number {
-  let texts = wordsByReader.get(read);
-  if (!texts) {
-    texts = new Map();
-    wordsByReader.set(read, texts);
-  }
-  const text = read(element);
-  let words = texts.get(text);
-  if (!words) {
-    words = contentWords([text]);
-    texts.set(text, words);
-  }
-  let count = 0;
-  for (const word of known) if (words.has(word)) count += 1;
-  return count;
-}
-
-/** Words of file names and of any text. */
-const commonWords = new Set(
-  'image images photo photos picture pictures upload uploads media content files width height default large small medium scaled resize crop thumb thumbnail with from this that have your what when where which will their there about more most other some than them then they these into over also only very just like make made after before between because'.split(
-    ' ',
-  ),
-);

@@ -1,5 +1,5 @@
 /**
- * What the classes around a picture say of it, in the words that sites share: people, brands, menus, teasers, offers.
+ * What the classes around a picture say of it, in the words that sites share: people, brands, menus, offers.
  * Unlike regions (class-words.ts) none decides; each is a feature with a learned weight.
  */
 import type { Element } from 'domhandler';
@@ -22,12 +22,6 @@ const signs: readonly (readonly [name: string, pattern: RegExp])[] = [
     ),
   ],
   ['class-menu', whole('menus?|nav|navs|navbar|navigation|dropdown|mega|drawer|header|topbar|footer|sidebar|search')],
-  [
-    'class-teaser',
-    whole(
-      'posts?|blogs?|news|related|recent|recommended|recommendations?|teasers?|similar|upsells?|cross|also|latest|trending|popular|promos?',
-    ),
-  ],
   [
     'class-offer',
     whole('banners?|cta|newsletters?|subscribe|signup|popup|modal|ads?|advert|adverts|offers?|cookies?|download'),

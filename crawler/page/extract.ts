@@ -80,7 +80,8 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   });
   const pictures = places.filter(dividesPage).map(({ candidate }) => candidate);
   const division = divide(pictures, scan.blocks);
-  const opening = openingOf(scan.blocks, head.meta.get('og:title') || head.title);
+  const isAboutOne = places.some(({ features }) => features['single-page'] === 1);
+  const opening = openingOf(scan.blocks, isAboutOne ? scan.candidates : [], head.meta.get('og:title') || head.title);
   const elsewhere = new Set<string>();
   for (const { candidate, url, ownPolicy, link, features, refusal } of places) {
     const leadsAway = link === 'same-site' || link === 'other-site';

@@ -38,6 +38,9 @@ const minListLength = 3;
 /** Images and texts between a picture and a title that is not marked as one. Ours. */
 const unknownDistance = 8;
 
+/** 10,000 letters of running text around a picture are an article; by the logarithm. Ours. */
+const textAroundScale = 4;
+
 /** Links of one card: to the page, its author, its topic. Ours. */
 const maxCardLinks = 3;
 
@@ -50,11 +53,14 @@ export function featuresOf(
     link,
     hasCaption,
     isRepresentative,
+    textAround,
   }: {
     readonly target: string | null;
     readonly link: LinkKind;
     readonly hasCaption: boolean;
     readonly isRepresentative: boolean;
+    /** Letters of running text between the pictures before and after. */
+    readonly textAround: number;
   },
 ): Features {
   const { element, surroundings, rank, url: shown } = candidate;
@@ -68,11 +74,11 @@ export function featuresOf(
   // Where it stands.
   const region = regionOf(surroundings, facts);
   if (region !== null) say(`region-${region === 'social' ? 'advert' : region}`, region !== 'overlay');
-  say('in-main', surroundings.inMain);
   const isInText = mainText !== null && rank >= mainText.start && rank < mainText.end;
   const isAfterText = mainText !== null && rank >= mainText.end;
   say('in-text', isInText);
   say('in-text-rich', isInText && textRichness);
+  say('in-text-of-article', isInText && textRichness * facts.addressWords);
   say('after-text-rich', isAfterText && textRichness);
   say('in-figure', surroundings.figure !== null);
   say('background', isBackground(element));
@@ -82,12 +88,16 @@ export function featuresOf(
   say('related-item', facts.isUnderRelated(candidate) && facts.singleness);
 
   say('after-text', isAfterText);
+  say('text-before', facts.textLength > 0 && candidate.textBefore / facts.textLength);
+  say('text-around', Math.min(1, Math.log10(1 + textAround) / textAroundScale));
   say('position', facts.positionOf(candidate));
   say('on-home-page', facts.url.pathname === '/');
   say('single-page', facts.singleness);
   say('address-words', facts.addressWords);
   say('pictures', Math.min(1, Math.log2(facts.pictures) / 8));
-  for (const sign of facts.classSigns(element)) say(sign, true);
+  const signs = facts.classSigns(element);
+  for (const sign of signs) say(sign, true);
+  say('class-offer-single', signs.has('class-offer') && facts.singleness);
 
   say('in-control', isInControl(element));
   say('lazy', attribs.loading === 'lazy');
@@ -109,28 +119,34 @@ export function featuresOf(
   const cardLinks = isLinked ? 0 : facts.cardLinksOf(candidate);
   const isCard = cardLinks >= 1 && cardLinks <= maxCardLinks;
   say('card-dated', facts.isDated(candidate));
-  say('leads-words', (isLinked || isCard) && facts.addressWords);
+  const leads = isLinked || isCard;
+  say('leads-words', leads && facts.addressWords);
+  say('leads-words-after-text', leads && isAfterText && textRichness * facts.addressWords);
   say('linked-outside-text-rich', isLinked && !isInText && textRichness);
   say('below-own-path', isLinked && isBelow(target!, facts.url));
   const { count } = facts.likesOf(candidate);
-  say('likes', Math.min(1, Math.log2(count) / 4));
+  const likes = Math.min(1, Math.log2(count) / 4);
+  say('likes', likes);
   say('linked-list', isLinked && count >= minListLength && count / facts.mostLikes);
   const places = facts.placesOf(candidate);
   say('places', Math.min(1, Math.log2(places.count) / 2));
   // One file that leads to many pages or has many descriptions waits for a script to put the picture in its place.
   say('stand-in', places.meanings.size >= minListLength);
-  say('leads-single', (isLinked || isCard) && facts.singleness);
   say('list-share', isLinked && count >= minListLength && count / facts.pictures);
 
   // What is said of it.
   const alt = attribs.alt?.trim();
   const isDescribed = wordCount(alt) >= minDescribingWords;
   say('alt-words', isDescribed);
+  say('alt-words-leads-single', isDescribed && leads && facts.singleness);
+  say('alt-title', facts.titleShareOf(alt ?? ''));
   say('alt-missing', alt === undefined);
   say('alt-empty', alt === '');
   say('alt-telling', alt !== undefined && alt.length < maxTellingLength && isTellingAlt(alt));
   say('small-class', isSmallClass(attribs.class));
   say('representative', isRepresentative);
+  say('representative-likes', isRepresentative && likes);
+  say('jpeg', /\.jpe?g(?:$|[?&/])/i.test(shown));
   Object.assign(features, nameFeatures(shown));
   if (isDescribed && link !== 'home' && region === null && !features['icon-size']) delete features['telling-name'];
   else if (hasCaption && region === null) delete features['telling-name'];

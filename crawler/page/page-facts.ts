@@ -11,6 +11,7 @@ import type { PageScan } from './scan.ts';
 import type { MainText } from './text-mass.ts';
 import { textOf } from './visible-text.ts';
 import { isElement } from './walk.ts';
+import { lettersIn } from './words.ts';
 
 /** Pictures that stand in the tree alike. */
 export interface Likes {
@@ -31,6 +32,8 @@ export interface PageFacts {
   readonly key: string;
   /** How much running text there is: 0 for none, 1 for a long article. */
   readonly textRichness: number;
+  /** Letters of running text. */
+  readonly textLength: number;
   readonly mainText: MainText | null;
   /** Whether most of the running text is in an element. */
   readonly holdsText: (element: Element) => boolean;
@@ -54,6 +57,8 @@ export interface PageFacts {
   readonly isDated: (candidate: ImageCandidate) => boolean;
   /** The part of the page's images and texts that come before: 0 to 1. */
   readonly positionOf: (candidate: ImageCandidate) => number;
+  /** The part of the words of the page's title that a text has: 0 to 1. */
+  readonly titleShareOf: (text: string) => number;
   /** Whether a heading above says that what follows is other pages'. */
   readonly isUnderRelated: (candidate: ImageCandidate) => boolean;
 }
@@ -90,6 +95,7 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     url,
     key: withoutFragment(url.href),
     textRichness: richness(scan.mass.total),
+    textLength: scan.mass.total,
     mainText: scan.mainText,
     holdsText: (element) => scan.mass.isHolder(element),
     singleness: singleness(scan, url),
@@ -103,6 +109,7 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     isDated: (candidate) => dated.has(candidate),
     positionOf: ({ rank }) => rank / lastRank,
     cardLinksOf: (candidate) => cards.get(candidate)?.size ?? 0,
+    titleShareOf: titleShareReader(scan),
     isUnderRelated: ({ section }) =>
       section.some((heading) => {
         let is = related.get(heading);
@@ -112,6 +119,35 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
         }
         return is;
       }),
+  };
+}
+
+/** UTF-16 units of a title, and of a text that is compared with it. Ours. */
+const maxComparedTitle = 200;
+
+/** Letters. Shorter words are in every title. */
+const minTitleWord = 3;
+
+/** The title is the first heading of level 1, or that of the head. */
+function titleShareReader({ blocks, head }: PageScan): PageFacts['titleShareOf'] {
+  const first = blocks.find(({ kind, element }) => kind === 'heading' && element.name === 'h1');
+  const title = first === undefined ? head.title : textOf(first.element, maxComparedTitle);
+  const wordsOf = (text: string): readonly string[] =>
+    lettersIn(text.slice(0, maxComparedTitle).toLowerCase(), minTitleWord);
+  /** The words of the title, each with the text that it was last found in. */
+  const words = new Map(wordsOf(title).map((word) => [word, 0]));
+  let texts = 0;
+  return (text) => {
+    if (words.size === 0 || text === '') return 0;
+    texts += 1;
+    let shared = 0;
+    for (const word of wordsOf(text)) {
+      const last = words.get(word);
+      if (last === undefined || last === texts) continue;
+      words.set(word, texts);
+      shared += 1;
+    }
+    return shared / words.size;
   };
 }
 

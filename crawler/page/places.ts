@@ -36,7 +36,8 @@ export function placesOf(
   const facts = factsOf(scan, pageUrl);
   const stems = new Set([...representative].map(fileStem).filter((stem) => stem !== ''));
   const isRepresentative = (url: string): boolean => representative.has(keyOf(url)) || stems.has(fileStem(url));
-  return scan.candidates.map((candidate) => {
+  const { candidates, mass } = scan;
+  return candidates.map((candidate, at) => {
     const { attribs } = candidate.element;
     const link = candidate.surroundings.link?.attribs;
     const target = linkTarget(link?.href, scan.head.base);
@@ -47,6 +48,7 @@ export function placesOf(
       target,
       link: kind,
       hasCaption: hasCaption(candidate),
+      textAround: (candidates[at + 1]?.textBefore ?? mass.total) - (candidates[at - 1]?.textBefore ?? 0),
       isRepresentative: isRepresentative(candidate.url) || (fullSize !== null && isRepresentative(fullSize)),
     });
     const size = declaredSize(attribs);

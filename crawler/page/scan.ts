@@ -129,11 +129,11 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
         enterSource(attribs, surroundings.picture);
         return false;
       case 'svg':
-        candidates.add(svgImageUrl(element, head.base), element, surroundings);
+        addCandidate(svgImageUrl(element, head.base), element);
         return false;
       case 'object':
         if (/^image\/(?!svg)/i.test(attribs.type ?? ''))
-          candidates.add(absoluteUrl(attribs.data ?? '', head.base), element, surroundings);
+          addCandidate(absoluteUrl(attribs.data ?? '', head.base), element);
         return true;
 
       // Content. A link may be any of the rest, too.
@@ -161,10 +161,13 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     if (picture !== null && isSupportedSource(attribs)) picture.source = bestOfSets(attribs, picture.source, head.base);
   };
 
+  const addCandidate = (url: string | null, element: Element): void =>
+    candidates.add(url, element, surroundings, mass.total);
+
   const enterImage = (element: Element): void => {
     const { url, isPlaceholder } = bestImageUrl(element.attribs, surroundings.picture?.source ?? null, head.base);
     if (isPlaceholder) signs.addPlaceholder();
-    candidates.add(url ?? backgroundUrl(element.attribs, head.base), element, surroundings);
+    addCandidate(url ?? backgroundUrl(element.attribs, head.base), element);
   };
 
   const enterLink = (element: Element): void => {
@@ -196,8 +199,7 @@ export function scanPage(root: Element, pageUrl: string): PageScan {
     else if (isParagraph(element) && !surroundings.inCaption) candidates.addText(element, 'paragraph');
     else if (element.name === 'a') candidates.addText(element, 'link');
     else if (element.name === 'time' && times.length < maxPageLinks) times.push(element);
-    if (mayHaveBackground(element, surroundings))
-      candidates.add(backgroundUrl(element.attribs, head.base), element, surroundings);
+    if (mayHaveBackground(element, surroundings)) addCandidate(backgroundUrl(element.attribs, head.base), element);
     signs.addElement(element, surroundings.region !== null);
   };
 

@@ -18,7 +18,7 @@ const empty =
 
 /** The sentences with which services fill a missing description, and those that speak of the description itself. */
 const machine =
-  /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:(?:image|picture|photo|bild) )?(?:enlarge|zoom(?:ed)?|vergr[öo](?:ß|ss)er[nt]|agrandir|ampliar|ingrandisci)(?: (?:in|out|to|the|this|image|picture|photo|bild|view|on|l.image|la imagen|imagen|immagine|l.immagine)\b.*)?$|karte vergr|bild (?:vergr|öffnen)|(?:view|see|show) all(?: \w+)?$|(?:video )?thumbnail$|(?:alternate|alternative|front|back|side|rear|top|bottom|detail|main|first|second|third|additional|secondary) (?:view|image|photo|picture|angle)s?$|fig(?:ure|\.)?\s*\d{0,3}$|(?:lazy ?)?(?:load|play)(?:ing)?(?: image| video| audio| please wait)?[\s:.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
+  /^(?:may be (?:an?|a (?:graphic|meme|doodle|selfie|close-?up|cartoon|black-and-white))\b.*\b(?:image|photo|graphic|illustration|text|person|people)|image may contain|(?:no|this image has an empty|missing) (?:photo|image|picture|alt|description)|no (?:alternative text|alt text|description|caption) |the image is not available|click (?:on|to|here)|klicken|cliquez|tap to |(?:view|see|open|show|enlarge|zoom)(?: the| this| full)?(?: size)?(?: image| picture| photo| gallery| larger)|(?:(?:image|picture|photo|bild) )?(?:enlarge|zoom(?:ed)?|vergr[öo](?:ß|ss)er[nt]|agrandir|ampliar|ingrandisci)(?: (?:in|out|to|the|this|image|picture|photo|bild|view|on|l.image|la imagen|imagen|immagine|l.immagine)\b.*)?$|karte vergr|bild (?:vergr|öffnen)|(?:view|see|show) all(?: \w+)?$|(?:video )?thumbnail$|video preview$|enter image description(?: here)?$|open media(?: \d+)? in (?:a )?modal$|(?:alternate|alternative|front|back|side|rear|top|bottom|detail|main|first|second|third|additional|secondary) (?:view|image|photo|picture|angle)s?$|fig(?:ure|\.)?\s*\d{0,3}$|(?:lazy ?)?(?:load|play)(?:ing)?(?: image| video| audio| please wait)?[\s:.…]*$|advert(?:isement)?$|anzeige$|sponsored$)/i;
 
 /** The same sentences of social networks and office programs in other languages than English. */
 const machineElsewhere =
@@ -34,7 +34,7 @@ const numbered =
 
 /** How a credit begins. */
 const creditLead =
-  /^(?:©|\(c\)|copyright\b|courtesy of\b|(?:fotos?|fotograf(?:ie|in)?|bild(?:er|quelle|nachweis)?|quelle|photos?|photographs?|photograph(?:er|y)|images?|pictures?|illustrations?|graphics?|grafik|videos?|screenshot|credits?|source|crédits?(?: photo)?|fuente|fonte)\s*(?:credits?\b|courtesy(?: of)?\b|source\b|by\b|von\b|par\b|di\b|de\b|[:©/])\s*(?:by\b|of\b|:)?)\s*/iu;
+  /^(?:©|\(c\)|fot\.|copyright\b|courtesy of\b|(?:fotos?|fotograf(?:ie|in)?|bild(?:er|quelle|nachweis)?|quelle|photos?|photographs?|photograph(?:er|y)|images?|pictures?|illustrations?|graphics?|grafik|videos?|screenshot|credits?|source|crédits?(?: photo)?|fuente|fonte)\s*(?:credits?\b|courtesy(?: of)?\b|source\b|by\b|von\b|par\b|di\b|de\b|[:©/])\s*(?:by\b|of\b|:)?)\s*/iu;
 const agency =
   /^(?:getty images|shutterstock|istock(?:photo)?|unsplash|pixabay|pexels|flickr|instagram|youtube|twitter|facebook|wikimedia(?: commons)?|reuters|afp|dpa|ap photo|ap|epa|imago|picture alliance|alamy)(?:\s*[/(|,:©–-].{0,60})?$/i;
 
@@ -57,7 +57,7 @@ function isCredit(text: string): boolean {
 /** How a name of a file is written: words joined by underscores, or by hyphens with a number among them. */
 const joined =
   /^(?:(?=[^_]*_|(?:[^-]*-){2}\S*\d|\S*\d{5})[\p{L}\p{N}_.()%@+~-]+|(?=.{12})\p{Ll}+(?:-[\p{Ll}\p{N}]+){2,})$/u;
-const longHexadecimal = /^[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,}/i;
+const longHexadecimal = /^[0-9a-f]{8}(?:[- ]?[0-9a-f]{4}){2,}/i;
 
 /** True for a text that describes nothing. `text` is clean. */
 export function isWordless(text: string): boolean {
@@ -72,7 +72,7 @@ export function isWordless(text: string): boolean {
     (/autom/i.test(text) && machineMade.test(text)) ||
     (/\d/.test(text) && numbered.test(text)) ||
     isCredit(text) ||
-    (!text.includes(' ') && joined.test(text)) ||
+    (!text.includes(' ') && (text.includes('|') || joined.test(text))) ||
     longHexadecimal.test(text) ||
     isCameraName(text.replace(/\.\w{3,4}$/, ''))
   );

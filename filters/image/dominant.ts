@@ -6,7 +6,7 @@
 import type { Pair } from '../../dataset/pair.ts';
 import { type Filter, keep } from '../filter.ts';
 
-export const imageDominant = ({ minScore = 0.4 } = {}): Filter<Pair> => ({
+export const imageDominant = ({ minScore = 0.35 } = {}): Filter<Pair> => ({
   name: 'image/dominant',
   settings: { minScore },
   judge: ({ dominance }) => {

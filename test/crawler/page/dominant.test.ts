@@ -91,10 +91,33 @@ test('why: each feature with its value and its part in the score', () => {
     one.url.endsWith('photo.jpg'),
   )!;
   assert.deepEqual(
-    ['in-figure', 'in-main', 'in-text', 'size'].map((name) => dominance!.features[name]?.[0]),
-    [1, 1, 1, 2],
+    ['in-figure', 'in-text', 'size', 'text-before', 'alt-title'].map((name) => dominance!.features[name]?.[0]),
+    // Between two paragraphs of one length; of the title's words "red" and "boat" are in the alternative text.
+    [1, 1, 2, 0.5, 1],
   );
   for (const [, part] of Object.values(dominance!.features)) assert.equal(typeof part, 'number');
+});
+
+test('text beside a picture: between the pictures before and after, running text and nothing else', () => {
+  const around = (html: string): number | undefined =>
+    extractPage(`<main><h1>Birds</h1>${html}</main>`, url).images.find((one) => one.url.endsWith('photo.jpg'))!
+      .dominance!.features['text-around']?.[0];
+  const run = `<p>${'a'.repeat(99)}</p>`;
+  const other = img('', 'other.jpg');
+  assert.equal(around(`${other}${img()}${other}`), undefined);
+  assert.equal(around(`${other}${'<p>Shop now</p>'.repeat(9)}${img()}${other}`), undefined);
+  assert.equal(around(`${other}<p><a href="/b">${'a'.repeat(99)}</a></p>${img()}${other}`), undefined);
+  assert.equal(around(`${other}${img()}${run}${other}${run}`), 0.5);
+  assert.equal(around(`${other}${run}${img()}`), 0.5);
+});
+
+test('words of the title in the description: whole words of three letters, of all that the title has', () => {
+  const share = (title: string): number | undefined =>
+    extractPage(`<main>${title}${img()}</main>`, url).images[0]!.dominance!.features['alt-title']?.[0];
+  assert.equal(share('<h1>The red boat on the lake</h1>'), 1);
+  assert.equal(share('<h1>Boats of Redding</h1>'), undefined);
+  assert.equal(share('<h1>A boat is for sale</h1>'), 0.33);
+  assert.equal(share(''), undefined);
 });
 
 test('the size that a picture service is asked for counts, and not the one in the name of the file', () => {

@@ -18,6 +18,11 @@ const img = (name: string, alt?: string): string =>
 const cards = (inner: (name: string) => string): string =>
   `<main><ul>${['Wren', 'Robin'].map((name) => `<li class="card">${inner(name)}</li>`).join('')}</ul></main>`;
 
+/** Views of one thing. */
+const viewNames = ['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7', 'v8'];
+const views = `<ul>${viewNames.map((name) => `<li>${img(name, '')}</li>`).join('')}</ul>`;
+const product = '<head><meta property="og:type" content="product"></head><main>';
+
 const cases: [what: string, html: string, expected: Record<string, string[]>][] = [
   [
     'twins for light and dark screens have one heading',
@@ -102,6 +107,21 @@ const cases: [what: string, html: string, expected: Record<string, string[]>][] 
     'a paragraph that only stands beside a picture says nothing of it',
     `<main><article><p>Rain is expected all week.</p><p>${img('a')}</p><p>Roads are closed in the north.</p><p>${img('b')}</p><p>More tomorrow.</p></article></main>`,
     {},
+  ],
+  [
+    'a paragraph that has one word of the picture’s name, and one that has two',
+    `<main><article><p>The river rises all night.</p><p>${img('river-heron')}</p><p>Roads are closed in the north.</p><p>${img('river-otter')}</p><p>A river otter was seen below the bridge.</p></article></main>`,
+    { 'river-otter.jpg': ['paragraph: A river otter was seen below the bridge.'] },
+  ],
+  [
+    'the views of a product in a list above its name',
+    `${product}${views}<h1>Heron 40 backpack</h1><p>It is light.</p></main>`,
+    Object.fromEntries(viewNames.map((name) => [`${name}.jpg`, ['heading: Heron 40 backpack']])),
+  ],
+  [
+    'a list of pictures above the name of a page that is about no one thing: those near it',
+    `<main>${views}<h1>Heron 40 backpack</h1><p>It is light.</p></main>`,
+    Object.fromEntries(viewNames.slice(2).map((name) => [`${name}.jpg`, ['heading: Heron 40 backpack']])),
   ],
   [
     'a paragraph that announces it',
