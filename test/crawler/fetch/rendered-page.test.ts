@@ -421,6 +421,15 @@ describe('a page has limits', { skip }, () => {
     const greedy = {
       objects: 'const a = []; for (;;) a.push(new Array(1000).fill(Math.random()))',
       buffers: 'const a = []; setInterval(() => a.push(new Uint8Array(2e7).fill(1)), 5)',
+      'memory of WebAssembly that threads share': `const a = []; setInterval(() => {
+        const memory = new WebAssembly.Memory({ initial: 400, maximum: 400, shared: true });
+        a.push(new Uint8Array(memory.buffer).fill(1)) }, 5)`,
+      canvases: `const a = []; setInterval(() => { const canvas = new OffscreenCanvas(3000, 3000); canvas.getContext('2d').fillRect(0, 0, 3000, 3000);
+        a.push(canvas.transferToImageBitmap()) }, 5)`,
+      WebGL: `const gl = document.createElement('canvas').getContext('webgl'); setInterval(() => {
+        gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer()); gl.bufferData(gl.ARRAY_BUFFER, new Uint8Array(2e7).fill(1), gl.STATIC_DRAW) }, 5)`,
+      'buffers of a worker': `const work = 'const a = []; setInterval(() => a.push(new Uint8Array(2e7).fill(1)), 5)';
+        new Worker(URL.createObjectURL(new Blob([work])))`,
       elements: `setInterval(() => { for (let i = 0; i < 5e4; i += 1) document.body.append(document.createElement('p')) }, 1)`,
     };
     for (const [name, script] of Object.entries(greedy)) {
