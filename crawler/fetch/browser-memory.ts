@@ -35,7 +35,7 @@ function end(pid: number): void {
 }
 
 /** A process and all that it started (proc_pid_children(5)). */
-function processesFrom(pid: number): number[] {
+export function processesFrom(pid: number): number[] {
   const found = [pid];
   for (const parent of found) {
     for (const thread of list(`/proc/${parent}/task`)) {
@@ -46,7 +46,7 @@ function processesFrom(pid: number): number[] {
 }
 
 /** Chromium writes a renderer's type over the command line of the process that it was forked from. */
-const isRenderer = (pid: number): boolean => read(`/proc/${pid}/cmdline`).includes('--type=renderer');
+export const isRenderer = (pid: number): boolean => read(`/proc/${pid}/cmdline`).includes('--type=renderer');
 
 /** Resident memory of no file, in bytes; 0 when it cannot be told. */
 function ownBytes(pid: number): number {

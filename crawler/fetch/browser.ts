@@ -3,7 +3,8 @@
  * to it, so that the site sees one request for it and not two. The browser has no network of its own: what a page asks for is
  * fetched here, only where robots.txt of its origin allows it, as in Google's renderer ("Fix Search-related JavaScript
  * problems": blocked resources are not loaded). A page does not work with a second between its scripts, so they are not
- * delayed but counted, and the hosts rest so much longer afterwards. Every page has a deadline, a limit on memory and a context
+ * delayed but counted, and the hosts rest so much longer afterwards. Every page has a deadline (the later the
+ * longer it waits for a core), a limit on memory and a context
  * that is thrown away; a browser that died is started again, and its pages are rendered once more, one at a time in a browser of
  * their own, so that none is lost for what another one did.
  */
@@ -13,6 +14,7 @@ import PQueue from 'p-queue';
 import type { Browser } from 'playwright';
 import type { AddressGuard } from './address-guard.ts';
 import { watchMemory } from './browser-memory.ts';
+import { coreWaits } from './core-waits.ts';
 import { machineLacks } from './local-faults.ts';
 import { openPartFetcher, type PartFetcher } from './part-fetch.ts';
 import { type PageActs, type RenderRequest, visit } from './rendered-page.ts';
@@ -51,13 +53,18 @@ export interface RendererOptions {
   readonly guard: AddressGuard;
   /** Signs what pages ask for. */
   readonly sign?: SignRequest | undefined;
-  /** Hard limit for one page, in ms; loading and scrolling end after two thirds of it. */
+  /** Limit for one page, in ms, without what it waits for a core; loading and scrolling end after two thirds of it. */
   readonly deadlineMs?: number;
+  /** Begins to measure how long pages wait for a core, in ms. */
+  readonly waits?: () => () => number;
   /** Memory that the scripts, elements and pictures of one page may take, in bytes. */
   readonly maxPageBytes?: number;
   /** Pages at once. */
   readonly maxPages?: number;
 }
+
+/** By the clock no page takes more than so many deadlines. Ours. */
+const maxDeadlines = 4;
 
 /** Ours, not measured on real pages: far below the 2.8 GB that one page was seen to take. */
 const defaultMaxPageBytes = 768_000_000;
@@ -108,6 +115,7 @@ export function openRenderer({
   guard,
   sign,
   deadlineMs = 30_000,
+  waits = coreWaits,
   maxPageBytes = defaultMaxPageBytes,
   maxPages = defaultMaxPages(maxPageBytes),
 }: RendererOptions): Renderer {
@@ -170,11 +178,20 @@ export function openRenderer({
         acceptDownloads: false,
         viewport: { width: 1280, height: 2000 },
       });
+      const startMs = performance.now();
+      const waitedMs = waits();
+      const leftMs = (limitMs: number): number =>
+        startMs + limitMs + Math.min(waitedMs(), limitMs * (maxDeadlines - 1)) - performance.now();
       const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('render-timeout')), deadlineMs);
+        const look = (): void => {
+          const left = leftMs(deadlineMs);
+          if (left <= 0) reject(new Error('render-timeout'));
+          else timer = setTimeout(look, left);
+        };
+        timer = setTimeout(look, deadlineMs);
       });
       parts ??= openPartFetcher(guard, sign);
-      const options = { limitMs: (deadlineMs * 2) / 3, acts, signal: stop.signal };
+      const options = { isLate: () => leftMs((deadlineMs * 2) / 3) <= 0, acts, signal: stop.signal };
       const html = await Promise.race([visit(context, request, parts, options), deadline]);
       return { html, ...traces() };
     } catch (error) {

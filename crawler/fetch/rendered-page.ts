@@ -15,6 +15,9 @@ export interface RenderRequest {
   readonly allows: (url: string) => Promise<boolean>;
 }
 
+/** Whether the time for loading and scrolling is over. */
+export type IsLate = () => boolean;
+
 /** What a page did, filled in while it is rendered, so that it is known of pages that fail too. */
 export interface PageActs {
   /** How many requests were sent to each origin. */
@@ -47,9 +50,8 @@ export async function visit(
   context: BrowserContext,
   { url, html, allows }: RenderRequest,
   parts: PartFetcher,
-  { limitMs, acts, signal }: { readonly limitMs: number; readonly acts: PageActs; readonly signal: AbortSignal },
+  { isLate, acts, signal }: { readonly isLate: IsLate; readonly acts: PageActs; readonly signal: AbortSignal },
 ): Promise<string> {
-  const untilMs = performance.now() + limitMs;
   const page = await context.newPage();
   const cdp = await context.newCDPSession(page);
   const world = await openWorld(cdp, acts);
@@ -135,13 +137,13 @@ export async function visit(
   });
 
   const work = async (): Promise<string> => {
-    await page.goto(url, { waitUntil: 'commit', timeout: limitMs });
+    await page.goto(url, { waitUntil: 'commit', timeout: 0 });
     await page.evaluate('0');
     setReady();
-    await traffic.quiet(quietMs, untilMs);
+    await traffic.quiet(quietMs, isLate);
     await world.run(`lait.loaded(${maxLoadMs})`);
-    await traffic.quiet(quietMs, untilMs);
-    await scrollToEnd(world, traffic, untilMs);
+    await traffic.quiet(quietMs, isLate);
+    await scrollToEnd(world, traffic, isLate);
     return (await world.run(`lait.html(${maxHtmlLength})`)) as string;
   };
   return Promise.race([work(), ended]);
@@ -253,9 +255,9 @@ class Traffic {
     this.#lastMs = performance.now();
   }
 
-  /** Waits until no request has been in flight for so long, at most until the time. */
-  async quiet(forMs: number, untilMs: number): Promise<void> {
-    while (performance.now() < untilMs && (this.#inFlight > 0 || performance.now() - this.#lastMs < forMs)) {
+  /** Waits until no request has been in flight for so long, at most until it is late. */
+  async quiet(forMs: number, isLate: IsLate): Promise<void> {
+    while (!isLate() && (this.#inFlight > 0 || performance.now() - this.#lastMs < forMs)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -319,15 +321,15 @@ function openSizes(world: World): (url: string) => Promise<DeclaredSize | 'check
 }
 
 /** Down screen by screen until nothing new comes. */
-async function scrollToEnd(world: World, traffic: Traffic, untilMs: number): Promise<void> {
+async function scrollToEnd(world: World, traffic: Traffic, isLate: IsLate): Promise<void> {
   let elementsAtEnd = -1;
-  for (let step = 0; step < maxSteps && performance.now() < untilMs; step += 1) {
+  for (let step = 0; step < maxSteps && !isLate(); step += 1) {
     const { atEnd, heightPx, elements } = (await world.run(`lait.scroll(${stepPauseMs})`)) as {
       atEnd: boolean;
       heightPx: number;
       elements: number;
     };
-    await traffic.quiet(atEnd ? quietMs : 0, untilMs);
+    await traffic.quiet(atEnd ? quietMs : 0, isLate);
     if (heightPx > maxHeightPx || (atEnd && elements === elementsAtEnd)) return;
     elementsAtEnd = atEnd ? elements : -1;
   }

@@ -3,14 +3,17 @@
  * a real Chromium, where there is one.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { hasBrowser, openRenderer, type Renderer } from '../../../crawler/fetch/browser.ts';
+import { coreWaits } from '../../../crawler/fetch/core-waits.ts';
 import { extractPage } from '../../../crawler/page/extract.ts';
 import { picture } from '../../helpers/picture.ts';
 import { type Site, startSite } from '../../helpers/site.ts';
@@ -415,6 +418,38 @@ describe('no way round the rules', { skip }, () => {
 });
 
 describe('a page has limits', { skip }, () => {
+  test('its deadline is the later the longer it waits for a core, up to four deadlines', async (t) => {
+    const rendered = async (waitedMs: number, busyMs: number): Promise<string> => {
+      const renderer = openRenderer({
+        ...options,
+        guard: addressGuard(),
+        deadlineMs: 6000,
+        waits: () => () => waitedMs,
+      });
+      t.after(() => renderer.close());
+      const script = `const end = Date.now() + ${busyMs}; while (Date.now() < end); seen.textContent = 'done'`;
+      const html = `<p id=seen></p><script>${script}</script>`;
+      const page = await renderer.render({ url: 'https://a.example/', html, allows });
+      return 'reason' in page ? page.reason : (/done<\/p>/.exec(page.html)?.[0] ?? 'not done');
+    };
+    const outcomes = [rendered(0, 9000), rendered(12_000, 9000), rendered(1e9, 40_000)];
+    assert.deepEqual(await Promise.all(outcomes), ['render-timeout', 'done</p>', 'render-timeout']);
+  });
+
+  test('waiting for a core is told on Linux', { skip: process.platform !== 'linux' }, async () => {
+    const waitedMs = coreWaits();
+    assert.equal(waitedMs(), 0);
+    const busy = Array.from({ length: 4 * availableParallelism() }, () =>
+      spawn(process.execPath, ['-e', 'const end = Date.now() + 60_000; while (Date.now() < end);']),
+    );
+    try {
+      // This thread wants a core as well, and there is none for all.
+      while (waitedMs() === 0) for (const end = performance.now() + 50; performance.now() < end; );
+    } finally {
+      for (const child of busy) child.kill('SIGKILL');
+    }
+  });
+
   test('one that allocates for ever is ended, and the next one is rendered', async (t) => {
     const renderer = openRenderer({ ...options, guard: addressGuard(), maxPageBytes: 200_000_000 });
     t.after(() => renderer.close());
