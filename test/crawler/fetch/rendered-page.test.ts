@@ -463,8 +463,6 @@ describe('a page has limits', { skip }, () => {
         a.push(canvas.transferToImageBitmap()) }, 5)`,
       WebGL: `const gl = document.createElement('canvas').getContext('webgl'); setInterval(() => {
         gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer()); gl.bufferData(gl.ARRAY_BUFFER, new Uint8Array(2e7).fill(1), gl.STATIC_DRAW) }, 5)`,
-      'buffers of a worker': `const work = 'const a = []; setInterval(() => a.push(new Uint8Array(2e7).fill(1)), 5)';
-        new Worker(URL.createObjectURL(new Blob([work]))); for (;;);`,
       elements: `setInterval(() => { for (let i = 0; i < 5e4; i += 1) document.body.append(document.createElement('p')) }, 1)`,
     };
     for (const [name, script] of Object.entries(greedy)) {
