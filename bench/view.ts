@@ -84,13 +84,13 @@ const storiesMs: number[] = [];
 for (const id of ids) timed(storiesMs, () => shownStory(ledger, folder, id));
 row('a story', storiesMs);
 
-const corpusDir = folder;
+const databases = folder;
 const once = (name: string, work: () => unknown): void => {
   const timesMs: number[] = [];
   timed(timesMs, work);
   row(name, timesMs);
 };
-once('in the thread: counts of the corpus', () => corpusFacts({ corpusDir }));
+once('in the thread: counts of the corpus', () => corpusFacts({ databases }));
 for (const [rule, judgedBy] of [
   ['image/dominant', 'pair-score'],
   ['image/flat', 'image-score'],
@@ -99,9 +99,9 @@ for (const [rule, judgedBy] of [
 ] as const) {
   once(`in the thread: the numbers of ${rule}`, () => scoredPairs(ledger, rule, judgedBy));
 }
-thresholds({ corpusDir });
+thresholds({ databases });
 const movesMs: number[] = [];
-for (let to = 0; to < 2000; to += 40) timed(movesMs, () => move({ corpusDir, rule: 'image/blur', to }));
+for (let to = 0; to < 2000; to += 40) timed(movesMs, () => move({ databases, rule: 'image/blur', to }));
 row('in the thread: a threshold is moved', movesMs);
 
 const side = join(folder, 'words.db');

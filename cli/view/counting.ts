@@ -1,6 +1,6 @@
 /**
  * What reads a whole table: counts of the corpus, and the scores of a rule. It runs in a thread of its own, so that the page answers
- * meanwhile, and remembers what it has read until the ledger has changed.
+ * meanwhile, and remembers what it has read until the ledger has changed. `databases` is the folder where ledger and frontier are read.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,16 +38,16 @@ interface Known {
 
 const known = new Map<string, Known>();
 
-function ledgerOf(corpusDir: string): Ledger {
-  const open = ledgers.get(corpusDir) ?? Ledger.openReadOnly(corpusDir);
-  ledgers.set(corpusDir, open);
+function ledgerOf(databases: string): Ledger {
+  const open = ledgers.get(databases) ?? Ledger.openReadOnly(databases);
+  ledgers.set(databases, open);
   return open;
 }
 
 /** Reads anew what is not known, or is old and may have changed. */
-function remembered<T>(corpusDir: string, name: string, read: (ledger: Ledger) => T): T {
-  const ledger = ledgerOf(corpusDir);
-  const key = JSON.stringify([corpusDir, name]);
+function remembered<T>(databases: string, name: string, read: (ledger: Ledger) => T): T {
+  const ledger = ledgerOf(databases);
+  const key = JSON.stringify([databases, name]);
   // Changes with every commit of another connection (SQLite's data_version).
   const version = ledger.db.pragma('data_version', { simple: true });
   const recipe = currentRecipe(ledger)?.id;
@@ -68,8 +68,8 @@ export interface CorpusFacts extends Facets {
   readonly isFinished: boolean;
 }
 
-export function corpusFacts({ corpusDir }: { readonly corpusDir: string }): CorpusFacts {
-  return remembered(corpusDir, 'facts', (ledger) => {
+export function corpusFacts({ databases }: { readonly databases: string }): CorpusFacts {
+  return remembered(databases, 'facts', (ledger) => {
     const recipe = currentRecipe(ledger);
     const { preset = null, finished = false } = recipe ?? {};
     return { ...facets(ledger), funnel: funnel(ledger), preset, isFinished: finished };
@@ -85,12 +85,12 @@ export interface CrawlFacts extends CrawledLately {
 
 const frontiers = new Map<string, NonNullable<ReturnType<typeof openFrontierView>>>();
 
-export function crawlFacts({ corpusDir }: { readonly corpusDir: string }): CrawlFacts {
-  const frontier = frontiers.get(corpusDir) ?? openFrontierView(corpusDir);
-  if (frontier !== null) frontiers.set(corpusDir, frontier);
+export function crawlFacts({ databases }: { readonly databases: string }): CrawlFacts {
+  const frontier = frontiers.get(databases) ?? openFrontierView(databases);
+  if (frontier !== null) frontiers.set(databases, frontier);
   return {
-    ...crawledLately(ledgerOf(corpusDir)),
-    outcomes: remembered(corpusDir, 'outcomes', crawlOutcomes),
+    ...crawledLately(ledgerOf(databases)),
+    outcomes: remembered(databases, 'outcomes', crawlOutcomes),
     frontier: frontier?.look() ?? null,
   };
 }
@@ -108,15 +108,15 @@ export interface Threshold extends Histogram {
   readonly unscored: number;
 }
 
-const pairsOf = (corpusDir: string, { rule, judgedBy }: Movable): ScoredPairs | undefined =>
-  remembered(corpusDir, rule, (ledger) => scoredPairs(ledger, rule, judgedBy));
+const pairsOf = (databases: string, { rule, judgedBy }: Movable): ScoredPairs | undefined =>
+  remembered(databases, rule, (ledger) => scoredPairs(ledger, rule, judgedBy));
 
 /** The rules of the current recipe that have scores. */
-export function thresholds({ corpusDir }: { readonly corpusDir: string }): Threshold[] {
-  const rules = currentRecipe(ledgerOf(corpusDir))?.rules ?? [];
+export function thresholds({ databases }: { readonly databases: string }): Threshold[] {
+  const rules = currentRecipe(ledgerOf(databases))?.rules ?? [];
   return movables.flatMap((movable) => {
     const record = ruleOf(movable, rules);
-    const pairs = record && pairsOf(corpusDir, movable);
+    const pairs = record && pairsOf(databases, movable);
     if (!pairs || pairs.scores.length === 0) return [];
     const today = thresholdOf(movable, record);
     const unscored = pairs.unscored.kept + pairs.unscored.dropped;
@@ -134,18 +134,18 @@ export interface Move extends Omit<Moved, 'changed'> {
 
 /** Null where the current recipe has no such rule. */
 export function move({
-  corpusDir,
+  databases,
   rule,
   to,
 }: {
-  readonly corpusDir: string;
+  readonly databases: string;
   readonly rule: string;
   readonly to: number;
 }): Move | null {
-  const ledger = ledgerOf(corpusDir);
+  const ledger = ledgerOf(databases);
   const movable = movables.find((one) => one.rule === rule);
   const record = movable && ruleOf(movable, currentRecipe(ledger)?.rules ?? []);
-  const pairs = record && pairsOf(corpusDir, movable);
+  const pairs = record && pairsOf(databases, movable);
   if (!pairs) return null;
   const { changed, ...moved } = moveThreshold(pairs, movable, { from: thresholdOf(movable, record), to });
   return { ...moved, pictures: browsedAt(ledger, changed, shownPictures) };

@@ -17,6 +17,7 @@ import { z } from 'zod';
 import { browse } from '../../dataset/ledger/browse.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
+import { type ReadableDatabases, readableDatabases } from '../../dataset/ledger/readable.ts';
 import { pictureClasses, textSources } from '../../dataset/pair.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { numbersOf, type RecipeNumbers } from '../../filters/presets.ts';
@@ -100,11 +101,12 @@ function packageFolder(name: string): string {
 }
 
 /**
- * Opens the workbench of a corpus. Throws a UserError where there is no corpus, for a ledger of another version of lait, and for a port
+ * Opens the workbench of a corpus; one that may not be written is read as it is now. Throws a UserError where there is no corpus, for a ledger of another version of lait, and for a port
  * that is taken.
  */
 export async function openWorkbench({ corpusDir, port = 0, mayEdit = false }: WorkbenchOptions): Promise<Workbench> {
-  const ledger = Ledger.openReadOnly(corpusDir);
+  const databases = await readableDatabases(corpusDir, ['ledger.db', 'frontier.db']);
+  const ledger = openedIn(databases);
   const raw = openRawStore(corpusDir);
   const pool = new Tinypool({
     filename: new URL('./thread.mjs', import.meta.url).href,
@@ -118,8 +120,10 @@ export async function openWorkbench({ corpusDir, port = 0, mayEdit = false }: Wo
     await pool.destroy();
     raw.close();
     ledger.close();
+    databases.remove();
   };
-  const ask = <T>(name: string, what: object = {}): Promise<T> => pool.run({ corpusDir, ...what }, { name });
+  const ask = <T>(name: string, what: object = {}): Promise<T> =>
+    pool.run({ corpusDir, databases: databases.folder, ...what }, { name });
   const token = newToken();
   let boundPort = 0;
   const app = workbenchApp({
@@ -150,6 +154,15 @@ export async function openWorkbench({ corpusDir, port = 0, mayEdit = false }: Wo
       await close();
     },
   };
+}
+
+function openedIn({ folder, remove }: ReadableDatabases): Ledger {
+  try {
+    return Ledger.openReadOnly(folder);
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }
 
 interface AppOptions {

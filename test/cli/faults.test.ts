@@ -1,6 +1,7 @@
 /** What the system and SQLite refuse, under every command that meets it: one line that says what to do, and the code of whose fault it is. */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
@@ -16,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { faultOf } from '../../cli/fault.ts';
+import type { CorpusFacts, CrawlFacts } from '../../cli/view/counting.ts';
 import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { exportShards } from '../../dataset/export/export.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -214,6 +216,38 @@ test('an ordinary user is told of folders that may not be read or written, and n
   assert.deepEqual(contents(), before);
 });
 
+/** What the workbench says of a corpus to somebody who may not write it: from its ledger, and from its frontier. */
+async function lookAt(corpus: string, temporary: string): Promise<unknown> {
+  const child = spawn(process.execPath, [join(root, 'cli/lait.mjs'), 'view', '--corpus', corpus], {
+    ...nobody,
+    cwd: '/',
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  const ended = once(child, 'close');
+  let said = '';
+  child.stderr.on('data', (data: Buffer) => {
+    said += data;
+  });
+  try {
+    for await (const data of child.stdout) {
+      said += data;
+      const url = /http:\S+\n/.exec(said)?.[0].trim();
+      if (url === undefined) continue;
+      const { headers } = await fetch(url, { redirect: 'manual' });
+      const cookie = headers.get('set-cookie')?.split(';')[0] ?? '';
+      const ask = async <Answer>(name: string): Promise<Answer> =>
+        (await (await fetch(new URL(`/api/${name}`, url), { headers: { cookie } })).json()) as Answer;
+      const { funnel } = await ask<CorpusFacts>('corpus');
+      const { frontier } = await ask<CrawlFacts>('crawl');
+      return { kept: funnel.kept, queued: frontier?.queued };
+    }
+    return said;
+  } finally {
+    child.kill('SIGINT');
+    await ended;
+  }
+}
+
 test('what only reads reads a corpus that may not be written, also while somebody else has it open', {
   skip: process.platform === 'win32' || !mayReadLait(),
 }, async (t) => {
@@ -241,6 +275,7 @@ test('what only reads reads a corpus that may not be written, also while somebod
       const { code, said } = await lait([...args, '--corpus', corpus], { TMPDIR: temporary }, nobody);
       assert.equal(code, 0, `${args[0]}: ${said}`);
     }
+    assert.deepEqual(await lookAt(corpus, temporary), { kept: 3, queued: 0 });
     assert.deepEqual(all().sort(), before);
     const copies = readdirSync(temporary).filter((name) => name.startsWith('lait-'));
     assert.deepEqual(copies, [], 'no copy is left');
