@@ -138,3 +138,17 @@ const statementsOf = (sql: string): string[] =>
     .join('\n')
     .split(';\n')
     .filter((one) => one.trim() !== '');
+
+/** All workers follow the same links, or what the crawl finds would depend on who reads a page. */
+export async function follow(store: Store, settings: string): Promise<void> {
+  const [row] = await store.query<{ followed: string | null; others: boolean }>(
+    `SELECT followed, (SELECT count(*) FROM lait.workers WHERE ended_at IS NULL) > 1 AS others FROM lait.corpus`,
+  );
+  if (row!.followed === settings) return;
+  if (row!.followed !== null && row!.others) {
+    throw new UserError(
+      `Expected the settings by which the other workers follow links (${row!.followed}) but received ${settings}; use one lait.yaml for all, or stop the others first.`,
+    );
+  }
+  await store.query('UPDATE lait.corpus SET followed = $1', [settings]);
+}

@@ -4,27 +4,28 @@
  * worker has the hosts by then. Pictures lie in this worker's own folder, synced before the batch that names them.
  */
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Defer } from '../../dataset/cleanup.ts';
 import { openRawStore, type RawStore } from '../../dataset/ledger/raw-store.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import { Withheld } from '../fetch/local-faults.ts';
 import type { Claim } from '../frontier/claim.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
 import { rememberIn } from '../frontier/remember.ts';
 import { checkHosts, seedExpected } from '../input/seeds.ts';
 import { steadyNow } from '../policy/clock.ts';
-import { maxFailures } from '../policy/politeness.ts';
 import type { OpenWork, RunSettings, Work } from '../work.ts';
 import { aliasesOf, keyOf, type PartPlace, patternsOf, prepare, recordedOf, trapOf } from './batch.ts';
+import { changesOf, claimOf, type HeldHost, type HeldUrl, readyUrls, rowOf } from './held.ts';
 import { beat, enter, type Lease, leave, reap } from './lease.ts';
-import { hostIdOf, hostNameIn, partName, uuidOf } from './names.ts';
+import { hostIdOf, hostNameIn, partName } from './names.ts';
+import { openOrigins } from './origins.ts';
 import { countQueued } from './overview.ts';
-import { openSharedCorpus } from './schema.ts';
-import { isTransient, openStore, type Store, storeFault } from './store.ts';
-import { type TakenUrl, takeHosts } from './take.ts';
-import { addSeeds, type BatchToWrite, type HostChange, queueUrls, writeBatch } from './write.ts';
+import { follow, openSharedCorpus } from './schema.ts';
+import { isTransient, openStore, storeFault } from './store.ts';
+import { letGoOfOthers, nextReady, takeHosts } from './take.ts';
+import { addSeeds, type BatchToWrite, queueUrls, writeBatch } from './write.ts';
 
 const compress = promisify(gzip);
 
@@ -38,12 +39,6 @@ const hostsPerTake = 16;
 const minTakeMs = 20;
 const pollMs = 250;
 
-/** A host that rests for longer is let go. */
-const maxHeldMs = 30_000;
-
-/** As for a folder: a host that failed so often in a row rests for an hour. */
-const restMs = 3_600_000;
-
 /** The server may be away for so long before the run ends, in ms: longer than a restart, or a failover. */
 const maxAwayMs = 300_000;
 
@@ -54,27 +49,6 @@ export interface SharedStore {
   readonly corpusDir: string;
   /** Of a database that is made now, in ms. */
   readonly leaseMs?: number | undefined;
-}
-
-/** A host that this worker has. */
-interface HeldHost {
-  readonly id: string;
-  readonly name: string;
-  waiting: TakenUrl[];
-  active: number;
-  /** No request before, by the steady clock. */
-  nextAtMs: number;
-  /** The last pause. */
-  pauseMs: number;
-  failures: number;
-  pages: number;
-  renderTries: number;
-  renderGains: number;
-}
-
-interface HeldUrl {
-  readonly host: HeldHost;
-  readonly url: TakenUrl;
 }
 
 /** The work of one worker: connects and enters. Throws UserErrors for what is wrong with the store. */
@@ -109,7 +83,7 @@ async function openSharedWork(
   const inFlight = new Map<Claim, HeldUrl>();
   const known = new Set<string>();
   let stored = new Map<string, PartPlace>();
-  let seedsSeen = '0';
+  const seeds = new Set<string>();
   let foundSeeds: string[] = [];
   let isEnding = false;
   let queued = 0;
@@ -173,14 +147,15 @@ async function openSharedWork(
     stored = new Map();
   };
 
+  /** By their number, since a seed that was numbered earlier may be seen later. */
   const readSeeds = async (): Promise<void> => {
-    const rows = await store.query<{ n: string; url: string }>(
-      'SELECT n, url FROM lait.seeds WHERE n > $1 ORDER BY n',
-      [seedsSeen],
+    const rows = await store.query<{ url: string }>(
+      'SELECT url FROM lait.seeds WHERE (SELECT count(*) FROM lait.seeds) > $1 ORDER BY n',
+      [seeds.size],
     );
-    for (const { n, url: seed } of rows) {
-      seedsSeen = n;
-      foundSeeds.push(seed);
+    for (const row of rows) {
+      if (!seeds.has(row.url)) foundSeeds.push(row.url);
+      seeds.add(row.url);
     }
   };
 
@@ -205,48 +180,6 @@ async function openSharedWork(
     otherReadyMs = (await tried(() => nextReady(store, lease))) ?? nextTakeMs;
   };
 
-  /** A URL as the crawl gets it. */
-  const claimOf = (host: HeldHost, url: TakenUrl, trap: Claim['trap']): Claim => {
-    claims += 1;
-    const { failures, pages, renderTries, renderGains, name } = host;
-    return {
-      id: claims,
-      url: url.url,
-      at: url.at,
-      writtenUrl: url.written,
-      hops: url.hops,
-      kind: url.kind,
-      depth: url.depth,
-      priority: url.priority,
-      hostId: 0,
-      tries: url.tries,
-      referrerPolicy: url.referrerPolicy,
-      host: { id: 0, name, failures, pages, renderTries, renderGains },
-      isTakenDown: false,
-      trap,
-      referrer: url.page === null ? undefined : { page: url.page, policy: url.referrerPolicy ?? undefined },
-      revisit: null,
-      before: null,
-      imageBefore: null,
-    };
-  };
-
-  const ready = (limit: number): HeldUrl[] => {
-    const now = steadyNow();
-    const hosts = [...held.values()].filter(
-      ({ waiting, active, nextAtMs }) => waiting.length > 0 && active < perHost && nextAtMs <= now,
-    );
-    hosts.sort((a, b) => a.nextAtMs - b.nextAtMs);
-    const urls: HeldUrl[] = [];
-    for (const host of hosts) {
-      while (urls.length < limit && host.active < perHost && host.waiting.length > 0) {
-        host.active += 1;
-        urls.push({ host, url: host.waiting.shift()! });
-      }
-    }
-    return urls;
-  };
-
   // ── what becomes of claims ─────────────────────────────────────────────────────────────────────────────────────────────
   const keep = ({ decoded }: FetchOutcome): PartPlace | null => {
     if (decoded === undefined) return null;
@@ -269,24 +202,6 @@ async function openSharedWork(
     const places = outcomes.map(keep);
     if (places.some((place) => place !== null)) part.sync();
     const recorded = prepared.outcomes.map((one, n) => recordedOf(one, places[n]!)).filter((one) => one !== null);
-    const changes = new Map<HeldHost, HostChange>();
-    for (const outcome of outcomes) {
-      const { host } = inFlight.get(outcome.claim)!;
-      changes.set(host, changeOf(host, outcome, changes.get(host)));
-    }
-    for (const [host, change] of changes) {
-      const n = outcomes.filter(({ claim }) => inFlight.get(claim)!.host === host).length;
-      const comesBack = outcomes.some(
-        ({ claim, end, putOffUntilMs }) =>
-          inFlight.get(claim)!.host === host && (end === 'failed' || (end === 'later' && putOffUntilMs === undefined)),
-      );
-      const isPutOff = outcomes.some(
-        ({ claim, putOffUntilMs }) => putOffUntilMs !== undefined && inFlight.get(claim)!.host === host,
-      );
-      const isLast = host.active === n && !comesBack && host.waiting.length === 0;
-      const isLetGo = host.active === n && (isLast || isPutOff || isEnding || change.pauseMs > maxHeldMs);
-      changes.set(host, { ...change, isLetGo });
-    }
     return {
       ...prepared,
       record: await compress(JSON.stringify(recorded), { level: 3 }),
@@ -312,7 +227,7 @@ async function openSharedWork(
           ? []
           : [{ host: inFlight.get(claim)!.host.id, origin: new URL(claim.at).origin, ms: putOffUntilMs - steadyNow() }],
       ),
-      hosts: [...changes.values()],
+      hosts: changesOf(outcomes, inFlight, { isEnding }),
       rests: outcomes.flatMap(({ otherHosts = [] }) => otherHosts),
       newSeeds: outcomes.flatMap(({ newSeed }) => newSeed ?? []),
       pages: outcomes.filter(({ page }) => page?.status === 'fetched').length,
@@ -347,7 +262,10 @@ async function openSharedWork(
       host.pages += pages;
       host.renderTries += renderTries;
       host.renderGains += renderGains;
-      if (isLetGo) held.delete(id);
+      // One without URLs that the batch has not let go is free with the next hosts that are taken.
+      const isEmpty = host.active === 0 && host.waiting.length === 0;
+      if (isEmpty && !isLetGo) isUnsure = true;
+      if (isEmpty || isLetGo) held.delete(id);
     }
     for (const { url, pauseMs } of batch.rests) {
       const host = held.get(hostIdOf(hostNameIn(url)));
@@ -356,7 +274,7 @@ async function openSharedWork(
   };
 
   return {
-    async begin({ seeds, recrawl, contact, followedBy }) {
+    async begin({ seeds: given, recrawl, contact, followedBy }) {
       if (recrawl !== undefined) {
         throw new UserError(
           'Expected recrawl: never for a shared corpus but received another value; collect it, take store out of lait.yaml, and visit pages again by `lait crawl`.',
@@ -365,10 +283,10 @@ async function openSharedWork(
       await store.atomically(async (query) => {
         await addSeeds(
           query,
-          seeds.map(({ url: seed }) => seed),
+          given.map(({ url: seed }) => seed),
         );
       });
-      if (seeds.length > 0) await queueUrls(store, seeds);
+      if (given.length > 0) await queueUrls(store, given);
       const [any] = await store.query('SELECT FROM lait.urls LIMIT 1');
       if (any === undefined) throw seedExpected();
       const hosts = await store.query<{ name: string }>(
@@ -388,11 +306,11 @@ async function openSharedWork(
       if (fault !== undefined) throw storeFault(fault, store.place, { isRunning: true });
       if (lease.isOver) await renew();
       if (isEnding || !mayAsk()) return [];
-      let urls = ready(limit);
+      let urls = readyUrls(held, limit, perHost);
       if (urls.length < limit && steadyNow() >= nextTakeMs) {
         await take(limit - urls.length);
         if (lease.isOver) return [];
-        urls = [...urls, ...ready(limit - urls.length)];
+        urls = [...urls, ...readyUrls(held, limit - urls.length, perHost)];
       }
       const patterns = await tried(() =>
         patternsOf(
@@ -409,7 +327,8 @@ async function openSharedWork(
       }
       return urls.map((one) => {
         const { kind, depth, url: key } = one.url;
-        const claim = claimOf(one.host, one.url, kind === 'page' && depth > 0 ? trapOf(patterns, key) : null);
+        claims += 1;
+        const claim = claimOf(claims, one, kind === 'page' && depth > 0 ? trapOf(patterns, key) : null);
         inFlight.set(claim, one);
         return claim;
       });
@@ -422,32 +341,26 @@ async function openSharedWork(
       if (until === 'next-run') isEnding = true;
     },
     async commit(outcomes) {
-      const drop = (): readonly FetchOutcome[] => {
+      const sentMs = steadyNow();
+      const isWritten = lease.isOver
+        ? false
+        : await tried(async () => {
+            const batch = await batchOf(outcomes);
+            if (!(await writeBatch(store, lease, batch))) return false;
+            lease.batch += 1;
+            lease.beatMs = Math.max(lease.beatMs, sentMs);
+            settle(batch, outcomes);
+            return true;
+          });
+      if (isWritten === null) return null;
+      if (!isWritten) {
+        lease.isOver = true;
         for (const { claim } of outcomes) inFlight.delete(claim);
         return [];
-      };
-      for (let waitMs = 50; ; waitMs = Math.min(2000, 2 * waitMs)) {
-        if (lease.isOver) return drop();
-        const sentMs = steadyNow();
-        const isWritten = await tried(async () => {
-          const batch = await batchOf(outcomes);
-          if (!(await writeBatch(store, lease, batch))) return false;
-          lease.batch += 1;
-          lease.beatMs = Math.max(lease.beatMs, sentMs);
-          settle(batch, outcomes);
-          return true;
-        });
-        if (isWritten === true) {
-          nextTakeMs = Math.min(nextTakeMs, steadyNow() + minTakeMs);
-          otherReadyMs = Number.NEGATIVE_INFINITY;
-          return outcomes;
-        }
-        if (isWritten === false) {
-          lease.isOver = true;
-          return drop();
-        }
-        await sleep(waitMs);
       }
+      nextTakeMs = Math.min(nextTakeMs, steadyNow() + minTakeMs);
+      otherReadyMs = Number.NEGATIVE_INFINITY;
+      return outcomes;
     },
     nextReadyMs() {
       if (isEnding) return Number.POSITIVE_INFINITY;
@@ -460,99 +373,23 @@ async function openSharedWork(
     },
     queued: () => queued,
     async add(urls) {
-      while ((await tried(async () => queueUrls(store, urls).then(() => true))) === null) await sleep(1000);
+      const isDone = await tried(async () => {
+        await queueUrls(store, urls);
+        return true;
+      });
+      // Who was to tell of them comes again.
+      if (isDone === null) throw new Withheld('the store is away');
     },
     newSeeds() {
-      const seeds = foundSeeds;
+      const found = foundSeeds;
       foundSeeds = [];
-      return seeds;
+      return found;
     },
     mayAsk,
-    origins: {
-      async origin(key) {
-        const rows = await tried(() =>
-          store.query<{ rules: string; left_ms: number }>(
-            `SELECT rules, extract(epoch FROM until_at - clock_timestamp())::float8 * 1000 AS left_ms FROM lait.origins WHERE hash = $1`,
-            [uuidOf(key)],
-          ),
-        );
-        const row = rows?.[0];
-        return row && { rules: row.rules, untilMs: steadyNow() + row.left_ms };
-      },
-      async setOrigin(key, rules, untilMs) {
-        await tried(() =>
-          store.query(
-            `INSERT INTO lait.origins (hash, rules, until_at) VALUES ($1, $2, now() + $3 * interval '1 ms')
-             ON CONFLICT (hash) DO UPDATE SET rules = excluded.rules, until_at = excluded.until_at`,
-            [uuidOf(key), rules.replaceAll('\0', ''), untilMs - steadyNow()],
-          ),
-        );
-      },
-    },
+    origins: openOrigins(store, tried),
     async end() {
       const left = (await tried(() => countQueued(store))) ?? queued;
       return { pairs: null, queued: left, deadSeeds: [] };
     },
   };
-
-  /** Of one outcome, added to what the batch says of its host so far. */
-  function changeOf(host: HeldHost, outcome: FetchOutcome, before: HostChange | undefined): HostChange {
-    const { claim, end, hostFailed, rendered, pauseMs } = outcome;
-    const failed = before?.failures ?? host.failures;
-    const failures = hostFailed === undefined ? failed : hostFailed ? failed + 1 : 0;
-    // What was stopped may have been asked for: its host rests as after an answer.
-    const stoppedMs = end === 'later' ? Math.max(pauseMs, host.pauseMs) : pauseMs;
-    const rest = hostFailed && failures >= maxFailures ? restMs : 0;
-    const isPage = end === 'done' && claim.kind === 'page';
-    return {
-      id: host.id,
-      pauseMs: Math.max(before?.pauseMs ?? 0, stoppedMs, rest),
-      isLetGo: false,
-      pages: (before?.pages ?? 0) + (isPage ? 1 : 0),
-      failures,
-      renderTries: (before?.renderTries ?? 0) + (rendered ? 1 : 0),
-      renderGains: (before?.renderGains ?? 0) + (rendered?.gained ? 1 : 0),
-    };
-  }
-}
-
-const rowOf = ({ url: { urlHost, hash } }: HeldUrl): { readonly urlHost: string; readonly hash: string } => ({
-  urlHost,
-  hash,
-});
-
-/** Frees hosts that this worker has taken without knowing. */
-async function letGoOfOthers(store: Store, { id }: Lease, held: readonly string[]): Promise<void> {
-  await store.query('UPDATE lait.hosts SET worker = NULL WHERE worker = $1 AND NOT id = ANY ($2::bigint[])', [
-    id,
-    held,
-  ]);
-}
-
-/** When the next free host is ready, by the steady clock; soon while other workers have hosts, which may lead to more. */
-async function nextReady(store: Store, { id }: Lease): Promise<number> {
-  const [row] = await store.query<{ others: boolean; ms: number | null }>(
-    `SELECT EXISTS (SELECT FROM lait.hosts WHERE worker IS NOT NULL AND worker <> $1) AS others,
-       extract(epoch FROM least(
-         (SELECT min(next_at) FROM lait.hosts WHERE waiting AND worker IS NULL),
-         (SELECT min(wake_at) FROM lait.hosts WHERE wake_at IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ms`,
-    [id],
-  );
-  const { others, ms } = row!;
-  if (others) return steadyNow() + pollMs;
-  return ms === null ? Number.POSITIVE_INFINITY : steadyNow() + Math.max(ms, 0);
-}
-
-/** All workers follow the same links, or what the crawl finds would depend on who reads a page. */
-async function follow(store: Store, settings: string): Promise<void> {
-  const [row] = await store.query<{ followed: string | null; others: boolean }>(
-    `SELECT followed, (SELECT count(*) FROM lait.workers WHERE ended_at IS NULL) > 1 AS others FROM lait.corpus`,
-  );
-  if (row!.followed === settings) return;
-  if (row!.followed !== null && row!.others) {
-    throw new UserError(
-      `Expected the settings by which the other workers follow links (${row!.followed}) but received ${settings}; use one lait.yaml for all, or stop the others first.`,
-    );
-  }
-  await store.query('UPDATE lait.corpus SET followed = $1', [settings]);
 }

@@ -1,5 +1,6 @@
 /** Takes hosts whose time has come, with the first of their URLs. Who takes a host is the only one to ask it until it lets go. */
 import { kinds, type UrlKind } from '../frontier/schema.ts';
+import { steadyNow } from '../policy/clock.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import type { Lease } from './lease.ts';
 import type { Store } from './store.ts';
@@ -82,4 +83,29 @@ async function idle(store: Store, lease: Lease, hosts: readonly string[]): Promi
       [held.map(({ id }) => id)],
     );
   });
+}
+
+/** Frees hosts that this worker has taken without knowing. */
+export async function letGoOfOthers(store: Store, { id }: Lease, held: readonly string[]): Promise<void> {
+  await store.query('UPDATE lait.hosts SET worker = NULL WHERE worker = $1 AND NOT id = ANY ($2::bigint[])', [
+    id,
+    held,
+  ]);
+}
+
+/** While others may find some, in ms. */
+const othersMs = 250;
+
+/** When the next free host is ready, by the steady clock; soon while other workers have hosts, which may lead to more. */
+export async function nextReady(store: Store, { id }: Lease): Promise<number> {
+  const [row] = await store.query<{ others: boolean; ms: number | null }>(
+    `SELECT EXISTS (SELECT FROM lait.hosts WHERE worker IS NOT NULL AND worker <> $1) AS others,
+       extract(epoch FROM least(
+         (SELECT min(next_at) FROM lait.hosts WHERE waiting AND worker IS NULL),
+         (SELECT min(wake_at) FROM lait.hosts WHERE wake_at IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ms`,
+    [id],
+  );
+  const { others, ms } = row!;
+  if (others) return steadyNow() + othersMs;
+  return ms === null ? Number.POSITIVE_INFINITY : steadyNow() + Math.max(ms, 0);
 }

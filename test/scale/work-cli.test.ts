@@ -120,7 +120,7 @@ describe('a crawl by two machines', { skip: noPostgres }, () => {
     assert.equal(visited.pairs, collected.pairs);
   });
 
-  test('is refused in one line where something must be changed', { timeout: 240_000 }, async (t) => {
+  test('is refused in one line where something must be changed', { timeout: 240_000, concurrency: 3 }, async (t) => {
     const url = postgres.newDatabase();
     const newer = postgres.newDatabase();
     const foreign = postgres.newDatabase();
@@ -162,8 +162,8 @@ describe('a crawl by two machines', { skip: noPostgres }, () => {
       ['pages to be kept', url, /Expected keepPages: false for a shared corpus/, work, {}, ', keepPages: true'],
       ['visits again', url, /Expected recrawl: never for a shared corpus/, work, {}, ', recrawl: all'],
     ];
-    for (const [name, store, line, args = work, env = {}, more = ''] of rows) {
-      await t.test(name, async () => {
+    const cases = rows.map(([name, store, line, args = work, env = {}, more = '']) =>
+      t.test(name, async () => {
         const { code, out, said } = await lait(
           [...args, '--corpus', corpusWith(store, more)],
           env as Record<string, string>,
@@ -172,8 +172,9 @@ describe('a crawl by two machines', { skip: noPostgres }, () => {
         assert.equal(said.trim().split('\n').length, 1, said);
         assert.equal(code, 2);
         assert.doesNotMatch(out + said, new RegExp(`${password}|wrong-word`));
-      });
-    }
+      }),
+    );
+    await Promise.all(cases);
     await t.test('a corpus without a store', async () => {
       const folder = join(root, 'plain');
       mkdirSync(folder);
