@@ -30,6 +30,7 @@ const classes: readonly PictureClass[] = ['subject', 'teaser', 'furniture'];
 
 /** What of the recipe matters here. */
 export const judging: RecipeOptions = {
+  minDominance: 0.4,
   minSharpness: 600,
   minBytes: 0,
   onePairPerImage: false,

@@ -308,7 +308,7 @@ describe('what it tells', () => {
     assert.deepEqual(
       list.map(({ rule, today, configured, canBeSet }: Record<string, unknown>) => [rule, today, configured, canBeSet]),
       [
-        ['image/dominant', 0.4, 0.4, true],
+        ['image/dominant', 0.4, 0.35, true],
         ['image/size', 301, 301, true],
         ['image/bytes', 0, 5000, true],
         ['image/flat', 2.5, 2.5, true],

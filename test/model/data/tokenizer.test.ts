@@ -156,7 +156,8 @@ describe('a tokenizer.json of anybody', () => {
     ],
     'parts of no length': [
       { pre_tokenizer: { type: 'FixedLength', length: 0 } },
-      /^Expected pieces of the text .* but received none in 2 s; /,
+      // A fast machine makes more of them in that time than an array holds.
+      /^Expected pieces of the text .* but received (?:none in 2 s|Invalid array length); /,
     ],
     'a text that doubles and doubles': [
       {
