@@ -38,8 +38,8 @@ const cases: [Filter<StoredSample>, [Partial<StoredSample>, string][]][] = [
     imageDominant(),
     [
       [{}, 'keep'],
-      [{ dominance: { class: 'subject', score: 0.4 } }, 'keep'],
-      [{ dominance: { class: 'teaser', score: 0.399 } }, 'teaser'],
+      [{ dominance: { class: 'subject', score: 0.35 } }, 'keep'],
+      [{ dominance: { class: 'teaser', score: 0.349 } }, 'teaser'],
       [{ dominance: { class: 'furniture', score: 0 } }, 'furniture'],
     ],
   ],
