@@ -53,4 +53,33 @@ describe('the clock of a crawl', () => {
       );
     });
   }
+
+  test('goes no faster when it is asked often, though one of its clocks has whole milliseconds', () => {
+    let ms = 0;
+    const now = openClock(
+      () => Math.floor(1000 + ms),
+      () => ms,
+    );
+    for (let n = 0; n < 100_000; n++) {
+      ms += 0.1;
+      now();
+    }
+    assert.equal(now(), 11_000);
+  });
+
+  test('is not led astray where the process was held up between its looks at both clocks', () => {
+    let ms = 0;
+    let looks = 0;
+    const now = openClock(
+      () => Math.floor(1000 + ms),
+      () => {
+        looks += 1;
+        if (looks === 4) ms += 3000; // stopped for three seconds after the wall clock was read
+        return ms;
+      },
+    );
+    now();
+    now();
+    assert.equal(now(), 4000);
+  });
 });
