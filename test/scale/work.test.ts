@@ -169,7 +169,6 @@ before(async () => {
   await crawl(
     {
       ...settings,
-      minDelayMs: 0,
       timeoutMs: 30_000,
       firstByteTimeoutMs: 30_000,
       seeds: [web.seed],
@@ -177,6 +176,7 @@ before(async () => {
     },
     corpus,
   );
+  assertPauses(web.asked);
   wanted = corpus.pairs();
   wantedImages = storedImages(corpus.ledger);
   corpus.remove();
