@@ -97,7 +97,10 @@ function explain(issue: z.core.$ZodIssue, advice: (key: Key) => string): string[
       return `Expected one of the keys ${known} but received ${path.join('.')}; ${advice(path)}.`;
     });
   }
-  const received = issue.input === undefined ? 'none' : brief(JSON.stringify(issue.input));
+  // Where the store is, there may be a password.
+  const isSecret = issue.path[0] === 'store' && issue.input !== undefined;
+  const received =
+    issue.input === undefined ? 'none' : isSecret ? 'something else' : brief(JSON.stringify(issue.input));
   return [
     `${expectation(issue)} for ${issue.path.join('.') || 'the settings'} but received ${received}; ${advice(issue.path)}.`,
   ];

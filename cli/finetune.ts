@@ -75,9 +75,9 @@ async function tune(
       { signal, onProgress: (state) => show(state) },
     );
     progress.stop();
-    if (!summary.stopped) rmSync(runTexts(dir), { recursive: true, force: true });
     print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();
+    rmSync(runTexts(dir), { recursive: true, force: true });
   }
 }

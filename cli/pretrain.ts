@@ -122,10 +122,11 @@ async function trainStages(
       { signal, onProgress: (state) => show(state, state.stage) },
     );
     progress.stop();
-    if (!summary.stopped) rmSync(runTexts(dir), { recursive: true, force: true });
     print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();
+    // Not for a run that goes on later: a takedown in one of its other corpora would not know of them.
+    rmSync(runTexts(dir), { recursive: true, force: true });
   }
 }
 

@@ -9,7 +9,7 @@ import { count } from './table.ts';
 export async function retry({ corpusDir, flags, print }: CorpusContext<RetryFlags>): Promise<void> {
   const { reason: reasons, ...others } = flags;
   others satisfies Nothing;
-  refuseShared(corpusDir, 'what failed is tried again by a later `lait crawl` without store');
+  refuseShared(corpusDir, 'collect it, take store out of lait.yaml, then run `lait retry` again');
   const ledger = Ledger.openExisting(corpusDir);
   try {
     const { pages, images } = await requeue({ corpusDir, reasons }, { ledger });

@@ -54,6 +54,8 @@ interface RunState {
   pagesInFlight: number;
   /** Fetched and not committed. */
   outcomes: FetchOutcome[];
+  /** The first of them, for which there is no answer yet: the same ones are tried again, since they may be written. */
+  committing: readonly FetchOutcome[] | null;
   /** When the first of them came, by the monotonic clock. */
   firstOutcomeMs: number;
   /** Pages fetched or in flight; those that are queued again do not count. */
@@ -194,6 +196,7 @@ export async function crawl(
       inFlight: 0,
       pagesInFlight: 0,
       outcomes: [],
+      committing: null,
       firstOutcomeMs: 0,
       pagesStarted: 0,
       nextClaimMs: 0,
@@ -216,8 +219,10 @@ export async function crawl(
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
         while (run.crash instanceof UserError && run.outcomes.length > 0) {
-          if ((await work.commit(run.outcomes.slice(0, commitEvery))) === null) break;
-          run.outcomes.splice(0, commitEvery);
+          const batch = run.committing ?? run.outcomes.slice(0, commitEvery);
+          if ((await work.commit(batch)) === null) break;
+          run.committing = null;
+          run.outcomes.splice(0, batch.length);
         }
         throw run.crash;
       }
@@ -251,7 +256,8 @@ export async function crawl(
       const waiting = run.outcomes.length;
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
       if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
-        const batch = run.outcomes.slice(0, commitEvery);
+        run.committing ??= run.outcomes.slice(0, commitEvery);
+        const batch = run.committing;
         const written = await work.commit(batch);
         if (written === null) {
           run.busySinceMs ??= performance.now();
@@ -261,6 +267,7 @@ export async function crawl(
           continue;
         }
         run.busySinceMs = null;
+        run.committing = null;
         run.outcomes.splice(0, batch.length);
         run.inFlight -= batch.length;
         run.pagesInFlight -= batch.filter(({ claim }) => claim.kind === 'page').length;

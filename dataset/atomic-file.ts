@@ -3,7 +3,7 @@
  * then renamed. A kill leaves at most a `.tmp` file, which the next run overwrites.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writevSync } from 'node:fs';
+import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writevSync } from 'node:fs';
 
 /** What the manifest says of a file. */
 export interface FileDigest {
@@ -11,11 +11,12 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** Writes a whole file. */
-export function writeFileAtomic(path: string, content: string | Uint8Array): FileDigest {
+/** Writes a whole file; with `mode` its permissions are these. */
+export function writeFileAtomic(path: string, content: string | Uint8Array, mode?: number): FileDigest {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
   const temporary = `${path}.tmp`;
-  const fd = openSync(temporary, 'w');
+  const fd = openSync(temporary, 'w', mode);
+  if (mode !== undefined) fchmodSync(fd, mode);
   writeFileSync(fd, bytes);
   fsyncSync(fd);
   closeSync(fd);

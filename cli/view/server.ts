@@ -165,6 +165,9 @@ function openedIn({ folder, remove }: ReadableDatabases): Ledger {
   }
 }
 
+/** A path as a shell takes it. */
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+
 interface AppOptions {
   readonly corpusDir: string;
   readonly mayEdit: boolean;
@@ -268,7 +271,7 @@ function workbenchApp({ corpusDir, mayEdit, ledger, raw, ask, token, port, endin
     const { setting, value } = change.parse(await context.req.json().catch(() => null));
     if (!isFilterSetting(setting)) return context.json({ error: `lait.yaml has no filter.${setting}.` }, 400);
     const path = writeFilterSetting(corpusDir, setting, value);
-    return context.json({ path, command: `lait filter --corpus ${corpusDir}` });
+    return context.json({ path, command: `lait filter --corpus ${quoted(corpusDir)}` });
   });
 
   return app;

@@ -1,5 +1,5 @@
-/** Writes one setting of the filters into `lait.yaml`; comments, order and all other settings stay. */
-import { existsSync, readFileSync } from 'node:fs';
+/** Writes one setting of the filters into `lait.yaml`; comments and all other settings stay, spacing may change. */
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
 import { writeFileAtomic } from '../../dataset/atomic-file.ts';
@@ -20,10 +20,15 @@ export function withFilterSetting(text: string, setting: string, value: number, 
   return written;
 }
 
-/** Returns the path of the file, which is made where there is none. */
+/** Returns the path of the file, which is made where there is none. Its permissions stay (it may hold a password), and a link stays a link. */
 export function writeFilterSetting(corpusDir: string, setting: string, value: number): string {
   const path = join(corpusDir, configFileName);
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  writeFileAtomic(path, withFilterSetting(text, setting, value, path));
+  if (!existsSync(path)) {
+    writeFileAtomic(path, withFilterSetting('', setting, value, path));
+    return path;
+  }
+  const file = realpathSync(path);
+  const text = withFilterSetting(readFileSync(file, 'utf8'), setting, value, path);
+  writeFileAtomic(file, text, statSync(file).mode & 0o777);
   return path;
 }

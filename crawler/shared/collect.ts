@@ -110,6 +110,8 @@ export async function collect(
       await ledger.writeWhenFree(() => refuseRepeated(ledger, repeated));
       const seeds = await store.query<{ url: string }>('SELECT url FROM lait.seeds');
       for (const seed of seeds) frontier.addSeed(seed.url);
+      // What is queued stays in the database: a crawl of this folder reads pages whole once more, and finds it again.
+      if (frontier.followed() === null) frontier.setFollowed('');
       return { batches, pages, images, queued: await countQueued(store) };
     } catch (error) {
       throw storeFault(error, store.place, { isRunning: true });

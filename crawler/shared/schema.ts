@@ -142,7 +142,8 @@ const statementsOf = (sql: string): string[] =>
 /** All workers follow the same links, or what the crawl finds would depend on who reads a page. */
 export async function follow(store: Store, settings: string): Promise<void> {
   const [row] = await store.query<{ followed: string | null; others: boolean }>(
-    `SELECT followed, (SELECT count(*) FROM lait.workers WHERE ended_at IS NULL) > 1 AS others FROM lait.corpus`,
+    `SELECT followed, (SELECT count(*) FROM lait.workers
+       WHERE ended_at IS NULL AND seen_at > now() - corpus.lease_ms * interval '1 ms') > 1 AS others FROM lait.corpus`,
   );
   if (row!.followed === settings) return;
   if (row!.followed !== null && row!.others) {

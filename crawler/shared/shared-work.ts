@@ -115,12 +115,16 @@ async function openSharedWork(
   let beating: Promise<void> | null = null;
   const onBeat = async (): Promise<void> => {
     try {
-      await beat(store, lease);
-      if (lease.isOver) return;
+      // One that waits for the hosts of others asks the server nothing else: here it notices that it is away for too long.
+      const isAlive = await tried(async () => {
+        await beat(store, lease);
+        return !lease.isOver;
+      });
+      if (isAlive !== true) return;
       await reap(store, leaseMs);
       queued = await countQueued(store);
     } catch (error) {
-      if (!isTransient(error)) fault ??= error;
+      if (error instanceof UserError || !isTransient(error)) fault ??= error;
     }
   };
   const timer = setInterval(() => {

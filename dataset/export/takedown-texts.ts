@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where a run of a corpus keeps the texts that it learns from, as word pieces, until it ends. */
-export const runTexts = (runDir: string): string => join(runDir, 'texts');
+/** Where a run keeps the texts that it learns from, as word pieces, while it goes on. No stage has a name that begins with a dot. */
+export const runTexts = (runDir: string): string => join(runDir, '.texts');
 
 /** Deletes those of all runs of a corpus; gives the folders. */
 export function deleteRunTexts(corpusDir: string): string[] {

@@ -100,8 +100,7 @@ export async function openShardTexts(options: ShardTextsOptions): Promise<OpenSh
         return JSON.parse(readFileSync(path, 'utf8')) as ShardTexts;
       }
       const { texts, isWhole } = await readTexts(shards[shard]!, options);
-      if (path !== null && isWhole) writeFileAtomic(path, JSON.stringify(texts));
-      settle(shard, path !== null && isWhole ? claim.kept : claim.notKept);
+      settle(shard, path !== null && isWhole && isWritten(path, texts) ? claim.kept : claim.notKept);
       return texts;
     } catch (error) {
       settle(shard, claim.free);
@@ -183,6 +182,16 @@ async function readTexts(
   }
   const isWhole = !bad.some(({ reason }) => reason === 'cannot-read' || reason.startsWith('http-'));
   return { texts: { samples, bad }, isWhole };
+}
+
+/** Whether it could be: a run needs no file of its texts, whose folder a takedown removes and whose disk may be full. */
+function isWritten(path: string, texts: ShardTexts): boolean {
+  try {
+    writeFileAtomic(path, JSON.stringify(texts));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Null for what has none: a URL, standard input. */

@@ -78,6 +78,15 @@ describe('lait.yaml', () => {
       /^Expected settings without such aliases in lait\.yaml but received Excessive alias count/,
     ],
   ];
+  it('shows nothing of what stands where the store is: there may be a password', () => {
+    for (const store of ['{ url: postgres://me:secret@host/birds }', '[postgres://me:secret@host/birds]', '7']) {
+      assert.match(
+        messageOf(() => parseConfig(`store: ${store}\n`, 'lait.yaml')),
+        /for store but received something else; edit lait\.yaml, line 1\.$/,
+      );
+    }
+  });
+
   for (const [text, message] of mistakes) {
     it(`answers ${JSON.stringify(text)} with one line`, () => {
       assert.match(

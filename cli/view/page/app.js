@@ -93,6 +93,7 @@ function follow() {
 }
 
 function show() {
+  loadCorpus();
   watch(state);
   if (state.tab === 'thresholds') loadThresholds(state);
   if (state.tab === 'pairs') loadPairs(state);
@@ -102,6 +103,5 @@ function show() {
 if (location.search !== '') history.replaceState(null, '', location.pathname + location.hash);
 addEventListener('hashchange', follow);
 draw();
-loadCorpus();
 show();
 openStory(state);

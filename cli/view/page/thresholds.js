@@ -140,7 +140,7 @@ function outcome({ rule, moved }, state) {
   ];
   return html`<p class="outcome">It would keep <b>${number(kept)}</b> of ${number(entered)} pairs${
     entered === 0 ? nothing : ` (${percent(kept / entered)})`
-  }; of those that all rules keep today <b>${number(keptByAll)}</b> would stay. ${changes.length === 0 ? 'No pair changes sides.' : `${changes.join('; ')}.`}</p>
+  }; of those that all rules keep today <b>${number(keptByAll)}</b> would stay, as far as rules over the whole corpus (duplicates, shares) leave it so. ${changes.length === 0 ? 'No pair changes sides.' : `${changes.join('; ')}.`}</p>
   ${
     pictures.length === 0
       ? nothing

@@ -1,9 +1,22 @@
 /** "Use this" changes one setting of lait.yaml and nothing else. */
 import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../../cli/config-file.ts';
 import { commentedConfig } from '../../../cli/init.ts';
-import { isFilterSetting, withFilterSetting } from '../../../cli/view/setting.ts';
+import { isFilterSetting, withFilterSetting, writeFilterSetting } from '../../../cli/view/setting.ts';
 
 describe('withFilterSetting', () => {
   const cases: readonly (readonly [name: string, before: string, after: string])[] = [
@@ -49,6 +62,20 @@ describe('withFilterSetting', () => {
     assert.throws(() => withFilterSetting('', 'minPhoto', 2, 'lait.yaml'), { name: 'UserError', message: /minPhoto/ });
     assert.throws(() => withFilterSetting('filter: [', 'minPhoto', 0.5, 'lait.yaml'), { name: 'UserError' });
     assert.throws(() => withFilterSetting('filter: 3', 'minPhoto', 0.5, 'lait.yaml'), { name: 'UserError' });
+  });
+
+  it('leaves a file that only its owner may read so, behind the link that leads to it', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'lait-setting-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const [kept, corpus] = [join(folder, 'birds.yaml'), join(folder, 'birds')];
+    mkdirSync(corpus);
+    writeFileSync(kept, 'store: postgres://me:secret@host/birds\n');
+    chmodSync(kept, 0o600);
+    symlinkSync(kept, join(corpus, 'lait.yaml'));
+    writeFilterSetting(corpus, 'minSharpness', 45);
+    assert.ok(lstatSync(join(corpus, 'lait.yaml')).isSymbolicLink());
+    assert.equal(statSync(kept).mode & 0o777, 0o600);
+    assert.match(readFileSync(kept, 'utf8'), /secret@host\/birds\nfilter:\n {2}minSharpness: 45\n/);
   });
 
   it('knows which settings there are', () => {

@@ -185,12 +185,12 @@ test('exports elsewhere are reached, those that are gone are named, and a report
   for (const outDir of [out, moved]) await exportShards({ corpusDir: corpus, outDir, samplesPerShard: 10 });
   renameSync(moved, unknown);
   writeFileSync(join(corpus, 'report.html'), '<img src="data:image/jpeg;base64,AAAA">');
-  mkdirSync(join(corpus, 'runs/halted/texts'), { recursive: true });
-  for (const name of ['texts/0.json', 'log.jsonl']) writeFileSync(join(corpus, 'runs/halted', name), '{}');
+  mkdirSync(join(corpus, 'runs/halted/.texts'), { recursive: true });
+  for (const name of ['.texts/0.json', 'log.jsonl']) writeFileSync(join(corpus, 'runs/halted', name), '{}');
   const first = await takedown({ corpusDir: corpus, urls: [url(2)] });
   assert.deepEqual(first.unreached, [moved]);
   // Texts that a run keeps are texts.
-  assert.deepEqual(first.deleted, [join(corpus, 'report.html'), join(corpus, 'runs/halted/texts')]);
+  assert.deepEqual(first.deleted, [join(corpus, 'report.html'), join(corpus, 'runs/halted/.texts')]);
   assert.deepEqual(readdirSync(join(corpus, 'runs/halted')), ['log.jsonl']);
   assert.equal(existsSync(join(corpus, 'report.html')), false);
   assert.ok(first.shardsRewritten.some((path) => path.startsWith(out)));

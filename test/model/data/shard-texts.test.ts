@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -128,6 +128,21 @@ test('a text is made into word pieces once, until the tokenizer, the shard or th
 
   for (const name of readdirSync(texts)) rmSync(join(texts, name));
   assert.equal(await made(counting()), 11, 'what was removed is made again');
+});
+
+test('a run whose kept texts are taken away meanwhile goes on, and does not bring them back', async () => {
+  const paths = await writeSmallShards(join(folder, 'gone'), { count: 20, seed: 1 });
+  const texts = join(folder, 'gone-texts');
+  const read = await epochs(paths, counting());
+  const source = shardSource({ ...paths, tokenizer: counting(), maxPieces, maxRegions, texts }, 3);
+  const found = [];
+  for (let epoch = 0; epoch < 3; epoch++) {
+    for await (const example of source.epoch(epoch)) found.push(example);
+    rmSync(texts, { recursive: true, force: true });
+  }
+  await source.close();
+  assert.deepEqual(found, read);
+  assert.equal(existsSync(texts), false);
 });
 
 test('of readers that share the work each reads some shards, and all have all', async () => {
