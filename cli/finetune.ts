@@ -1,8 +1,7 @@
 /** `lait finetune`: goes on from a pretrained run with image-text matching alone, for retrieval. */
-import { rmSync } from 'node:fs';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockRun } from '../dataset/corpus-lock.ts';
-import { runTexts } from '../dataset/export/takedown-texts.ts';
+import { deleteTextsOf } from '../dataset/export/takedown-texts.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { expected } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -78,6 +77,6 @@ async function tune(
     print(summary, () => describeEnd(summary));
   } finally {
     progress.stop();
-    rmSync(runTexts(dir), { recursive: true, force: true });
+    deleteTextsOf(dir);
   }
 }

@@ -1,10 +1,10 @@
 /** `lait pretrain`: trains ImageBERT from the shards of a corpus and the regions of their images, in one stage or several. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { within } from '../dataset/blobs/place.ts';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { lockRun } from '../dataset/corpus-lock.ts';
-import { runTexts } from '../dataset/export/takedown-texts.ts';
+import { deleteTextsOf } from '../dataset/export/takedown-texts.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
@@ -126,7 +126,7 @@ async function trainStages(
   } finally {
     progress.stop();
     // Not for a run that goes on later: a takedown in one of its other corpora would not know of them.
-    rmSync(runTexts(dir), { recursive: true, force: true });
+    deleteTextsOf(dir);
   }
 }
 

@@ -3,7 +3,7 @@
  * client is loaded here, and only where a corpus names a store. No message of ours has a password in it.
  */
 import { Socket } from 'node:net';
-import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { UserError } from '../../dataset/user-error.ts';
 
 /** Runs one statement, which is prepared once for each connection. */
@@ -201,5 +201,3 @@ export function storeFault(error: unknown, place: string, { isRunning = false } 
   }
   return error;
 }
-
-export type { QueryResult };
