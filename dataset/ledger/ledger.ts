@@ -33,6 +33,14 @@ const maxReaderMs = 600_000;
 /** 64 MiB: scores and images are looked up by hash, in no order. */
 const cacheSize = -65_536;
 
+/** Where the ledger of a corpus that was crawled before lies. Throws a UserError where there is none. */
+function existingPath(corpusDir: string): string {
+  const path = join(corpusDir, 'ledger.db');
+  refuseLostLedger(corpusDir);
+  if (existsSync(path)) return path;
+  throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
+}
+
 /** Another process is writing to the ledger. Nothing was written. */
 export class LedgerBusy extends CorpusBusy {
   constructor(path: string) {
@@ -79,11 +87,7 @@ export class Ledger {
 
   /** Opens the ledger of a corpus that was crawled before. Throws a UserError where there is none. */
   static openExisting(corpusDir: string, waiting: Waiting = {}): Ledger {
-    const path = join(corpusDir, 'ledger.db');
-    refuseLostLedger(corpusDir);
-    if (!existsSync(path)) {
-      throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
-    }
+    existingPath(corpusDir);
     return Ledger.open(corpusDir, waiting);
   }
 
@@ -92,11 +96,7 @@ export class Ledger {
    * what they have committed is seen by the next query. Throws a UserError where there is none, and where another version of lait wrote it.
    */
   static openReadOnly(corpusDir: string): Ledger {
-    const path = join(corpusDir, 'ledger.db');
-    refuseLostLedger(corpusDir);
-    if (!existsSync(path)) {
-      throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
-    }
+    const path = existingPath(corpusDir);
     const db = new Database(path, { timeout: busyTimeoutMs, readonly: true });
     db.pragma(`cache_size = ${cacheSize}`);
     const version = db.pragma('user_version', { simple: true }) as number;
