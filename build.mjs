@@ -1,5 +1,6 @@
 // Compiles the package into dist/: JavaScript and types of all but tests and benches, in the folders of the tree, and beside them the
-// files that code finds by its own place. `npm run build`; see tsconfig.build.json.
+// files that code finds by its own place. `npm run build`; see tsconfig.build.json. Arguments are the compiler's: the tests, which
+// have checked the types before, give --noCheck.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,7 +10,9 @@ const root = import.meta.dirname;
 const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-execFileSync(process.execPath, [compiler, '--project', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+execFileSync(process.execPath, [compiler, '--project', join(root, 'tsconfig.build.json'), ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
 
 const wanted = /\.(?:mjs|wasm|safetensors|css|html|js|svg)$/;
 for (const folder of ['crawler', 'dataset', 'filters', 'model', 'cli']) {

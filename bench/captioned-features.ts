@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readConfig } from '../cli/config-file.ts';
-import { regionsDir } from '../cli/regions.ts';
+import { regionsDir } from '../cli/data-place.ts';
 import type { Random } from '../dataset/random.ts';
 import { readExamples } from '../model/data/example.ts';
 import { readTokenizer } from '../model/data/tokenizer.ts';

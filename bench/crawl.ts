@@ -1,7 +1,8 @@
 /**
  * Pages a second beside the crawlers people use: the same generated site on loopback, no pause, links followed, images and
  * texts extracted. lait keeps its frontier, ledger, robots.txt and rights; `bare` is undici with cheerio and nothing else.
- * Each tool runs in its own process, in turns; the table shows medians after start-up and ratios to lait.
+ * Each tool runs in its own process as it is installed (lait is built first), in turns; the table shows medians after start-up
+ * and ratios to lait.
  *   node --import tsx bench/crawl.ts [--pages 500] [--runs 3] [--delay 0] [--concurrency 20] [--peers bare,crawlee,scrapy]
  * Peers are installed once into a folder below the system's temporary one.
  */
@@ -118,7 +119,10 @@ const peersDir = join(tmpdir(), 'lait-bench-peers');
 /** Prepares a peer and returns its command line, without URL and concurrency. */
 function prepare(peer: string): string[] {
   mkdirSync(peersDir, { recursive: true });
-  if (peer === 'lait') return [process.execPath, '--import', 'tsx', join(home, 'bench/crawl-lait.ts')];
+  if (peer === 'lait') {
+    execFileSync(process.execPath, [join(home, 'build.mjs')], { stdio: 'ignore' });
+    return [process.execPath, join(home, 'bench/crawl-lait.mjs')];
+  }
   if (peer === 'scrapy') {
     const python = join(peersDir, 'scrapy/bin/python');
     if (!existsSync(python)) {
@@ -142,9 +146,8 @@ function prepare(peer: string): string[] {
 async function run(command: readonly string[], url: string): Promise<Run> {
   const work = mkdtempSync(join(tmpdir(), 'lait-bench-run-'));
   const [program, ...args] = [...command, url, values.concurrency];
-  const cwd = command[1] === '--import' ? home : work;
   const child = spawn(program!, args, {
-    cwd,
+    cwd: work,
     env: { ...process.env, CRAWLEE_STORAGE_DIR: work, CRAWLEE_LOG_LEVEL: 'ERROR' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,15 +1,16 @@
 /**
  * `node --import tsx bench/feed.ts`: how fast a run is fed. The loader of a pretraining run (shuffle, join by the picture's content, words
- * to pieces, masks, wrong pairs, padded arrays) reads 1,008 samples with 50 kB of picture each, an epoch of them and three later ones, in batches of 48: once
+ * to pieces, masks, wrong pairs, padded arrays) reads 1,008 samples, or another number, with 50 kB of picture each, an epoch of them and three later ones, in batches of 48: once
  * with 100 regions of 1,888 numbers, once with 36 of 2,048. Beside it a PyTorch DataLoader over webdataset with the same captions and the
  * same NumPy halves (`feed.py`; its archives have no pictures, and features lie beside their captions already, so that it reads less and
  * joins nothing), and a plain read of the archives that ours reads. Every row is a process of its own; all files are in the page cache.
+ * The loader is that of the package (`npm run build` first): from TypeScript each of its threads would compile it anew, for half a second.
  *
- *     PYTHON=python3 node --import tsx bench/feed.ts [100x1888] [36x2048]      PYTHON has torch, webdataset and tokenizers
+ *     PYTHON=python3 node --import tsx bench/feed.ts [--samples 4032] [100x1888] [36x2048]      PYTHON has torch, webdataset and tokenizers
  */
 import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,16 +20,21 @@ import { imageHash } from '../dataset/shards/reader.ts';
 import { fileChunks } from '../dataset/shards/tar-reader.ts';
 import { TarWriter } from '../dataset/shards/tar-writer.ts';
 import { identityStatistics } from '../model/data/feature-statistics.ts';
-import { openLoader } from '../model/data/loader.ts';
 import { firstPosition, lengthBuckets } from '../model/data/sampler.ts';
-import { shardSource } from '../model/data/source.ts';
 import { specialPieceIds, specialPieces, tokenizerOf, vocabularyText } from '../model/data/tokenizer.ts';
 import { type ModelConfig, presets } from '../model/net/config.ts';
 import { defaultObjectives } from '../model/net/objective.ts';
 import { claimColumns, regionFields } from '../model/regions/columns.ts';
 
-const [samples, samplesPerShard, pictureBytes, batchSize] = [1008, 126, 50_000, 48];
+const { values: flags, positionals } = parseArgs({
+  options: { row: { type: 'string' }, folder: { type: 'string' }, threads: { type: 'string' }, samples: { type: 'string', default: '1008' } },
+  allowPositionals: true,
+}); // biome-ignore format: a table
+const [samplesPerShard, pictureBytes, batchSize] = [126, 50_000, 48];
+/** A number that shards and batches divide. */
+const samples = Math.ceil(Number(flags.samples) / 1008) * 1008;
 const batchesPerEpoch = samples / batchSize;
+const dist = new URL('../dist/model/data/', import.meta.url);
 
 interface Shape {
   readonly regions: number;
@@ -64,8 +70,8 @@ async function makeCorpus(folder: string, { regions: R, featureSize: D }: Shape)
   // Normal numbers; each sample has a stretch of them.
   const numbers = Float32Array.from({ length: R * D + 65_536 }, () => draw.normal());
   for (let shard = 0; shard < samples / samplesPerShard; shard += 1) {
-    const tar = new TarWriter(join(shards, `0000${shard}.tar`));
-    const peerTar = new TarWriter(join(peer, `0000${shard}.tar`));
+    const name = `${String(shard).padStart(5, '0')}.tar`;
+    const [tar, peerTar] = [new TarWriter(join(shards, name)), new TarWriter(join(peer, name))];
     for (let index = 0; index < samplesPerShard; index += 1) {
       // No picture, but as many bytes: nothing here decodes one.
       const jpg = randomFillSync(Buffer.alloc(pictureBytes));
@@ -110,6 +116,8 @@ const parts = [1, 3];
 
 /** `threads` 0 makes batches in the thread that takes them. */
 async function load(folder: string, shape: Shape, threads: number): Promise<Row> {
+  const { openLoader } = (await import(new URL('loader.js', dist).href)) as typeof import('../model/data/loader.ts');
+  const { shardSource } = (await import(new URL('source.js', dist).href)) as typeof import('../model/data/source.ts');
   const tokenizer = tokenizerOf(vocabulary);
   const { regions: maxRegions, featureSize } = shape;
   const config: ModelConfig = {
@@ -163,16 +171,13 @@ function run(command: string, args: readonly string[]): Row | null {
   return null;
 }
 
-const { values: flags, positionals } = parseArgs({
-  options: { row: { type: 'string' }, folder: { type: 'string' }, threads: { type: 'string' } },
-  allowPositionals: true,
-});
 const shapes = positionals.length > 0 ? positionals : ['100x1888', '36x2048'];
 if (flags.row !== undefined) {
   const folder = flags.folder!;
   const row = flags.row === 'read' ? read(folder) : load(folder, shapeOf(shapes[0]!), Number(flags.threads));
   console.log(JSON.stringify(await row));
 } else {
+  if (!existsSync(dist)) throw new Error('Expected the package in dist/ but it is not there; run npm run build.');
   const threads = [1, 2, 4].filter((count) => count <= Math.max(2, availableParallelism()));
   for (const shape of shapes) {
     const folder = flags.folder ?? mkdtempSync(join(tmpdir(), 'lait-bench-feed-'));
@@ -187,7 +192,17 @@ if (flags.row !== undefined) {
       console.log(`| ${[name, ...(cells ?? ['failed'])].join(' | ')} |`);
     };
     const own = (...more: string[]) =>
-      run(process.execPath, ['--import', 'tsx', import.meta.filename, shape, '--folder', folder, ...more]);
+      run(process.execPath, [
+        '--import',
+        'tsx',
+        import.meta.filename,
+        shape,
+        '--folder',
+        folder,
+        '--samples',
+        `${samples}`,
+        ...more,
+      ]);
     print('plain read, one thread', own('--row', 'read'));
     for (const count of [0, ...threads]) {
       const name = count === 0 ? 'lait, in the thread that trains' : `lait, ${count} thread${count > 1 ? 's' : ''}`;

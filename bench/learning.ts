@@ -13,7 +13,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../cli/config-file.ts';
-import { regionsDir } from '../cli/regions.ts';
+import { regionsDir } from '../cli/data-place.ts';
 import { random } from '../dataset/random.ts';
 import { type Example, readExamples } from '../model/data/example.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';

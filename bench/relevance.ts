@@ -16,7 +16,7 @@ import { openRelevance } from '../cli/scorers.ts';
 import { table } from '../cli/table.ts';
 import { random } from '../dataset/random.ts';
 import { UserError } from '../dataset/user-error.ts';
-import { areaUnderCurve } from './area-under-curve.ts';
+import { areaUnderCurve } from '../model/ranking/area-under-curve.ts';
 import { tauB, tauC } from './kendall.ts';
 
 const { values: flags } = parseArgs({
@@ -132,6 +132,22 @@ results.set("words of the image's other captions", { scores: wordOverlap() });
 const draw = random(1);
 results.set('chance', { scores: new Map(pairs.map((pair) => [key(pair), draw.normal()])) });
 
+/** Of τ_b with the experts, 95 of 100 draws of images with replacement lie between these. */
+function interval(scores: Scores): string {
+  const byImage = new Map<string, Judged[]>();
+  for (const one of experts) byImage.set(one.image, [...(byImage.get(one.image) ?? []), one]);
+  const groups = [...byImage.values()];
+  const drawing = random(2);
+  const found = Array.from({ length: 200 }, () => {
+    const drawn = groups.flatMap(() => groups[drawing.below(groups.length)]!);
+    return tauB(
+      drawn.map((one) => scores.get(key(one))!),
+      drawn.map(({ rating }) => rating),
+    );
+  }).sort((one, other) => one - other);
+  return `${found[5]!.toFixed(3)}–${found[194]!.toFixed(3)}`;
+}
+
 const rows = [...results].map(([name, { scores, perSecond }]) => {
   const of = (list: readonly Judged[]) => list.map((one) => scores.get(key(one))!);
   const marks = experts.map(({ rating }) => rating);
@@ -140,6 +156,7 @@ const rows = [...results].map(([name, { scores, perSecond }]) => {
   return [
     name,
     tauB(of(experts), marks).toFixed(3),
+    interval(scores),
     areaUnderCurve(of(experts), good).toFixed(3),
     (
       100 *
@@ -163,7 +180,7 @@ const rows = [...results].map(([name, { scores, perSecond }]) => {
 });
 console.log(
   `${experts.length} expert judgements, ${crowd.length} of the crowd\n${table(
-    [['scorer', 'expert τ_b', 'AUC for ≥ 3', 'expert τ_c', 'crowd τ_b', 'crowd AUC', 'pairs/s'], ...rows],
+    [['scorer', 'expert τ_b', '95 %', 'AUC for ≥ 3', 'expert τ_c', 'crowd τ_b', 'crowd AUC', 'pairs/s'], ...rows],
     [0],
   )}`,
 );

@@ -1,7 +1,8 @@
 /**
- * A crawl by many machines: URLs claimed and finished for each CPU second of PostgreSQL, eight of a host at a time and one, each page
- * with `LINKS` links of which one is new; and pages a second with one and two workers. It starts a server of its own.
+ * A crawl by many machines: URLs claimed and finished for each CPU second of PostgreSQL, eight of a host at a time and one, pages
+ * without links and with `LINKS`, of which one is new; and pages a second with one and two workers. It starts a server of its own.
  *   node --import tsx bench/scale.ts [URLS=200000] [HOSTS=2000] [LINKS=15]
+ * With STATEMENTS=1 it says of each case which statements took the server's time (pg_stat_statements).
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,16 +28,22 @@ const [urls, hosts, links] = [200_000, 2000, 15].map((one, n) => Number(process.
   number,
 ];
 const rows: [string, string][] = [];
-const postgres = await startPostgres();
+const slowest = `SELECT round(total_exec_time) || ' ms in ' || calls || ' calls, ' || shared_blks_hit || ' blocks, ' || wal_bytes || ' bytes of log: '
+  || left(regexp_replace(query, '\\s+', ' ', 'g'), 120) FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 20`;
+const tellsStatements = process.env.STATEMENTS === '1';
+const postgres = await startPostgres({
+  shared_buffers: '1GB',
+  ...(tellsStatements ? { shared_preload_libraries: 'pg_stat_statements' } : {}),
+});
 const root = mkdtempSync(join(tmpdir(), 'lait-bench-scale-'));
 
 const urlOf = (n: number | string, host: number): string => `https://host-${host}.example/articles/${n}/some-page.html`;
 
-/** The outcome of a page with links to random pages that are known and one that is new. */
-function outcomeOf({ url, depth }: TakenHost['urls'][number], n: number): FetchOutcome {
+/** The outcome of a page, with links to random pages that are known and one that is new, or without any. */
+function outcomeOf({ url, depth }: TakenHost['urls'][number], n: number, linked: number): FetchOutcome {
   const host = Number(/host-(\d+)/.exec(url)![1]);
-  const known = Array.from({ length: links - 1 }, () => Math.floor(Math.random() * urls));
-  const targets = [...known.map((one) => urlOf(one, one % hosts)), urlOf(`new-${n}`, host)];
+  const known = Array.from({ length: Math.max(0, linked - 1) }, () => Math.floor(Math.random() * urls));
+  const targets = [...known.map((one) => urlOf(one, one % hosts)), ...(linked > 0 ? [urlOf(`new-${n}`, host)] : [])];
   return {
     claim: { url, at: url, depth, kind: 'page', priority: 0 } as Claim,
     end: 'done',
@@ -49,7 +56,7 @@ function outcomeOf({ url, depth }: TakenHost['urls'][number], n: number): FetchO
 
 try {
   const url = postgres.newDatabase();
-  const store = await openStore({ url });
+  const store = await openStore({ url, onlyLookups: true });
   await openSharedCorpus(store, { create: true });
   let startMs = performance.now();
   for (let n = 0; n < urls; n += 5000) {
@@ -63,7 +70,14 @@ try {
   const bytes = Number(postgres.sql(url, 'SELECT pg_database_size(current_database())'));
   rows.push(['bytes a URL, queued', String(Math.round(bytes / urls))]);
   let n = 0;
-  for (const perHost of [8, 1]) {
+  if (tellsStatements) postgres.sql(url, 'CREATE EXTENSION pg_stat_statements');
+  for (const [perHost, linked] of [
+    [8, 0],
+    [1, 0],
+    [8, links],
+    [1, links],
+  ] as const) {
+    if (tellsStatements) postgres.sql(url, 'SELECT pg_stat_statements_reset()');
     const lease = await enter(store, root);
     const cpu = postgres.cpuSeconds();
     const own = process.cpuUsage();
@@ -72,7 +86,7 @@ try {
     while (performance.now() - startMs < 10_000) {
       const taken = await takeHosts(store, lease, { hosts: 64 / perHost, perHost });
       if (taken.length === 0) break;
-      const outcomes = taken.flatMap(({ urls: some }) => some).map((one, i) => outcomeOf(one, n + i));
+      const outcomes = taken.flatMap(({ urls: some }) => some).map((one, i) => outcomeOf(one, n + i, linked));
       n += outcomes.length;
       const prepared = await prepare(store.query, outcomes, { takeImages: false, isKnown: () => false });
       const record = gzipSync(JSON.stringify(outcomes.map(({ page, found }) => ({ page, found }))), { level: 3 });
@@ -104,13 +118,14 @@ try {
     }
     const seconds = postgres.cpuSeconds() - cpu;
     const { user, system } = process.cpuUsage(own);
-    const name = perHost === 1 ? 'one URL' : `${perHost} URLs`;
-    rows.push([`claimed and finished a PostgreSQL CPU second, ${name} a host`, String(Math.round(done / seconds))]);
-    rows.push(['  links checked', String(Math.round((done * links) / seconds))]);
+    const name = `${perHost === 1 ? 'one URL' : `${perHost} URLs`} a host, ${linked} links a page`;
+    rows.push([`claimed and finished a PostgreSQL CPU second, ${name}`, String(Math.round(done / seconds))]);
+    if (linked > 0) rows.push(['  links checked', String(Math.round((done * linked) / seconds))]);
     rows.push([
       '  claimed and finished a CPU second of the worker',
       String(Math.round(done / ((user + system) / 1e6))),
     ]);
+    if (tellsStatements) console.log(`${name}\n${postgres.sql(url, slowest)}\n`);
     await leave(store, lease);
   }
   await store.close();
@@ -145,7 +160,7 @@ try {
   postgres.stop();
   rmSync(root, { recursive: true });
 }
-for (const [name, value] of rows) console.log(`${name.padEnd(64)} ${value.padStart(10)}`);
+for (const [name, value] of rows) console.log(`${name.padEnd(84)} ${value.padStart(10)}`);
 
 function runWorker(shared: string, seed: string): Promise<{ pages: Record<string, number> }> {
   const corpusDir = mkdtempSync(join(root, 'worker-'));

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { dominanceOf, minSubjectScore } from '../crawler/page/dominant.ts';
 import { extractPage } from '../crawler/page/extract.ts';
 import { keyOf } from '../crawler/policy/url.ts';
-import { areaUnderCurve } from './area-under-curve.ts';
+import { areaUnderCurve } from '../model/ranking/area-under-curve.ts';
 import { crawledPictures } from './seeing/crawled.ts';
 import { type LabelledPage, readLabels } from './seeing/labels.ts';
 import { fetchRepositories, readPage, savedPagesFlags } from './seeing/pages.ts';

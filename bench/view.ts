@@ -12,13 +12,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
-import { corpusFacts, move, thresholds } from '../cli/view/counting.ts';
+import { corpusFacts, labelSample, move, thresholds } from '../cli/view/counting.ts';
 import { shownStory } from '../cli/view/story.ts';
 import { browse, type PairChoice } from '../dataset/ledger/browse.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { scoredPairs } from '../dataset/ledger/scored-pairs.ts';
+import { openVectorSearch } from '../dataset/ledger/vector-search.ts';
+import { meanOf, openVectors, putVectors, setVectorModel } from '../dataset/ledger/vector-store.ts';
+import { random } from '../dataset/random.ts';
 import { recipe } from '../filters/recipe.ts';
 import { screen } from '../filters/screen.ts';
+import { normalized } from '../model/ranking/vectors.ts';
 import { fillLedger } from './large-ledger.ts';
 
 const { values: flags } = parseArgs({
@@ -91,6 +95,7 @@ const once = (name: string, work: () => unknown): void => {
   row(name, timesMs);
 };
 once('in the thread: counts of the corpus', () => corpusFacts({ databases }));
+once('in the thread: the pairs to label are drawn', () => labelSample({ databases, seed: 1, each: 50 }));
 for (const [rule, judgedBy] of [
   ['image/dominant', 'pair-score'],
   ['image/flat', 'image-score'],
@@ -103,6 +108,60 @@ thresholds({ databases });
 const movesMs: number[] = [];
 for (let to = 0; to < 2000; to += 40) timed(movesMs, () => move({ databases, rule: 'image/blur', to }));
 row('in the thread: a threshold is moved', movesMs);
+
+// Vectors in two thousand groups, all off to one side, as those of models are.
+const size = 512;
+const vectorOf = (at: number): Float32Array => {
+  const [group, own] = [random(1, at % 2_000), random(2, at)];
+  return normalized(
+    Float32Array.from({ length: size }, () => 0.5 + group.next() + group.next() + own.next() + own.next()),
+  );
+};
+const store = openVectors(folder);
+if (setVectorModel(store, { name: 'bench', model: 'bench', size }) === 0 && meanOf(store.db, 'text') === null) {
+  const put = (from: number): void => {
+    const ats = Array.from({ length: 1_000 }, (_, at) => from + at);
+    putVectors(store, 'text', ats.map((at) => ({ key: String(at), version: '', vector: vectorOf(at) }))); // biome-ignore format: one line
+  };
+  once('vectors: 1,000 of the texts are put', () => put(0));
+  for (let from = 1_000; from < Number(flags.pairs); from += 1_000) put(from);
+}
+const byMeaning = openVectorSearch(store);
+once('by meaning: the first search reads all codes', () => byMeaning.nearest('text', vectorOf(-1), 60));
+const meaningMs: number[] = [];
+const queries = Array.from({ length: 20 }, (_, at) => vectorOf(-2 - at));
+for (const query of queries) timed(meaningMs, () => byMeaning.nearest('text', query, 60));
+row('by meaning: the 60 nearest texts', meaningMs);
+const bytesOfAll = new Int8Array(Number(flags.pairs) * size);
+const selected = store.db.prepare('SELECT key, vector FROM vectors').raw().iterate() as Iterable<[string, Buffer]>;
+const units = new Float32Array(Number(flags.pairs));
+for (const [key, bytes] of selected) {
+  bytesOfAll.set(bytes.subarray(4), Number(key) * size);
+  units[Number(key)] = bytes.readFloatLE();
+}
+const exactMs: number[] = [];
+let same = 0;
+for (const query of queries.slice(0, 5)) {
+  const best = timed(exactMs, () => exactly(bytesOfAll, query, 60));
+  const found = new Set(byMeaning.nearest('text', query, 60).map(({ key }) => Number(key)));
+  same += best.filter((at) => found.has(at)).length;
+}
+row(`the same exactly over bytes in memory, which finds ${((100 * same) / 300).toFixed(0)} % of the same`, exactMs);
+store.close();
+
+/** The rows with the largest products with a query, by looking at each. */
+function exactly(bytes: Int8Array, query: Float32Array, count: number): number[] {
+  const most = query.reduce((sum, value) => Math.max(sum, Math.abs(value)), 0);
+  const wanted = Int8Array.from(query, (value) => Math.round((127 * value) / most));
+  const products = new Float64Array(bytes.length / size);
+  for (let at = 0; at < products.length; at++) {
+    let sum = 0;
+    for (let place = 0; place < size; place++) sum += wanted[place]! * bytes[at * size + place]!;
+    products[at] = sum * units[at]!;
+  }
+  const limit = products.toSorted().at(-count)!;
+  return [...products.keys()].filter((at) => products[at]! >= limit);
+}
 
 const side = join(folder, 'words.db');
 rmSync(side, { force: true });

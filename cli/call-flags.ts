@@ -42,6 +42,35 @@ export const retryFlags = z.strictObject({
 });
 export type RetryFlags = z.output<typeof retryFlags>;
 
+export const workFlags = z.strictObject({
+  only: z
+    .array(z.enum(['export', 'regions']))
+    .optional()
+    .meta({
+      description: 'crawl nothing, and do what `lait export --share` and `lait regions --share` ask for, until Ctrl-C',
+      placeholder: 'command',
+    }),
+  metricsPort: text(
+    'serves /metrics for Prometheus there: a port of 127.0.0.1 (0 takes a free one), or an address and port for other machines',
+    '[host:]port',
+  ),
+});
+export type WorkFlags = z.output<typeof workFlags>;
+
+export const filterFlags = z.strictObject({
+  share: toggle('hand out the work to all machines that run `lait judge`; lait.yaml names their store'),
+});
+export type FilterFlags = z.output<typeof filterFlags>;
+
+export const collectFlags = z.strictObject({
+  without: z.array(z.string()).optional().meta({
+    description: 'workers whose disks are lost: collects them without their pictures, for good',
+    placeholder: 'number',
+  }),
+  sweep: toggle('remove from S3 the pictures that workers left over which were killed a day ago or more'),
+});
+export type CollectFlags = z.output<typeof collectFlags>;
+
 export const extractFlags = z.strictObject({ again: toggle('read every kept page once more') });
 export type ExtractFlags = z.output<typeof extractFlags>;
 
@@ -57,9 +86,38 @@ export const viewFlags = z.strictObject({
     .max(65_535)
     .default(0)
     .meta({ description: 'port on 127.0.0.1; 0 takes a free one', placeholder: 'number' }),
-  edit: toggle('let the page change lait.yaml; without it nothing can be changed'),
+  edit: toggle('let the page change lait.yaml and label pairs; without it nothing can be changed'),
 });
 export type ViewFlags = z.output<typeof viewFlags>;
+
+export const embedFlags = z.strictObject({
+  relevance: text(
+    'model that embeds: a CLIP or SigLIP (a folder or hf://OWNER/NAME), a file of `lait train-relevance` or a run that learned contrast (default: the one of the last time, then filter.relevance of lait.yaml)',
+    'name',
+  ),
+  follow: toggle('stay, and embed what comes new until Ctrl-C'),
+});
+export type EmbedFlags = z.output<typeof embedFlags>;
+
+/** How the pairs to label are drawn. */
+const drawing = {
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(1)
+    .meta({ description: 'seed that the sample is drawn by', placeholder: 'number' }),
+  each: z.int().min(1).max(1_000).default(50).meta({ description: 'pairs of each verdict', placeholder: 'number' }),
+};
+
+export const labelsExportFlags = z.strictObject({
+  ...drawing,
+  out: text('file to write (default: labels.jsonl in the corpus)', 'file'),
+});
+export type LabelsExportFlags = z.output<typeof labelsExportFlags>;
+
+export const labelsPrecisionFlags = z.strictObject(drawing);
+export type LabelsPrecisionFlags = z.output<typeof labelsPrecisionFlags>;
 
 export const takedownFlags = z.strictObject({
   url: list('URLs of images, or of pages for everything found on them', 'url'),
@@ -82,6 +140,9 @@ export const exportFlags = z.strictObject({
   ),
   subset: text('only the ids in this file: npy (DataComp), parquet or text', 'file'),
   rebuild: toggle('write a growing export anew from its first shard, under new keys'),
+  share: toggle(
+    'have the shards written by `lait work --only export` on other machines, too: lait.yaml names the store',
+  ),
 });
 export type ExportFlags = z.output<typeof exportFlags>;
 
@@ -114,11 +175,21 @@ export const verifyFlags = z.strictObject({
 });
 export type VerifyFlags = z.output<typeof verifyFlags>;
 
+export const pushFlags = z.strictObject({
+  out: text('folder of the export, as with lait export --out (default: shards in the corpus)', 'dir'),
+  run: text('the run to push (default: pretrain)', 'name'),
+  checkpoint: z.enum(['best', 'last']).optional().meta({ description: 'which checkpoint of the run (default: best)' }),
+  license: text('Hugging Face’s word for the licence of the weights (default: other)', 'word'),
+  public: toggle('make a new repository public; without it one is private'),
+});
+export type PushFlags = z.output<typeof pushFlags>;
+
 export const trainRelevanceFlags = z.strictObject({
-  shards: z.array(z.string()).meta({
-    description: 'captioned images: folders, files, globs, brace ranges, in S3 too',
-    placeholder: 'path',
-  }),
+  shards: list('captioned images: folders, files, globs, brace ranges, in S3 too', 'path'),
+  labels: list(
+    'corpora with labels of `lait view`: learns from pairs that fit, and is tried on those that do not',
+    'dir',
+  ),
   out: z.string().default('relevance.safetensors').meta({ description: 'file to write', placeholder: 'file' }),
 });
 export type TrainRelevanceFlags = z.output<typeof trainRelevanceFlags>;
@@ -141,16 +212,43 @@ const resuming = {
 export const pretrainFlags = z.strictObject({
   ...reading,
   ...resuming,
+  devices: z.int().min(1).max(64).default(1).meta({
+    description: 'GPUs of this machine that share each batch; without a GPU, devices that the CPU is made into',
+  }),
+  rank: z.int().min(0).optional().meta({ description: 'which of several processes this is, from 0 on; rank 0 writes' }),
+  ranks: z.int().min(1).max(4096).optional().meta({ description: 'how many processes share each batch' }),
+  coordinator: text('an address of rank 0’s machine at which all processes meet', 'host:port'),
   stages: text('YAML list of stages (name, corpora, steps, …) instead of those in lait.yaml', 'file'),
-  dryRun: toggle('print the parameters and FLOPs of the preset, and stop'),
+  dryRun: toggle('print the parameters, the FLOPs and the memory of a step, and stop'),
 });
 export type PretrainFlags = z.output<typeof pretrainFlags>;
+
+export const regionsFlags = z.strictObject({
+  shards: text(
+    'shards elsewhere than in the corpus: a folder with a folder for each split; regions lie beside it',
+    'dir',
+  ),
+  share: toggle(
+    'have regions detected by `lait work --only regions` on other machines, too: lait.yaml names the store',
+  ),
+});
+export type RegionsFlags = z.output<typeof regionsFlags>;
 
 export const finetuneFlags = z.strictObject({ ...reading, ...resuming });
 export type FinetuneFlags = z.output<typeof finetuneFlags>;
 
 export const evaluateFlags = z.strictObject(reading);
 export type EvaluateFlags = z.output<typeof evaluateFlags>;
+
+export const doctorFlags = z.strictObject({
+  gpu: toggle('train twenty steps on the GPU and print one page about it: placement, numbers, speed, memory'),
+  cpu: toggle('the same on the CPU'),
+  preset: z.enum(['tiny', 'mini', 'base']).optional().meta({
+    description: 'size of the model whose speed is measured (default: base, on the CPU tiny)',
+  }),
+  batchSize: z.int().min(2).optional().meta({ description: 'its pairs in a batch (default: 48, on the CPU 8)' }),
+});
+export type DoctorFlags = z.output<typeof doctorFlags>;
 
 export const demoFlags = z.strictObject({
   corpus: z.string().default('demo').meta({ description: 'corpus directory', placeholder: 'dir' }),

@@ -36,7 +36,10 @@ export async function completeSettings<Name extends SectionName, Flags extends z
     const given = givenFlags(command, schema);
     const settings = withFlags(config, definition.section, given);
     const full = { ...context, corpusDir, config, settings };
-    refuseIgnored([...Object.keys(given), ...Object.keys(givenFlags(command, flags))], full, definition.needs);
+    const all = { ...given, ...givenFlags(command, flags) };
+    const heeded = definition.heeds?.(full);
+    if (heeded) refuseIgnored(all, full, onlyHeeded(all, heeded as Heeded));
+    refuseIgnored(all, full, definition.needs);
     return full;
   });
 }
@@ -109,17 +112,30 @@ function run<Context, Flags extends z.ZodObject>(
     nameHolder(`lait ${command.name()}`);
     await interruptible(async (signal) => {
       const context = await contextOf({ args: command.args, flags, signal, print });
-      const action = await definition.load();
+      const action = await definition.load(context);
       const work = (): Promise<void> => action(context);
       await (command.getOptionValue('wait') ? inTurn(work, { signal, onWait: sayWaiting }) : work());
     });
   });
 }
 
-function refuseIgnored<Context>(given: readonly string[], context: Context, needs: Needs<string, Context> = {}): void {
-  for (const key of given) {
+interface Heeded {
+  readonly flags: readonly string[];
+  readonly why: string;
+}
+
+const onlyHeeded = (given: object, { flags, why }: Heeded): Needs<string, unknown> =>
+  Object.fromEntries(Object.keys(given).map((key) => [key, () => !flags.includes(key) && why]));
+
+function refuseIgnored<Context>(
+  given: Readonly<Record<string, unknown>>,
+  context: Context,
+  needs: Needs<string, Context> = {},
+): void {
+  for (const [key, value] of Object.entries(given)) {
     const problem = needs[key]?.(context);
-    if (problem) throw new UserError(`${flagOf(key)} has no effect ${problem}; leave it out, or change that.`);
+    const flag = value === false ? flagOf(key).replace('--', '--no-') : flagOf(key);
+    if (problem) throw new UserError(`${flag} has no effect ${problem}; leave it out, or change that.`);
   }
 }
 
@@ -136,8 +152,8 @@ function refuseS3(command: Command, takesS3: readonly string[] = []): void {
 }
 
 /**
- * Runs work that Ctrl-C or SIGTERM stops in good order: the first signal asks the work to save and end, the second ends
- * the process at once (nothing is lost then either, the next start repairs).
+ * Runs work that Ctrl-C, SIGTERM or a terminal that closes stops in good order: the first signal asks the work to save and end, the second
+ * ends the process at once (nothing is lost then either, the next start repairs).
  */
 async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const controller = new AbortController();
@@ -148,11 +164,17 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>): Prom
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // A terminal that closes sends it more than once.
+  const hangUp = (): void => {
+    if (!controller.signal.aborted) stop();
+  };
+  process.on('SIGHUP', hangUp);
   try {
     await work(controller.signal);
     controller.signal.throwIfAborted();
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
+    process.off('SIGHUP', hangUp);
   }
 }

@@ -59,7 +59,7 @@ export interface Definition<Context, Flags extends z.ZodObject> {
   /** It has a result, which it prints with `print`: it has `--json`. */
   readonly hasResult?: true;
   /** Loads the code of the command. */
-  readonly load: () => Promise<(context: Context) => Promise<void>>;
+  readonly load: (context: Context) => Promise<(context: Context) => Promise<void>>;
 }
 
 /**
@@ -76,6 +76,10 @@ export type SettingsDefinition<Name extends SectionName, Flags extends z.ZodObje
 > & {
   readonly section: Name;
   readonly needs?: Needs<KeyOf<Name, Flags>, CommandContext<Name, z.output<Flags>>>;
+  /** The only flags that matter to a call, and why; false where all may. */
+  readonly heeds?: (
+    context: CommandContext<Name, z.output<Flags>>,
+  ) => { readonly flags: readonly KeyOf<Name, Flags>[]; readonly why: string } | false;
 };
 
 /** What a command says once that waits for another. */

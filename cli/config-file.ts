@@ -34,7 +34,8 @@ function checked<Schema extends z.ZodType>(schema: Schema, place: Key, text: str
   const broken = document.errors[0];
   if (broken)
     throw new UserError(`Expected YAML in ${path} but line ${lineOf(broken.pos[0])} is not: ${broken.message}`);
-  const result = schema.safeParse(treeOf(document, path) ?? {}, { reportInput: true });
+  const tree = treeOf(document, path) ?? {};
+  const result = schema.safeParse(place.length === 0 ? withoutEmptySections(tree) : tree, { reportInput: true });
   if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>
     explain({ ...issue, path: [...place, ...issue.path] }, (key) => {
@@ -44,6 +45,14 @@ function checked<Schema extends z.ZodType>(schema: Schema, place: Key, text: str
   );
   throw new UserError(messages.join('\n      '));
 }
+
+/** Without sections whose keys were all deleted, which YAML calls null. */
+function withoutEmptySections(tree: unknown): unknown {
+  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
+  return Object.fromEntries(Object.entries(tree).filter(([name, value]) => value !== null || !isSection(name)));
+}
+
+const isSection = (name: string): boolean => objectIn(configSchema.shape[name as SectionName]) !== undefined;
 
 /** What the YAML says, where it is a tree: aliases can name what holds them, or one list a billion times. */
 function treeOf(document: ReturnType<typeof parseDocument>, path: string): unknown {
@@ -132,7 +141,7 @@ function knownKeys(path: Key): string[] {
   return Object.keys(objectIn(node)?.shape ?? {});
 }
 
-function objectIn(node: z.core.$ZodType): z.ZodObject | undefined {
+function objectIn(node: z.core.$ZodType | undefined): z.ZodObject | undefined {
   let inner = node;
   while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault || inner instanceof z.ZodArray) {
     inner = inner.unwrap();

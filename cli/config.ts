@@ -11,6 +11,7 @@ import { presetNames } from '../filters/presets.ts';
 import { vocabularyDefaults } from '../model/data/defaults.ts';
 import { detectorDefaults } from '../model/regions/defaults.ts';
 import { evaluateDefaults } from '../model/retrieval/defaults.ts';
+import { gpuDefaults } from '../model/runtime/environment.ts';
 import {
   bestByNames,
   finetuneDefaults,
@@ -138,6 +139,9 @@ const scheduleSection = z.strictObject({
     .meta({ description: 'what follows each crawl, in this order' }),
 });
 
+/** The relevance model that needs neither training nor a hub: what EfficientNet's classes are called. A folder or file of that name is `./classes`. */
+export const classNames = 'classes';
+
 /** What is not set here is the preset's; its numbers and their sources are in filters/presets.ts. */
 const filter = z.strictObject({
   preset: z
@@ -202,14 +206,22 @@ const filter = z.strictObject({
     .optional()
     .meta({
       description:
-        'model that scores how well a text fits its image: a file of `lait train-relevance`, a run of `lait pretrain`, ' +
-        'a folder with an ONNX CLIP or SigLIP, or hf://OWNER/NAME',
+        'model that scores how well a text fits its image: hf://OWNER/NAME or a folder with an ONNX CLIP or SigLIP, a file of ' +
+        '`lait train-relevance`, a run of `lait pretrain`, or `classes`, which is trained by nobody and knows 1,000 kinds of things (default: `classes` where ' +
+        '`relevanceShare` is given, or `--min-relevance` as a flag, else none)',
     }),
-  relevanceHead: z.enum(['itm', 'itc']).optional().meta({
-    description:
-      'score of a run of ours: probability of matching (itm) or cosine of embeddings (itc, the default where it was learned)',
-  }),
-  minRelevance: z.number().optional().meta({ description: 'minimum score by the relevance model' }),
+  relevanceHead: z
+    .enum(['itm', 'itc', 'map'])
+    .optional()
+    .meta({
+      description:
+        'score of a run of ours: probability of matching (itm), cosine of embeddings (itc, the default where it was learned), or, for pairs ' +
+        'that it has learned from, cosine by linear maps of its training data that have not seen the image (map)',
+    }),
+  minRelevance: z
+    .number()
+    .optional()
+    .meta({ description: 'minimum score by the relevance model; here only beside `relevance`' }),
   relevanceShare: z
     .number()
     .positive()
@@ -348,10 +360,13 @@ const regions = z.strictObject({
   onnx,
 });
 
-/** A run, or one stage of it. */
-const stageName = z
+/** A run, one stage of it, or one that `lait push` brought to the hub. */
+const trainedName = z
   .string()
-  .regex(/^\w[\w.-]*(\/\w[\w.-]*)?$/, 'Expected RUN or RUN/STAGE of letters, digits, dots and dashes');
+  .regex(
+    /^(\w[\w.-]*(\/\w[\w.-]*)?|hf:\/\/.+)$/,
+    'Expected RUN or RUN/STAGE of letters, digits, dots and dashes, or hf://OWNER/NAME',
+  );
 const weight = z.number().min(0);
 
 /** What a stage has of its own; what it leaves out is as in the rest of `pretrain`. */
@@ -392,6 +407,33 @@ const watching = {
     .meta({ description: 'end after so many evaluations in a row without a better one (default: never)' }),
 };
 
+/** How parameters are updated, beside the rate itself. */
+const updating = {
+  learningRateDecay: z.enum(['linear', 'cosine']).default(pretrainDefaults.learningRateDecay).meta({
+    description:
+      'how the rate falls after a tenth of the steps, over which it rises: to 0 in a line (BERT), or by half a cosine (CLIP)',
+  }),
+  maxGradNorm: z
+    .number()
+    .min(0)
+    .default(pretrainDefaults.maxGradNorm)
+    .meta({ description: 'largest global norm of the gradients of an update; 0 turns it off (BERT: 1)' }),
+  ema: z.number().min(0).lt(1).default(pretrainDefaults.ema).meta({
+    description:
+      'how much of the running averages of the weights stays at a step; evaluations and checkpoints then go by the averages (0.9999: timm); 0: none',
+  }),
+  deterministic: z.boolean().default(gpuDefaults.deterministic).meta({
+    description: 'on a GPU, do not ask for sums in one order: faster, but a resumed run may differ in its last bits',
+  }),
+  tf32: z.boolean().default(gpuDefaults.tf32).meta({
+    description: 'on a GPU, products of float32 in TensorFloat-32: several times as fast, with 10 bits of the factors',
+  }),
+  recompute: z.boolean().default(pretrainDefaults.recompute).meta({
+    description:
+      'compute the inside of each layer again for the gradients instead of keeping it: less memory, more time',
+  }),
+};
+
 const checkpoint = z
   .enum(['best', 'last'])
   .default('best')
@@ -404,10 +446,9 @@ const { objectives } = pretrainDefaults;
 const pretrain = z.strictObject({
   preset: z.enum(['tiny', 'mini', 'base']).default('tiny').meta({ description: 'size of the model' }),
   run: plainName.default('pretrain').meta({ description: 'name of the run below runs/; one that exists goes on' }),
-  from: z
-    .string()
-    .default('scratch')
-    .meta({ description: 'weights to start from: scratch, minilm (for mini), or a BERT in safetensors' }),
+  from: z.string().default('scratch').meta({
+    description: 'weights to start from: scratch, minilm (for mini), a BERT in safetensors, or hf://OWNER/NAME of one',
+  }),
   steps: z.int().min(1).default(1000).meta({ description: 'training steps' }),
   batchSize: z
     .int()
@@ -472,6 +513,7 @@ const pretrain = z.strictObject({
     .min(1)
     .default(pretrainDefaults.checkpointEverySteps)
     .meta({ description: 'steps between two checkpoints' }),
+  ...updating,
   ...watching,
   seed: z
     .int()
@@ -484,7 +526,7 @@ const pretrain = z.strictObject({
 });
 
 const finetune = z.strictObject({
-  from: stageName.default('pretrain').meta({ description: 'run to start from' }),
+  from: trainedName.default('pretrain').meta({ description: 'run to start from, or hf://OWNER/NAME' }),
   checkpoint,
   run: plainName.default('finetune').meta({ description: 'name of the new run below runs/; one that exists goes on' }),
   loss: z
@@ -522,12 +564,13 @@ const finetune = z.strictObject({
     .min(1)
     .default(finetuneDefaults.checkpointEverySteps)
     .meta({ description: 'steps between two checkpoints' }),
+  ...updating,
   ...watching,
   seed: z.int().min(0).default(finetuneDefaults.seed).meta({ description: 'seed of order, negatives and dropout' }),
 });
 
 const evaluate = z.strictObject({
-  run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+  run: trainedName.default('pretrain').meta({ description: 'name of the run below runs/, or hf://OWNER/NAME' }),
   checkpoint,
   split: plainName.default('validation').meta({ description: 'split to rank: a folder below shards/' }),
   images: z
@@ -560,7 +603,7 @@ const evaluate = z.strictObject({
 });
 
 const match = z.strictObject({
-  run: stageName.default('pretrain').meta({ description: 'name of the run below runs/' }),
+  run: trainedName.default('pretrain').meta({ description: 'name of the run below runs/, or hf://OWNER/NAME' }),
   checkpoint,
 });
 
@@ -577,7 +620,8 @@ export const configSchema = z.strictObject({
   evaluate: evaluate.prefault({}),
   match: match.prefault({}),
   blobs: z.string().refine(isS3Prefix, { error: 'Expected s3://BUCKET/PREFIX' }).optional().meta({
-    description: 'where exports and region features are published to, for other machines: s3://BUCKET/PREFIX',
+    description:
+      'where exports and region features are published to, and with store, where workers keep pictures: s3://BUCKET/PREFIX',
   }),
   store: z.string().refine(isStore).optional().meta({
     description:

@@ -53,9 +53,13 @@ const schedule = settingsCommand({
 const work = settingsCommand({
   name: 'work',
   section: 'crawl',
-  summary: 'crawl with other machines: lait.yaml names the PostgreSQL store that all of them use',
-  example: 'lait work https://example.org/ --corpus birds --contact you@example.org',
+  summary: 'work with other machines: lait.yaml names the PostgreSQL store that all of them use',
+  example:
+    'lait work https://example.org/ --corpus birds --contact you@example.org\n' +
+    'lait work --only export --corpus birds',
   arguments: '[urls...]',
+  flags: async () => (await callFlags()).workFlags,
+  heeds: ({ flags }) => flags.only !== undefined && { flags: ['only'], why: 'with --only, which crawls nothing' },
   needs: {
     seeds: ({ args }) => args.length > 0 && 'beside URLs as arguments',
     keepPages: () => 'in a crawl by many machines, which keeps none',
@@ -79,9 +83,23 @@ const collect = corpusCommand({
   takesTurns: true,
   summary: 'bring what workers have found into a corpus folder, where it is filtered and exported',
   example: 'lait collect --corpus birds',
+  flags: async () => (await callFlags()).collectFlags,
   hasResult: true,
   load: async () => (await import('./collect.ts')).collect,
 });
+
+const storeMove = corpusCommand({
+  name: 'move',
+  takesTurns: true,
+  summary: 'move what is still to be crawled from the folder to the store of lait.yaml (shared), or back (embedded)',
+  example: 'lait store move shared --corpus birds',
+  arguments: '<shared|embedded>',
+  hasResult: true,
+  load: async () => (await import('./store-move.ts')).storeMove,
+});
+
+const store: AddCommand = (program, isCalled) =>
+  storeMove(program.command('store').description('the store of a shared crawl: `lait store move`'), isCalled);
 
 const filter = settingsCommand({
   name: 'filter',
@@ -89,17 +107,24 @@ const filter = settingsCommand({
   section: 'filter',
   summary: 'judge every pair by the recipe and print the funnel; a moved threshold needs no new crawl',
   example: 'lait filter --corpus birds --min-side-px 256',
+  flags: async () => (await callFlags()).filterFlags,
   needs: {
     vocabulary: ({ settings: { preset } }) =>
       numbersOf(preset).maxRareShare.value === null && `with --preset ${preset}, which has no rule on rare words`,
     minPhoto: ({ settings }) => !settings.photo && 'without --photo',
     relevanceHead: ({ settings }) => settings.relevance === undefined && 'without --relevance',
-    minRelevance: ({ settings }) => settings.relevance === undefined && 'without --relevance',
-    relevanceShare: ({ settings }) => settings.relevance === undefined && 'without --relevance',
     likelyRight: ({ settings }) => settings.relevance === undefined && 'without --relevance',
   },
   hasResult: true,
   load: async () => (await import('./filter.ts')).filter,
+});
+
+const judge = corpusCommand({
+  name: 'judge',
+  summary: 'help another machine filter: judges the pairs that its `lait filter --share` hands out',
+  example: 'lait judge --corpus birds',
+  hasResult: true,
+  load: async () => (await import('./judge.ts')).judge,
 });
 
 const report = corpusCommand({
@@ -117,6 +142,42 @@ const view = corpusCommand({
   flags: async () => (await callFlags()).viewFlags,
   load: async () => (await import('./view.ts')).view,
 });
+
+const embed = corpusCommand({
+  name: 'embed',
+  takesTurns: true,
+  summary: 'make a vector of every picture and text, by which `lait view` searches by meaning',
+  example: 'lait embed --corpus birds --relevance hf://Xenova/clip-vit-base-patch32',
+  flags: async () => (await callFlags()).embedFlags,
+  hasResult: true,
+  load: async () => (await import('./embed.ts')).embed,
+});
+
+const labelsExport = corpusCommand({
+  name: 'export',
+  summary: 'write what people said of pairs in `lait view` as JSON lines',
+  example: 'lait labels export --corpus birds',
+  flags: async () => (await callFlags()).labelsExportFlags,
+  hasResult: true,
+  load: async () => (await import('./labels.ts')).exportLabels,
+});
+
+const labelsPrecision = corpusCommand({
+  name: 'precision',
+  summary: 'tell how often each rule is right, by the labels of a sample',
+  example: 'lait labels precision --corpus birds',
+  flags: async () => (await callFlags()).labelsPrecisionFlags,
+  hasResult: true,
+  load: async () => (await import('./labels.ts')).labelsPrecision,
+});
+
+const labels: AddCommand = async (program, isCalled) => {
+  const group = program
+    .command('labels')
+    .description('what people said of pairs: `lait labels export`, `lait labels precision`');
+  await labelsExport(group, isCalled);
+  await labelsPrecision(group, isCalled);
+};
 
 const extract = corpusCommand({
   name: 'extract',
@@ -166,9 +227,13 @@ export const corpusCommands = [
   work,
   workers,
   collect,
+  store,
   extract,
   filter,
+  judge,
   view,
+  embed,
+  labels,
   report,
   retry,
   takedown,

@@ -159,7 +159,7 @@ export async function crawlOptions(
 }
 
 /** An operator's mistake as a rule: a name misspelt, a page that has moved, a site that wants no crawler. */
-function noLivingSeed(seeds: CrawlSummary['deadSeeds']): UserError {
+export function noLivingSeed(seeds: CrawlSummary['deadSeeds']): UserError {
   const shown = seeds.slice(0, 3).map(({ url, reason }) => {
     const meaning = reason === null ? 'its host could not be reached yet' : (meaningOf(reason)?.text ?? '');
     return `${printable(url)} (${reason ?? 'waiting'}: ${meaning})`;

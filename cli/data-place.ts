@@ -2,7 +2,6 @@
 import { isS3, lastPart, parentOf, within } from '../dataset/blobs/place.ts';
 import { expected } from '../dataset/user-error.ts';
 import type { Config } from './config.ts';
-import { regionsDir } from './regions.ts';
 
 export interface DataPlace {
   /** What holds shards and regions: a corpus, or a place in S3 like one. For messages too. */
@@ -20,6 +19,10 @@ export function dataPlace(corpus: string, shards?: string): DataPlace {
   if (shards === '' || lastPart(shards) === '') throw expected('a folder with shards', '--shards', shards, 'name one');
   return { dir: parentOf(shards), shards };
 }
+
+/** Where the features of the configured detector lie in a corpus, or a place in S3 like one. */
+export const regionsDir = (corpusDir: string, { detector, onnx }: Config['regions']): string =>
+  within(corpusDir, 'regions', detector === 'onnx' && onnx ? onnx.name : detector);
 
 /** Where the features of the configured detector lie beside the shards. */
 export const regionsOf = ({ dir }: DataPlace, settings: Config['regions']): string => regionsDir(dir, settings);

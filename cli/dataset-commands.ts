@@ -36,7 +36,9 @@ const regions = settingsCommand({
   section: 'regions',
   summary: 'detect regions in the images of the shards and write their features beside them',
   example: 'lait regions --corpus birds --top-k 36',
+  flags: async () => (await callFlags()).regionsFlags,
   needs: {
+    share: ({ flags }) => flags.shards !== undefined && 'with --shards, which other machines do not read',
     features: ({ settings: { detector } }) => detector !== 'centernet' && `with --detector ${detector}`,
     inputSidePx: ({ settings: { detector } }) => detector !== 'centernet' && `with --detector ${detector}`,
     topK: ({ settings: { detector } }) => detector === 'patches' && 'with --detector patches, which takes every patch',
@@ -54,6 +56,19 @@ const verify = corpusCommand({
   flags: async () => (await callFlags()).verifyFlags,
   hasResult: true,
   load: async () => (await import('./verify.ts')).verify,
+});
+
+const push = corpusCommand({
+  name: 'push',
+  takesTurns: true,
+  summary: 'put the export or a run on the Hugging Face hub, with its card',
+  example:
+    'lait push hf://datasets/me/birds --corpus birds\n' +
+    'lait push hf://me/birds-imagebert --corpus birds --run pretrain --license apache-2.0',
+  arguments: '<address>',
+  flags: async () => (await callFlags()).pushFlags,
+  hasResult: true,
+  load: async () => (await import('./push.ts')).push,
 });
 
 type ImportContext = CommandContext<'import', { splitFile?: string[] | undefined }>;
@@ -98,4 +113,4 @@ const importSet = settingsCommand({
   load: async () => (await import('./import.ts')).importSet,
 });
 
-export const datasetCommands = [exportShards, regions, verify, importSet];
+export const datasetCommands = [exportShards, regions, verify, push, importSet];

@@ -1,7 +1,9 @@
 /** `lait export`: writes the kept pairs as WebDataset shards, train and validation. */
 
+import { join } from 'node:path';
 import { userAgentOf } from '../crawler/policy/robots.ts';
 import { isS3, within } from '../dataset/blobs/place.ts';
+import { withCleanup } from '../dataset/cleanup.ts';
 import { printable } from '../dataset/escape.ts';
 import { type ExportOptions, type ExportSummary, exportShards } from '../dataset/export/export.ts';
 import { readSubset } from '../dataset/export/subset.ts';
@@ -9,35 +11,40 @@ import type { ExportFlags } from './call-flags.ts';
 import { type CommandContext, type KnownTo, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { publish } from './publish.ts';
+import { shardWriters } from './shared-jobs.ts';
 import { count, megabytes, splitTable } from './table.ts';
 
 export async function exportCorpus(context: CommandContext<'export', ExportFlags>): Promise<void> {
   const { corpusDir, config, settings, flags, signal, print } = context;
   const { name, license, ...shards } = settings;
-  const { out, subset, rebuild, ...others } = flags;
+  const { out, subset, rebuild, share, ...others } = flags;
   shards satisfies KnownTo<ExportOptions, typeof shards>;
   others satisfies Nothing;
   const progress = startProgress('Writing samples');
+  const outDir = out === undefined || isS3(out) ? join(corpusDir, 'shards') : out;
   try {
-    const summary = await exportShards(
-      {
-        corpusDir,
-        ...shards,
-        rebuild,
-        card: {
-          userAgent: userAgentOf(config.crawl.contact),
-          ...(name === undefined ? {} : { name }),
-          ...(license === undefined ? {} : { license }),
+    const summary = await withCleanup(async (defer) =>
+      exportShards(
+        {
+          corpusDir,
+          ...shards,
+          rebuild,
+          card: {
+            userAgent: userAgentOf(config.crawl.contact),
+            ...(name === undefined ? {} : { name }),
+            ...(license === undefined ? {} : { license }),
+          },
+          outDir,
+          ...(subset === undefined ? {} : { subset: await readSubset(subset) }),
         },
-        ...(out === undefined || isS3(out) ? {} : { outDir: out }),
-        ...(subset === undefined ? {} : { subset: await readSubset(subset) }),
-      },
-      {
-        signal,
-        onWait: sayWaiting,
-        onProgress: ({ split, shard, samples, bytes }) =>
-          progress.update({ done: samples, detail: `${split} shard ${shard}, ${megabytes(bytes)}` }),
-      },
+        {
+          signal,
+          onWait: sayWaiting,
+          onProgress: ({ split, shard, samples, bytes }) =>
+            progress.update({ done: samples, detail: `${split} shard ${shard}, ${megabytes(bytes)}` }),
+          ...(share ? { others: await shardWriters({ corpusDir, config, signal }, outDir, defer) } : {}),
+        },
+      ),
     );
     progress.stop();
     print(summary, () => described(summary));

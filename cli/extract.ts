@@ -5,12 +5,14 @@ import { UserError } from '../dataset/user-error.ts';
 import type { ExtractFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
+import { refuseShared } from './store.ts';
 import { count } from './table.ts';
 
 export async function extract({ corpusDir, flags, signal, print }: CorpusContext<ExtractFlags>): Promise<void> {
   const { again, ...others } = flags;
   others satisfies Nothing;
   if (!again) throw new UserError('Expected --again for extract but received none; it reads all kept pages once more.');
+  refuseShared(corpusDir, 'collect it, take store out of lait.yaml, then run `lait extract` again');
   const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
   const progress = startProgress('Extracting');
   try {

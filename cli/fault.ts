@@ -3,7 +3,7 @@
  * words here, whatever part of lait meets them; what is left is a fault of ours, with its stack.
  */
 import { resolve, sep } from 'node:path';
-import { diskFullCode } from '../dataset/disk-full.ts';
+import { diskFullError } from '../dataset/disk-full.ts';
 import { UserError } from '../dataset/user-error.ts';
 
 /** What to say and with which code to end. */
@@ -48,6 +48,19 @@ const permissionCodes = new Set([
   'SQLITE_AUTH',
 ]);
 
+const files = { what: 'open files', advice: 'raise the limit (ulimit -n)' };
+const memory = { what: 'memory', advice: 'give it more' };
+
+/** What the system has no more of, by code (errno(3)). */
+const lacks: Readonly<Record<string, { readonly what: string; readonly advice: string }>> = {
+  EMFILE: files,
+  ENFILE: { ...files, advice: 'raise the limit of the whole system (fs.file-max)' },
+  ENOMEM: memory,
+  SQLITE_NOMEM: memory,
+  EAGAIN: { what: 'processes or threads', advice: 'raise the limit (ulimit -u)' },
+  ERR_WORKER_INIT_FAILED: { what: 'open files or threads', advice: 'raise the limits (ulimit -n, ulimit -u)' },
+};
+
 /** The folders of lait itself, and any package: a path in them is none of the operator's. A corpus may lie beside them. */
 const program = ['cli', 'crawler', 'dataset', 'filters', 'model'].map(
   (name) => resolve(import.meta.dirname, '..', name) + sep,
@@ -57,9 +70,10 @@ const packages = `${sep}node_modules${sep}`;
 /** Says what an error is, by the first of it and its causes that is known. */
 export function faultOf(error: unknown): Fault {
   if (error instanceof UserError) return { line: error.message, exitCode: error.exitCode, isOurs: false };
-  const noRoom = diskFullCode(error);
+  const noRoom = diskFullError(error);
   if (noRoom !== null) {
-    const line = `the disk is full, or a limit on file sizes is reached (${noRoom}); what was committed is whole: make room and run the same command again.`;
+    // The message names the file where the system says which: the temporary files may lie on a disk of their own.
+    const line = `the disk is full, or a limit on file sizes is reached (${words(noRoom.code, noRoom)}); what was committed is whole: make room and run the same command again.`;
     return { line, exitCode: 1, isOurs: false };
   }
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
@@ -68,6 +82,10 @@ export function faultOf(error: unknown): Fault {
   }
   return { line: 'this is a fault of lait itself; what was committed so far is kept.', exitCode: 1, isOurs: true };
 }
+
+/** Node.js begins messages of the system with their code, SQLite does not. */
+const words = (code: string, { message }: Error): string =>
+  message.startsWith(`${code}:`) ? message : `${code}: ${message}`;
 
 function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
   const { code, path, dest } = error as { code?: unknown; path?: unknown; dest?: unknown };
@@ -87,7 +105,7 @@ function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
     return { line, exitCode: 2 };
   }
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'SQLITE_FORMAT') {
-    const line = `Expected whole databases in the corpus but received a damaged one (${code}: ${error.message}); put ledger.db and frontier.db back from a copy, or run \`lait verify --repair\`, which saves what can still be read.`;
+    const line = `Expected whole databases in the corpus but received a damaged one (${words(code, error)}); put ledger.db and frontier.db back from a copy, or run \`lait verify --repair\`, which saves what can still be read.`;
     return { line, exitCode: 2 };
   }
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
@@ -95,14 +113,15 @@ function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
     return { line, exitCode: 2 };
   }
   if (code.startsWith('SQLITE_IOERR') || code === 'SQLITE_PROTOCOL' || code === 'EIO' || code === 'ESTALE') {
-    const line = `the disk or the network file system failed (${code}: ${error.message}); what was committed is whole as far as the disk is: see to it, and run the same command again.`;
+    const line = `the disk or the network file system failed (${words(code, error)}); what was committed is whole as far as the disk is: see to it, and run the same command again.`;
     return { line, exitCode: 1 };
   }
   if (code === 'EADDRINUSE') {
     return { line: `Expected a free port but another program has it (${error.message}); end it first.`, exitCode: 2 };
   }
-  if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'SQLITE_NOMEM' || code === 'EAGAIN') {
-    const line = `this machine has no more memory, processes or open files for lait (${code}: ${error.message}); raise the limit and run the same command again.`;
+  const lacking = lacks[code];
+  if (lacking !== undefined) {
+    const line = `this machine has no more ${lacking.what} for lait (${words(code, error)}); ${lacking.advice} and run the same command again.`;
     return { line, exitCode: 1 };
   }
   return null;

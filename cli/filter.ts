@@ -2,48 +2,65 @@
 import type { Funnel } from '../dataset/ledger/funnel.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { modelsLeftOut } from '../filters/presets.ts';
-import { type RecipeOptions, recipe } from '../filters/recipe.ts';
-import { screen } from '../filters/screen.ts';
+import { type ScreenOptions, screenBy } from '../filters/screen.ts';
+import { frequentWords } from '../filters/text/corpus-words.ts';
 import { decoding, type RuleTime, timed } from '../filters/timing.ts';
-import { type CommandContext, type KnownTo, sayWaiting } from './command.ts';
-import type { Config } from './config.ts';
-import { knownWords } from './known-words.ts';
+import type { FilterFlags } from './call-flags.ts';
+import { type CommandContext, type Nothing, sayWaiting } from './command.ts';
+import { openRecipe, withModel } from './filter-recipe.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
-export async function filter({ corpusDir, config, settings, signal, print }: CommandContext<'filter'>): Promise<void> {
+export async function filter(context: CommandContext<'filter', FilterFlags>): Promise<void> {
+  const { corpusDir, config, signal, print } = context;
+  const settings = withModel(context.settings, context.config.filter);
+  const { share, ...others } = context.flags;
+  others satisfies Nothing;
   const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
-  const { scorers, dispose } =
-    settings.unsafe || settings.photo || settings.relevance
-      ? await load({ ...config, filter: settings }, corpusDir)
-      : noScorers;
+  let words: ReadonlySet<string> = new Set();
+  const opened = await openRecipe(config, settings, {
+    corpusDir,
+    frequent: (vocabulary) => {
+      words = frequentWords(ledger, vocabulary);
+      return words;
+    },
+  });
   const progress = startProgress('Filtering pairs');
-  const watched = timed(recipe({ ...given(settings), ...scorers, ...knownWords(ledger, settings) }));
+  const watched = timed(opened.recipe);
+  let judges = 1;
   try {
-    const result = await screen({
-      ledger,
-      recipe: watched.recipe,
-      signal,
-      onProgress: ({ stage, judged, total }) =>
-        progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : undefined }),
-    });
+    const shared = share
+      ? (await import('./filter-share.ts')).sharing({
+          ...{ corpusDir, config, settings, ledger, recipe: watched.recipe, words, signal },
+          say: (line) => progress.line(line),
+          onJudges: (now) => {
+            judges = now;
+          },
+        })
+      : null;
+    const judging = (): string | undefined => (share ? `${count(judges)} judges` : undefined);
+    const onProgress: ScreenOptions['onProgress'] = ({ stage, judged, total }) =>
+      progress.update({ done: judged, total, detail: stage === 'corpus' ? 'looking for duplicates' : judging() });
+    const batchSize = shared && { batchSize: shared.batchSize };
+    const result = await screenBy(
+      { ledger, recipe: watched.recipe, signal, ...batchSize, onProgress },
+      shared?.judgeAll ?? null,
+    );
     progress.stop();
     const { preset, photo, unsafe, relevance } = settings;
     const left = modelsLeftOut(preset, { photo, unsafe, relevance: relevance !== undefined });
-    const steps = left.map(({ option, step }) => `${step} (--${option})`).join(', ');
+    const steps = left.map(({ option, step }) => `${step} (--${option}${models[option] ?? ''})`).join(', ');
     const note = `\nWithout a model, so not judged although ${preset} is published with it: ${steps}`;
     print(result, () => `${funnelTable(result, watched.times)}${left.length > 0 ? note : ''}`);
   } finally {
     progress.stop();
     ledger.close();
-    dispose();
+    opened.dispose();
   }
 }
 
-const noScorers = { scorers: {}, dispose: () => undefined };
-
-/** Late, since models bring TensorFlow with them. */
-const load = async (config: Config, corpusDir: string) => (await import('./scorers.ts')).openScorers(config, corpusDir);
+/** What may follow an option that names a model. */
+const models: Readonly<Record<string, string>> = { relevance: ' classes, or hf://OWNER/NAME' };
 
 /**
  * The funnel as text: for each rule in order how many came in, how many it dropped, how many it judges in a second, as far
@@ -75,9 +92,3 @@ function reasonList(reasons: Funnel['rows'][number]['reasons']): string {
   const rest = reasons.slice(reasonsShown).reduce((sum, { count: n }) => sum + n, 0);
   return [...shown, ...(rest > 0 ? [`others ${count(rest)}`] : [])].join(', ');
 }
-
-/** Without the keys that have no value, which are the preset's, and those that name models and files. */
-const given = ({ unsafe, photo, relevance, relevanceHead, vocabulary, ...numbers }: Config['filter']): RecipeOptions =>
-  Object.fromEntries(
-    Object.entries(numbers satisfies KnownTo<RecipeOptions, typeof numbers>).filter(([, value]) => value !== undefined),
-  );

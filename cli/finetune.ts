@@ -5,7 +5,7 @@ import { deleteTextsOf } from '../dataset/export/takedown-texts.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { expected } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
-import { measurePeakFlops } from '../model/runtime/peak.ts';
+import { peakFlopsOf } from '../model/runtime/peak.ts';
 import { type FinetuneOptions, finetune as train } from '../model/train/finetune.ts';
 import { checkDetectorModel } from '../model/train/made-from.ts';
 import type { FinetuneFlags } from './call-flags.ts';
@@ -15,7 +15,7 @@ import { startProgress } from './progress.ts';
 import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
 import { tell } from './tell.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
-import { describeEnd, describeEpochs, showStep } from './training-report.ts';
+import { describeEnd, describeEpochs, showRankingAids, showStep } from './training-report.ts';
 
 export const finetune = (context: CommandContext<'finetune', FinetuneFlags>): Promise<void> =>
   withCleanup((defer) => tune(context, defer));
@@ -26,13 +26,13 @@ async function tune(
 ): Promise<void> {
   const { shards, dataChanged, ...others } = flags;
   others satisfies Nothing;
-  const { from, checkpoint: which, run, ...training } = settings;
+  const { from, checkpoint: which, run, deterministic: _, tf32: __, ...training } = settings;
   training satisfies KnownTo<FinetuneOptions, typeof training>;
   const place = dataPlace(corpusDir, shards);
   await settleInTurn(place.shards, { signal, onWait: sayWaiting });
   const features = await featuresOf(place, config);
   defer(lockRun(corpusDir, run));
-  const checkpoint = openCheckpoint(trainedDir(corpusDir, from), which);
+  const checkpoint = openCheckpoint(await trainedDir(corpusDir, from, signal), which);
   if (checkpoint.detector !== features.name) {
     const advice = 'extract regions with it, or fine-tune a run that learned these';
     throw expected(`${checkpoint.detector}, the checkpoint's`, 'the detector', features.name, advice);
@@ -55,7 +55,7 @@ async function tune(
   tell(`${describeEpochs(training, images)} (the paper: 130)`);
   for (const line of skipped.lines()) tell(line);
 
-  const peakFlops = measurePeakFlops(training.precision);
+  const peakFlops = peakFlopsOf(training.steps, training.precision);
   const progress = startProgress('Fine-tuning');
   const show = showStep(progress);
   try {
@@ -68,7 +68,8 @@ async function tune(
         validation,
         data,
         dataChanged,
-        peakFlops,
+        ...(peakFlops !== undefined && { peakFlops }),
+        onRankingAids: showRankingAids(progress),
         resume: true,
       },
       { signal, onProgress: (state) => show(state) },

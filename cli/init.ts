@@ -1,7 +1,8 @@
 /** `lait init`: a `lait.yaml` with every key, its default and what it means. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { writeFileAtomic } from '../dataset/atomic-file.ts';
 import { makeFolder } from '../dataset/make-folder.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { checkCorpusDir } from './command.ts';
@@ -43,6 +44,6 @@ export function init(corpusDir: string): string {
   const path = join(checkCorpusDir(corpusDir), configFileName);
   if (existsSync(path)) throw new UserError(`${path} exists already; edit it, or remove it first.`);
   makeFolder(corpusDir);
-  writeFileSync(path, commentedConfig());
+  writeFileAtomic(path, commentedConfig());
   return path;
 }

@@ -14,7 +14,7 @@ import { fetching } from './progress.ts';
 const maxImages = 20_000;
 
 export interface LinearMapInputs {
-  readonly training: readonly CaptionedFeature[];
+  readonly training: readonly (CaptionedFeature & { readonly imageId: string })[];
   readonly space: TextSpace;
 }
 
@@ -37,7 +37,7 @@ export async function linearMapInputs(
     texts === 'words'
       ? wordSpace(tokenizer.vocabulary)
       : miniLmSpace(await ensurePretrained('minilm', fetching), tokenizer, signal);
-  return { training: [...byImage.values()], space };
+  return { training: [...byImage].map(([imageId, one]) => ({ imageId, ...one })), space };
 }
 
 /** Texts that are embedded at once. Ours: 64. */

@@ -2,6 +2,8 @@
  * The `lait` command: its sub-commands, their help, and the one place where errors become exit codes. 0 done, 1 our
  * fault, 2 the operator's, 130 stopped by Ctrl-C or SIGTERM (what was done is kept; the same command goes on from there).
  */
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { printable, printableLines } from '../dataset/escape.ts';
@@ -28,9 +30,9 @@ export async function main(args: readonly string[]): Promise<number> {
   program.hook('preAction', () => {
     if (program.opts().verbose) process.env.LAIT_VERBOSE = '1';
   });
-  await addCommands(program, (name) => args.includes(name));
-  program.addHelpCommand(new Command('help').argument('[command]').description('show the help of a command'));
   try {
+    await addCommands(program, (name) => args.includes(name));
+    program.addHelpCommand(new Command('help').argument('[command]').description('show the help of a command'));
     // Commander answers the help of a command that is not there with the help of all; as a command it is refused by name.
     const [first, second = ''] = args;
     const isUnknown = first === 'help' && /^\w/.test(second) && !program.commands.some((one) => one.name() === second);
@@ -48,14 +50,27 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** When who reads our output has left (`lait … | head`, a closed terminal), the work saves and ends as after SIGTERM. */
+/** When who reads our output has left (`lait … | head`, a closed terminal), the work saves and ends as after SIGHUP. */
 export function stopWithReader(): void {
   let left = false;
   for (const output of [process.stdout, process.stderr]) {
+    const isTerminal = output.isTTY;
     output.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      if (!left) process.kill(process.pid, 'SIGTERM');
+      if (error.code !== 'EPIPE' && !(error.code === 'EIO' && isTerminal)) throw error;
+      if (!left) process.kill(process.pid, 'SIGHUP');
       left = true;
     });
   }
+  leaveClosedTerminals();
+}
+
+/**
+ * Node.js gives each terminal back as it found it, and aborts where that fails, as with one that was closed (`ResetStdio` in its node.cc);
+ * a file that is closed it passes over.
+ */
+function leaveClosedTerminals(): void {
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  process.on('exit', () => {
+    for (const fd of terminals) if (!isatty(fd)) closeSync(fd);
+  });
 }

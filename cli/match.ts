@@ -3,19 +3,26 @@ import { readFileSync } from 'node:fs';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
-import { matchTexts } from '../model/retrieval/match.ts';
+import { matchTexts, type TextMatch } from '../model/retrieval/match.ts';
 import { checkDetectorModel } from '../model/train/made-from.ts';
 import { type CommandContext, type Nothing, requirePath } from './command.ts';
-import { openConfigured } from './regions.ts';
+import { openConfigured } from './detector.ts';
 import { openCheckpoint, trainedDir } from './runs.ts';
 import { percent, table } from './table.ts';
 
-export async function match({ corpusDir, config, args, settings, print }: CommandContext<'match'>): Promise<void> {
+export async function match({
+  corpusDir,
+  config,
+  args,
+  settings,
+  signal,
+  print,
+}: CommandContext<'match'>): Promise<void> {
   const { run, checkpoint: which, ...others } = settings;
   others satisfies Nothing;
   const [image = '', ...texts] = args;
   requirePath(image, 'an image', 'name a picture, then texts');
-  const checkpoint = openCheckpoint(trainedDir(corpusDir, run), which);
+  const checkpoint = openCheckpoint(await trainedDir(corpusDir, run, signal), which);
   const { dir, config: model } = checkpoint;
   const tokenizer = tokenizerOfModel(checkpoint);
   const bytes = readFileSync(image);
@@ -35,12 +42,14 @@ export async function match({ corpusDir, config, args, settings, print }: Comman
   const [found = []] = matchTexts({ checkpoint: dir, images: [regions], texts: pieces });
   const rows = texts.map((text, index) => ({ text, ...found[index]! }));
   rows.sort((a, b) => b.score - a.score);
-  const both = rows.some(({ similarity }) => similarity !== undefined);
-  const lines = rows.map(({ text, probability, similarity }) => [
-    percent(probability),
-    ...(both ? [similarity!.toFixed(3)] : []),
-    text,
-  ]);
-  const heading = ['matches', 'similar', 'text, the best by both first'];
-  print({ checkpoint: dir, texts: rows }, () => table([...(both ? [heading] : []), ...lines], [both ? 2 : 1]));
+  const shown = [
+    {
+      heading: 'matches',
+      of: ({ probability: value }: TextMatch) => (value === undefined ? undefined : percent(value)),
+    },
+    { heading: 'similar', of: ({ similarity: value }: TextMatch) => value?.toFixed(3) },
+  ].filter(({ of }) => rows.some((row) => of(row) !== undefined));
+  const lines = rows.map((row) => [...shown.map(({ of }) => of(row) ?? ''), row.text]);
+  const heading = [...shown.map(({ heading }) => heading), 'text, the best first'];
+  print({ checkpoint: dir, texts: rows }, () => table([heading, ...lines], [shown.length]));
 }

@@ -1,4 +1,6 @@
 /** The commands that train models and use them. */
+import { hubScheme } from '../model/formats/hub.ts';
+import { chooseOnGpu, type GpuChoices, hasGpu } from '../model/runtime/environment.ts';
 import { preferWholeOps } from '../model/runtime/threads.ts';
 import { callFlags, plainCommand, settingsCommand } from './add-command.ts';
 import type { PretrainFlags } from './call-flags.ts';
@@ -11,6 +13,23 @@ const onWholeOps =
     preferWholeOps();
     return load();
   };
+
+/** The same for a command that trains, which says how it is to be on a GPU. */
+const training =
+  <T>(load: () => Promise<T>) =>
+  ({ settings: { deterministic, tf32 } }: { readonly settings: GpuChoices }): Promise<T> => {
+    chooseOnGpu({ deterministic, tf32 });
+    return onWholeOps(load)();
+  };
+
+const onGpuOnly = {
+  deterministic: () => !hasGpu() && 'without a GPU, where every run repeats',
+  tf32: () => !hasGpu() && 'without a GPU',
+};
+
+/** Of the hub come runs of one checkpoint. */
+const ofHub = (flag: string, run: string): string | false =>
+  run.startsWith(hubScheme) && `with ${flag} ${run}, which has one checkpoint`;
 
 const withoutContrast = ({
   settings: { itc, stages },
@@ -29,6 +48,7 @@ const pretrain = settingsCommand({
   example: 'lait pretrain --corpus birds --preset mini --from minilm --steps 20000',
   flags: async () => (await callFlags()).pretrainFlags,
   needs: {
+    ...onGpuOnly,
     cleanMatching: ({ settings: { mlm, moc, mrfr, itm, itc, stages }, flags }) =>
       stages === undefined &&
       flags.stages === undefined &&
@@ -38,9 +58,17 @@ const pretrain = settingsCommand({
     contrastStart: withoutContrast,
     vocabularySize: ({ settings }) =>
       settings.from !== 'scratch' && `with --from ${settings.from}, which brings its vocabulary`,
+    devices: ({ flags }) => flags.dryRun && 'with --dry-run',
+    rank: ({ flags }) => flags.dryRun && 'with --dry-run',
+    ranks: ({ flags }) => flags.dryRun && 'with --dry-run',
+    coordinator: ({ flags }) => flags.dryRun && 'with --dry-run',
   },
   hasResult: true,
-  load: onWholeOps(async () => (await import('./pretrain.ts')).pretrain),
+  load: training(async () => {
+    const { takeOwnGpu } = await import('./ranks.ts');
+    takeOwnGpu(process.env);
+    return (await import('./pretrain.ts')).pretrain;
+  }),
 });
 
 const finetune = settingsCommand({
@@ -51,9 +79,13 @@ const finetune = settingsCommand({
   summary: 'go on from a pretrained run with image-text matching alone, for retrieval',
   example: 'lait finetune --corpus birds --from pretrain --loss binary',
   flags: async () => (await callFlags()).finetuneFlags,
-  needs: { margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet` },
+  needs: {
+    ...onGpuOnly,
+    checkpoint: ({ settings: { from } }) => ofHub('--from', from),
+    margin: ({ settings: { loss } }) => loss !== 'triplet' && `with --loss ${loss}, it is for triplet`,
+  },
   hasResult: true,
-  load: onWholeOps(async () => (await import('./finetune.ts')).finetune),
+  load: training(async () => (await import('./finetune.ts')).finetune),
 });
 
 const evaluate = settingsCommand({
@@ -66,6 +98,7 @@ const evaluate = settingsCommand({
     'lait evaluate --corpus coco --split test --images 5000 --folds 5 --method rerank',
   flags: async () => (await callFlags()).evaluateFlags,
   needs: {
+    checkpoint: ({ settings: { run } }) => ofHub('--run', run),
     candidates: ({ settings: { method } }) =>
       method !== 'rerank' && method !== 'auto' && `with --method ${method}, it is for rerank`,
     linearMap: ({ settings: { split } }) => split === 'train' && 'with --split train, which it would be fitted to',
@@ -80,6 +113,7 @@ const match = settingsCommand({
   summary: 'say how well each text fits an image, by a trained run',
   example: 'lait match photo.jpg "a wren on a branch" "a red bus" --corpus birds',
   arguments: '<image> <texts...>',
+  needs: { checkpoint: ({ settings: { run } }) => ofHub('--run', run) },
   hasResult: true,
   load: async () => (await import('./match.ts')).match,
 });

@@ -9,22 +9,30 @@ import { readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
+import { hubScheme } from '../model/formats/hub.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { type ContrastForm, type ModelConfig, presets } from '../model/net/config.ts';
 import { modelCost } from '../model/net/cost.ts';
-import { measurePeakFlops } from '../model/runtime/peak.ts';
-import { latestCheckpoint, readCheckpoint } from '../model/train/checkpoint.ts';
+import { hasGpu } from '../model/runtime/environment.ts';
+import { feedsAhead } from '../model/runtime/executable.ts';
+import { peakFlopsOf } from '../model/runtime/peak.ts';
+import { endSoon } from '../model/runtime/session.ts';
+import { latestCheckpoint, readCheckpoint, weightsName } from '../model/train/checkpoint.ts';
 import { pretrainedEncoderRate } from '../model/train/defaults.ts';
+import type { TrainingSummary } from '../model/train/progress.ts';
+import { openRanks, type Ranks } from '../model/train/ranks.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
+import { bytesOfStep, type StepMemory, type StepSetup, stepMemory } from '../model/train/step-memory.ts';
 import type { PretrainFlags } from './call-flags.ts';
-import { type CommandContext, type KnownTo, type Nothing, requirePath, sayWaiting } from './command.ts';
+import { type CommandContext, Interrupted, type KnownTo, type Nothing, requirePath, sayWaiting } from './command.ts';
 import { fetching, type Progress, startProgress } from './progress.ts';
+import { type Place, placeOf } from './ranks.ts';
 import { requireRunFor, runDir } from './runs.ts';
 import { corporaOf, type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
 import { tell } from './tell.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
-import { describeEnd, describeEpochs, showStep } from './training-report.ts';
+import { describeEnd, describeEpochs, describeStop, showRankingAids, showStep } from './training-report.ts';
 
 export const pretrain = (context: CommandContext<'pretrain', PretrainFlags>): Promise<void> =>
   withCleanup((defer) => trainStages(context, defer));
@@ -33,22 +41,46 @@ async function trainStages(
   { corpusDir, config, settings, flags, signal, print }: CommandContext<'pretrain', PretrainFlags>,
   defer: Defer,
 ): Promise<void> {
-  const { stages: stagesFile, shards, dryRun, dataChanged, ...others } = flags;
-  const { preset, run, from, vocabularySize, seed, precision, xla, stages: _, ...rest } = settings;
+  const {
+    stages: stagesFile,
+    shards,
+    dryRun,
+    dataChanged,
+    devices,
+    rank,
+    ranks: rankCount,
+    coordinator,
+    ...others
+  } = flags;
+  const { preset, run, from, vocabularySize, seed, precision, xla, stages: ___, ...rest } = settings;
   const { checkpointEverySteps, evaluateEverySteps, bestBy, patience, encoderRate, ...more } = rest;
-  const { contrastPooling: pooling, contrastStart, ...own } = more;
+  const {
+    learningRateDecay,
+    maxGradNorm,
+    recompute,
+    ema,
+    deterministic: _,
+    tf32: __,
+    contrastPooling: pooling,
+    contrastStart,
+    ...own
+  } = more;
   others satisfies Nothing;
   own satisfies KnownTo<StageSettings, typeof own>;
+
+  const place = dryRun ? undefined : placeOf({ rank, ranks: rankCount, coordinator }, process.env);
+  const isFirst = place === undefined || place.rank === 0;
 
   // What is trained on, from which weights, with which model.
   const stages = plannedStages(corpusDir, settings, { file: stagesFile, shards });
   for (const place of corporaOf(stages)) await settleInTurn(place.shards, { signal, onWait: sayWaiting });
   const columns = await sameFeatures(stages, config);
-  if (!dryRun) defer(lockRun(corpusDir, run));
+  if (!dryRun && isFirst) defer(lockRun(corpusDir, run));
   const dir = runDir(corpusDir, run);
   checkStages(dir, stages);
-  requireRunFor(dataChanged, latestStage(dir));
-  const start = await startOf(from);
+  // The others may have no folder of the run.
+  if (isFirst) requireRunFor(dataChanged, latestStage(dir));
+  const start = await startOf(from, signal);
   const tokenizer = await openTokenizer({ dir: latestStage(dir), stages, vocabularySize, start, signal });
   const model: ModelConfig = {
     ...presets[preset],
@@ -64,17 +96,24 @@ async function trainStages(
       `of a text its first ${model.maxPieces} pieces, of a picture ${model.maxRegions} regions; ${dir}`,
   );
   if (dryRun) {
-    const costs = stages.map(({ name, objectives, hardNegatives, cleanMatching }) => ({
+    const costs = stages.map(({ name, objectives, hardNegatives, cleanMatching, batchSize, accumulate }) => ({
       name,
-      ...modelCost(model, objectives, { hardNegatives, cleanMatching }),
+      ...modelCost(model, objectives, { hardNegatives, cleanMatching, ema }),
+      ...memoryOf({
+        ...{ config: model, objectives, hardNegatives, cleanMatching, batchSize, accumulate, precision, ema },
+        stagesAhead: feedsAhead(),
+      }),
+      batchSize,
     }));
     print({ model, costs }, () =>
-      costs.map((cost) => `${cost.name === undefined ? '' : `${cost.name}\n`}${costTable(cost)}`).join('\n'),
+      costs.map((cost) => `${cost.name === undefined ? '' : `${cost.name}\n`}${costTable(cost, ema > 0)}`).join('\n'),
     );
     return;
   }
 
   // Training, stage by stage.
+  const steps = stages.reduce((sum, stage) => sum + stage.steps, 0);
+  const peak = isFirst ? peakFlopsOf(steps, precision) : undefined;
   const base = {
     runDir: dir,
     config: model,
@@ -83,19 +122,23 @@ async function trainStages(
     dataChanged,
     detector: columns.name,
     seed,
-    precision,
-    xla,
+    ...{ precision, xla, devices },
     checkpointEverySteps,
     evaluateEverySteps,
     bestBy,
     patience,
+    learningRateDecay,
+    maxGradNorm,
+    recompute,
+    ema,
     encoderRate: encoderRate ?? (start === undefined ? 1 : pretrainedEncoderRate),
     resume: true,
-    peakFlops: measurePeakFlops(precision),
+    ...(peak !== undefined && { peakFlops: peak * (hasGpu() ? devices : 1) }),
     ...(start === undefined ? {} : { startFrom: start.weights }),
   };
   const { maxPieces, maxRegions } = model;
-  const progress = startProgress('Training');
+  const ranks = place && (await meetOthers(place, devices, signal));
+  const progress = startProgress(isFirst ? 'Training' : `Rank ${place.rank} of ${place.count}`);
   const show = showStep(progress);
   const open = async (stage: PlannedStage): Promise<TrainingExamples> => {
     const { corpora } = stage;
@@ -107,27 +150,47 @@ async function trainStages(
       maxRegions,
       seed,
       run: dir,
+      isMeasured: isFirst,
       signal,
     });
     describe(progress, stage, examples);
     return examples;
   };
+  let summary: TrainingSummary;
   try {
-    const summary = await pretrainStages(
+    summary = await pretrainStages(
       {
-        ...base,
+        ...{ ...base, ranks },
         onStartTexts: (done, total) => progress.update({ done, total, detail: 'texts, where contrast begins' }),
+        onRankingAids: showRankingAids(progress),
       },
       stages.map((stage) => ({ ...stage, open: () => open(stage) })),
       { signal, onProgress: (state) => show(state, state.stage) },
     );
     progress.stop();
-    print(summary, () => describeEnd(summary));
+    await ranks?.leave();
+  } catch (error) {
+    await ranks?.leave(error);
+    throw error;
   } finally {
     progress.stop();
     // Not for a run that goes on later: a takedown in one of its other corpora would not know of them.
     deleteTextsOf(dir);
+    // TensorFlow's server knows no end.
+    if (ranks) endSoon();
   }
+  if (isFirst) print(summary, () => describeEnd(summary));
+  else if (summary.stopped) tell(`rank ${place.rank}: ${describeStop(summary)}`);
+  // The signal may have reached another rank.
+  if (summary.stopped) throw new Interrupted('stopped by the operator');
+}
+
+/** Waits for all ranks, and says whom it waits for. */
+async function meetOthers(place: Place, devices: number, signal: AbortSignal): Promise<Ranks> {
+  const { rank, count, coordinator } = place;
+  const onWait = (missing: readonly number[]): void =>
+    tell(`rank ${rank} of ${count} waits for ${missing.length > 8 ? `${missing.length} ranks` : `rank ${missing.join(', ')}`} at ${coordinator.host}:${coordinator.port}`); // biome-ignore format: one line
+  return openRanks({ ...place, onWait, signal, ...(devices > 1 && { cpuDevices: devices }) });
 }
 
 /** Says what a stage trains on, and what of it is skipped. */
@@ -151,15 +214,21 @@ interface Start {
   readonly vocabulary: string;
 }
 
-/** `scratch`, `minilm`, or a safetensors file with its vocabulary beside it. */
-async function startOf(from: string): Promise<Start | undefined> {
+/** `scratch`, `minilm`, a safetensors file with its vocabulary beside it, or `hf://OWNER/NAME` with both. */
+async function startOf(from: string, signal: AbortSignal): Promise<Start | undefined> {
   if (from === 'scratch') return undefined;
-  const weights = from === 'minilm' ? await ensurePretrained('minilm', fetching) : from;
-  requirePath(weights, 'weights to start from', 'give scratch, minilm or a model.safetensors');
+  const weights = from === 'minilm' ? await ensurePretrained('minilm', fetching) : await weightsAt(from, signal);
+  requirePath(weights, 'weights to start from', 'give scratch, minilm, hf://OWNER/NAME or a model.safetensors');
   const beside = (name: string): string => join(weights, '..', name);
   const vocabulary = existsSync(beside('tokenizer.json')) ? beside('tokenizer.json') : beside('vocab.txt');
   requirePath(vocabulary, 'the vocabulary of the weights', 'put vocab.txt or tokenizer.json beside them');
   return { weights, vocabulary };
+}
+
+async function weightsAt(from: string, signal: AbortSignal): Promise<string> {
+  if (!from.startsWith(hubScheme)) return from;
+  const { ensureHubWeights } = await import('../model/scorers/hub.ts');
+  return join(await ensureHubWeights(from, { ...fetching, signal }), weightsName);
 }
 
 interface TokenizerOptions {
@@ -184,7 +253,17 @@ async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   return tokenizerOf(learner.learn({ size: vocabularySize }));
 }
 
-function costTable(cost: ReturnType<typeof modelCost>): string {
+/** What a step takes with its layers kept, and computed anew. */
+const memoryOf = (setup: StepSetup) => ({
+  memory: { kept: stepMemory({ ...setup, recompute: false }), recomputed: stepMemory({ ...setup, recompute: true }) },
+});
+
+type Cost = ReturnType<typeof modelCost> & ReturnType<typeof memoryOf> & { readonly batchSize: number };
+
+function costTable(cost: Cost, hasAverages: boolean): string {
+  const whole = (memory: StepMemory): string => `${(bytesOfStep(memory) / 1e9).toFixed(1)} GB`;
+  const { kept, recomputed } = cost.memory;
+  const mega = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
   const giga = (n: number): string => `${(n / 1e9).toFixed(2)} GFLOP`;
   return table([
     ['parameters', count(cost.parameters)],
@@ -193,6 +272,9 @@ function costTable(cost: ReturnType<typeof modelCost>): string {
     ['sequences of a training pair', count(cost.sequences)],
     ['forward pass of a sequence', giga(cost.forwardFlops)],
     ['training step of a pair', giga(cost.trainingFlops)],
-    ['parameters, gradients, optimiser', `${(cost.stateBytes / 1e6).toFixed(0)} MB`],
+    [`parameters, gradients, optimiser${hasAverages ? ', averages' : ''}`, mega(cost.stateBytes)],
+    [`memory of a step of ${cost.batchSize} pairs`, whole(kept)],
+    ['the same with --recompute', whole(recomputed)],
+    ...(kept.aheadBytes > 0 ? [['of it the features of the next batch', mega(kept.aheadBytes)] as const] : []),
   ]);
 }

@@ -62,12 +62,16 @@ export async function publishRegions(
   signal: AbortSignal,
 ): Promise<void> {
   const shards = within(blobs, 'shards');
-  if (!publications(corpusDir).some(({ what, place }) => what === 'shards' && place === shards)) {
+  if (!isPublished(corpusDir, shards)) {
     tell(`Not published, since the shards are not: run lait export, then lait regions, for ${shards}`);
     return;
   }
   await publish(corpusDir, { what: 'regions', folder, place: within(blobs, folder) }, signal);
 }
+
+/** Whether shards of this corpus were published at a place. */
+export const isPublished = (corpusDir: string, shards: string): boolean =>
+  publications(corpusDir).some(({ what, place }) => what === 'shards' && place === shards);
 
 /** Publishes again all that was published of a corpus: what was taken down leaves these places too. */
 export async function publishAgain(corpusDir: string, signal: AbortSignal): Promise<void> {

@@ -1,80 +1,81 @@
 /** `lait regions`: runs the detector over the shards and writes boxes, labels and features beside them. */
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { within } from '../dataset/blobs/place.ts';
+import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
-import { UserError } from '../dataset/user-error.ts';
+import { expected } from '../dataset/user-error.ts';
+import type { OtherDetectors } from '../model/regions/by-others.ts';
 import { extractRegions, requireShards } from '../model/regions/extract.ts';
-import type { OnnxDetectorOptions } from '../model/regions/onnx-detector.ts';
-import { type DetectorOptions, openDetector } from '../model/regions/open.ts';
-import type { Detector } from '../model/regions/region.ts';
+import type { RegionsFlags } from './call-flags.ts';
 import { type CommandContext, type Nothing, sayWaiting } from './command.ts';
-import type { Config } from './config.ts';
-import { fetching, startProgress } from './progress.ts';
-import { publishRegions } from './publish.ts';
+import { type DataPlace, dataPlace, regionsDir } from './data-place.ts';
+import { openConfigured } from './detector.ts';
+import { startProgress } from './progress.ts';
+import { isPublished, publishRegions } from './publish.ts';
+import { regionDetectors } from './shared-jobs.ts';
 import { count } from './table.ts';
-
-/** Where the features of the configured detector lie in a corpus, or a place in S3 like one. */
-export const regionsDir = (corpusDir: string, { detector, onnx }: Config['regions']): string =>
-  within(corpusDir, 'regions', detector === 'onnx' && onnx ? onnx.name : detector);
-
-/** Opens the configured detector, fetching its weights when they are not there. */
-export const openConfigured = (settings: Config['regions']): Promise<Detector> =>
-  openDetector(detectorOptions(settings), fetching);
-
-function detectorOptions(settings: Config['regions']): DetectorOptions {
-  const { detector, features, inputSidePx, topK, onnx, ...others } = settings;
-  others satisfies Nothing;
-  switch (detector) {
-    case 'centernet':
-      return { kind: 'centernet', features, inputSidePx, topK };
-    case 'patches':
-      return { kind: 'patches' };
-    case 'onnx':
-      if (!onnx)
-        throw new UserError('Expected regions.onnx for detector onnx but there is none; describe it in lait.yaml.');
-      return { kind: 'onnx', ...(onnx as OnnxDetectorOptions), topK };
-  }
-}
 
 export async function regions({
   corpusDir,
   config,
   settings,
+  flags,
   signal,
   print,
-}: CommandContext<'regions'>): Promise<void> {
+}: CommandContext<'regions', RegionsFlags>): Promise<void> {
+  const { shards: elsewhere, share, ...others } = flags;
+  others satisfies Nothing;
+  const place = dataPlace(corpusDir, elsewhere);
   // Before its own lock, as it stands in the order of locks.
-  await settleInTurn(join(corpusDir, 'shards'), { signal, onWait: sayWaiting });
+  await settleInTurn(place.shards, { signal, onWait: sayWaiting });
   // Before the weights are fetched, which take minutes.
-  requireShards(join(corpusDir, 'shards'));
-  const unlock = lockPart(corpusDir, 'regions');
+  requireShards(place.shards);
+  if (share && config.blobs !== undefined && !isPublished(corpusDir, within(config.blobs, 'shards'))) {
+    const advice = 'run lait export first, or this command without --share';
+    throw expected('the shards', within(config.blobs, 'shards'), 'none of this corpus', advice);
+  }
+  const unlock = lockPart(place.dir, 'regions');
   try {
-    await extract({ corpusDir, settings, signal, print });
+    await withCleanup(async (defer) => {
+      const asked = { corpusDir, config, signal };
+      const folder = regionsDir(place.dir, settings);
+      const sharing = share ? await regionDetectors(asked, { folder, settings }, defer) : undefined;
+      await extract({ place, settings, signal, print, others: sharing });
+    });
   } finally {
     unlock();
   }
-  if (config.blobs === undefined) return;
+  if (config.blobs === undefined || elsewhere !== undefined) return;
   const folder = relative(corpusDir, regionsDir(corpusDir, settings));
   await publishRegions(corpusDir, folder, config.blobs, signal);
 }
 
 async function extract({
-  corpusDir,
+  place,
   settings,
   signal,
   print,
-}: Pick<CommandContext<'regions'>, 'corpusDir' | 'settings' | 'signal' | 'print'>): Promise<void> {
+  others,
+}: Pick<CommandContext<'regions'>, 'settings' | 'signal' | 'print'> & {
+  place: DataPlace;
+  others: OtherDetectors | undefined;
+}): Promise<void> {
   const detector = await openConfigured(settings);
   const progress = startProgress('Detecting regions');
-  const outDir = regionsDir(corpusDir, settings);
+  const outDir = regionsDir(place.dir, settings);
   try {
     const summary = await extractRegions({
-      shards: join(corpusDir, 'shards'),
+      shards: place.shards,
       outDir,
       detector,
       maxRegions: settings.topK,
       signal,
+      others: others && {
+        ...others,
+        onProgress: ({ shards, of, pictures }) =>
+          progress.update({ done: shards, total: of, detail: `shards asked for, ${count(pictures)} pictures` }),
+      },
       onProgress: ({ images, shardsDone, shards, bytesDone, bytes }) =>
         progress.update({
           done: Math.round(bytesDone / 1e6),

@@ -1,6 +1,7 @@
 /** Where the runs of a corpus lie. */
 import { join } from 'node:path';
 import { UserError } from '../dataset/user-error.ts';
+import { hubScheme } from '../model/formats/hub.ts';
 import {
   bestCheckpoint,
   type Checkpoint,
@@ -11,13 +12,18 @@ import {
 import type { Best } from '../model/train/progress.ts';
 import { latestStage } from '../model/train/stages.ts';
 import { requirePath } from './command.ts';
+import { fetching } from './progress.ts';
 import { percent } from './table.ts';
 import { tell } from './tell.ts';
 
 export const runDir = (corpusDir: string, run: string): string => join(corpusDir, 'runs', run);
 
-/** The folder of a run that was trained, or of its newest stage. Throws a UserError where there is none. */
-export function trainedDir(corpusDir: string, run: string): string {
+/** The folder of a run that was trained, or of its newest stage; `hf://OWNER/NAME` is fetched first. Throws a UserError where there is none. */
+export async function trainedDir(corpusDir: string, run: string, signal?: AbortSignal): Promise<string> {
+  if (run.startsWith(hubScheme)) {
+    const { ensureHubRun } = await import('../model/scorers/hub.ts');
+    return ensureHubRun(run, { ...fetching, ...(signal && { signal }) });
+  }
   const dir = runDir(corpusDir, run);
   requirePath(dir, 'a run', 'run `lait pretrain` first');
   return latestStage(dir);

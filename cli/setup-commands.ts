@@ -13,15 +13,16 @@ const setup = plainCommand({
 
 const doctor = plainCommand({
   name: 'doctor',
-  summary: 'say what is there, what is missing and how to get it',
-  example: 'npx lait doctor',
+  summary: 'say what is there, what is missing and how to get it; with --gpu, test training on the GPU',
+  example: 'npx lait doctor\nnpx lait doctor --gpu --preset base --batch-size 48',
+  flags: async () => (await callFlags()).doctorFlags,
   hasResult: true,
   load: async () => (await import('./setup/doctor.ts')).doctor,
 });
 
 const demo = plainCommand({
   name: 'demo',
-  summary: 'crawl, filter, export, detect regions, pretrain and evaluate, on a website of its own',
+  summary: 'crawl, filter, export, train, then filter by what was learned and train again, on a website of its own',
   example: 'npx lait demo',
   flags: async () => (await callFlags()).demoFlags,
   load: async () => (await import('./demo/demo.ts')).demo,

@@ -1,4 +1,6 @@
 /** Where a corpus that many machines crawl has its queue and its record, and what such a corpus cannot do. */
+import { openSharedCorpus } from '../crawler/shared/schema.ts';
+import { openStore } from '../crawler/shared/store.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { type Config, configFileName } from './config.ts';
 import { readConfig } from './config-file.ts';
@@ -9,6 +11,16 @@ export function storeOf({ store }: Pick<Config, 'store'>, corpusDir: string): st
   throw new UserError(
     `Expected store: postgres://HOST/DATABASE in ${corpusDir}/${configFileName} but received none; name the database that all workers use.`,
   );
+}
+
+/** Connects, and makes an empty database a shared corpus. Throws a UserError for what is wrong with the store. */
+export async function checkStore(url: string): Promise<void> {
+  const store = await openStore({ url, connections: 1 });
+  try {
+    await openSharedCorpus(store, { create: true });
+  } finally {
+    await store.close();
+  }
 }
 
 /** Refuses what would write another queue than the one that the workers share. */

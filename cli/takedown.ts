@@ -2,13 +2,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFrontier } from '../crawler/frontier/open.ts';
+import { eraseTakenDown } from '../crawler/shared/erase-work.ts';
 import { placeOf } from '../crawler/shared/store.ts';
+import { openBlobs } from '../dataset/blobs/open.ts';
+import { within } from '../dataset/blobs/place.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPartsInTurn } from '../dataset/corpus-lock.ts';
 import { printablePath } from '../dataset/escape.ts';
 import { takedown as remove, undoTakedown } from '../dataset/export/takedown.ts';
 import { readTakedownLists, type TakedownNames } from '../dataset/export/takedown-request.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import { copySegmentsAgain } from '../dataset/ledger/raw-copy.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
@@ -45,45 +49,72 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
       {
         signal,
         onWait: sayWaiting,
+        withdraw: async () => (await import('./shared-jobs.ts')).withdrawJobs(corpusDir, signal),
         onProgress: (shard) => {
           shards += 1;
           progress.update({ done: shards, detail: shard });
         },
       },
     );
+    // What S3 refuses, all else is done in spite of.
+    let refused: unknown = null;
+    const erased = await eraseWork(corpusDir, signal).catch((error: unknown) => {
+      refused = error;
+      return 0;
+    });
     progress.stop();
     if (summary.left.length > 0) process.exitCode = 1;
     else if (!summary.isKnown) process.exitCode = 2;
     const lines = (what: string, places: readonly string[]): string[] =>
       places.map((place) => `  ${what}: ${printablePath(place)}`);
     const end = summary.isKnown
-      ? 'A search through raw images, kept pages and shards finds nothing of it.'
+      ? 'A search through raw images, kept pages, vectors and shards finds nothing of it.'
       : 'The corpus has nothing of what was named; if it comes, it is refused from now on.';
     const unreached = [...summary.unreached, ...ofWorkers(corpusDir)];
-    print({ ...summary, unreached }, () =>
+    print({ ...summary, unreached, erasedOfWorkers: erased }, () =>
       [
         `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +
           `${count(summary.samples)} samples and ${count(summary.pages)} kept pages; ` +
           `${summary.tombstones} new tombstones keep them from coming back.`,
+        ...(erased > 0 ? [`  erased where workers have put them: ${count(erased)} pictures in S3`] : []),
         ...lines('rewritten', summary.shardsRewritten),
         ...lines('unfinished, deleted, export again', summary.shardsRemoved),
-        ...lines('deleted, lait report writes it again', summary.deleted),
+        ...lines('deleted, its command writes it again', summary.deleted),
         ...lines('not reached, a copy may be elsewhere', unreached),
+        ...lines('learned from it, weights stay', summary.learned),
         ...lines('STILL FOUND', summary.left),
         ...(summary.left.length > 0 ? [] : [end]),
       ].join('\n'),
     );
     await publishAgain(corpusDir, signal);
+    await copySegmentsAgain(corpusDir, { signal, onWait: sayWaiting });
+    if (refused !== null) throw refused;
   } finally {
     progress.stop();
   }
 }
 
+/** Erases in S3 what workers of a shared crawl have put there, and returns how many pictures that were. */
+async function eraseWork(corpusDir: string, signal: AbortSignal): Promise<number> {
+  const { store, blobs } = readConfig(corpusDir);
+  if (store === undefined || blobs === undefined) return 0;
+  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
+  try {
+    return await eraseTakenDown(ledger, await openBlobs(within(blobs, 'work')), signal);
+  } finally {
+    ledger.close();
+  }
+}
+
 /** What workers keep of their own: the pictures that they found, and the record of a shared crawl. */
 function ofWorkers(corpusDir: string): string[] {
-  const { store } = readConfig(corpusDir);
+  const { store, blobs } = readConfig(corpusDir);
   const pictures = join(corpusDir, 'work');
-  return [...(existsSync(pictures) ? [pictures] : []), ...(store === undefined ? [] : [placeOf(store)])];
+  return [
+    ...(existsSync(pictures) ? [pictures] : []),
+    ...(store && blobs ? [within(blobs, 'work')] : []),
+    ...(store === undefined ? [] : [placeOf(store)]),
+  ];
 }
 
 /** Lets what was taken down be crawled again. */

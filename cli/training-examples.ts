@@ -55,11 +55,13 @@ interface ReadingOptions {
   readonly seed: number;
   /** The run that reads them. */
   readonly run: string;
+  /** Whether held-out pairs are measured here, and read: of several ranks, by the first one alone. */
+  readonly isMeasured?: boolean;
   readonly signal: AbortSignal;
 }
 
 export async function trainingExamples(options: ReadingOptions): Promise<TrainingExamples> {
-  const { corpora, config, seed, run, tokenizer, maxPieces, maxRegions, signal } = options;
+  const { corpora, config, seed, run, tokenizer, maxPieces, maxRegions, isMeasured = true, signal } = options;
   const skipped = new SkippedSamples();
   const parts: { source: ExampleSource; share: number }[] = [];
   const validation: Example[] = [];
@@ -95,7 +97,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     descriptions.push(
       `${trainDescription(train, maxPieces)}${corpora.length > 1 ? ` of ${dir} (share ${share})` : ''}`,
     );
-    if (await isThere(within(corpus.shards, 'validation'), signal)) {
+    if (isMeasured && (await isThere(within(corpus.shards, 'validation'), signal))) {
       const maxImages = Math.ceil(validationImages / corpora.length);
       const shuffled = readExamples({ ...of('validation'), shuffle: { seed: 0 } });
       validation.push(...(await firstImages(shuffled, { maxImages, together: true })).examples);
@@ -106,7 +108,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     validation,
     data,
     images,
-    description: [...descriptions, `${count(validation.length)} held out`].join(', '),
+    description: [...descriptions, ...(isMeasured ? [`${count(validation.length)} held out`] : [])].join(', '),
     skipped,
   };
 }

@@ -22,6 +22,12 @@ export const showStep =
       progress.line(`${stage === undefined ? '' : `${stage}  `}${describeLosses(state)}`);
   };
 
+/** Shows what a run still does behind its last step. */
+export const showRankingAids =
+  (progress: Progress) =>
+  (done: number, total: number): void =>
+    progress.update({ done, total, detail: 'images, texts and pairs that tell how to rank by a checkpoint' });
+
 function describeSpeed({ flopsPerSecond, peakShare }: TrainingProgress): string {
   const speed = `${(flopsPerSecond / 1e9).toFixed(0)} GFLOP/s`;
   return peakShare === undefined ? speed : `${speed} (${percent(peakShare)} of peak)`;
@@ -55,6 +61,10 @@ export function describeEpochs(
   return `${count(steps)} steps of ${count(pairs)} pairs, ${epochs.toFixed(1)} epochs`;
 }
 
+/** What a run says that was stopped before its last step. */
+export const describeStop = ({ steps }: Pick<TrainingSummary, 'steps'>): string =>
+  `stopped at step ${count(steps)}, saved; the same command goes on`;
+
 /** Where the run lies when it ends, which checkpoint is the best, and why it ended before its last step. */
 export function describeEnd({
   checkpoint,
@@ -78,6 +88,7 @@ export function describeEnd({
   }
   const picture = join(dirname(dirname(checkpoint)), pictureName);
   if (existsSync(picture)) lines.push(`how it learned: ${picture}`);
+  if (stopped) lines.push(describeStop({ steps }));
   if (outOfPatience && best) {
     lines.push(
       `finished at step ${steps}: ${best.evaluationsSince} evaluations without a better one; a larger --patience, or none, goes on`,

@@ -1,5 +1,11 @@
 /** `lait workers`: who crawls a shared corpus, and what waits. */
-import { maxCounted, type Overview, overviewOf, type WorkerState } from '../crawler/shared/overview.ts';
+import {
+  type JudgeState,
+  maxCounted,
+  type Overview,
+  overviewOf,
+  type WorkerState,
+} from '../crawler/shared/overview.ts';
 import { printable } from '../dataset/escape.ts';
 import type { CorpusContext } from './command.ts';
 import { readConfig } from './config-file.ts';
@@ -11,7 +17,7 @@ export async function workers({ corpusDir, print }: CorpusContext): Promise<void
   print(overview, () => textOf(overview));
 }
 
-function textOf({ place, leaseSeconds, workers: all, hosts, queued, known, deadRows }: Overview): string {
+function textOf({ place, leaseSeconds, workers: all, judges, hosts, queued, known, jobs, deadRows }: Overview): string {
   const heading = ['worker', 'machine', 'process', 'hosts', 'pages', 'images', 'bytes', 'pages/s', 'last beat'];
   const row = (one: WorkerState): string[] => [
     one.id,
@@ -24,16 +30,30 @@ function textOf({ place, leaseSeconds, workers: all, hosts, queued, known, deadR
     (one.pages / Math.max(1, one.ageSeconds)).toFixed(1),
     one.isAlive ? `${Math.round(one.silentSeconds)} s ago` : 'ended',
   ];
+  const judging = ['judge', 'machine', 'process', 'batches', 'pairs', 'last beat'];
+  const rowOf = (one: JudgeState): string[] => [
+    one.id,
+    printable(one.machine),
+    String(one.pid),
+    count(one.batches),
+    count(one.pairs),
+    `${Math.round(one.silentSeconds)} s ago`,
+  ];
   const states = `${count(hosts.ready)} ready, ${count(hosts.resting)} resting, ${count(hosts.held)} held`;
   const rows = [
     ['hosts', `${count(hosts.known)}: ${states}`],
     ['URLs', `${count(queued)}${queued === maxCounted ? ' or more' : ''} queued, about ${count(known)} known`],
+    ...jobs.map(({ kind, waiting, held, done }) => [
+      `jobs: ${kind}`,
+      `${count(waiting)} waiting, ${count(held)} in hand, ${count(done)} done and not taken over`,
+    ]),
     ['dead rows', count(deadRows)],
     ['lease', `${leaseSeconds} s: a worker that is silent for longer loses its hosts to the others`],
   ];
   return [
     printable(place),
     all.length === 0 ? 'no worker yet' : table([heading, ...all.map(row)], [1]),
+    ...(judges.length === 0 ? [] : [table([judging, ...judges.map(rowOf)], [1])]),
     table(rows, [0, 1]),
   ].join('\n');
 }

@@ -71,7 +71,7 @@ export const crawlDefaults = {
 } as const satisfies Partial<CrawlOptions>;
 
 /** Where a crawl has its URLs from, and writes to. */
-type CrawlStores =
+export type CrawlStores =
   | {
       readonly ledger: Ledger;
       /** Left out, it is opened under the lock: what a killed crawl left uncommitted is cut off then, and looks like a running one's. */

@@ -1,7 +1,7 @@
 /** What a crawl did, counted while it runs: for the progress line, the summary and `runs.jsonl`. */
 
-import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { appendLine } from '../dataset/atomic-file.ts';
 import type { FetchOutcome } from './frontier/outcome.ts';
 import type { DeadSeed } from './input/seeds.ts';
 
@@ -76,7 +76,7 @@ export function progressOf({ pages, images, bytes }: Counts, queued: number): Cr
   };
 }
 
-/** Appends one line; a line is short enough to be written whole or not at all. */
+/** Appends one line. */
 export function logRun(corpusDir: string, run: Readonly<Record<string, unknown>>): void {
-  appendFileSync(join(corpusDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
+  appendLine(join(corpusDir, 'runs.jsonl'), JSON.stringify(run));
 }

@@ -8,6 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import PQueue from 'p-queue';
 import { withCleanup } from '../dataset/cleanup.ts';
+import { diskFullCode } from '../dataset/disk-full.ts';
 import { decodeForSize, decodeImage } from '../dataset/image/decode.ts';
 import { maxUncommitted } from '../dataset/ledger/raw-store.ts';
 import { UserError } from '../dataset/user-error.ts';
@@ -18,7 +19,7 @@ import { addressGuard } from './fetch/address-guard.ts';
 import { lazyRenderer } from './fetch/browser.ts';
 import { openFetcher } from './fetch/fetch.ts';
 import { fetchClaim } from './fetch/fetch-claim.ts';
-import { NoNetwork, Withheld, watchNetwork } from './fetch/local-faults.ts';
+import { machineLacks, NoNetwork, Withheld, watchNetwork } from './fetch/local-faults.ts';
 import { openOriginRules } from './fetch/origin-rules.ts';
 import { openPolicyFiles } from './fetch/policy-files.ts';
 import { openSigner } from './fetch/request-signature.ts';
@@ -26,7 +27,7 @@ import { usualSitemapPath } from './fetch/sitemap.ts';
 import { type StoreSize, smallerImage } from './fetch/smaller-image.ts';
 import type { FetchTools } from './fetch/tools.ts';
 import type { Claim } from './frontier/claim.ts';
-import type { FetchOutcome } from './frontier/outcome.ts';
+import { type FetchOutcome, heldBytes } from './frontier/outcome.ts';
 import { checkSeeds } from './input/seeds.ts';
 import { steadyNow } from './policy/clock.ts';
 import type { Manners } from './policy/politeness.ts';
@@ -42,10 +43,20 @@ const maxWaitMs = 120_000;
 /** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
 const commitEvery = maxUncommitted;
 const commitAfterMs = 50;
+/** Ours: no more than that is committed together, in bytes, or one outcome; a picture may have 50 MB. */
+const maxBatchBytes = 64_000_000;
+/** Ours: while so many bytes are not committed no further request begins, since another writer may hold the ledger for minutes. */
+const maxHeldBytes = 128_000_000;
 const ledgerBusyMs = 500;
 /** How long a crawl that is stopped waits for another writer of the ledger. */
 const maxBusyMs = 3_000;
 const progressEveryMs = 200;
+
+/** An outcome with what it takes of memory, in bytes. */
+interface Held {
+  readonly outcome: FetchOutcome;
+  readonly bytes: number;
+}
 
 /** Where a run is. */
 interface RunState {
@@ -53,9 +64,11 @@ interface RunState {
   inFlight: number;
   pagesInFlight: number;
   /** Fetched and not committed. */
-  outcomes: FetchOutcome[];
+  outcomes: Held[];
+  /** Bytes of all of them. */
+  heldBytes: number;
   /** The first of them, for which there is no answer yet: the same ones are tried again, since they may be written. */
-  committing: readonly FetchOutcome[] | null;
+  committing: readonly Held[] | null;
   /** When the first of them came, by the monotonic clock. */
   firstOutcomeMs: number;
   /** Pages fetched or in flight; those that are queued again do not count. */
@@ -123,7 +136,14 @@ export async function crawl(
       sign,
     });
     defer(() => fetcher.close());
-    const renderer = lazyRenderer({ executablePath: browserPath, sandbox: browserSandbox, userAgent, guard, sign });
+    const renderer = lazyRenderer({
+      executablePath: browserPath,
+      sandbox: browserSandbox,
+      userAgent,
+      guard,
+      sign,
+      mayAsk: () => work.mayAsk(),
+    });
     defer(() => renderer.close());
     const workers = givenWorkers ?? openWorkers();
     if (givenWorkers === undefined) defer(() => workers.close());
@@ -140,12 +160,14 @@ export async function crawl(
       // A page that is being rendered or read must not hold up the end.
       void renderer.close();
       void workers.close();
+      requests.start();
       alarm.ring();
     };
     if (signal?.aborted) stop.abort();
     signal?.addEventListener('abort', onSignal);
     defer(() => {
       stop.abort();
+      requests.start();
       signal?.removeEventListener('abort', onSignal);
     });
 
@@ -196,6 +218,7 @@ export async function crawl(
       inFlight: 0,
       pagesInFlight: 0,
       outcomes: [],
+      heldBytes: 0,
       committing: null,
       firstOutcomeMs: 0,
       pagesStarted: 0,
@@ -208,9 +231,17 @@ export async function crawl(
       try {
         const outcome = await requests.add(() => fetchClaim(claim, tools).catch(goesBack(claim)));
         if (run.outcomes.length === 0) run.firstOutcomeMs = performance.now();
-        run.outcomes.push(outcome);
+        const bytes = heldBytes(outcome);
+        run.outcomes.push({ outcome, bytes });
+        run.heldBytes += bytes;
+        if (run.heldBytes >= maxHeldBytes && !stop.signal.aborted) requests.pause();
       } catch (error) {
         run.crash ??= error;
+        try {
+          if (isOurFault(error)) work.countDeath?.(claim);
+        } catch {
+          // A store that is full or busy: the fault itself is what is told.
+        }
       }
       alarm.ring();
     };
@@ -219,8 +250,8 @@ export async function crawl(
       run.crash ??= network.outage() ?? undefined;
       if (run.crash !== undefined) {
         while (run.crash instanceof UserError && run.outcomes.length > 0) {
-          const batch = run.committing ?? run.outcomes.slice(0, commitEvery);
-          if ((await work.commit(batch)) === null) break;
+          const batch = run.committing ?? nextBatch(run.outcomes);
+          if ((await work.commit(batch.map(({ outcome }) => outcome))) === null) break;
           run.committing = null;
           run.outcomes.splice(0, batch.length);
         }
@@ -256,8 +287,8 @@ export async function crawl(
       const waiting = run.outcomes.length;
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
       if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
-        run.committing ??= run.outcomes.slice(0, commitEvery);
-        const batch = run.committing;
+        run.committing ??= nextBatch(run.outcomes);
+        const batch = run.committing.map(({ outcome }) => outcome);
         const written = await work.commit(batch);
         if (written === null) {
           run.busySinceMs ??= performance.now();
@@ -267,6 +298,8 @@ export async function crawl(
           continue;
         }
         run.busySinceMs = null;
+        run.heldBytes -= run.committing.reduce((sum, { bytes }) => sum + bytes, 0);
+        if (run.heldBytes < maxHeldBytes) requests.start();
         run.committing = null;
         run.outcomes.splice(0, batch.length);
         run.inFlight -= batch.length;
@@ -309,6 +342,16 @@ export async function crawl(
   });
 }
 
+/** The first outcomes, as many as are committed together. */
+function nextBatch(held: readonly Held[]): readonly Held[] {
+  let bytes = 0;
+  const heavy = held.findIndex((one, at) => {
+    bytes += one.bytes;
+    return at > 0 && bytes > maxBatchBytes;
+  });
+  return held.slice(0, heavy === -1 ? commitEvery : Math.min(heavy, commitEvery));
+}
+
 /** Measures an image, and makes what is stored of it. */
 async function decodeFor(store: StoreSize | null, bytes: Buffer): ReturnType<FetchTools['decode']> {
   if (store === null) {
@@ -333,3 +376,10 @@ const goesBack =
     if (error instanceof NoNetwork || error instanceof Withheld) return { claim, end: 'later', pauseMs: 0 };
     throw error;
   };
+
+/** Whether an error has its cause in what was read, and not in the operator's settings, the disk or the machine: those have codes of the system. */
+function isOurFault(error: unknown): boolean {
+  if (error instanceof UserError || machineLacks(error) !== null || diskFullCode(error) !== null) return false;
+  const { code } = error as { code?: unknown };
+  return typeof code !== 'string' || code.startsWith('ERR_');
+}

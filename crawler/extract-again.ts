@@ -6,19 +6,17 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { type KeptPage, keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
-import type { FoundImage, PageRecord } from '../dataset/ledger/records.ts';
 import { inlineLicences } from './fetch/licences.ts';
 import { readPageRecords } from './fetch/page-records.ts';
 import { holdFrontier } from './frontier/open.ts';
+import { openPageBatches } from './frontier/page-batches.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
-import { pairEndOf } from './frontier/revisit.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
-import { priority } from './policy/priority.ts';
 import { headerReferrerPolicy } from './policy/referrer.ts';
 import { type Headers, rightsOf } from './policy/rights.ts';
 import { inOrder } from './workers/in-order.ts';
 import type { ReadPage } from './workers/tasks.ts';
-import { openWorkers } from './workers/workers.ts';
+import { workersUntil } from './workers/workers.ts';
 
 export interface ExtractSummary {
   readonly pages: number;
@@ -32,9 +30,6 @@ interface ReadAgain {
   readonly headers: Headers;
   readonly page: ReadPage;
 }
-
-/** Pages are committed together: so many cost one sync of the disk. */
-const batchPages = 50;
 
 /** Returns how many pages were read. Stopped or killed, it may be run again. */
 export async function extractAgain(
@@ -52,33 +47,18 @@ export async function extractAgain(
     makeDurable(ledger);
     let pages = 0;
     let queued = 0;
-    let batch: { readonly page: PageRecord; readonly found: readonly FoundImage[] }[] = [];
-    const flush = async (): Promise<void> => {
-      await ledger.writeWhenFree(() => {
-        for (const { page, found } of batch)
-          ledger.recordPage(
-            page,
-            found,
-            pairEndOf({ ...page, status: page.status === 'refused' ? 'refused' : 'fetched' }),
-          );
-      });
-      frontier.atomically(() => {
-        const found = batch.flatMap((one) => one.found);
-        queued += frontier.add(
-          found.map(({ texts: _, dominance: __, ...address }) => ({
-            ...address,
-            kind: 'image',
-            depth: 1,
-            priority: priority.image,
-          })),
-        );
-      });
-      pages += batch.length;
-      batch = [];
-      onProgress?.(pages);
-    };
-    const workers = openWorkers();
-    defer(() => workers.close());
+    const batches = openPageBatches(
+      { ledger, frontier },
+      {
+        endsOthers: true,
+        onCommit(committed) {
+          pages += committed.pages.length;
+          queued += committed.queued;
+          onProgress?.(pages);
+        },
+      },
+    );
+    const workers = workersUntil(signal, defer);
     const readAgain = async (kept: KeptPage): Promise<{ readonly kept: KeptPage; readonly read: ReadAgain | null }> => {
       const recorded = await readPageRecords(store.read(kept));
       if (recorded === null) return { kept, read: null };
@@ -95,7 +75,7 @@ export async function extractAgain(
       const { url, headers, page } = read;
       const { images, meta, title, text, licenseUrl, rslInline } = page;
       const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [], licences: inlineLicences(rslInline) });
-      batch.push({
+      await batches.add({
         page: {
           ...before,
           ...(rights.refused ? { status: 'refused', reason: rights.refused } : {}),
@@ -106,9 +86,8 @@ export async function extractAgain(
         },
         found: rights.refused ? [] : withSitemapTexts(images, frontier.sitemapTexts(kept.url)),
       });
-      if (batch.length >= batchPages) await flush();
     }
-    await flush();
+    await batches.flush();
     await ledger.writeWhenFree(() => removeRepeatedImages(ledger, frontier));
     return { pages, queued };
   });

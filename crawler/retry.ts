@@ -7,6 +7,7 @@ import { reasonsGiven, urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
 import { holdFrontier } from './frontier/open.ts';
+import type { UrlKind } from './frontier/schema.ts';
 import { meaningOf } from './policy/reasons.ts';
 
 /** Returns how many pages and images were queued. Throws a UserError for a reason that is never retried, or that nothing has. */
@@ -14,6 +15,22 @@ export async function retry(
   { corpusDir, reasons }: { readonly corpusDir: string; readonly reasons: readonly string[] },
   { ledger }: { readonly ledger: Ledger },
 ): Promise<{ readonly pages: number; readonly images: number }> {
+  const { pages, images } = urlsToRetry(ledger, reasons);
+  return withCleanup((defer) => {
+    const frontier = holdFrontier(corpusDir, ledger, defer);
+    const again = (url: string, kind: UrlKind): boolean => frontier.requeue(url, kind, { isRetry: true });
+    return frontier.atomically(() => {
+      frontier.forgetFailures();
+      return {
+        pages: pages.filter((url) => again(url, 'page') || again(url, 'sitemap')).length,
+        images: images.filter((url) => again(url, 'image')).length,
+      };
+    });
+  });
+}
+
+/** What has one of these reasons. Throws as `retry` does. */
+export function urlsToRetry(ledger: Ledger, reasons: readonly string[]): ReturnType<typeof urlsWithReasons> {
   const given = reasonsGiven(ledger);
   for (const reason of reasons) {
     if (isFinal(reason)) {
@@ -30,17 +47,7 @@ export async function retry(
       `choose among: ${choices.join(', ') || 'none, nothing failed'}`,
     );
   }
-  return withCleanup((defer) => {
-    const frontier = holdFrontier(corpusDir, ledger, defer);
-    return frontier.atomically(() => {
-      frontier.forgetFailures();
-      const { pages, images } = urlsWithReasons(ledger, reasons);
-      return {
-        pages: pages.filter((url) => frontier.requeue(url, 'page') || frontier.requeue(url, 'sitemap')).length,
-        images: images.filter((url) => frontier.requeue(url, 'image')).length,
-      };
-    });
-  });
+  return urlsWithReasons(ledger, reasons);
 }
 
 const isFinal = (reason: string): boolean => meaningOf(reason)?.again === 'never';

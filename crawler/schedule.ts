@@ -8,8 +8,8 @@ export interface ScheduleOptions {
   readonly cron: string;
   /** IANA name; the system's when left out. */
   readonly timezone?: string;
-  /** One crawl and what follows it. */
-  readonly run: () => Promise<void>;
+  /** One crawl and what follows it, at the time when it was to begin. */
+  readonly run: (at: Date) => Promise<void>;
   /** Told when the next run will be, at the start and after each run. */
   readonly onWait?: (nextRunAt: Date) => void;
   /** Told of a run that was left out because another crawl is running on the corpus. */
@@ -34,7 +34,7 @@ export async function schedule(options: ScheduleOptions): Promise<void> {
     if (signal?.aborted) return;
     const startedAt = new Date();
     try {
-      await run();
+      await run(next);
     } catch (error) {
       if (signal?.aborted) return;
       if (error instanceof CorpusBusy) onSkip(error);

@@ -47,6 +47,8 @@ export interface Work {
   claim(limit: number): Promise<readonly Claim[]>;
   /** Puts a claim back as it was: to be claimed at once, or in the next run only. */
   giveBack(claim: Claim, until: 'now' | 'next-run'): void;
+  /** Notes that what a claim names broke the run by a fault of ours: after some times it is given up. */
+  countDeath?(claim: Claim): void;
   /**
    * Writes what became of claims, all or nothing, and gives what was written: nothing where others have the claims by now.
    * While another process is writing it does nothing and gives null.
@@ -115,7 +117,8 @@ function openCorpusWork(
       return all;
     },
     claim: async (limit) => claimUrls({ ledger, frontier }, limit, steadyNow(), perHost),
-    giveBack: (claim, until) => frontier.release(claim, until === 'now' ? 0 : suspendedMs),
+    giveBack: (claim, until) => frontier.atomically(() => frontier.release(claim, until === 'now' ? 0 : suspendedMs)),
+    countDeath: (claim) => frontier.countDeath(claim),
     async commit(outcomes) {
       const isWritten = commit(outcomes);
       if (!isWritten && !isBusy) ledger.tellBusy();
@@ -135,7 +138,7 @@ function openCorpusWork(
       return readyMs === null || readyMs >= suspendedMs ? Number.POSITIVE_INFINITY : readyMs;
     },
     queued: () => frontier.queued(),
-    add: async (urls) => void frontier.add(urls),
+    add: async (urls) => void frontier.atomically(() => frontier.add(urls)),
     origins: frontier,
     async end({ isStopped }) {
       const work = (): void => removeRepeatedImages(ledger, frontier);

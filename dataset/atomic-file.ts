@@ -3,7 +3,19 @@
  * then renamed. A kill leaves at most a `.tmp` file, which the next run overwrites.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writevSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writevSync,
+} from 'node:fs';
 
 /** What the manifest says of a file. */
 export interface FileDigest {
@@ -11,17 +23,43 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** Writes a whole file; with `mode` its permissions are these. */
+/** Writes a whole file; with `mode` its permissions are these. Where that fails, what it took of the disk is given back. */
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode?: number): FileDigest {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
   const temporary = `${path}.tmp`;
   const fd = openSync(temporary, 'w', mode);
-  if (mode !== undefined) fchmodSync(fd, mode);
-  writeFileSync(fd, bytes);
-  fsyncSync(fd);
-  closeSync(fd);
-  renameSync(temporary, path);
+  try {
+    try {
+      if (mode !== undefined) fchmodSync(fd, mode);
+      writeFileSync(fd, bytes);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
   return digestOf(bytes);
+}
+
+/** Appends a line to a file, whole or not at all; one that a kill has left half written before is ended first. */
+export function appendLine(path: string, line: string): void {
+  const fd = openSync(path, 'a+');
+  try {
+    const { size } = fstatSync(fd);
+    const last = Buffer.alloc(1);
+    const isTorn = size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last.toString() !== '\n';
+    try {
+      writeFileSync(fd, `${isTorn ? '\n' : ''}${line}\n`);
+    } catch (error) {
+      ftruncateSync(fd, size);
+      throw error;
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export function digestOf(content: string | Uint8Array): FileDigest {
@@ -36,6 +74,7 @@ export class AtomicFile {
   readonly #sha256 = createHash('sha256');
   readonly #md5 = createHash('md5');
   #bytes = 0;
+  #isOpen = true;
 
   constructor(path: string) {
     this.#path = path;
@@ -53,20 +92,36 @@ export class AtomicFile {
       this.#md5.update(piece);
       this.#bytes += piece.byteLength;
     }
-    writeAll(this.#fd, pieces, position);
+    this.#orAbandon(() => writeAll(this.#fd, pieces, position));
   }
 
   commit(): FileDigest & { readonly md5: string } {
-    fsyncSync(this.#fd);
-    closeSync(this.#fd);
-    renameSync(`${this.#path}.tmp`, this.#path);
+    this.#orAbandon(() => {
+      fsyncSync(this.#fd);
+      this.#close();
+      renameSync(`${this.#path}.tmp`, this.#path);
+    });
     return { bytes: this.#bytes, sha256: this.#sha256.digest('hex'), md5: this.#md5.digest('hex') };
   }
 
-  /** Gives the file up. */
+  /** Gives the file up, as each failure does. */
   abandon(): void {
-    closeSync(this.#fd);
+    this.#close();
     rmSync(`${this.#path}.tmp`, { force: true });
+  }
+
+  #orAbandon(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
+
+  #close(): void {
+    if (this.#isOpen) closeSync(this.#fd);
+    this.#isOpen = false;
   }
 }
 

@@ -1,16 +1,18 @@
 /**
  * Who may write what of a corpus at a time. A corpus has parts, and each part one writer; who reads never asks. A lock is an
  * exclusive SQLite transaction on a file of its own, which the operating system ends with the process, however that ends, so
- * that no stale lock can be left behind. Who holds it stands beside it, for the message only. On a network file system
+ * that no stale lock can be left behind. Who holds it stands beside it, for the message, and for the next one to tell whether its holder
+ * died. On a network file system
  * the locks are as good as its POSIX locks are (docs/decisions/0038).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir, userInfo } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { makeFolder } from './make-folder.ts';
+import { openDatabase } from './open-database.ts';
 import { UserError } from './user-error.ts';
 
 /**
@@ -43,8 +45,21 @@ export function nameHolder(name: string): void {
 export function lockPart(corpusDir: string, part: CorpusPart): () => void {
   const folder = join(corpusDir, 'locks');
   makeFolder(folder);
-  return lock(join(folder, part), `corpus ${corpusDir}`);
+  return lock(join(folder, part), `corpus ${corpusDir}`, { countsDeaths: part === 'crawl' });
 }
+
+/**
+ * For who holds a part: whether the process that had it before died with it, by a fault in native code, the system's end for who takes too
+ * much memory, a kill or a loss of power. One that threw, or that its operator stopped, did not.
+ */
+export const hasLastDied = (corpusDir: string, part: CorpusPart): boolean =>
+  readHolder(noteOf(corpusDir, part))?.hasLastDied === true;
+
+/** For who holds a part: that death is counted. Until somebody says so, each holder leaves it to the next one. */
+export const deathIsCounted = (corpusDir: string, part: CorpusPart): void =>
+  void uncountedDeaths.delete(noteOf(corpusDir, part));
+
+const noteOf = (corpusDir: string, part: CorpusPart): string => join(corpusDir, 'locks', `${part}.json`);
 
 /** Takes a run of training (`runs/NAME`) with all its stages: of two processes in it each would remove what the other one saves. */
 export function lockRun(corpusDir: string, run: string): () => void {
@@ -61,7 +76,8 @@ export const lockFile = (file: string): (() => void) => lockAnywhere(file, 'file
 
 function lockAnywhere(path: string, what: string): () => void {
   const hash = createHash('sha256').update(realPath(path)).digest('hex').slice(0, 32);
-  return lock(join(tmpdir(), `lait-${userInfo().uid}-${hash}`), `${what} ${path}`);
+  // Not by `userInfo`: a container's user needs no entry in its list of users. Windows has no numbers of users.
+  return lock(join(tmpdir(), `lait-${process.geteuid?.() ?? -1}-${hash}`), `${what} ${path}`);
 }
 
 /** Of what is not there yet, the rest of the path as it is written. */
@@ -129,30 +145,54 @@ export function lockHolder(corpusDir: string, pid: number): string | null {
   return null;
 }
 
-function lock(path: string, what: string): () => void {
+/** `countsDeaths` where somebody asks whether the last holder died: a release then leaves the note of a death that is not counted yet. */
+function lock(path: string, what: string, { countsDeaths = false } = {}): () => void {
   const note = `${path}.json`;
-  const db = new Database(`${path}.lock`, { timeout: 0 });
+  let db: Database.Database;
   try {
-    db.exec('BEGIN EXCLUSIVE');
+    db = openDatabase(`${path}.lock`, { timeout: 0 }, (opened) => opened.exec('BEGIN EXCLUSIVE'));
   } catch (error) {
-    db.close();
     if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
     throw new CorpusBusy(`${what} is being written by ${holderOf(note)}; wait for it to end, or give --wait.`, path);
   }
+  const hasDied = existsSync(note);
+  const holder: Holder = {
+    command,
+    pid: process.pid,
+    host: hostname(),
+    startedAt: new Date().toISOString(),
+    hasLastDied: hasDied,
+  };
   try {
-    const holder: Holder = { command, pid: process.pid, host: hostname(), startedAt: new Date().toISOString() };
     writeFileSync(note, JSON.stringify(holder));
   } catch (error) {
     db.close();
     throw error;
   }
+  if (heldNotes.size === 0) process.on('exit', removeNotes);
+  heldNotes.set(note, holder);
+  if (hasDied && countsDeaths) uncountedDeaths.add(note);
   return () => {
+    heldNotes.delete(note);
+    if (heldNotes.size === 0) process.off('exit', removeNotes);
     try {
-      if (db.open) rmSync(note, { force: true });
+      if (db.open && !uncountedDeaths.delete(note)) removeNote(note, holder);
     } finally {
       db.close();
     }
   };
+}
+
+/** Notes of the locks that this process holds. */
+const heldNotes = new Map<string, Holder>();
+
+/** Those of them by which alone it is known that the holder before died. */
+const uncountedDeaths = new Set<string>();
+
+/** Ctrl-C twice ends the process where it is (128 and SIGINT); it has not died. */
+function removeNotes(exitCode: number): void {
+  if (exitCode !== 130) return;
+  for (const [note, holder] of heldNotes) if (!uncountedDeaths.has(note)) removeNote(note, holder);
 }
 
 interface Holder {
@@ -160,6 +200,15 @@ interface Holder {
   readonly pid: number;
   readonly host: string;
   readonly startedAt: string;
+  /** Whether the note of the one before was still there. */
+  readonly hasLastDied: boolean;
+}
+
+/** Not that of another process, which has a corpus where this one's folder was before it was moved. */
+function removeNote(note: string, { pid, host, startedAt }: Holder): void {
+  const found = readHolder(note);
+  if (found === null || (found.pid === pid && found.host === host && found.startedAt === startedAt))
+    rmSync(note, { force: true });
 }
 
 const holderOf = (note: string): string => {

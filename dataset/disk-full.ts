@@ -13,11 +13,14 @@ const codes = new Set([
   'SQLITE_IOERR_TRUNCATE',
 ]);
 
-/** The code by which an error, or what caused it, says that nothing more can be written; null when it says something else. */
-export function diskFullCode(error: unknown): string | null {
+/** The error, or what caused it, that says that nothing more can be written; null when it says something else. */
+export function diskFullError(error: unknown): (Error & { readonly code: string }) | null {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as { code?: unknown };
-    if (typeof code === 'string' && codes.has(code)) return code;
+    if (typeof code === 'string' && codes.has(code)) return at as Error & { readonly code: string };
   }
   return null;
 }
+
+/** The code of that error. */
+export const diskFullCode = (error: unknown): string | null => diskFullError(error)?.code ?? null;

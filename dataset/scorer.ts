@@ -21,6 +21,15 @@ export interface RelevanceScorer {
   readonly score: (
     pairs: readonly { readonly image: Buffer; readonly sha256: string; readonly text: string }[],
   ) => Promise<readonly (number | null)[]>;
+  /** Missing where the model looks at image and text together and has no vector for either. */
+  readonly embed?: Embedding;
+}
+
+/** Images and texts as vectors of length 1 in one space: the better a text fits an image, the larger their cosine. */
+export interface Embedding {
+  /** Null for images that do not decode. */
+  readonly images: (images: readonly Buffer[]) => Promise<readonly (Float32Array | null)[]>;
+  readonly texts: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 }
 
 /** A scorer that holds memory until it is disposed of. What was passed to it remains its owner's. */

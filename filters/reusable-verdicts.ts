@@ -2,8 +2,7 @@
  * Verdicts that need not be asked for again. A pair keeps the first rule that dropped it, so every rule before that one, in
  * the order of the recipe that judged it, let it pass; where the rule's version and settings are the same today, it would again.
  */
-import type { Ledger } from '../dataset/ledger/ledger.ts';
-import { downloadRule, judgingOrder, type RuleRecord, recipeRules, ruleIdentity } from '../dataset/ledger/recipes.ts';
+import { downloadRule, judgingOrder, type RuleRecord, ruleIdentity } from '../dataset/ledger/recipes.ts';
 import type { PairToJudge } from '../dataset/ledger/verdicts.ts';
 import { drop, keep, type Verdict } from './filter.ts';
 
@@ -36,14 +35,17 @@ export type ReusableVerdicts = (before: Before | null, rule: string) => Verdict 
 
 const cleaner = 'text/clean';
 
-/** Reads earlier recipes when a verdict of theirs is first asked for. `rules`: those of today. */
-export function reusableVerdicts(ledger: Ledger, rules: readonly RuleRecord[]): ReusableVerdicts {
+/** `rules` are those of today; `rulesOf` gives those of an earlier recipe, when a verdict of it is first asked for. */
+export function reusableVerdicts(
+  rules: readonly RuleRecord[],
+  rulesOf: (recipe: number) => readonly RuleRecord[],
+): ReusableVerdicts {
   const recipes = new Map<number, Map<string, { readonly place: number; readonly isSame: boolean }>>();
 
   const placesOf = (recipe: number) => {
     const known = recipes.get(recipe);
     if (known) return known;
-    const old = recipeRules(ledger, recipe);
+    const old = rulesOf(recipe);
     const now = new Map(rules.map((rule) => [rule.name, ruleIdentity(rule)]));
     const was = new Map(old.map((rule) => [rule.name, ruleIdentity(rule)]));
     // Another cleaning gives the rules another text.

@@ -1,11 +1,10 @@
 /**
  * Runs scored rules over pairs, some at a time: each image is read once, decoded at most once, and shown to a model
- * only when the ledger has no score of that model for it.
+ * only when no score of that model is known for it.
  */
 
-import type { Ledger } from '../dataset/ledger/ledger.ts';
 import type { RawStore } from '../dataset/ledger/raw-store.ts';
-import { type Score, scoresOf } from '../dataset/ledger/scores.ts';
+import type { Score } from '../dataset/ledger/scores.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { PairToJudge, PairVerdict } from '../dataset/ledger/verdicts.ts';
 import { drop, type ImageSample, type ScoredFilter, type Verdict } from './filter.ts';
@@ -21,50 +20,71 @@ export interface PairToScore {
   readonly sample: StoredSample;
 }
 
+/** What scored rules are asked with. */
+export interface ScoringTools {
+  readonly reusable: ReusableVerdicts;
+  /** The stored scores of a pair (its id) or an image (its SHA-256), by the name that they are stored under. */
+  readonly scoresOf: (subject: string) => Readonly<Record<string, number>>;
+  /** The bytes of a picture as they are stored; null where they are gone, which drops its pairs as `raw-missing`. */
+  readonly read: (sample: StoredSample) => Promise<Buffer | null>;
+}
+
+/** Reads pictures of the corpus folder; one that cannot be read is gone. */
+export const readingRaw =
+  (raw: Pick<RawStore, 'read'>): ScoringTools['read'] =>
+  async (sample) => {
+    try {
+      return raw.read(sample);
+    } catch {
+      return null;
+    }
+  };
+
 /** Images in memory at once: 32 photographs of 10 MB are 320 MB, and a model's batch. */
 const pairsAtOnce = 32;
 
 /** Yields the verdicts on each group of pairs, survivors and dropped. */
 export async function* scorePairs(
-  ledger: Ledger,
   rules: readonly ScoredFilter[],
   pairs: readonly PairToScore[],
-  reusable: ReusableVerdicts,
-  raw: Pick<RawStore, 'read'>,
+  tools: ScoringTools,
 ): AsyncGenerator<PairVerdict[]> {
   for (let at = 0; at < pairs.length; at += pairsAtOnce) {
-    yield await scoreGroup(ledger, rules, pairs.slice(at, at + pairsAtOnce), reusable, raw);
+    yield await scoreGroup(rules, pairs.slice(at, at + pairsAtOnce), tools);
   }
 }
 
 async function scoreGroup(
-  ledger: Ledger,
   rules: readonly ScoredFilter[],
   group: readonly PairToScore[],
-  reusable: ReusableVerdicts,
-  raw: Pick<RawStore, 'read'>,
+  { reusable, scoresOf, read }: ScoringTools,
 ): Promise<PairVerdict[]> {
   const found: PairVerdict[] = [];
-  const images = new Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>();
+  const images = new Map<string, Promise<Image | null>>();
   const stored = new Map<string, Readonly<Record<string, number>>>();
   let rest = group.map((pair) => ({ ...pair, scores: [...pair.scores] }));
 
   for (const rule of rules) {
     const subject = ({ sample }: PairToScore) => (rule.subject === 'image' ? sample.sha256 : sample.id);
     const verdicts = new Map<string, Verdict>();
-    const unscored = new Map<string, ImageSample>();
+    const wanted = new Map<string, StoredSample>();
     for (const pair of rest) {
       const key = subject(pair);
       const known = reusable(pair.before, rule.name);
       if (known) verdicts.set(pair.known.id, known);
-      else if (!unscored.has(key)) {
-        if (!stored.has(key)) stored.set(key, scoresOf(ledger, key));
+      else if (!wanted.has(key)) {
+        if (!stored.has(key)) stored.set(key, scoresOf(key));
         const score = stored.get(key)![rule.scoreName];
-        const image = score === undefined ? imageOf(images, raw, pair.sample) : null;
-        if (score === undefined && image === null) verdicts.set(key, drop('raw-missing'));
-        else if (score === undefined) unscored.set(key, { ...pair.sample, ...image! });
+        if (score === undefined) wanted.set(key, pair.sample);
         else verdicts.set(key, rule.judge(score));
       }
+    }
+    const unscored = new Map<string, ImageSample>();
+    const opened = await Promise.all([...wanted.values()].map((sample) => imageOf(images, read, sample)));
+    for (const [at, [key, sample]] of [...wanted].entries()) {
+      const image = opened[at]!;
+      if (image === null) verdicts.set(key, drop('raw-missing'));
+      else unscored.set(key, { ...sample, ...image });
     }
     const fresh = new Map<string, number>();
     const values = unscored.size > 0 ? await rule.score([...unscored.values()]) : [];
@@ -90,28 +110,29 @@ async function scoreGroup(
   return found;
 }
 
-/** The image's bytes and its picture, read once a group however many pairs show it; null when its segment is gone or cut. */
+type Image = Pick<ImageSample, 'bytes' | 'pixels'>;
+
+/** The image's bytes and its picture, read once a group however many pairs show it; null when it is gone. */
 function imageOf(
-  images: Map<string, Pick<ImageSample, 'bytes' | 'pixels'>>,
-  raw: Pick<RawStore, 'read'>,
+  images: Map<string, Promise<Image | null>>,
+  read: ScoringTools['read'],
   sample: StoredSample,
-): Pick<ImageSample, 'bytes' | 'pixels'> | null {
-  const known = images.get(sample.sha256);
-  if (known) return known;
-  let bytes: Buffer;
-  try {
-    bytes = raw.read(sample);
-  } catch {
-    return null;
+): Promise<Image | null> {
+  let image = images.get(sample.sha256);
+  if (image === undefined) {
+    image = read(sample).then((bytes) => bytes && imageFrom(bytes));
+    images.set(sample.sha256, image);
   }
+  return image;
+}
+
+function imageFrom(bytes: Buffer): Image {
   let decoded: ReturnType<typeof decodePixels> | undefined;
-  const image = {
+  return {
     bytes,
     pixels: () => {
       decoded ??= decodePixels(bytes);
       return decoded;
     },
   };
-  images.set(sample.sha256, image);
-  return image;
 }

@@ -12,8 +12,15 @@ import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
 import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
-import { currentRecipe, lastVersion, markFinished, recipeId } from '../dataset/ledger/recipes.ts';
-import { deleteScores } from '../dataset/ledger/scores.ts';
+import {
+  currentRecipe,
+  lastVersion,
+  markFinished,
+  type RuleRecord,
+  recipeId,
+  recipeRules,
+} from '../dataset/ledger/recipes.ts';
+import { deleteScores, scoresOf } from '../dataset/ledger/scores.ts';
 import { reusableRanges, reuseVerdicts, reuseVerdictsOfRows, verdictGroups } from '../dataset/ledger/verdict-reuse.ts';
 import {
   countUnjudged,
@@ -23,10 +30,10 @@ import {
   recordVerdicts,
 } from '../dataset/ledger/verdicts.ts';
 import { UserError } from '../dataset/user-error.ts';
-import { judgePairs } from './judge-pairs.ts';
+import { judgeBatch } from './judge-batch.ts';
 import { type Recipe, ruleRecords } from './recipe.ts';
 import { fateOf, reusableVerdicts } from './reusable-verdicts.ts';
-import { type PairToScore, scorePairs } from './score-pairs.ts';
+import { readingRaw, type ScoringTools } from './score-pairs.ts';
 
 export interface ScreenProgress {
   /** `pairs` while pairs are judged one by one, `corpus` while the corpus rules run. */
@@ -48,18 +55,41 @@ export interface ScreenOptions {
   readonly batchSize?: number;
 }
 
+/** Has batches judged, in whatever order and on whatever machines. */
+export type JudgeAll = (batches: Iterable<Batch>, tools: JudgingTools) => Promise<void>;
+
+/** Pairs that follow each other in the ledger, to be judged. */
+export type Batch = readonly PairToJudge[];
+
+export interface JudgingTools {
+  /** The rules of the recipe, whose verdicts are wanted. */
+  readonly rules: readonly RuleRecord[];
+  /** Reads pictures of the corpus folder. */
+  readonly read: ScoringTools['read'];
+  /**
+   * Records verdicts on a batch, or on a part of it; batches come in any order. With `isSome` the pairs do not follow each other.
+   */
+  readonly record: (batch: BatchMark, verdicts: readonly PairVerdict[], isSome?: boolean) => Promise<void>;
+}
+
+/** What recording needs of a batch. */
+export type BatchMark = readonly Pick<PairToJudge, 'row' | 'before' | 'sample'>[];
+
 /**
  * Judges every pair that the recipe has not judged and returns the whole corpus' funnel. Throws a UserError for a recipe
  * with one rule twice, a CorpusBusy while another process judges, and the signal's reason when it is stopped.
  */
-export async function screen(options: ScreenOptions): Promise<Funnel> {
+export const screen = (options: ScreenOptions): Promise<Funnel> => screenBy(options, null);
+
+/** The same where somebody else has the batches judged; null: one after the other, here. */
+export async function screenBy(options: ScreenOptions, judgeAll: JudgeAll | null): Promise<Funnel> {
   return withCleanup((defer) => {
     defer(lockPart(dirname(options.ledger.db.name), 'filter'));
-    return judgeCorpus(options);
+    return judgeCorpus(options, judgeAll);
   });
 }
 
-async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
+async function judgeCorpus(options: ScreenOptions, judgeAll: JudgeAll | null): Promise<Funnel> {
   const { ledger, recipe, raw, onProgress, signal, batchSize = 2000 } = options;
   const rules = ruleRecords(recipe);
   refuseTwins(rules.map(({ name }) => name));
@@ -70,7 +100,7 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);
   await ledger.writeWhenFree(() => markFinished(ledger, id, false));
 
-  const reusable = reusableVerdicts(ledger, rules);
+  const reusable = reusableVerdicts(rules, (earlier) => recipeRules(ledger, earlier));
   const groups = verdictGroups(ledger, id).filter((group) => fateOf(group, rules, reusable) !== 'unknown');
   for (const range of reusableRanges(ledger, groups)) {
     signal?.throwIfAborted();
@@ -80,24 +110,21 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
   const opened = raw ? null : openRawStore(dirname(ledger.db.name));
   try {
     let judged = 0;
-    for (const batch of pairsToJudge(ledger, id, { batchSize })) {
-      signal?.throwIfAborted();
-      const results = await judgePairs(batch, { recipe, reusable, signal });
-      const verdicts: PairVerdict[] = [];
-      const toScore: PairToScore[] = [];
-      for (const result of results) {
-        if ('droppedBy' in result) verdicts.push(result);
-        else toScore.push(result);
-      }
-      if (signal?.aborted) toScore.length = 0;
-      for await (const scored of scorePairs(ledger, recipe.scored ?? [], toScore, reusable, raw ?? opened!)) {
-        verdicts.push(...scored);
-        onProgress?.({ stage: 'pairs', judged: judged + verdicts.length, total });
-        if (signal?.aborted) break;
-      }
-      await ledger.writeWhenFree(() => recordBatch(ledger, id, batch, verdicts));
+    const batches = pairsToJudge(ledger, id, { batchSize });
+    const read = readingRaw(raw ?? opened!);
+    const record: JudgingTools['record'] = async (batch, verdicts, isSome = false) => {
+      await ledger.writeWhenFree(() => recordBatch(ledger, id, batch, verdicts, isSome));
       judged += verdicts.length;
       onProgress?.({ stage: 'pairs', judged, total });
+    };
+    if (judgeAll !== null) await judgeAll(batches, { rules, read, record });
+    else {
+      const onJudged = (some: number) => onProgress?.({ stage: 'pairs', judged: judged + some, total });
+      const tools = { reusable, read, scoresOf: (subject: string) => scoresOf(ledger, subject), signal, onJudged };
+      for (const batch of batches) {
+        signal?.throwIfAborted();
+        await record(batch, await judgeBatch(batch, recipe, tools));
+      }
     }
   } finally {
     opened?.close();
@@ -113,8 +140,9 @@ async function judgeCorpus(options: ScreenOptions): Promise<Funnel> {
 function recordBatch(
   ledger: Ledger,
   recipe: number,
-  batch: readonly PairToJudge[],
+  batch: BatchMark,
   verdicts: readonly PairVerdict[],
+  isSome: boolean,
 ): void {
   const before = new Map(batch.map((pair) => [pair.row, pair.before]));
   const isSame = ({ row, droppedBy, reason, cleanedText, language, scores = [] }: PairVerdict): boolean => {
@@ -124,8 +152,9 @@ function recordBatch(
     if (droppedBy === null) return was.droppedBy === null || was.droppedBy.startsWith('corpus/');
     return was.droppedBy === droppedBy && was.reason === reason;
   };
-  const isWhole = verdicts.length === batch.length;
-  recordVerdicts(ledger, recipe, isWhole ? verdicts.filter((one) => !isSame(one)) : verdicts);
+  const isWhole = verdicts.length === batch.length && !isSome;
+  const judged = new Map(batch.map(({ row, sample }) => [row, sample?.sha256 ?? null]));
+  recordVerdicts(ledger, recipe, isWhole ? verdicts.filter((one) => !isSame(one)) : verdicts, judged);
   if (isWhole) reuseVerdictsOfRows(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
 }
 

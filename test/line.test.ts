@@ -1,5 +1,5 @@
 /**
- * The whole line as a user types it: crawl, filter, export, regions, pretrain, evaluate, each a process of its own, on a small
+ * The whole line as a user types it: crawl, filter, export, regions, pretrain, evaluate, and once more by relevance, each a process of its own, on a small
  * edition of the demo's website. Crawl, export and pretrain are killed half-way once and started again.
  */
 import assert from 'node:assert/strict';
@@ -9,6 +9,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { outcome } from '../cli/demo/outcome.ts';
 import { type DemoSite, startDemoSite } from '../cli/demo/site.ts';
 import { findBrowser } from '../cli/setup/browser.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
@@ -50,7 +51,7 @@ describe('the whole line', () => {
   let site: DemoSite;
   before(async () => {
     corpus = await mkdtemp(join(tmpdir(), 'lait-line-'));
-    site = await startDemoSite({ pictures: 150 });
+    site = await startDemoSite({ pictures: 240 });
   });
   after(async () => {
     await site.close();
@@ -125,22 +126,75 @@ describe('the whole line', () => {
     assert.match(await run('regions', '--input-side-px', '128'), /[\d,]+ regions of \d+ images/);
   });
 
-  const pretrain = ['pretrain', '--steps', '30', '--batch-size', '16', '--checkpoint-every-steps', '10'];
+  const pretrain = ['pretrain', '--steps', '12', '--batch-size', '16', '--checkpoint-every-steps', '4'];
 
   it('pretrains, killed once, to the weights of an undisturbed run', async () => {
     const output = await run(...pretrain, '--run', 'undisturbed');
     for (const objective of ['mlm', 'moc', 'mrfr', 'itm']) assert.match(output, new RegExp(`${objective} \\d+\\.\\d+`));
     const checkpoints = join(corpus, 'runs/killed/checkpoints');
-    await killed([...pretrain, '--run', 'killed'], () => existsSync(join(checkpoints, 'step-00000010')));
+    await killed([...pretrain, '--run', 'killed'], () => existsSync(join(checkpoints, 'step-00000004')));
     await run(...pretrain, '--run', 'killed');
     const weights = (name: string): Promise<Buffer> =>
-      readFile(join(corpus, 'runs', name, 'checkpoints/step-00000030/model.safetensors'));
+      readFile(join(corpus, 'runs', name, 'checkpoints/step-00000012/model.safetensors'));
     assert.ok((await weights('killed')).equals(await weights('undisturbed')));
   });
 
   it('evaluates beside a linear map and chance', async () => {
     const output = await run('evaluate', '--run', 'killed');
-    assert.match(output, /image for a text +\d+\.\d % +\d+\.\d % +\d+\.\d %\n +linear map to words .*\n +chance/);
+    assert.match(
+      output,
+      /image for a text +\d+\.\d % +\d+\.\d % +\d+\.\d %\n(?: +contrast .*\n)* +linear map to words .*\n +linear map without hubs .*\n +chance/,
+    );
+  });
+
+  it('filters by maps of what it learned, exports beside the first shards, trains again, and the site tells what that did', async () => {
+    const relevance = [
+      '--relevance',
+      join(corpus, 'runs/killed'),
+      '--relevance-head',
+      'map',
+      '--relevance-share',
+      '0.8',
+    ];
+    const funnel = await run('filter', ...relevance);
+    const [, seen] = /match\/relevance +([\d,]+) +0 /.exec(funnel) ?? [];
+    const [, dropped] = /corpus\/relevance-share +[\d,]+ +([\d,]+) /.exec(funnel) ?? [];
+    assert.equal(Number(dropped), Math.floor(0.2 * Number(seen)), funnel);
+    const shards = join(corpus, 'relevant');
+    await run('export', '--validation-fraction', '0.3', '--out', shards);
+    assert.match(await run('regions', '--input-side-px', '128', '--shards', shards), /\d+ kept/);
+    await run(...pretrain, '--run', 'again', '--shards', shards);
+    const runOf = (name: string, folder: string) => ({
+      name,
+      dir: join(corpus, 'runs', name),
+      shards: join(corpus, folder),
+    });
+    const [texts, retrieval] = await outcome({
+      corpusDir: corpus,
+      regions: join(corpus, 'regions/centernet'),
+      truth: site.truth,
+      rule: 'corpus/relevance-share',
+      runs: [runOf('killed', 'shards'), runOf('again', 'relevant')],
+      signal: new AbortController().signal,
+    });
+    const [, ...kinds] = texts!.rows;
+    assert.deepEqual(
+      kinds.map(([kind]) => kind),
+      ['swapped', 'misleading', 'generic', 'right', 'any, by chance'],
+    );
+    const counts = kinds.map(([, all, gone]) => [Number(all), Number(gone)] as const);
+    const sum = (at: 0 | 1) => counts.slice(0, 4).reduce((total, row) => total + row[at], 0);
+    assert.deepEqual([sum(0), sum(1)], counts[4]);
+    // A text or two are neither a picture's own nor planted, such as the site's title.
+    assert.ok(Number(seen) - sum(0) <= 2 && Number(dropped) - sum(1) <= 2, JSON.stringify({ seen, dropped, counts }));
+    assert.deepEqual(
+      retrieval!.rows.map(([name]) => name?.replace(/, \d+ pictures/, '')),
+      [
+        '',
+        ...['killed', 'again'].flatMap((name) => [name, '  linear map to words', '  linear map without hubs']),
+        'chance',
+      ],
+    );
   });
 });
 

@@ -97,7 +97,7 @@ describe('two textbooks', () => {
     }
     assert.deepEqual([contents.length, wanted.length, found.length, survivors.length], [41, 31, 31, 31]);
     assert.deepEqual(reasons(funnel), {
-      'image/dominant:furniture': 4,
+      'image/dominant:furniture': 2,
       'text/length:too-few-words': 7,
       'page/language:is-es': 21,
       'text/rare-words:rare-words': 1,

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Weights } from '../../crawler/page/dominance-weights.ts';
 import { probability } from '../../crawler/page/dominant.ts';
-import { areaUnderCurve } from '../area-under-curve.ts';
+import { areaUnderCurve } from '../../model/ranking/area-under-curve.ts';
 import { readLabels } from './labels.ts';
 import { type Example, fit } from './logistic.ts';
 import { fetchRepositories, readPage, savedPagesFlags } from './pages.ts';

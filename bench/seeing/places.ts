@@ -5,6 +5,7 @@ import { openGraphImages } from '../../crawler/page/open-graph.ts';
 import { parseHtml } from '../../crawler/page/parse.ts';
 import { type Place, placesOf } from '../../crawler/page/places.ts';
 import { scanPage } from '../../crawler/page/scan.ts';
+import { siteNameReader } from '../../crawler/page/site-name.ts';
 import { keyOf } from '../../crawler/policy/url.ts';
 import type { PictureClass } from './labels.ts';
 import type { Picture } from './truth.ts';
@@ -18,7 +19,7 @@ export function labelledPlaces(html: string, pageUrl: string, pictures: readonly
   const scan = scanPage(parseHtml(html), pageUrl);
   const { head } = scan;
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
-  const texts = new ImageTexts(scan.elementsById);
+  const texts = new ImageTexts(scan.elementsById, siteNameReader(head, pageUrl), () => false);
   const classes = new Map<string, Set<PictureClass>>();
   for (const picture of pictures)
     for (const url of picture.urls) classes.set(url, (classes.get(url) ?? new Set()).add(picture.class));

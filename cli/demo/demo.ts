@@ -11,12 +11,13 @@ import type { DemoFlags } from '../call-flags.ts';
 import { checkCorpusDir, type Nothing, type PlainContext } from '../command.ts';
 import { configFileName } from '../config.ts';
 import { readConfig } from '../config-file.ts';
+import { regionsDir } from '../data-place.ts';
 import { clock } from '../progress.ts';
 import { laitScript } from '../setup/run.ts';
-import { startDemoSite } from './site.ts';
+import { type SiteTruth, startDemoSite } from './site.ts';
 
 /** Runs every step in order. The exit code is 0, or that of the first step that failed. Fewer pictures make a quicker demo and a poorer model. */
-export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
+export async function demo({ flags, signal }: PlainContext<DemoFlags>): Promise<void> {
   const { corpus: folder, pictures, steps, ...others } = flags;
   others satisfies Nothing;
   const corpusDir = resolve(checkCorpusDir(folder));
@@ -32,10 +33,11 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
   try {
     makeFolder(corpusDir);
     if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 400));
-    for (const [command, what] of line) {
+    for (const [what, ...command] of line(corpus)) {
       const stepStarted = performance.now();
-      console.log(`\n── ${what}\n$ lait ${command} --corpus ${corpus}`);
-      const code = await lait([command, '--corpus', corpus]);
+      const args = [...command, '--corpus', corpus];
+      console.log(`\n── ${what}\n$ lait ${args.join(' ')}`);
+      const code = await lait(args);
       if (code !== 0) {
         console.error(`lait demo: this step ended with exit code ${code}; \`lait demo\` again goes on from here`);
         process.exitCode = code;
@@ -43,6 +45,8 @@ export async function demo({ flags }: PlainContext<DemoFlags>): Promise<void> {
       }
       console.log(`(${clock(performance.now() - stepStarted)})`);
     }
+    console.log('\n── What only the website knew: which texts were right');
+    await tellOutcome(corpusDir, site.truth, signal);
   } finally {
     await site.close();
   }
@@ -56,16 +60,55 @@ function refuseForeign(corpusDir: string, configFile: string): void {
   throw expected('a new folder or an earlier demo', 'the corpus', corpusDir, 'name another with --corpus');
 }
 
-const line = [
-  ['crawl', 'Find the pages, their pictures and every text that may describe them'],
-  ['filter', 'Keep what a model can learn from: English, large enough, no copies'],
-  ['export', 'Write shards, one image in seven held out'],
-  ['regions', 'Look at the pictures with an object detector'],
-  ['pretrain', 'Train a tiny ImageBERT on its four objectives, and image-text contrast'],
-  ['evaluate', 'Find held-out pictures by their text, and texts by their picture'],
-] as const;
-
 const run = 'demo';
+const secondRun = 'relevant';
+
+/** Ours: a model of so few pictures does not tell how many of their texts are wrong (docs/learning.md). */
+const relevanceShare = 0.8;
+
+/** What is done, and the arguments of the command that does it. */
+const line = (corpus: string): readonly (readonly [what: string, ...command: string[]])[] => {
+  const shards = `${corpus}/${secondRun}`;
+  const relevance = ['--relevance', `${corpus}/runs/${run}`, '--relevance-head', 'map'];
+  return [
+    ['Find the pages, their pictures and every text that may describe them', 'crawl'],
+    ['Keep what a model can learn from: English, large enough, no copies', 'filter'],
+    ['Write shards, one image in seven held out', 'export'],
+    ['Look at the pictures with an object detector', 'regions'],
+    ['Train a tiny ImageBERT on its four objectives, and image-text contrast', 'pretrain'],
+    ['Find held-out pictures by their text, and texts by their picture', 'evaluate'],
+    [
+      'Filter again, by how well a text fits its picture: each is scored by what was learned from other pictures',
+      ...['filter', ...relevance, '--relevance-share', String(relevanceShare)],
+    ],
+    ['Write shards of what is left', 'export', '--out', shards],
+    ['Look at pictures that were not among the first', 'regions', '--shards', shards],
+    ['Train once more, from the better shards', 'pretrain', '--shards', shards, '--run', secondRun],
+  ];
+};
+
+/** Prints what only the site can tell, and writes it into the report. */
+async function tellOutcome(corpusDir: string, truth: SiteTruth, signal: AbortSignal): Promise<void> {
+  const [{ outcome, outcomeText }, { writeReport }] = await Promise.all([
+    import('./outcome.ts'),
+    import('../report.ts'),
+  ]);
+  const runOf = (name: string, learnedFrom: string, shards: string) => ({
+    name: learnedFrom,
+    dir: join(corpusDir, 'runs', name),
+    shards: join(corpusDir, shards),
+  });
+  const tables = await outcome({
+    corpusDir,
+    regions: regionsDir(corpusDir, readConfig(corpusDir).regions),
+    truth,
+    rule: 'corpus/relevance-share',
+    runs: [runOf(run, 'all', 'shards'), runOf(secondRun, 'what relevance kept', secondRun)],
+    signal,
+  });
+  console.log(outcomeText(tables));
+  await writeReport({ corpusDir, path: join(corpusDir, 'report.html'), tables, signal });
+}
 
 /** How the demo's own settings begin. */
 const mark = "# The demo's settings";
@@ -126,8 +169,10 @@ Everything lies in ${corpus}/:
   ledger.db          what became of every page, image and pair
   raw/               the original images
   shards/            WebDataset shards, train and validation, with parquet tables and a manifest
+  ${secondRun}/          the same without the texts that fit their picture least
   regions/           what the detector saw
-  runs/${run}/         the trained model
+  runs/              the two trained models, ${run} and ${secondRun}
+  report.html        the funnel with pictures, and what only the website knew
 Try next:
   npx lait filter --corpus ${corpus} --min-side-px 64     a moved threshold needs no new crawl
   npx lait ledger explain ${url}en/gallery --corpus ${corpus}     what became of a page's pictures

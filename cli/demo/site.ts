@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
 import { extraPictures, type Language, languages, type Picture, pictures } from './pictures.ts';
+import { type Plant, plantWrongTexts } from './plants.ts';
 
 const picturesPerPage = 30;
 const extraCount = 60;
@@ -17,8 +18,13 @@ export interface DemoSite {
   readonly pictureCount: number;
   /** How many of them only the gallery shows, which is empty without a browser. */
   readonly galleryPictureCount: number;
+  /** What the site alone knows: whether a text that it shows at a picture is the picture's own. */
+  readonly truth: SiteTruth;
   close(): Promise<void>;
 }
+
+/** By the URL of an image and a text as a page gives it: `right`, what was planted, or undefined for what is neither. */
+export type SiteTruth = (imageUrl: string, text: string) => 'right' | Plant['kind'] | undefined;
 
 export interface DemoSiteOptions {
   /** 0 lets the system choose. */
@@ -44,6 +50,7 @@ export async function startDemoSite({ port = 0, pictures: limit = Infinity }: De
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     pictureCount: site.pictureCount,
     galleryPictureCount: site.galleryPictureCount,
+    truth: site.truth,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -61,7 +68,7 @@ interface Answer {
 const html = (body: string): Answer => ({ status: 200, type: 'text/html; charset=utf-8', body });
 const plain = (body: string, status = 200): Answer => ({ status, type: 'text/plain; charset=utf-8', body });
 
-interface Site extends Pick<DemoSite, 'pictureCount' | 'galleryPictureCount'> {
+interface Site extends Pick<DemoSite, 'pictureCount' | 'galleryPictureCount' | 'truth'> {
   answer(path: string): Answer | Promise<Answer>;
 }
 
@@ -72,11 +79,14 @@ function buildSite(limit: number): Site {
   const extras = extraPictures(Math.ceil(extraCount / stride));
   const byName = new Map([...all, ...extras].map((picture, index) => [mediaName(picture, index), picture]));
   const nameOf = new Map([...byName].map(([name, picture]) => [picture, name]));
+  const copied = new Set([...byName.values()].slice(...copies));
+  const plants = plantWrongTexts(all.filter((picture) => !copied.has(picture)));
   const figure = (picture: Picture, language: Language): string => {
-    const text = picture.texts[language];
+    const plant = language === 'en' ? plants.get(picture) : undefined;
+    const text = plant?.text ?? picture.texts[language];
     if (text === undefined) return '';
     const media = nameOf.get(picture);
-    const caption = escaped(picture.names[language] ?? '');
+    const caption = escaped(plant?.name ?? picture.names[language] ?? '');
     return `<figure><img src="/media/${media}" width="360" height="360" alt="${escaped(text)}"><figcaption>${caption}</figcaption></figure>`;
   };
   const pages = new Map<string, string>([['/', page('en', 'Picture book', home())]]);
@@ -103,17 +113,29 @@ function buildSite(limit: number): Site {
   return {
     pictureCount: byName.size,
     galleryPictureCount: extras.length,
+    truth(imageUrl, text) {
+      const picture = byName.get(mediaOf(new URL(imageUrl).pathname));
+      if (!picture) return undefined;
+      if ([picture.names.en, picture.texts.en].includes(text)) return 'right';
+      const plant = plants.get(picture);
+      return plant && [plant.name, plant.text].includes(text) ? plant.kind : undefined;
+    },
     answer(path) {
       const body = pages.get(path);
       if (body !== undefined) return html(body);
       if (path === '/robots.txt') return plain('User-agent: *\nDisallow: /private/\n');
-      const media = /^\/(?:media|copies)\/(.+)$/.exec(path)?.[1] ?? '';
+      const media = mediaOf(path);
       const picture = byName.get(media);
       if (picture) return draw(picture, media);
       return odd(path) ?? plain('not found', 404);
     },
   };
 }
+
+/** Which of the pictures are shown once more under other addresses. */
+const copies = [20, 40] as const;
+
+const mediaOf = (path: string): string => /^\/(?:media|copies)\/(.+)$/.exec(path)?.[1] ?? '';
 
 /** One name in ten is a WebP, one a PNG, the rest JPEG; one in twenty-five is drawn too small, one too wide. */
 function mediaName(picture: Picture, index: number): string {
@@ -195,10 +217,10 @@ function home(): string {
 }
 
 function oddsAndEnds(named: readonly (readonly [name: string, picture: Picture])[]): string {
-  const copies = named
-    .slice(20, 40)
+  const shown = named
+    .slice(...copies)
     .map(([name, { texts }]) => `<img src="/copies/${name}" alt="${escaped(texts.en ?? '')}">`);
-  return `<p>Copies of pictures shown elsewhere, and files that are broken or gone.</p>${copies.join('\n')}
+  return `<p>Copies of pictures shown elsewhere, and files that are broken or gone.</p>${shown.join('\n')}
 <img src="/media/not-a-picture.png" alt="a page that calls itself a picture">
 <img src="/media/cut-off.png" alt="a picture whose file was cut off">
 <img src="/media/gone.jpg" alt="a picture that is no longer there">`;

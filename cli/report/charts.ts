@@ -26,6 +26,8 @@ export function bars(rows: readonly Bar[]): Markup {
 }
 
 export interface HistogramOptions {
+  /** What the values are, for those who hear the page. */
+  readonly name: string;
   /** Drawn as lines, with their values. */
   readonly thresholds?: readonly number[];
   readonly bins?: number;
@@ -35,7 +37,7 @@ export interface HistogramOptions {
 const wideRatio = 100;
 
 /** A histogram of values with the thresholds drawn. */
-export function histogram(values: readonly number[], { thresholds = [], bins = 40 }: HistogramOptions = {}): Markup {
+export function histogram(values: readonly number[], { name, thresholds = [], bins = 40 }: HistogramOptions): Markup {
   if (values.length === 0) return html`<p>No values.</p>`;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of [...thresholds, ...values]) {
@@ -59,7 +61,7 @@ export function histogram(values: readonly number[], { thresholds = [], bins = 4
     const side = x > width * 0.8 ? html`text-anchor="end" dx="-4"` : html`dx="4"`;
     return html`<line x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="0" y2="${height}"/><text class="at" x="${x.toFixed(1)}" y="16" ${side}>${short(threshold)}</text>`;
   });
-  return html`<svg class="histogram" viewBox="0 0 ${width} ${height + 22}" role="img">${columns}${lines}
+  return html`<svg class="histogram" viewBox="0 0 ${width} ${height + 22}" role="img" aria-label="${name}: ${shown(values.length)} values from ${short(low)} to ${short(high)}${thresholds.length === 0 ? '' : `, thresholds ${thresholds.map(short).join(', ')}`}">${columns}${lines}
 <text x="0" y="${height + 18}">${short(low)}</text><text x="${width}" y="${height + 18}" text-anchor="end">${short(high)}</text>${
     logarithmic ? html`<text x="${width / 2}" y="${height + 18}" text-anchor="middle">logarithmic</text>` : ''
   }</svg>`;

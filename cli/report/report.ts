@@ -4,6 +4,7 @@
  * from the web is escaped; its policy forbids the browser anything else.
  */
 
+import { asPreset } from '../../dataset/export/card.ts';
 import { reportMark } from '../../dataset/export/takedown-reports.ts';
 import { withImage } from '../../dataset/image/open-image.ts';
 import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from '../../dataset/ledger/figures.ts';
@@ -17,11 +18,16 @@ import { html, Markup } from './html.ts';
 import { css } from './style.ts';
 
 export interface ReportOptions {
-  readonly title?: string;
+  /** Of the corpus. */
+  readonly name?: string;
+  /** Default: now. */
+  readonly writtenAtMs?: number;
   /** Where the pictures come from; without it the grids show texts only. */
   readonly raw?: Pick<RawStore, 'read'>;
   /** Pictures a grid: some kept ones, and some dropped by each rule. */
   readonly picturesPerRule?: number;
+  /** Shown before the funnel; the first row is the heading. */
+  readonly tables?: readonly { readonly title: string; readonly rows: readonly (readonly string[])[] }[];
 }
 
 /** Longer side of a thumbnail, in pixels. */
@@ -29,9 +35,11 @@ const thumbnailPx = 160;
 
 /** The report of the current recipe's funnel. */
 export async function renderReport(ledger: Ledger, options: ReportOptions = {}): Promise<string> {
-  const { title = 'What became of the pairs', raw, picturesPerRule = 10 } = options;
+  const { name, writtenAtMs = Date.now(), raw, picturesPerRule = 10, tables = [] } = options;
+  const title = name === undefined ? 'What became of the pairs' : `${name}: what became of the pairs`;
   const { found, unjudged, kept, rows } = funnel(ledger);
-  const rules = currentRecipe(ledger)?.rules ?? [];
+  const recipe = currentRecipe(ledger);
+  const rules = recipe?.rules ?? [];
   const sections: Markup[] = [];
   for (const [at, row] of rows.entries()) {
     if (row.dropped === 0) continue;
@@ -42,11 +50,13 @@ export async function renderReport(ledger: Ledger, options: ReportOptions = {}):
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 ${new Markup(reportMark)}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>${title}</title><style>${new Markup(css)}</style></head><body>
+<title>${title}</title><style>${new Markup(css)}</style></head><body><main>
 <h1>${title}</h1>
+<p class="of">Written on ${day(writtenAtMs)}${recipe === null ? '' : html`, judged ${judgedBy(recipe.preset, rules)}`}</p>
 <p class="sum"><b>${n(kept)}</b> of <b>${n(found)}</b> pairs kept${found === 0 ? '' : html` (${percent(kept / found)})`}${
     unjudged > 0 ? html`; ${n(unjudged)} not judged yet` : ''
   }.</p>
+${tables.map((one) => html`<h2>${one.title}</h2><table>${one.rows.map(tableRow)}</table>`)}
 <h2>Funnel</h2>
 ${bars(rows.map(({ rule, entered, dropped }) => ({ label: rule, value: entered, dropped, ...(dropped > 0 ? { href: `#${rule}` } : {}) })))}
 <h2>Kept</h2>
@@ -56,22 +66,30 @@ ${sections}
 <h2>Scores</h2>
 ${[...scores(ledger)].map(
   ([name, values]) =>
-    html`<h3>${name}</h3>${histogram(values, { thresholds: thresholdsOf(ruleOf(name, rules)) })}<p class="note">${n(values.length)} values</p>`,
+    html`<h3>${name}</h3>${histogram(values, { name, thresholds: thresholdsOf(ruleOf(name, rules)) })}<p class="note">${n(values.length)} values</p>`,
 )}
 <h2>Languages</h2>
 ${bars(languages(rows, kept))}
 <h2>Shorter side of the images, px</h2>
-${histogram(shorterSides(ledger), { thresholds: thresholdsOf(rules.find(({ name }) => name === 'image/size')) })}
+${histogram(shorterSides(ledger), { name: 'shorter side in pixels', thresholds: thresholdsOf(rules.find(({ name }) => name === 'image/size')) })}
 <h2>Hosts</h2>
 ${bars(hosts(ledger).map(({ host, found: all, kept: left }) => ({ label: host, value: all, dropped: all - left })))}
 <h2>Pairs kept a page</h2>
 ${bars(yields(ledger).map((pages, count, all) => ({ label: count === all.length - 1 ? `${count} or more` : String(count), value: pages })))}
 <h2>Recipe</h2>
 <table>${rules.map(({ name, settings }) => html`<tr><td>${name}</td><td>${settingsList(settings)}</td></tr>`)}</table>
-</body></html>
+</main></body></html>
 `;
   return page.text;
 }
+
+/** `30 November 2026`, in UTC as the ledger has it. */
+const day = (ms: number): string => new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(ms);
+
+const judgedBy = (preset: string | null, rules: readonly RuleRecord[]): string =>
+  preset === null ? 'by rules of no preset that is known' : `by the preset ${preset}, ${asPreset(rules)}`;
+
+const tableRow = (cells: readonly string[]): Markup => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
 
 /** A rule's counts and reasons, some pairs that it dropped and some that it let through: by its score, the closest calls. */
 async function ruleSection(

@@ -1,13 +1,18 @@
 /** `lait doctor`: what is there, what is missing, what follows from that and how to get it. */
 import { availableParallelism, totalmem } from 'node:os';
 import { turboJpeg } from '../../dataset/image/turbo-jpeg.ts';
+import { UserError } from '../../dataset/user-error.ts';
 import { onnxRuntimeStatus } from '../../model/formats/onnx.ts';
 import { pretrainedStatus } from '../../model/formats/pretrained.ts';
-import type { PlainContext } from '../command.ts';
+import type { DoctorFlags } from '../call-flags.ts';
+import type { Nothing, PlainContext } from '../command.ts';
+import { startProgress } from '../progress.ts';
 import { table } from '../table.ts';
 import { wrap } from '../wrap.ts';
 import { browserAdvice, findBrowser } from './browser.ts';
 import { sqliteState } from './native.ts';
+import { runAskedPart, selfTest } from './self-test.ts';
+import { selfTestPage } from './self-test-page.ts';
 import { libraryBytes, tensorflowReady, type Variant, wantedVariant } from './tensorflow.ts';
 import { tensorflowVersion } from './wheels.ts';
 
@@ -20,8 +25,33 @@ export interface Finding {
 
 const marks = { ok: '✔', missing: '✘', later: '○' } as const;
 
-/** Prints what `examine` finds; exits with 2 where something is missing. */
-export async function doctor({ print }: PlainContext): Promise<void> {
+/** Prints what `examine` finds, or the self-test; exits with 2 where something is missing, with 1 where the self-test fails. */
+export async function doctor({ print, flags, signal }: PlainContext<DoctorFlags>): Promise<void> {
+  if (await runAskedPart()) return;
+  const { gpu, cpu, preset, batchSize, ...others } = flags;
+  others satisfies Nothing;
+  if (gpu && cpu) throw new UserError('--cpu has no effect beside --gpu; leave it out, or change that.');
+  if (gpu || cpu) {
+    const sizes = gpu ? ({ preset: 'base', batchSize: 48 } as const) : ({ preset: 'tiny', batchSize: 8 } as const);
+    const progress = startProgress('Self-test');
+    try {
+      const report = await selfTest({
+        device: gpu ? 'gpu' : 'cpu',
+        preset: preset ?? sizes.preset,
+        batchSize: batchSize ?? sizes.batchSize,
+        signal,
+        onPart: (done, total, detail) => progress.update({ done, total, detail }),
+      });
+      progress.stop();
+      print(report, () => selfTestPage(report));
+      if (report.checks.some(({ ok }) => !ok)) process.exitCode = 1;
+    } finally {
+      progress.stop();
+    }
+    return;
+  }
+  const alone = Object.entries({ '--preset': preset, '--batch-size': batchSize }).find(([, one]) => one !== undefined);
+  if (alone) throw new UserError(`${alone[0]} has no effect without --gpu or --cpu; leave it out, or change that.`);
   const findings = await examine();
   const nameWidth = 2 + Math.max(...findings.map(({ name }) => name.length));
   const detailWidth = Math.max(30, (process.stdout.columns ?? Number.POSITIVE_INFINITY) - nameWidth - 2);

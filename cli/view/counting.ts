@@ -2,7 +2,7 @@
  * What reads a whole table: counts of the corpus, and the scores of a rule. It runs in a thread of its own, so that the page answers
  * meanwhile, and remembers what it has read until the ledger has changed. `databases` is the folder where ledger and frontier are read.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+
 import { join } from 'node:path';
 import { type FrontierView, openFrontierView } from '../../crawler/frontier/watch.ts';
 import { type BrowsedPair, browsedAt, type Facets, facets } from '../../dataset/ledger/browse.ts';
@@ -13,12 +13,14 @@ import {
   type OutcomeCount,
 } from '../../dataset/ledger/crawl-watch.ts';
 import { type Funnel, funnel } from '../../dataset/ledger/funnel.ts';
+import { drawSample, type Stratum } from '../../dataset/ledger/label-sample.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { currentRecipe } from '../../dataset/ledger/recipes.ts';
 import { type ScoredPairs, scoredPairs } from '../../dataset/ledger/scored-pairs.ts';
 import { type Movable, movables, ruleOf, thresholdOf } from '../../filters/movable.ts';
 import { type Histogram, type Moved, moveThreshold, scoreHistogram } from '../../filters/moved-threshold.ts';
 import { type LoggedReport, readRunLog } from '../../model/train/run-log.ts';
+import { runFolders } from './run-folders.ts';
 
 /** While a crawl or a filter writes, what was read so long ago is read again. */
 const maxAgeMs = 15_000;
@@ -37,6 +39,9 @@ interface Known {
 }
 
 const known = new Map<string, Known>();
+
+/** Reads everything anew the next time: what was removed is not to be counted any more. */
+export const forgetKnown = (): void => known.clear();
 
 function ledgerOf(databases: string): Ledger {
   const open = ledgers.get(databases) ?? Ledger.openReadOnly(databases);
@@ -94,6 +99,17 @@ export function crawlFacts({ databases }: { readonly databases: string }): Crawl
     frontier: frontier?.look() ?? null,
   };
 }
+
+/** The pairs to label of each verdict. */
+export const labelSample = ({
+  databases,
+  seed,
+  each,
+}: {
+  readonly databases: string;
+  readonly seed: number;
+  readonly each: number;
+}): Stratum[] => remembered(databases, `sample ${seed} ${each}`, (ledger) => drawSample(ledger, { seed, each }));
 
 /** A rule whose threshold can be moved, as it is today. */
 export interface Threshold extends Histogram {
@@ -170,19 +186,12 @@ const maxRuns = 12;
 
 const logs = new Map<string, { readonly version: string; readonly facts: RunFacts | null }>();
 
-/** The runs of the corpus that have a log, newest first. */
+/** The runs of the corpus that have a log, and stages as runs of their own, newest first. */
 export function runFacts({ corpusDir }: { readonly corpusDir: string }): RunFacts[] {
-  const folder = join(corpusDir, 'runs');
-  if (!existsSync(folder)) return [];
-  const found = readdirSync(folder).flatMap((name) => {
-    const stats = statSync(join(folder, name, 'log.jsonl'), { throwIfNoEntry: false });
-    return stats === undefined ? [] : [{ name, atMs: stats.mtimeMs, version: `${stats.mtimeMs} ${stats.size}` }];
-  });
-  return found
-    .sort((a, b) => b.atMs - a.atMs)
+  return runFolders(corpusDir)
     .slice(0, maxRuns)
     .flatMap(({ name, version }) => {
-      const path = join(folder, name);
+      const path = join(corpusDir, 'runs', name);
       const last = logs.get(path);
       const facts = last?.version === version ? last.facts : runOf(name, readRunLog(path));
       logs.set(path, { version, facts });

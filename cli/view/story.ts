@@ -11,7 +11,8 @@ export interface Fact {
   readonly url?: string;
 }
 
-export interface ShownStory extends Pick<PairStory, 'id' | 'text' | 'source' | 'verdict' | 'droppedBy' | 'reason'> {
+export interface ShownStory
+  extends Pick<PairStory, 'id' | 'imageUrl' | 'text' | 'source' | 'verdict' | 'droppedBy' | 'reason'> {
   /** Null where cleaning changed nothing. */
   readonly cleanedText: string | null;
   readonly hasPicture: boolean;
@@ -24,9 +25,9 @@ export interface ShownStory extends Pick<PairStory, 'id' | 'text' | 'source' | '
 export function shownStory(ledger: Ledger, corpusDir: string, id: string): ShownStory | null {
   const story = storyOfPair(ledger, corpusDir, id);
   if (story === null) return null;
-  const { text, cleanedText, source, verdict, droppedBy, reason, rules, image } = story;
+  const { imageUrl, text, cleanedText, source, verdict, droppedBy, reason, rules, image } = story;
   return {
-    ...{ id, text, source, verdict, droppedBy, reason, rules },
+    ...{ id, imageUrl, text, source, verdict, droppedBy, reason, rules },
     cleanedText: cleanedText === text ? null : cleanedText,
     hasPicture: image !== null && image.segment !== null,
     facts: factsOf(story),

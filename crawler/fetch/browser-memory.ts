@@ -46,7 +46,10 @@ export function processesFrom(pid: number): number[] {
 }
 
 /** Chromium writes a renderer's type over the command line of the process that it was forked from. */
-export const isRenderer = (pid: number): boolean => read(`/proc/${pid}/cmdline`).includes('--type=renderer');
+export const isRenderer = (pid: number): boolean => commandLineOf(pid).includes('--type=renderer');
+
+/** What a process was started with, as proc_pid_cmdline(5) has it; '' where there is none, or no /proc. */
+export const commandLineOf = (pid: number): string => read(`/proc/${pid}/cmdline`);
 
 /** Resident memory of no file, in bytes; 0 when it cannot be told. */
 function ownBytes(pid: number): number {

@@ -9,13 +9,15 @@
  * their own, so that none is lost for what another one did.
  */
 import { existsSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import PQueue from 'p-queue';
 import type { Browser } from 'playwright';
+import { keepWhileRunning, temporaryFolder } from '../../dataset/temporary-folder.ts';
 import type { AddressGuard } from './address-guard.ts';
-import { watchMemory } from './browser-memory.ts';
+import { commandLineOf, watchMemory } from './browser-memory.ts';
 import { coreWaits } from './core-waits.ts';
-import { machineLacks } from './local-faults.ts';
+import { machineLacks, noRoomToGoOn, noRoomToRender, tooFewFilesToRender, Withheld } from './local-faults.ts';
 import { openPartFetcher, type PartFetcher } from './part-fetch.ts';
 import { type PageActs, type RenderRequest, visit } from './rendered-page.ts';
 import type { SignRequest } from './request-signature.ts';
@@ -38,7 +40,7 @@ export interface NotRendered extends PageTraces {
 }
 
 export interface Renderer {
-  /** The HTML after scripts ran, or why there is none. Waits while enough pages are being rendered. */
+  /** The HTML after scripts ran, or why there is none. Waits while enough pages are being rendered. Throws Withheld. */
   render(page: RenderRequest): Promise<Rendering | NotRendered>;
   /** Pages that are being rendered, or wait for it, fail. */
   close(): Promise<void>;
@@ -53,6 +55,8 @@ export interface RendererOptions {
   readonly guard: AddressGuard;
   /** Signs what pages ask for. */
   readonly sign?: SignRequest | undefined;
+  /** Whether a request may be sent; a page that wanted one while it was not is withheld. */
+  readonly mayAsk?: () => boolean;
   /** Limit for one page, in ms, without what it waits for a core; loading and scrolling end after two thirds of it. */
   readonly deadlineMs?: number;
   /** Begins to measure how long pages wait for a core, in ms. */
@@ -114,6 +118,7 @@ export function openRenderer({
   userAgent,
   guard,
   sign,
+  mayAsk = () => true,
   deadlineMs = 30_000,
   waits = coreWaits,
   maxPageBytes = defaultMaxPageBytes,
@@ -123,8 +128,11 @@ export function openRenderer({
   let parts: PartFetcher | undefined;
 
   const launch = async (): Promise<Browser> => {
+    const lacking = tooFewFilesToRender() ?? noRoomToRender();
+    if (lacking) throw lacking;
     const { chromium } = await import('playwright'); // half a second that most crawls never need
-    const launched = await chromium.launch({
+    const artifacts = temporaryFolder('browser');
+    const starting = chromium.launch({
       ...(executablePath === undefined ? {} : { executablePath }),
       chromiumSandbox: sandbox,
       // No network: a proxy that is nowhere, no name is resolved, and no datagram leaves for WebRTC or WebTransport.
@@ -139,17 +147,28 @@ export function openRenderer({
         '--disable-site-isolation-trials',
         '--disable-dev-shm-usage',
       ],
+      artifactsDir: artifacts.path,
       timeout: 30_000,
       handleSIGTERM: false,
       handleSIGINT: false,
       handleSIGHUP: false,
     });
-    const cdp = await launched.newBrowserCDPSession();
-    const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
-    await cdp.detach();
-    const stopWatch = watchMemory(processInfo.find(({ type }) => type === 'browser')!.id, maxPageBytes);
-    launched.on('disconnected', stopWatch);
-    return launched;
+    starting.catch(artifacts.remove);
+    const launched = await starting;
+    launched.on('disconnected', artifacts.remove);
+    try {
+      const cdp = await launched.newBrowserCDPSession();
+      // Not for its command line: the browser would wait for the process of a graphics card first.
+      const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
+      await cdp.detach();
+      const pid = processInfo.find(({ type }) => type === 'browser')!.id;
+      launched.on('disconnected', watchMemory(pid, maxPageBytes));
+      launched.on('disconnected', keepProfile(pid));
+      return launched;
+    } catch (error) {
+      await within(5000, launched.close());
+      throw error;
+    }
   };
   const shared = keepOpen(launch);
   const alone = keepOpen(launch);
@@ -190,16 +209,20 @@ export function openRenderer({
         };
         timer = setTimeout(look, deadlineMs);
       });
-      parts ??= openPartFetcher(guard, sign);
+      parts ??= openPartFetcher(guard, { sign, mayAsk });
       const options = { isLate: () => leftMs((deadlineMs * 2) / 3) <= 0, acts, signal: stop.signal };
       const html = await Promise.race([visit(context, request, parts, options), deadline]);
+      if (acts.isWithheld) throw new Withheld(request.url);
       return { html, ...traces() };
     } catch (error) {
-      const ours = machineLacks(error);
-      if (ours) throw ours;
+      if (acts.isWithheld) throw new Withheld(request.url, { cause: error });
       const message = error instanceof Error ? error.message : '';
-      if (/render-timeout|Timeout/.test(message)) return { reason: 'render-timeout', ...traces() };
-      if (!closing.signal.aborted && browser !== undefined && (await hasEnded(browser))) return null;
+      const isLate = /render-timeout|Timeout/.test(message);
+      const isOver = !isLate && !closing.signal.aborted && browser !== undefined && (await hasEnded(browser));
+      const ours = machineLacks(error) ?? (isOver || browser === undefined ? noRoomToRender() : noRoomToGoOn());
+      if (ours) throw ours;
+      if (isLate) return { reason: 'render-timeout', ...traces() };
+      if (isOver) return null;
       return { reason: /crash/i.test(message) ? 'render-crashed' : 'render-failed', ...traces() };
     } finally {
       clearTimeout(timer);
@@ -212,11 +235,12 @@ export function openRenderer({
 
   return {
     async render(request) {
-      const acts: PageActs = { requests: new Map(), links: new Set(), leftFor: null };
+      const acts: PageActs = { requests: new Map(), links: new Set(), leftFor: null, isWithheld: false };
       const rendered =
         (await queue.add(() => renderPage(request, acts, shared.get))) ??
         (await again.add(() => renderPage(request, acts, alone.get)));
-      return rendered ?? { reason: 'render-crashed', ...acts, links: [...acts.links] };
+      const { requests, links, leftFor } = acts;
+      return rendered ?? { reason: 'render-crashed', requests, links: [...links], leftFor };
     },
     async close() {
       closing.abort();
@@ -224,6 +248,19 @@ export function openRenderer({
       await parts?.close();
     },
   };
+}
+
+/**
+ * Keeps the profile of a browser while that runs. Playwright removes it when the browser ends, but not where this process is killed: one that
+ * cannot be marked, or that no /proc tells of, is left behind then.
+ */
+function keepProfile(browserPid: number): () => void {
+  const [profile] = /playwright_\w+_profile-\w+/.exec(commandLineOf(browserPid)) ?? [];
+  try {
+    return profile === undefined ? () => {} : keepWhileRunning(join(tmpdir(), profile));
+  } catch {
+    return () => {};
+  }
 }
 
 /** One browser at a time, started when it is needed and again when it has ended. */

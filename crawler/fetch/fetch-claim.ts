@@ -1,5 +1,6 @@
 /** One claimed URL from robots.txt to outcome, and what a failure means for its host. */
 import type { Claim } from '../frontier/claim.ts';
+import { givenUpAfterDeaths } from '../frontier/deaths.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
 import { backOffMs, delayMs, retryAfterMs } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -19,6 +20,7 @@ export async function fetchClaim(claim: Claim, tools: FetchTools): Promise<Fetch
   const { host } = claim;
   const { manners } = tools;
   if (claim.isTakenDown) return refusedOutcome(claim, 'taken-down');
+  if (claim.deaths >= givenUpAfterDeaths) return refusedOutcome(claim, 'process-died');
   if (claim.trap !== null) return refusedOutcome(claim, claim.trap);
   const isNewPage = claim.kind === 'page' && claim.revisit === null;
   if (isNewPage && host.pages >= tools.maxPagesPerHost) return refusedOutcome(claim, 'trap-host-limit');
@@ -72,7 +74,12 @@ function refusedOutcome(claim: Claim, reason: Reason): FetchOutcome {
   const row = { url: claim.url, reason, fetchedAtMs: Date.now() };
   const refused = { claim, end: 'done', pauseMs: 0, unasked: true } as const;
   const isOurs = isRefusal(reason);
-  if (claim.kind !== 'image') return { ...refused, page: { ...row, status: isOurs ? 'refused' : 'failed' } };
+  if (claim.kind !== 'image') {
+    const page = isOurs
+      ? { ...row, status: 'refused' as const }
+      : { ...claim.before?.page, ...row, status: 'failed' as const };
+    return { ...refused, page };
+  }
   // What was downloaded while it was allowed stays.
   const before = claim.imageBefore ?? { status: isOurs ? 'refused' : 'failed_to_download' };
   return { ...refused, image: { ...before, ...row } };

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import type { ImageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
-import { iconFileReason, iconFileSidePx } from '../frontier/repeated-images.ts';
+import { iconFileReason, iconFileSidePx, takesAway } from '../frontier/repeated-images.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { type Evidence, type Rights, rightsOf } from '../policy/rights.ts';
 import { rslLinks } from '../policy/rsl.ts';
@@ -128,9 +128,6 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
 
 const evidenceOf = (rights: Evidence): Pick<ImageRecord, 'rights'> =>
   Object.keys(rights).length > 0 ? { rights } : {};
-
-/** Whether an image that was downloaded before is not to be kept: its owner reserves it, or an icon stands in its place. */
-const takesAway = (reason: Reason): boolean => reason.startsWith('rights-') || reason === iconFileReason;
 
 /** An ETag holds where redirects lead, too: it says which bytes are here. */
 const ifChanged = (image: ImageRecord | null): Record<string, string> =>

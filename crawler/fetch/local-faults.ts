@@ -2,9 +2,10 @@
  * What fails on this machine, which says nothing about the web: no file descriptors or memory left, or no network. It is
  * thrown, since the web's faults alone are values: no URL is marked, all go back into the queue.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, type StatsFs, statfsSync } from 'node:fs';
 import { connect, type LookupFunction } from 'node:net';
-import { devNull } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
+import { hasFiles } from '../../dataset/open-database.ts';
 import { UserError } from '../../dataset/user-error.ts';
 
 /** What the system lacks, by error code (errno(3)). */
@@ -41,6 +42,52 @@ export function filesRanOut(): UserError | null {
     return null;
   } catch (error) {
     return machineLacks(error);
+  }
+}
+
+/**
+ * Ours: Chromium, which has the limit of who starts it, crashes with 112 at its first page, and does not with 125. A page that it
+ * crashes at would be to blame.
+ */
+const browserFiles = 256;
+
+/** The error when the system lets a browser open too few files; null where it does not say. `limits` is as in proc(5). */
+export function tooFewFilesToRender(limits = limitsOfProcess()): UserError | null {
+  const limit = /^Max open files +(\d+)/m.exec(limits)?.[1];
+  if (limit === undefined || Number(limit) >= browserFiles) return null;
+  return new UserError(
+    `Chromium needs ${browserFiles} open files and may have ${limit}; what was done is kept: raise the limit (ulimit -n), or leave pages unrendered (--render never), and run the same command again.`,
+    { exitCode: 1 },
+  );
+}
+
+/** Ours: a fresh profile takes 5.5 MB and 180 files (measured), and what pages share with Chromium lies beside it. With 200 kB it hangs. */
+const toStart = { bytes: 32_000_000, files: 500 };
+/** Ours: one that runs has its profile. A page that fails where there is more says nothing of the disk. */
+const toGoOn = { bytes: 1_000_000, files: 10 };
+
+type Room = Pick<StatsFs, 'bavail' | 'bsize' | 'files' | 'ffree'>;
+
+/** The error when there is no room for the temporary files of a browser, which says nothing of it, and fails for every page. */
+export const noRoomToRender = (folder?: string, found?: Room): UserError | null => noRoom(toStart, folder, found);
+
+/** The same for a browser that runs. */
+export const noRoomToGoOn = (folder?: string, found?: Room): UserError | null => noRoom(toGoOn, folder, found);
+
+function noRoom(needed: typeof toStart, folder = tmpdir(), found: Room = statfsSync(folder)): UserError | null {
+  const bytes = found.bavail * found.bsize;
+  if (bytes >= needed.bytes && hasFiles(found, needed.files)) return null;
+  return new UserError(
+    `Chromium needs ${needed.bytes / 1e6} MB and ${needed.files} files for a while and ${folder} has room for ${Math.floor(bytes / 1e6)} MB and ${found.ffree} files; what was done is kept: make room or set TMPDIR to another folder, and run the same command again.`,
+    { exitCode: 1 },
+  );
+}
+
+function limitsOfProcess(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'utf8');
+  } catch {
+    return '';
   }
 }
 

@@ -21,6 +21,8 @@ export interface PartRequest {
   readonly allows: (url: string) => Promise<boolean>;
   /** Called before each request that is sent. */
   readonly onRequest: (url: URL) => void;
+  /** Called when no request may be sent: what the page then lacks says nothing of it. */
+  readonly onWithheld: () => void;
   readonly cookies: (url: string) => Promise<string>;
   readonly signal: AbortSignal;
 }
@@ -37,7 +39,7 @@ export interface PartFetcher {
   /** Null when it may not or cannot be had. */
   fetch(request: PartRequest): Promise<Part | null>;
   /** A WebSocket to an address that may be connected to, else null; it is cut off when the signal says so. */
-  openSocket(url: URL, signal: AbortSignal): WebSocket | null;
+  openSocket(url: URL, request: Pick<PartRequest, 'signal' | 'onWithheld'>): WebSocket | null;
   close(): Promise<void>;
 }
 
@@ -59,8 +61,11 @@ const notPassedOn = new Set([
   'upgrade',
 ]);
 
-/** A fetcher with its own connections, closed by `close`; `sign` signs every request that it sends. */
-export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFetcher {
+/** A fetcher with its own connections, closed by `close`; `sign` signs every request that it sends, and `mayAsk` is asked right before. */
+export function openPartFetcher(
+  guard: AddressGuard,
+  { sign, mayAsk = () => true }: { readonly sign?: SignRequest | undefined; readonly mayAsk?: () => boolean } = {},
+): PartFetcher {
   const connect = { timeout: 10_000, lookup: guard.lookup, autoSelectFamily: true };
   const options = { connect, headersTimeout: partTimeoutMs, bodyTimeout: partTimeoutMs, connections: 6 } as const;
   const agent = new Agent(options);
@@ -75,6 +80,10 @@ export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFe
       if (!/^https?:$/.test(url.protocol) || !mayConnect(url.hostname) || !(await request.allows(url.href)))
         return null;
       const cookie = await request.cookies(url.href);
+      if (!mayAsk()) {
+        request.onWithheld();
+        return null;
+      }
       request.onRequest(url);
       const send = (dispatcher: Agent): Promise<Response> =>
         fetch(url, {
@@ -120,8 +129,12 @@ export function openPartFetcher(guard: AddressGuard, sign?: SignRequest): PartFe
   };
 
   return {
-    openSocket: (url, signal) => {
+    openSocket: (url, { signal, onWithheld }) => {
       if (!mayConnect(url.hostname) || signal.aborted) return null;
+      if (!mayAsk()) {
+        onWithheld();
+        return null;
+      }
       const connector = buildConnector(connect);
       let connection: Socket | undefined;
       const agent = new Agent({

@@ -26,6 +26,8 @@ export interface PageActs {
   readonly links: Set<string>;
   /** Where it went first by itself, in its own window. */
   leftFor: string | null;
+  /** It wanted something while nothing may be asked for. */
+  isWithheld: boolean;
 }
 
 /** A page with no request for so long has loaded, in ms. */
@@ -106,6 +108,9 @@ export async function visit(
       body: request.postDataBuffer(),
       allows,
       onRequest: ({ origin }) => acts.requests.set(origin, (acts.requests.get(origin) ?? 0) + 1),
+      onWithheld: () => {
+        acts.isWithheld = true;
+      },
       cookies: async (target) =>
         (await context.cookies(target)).map(({ name, value }) => `${name}=${value}`).join('; '),
       signal,
@@ -203,7 +208,10 @@ async function bridge(
 ): Promise<void> {
   const url = new URL(socket.url().replace(/^ws/, 'http'));
   const isAllowed = await allows(url.href).catch(() => false);
-  const server = isAllowed ? parts.openSocket(new URL(socket.url()), signal) : null;
+  const onWithheld = (): void => {
+    acts.isWithheld = true;
+  };
+  const server = isAllowed ? parts.openSocket(new URL(socket.url()), { signal, onWithheld }) : null;
   if (server === null) {
     await socket.close({ code: 1008 });
     return;

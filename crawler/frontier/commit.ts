@@ -8,7 +8,8 @@
  */
 
 import { imagesOfPage, isImageOlderThan, makeDurable, skipPage } from '../../dataset/ledger/crawled.ts';
-import { type Ledger, LedgerBusy } from '../../dataset/ledger/ledger.ts';
+import { DatabaseBusy } from '../../dataset/ledger/database-busy.ts';
+import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageStore } from '../../dataset/ledger/page-store.ts';
 import type { RawStore } from '../../dataset/ledger/raw-store.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
@@ -164,8 +165,8 @@ export function openCommit(
     try {
       frontier.atomically(() => toFrontier(complete, written.result));
     } catch (error) {
-      // Another process began to write since. As after a kill at this place, the batch may come again.
-      if (error instanceof LedgerBusy) return false;
+      // Another process began to write to the ledger since. As after a kill at this place, the batch may come again.
+      if (error instanceof DatabaseBusy && error.path === ledger.db.name) return false;
       throw error;
     }
     for (const key of queuedNow) rememberIn(queuedBefore, key);

@@ -5,10 +5,13 @@
  * belongs to a process that died, and its URL is queued again. Nothing here ever reads the whole queue.
  */
 import type Database from 'better-sqlite3';
+import { DatabaseBusy, isBusy } from '../../dataset/ledger/database-busy.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import type { Reason } from '../policy/reasons.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { type Novelty, noveltyTrap, patternOf, textKey } from '../policy/traps.ts';
+import { closeArchives } from './archives.ts';
+import { givenUpAfterDeaths } from './deaths.ts';
 import type { Revisit } from './revisit.ts';
 import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
@@ -26,17 +29,24 @@ export class Frontier {
   readonly #sql: ReturnType<typeof statements>;
   /** URLs waiting; summing over a million hosts takes 70 ms. */
   #queued = 0;
+  /** The lease beside which there is to be no other one, until it ends. */
+  #alone: number | null = null;
+  /** Whether the next one is to be such a lease, and waits for all others to end. */
+  #isDraining = false;
 
   private constructor(db: Database.Database) {
     this.db = db;
     this.#sql = statements(db);
   }
 
-  /** Opens or creates `frontier.db` in a corpus directory and queues again what a process that died had leased. `nowMs` is the system's time. */
-  static open(corpusDir: string, nowMs = Date.now()): Frontier {
+  /**
+   * Opens or creates `frontier.db` in a corpus directory and queues again what another process had leased; that is counted where the process
+   * died. `nowMs` is the system's time.
+   */
+  static open(corpusDir: string, { nowMs = Date.now(), hasDied = false } = {}): Frontier {
     const frontier = new Frontier(openFrontierDb(corpusDir));
     try {
-      frontier.#returnLeases();
+      frontier.#returnLeases(hasDied);
       frontier.#followClock(nowMs);
       frontier.#queued = frontier.#sql.queued.get() as number;
       return frontier;
@@ -50,34 +60,31 @@ export class Frontier {
     this.db.close();
   }
 
-  #returnLeases(): void {
-    this.db
-      .transaction(() => {
-        this.db.exec(`
+  #returnLeases(hasDied: boolean): void {
+    this.atomically(() => {
+      this.db.exec(`
         UPDATE hosts SET queued = queued + active, active = 0, next_at_ms = 0 WHERE active > 0;
         UPDATE hosts SET next_at_ms = 0 WHERE queued > 0 AND next_at_ms >= ${suspendedMs};
-        UPDATE urls SET state = 0 WHERE state = 1;`);
-      })
-      .immediate();
+        UPDATE urls SET state = 0, deaths = deaths + ${hasDied ? 1 : 0} WHERE state = 1;`);
+      closeArchives(this.db, hasDied);
+    });
   }
 
   /** Where the clock was put back since something was last written, every time that is noted moves back by as much. */
   #followClock(nowMs: number): void {
-    this.db
-      .transaction(() => {
-        const latestMs = this.#sql.clock.get() as number | undefined;
-        if (latestMs === undefined) this.#sql.startClock.run(nowMs);
-        else if (nowMs < latestMs - maxClockErrorMs) {
-          const backMs = latestMs - nowMs;
-          this.db.exec(`
+    this.atomically(() => {
+      const latestMs = this.#sql.clock.get() as number | undefined;
+      if (latestMs === undefined) this.#sql.startClock.run(nowMs);
+      else if (nowMs < latestMs - maxClockErrorMs) {
+        const backMs = latestMs - nowMs;
+        this.db.exec(`
           UPDATE hosts SET next_at_ms = max(0, next_at_ms - ${backMs}) WHERE next_at_ms < ${suspendedMs};
           UPDATE hosts SET put_off_until_ms = max(0, put_off_until_ms - ${backMs}) WHERE put_off > 0;
           UPDATE origins SET until_ms = max(0, until_ms - ${backMs});
           UPDATE revisits SET due_at_ms = max(0, due_at_ms - ${backMs}) WHERE due_at_ms < ${suspendedMs};
           UPDATE clock SET latest_ms = ${nowMs};`);
-        }
-      })
-      .immediate();
+      }
+    });
   }
 
   /** Notes that it is now so late, for the next process to see whether the clock was put back. */
@@ -111,15 +118,19 @@ export class Frontier {
     });
   }
 
-  /** Runs several calls as one transaction; within another one they are a part of that. */
+  /**
+   * Runs several calls as one transaction; within another one they are a part of that. Throws a DatabaseBusy where another program holds the
+   * file for longer than some seconds.
+   */
   atomically<T>(work: () => T): T {
     if (this.db.inTransaction) return work();
-    const queuedBefore = this.#queued;
+    const [queuedBefore, aloneBefore] = [this.#queued, this.#alone];
     try {
       return this.db.transaction(work).immediate();
     } catch (error) {
       this.#queued = queuedBefore;
-      throw error;
+      this.#alone = aloneBefore;
+      throw isBusy(error) ? new DatabaseBusy(this.db.name) : error;
     }
   }
 
@@ -206,10 +217,14 @@ export class Frontier {
     );
   }
 
-  /** Puts one URL back into the queue however it ended before: a retry, or a page that is due again. */
-  requeue(url: string, kind: UrlKind): boolean {
+  /**
+   * Puts one URL back into the queue however it ended before: a retry, by which what was given up is asked once more (alone), or a page that is
+   * due again.
+   */
+  requeue(url: string, kind: UrlKind, { isRetry = false }: { readonly isRetry?: boolean } = {}): boolean {
     const hostId = this.#hostId(url);
-    const { changes } = this.#sql.requeue.run(hostId, url, kinds.indexOf(kind));
+    const maxDeaths = givenUpAfterDeaths - (isRetry ? 1 : 0);
+    const { changes } = this.#sql.requeue.run(hostId, maxDeaths, url, kinds.indexOf(kind));
     if (changes > 0) this.#countQueued(hostId);
     return changes > 0;
   }
@@ -291,26 +306,26 @@ export class Frontier {
 
   /**
    * Leases up to `limit` URLs of hosts whose time has come, the host that has waited longest first, at most `perHost`
-   * of one host in flight. One transaction.
+   * of one host in flight. One transaction. What may have ended a process is leased while there is no other lease.
    */
   claim(limit: number, nowMs: number, perHost = 1): Lease[] {
+    if (this.#alone !== null) return [];
     return this.atomically(() => {
       for (const id of this.#sql.dueHosts.all(nowMs) as number[]) {
         this.#sql.wakeHost.run(this.#sql.wakeUrls.run(id).changes, id);
       }
+      const suspect = this.#sql.suspect.get(nowMs) as number | undefined;
+      this.#isDraining = suspect !== undefined && this.#sql.anyLease.get() !== undefined;
+      if (this.#isDraining) return [];
+      if (suspect !== undefined) return [this.#claimAlone(suspect, nowMs, perHost)];
       const claims: Lease[] = [];
       while (claims.length < limit) {
         const hosts = this.#sql.readyHosts.all(nowMs, limit - claims.length) as { id: number; active: number }[];
         if (hosts.length === 0) break;
         const share = Math.max(1, Math.floor((limit - claims.length) / hosts.length));
         for (const host of hosts) {
-          const taken = this.#sql.claimUrls.all(host.id, Math.min(share, perHost - host.active)) as (Omit<
-            Lease,
-            'kind'
-          > & {
-            kind: number;
-          })[];
-          for (const row of taken) claims.push({ ...row, kind: kinds[row.kind]! });
+          const taken = this.#sql.claimUrls.all(host.id, Math.min(share, perHost - host.active)) as LeaseRow[];
+          claims.push(...taken.map(leaseOf));
           this.#queued -= taken.length;
           const active = host.active + taken.length;
           this.#sql.hostClaimed.run(taken.length, taken.length, active >= perHost ? suspendedMs : nowMs, host.id);
@@ -320,21 +335,41 @@ export class Frontier {
     });
   }
 
+  #claimAlone(id: number, nowMs: number, perHost: number): Lease {
+    const lease = leaseOf(this.#sql.claimUrl.get(id) as LeaseRow);
+    this.#sql.hostClaimed.run(1, 1, perHost > 1 ? nowMs : suspendedMs, lease.hostId);
+    this.#queued -= 1;
+    this.#alone = id;
+    return lease;
+  }
+
+  #endLease({ id }: Lease): void {
+    if (this.#alone === id) this.#alone = null;
+  }
+
+  /** Counts one more time that a lease broke the process; the next one gives it back. */
+  countDeath({ id }: Lease): void {
+    this.#sql.countDeath.run(id);
+  }
+
   /** Ends a lease. The host is ready again from `nextAtMs` on; a page's first visit counts for its host. */
   finish(claim: Lease, nextAtMs: number, firstVisit = true): void {
+    this.#endLease(claim);
     this.#sql.finishUrl.run(claim.id);
     this.#sql.hostFinished.run(0, claim.kind === 'page' && firstVisit ? 1 : 0, nextAtMs, nextAtMs, claim.hostId);
   }
 
   /** Ends a lease without a result: the URL goes back into the queue, `failed` when this was a try. */
   release(claim: Lease, nextAtMs: number, { failed = false }: { readonly failed?: boolean } = {}): void {
-    this.#sql.returnUrl.run(failed ? 1 : 0, claim.id);
+    this.#endLease(claim);
+    this.#sql.returnUrl.run({ failed: failed ? 1 : 0, id: claim.id });
     this.#queued += 1;
     this.#sql.hostFinished.run(1, 0, nextAtMs, nextAtMs, claim.hostId);
   }
 
   /** Ends a lease because the URL redirects to another host: it is queued there, with `at` to be fetched. */
   move(claim: Lease, { at, hops }: { readonly at: string; readonly hops: number }, nextAtMs: number): void {
+    this.#endLease(claim);
     const hostId = this.#hostId(at);
     this.#sql.moveUrl.run(at, hops, hostId, claim.id);
     this.#sql.hostFinished.run(0, 0, nextAtMs, nextAtMs, claim.hostId);
@@ -346,6 +381,7 @@ export class Frontier {
    * that is queued of the origin come back into the queue then. Other origins of the host go on.
    */
   putOff(claim: Lease, untilMs: number, nextAtMs: number): void {
+    this.#endLease(claim);
     this.#sql.putOffUrl.run(claim.id);
     this.#queued += 1;
     const { origin } = new URL(claim.at);
@@ -358,8 +394,9 @@ export class Frontier {
     this.#sql.hostRests.run(nextAtMs, this.#hostId(url));
   }
 
-  /** When the next host is ready, in ms since 1970; null when nothing is queued (leases apart). */
+  /** When the next host is ready, in ms since 1970; null when nothing is queued (leases apart), or can be leased before a lease ends. */
   nextReadyMs(): number | null {
+    if (this.#alone !== null || this.#isDraining) return null;
     return this.#sql.nextReady.get() as number | null;
   }
 
@@ -409,7 +446,7 @@ export class Frontier {
   }
 
   setOrigin(origin: string, rules: string, untilMs: number): void {
-    this.#sql.setOrigin.run(origin, rules, untilMs);
+    this.atomically(() => this.#sql.setOrigin.run(origin, rules, untilMs));
   }
 
   /** The first waiting host, in the order of their ids, for which `test` holds; null when there is none. */
@@ -430,3 +467,7 @@ export class Frontier {
     return this.#queued;
   }
 }
+
+type LeaseRow = Omit<Lease, 'kind'> & { readonly kind: number };
+
+const leaseOf = (row: LeaseRow): Lease => ({ ...row, kind: kinds[row.kind]! });

@@ -7,7 +7,7 @@ import { hasContent } from '../../dataset/ledger/lost-ledger.ts';
 import { readPagesWhole } from '../../dataset/ledger/origins.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { Frontier } from './frontier.ts';
-import { lockCorpus } from './run-lock.ts';
+import { lockCorpus, openWithDeath } from './run-lock.ts';
 
 /** Takes the crawl's lock and opens the frontier; both end with `defer`. Throws as `lockCorpus` and `openFrontier` do. */
 export function holdFrontier(corpusDir: string, ledger: Ledger, defer: Defer): Frontier {
@@ -26,11 +26,11 @@ export function openFrontier(corpusDir: string, ledger: Ledger): Frontier {
   const path = join(corpusDir, 'frontier.db');
   if (!hasContent(path) && hasContent(`${path}-wal`)) throw lost(path, 'only its -wal file');
   if (!hasContent(path) && hasWebPages(ledger)) throw lost(path, 'none');
-  const frontier = Frontier.open(corpusDir);
+  const frontier = openWithDeath(corpusDir, (hasDied) => Frontier.open(corpusDir, { hasDied }));
   try {
     const { id, commits } = corpusMark(ledger);
     const mark = frontier.mark();
-    if (mark.id === null) frontier.setMark({ id, commits });
+    if (mark.id === null) frontier.atomically(() => frontier.setMark({ id, commits }));
     else if (mark.id !== id) {
       throw new UserError(
         `Expected the ledger.db and the frontier.db of one corpus in ${corpusDir} but received those of two; put the right one back.`,

@@ -64,3 +64,31 @@ export interface FetchOutcome {
   readonly unrendered?: boolean;
   readonly byteLength?: number;
 }
+
+/** Objects beside the characters of their strings, in bytes. Ours, of V8: a link or a text with its fields. */
+const perObject = 200;
+
+/** What an outcome holds in memory until it is written, in bytes, roughly: pictures, kept pages, texts and links. */
+export function heldBytes({
+  decoded,
+  records,
+  page,
+  found = [],
+  newUrls = [],
+  sitemapTexts = [],
+  refused = [],
+  trapped = [],
+}: FetchOutcome): number {
+  let bytes = (decoded?.bytes.length ?? 0) + (decoded?.smaller?.bytes.length ?? 0) + (records?.length ?? 0);
+  bytes += 2 * ((page?.title?.length ?? 0) + (page?.text?.length ?? 0));
+  for (const { url, texts, dominance } of found) {
+    bytes += perObject + url.length + (dominance?.features.length ?? 0);
+    for (const { text } of texts) bytes += perObject + 2 * text.length;
+  }
+  for (const { url, written = '' } of newUrls) bytes += perObject + url.length + (written?.length ?? 0);
+  for (const { pageUrl, imageUrl, text } of sitemapTexts) {
+    bytes += perObject + pageUrl.length + imageUrl.length + 2 * text.length;
+  }
+  for (const { url } of [...refused, ...trapped]) bytes += perObject + url.length;
+  return bytes;
+}

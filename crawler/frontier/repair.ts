@@ -9,6 +9,7 @@ import { hasContent } from '../../dataset/ledger/lost-ledger.ts';
 import { damageOf } from '../../dataset/ledger/salvage.ts';
 import { priority } from '../policy/priority.ts';
 import { Frontier } from './frontier.ts';
+import { openWithDeath } from './run-lock.ts';
 
 export interface RepairedFrontier {
   /** What was wrong, in words for people. */
@@ -51,7 +52,7 @@ export function repairFrontier(
   const commits = isNew ? 0 : commitsOf(path, mark.id);
   const isOlder = commits > mark.commits;
   if (!repair) return { faults: isOlder ? [older(commits - mark.commits)] : faults, queued: 0 };
-  const frontier = Frontier.open(corpusDir);
+  const frontier = openWithDeath(corpusDir, (hasDied) => Frontier.open(corpusDir, { hasDied }));
   try {
     if (isOlder) faults.push(older(commits - mark.commits));
     let queued = 0;

@@ -20,6 +20,9 @@ export const iconFileSidePx = 48;
 export const repeatedReason = 'decoration-repeated' satisfies Reason;
 export const iconFileReason = 'decoration-icon-file' satisfies Reason;
 
+/** Whether an image that was downloaded before is not to be kept: its owner reserves it, or an icon stands in its place. */
+export const takesAway = (reason: string): boolean => reason.startsWith('rights-') || reason === iconFileReason;
+
 /** Marks repeated images, and removes the pairs of all images that proved to be decoration: one transaction of the caller's. */
 export function removeRepeatedImages(ledger: Ledger, frontier: Frontier): void {
   refuseRepeated(ledger, frontier.repeatedImages(minPages, minPageShare));

@@ -1,10 +1,13 @@
 /** The tables of `frontier.db` and the words for what is in them. */
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { DatabaseBusy, isBusy } from '../../dataset/ledger/database-busy.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
+import { openDatabase } from '../../dataset/open-database.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import type { Address } from '../policy/url.ts';
+import { archiveTables } from './archives.ts';
 
 export type UrlKind = 'page' | 'image' | 'sitemap';
 
@@ -39,6 +42,8 @@ export interface Lease {
   readonly tries: number;
   /** For an image: that of its page; null where it has none. */
   readonly referrerPolicy: ReferrerPolicy | null;
+  /** How often the crawl's process died while it was leased; see deaths.ts. */
+  readonly deaths: number;
 }
 
 export interface Host {
@@ -52,7 +57,7 @@ export interface Host {
 }
 
 /** The version that this lait writes. */
-export const frontierVersion = 8;
+export const frontierVersion = 10;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -79,6 +84,10 @@ const corpusTable = `
 // By which settings the last run chose the links that it followed; no row before the first.
 const followedTable = `
   CREATE TABLE followed (settings TEXT NOT NULL) STRICT;`;
+
+// `deaths`: how often the process died while the URL was leased (deaths.ts).
+const deathsIndex = `
+  CREATE INDEX urls_deaths ON urls (host_id) WHERE deaths > 0 AND state = 0;`;
 
 // state: 0 queued, 1 claimed, 2 finished, 3 put off with its origin, until the host's `put_off_until_ms`. `written`
 // is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies
@@ -112,11 +121,13 @@ const schema = `
     hops INTEGER NOT NULL DEFAULT 0,
     written TEXT,
     referrer_policy TEXT,
+    deaths INTEGER NOT NULL DEFAULT 0,
     UNIQUE (url, kind)
   ) STRICT;
   CREATE INDEX urls_queued ON urls (host_id, priority DESC, id) WHERE state = 0;
   CREATE INDEX urls_claimed ON urls (id) WHERE state = 1;
   ${putOffIndexes}
+  ${deathsIndex}
   CREATE TABLE seeds (url TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE sightings (
     host_id INTEGER NOT NULL,
@@ -146,6 +157,7 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
   ${corpusTable}
   ${followedTable}
+  ${archiveTables}
 `;
 
 /** What brings a file from version n + 1 to the next. */
@@ -161,6 +173,8 @@ const steps = [
   corpusTable,
   'ALTER TABLE urls ADD COLUMN referrer_policy TEXT;',
   followedTable,
+  `ALTER TABLE urls ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0; ${deathsIndex}`,
+  archiveTables,
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */
@@ -171,26 +185,26 @@ export function openFrontierDb(corpusDir: string): Database.Database {
   makeFolder(corpusDir);
   const path = join(corpusDir, 'frontier.db');
   // Who has the crawl's lock is its only writer: for another program it waits some seconds, in which no signal is heard.
-  const db = new Database(path, { timeout: 5_000 });
   try {
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = NORMAL');
-    db.pragma('cache_size = -32000');
-    const found = db.pragma('user_version', { simple: true }) as number;
-    if (found > frontierVersion) {
-      throw new UserError(
-        `Expected frontier version ${frontierVersion} for ${path} but received ${found}; update lait or use another corpus.`,
-      );
-    }
-    if (found < frontierVersion)
-      db.transaction(() => {
-        if (found === 0) db.exec(schema);
-        else for (const step of steps.slice(found - 1)) db.exec(step);
-        db.pragma(`user_version = ${frontierVersion}`);
-      }).immediate();
-    return db;
+    return openDatabase(path, { timeout: 5_000 }, (db) => {
+      db.pragma('journal_mode = WAL');
+      db.pragma('synchronous = NORMAL');
+      db.pragma('cache_size = -32000');
+      const found = db.pragma('user_version', { simple: true }) as number;
+      if (found > frontierVersion) {
+        throw new UserError(
+          `Expected frontier version ${frontierVersion} for ${path} but received ${found}; update lait or use another corpus.`,
+        );
+      }
+      if (found < frontierVersion)
+        db.transaction(() => {
+          if (found === 0) db.exec(schema);
+          else for (const step of steps.slice(found - 1)) db.exec(step);
+          db.pragma(`user_version = ${frontierVersion}`);
+        }).immediate();
+      return db;
+    });
   } catch (error) {
-    db.close();
-    throw error;
+    throw isBusy(error) ? new DatabaseBusy(path) : error;
   }
 }

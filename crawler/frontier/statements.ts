@@ -1,6 +1,11 @@
 /** Every SQL statement of the frontier, compiled once. */
 import type Database from 'better-sqlite3';
+import { aloneAfterDeaths, givenUpAfterDeaths } from './deaths.ts';
 import { suspendedMs } from './schema.ts';
+
+/** A lease, of a row that was just taken. */
+const leased = `RETURNING id, url, coalesce(at, written, url) AS at, written AS writtenUrl, hops, kind, depth, priority, host_id AS hostId,
+  tries, referrer_policy AS referrerPolicy, deaths`;
 
 /** Prepares them for an open `frontier.db`. */
 export function statements(db: Database.Database) {
@@ -9,7 +14,7 @@ export function statements(db: Database.Database) {
       'INSERT INTO urls (url, kind, host_id, depth, priority, hops, written, referrer_policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),
     requeue: db.prepare(
-      'UPDATE urls SET state = 0, tries = 0, at = NULL, hops = 0, host_id = ? WHERE url = ? AND kind = ? AND state = 2',
+      'UPDATE urls SET state = 0, tries = 0, at = NULL, hops = 0, host_id = ?, deaths = min(deaths, ?) WHERE url = ? AND kind = ? AND state = 2',
     ),
     setReferrerPolicy: db.prepare('UPDATE urls SET referrer_policy = ? WHERE url = ? AND kind = 1'),
     insertSeed: db.prepare('INSERT INTO seeds (url) VALUES (?) ON CONFLICT DO NOTHING'),
@@ -50,12 +55,27 @@ export function statements(db: Database.Database) {
     claimUrls: db.prepare(
       `UPDATE urls SET state = 1
        WHERE id IN (SELECT id FROM urls WHERE host_id = ? AND state = 0 ORDER BY priority DESC, id LIMIT ?)
-       RETURNING id, url, coalesce(at, written, url) AS at, written AS writtenUrl, hops, kind, depth, priority, host_id AS hostId, tries,
-         referrer_policy AS referrerPolicy`,
+       ${leased}`,
     ),
+    // What is not asked alone need not be looked at: there are as many with deaths as one process had under way.
+    suspect: db
+      .prepare(
+        `SELECT u.id FROM urls u JOIN hosts h ON h.id = u.host_id
+         WHERE u.deaths > 0 AND u.state = 0 AND u.deaths >= ${aloneAfterDeaths} AND u.deaths < ${givenUpAfterDeaths}
+           AND h.next_at_ms <= ? ORDER BY u.priority DESC, u.id LIMIT 1`,
+      )
+      .pluck(),
+    claimUrl: db.prepare(`UPDATE urls SET state = 1 WHERE id = ? ${leased}`),
+    anyLease: db.prepare('SELECT 1 FROM hosts WHERE active > 0'),
+    countDeath: db.prepare('UPDATE urls SET deaths = deaths + 1 WHERE id = ?'),
     hostClaimed: db.prepare('UPDATE hosts SET queued = queued - ?, active = active + ?, next_at_ms = ? WHERE id = ?'),
-    finishUrl: db.prepare('UPDATE urls SET state = 2 WHERE id = ?'),
-    returnUrl: db.prepare('UPDATE urls SET state = 0, tries = tries + ?, priority = priority - 1 WHERE id = ?'),
+    finishUrl: db.prepare(
+      `UPDATE urls SET state = 2, deaths = CASE WHEN deaths < ${givenUpAfterDeaths} THEN 0 ELSE deaths END WHERE id = ?`,
+    ),
+    // What was tried to its end and failed did not end the process.
+    returnUrl: db.prepare(
+      'UPDATE urls SET state = 0, tries = tries + @failed, priority = priority - 1, deaths = iif(@failed, 0, deaths) WHERE id = @id',
+    ),
     moveUrl: db.prepare('UPDATE urls SET state = 0, at = ?, hops = ?, host_id = ? WHERE id = ?'),
     hostFinished: db.prepare(
       `UPDATE hosts SET active = active - 1, queued = queued + ?, pages = pages + ?,

@@ -31,10 +31,17 @@ export interface DeadSeed {
 }
 
 /** The seeds, when none of them could be read; else none. What a seed that redirects to another host leads to is one, too. */
-export function deadSeeds(ledger: Ledger, frontier: Frontier): DeadSeed[] {
+export const deadSeeds = (ledger: Ledger, frontier: Frontier): DeadSeed[] =>
+  deadAmong(frontier.seeds(), (url) => knownPage(ledger, url));
+
+/** The same, by what is known of pages. */
+export function deadAmong(
+  seeds: readonly string[],
+  known: (url: string) => { readonly status: string; readonly reason?: string | null } | null,
+): DeadSeed[] {
   const dead: DeadSeed[] = [];
-  for (const url of frontier.seeds()) {
-    const page = knownPage(ledger, url);
+  for (const url of seeds) {
+    const page = known(url);
     if (page === null) dead.push({ url, reason: null });
     else if (page.status === 'failed' || page.status === 'refused') dead.push({ url, reason: page.reason ?? null });
     else if (page.reason !== 'redirected') return [];

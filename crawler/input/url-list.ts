@@ -12,6 +12,7 @@ import { columnNames, columnsJson, keepListColumns } from '../../dataset/ledger/
 import { pairId } from '../../dataset/pair.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { holdFrontier } from '../frontier/open.ts';
+import { maxBatchLength } from '../frontier/page-batches.ts';
 import { cleanText } from '../page/clean-text.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -40,9 +41,8 @@ export interface UrlListSummary {
 
 type Unusable = 'no-url' | 'url-too-long' | 'line-too-long' | 'no-json';
 
-/** Rows, and the characters of what they say, that are committed together: a line may have a million. */
+/** Rows that are committed together, where they do not say more than a batch may: a line may have a million characters. */
 const batchRows = 5000;
-const batchLength = 10_000_000;
 const tooLong = 'url-too-long' satisfies Reason;
 
 const urlColumns = ['url', 'image_url', 'img_url'];
@@ -132,7 +132,7 @@ export async function queueUrlList(
           batch.push({ ...address, texts, columns: others });
           length += texts.reduce((sum, text) => sum + text.length + address.url.length, others?.length ?? 0);
         }
-        if (batch.length + tooLongUrls.length >= batchRows || length >= batchLength) await flush();
+        if (batch.length + tooLongUrls.length >= batchRows || length >= maxBatchLength) await flush();
       }
       await flush();
       if (signal?.aborted) break;

@@ -4,6 +4,7 @@
  * A file may lie on the web: it is then read as it comes and never stored.
  */
 import { createReadStream, existsSync } from 'node:fs';
+import { digestOf } from '../../dataset/atomic-file.ts';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeDurable } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -15,15 +16,15 @@ import { firstValue } from '../fetch/headers.ts';
 import { inlineLicences } from '../fetch/licences.ts';
 import { maxPageBytes } from '../fetch/page.ts';
 import { openSigner, type Signing } from '../fetch/request-signature.ts';
+import { beginArchive } from '../frontier/archives.ts';
 import { holdFrontier } from '../frontier/open.ts';
-import { priority } from '../policy/priority.ts';
+import { type ArchivedPage, openPageBatches } from '../frontier/page-batches.ts';
 import { headerReferrerPolicy } from '../policy/referrer.ts';
 import { type Headers, rightsOf } from '../policy/rights.ts';
 import { userAgentOf } from '../policy/robots.ts';
 import { absoluteUrl, keyOf, requestOf } from '../policy/url.ts';
 import { inOrder } from '../workers/in-order.ts';
-import type { ReadImage } from '../workers/tasks.ts';
-import { openWorkers, type Workers } from '../workers/workers.ts';
+import { type Workers, workersUntil } from '../workers/workers.ts';
 import { archivePieces } from './archive-bytes.ts';
 import { archivedAnswer } from './archived-answer.ts';
 import { type Break, BrokenArchive, tellBreak } from './broken-archive.ts';
@@ -55,14 +56,11 @@ export interface WarcSummary {
   readonly broken: { readonly reason: Break; readonly memberOffset: number } | null;
 }
 
-/** A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, or a bad record. */
-type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'too-costly' | 'frame-too-large';
+/** A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, a bad record, or one by which the process died each time. */
+type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'too-costly' | 'process-died' | 'frame-too-large';
 
 /** Not read, since the import was stopped: the next one reads it. */
 type Stopped = 'stopped';
-
-/** Pages are committed together: so many cost one sync of the disk. */
-const batchPages = 50;
 
 /**
  * Reads a WARC file (plain, gzip or Zstandard) into a corpus. Repeating it changes nothing. A file that is cut or damaged is
@@ -88,11 +86,10 @@ export async function importWarc(
     : fileBytes(source);
   return withCleanup(async (defer) => {
     const frontier = holdFrontier(corpusDir, ledger, defer);
-    const workers = openWorkers();
-    defer(() => workers.close());
-    const stop = (): void => void workers.close();
-    signal?.addEventListener('abort', stop);
-    defer(() => signal?.removeEventListener('abort', stop));
+    const archive = beginArchive(frontier.db, source);
+    let isWhole = false;
+    defer(() => archive.end(isWhole));
+    const workers = workersUntil(signal, defer);
     makeDurable(ledger);
     const counts = { records: 0, pages: 0, refused: 0, images: 0 };
     const unusable: Partial<Record<Unusable, number>> = {};
@@ -100,57 +97,55 @@ export async function importWarc(
     const pass = (what: Unusable): void => {
       unusable[what] = (unusable[what] ?? 0) + 1;
     };
-    let batch: ArchivedPage[] = [];
-    const flush = async (): Promise<void> => {
-      await ledger.writeWhenFree(() => {
-        for (const { page, found } of batch) ledger.recordPage(page, found);
-      });
-      frontier.atomically(() => {
-        const found = batch.flatMap((one) => one.found);
-        frontier.add(
-          found.map(({ texts: _, dominance: __, ...address }) => ({
-            ...address,
-            kind: 'image',
-            depth: 1,
-            priority: priority.image,
-          })),
-        );
-      });
-      for (const { page, found } of batch) {
-        counts.pages += 1;
-        counts.refused += page.status === 'refused' ? 1 : 0;
-        counts.images += found.length;
-      }
-      batch = [];
-      onProgress?.({ ...counts, unusable, broken });
-    };
+    const batches = openPageBatches(
+      { ledger, frontier },
+      {
+        endsOthers: false,
+        onCommit({ pages }) {
+          for (const { page, found } of pages) {
+            counts.pages += 1;
+            counts.refused += page.status === 'refused' ? 1 : 0;
+            counts.images += found.length;
+          }
+          onProgress?.({ ...counts, unusable, broken });
+        },
+      },
+    );
     try {
       const pieces = archivePieces(bytes, () => pass('frame-too-large'));
       const answers = async function* (): AsyncGenerator<ArchivedPageAnswer | Unusable> {
         for await (const record of warcRecords(pieces, pass)) {
           counts.records += 1;
+          const name = nameOf(record, counts.records);
+          if (archive.isGivenUp(name)) {
+            yield 'process-died';
+            continue;
+          }
+          if (archive.isAlone) archive.open(name);
           const answer = await answerOf(record);
           if (answer !== null) yield answer;
+          // Alone, the next one is asked for when this one was read.
+          if (archive.isAlone) archive.close(name);
         }
       };
       const read = async (answer: ArchivedPageAnswer | Unusable): Promise<ArchivedPage | Unusable | Stopped> =>
         typeof answer === 'string' ? answer : readAnswer(answer, workers);
-      for await (const page of inOrder(answers(), read, workers.ahead)) {
+      for await (const page of inOrder(answers(), read, archive.isAlone ? 1 : workers.ahead)) {
         if (signal?.aborted || page === 'stopped') break;
         if (typeof page === 'string') pass(page);
-        else batch.push(page);
-        if (batch.length >= batchPages) await flush();
+        else await batches.add(page);
       }
     } catch (error) {
       if (!(error instanceof BrokenArchive)) throw error;
       broken = { reason: error.reason, memberOffset: error.memberOffset };
     } finally {
-      await flush();
+      await batches.flush();
     }
     if (counts.records === 0 && !signal?.aborted) {
       const why = broken === null ? 'it has no record' : tellBreak(broken);
       throw expected('a WARC archive', 'warc', source, `${why}; give one as web archives write them`);
     }
+    isWhole = !signal?.aborted;
     return { ...counts, unusable, broken };
   });
 }
@@ -160,10 +155,11 @@ function fileBytes(file: string): AsyncIterable<Uint8Array> {
   return createReadStream(file);
 }
 
-interface ArchivedPage {
-  readonly page: PageRecord;
-  readonly found: readonly ReadImage[];
-}
+/** What a record is known by in its archive: also by which one it is, since some have no id, or that of another. */
+const nameOf = ({ fields }: WarcRecord, ordinal: number): string => {
+  const [id = '', url = ''] = [fields['warc-record-id']?.[0], fields['warc-target-uri']?.[0]];
+  return digestOf(`${ordinal} ${id} ${url}`).sha256;
+};
 
 /** The answer of a record that is a page. */
 interface ArchivedPageAnswer {

@@ -92,7 +92,7 @@ export class ImageCandidates {
 }
 
 /** A heading by its role is of level 2 where it does not say which (WAI-ARIA). */
-const levelOf = ({ name, attribs }: Element): number =>
+export const levelOf = ({ name, attribs }: Element): number =>
   headingNames.has(name) ? Number(name[1]) : Number(attribs['aria-level']) || 2;
 
 const headingNames = new Set(['h1', 'h2', 'h3', 'h4', 'h5', 'h6']);

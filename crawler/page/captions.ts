@@ -7,6 +7,7 @@ import type { Element } from 'domhandler';
 import { type ImageCandidate, isHeading } from './candidates.ts';
 import { type CaptionsAbove, maxImageAncestors, maxSearched } from './captions-above.ts';
 import type { ClassWords } from './class-words.ts';
+import { isCredit } from './credits.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
 import { hasText, textOf } from './visible-text.ts';
 import { hasImage, holds, isElement, isImage, isWithin } from './walk.ts';
@@ -73,13 +74,17 @@ function assignToImagesBefore(caption: Element, figure: Figure | null, candidate
   for (let step = 0; step < maxCaptionAncestors && node !== figure?.element; step++) {
     const before = previousElement(node);
     if (before) {
+      // What stands below a list of pictures with words of their own is about the list.
+      const second = candidates.at(-2);
+      if (second && isWithin(second.element, before, maxImageAncestors) && saysMore(before)) return;
       for (
         let i = candidates.length - 1;
         i >= oldest && isWithin(candidates[i]!.element, before, maxImageAncestors);
         i--
       ) {
         const candidate = candidates[i]!;
-        if (!candidate.surroundings.figure?.captionByTag) candidate.siblingCaption ??= caption;
+        const own = candidate.surroundings.figure?.captionByTag;
+        if (!own || isCreditElement(own)) candidate.siblingCaption ??= caption;
       }
       // Found, or text of its own stands between.
       if (last.siblingCaption === caption || hasText(before)) return;
@@ -88,6 +93,25 @@ function assignToImagesBefore(caption: Element, figure: Figure | null, candidate
     if (!node.parent || !isElement(node.parent) || hasImage(node.parent, maxSearched)) return;
     node = node.parent;
   }
+}
+
+/** UTF-16 units of a text that may be a credit. */
+const maxCreditLength = 100;
+
+/** Elements in elements, and beside each other, among which other text is searched. */
+const maxTextDepth = 6;
+const maxTextElements = 40;
+
+const isCreditElement = (element: Element): boolean => isCredit(textOf(element, maxCreditLength));
+
+/** Whether an element has text that is no credit of a picture. */
+function saysMore(element: Element, depth = 0): boolean {
+  if (!hasText(element)) return false;
+  if (isCreditElement(element)) return false;
+  const inner = element.children.filter(isElement);
+  const hasOwnText = element.children.some((child) => child.type === 'text' && child.data.trim() !== '');
+  if (hasOwnText || depth >= maxTextDepth || inner.length > maxTextElements) return true;
+  return inner.some((child) => saysMore(child, depth + 1));
 }
 
 /** The element that is the caption of an image, or null; `read` gives the text of an element. */

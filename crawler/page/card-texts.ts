@@ -5,7 +5,7 @@
  * The conditions are ours, measured on saved pages (docs/benchmarks.md).
  */
 import type { Element } from 'domhandler';
-import { type ImageCandidate, isParagraph, type TextBlock } from './candidates.ts';
+import { type ImageCandidate, isParagraph, levelOf, type TextBlock } from './candidates.ts';
 import { isRemark } from './remarks.ts';
 import { contentWords, countWords, minSharedWords, type Read, shared, sharedAt, shareWords } from './shared-words.ts';
 import type { Division, Territory } from './territory.ts';
@@ -74,8 +74,14 @@ const isNoOtherTitle = ({ element }: TextBlock, about: About): boolean =>
 
 const textIn = (element: Element, read: Read): ElementText => ({ element, text: read(element) });
 
-/** The texts beside a picture; `read` gives the text of an element. */
-export function cardTexts(candidate: ImageCandidate, division: Division, about: About, read: Read): CardTexts {
+/** The texts beside a picture; `read` gives the text of an element, and `lineOf` the first line of a link. */
+export function cardTexts(
+  candidate: ImageCandidate,
+  division: Division,
+  about: About,
+  read: Read,
+  lineOf: (link: Element) => Element,
+): CardTexts {
   const { known } = about;
   const { own: all, beside, links } = division.territoryOf(candidate);
   if (division.viewsOf(candidate) > maxViews) return galleryTexts(candidate, all, beside, about, read);
@@ -86,10 +92,10 @@ export function cardTexts(candidate: ImageCandidate, division: Division, about: 
   const inner = own.filter((block) => !isWithin(candidate.element, block.element, maxHolders));
   const isDescribed = known.length > 1;
   const minShared = isDescribed ? (isRepeated ? 1 : minSharedWords) : 0;
-  const heading = headingOf(candidate, inner, read);
+  const heading = headingOf(candidate, inner, isRepeated, read);
   const isHeadingSure =
     (heading !== null && isPageTitle(heading.element, about)) || shared(words, heading?.text ?? '') >= minShared;
-  const linked = linkedTitle(candidate, links, read);
+  const linked = linkedTitle(candidate, links, lineOf, read);
   const isLinkedSure = shared(words, linked?.text ?? '') >= minShared;
   const title = (isHeadingSure ? heading : null) ?? (isLinkedSure ? linked : null);
   let text = paragraphOf(candidate, inner, title, words, read);
@@ -119,10 +125,32 @@ function galleryTexts(
   return { title: isSure ? title : null, text: null, paragraph: null };
 }
 
-/** The heading nearest to the picture in its card. */
-function headingOf({ order }: ImageCandidate, blocks: readonly TextBlock[], read: Read): ElementText | null {
-  const titles = blocks.filter(({ kind, element }) => kind === 'heading' && isTitle(read(element)));
-  const block = titles.findLast((title) => title.order < order) ?? titles[0];
+/**
+ * The heading nearest to the picture in its card: in the smallest element that has one beside the picture, the last before it. In one of
+ * several cards alike that is a badge where one of a higher level stands around that element.
+ */
+function headingOf(
+  { order, element }: ImageCandidate,
+  blocks: readonly TextBlock[],
+  isRepeated: boolean,
+  read: Read,
+): ElementText | null {
+  const titles = blocks.filter((block) => block.kind === 'heading' && isTitle(read(block.element)));
+  let near = titles;
+  let holder = element.parent;
+  for (let step = 0; titles.length > 1 && holder && isElement(holder) && step < maxHolders; step += 1) {
+    const { parent }: Element = holder;
+    const around = holder;
+    const inside = titles.filter((title) => isWithin(title.element, around, maxHolders));
+    if (inside.length > 0) {
+      const highest = Math.min(...titles.map((title) => levelOf(title.element)));
+      const isBadge = isRepeated && inside.every((title) => levelOf(title.element) > highest);
+      near = isBadge ? titles.filter((title) => levelOf(title.element) === highest) : inside;
+      break;
+    }
+    holder = parent;
+  }
+  const block = near.findLast((title) => title.order < order) ?? near[0];
   return block === undefined ? null : textIn(block.element, read);
 }
 
@@ -132,11 +160,12 @@ const isTitle = (text: string): boolean => text !== '' && text.length <= maxTitl
 function linkedTitle(
   { surroundings: { link } }: ImageCandidate,
   links: Territory['links'],
+  lineOf: (link: Element) => Element,
   read: Read,
 ): ElementText | null {
   const same = (links.get(linkKey(link)) ?? []).filter((other) => other !== link);
   const titles = [...(link ? [link] : []), ...same]
-    .map((element) => textIn(firstLine(element, read), read))
+    .map((element) => textIn(lineOf(element), read))
     .filter(({ text }) => isTitle(text));
   return titles.find(({ text }) => countWords(text) > 1) ?? titles[0] ?? null;
 }
@@ -145,7 +174,7 @@ function linkedTitle(
 const maxLineDepth = 10;
 
 /** The first element in a link or card that has text and no blocks: a link may hold a whole card, with its price. */
-function firstLine(holder: Element, read: Read): Element {
+export function firstLine(holder: Element, read: Read): Element {
   let line = holder;
   for (let depth = 0; depth < maxLineDepth; depth++) {
     const hasOwnText = line.children.some((child) => child.type === 'text' && child.data.trim() !== '');
@@ -209,7 +238,9 @@ function articleTexts(
     (isPageTitle(block.element, about) ||
       sharedAt(words, block.element, read) >= minSharedWords ||
       (!isDescribed && block === before && inside.includes(block)));
-  const opener = sorted.findLast((block) => block.order < order && isPageTitle(block.element, about));
+  const opener = sorted.findLast(
+    (block) => block.order < order && isPageTitle(block.element, about) && isTitle(read(block.element)),
+  );
   const isOpened =
     opener !== undefined && sorted.filter((block) => block.order > opener.order && block.order < order).length <= 1;
   const heading =

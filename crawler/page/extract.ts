@@ -2,7 +2,6 @@
  * Reads a page as a person sees it: its links, its images, every text that may describe an image, and which images are what the
  * page is about.
  */
-import type { Element } from 'domhandler';
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { Dominance, SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -10,16 +9,19 @@ import { linkReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
 import { type Address, addressOf, isTooLong, keyOf, pathOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { dominanceOf, namedFeatures } from './dominant.ts';
-import { minDescribingWords, wordCount } from './image-features.ts';
 import { type FoundText, ImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
 import type { PageLink } from './links.ts';
 import type { ScriptSigns } from './needs-browser.ts';
 import { openGraphImages } from './open-graph.ts';
 import { openingOf } from './opening.ts';
+import { isOfProduct } from './page-facts.ts';
 import { parseHtml } from './parse.ts';
-import { dividesPage, placesOf } from './places.ts';
-import { scanPage } from './scan.ts';
+import { dividesPage, type Place, placesOf } from './places.ts';
+import { repeatedTexts } from './repeated-texts.ts';
+import { type PageScan, scanPage } from './scan.ts';
+import { looksLikeLogo, siteNameReader } from './site-name.ts';
+import { boardReaderTexts } from './software-words.ts';
 import { divide } from './territory.ts';
 import { textOf } from './visible-text.ts';
 
@@ -66,14 +68,15 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   // Parse the page and walk it once.
   const scan = scanPage(parseHtml(html), pageUrl);
   const { head } = scan;
-  const images = new PageImages(head.referrerPolicy ?? referrerPolicy);
+  const isProduct = isOfProduct(scan);
+  const images = new PageImages(head.referrerPolicy ?? referrerPolicy, isProduct);
 
   // Images on the page: which are dominant, and what describes those.
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
   const representative = new Set(described.map(({ url }) => keyOf(url)));
   const main = described.find(({ texts }) => texts.some(({ source }) => source === 'og'));
   const pictureName = main === undefined ? '' : pictureNameOf(main.url);
-  const texts = new ImageTexts(scan.elementsById);
+  const texts = new ImageTexts(scan.elementsById, siteNameReader(head, pageUrl), boardReaderTexts(ownTexts(scan)));
   const places = placesOf(scan, pageUrl, {
     representative,
     hasCaption: (candidate) => texts.caption(candidate) !== '',
@@ -82,23 +85,29 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   const division = divide(pictures, scan.blocks);
   const isAboutOne = places.some(({ features }) => features['single-page'] === 1);
   const opening = openingOf(scan.blocks, isAboutOne ? scan.candidates : [], head.meta.get('og:title') || head.title);
+  // A product's gallery may stand far from its name: what opens the page shows it, and what stands like the picture that the page names. In a row
+  // of links that picture may stand among other products.
+  const isNamedView = (place: Place): boolean => isRepresentative(place) && place.refusal === null && !leadsAway(place);
+  const namedViews = new Set(isProduct ? places.filter(isNamedView).map(({ likes }) => likes) : []);
   const elsewhere = new Set<string>();
-  for (const { candidate, url, ownPolicy, link, features, refusal } of places) {
-    const leadsAway = link === 'same-site' || link === 'other-site';
-    const isOpening = !leadsAway && opening.has(candidate.order);
+  for (const place of places) {
+    const { candidate, url, ownPolicy, features, likes, refusal } = place;
+    const isOpening = !leadsAway(place) && opening.has(candidate.order);
     if (!isOpening) elsewhere.add(keyOf(url));
     if (refusal !== null) {
       images.refuse(url, refusal);
       continue;
     }
     const dominance = dominanceOf(features);
-    const isSubject = dominance.class === 'subject' && !leadsAway;
+    const isSubject = dominance.class === 'subject' && !leadsAway(place);
+    const isByTitle = isOpening && (isProduct || opening.isNearTitle(candidate.order));
     const naming = {
       title: opening.title,
       isAboveTitle: isOpening && opening.isAboveTitle(candidate.order) && candidate.surroundings.region === null,
-      isNamedByTitle: isSubject && isOpening && opening.isNearTitle(candidate.order),
+      isNamedByTitle: isSubject && (isByTitle || namedViews.has(likes)),
     };
-    images.add(url, dominance, () => texts.all(candidate, division, naming), ownPolicy);
+    const isLogo = dominance.class !== 'subject' || looksLikeLogo(features);
+    images.add(url, dominance, () => texts.all(candidate, division, naming, isLogo), ownPolicy);
     const isMain = isOpening && pictureName !== '' && pictureNameOf(url) === pictureName;
     if (isMain && dominance.class === 'subject')
       images.add(url, undefined, () => main!.texts.filter(({ source }) => source === 'og'));
@@ -137,6 +146,15 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
     signs: scan.signs,
   };
 }
+
+const isRepresentative = ({ features }: Place): boolean => features.representative === 1;
+
+/** Whether it links to another page. */
+const leadsAway = ({ link }: Place): boolean => link === 'same-site' || link === 'other-site';
+
+/** What images themselves say, alternative text and title. */
+const ownTexts = ({ candidates }: PageScan): string[] =>
+  candidates.flatMap(({ element: { attribs } }) => [attribs.alt ?? '', attribs.title ?? '']);
 
 /** Letters and digits of a name by which a picture is known again in another size: "image" and "cover" are everywhere. */
 const minPictureNameLength = 8;
@@ -183,9 +201,12 @@ class PageImages {
   readonly #found = new Map<string, Known>();
   readonly #refused = new Map<string, Reason>();
   readonly #pagePolicy: ReferrerPolicy | null;
+  readonly #isOfProduct: boolean;
 
-  constructor(pagePolicy: ReferrerPolicy | null) {
+  /** `isOfProduct` where the page says that it is about a product, whose name is that of many pictures. */
+  constructor(pagePolicy: ReferrerPolicy | null, isOfProduct: boolean) {
     this.#pagePolicy = pagePolicy;
+    this.#isOfProduct = isOfProduct;
   }
 
   /** Adds one place of an image. Its texts are read only where they are taken: a page may repeat one image without end. */
@@ -225,11 +246,14 @@ class PageImages {
     const images: PageImage[] = [];
     const refused: RefusedImage[] = [];
     let textless = 0;
-    const taken = [...this.#found.values()].map(({ texts, otherTexts }) => (texts.length > 0 ? texts : otherTexts));
-    const repeated = repeatedTexts(taken);
+    const taken = [...this.#found].map(([url, { texts, otherTexts }]) => ({
+      url,
+      texts: texts.length > 0 ? texts : otherTexts,
+    }));
+    const repeated = repeatedTexts(taken, this.#isOfProduct);
     let left = maxTextsLength;
     for (const [at, [url, { address, dominance, policy }]] of [...this.#found].entries()) {
-      const own = uniqueTexts(taken[at]!, repeated).filter(({ text }) => {
+      const own = uniqueTexts(taken[at]!.texts, repeated[at]!).filter(({ text }) => {
         left -= text.length;
         return left >= 0;
       });
@@ -248,25 +272,9 @@ class PageImages {
   }
 }
 
-/** Images of one page, each with a place of its own that says the same: "Shop now" says nothing of any of them. Ours. */
-const minRepeats = 3;
-
-/** A whole description may be that of many pictures: a watch in several colours. */
-const isRepeatable = ({ source, text }: FoundText): boolean => source !== 'alt' || wordCount(text) < minDescribingWords;
-
-/** The texts that stand beside many images, each time anew. */
-function repeatedTexts(images: readonly (readonly FoundText[])[]): ReadonlySet<string> {
-  const places = new Map<string, Set<Element | string>>();
-  for (const texts of images) {
-    const own = new Map(texts.filter(isRepeatable).map(({ text, place }) => [text, place]));
-    for (const [text, place] of own) if (place) places.set(text, (places.get(text) ?? new Set()).add(place));
-  }
-  return new Set([...places].filter(([, { size }]) => size >= minRepeats).map(([text]) => text));
-}
-
-function uniqueTexts(texts: readonly FoundText[], repeated: ReadonlySet<string>): SourcedText[] {
+function uniqueTexts(texts: readonly FoundText[], isRepeated: (text: FoundText) => boolean): SourcedText[] {
   const seen = new Set<string>();
   return texts
-    .filter(({ text, place }) => !(place && repeated.has(text)) && !seen.has(text) && seen.add(text))
+    .filter((text) => !isRepeated(text) && !seen.has(text.text) && seen.add(text.text))
     .map(({ source, text }) => ({ source, text }));
 }

@@ -4,15 +4,15 @@ import type { SourcedText, TextSource } from '../../dataset/pair.ts';
 import { pathOf } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { captionOf, maxCaptionLength } from './captions.ts';
-import { cardTexts } from './card-texts.ts';
-import { cleanText } from './clean-text.ts';
-import { isRemark } from './remarks.ts';
+import { cardTexts, firstLine } from './card-texts.ts';
+import { oncePerElement } from './once-per-element.ts';
+import { isRemark, isRemarkAsCaption } from './remarks.ts';
 import { shareWords } from './shared-words.ts';
 import type { Division } from './territory.ts';
 import { pageKey } from './views.ts';
 import { textOf } from './visible-text.ts';
 import { isElement } from './walk.ts';
-import { isNameOfFile, isWordless } from './wordless.ts';
+import { describingText, isNameOfFile } from './wordless.ts';
 
 /** UTF-16 units of a paragraph, a heading or a label. LAION drops texts above 2,000 characters. */
 const maxNearbyLength = 2000;
@@ -40,11 +40,21 @@ export interface Naming {
 /** Reads the texts of the images of one page. It remembers the text of each element, since images share them. */
 export class ImageTexts {
   readonly #elementsById: ReadonlyMap<string, Element>;
-  readonly #captionText = rememberedTexts(maxCaptionLength);
-  readonly #nearbyText = rememberedTexts(maxNearbyLength);
+  readonly #isSiteName: (text: string) => boolean;
+  readonly #isReaderText: (text: string) => boolean;
+  readonly #captionText = oncePerElement((element) => textOf(element, maxCaptionLength));
+  readonly #nearbyText = oncePerElement((element) => textOf(element, maxNearbyLength));
+  readonly #lineOf = oncePerElement((link) => firstLine(link, this.#nearbyText));
 
-  constructor(elementsById: ReadonlyMap<string, Element>) {
+  /** `isSiteName` tells a text that is only the name of the site, `isReaderText` what a board says of its readers. */
+  constructor(
+    elementsById: ReadonlyMap<string, Element>,
+    isSiteName: (text: string) => boolean,
+    isReaderText: (text: string) => boolean,
+  ) {
     this.#elementsById = elementsById;
+    this.#isReaderText = isReaderText;
+    this.#isSiteName = isSiteName;
   }
 
   /** Empty when the image has no caption. */
@@ -53,8 +63,11 @@ export class ImageTexts {
     return caption === null ? '' : this.#captionText(caption);
   }
 
-  /** `division` knows which headings and paragraphs belong to this image, `naming` what the page's title has to do with it. */
-  all(candidate: ImageCandidate, division: Division, naming: Naming): FoundText[] {
+  /**
+   * `division` knows which headings and paragraphs belong to this image, `naming` what the page's title has to do with it. Where it
+   * looks like a logo, the name of the site is none of its texts; a heading with that name is the site's everywhere.
+   */
+  all(candidate: ImageCandidate, division: Division, naming: Naming, isLogo: boolean): FoundText[] {
     const { element, surroundings } = candidate;
     const { attribs } = element;
     const link = surroundings.link?.attribs;
@@ -62,14 +75,16 @@ export class ImageTexts {
     const texts: FoundText[] = [];
     const add = (source: TextSource, raw: string | undefined, place?: Element | string): void => {
       if (raw === undefined || raw === '') return;
-      const text = cleanText(raw);
-      if (text !== '' && !isWordless(text) && !isNameOfFile(text, candidate.url))
-        texts.push({ source, text, ...(place ? { place } : {}) });
+      const text = describingText(raw);
+      if (text === '' || isNameOfFile(text, candidate.url) || this.#isReaderText(text)) return;
+      if ((isLogo || source === 'heading') && this.#isSiteName(text)) return;
+      texts.push({ source, text, ...(place ? { place } : {}) });
     };
 
     add('alt', attribs.alt, pageKey(surroundings.link));
     const caption = captionOf(candidate, this.#captionText);
-    if (caption !== null && !isRemark(this.#captionText(caption))) add('caption', this.#captionText(caption), caption);
+    if (caption !== null && !isRemarkAsCaption(this.#captionText(caption)))
+      add('caption', this.#captionText(caption), caption);
     add('caption', withoutTags(attribs['data-caption'] ?? link?.['data-caption'] ?? ''));
     add('aria', attribs['aria-label'] ?? inheritedLabel(candidate));
     add('aria', this.#textOfIds(attribs['aria-labelledby'] ?? figure?.['aria-labelledby']));
@@ -79,13 +94,14 @@ export class ImageTexts {
 
     const said = new Set(texts.map(({ text }) => text));
     const known = [...said, fileWords(candidate.url)];
-    const card = cardTexts(candidate, division, { known, pageTitle: naming.title }, this.#nearbyText);
+    const about = { known, pageTitle: naming.title };
+    const card = cardTexts(candidate, division, about, this.#nearbyText, this.#lineOf);
     if (card.title !== null) add('heading', card.title.text, card.title.element);
     if (card.text !== null && !said.has(card.text.text)) add('nearby', card.text.text, card.text.element);
     const pageTitle = naming.title === null ? '' : this.#nearbyText(naming.title);
-    const isName =
+    const isTitled =
       (texts.length === 0 && naming.isNamedByTitle) || (naming.isAboveTitle && shareWords(known, pageTitle));
-    if (isName && pageTitle !== '' && !isRemark(pageTitle)) add('heading', pageTitle, naming.title!);
+    if (isTitled && pageTitle !== '' && !isRemark(pageTitle)) add('heading', pageTitle, naming.title!);
     if (texts.length === 0 && card.paragraph !== null) add('paragraph', card.paragraph.text, card.paragraph.element);
     return texts;
   }
@@ -104,18 +120,6 @@ export class ImageTexts {
   }
 }
 
-function rememberedTexts(maxLength: number): (element: Element) => string {
-  const known = new Map<Element, string>();
-  return (element) => {
-    let text = known.get(element);
-    if (text === undefined) {
-      text = textOf(element, maxLength);
-      known.set(element, text);
-    }
-    return text;
-  };
-}
-
 /** The label of a wrapper that is an image to assistive technology, or of the figure. */
 function inheritedLabel({ element, surroundings }: ImageCandidate): string | undefined {
   let node = element.parent;
@@ -130,7 +134,7 @@ function inheritedLabel({ element, surroundings }: ImageCandidate): string | und
 const linkLead = /^\s*(?:permanent link|permalink|link|go|continue reading|read more)(?: (?:to|about))?\s*:?\s+(?=\S)/i;
 
 /** The words in the name of a file. */
-function fileWords(url: string): string {
+export function fileWords(url: string): string {
   const pathname = pathOf(url);
   const name = pathname.slice(pathname.lastIndexOf('/') + 1).slice(0, 200);
   try {

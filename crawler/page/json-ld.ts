@@ -4,9 +4,8 @@
  */
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import { absoluteUrl } from '../policy/url.ts';
-import { cleanText } from './clean-text.ts';
 import { readLenientJson } from './lenient-json.ts';
-import { isWordless } from './wordless.ts';
+import { describingText } from './wordless.ts';
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -77,7 +76,7 @@ function imageObject(node: Node, base: string): FoundImage | null {
   if (url === null) return null;
   const texts = [node.caption, node.description, node.name]
     .filter((text) => typeof text === 'string')
-    .map((text) => ({ source: 'json-ld' as const, text: cleanText(text) }))
-    .filter(({ text }) => text !== '' && !isWordless(text));
+    .map((text) => ({ source: 'json-ld' as const, text: describingText(text) }))
+    .filter(({ text }) => text !== '');
   return { url, texts };
 }

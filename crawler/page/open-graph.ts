@@ -2,9 +2,8 @@
 import type { FoundImage } from '../../dataset/ledger/records.ts';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
 import { absoluteUrl } from '../policy/url.ts';
-import { cleanText } from './clean-text.ts';
 import type { MetaTag } from './head.ts';
-import { isWordless } from './wordless.ts';
+import { describingText } from './wordless.ts';
 
 /** Ours: shops list some twenty pictures of a product. */
 const maxImages = 50;
@@ -40,8 +39,8 @@ export function openGraphImages(tags: readonly MetaTag[], base: string): FoundIm
     const isFirst = images.size === 0;
     const texts = images.get(url) ?? [];
     const add = (source: TextSource, raw: string): void => {
-      const text = cleanText(raw);
-      if (text !== '' && !isWordless(text)) texts.push({ source, text });
+      const text = describingText(raw);
+      if (text !== '') texts.push({ source, text });
     };
     add('alt', alt);
     if (isFirst) for (const description of descriptions) add('og', description);

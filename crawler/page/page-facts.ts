@@ -7,6 +7,7 @@ import { withoutFragment } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { classSignReader } from './class-signs.ts';
 import { isImageFile } from './links.ts';
+import { oncePerElement } from './once-per-element.ts';
 import type { PageScan } from './scan.ts';
 import type { MainText } from './text-mass.ts';
 import { textOf } from './visible-text.ts';
@@ -86,7 +87,7 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     same.meanings.add(`${alt.slice(0, maxMeaningLength)}\n${href.slice(0, maxMeaningLength)}`);
     places.set(candidate.url, same);
   }
-  const related = new Map<Element, boolean>();
+  const isRelated = oncePerElement((heading) => relatedHeading.test(textOf(heading, maxHeadingLength)));
   const owners = cardOwners(scan.candidates);
   const cards = cardLinks(scan, url, owners);
   const dated = new Set(scan.times.map((time) => cardOwnerOf(time, owners, scan)).filter((owner) => owner !== null));
@@ -110,15 +111,7 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     positionOf: ({ rank }) => rank / lastRank,
     cardLinksOf: (candidate) => cards.get(candidate)?.size ?? 0,
     titleShareOf: titleShareReader(scan),
-    isUnderRelated: ({ section }) =>
-      section.some((heading) => {
-        let is = related.get(heading);
-        if (is === undefined) {
-          is = relatedHeading.test(textOf(heading, maxHeadingLength));
-          related.set(heading, is);
-        }
-        return is;
-      }),
+    isUnderRelated: ({ section }) => section.some(isRelated),
   };
 }
 
@@ -230,6 +223,13 @@ const itemType =
   /"@type"\s{0,9}:\s{0,9}\[?\s{0,9}"(?:(?:News|Blog|Tech|Scholarly|Reportage)?(?:Article|Posting)|Recipe|Product(?:Group)?)"/;
 const listType = /"@type"\s{0,9}:\s{0,9}\[?\s{0,9}"(?:ItemList|CollectionPage|OfferCatalog|SearchResultsPage)"/;
 const datedPath = /\/(?:19|20)\d\d[/-]?[01]\d(?:\D|[0-3]\d)/;
+
+const productType = /"@type"\s{0,9}:\s{0,9}\[?\s{0,9}"Product(?:Group)?"/;
+
+/** Whether the page says that it is about a product. */
+export const isOfProduct = ({ head }: Pick<PageScan, 'head'>): boolean =>
+  /product/i.test(head.meta.get('og:type') ?? '') ||
+  head.jsonLd.some((text) => productType.test(text.slice(0, maxJsonLdLength)));
 
 /** What the page says that it is; its address where it says nothing. */
 function singleness({ head }: PageScan, { pathname }: URL): number {

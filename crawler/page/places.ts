@@ -7,7 +7,7 @@ import { refusalOf } from './dominant.ts';
 import { type Features, featuresOf, minDescribingWords, wordCount } from './image-features.ts';
 import { declaredSize } from './image-size.ts';
 import { fullSizeUrl, type LinkKind, linkKind, linkTarget } from './links.ts';
-import { factsOf } from './page-facts.ts';
+import { factsOf, type Likes } from './page-facts.ts';
 import type { PageScan } from './scan.ts';
 
 export interface Place {
@@ -17,6 +17,8 @@ export interface Place {
   readonly ownPolicy: ReferrerPolicy | null;
   readonly link: LinkKind;
   readonly features: Features;
+  /** The pictures that stand in the tree alike: one object for all of them. */
+  readonly likes: Likes;
   /** Why it is certain furniture; null for all others. */
   readonly refusal: Reason | null;
 }
@@ -59,7 +61,7 @@ export function placesOf(
       isTellingHost: features['telling-host'] === 1,
     });
     const ownPolicy = fullSize === null ? referrerPolicyOf(attribs.referrerpolicy) : linkReferrerPolicy(link ?? {});
-    return { candidate, url, ownPolicy, link: kind, features, refusal };
+    return { candidate, url, ownPolicy, link: kind, features, likes: facts.likesOf(candidate), refusal };
   });
 }
 

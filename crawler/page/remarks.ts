@@ -31,11 +31,33 @@ const byline =
 const count =
   /^[\d.,+]+\s?[km]?\s+(?:reviews?|ratings?|comments?|likes?|views?|shares?|replies|answers?|stars?|photos?|videos?|items?|products?|results?|min(?:utes?)?(?: read)?|kommentare?|bewertung(?:en)?|commentaires?|avis|comentarios?|commenti|reacties)\b.{0,12}$|^(?:rated\s+)?\d(?:[.,]\d+)?\s?(?:\/|out of|von|sur|de|di)\s?(?:5|10)\b.{0,20}$/i;
 
+/** Headings that say of what kind a section is, and nothing of what is in it. */
+const sectionKind =
+  /^(?:welcome|willkommen|bienvenue|benvenut[io]|bienvenid[oa]s?|case stud(?:y|ies)|main office|head office|store locations?|stock alerts?|table of contents|view this figure|download (?:chart|image|figure)(?: image)?|(?:top|budget|our|upgrade|also great|editor.s) pick|best for|beispiele?|examples?|图集|图片|guest|(?:product )?(?:images?|photos?|videos?)(?:\s?[/&]\s?(?:images?|photos?|videos?))*|on (?:x|twitter|facebook|instagram|youtube|linkedin|tiktok))[\s:!.…]*$/i;
+const readingTime = /^.{0,30}\b\d+\s?min(?:ute)?s?\.?\s?read$/i;
+/** What asks for an address, or for consent. */
+const request =
+  /^enter your (?:e-?mail|name|phone|zip)|\bcookies?[\s-](?:(?:and|&|und) \p{L}+ )?(?:settings|preferences|policy|consent|notice|einstellung)|(?:préférences|preferences|paramètres)(?: (?:de|des|for|of))? cookies?\b|^(?:manage|accept|gestion|gérer)(?: \p{L}+){0,2} cookies?$/iu;
+
+/** Footnotes and what boards quote of others, of any length. */
+const aside =
+  /^[*†‡]\s?\p{L}|^(?!(?:what|how|why|when|where|as) )\S.{0,40} (?:said|wrote):\s|click to expand[.…]{0,3}$/iu;
+
+/** What somebody says, from the first word to the last: a testimonial, not a title that begins with a quotation. */
+const quotation = /^[“„«"][^“”„«»"]{58,}(?:[”“»"][\s→.]*)?$/;
+
 /** UTF-16 units. A longer text says more than that. */
 const maxRemarkLength = 80;
 
-/** True for a text that says nothing of the picture it stands beside. `text` is clean. */
-export function isRemark(text: string): boolean {
+/** True for a heading or a paragraph that says nothing of the picture it stands beside. `text` is clean. */
+export const isRemark = (text: string): boolean =>
+  aside.test(text) ||
+  quotation.test(text) ||
+  isRemarkAsCaption(text) ||
+  (text.length <= maxRemarkLength && request.test(text));
+
+/** The same for what is marked as the caption: there a quotation or a note is about the picture. */
+export function isRemarkAsCaption(text: string): boolean {
   if (text.length > maxRemarkLength) return false;
   return (
     !/\p{L}{2}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u.test(text) ||
@@ -45,6 +67,8 @@ export function isRemark(text: string): boolean {
     button.test(text) ||
     label.test(text) ||
     byline.test(text) ||
-    count.test(text)
+    count.test(text) ||
+    sectionKind.test(text) ||
+    readingTime.test(text)
   );
 }

@@ -2,6 +2,7 @@
 import type { Element } from 'domhandler';
 import { withoutFragment } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
+import { oncePerElement } from './once-per-element.ts';
 import { hasText } from './visible-text.ts';
 import { isElement, isWithin } from './walk.ts';
 
@@ -14,20 +15,14 @@ const maxViewDepth = 6;
  */
 export function viewsOfOneThing(pictures: readonly ImageCandidate[]): Map<ImageCandidate, ImageCandidate> {
   const firstOf = new Map<ImageCandidate, ImageCandidate>();
-  const wordless = new Map<Element, boolean>();
-  const isWordless = (element: Element): boolean => {
-    let is = wordless.get(element);
-    if (is === undefined) {
-      is = !hasText(element);
-      wordless.set(element, is);
-    }
-    return is;
-  };
+  const isWordless = oncePerElement((element) => !hasText(element));
+  const isShared = sharedLinks(pictures);
   let last: ImageCandidate | null = null;
   for (const picture of pictures) {
     if (
       last !== null &&
-      (isSameThing(last, picture) || (mayBeOneThing(last, picture) && sharesWordless(last, picture, isWordless)))
+      (isSameThing(last, picture, isShared) ||
+        (mayBeOneThing(last, picture) && sharesWordless(last, picture, isWordless)))
     )
       firstOf.set(picture, firstOf.get(last) ?? last);
     last = picture;
@@ -35,10 +30,34 @@ export function viewsOfOneThing(pictures: readonly ImageCandidate[]): Map<ImageC
   return firstOf;
 }
 
-function isSameThing(a: ImageCandidate, b: ImageCandidate): boolean {
+/**
+ * Two pictures of one address, or that lead to one page with no heading and no paragraph between. A page that cards all over lead to
+ * is not what tells them apart.
+ */
+function isSameThing(a: ImageCandidate, b: ImageCandidate, isShared: (key: string) => boolean): boolean {
   if (a.url === b.url) return true;
   const key = linkKey(a.surroundings.link);
-  return key !== '' && key === linkKey(b.surroundings.link);
+  return key !== '' && isBeside(a, b) && key === linkKey(b.surroundings.link) && !isShared(key);
+}
+
+/** Whether no heading and no paragraph stands between two pictures. */
+const isBeside = (a: ImageCandidate, b: ImageCandidate): boolean => b.rank <= a.rank + 1;
+
+/** Places of a page from which on a link in each of them is that of no card. Ours: a card may be shown twice. */
+const minPlacesOfShared = 3;
+
+/** Which pages pictures lead to from many places, with words between. */
+function sharedLinks(pictures: readonly ImageCandidate[]): (key: string) => boolean {
+  const places = new Map<string, number>();
+  let last: ImageCandidate | null = null;
+  let lastKey = '';
+  for (const picture of pictures) {
+    const key = linkKey(picture.surroundings.link);
+    if (last === null || key !== lastKey || !isBeside(last, picture)) places.set(key, (places.get(key) ?? 0) + 1);
+    last = picture;
+    lastKey = key;
+  }
+  return (key) => places.get(key)! >= minPlacesOfShared;
 }
 
 /** Whether two pictures neither lead to different pages nor are described in different words. */

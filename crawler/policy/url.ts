@@ -42,6 +42,10 @@ export function followedBy(
   return JSON.stringify({ scope, hosts, maxDepth, allow: allow.map(String).sort(), deny: deny.map(String).sort() });
 }
 
+/** The same settings as they are of a run that names no seed, which many machines compare. */
+export const withoutHosts = (followed: string): string =>
+  followed === '' ? '' : JSON.stringify({ ...JSON.parse(followed), hosts: [] });
+
 interface FollowOptions {
   readonly scope: Scope;
   readonly maxDepth: number;

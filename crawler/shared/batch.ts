@@ -6,10 +6,10 @@ import { withSitemapTexts } from '../frontier/sitemap-texts.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import { type Novelty, noveltyTrap, patternOf } from '../policy/traps.ts';
-import { urlHashOf, uuidOf } from './names.ts';
+import { hostIdOf, hostNameIn, urlHashOf, uuidOf } from './names.ts';
 import type { Query } from './store.ts';
 
-/** Where a worker keeps a picture: below its folder `work/NUMBER`. */
+/** Where a worker keeps a picture: below its folder `work/PART`. */
 export interface PartPlace {
   readonly segment: number;
   readonly offset: number;
@@ -71,7 +71,10 @@ export const trapOf = (patterns: ReadonlyMap<number, Novelty>, url: string) => {
   return novelty === undefined ? null : noveltyTrap(novelty, url);
 };
 
-/** Reads what the outcomes depend on: what sitemaps said of their pages, which pages of sitemaps were read, and traps. `isKnown` says which URLs were queued before. */
+/**
+ * Reads what the outcomes depend on: which of their URLs are new, what sitemaps said of their pages, which pages of sitemaps were read, and
+ * traps. `isKnown` says which URLs were queued before.
+ */
 export async function prepare(
   query: Query,
   outcomes: readonly FetchOutcome[],
@@ -84,43 +87,63 @@ export async function prepare(
     outcomes.flatMap(({ sitemapTexts = [] }) => sitemapTexts),
     pages,
   );
-  const unknown = (urls: readonly NewUrl[]): readonly NewUrl[] => urls.filter((one) => !isKnown(keyOf(one)));
-  const links = outcomes.flatMap(({ newUrls = [] }) => unknown(newUrls).filter(({ kind }) => kind === 'page'));
-  const patterns = await patternsOf(query, [...links.map(({ url }) => url), ...pages]);
   const image = ({ imageUrl, imageWritten, pageUrl }: SitemapTexts, depth: number): (NewUrl & { page: string })[] => {
     if (!takeImages) return [];
     const written = imageWritten ? { written: imageWritten } : {};
     return [{ url: imageUrl, ...written, kind: 'image', depth, priority: priority.image, page: pageUrl }];
   };
+  const withTexts = outcomes.map((outcome) => {
+    const { claim, page, found, newUrls = [], sitemapTexts = [] } = outcome;
+    const texts = (page?.status === 'fetched' && found !== undefined && earlier.get(page.url)) || [];
+    const shown = new Set((found ?? []).map(({ url }) => url));
+    const added = texts.filter(({ imageUrl }) => !shown.has(imageUrl)).flatMap((one) => image(one, claim.depth + 1));
+    const ofLate = sitemapTexts
+      .filter(({ pageUrl }) => late.has(pageUrl))
+      .flatMap((one) => image(one, claim.depth + 1));
+    const named = newUrls.map((one) => (one.kind === 'image' && page ? { ...one, page: page.url } : one));
+    const candidates = [...named, ...added, ...ofLate].filter((one) => !isKnown(keyOf(one)));
+    return { outcome, found: found && texts.length > 0 ? withSitemapTexts(found, texts) : found, candidates };
+  });
+  const unknown = await unknownAmong(
+    query,
+    withTexts.flatMap(({ candidates }) => candidates),
+  );
+  const isNew = ({ kind, url }: NewUrl): boolean => unknown.has(urlHashOf(kind, url));
+  const links = withTexts.flatMap(({ candidates }) => candidates.filter((one) => one.kind === 'page' && isNew(one)));
+  const patterns = await patternsOf(query, [...links.map(({ url }) => url), ...pages]);
   return {
     patterns,
-    outcomes: outcomes.map((outcome) => {
-      const { claim, page, found, newUrls = [], sitemapTexts = [], trapped = [] } = outcome;
-      const texts = (page?.status === 'fetched' && found !== undefined && earlier.get(page.url)) || [];
-      const shown = new Set((found ?? []).map(({ url }) => url));
-      const added = texts.filter(({ imageUrl }) => !shown.has(imageUrl)).flatMap((one) => image(one, claim.depth + 1));
-      const ofLate = sitemapTexts
-        .filter(({ pageUrl }) => late.has(pageUrl))
-        .flatMap((one) => image(one, claim.depth + 1));
-      const candidates = [
-        ...newUrls.map((one) => (one.kind === 'image' && page ? { ...one, page: page.url } : one)),
-        ...added,
-        ...ofLate,
-      ].filter((one) => !isKnown(keyOf(one)));
+    outcomes: withTexts.map(({ outcome, found, candidates }) => {
+      const fresh = candidates.filter(isNew);
       const traps = new Map(
-        candidates.flatMap(({ kind, url }) => {
+        fresh.flatMap(({ kind, url }) => {
           const reason = kind === 'page' ? trapOf(patterns, url) : null;
           return reason === null ? [] : [[url, reason] as const];
         }),
       );
       return {
         outcome,
-        found: found && texts.length > 0 ? withSitemapTexts(found, texts) : found,
-        newUrls: candidates.filter(({ kind, url }) => kind !== 'page' || !traps.has(url)),
-        trapped: [...trapped, ...[...traps].map(([url, reason]) => ({ url, reason }))],
+        found,
+        newUrls: fresh.filter(({ kind, url }) => kind !== 'page' || !traps.has(url)),
+        trapped: [...(outcome.trapped ?? []), ...[...traps].map(([url, reason]) => ({ url, reason }))],
       };
     }),
   };
+}
+
+/**
+ * The hashes of those that the tables do not have. Most links of most pages are known: this asks for nothing but their keys, and outside of the
+ * transaction, which is right since no URL is ever removed.
+ */
+export async function unknownAmong(query: Query, urls: readonly NewUrl[]): Promise<ReadonlySet<string>> {
+  const hostByHash = new Map(urls.map(({ kind, url }) => [urlHashOf(kind, url), hostIdOf(hostNameIn(url))]));
+  if (hostByHash.size === 0) return new Set();
+  const rows = await query<{ hash: string }>(
+    `SELECT hash FROM unnest($1::bigint[], $2::uuid[]) c (host, hash)
+     WHERE NOT EXISTS (SELECT FROM lait.urls u WHERE u.host = c.host AND u.hash = c.hash)`,
+    [[...hostByHash.values()], [...hostByHash.keys()]],
+  );
+  return new Set(rows.map(({ hash }) => hash));
 }
 
 /** By which a URL is remembered as queued. */
@@ -195,6 +218,13 @@ export function recordedOf(
       : {}),
   };
 }
+
+/** The names under which what a recorded outcome has finished is known. */
+export const namesOf = ({ url, isDone, redirected, page, sitemapAlias }: RecordedOutcome): readonly string[] => [
+  ...(isDone ? [url] : []),
+  ...(redirected && page ? [page.url] : []),
+  ...(sitemapAlias === undefined ? [] : [sitemapAlias]),
+];
 
 /** The names of a page or sitemap that redirects on its host led to. */
 export const aliasesOf = ({ claim, redirected, page, sitemapAlias }: FetchOutcome): { hash: string; url: string }[] => [

@@ -4,14 +4,19 @@ import { noNovelty, type PreparedBatch } from './batch.ts';
 import { hostIdOf, hostNameIn, urlHashOf, uuidOf } from './names.ts';
 import type { Query } from './store.ts';
 
-/** Counts the images of pages and what the patterns of their URLs gave, as `countFound` of the folder's commit does. */
+/** Counts the images of pages that are read for the first time and what the patterns of their URLs gave, as `countFound` of the folder's commit does. */
 export async function countFound(query: Query, batch: PreparedBatch, fresh: ReadonlySet<string>): Promise<void> {
   const sightings = batch.outcomes.flatMap(({ outcome, found = [] }, n) =>
-    found.map(({ url }) => ({ n, host: hostIdOf(hostNameIn(outcome.claim.at)), hash: uuidOf(url), url })),
+    (outcome.claim.revisit === null ? found : []).map(({ url }) => ({
+      n,
+      host: hostIdOf(hostNameIn(outcome.claim.at)),
+      hash: uuidOf(url),
+      url,
+    })),
   );
   const newImages = await countSightings(query, sightings);
   const read = batch.outcomes.flatMap(({ outcome: { claim, page }, newUrls }, n) =>
-    claim.kind === 'page' && page?.status === 'fetched'
+    claim.kind === 'page' && claim.revisit === null && page?.status === 'fetched'
       ? [{ n, page, newUrls, key: textKey(page.url, `${page.title ?? ''} ${page.text ?? ''}`) }]
       : [],
   );

@@ -3,8 +3,12 @@ import type { Claim } from '../frontier/claim.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { maxFailures } from '../policy/politeness.ts';
-import type { TakenUrl } from './take.ts';
-import type { HostChange } from './write.ts';
+import { aliasesOf } from './batch.ts';
+import type { Rest } from './lease.ts';
+import { hostIdOf, hostNameIn } from './names.ts';
+import { beforeOf } from './revisits.ts';
+import type { TakenHost, TakenUrl } from './take.ts';
+import type { BatchToWrite, HostChange, Written } from './write.ts';
 
 /** A host that rests for longer is let go. */
 const maxHeldMs = 30_000;
@@ -33,11 +37,103 @@ export interface HeldUrl {
   readonly url: TakenUrl;
 }
 
-/** A URL as the crawl gets it. */
-export function claimOf(id: number, { host, url }: HeldUrl, trap: Claim['trap']): Claim {
+/** All that a worker has. */
+export interface Holdings {
+  readonly hosts: Map<string, HeldHost>;
+  readonly inFlight: Map<Claim, HeldUrl>;
+  /** The database may say of more hosts that they are this worker's: they are let go before others are taken. */
+  isUnsure: boolean;
+}
+
+export function hold(
+  { hosts }: Holdings,
+  taken: readonly TakenHost[],
+  { pauseMs }: { readonly pauseMs: number },
+): void {
+  for (const { urls, ...host } of taken) {
+    hosts.set(host.id, { ...host, waiting: urls, active: 0, nextAtMs: 0, pauseMs });
+  }
+}
+
+/** A URL that was not asked for: first of its host's again, or left to whoever takes the host next. */
+export function putBack(holdings: Holdings, { host, url }: HeldUrl, { isKept }: { readonly isKept: boolean }): void {
+  host.active -= 1;
+  if (isKept) host.waiting.unshift(url);
+  else dropEmpty(holdings, host);
+}
+
+/** Leaves the pages that wait to the others. */
+export function dropPages(holdings: Holdings): void {
+  for (const host of holdings.hosts.values()) {
+    host.waiting = host.waiting.filter(({ kind }) => kind !== 'page');
+    dropEmpty(holdings, host);
+  }
+}
+
+function dropEmpty(holdings: Holdings, host: HeldHost): void {
+  if (host.active > 0 || host.waiting.length > 0) return;
+  if (holdings.hosts.delete(host.id)) holdings.isUnsure = true;
+}
+
+/** When the next of its hosts may be asked, by the steady clock; infinite when none has a URL for it. */
+export function nextHeldMs({ hosts }: Holdings, perHost: number): number {
+  const asked = [...hosts.values()].filter(({ waiting, active }) => waiting.length > 0 && active < perHost);
+  return Math.min(...asked.map(({ nextAtMs }) => nextAtMs));
+}
+
+/** What requests that no batch has told of leave to their hosts: the pause that they had. */
+export const restsOf = ({ inFlight }: Holdings): Rest[] =>
+  [...new Set([...inFlight.values()].map(({ host }) => host))].map(({ id, pauseMs }) => ({ id, pauseMs }));
+
+/** Brings what is held up to date with a batch that is written. */
+export function settle(
+  holdings: Holdings,
+  batch: Pick<BatchToWrite, 'hosts' | 'rests'>,
+  outcomes: readonly FetchOutcome[],
+  { pauses }: Written,
+): void {
+  const { hosts, inFlight } = holdings;
+  const now = steadyNow();
+  const byId = new Map(batch.hosts.map((change) => [change.id, change]));
+  const asked = new Set<HeldHost>();
+  for (const outcome of outcomes) {
+    const { claim, end, putOffUntilMs } = outcome;
+    const { host, url } = inFlight.get(claim)!;
+    inFlight.delete(claim);
+    asked.add(host);
+    host.active -= 1;
+    if (putOffUntilMs !== undefined) host.waiting = [];
+    else if (end === 'failed' || end === 'later') {
+      host.waiting.push({ ...url, tries: url.tries + (end === 'failed' ? 1 : 0), priority: url.priority - 1 });
+    }
+    for (const { hash } of aliasesOf(outcome)) host.waiting = host.waiting.filter((one) => one.hash !== hash);
+    const change = byId.get(host.id)!;
+    host.failures = change.failures;
+    host.pauseMs = change.pauseMs;
+    host.nextAtMs = Math.max(host.nextAtMs, now + Math.max(change.pauseMs, pauses.get(host.id) ?? 0));
+  }
+  for (const { id, isLetGo, pages, renderTries, renderGains } of batch.hosts) {
+    const host = hosts.get(id);
+    // One that was let go by a batch whose answer was lost may have been taken again meanwhile: that is not the batch's to let go.
+    if (host === undefined || !asked.has(host)) continue;
+    host.pages += pages;
+    host.renderTries += renderTries;
+    host.renderGains += renderGains;
+    if (isLetGo) hosts.delete(id);
+    // One without URLs that the batch has not let go is free with the next hosts that are taken.
+    else dropEmpty(holdings, host);
+  }
+  for (const { url, pauseMs } of batch.rests) {
+    const host = hosts.get(hostIdOf(hostNameIn(url)));
+    if (host !== undefined) host.nextAtMs = Math.max(host.nextAtMs, now + pauseMs);
+  }
+}
+
+/** A URL as the crawl gets it; the numbers are those of a folder's tables, which a store has not. */
+export function claimOf({ host, url }: HeldUrl, trap: Claim['trap']): Claim {
   const { failures, pages, renderTries, renderGains, name } = host;
   return {
-    id,
+    id: 0,
     url: url.url,
     at: url.at,
     writtenUrl: url.written,
@@ -48,12 +144,13 @@ export function claimOf(id: number, { host, url }: HeldUrl, trap: Claim['trap'])
     hostId: 0,
     tries: url.tries,
     referrerPolicy: url.referrerPolicy,
+    deaths: 0,
     host: { id: 0, name, failures, pages, renderTries, renderGains },
     isTakenDown: false,
     trap,
     referrer: url.page === null ? undefined : { page: url.page, policy: url.referrerPolicy ?? undefined },
-    revisit: null,
-    before: null,
+    revisit: url.visited?.revisit ?? null,
+    before: url.visited && beforeOf(url.url, url.visited),
     imageBefore: null,
   };
 }
@@ -76,11 +173,7 @@ export function readyUrls(held: ReadonlyMap<string, HeldHost>, limit: number, pe
 }
 
 /** What a batch changes of its hosts, and which of them are let go with it. */
-export function changesOf(
-  outcomes: readonly FetchOutcome[],
-  inFlight: ReadonlyMap<Claim, HeldUrl>,
-  { isEnding }: { readonly isEnding: boolean },
-): HostChange[] {
+export function changesOf(outcomes: readonly FetchOutcome[], inFlight: ReadonlyMap<Claim, HeldUrl>): HostChange[] {
   const byHost = new Map<HeldHost, FetchOutcome[]>();
   for (const outcome of outcomes) {
     const { host } = inFlight.get(outcome.claim)!;
@@ -95,7 +188,7 @@ export function changesOf(
     );
     const isLast = !comesBack && host.waiting.length === 0;
     const isIdle = host.active === ofHost.length;
-    return { ...change!, isLetGo: isIdle && (isLast || isPutOff || isEnding || change!.pauseMs > maxHeldMs) };
+    return { ...change!, isLetGo: isIdle && (isLast || isPutOff || change!.pauseMs > maxHeldMs) };
   });
 }
 
@@ -107,7 +200,7 @@ function changeOf(host: HeldHost, outcome: FetchOutcome, before: HostChange | un
   // What was stopped may have been asked for: its host rests as after an answer.
   const stoppedMs = end === 'later' ? Math.max(pauseMs, host.pauseMs) : pauseMs;
   const rest = hostFailed && failures >= maxFailures ? restMs : 0;
-  const isPage = end === 'done' && claim.kind === 'page';
+  const isPage = end === 'done' && claim.kind === 'page' && claim.revisit === null;
   return {
     id: host.id,
     pauseMs: Math.max(before?.pauseMs ?? 0, stoppedMs, rest),

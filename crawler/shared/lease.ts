@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { UserError } from '../../dataset/user-error.ts';
+import { expected, UserError } from '../../dataset/user-error.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { isTransient, type Store } from './store.ts';
 
@@ -22,6 +22,23 @@ export interface Lease {
 
 /** A clock that is more wrong than this would give wrong times of fetches; NTP keeps within a second. */
 const maxSkewMs = 60_000;
+
+/** Signs of life during a lease, and what of it is left for the last request. */
+export const beatsPerLease = 12;
+const askedShare = 0.9;
+
+/** Whether a request that starts now, and takes so long at most, is over before the lease can be. */
+export const isInLease = (
+  { isOver, beatMs }: Lease,
+  { leaseMs, timeoutMs }: { leaseMs: number; timeoutMs: number },
+): boolean => !isOver && steadyNow() - beatMs < askedShare * leaseMs - timeoutMs;
+
+/** Throws a UserError for requests that may take so long that none would fit into a lease between two signs of life and one that is lost. */
+export function checkTimeout({ leaseMs, timeoutMs }: { readonly leaseMs: number; readonly timeoutMs: number }): void {
+  const maxMs = Math.floor(askedShare * leaseMs - (2 * leaseMs) / beatsPerLease);
+  if (timeoutMs <= maxMs) return;
+  throw expected(`${maxMs} ms or less`, 'timeoutMs', timeoutMs, `a lease of the shared corpus is ${leaseMs / 1000} s`);
+}
 
 /** Enters a worker. Throws a UserError when the clocks of machine and server are too far apart. */
 export async function enter(store: Store, corpusDir: string): Promise<Lease> {
@@ -64,10 +81,17 @@ export async function reap(store: Store, leaseMs: number): Promise<number> {
     if (rows.length === 0) return 0;
     const ids = rows.map(({ id }) => id);
     await query('UPDATE lait.workers SET ended_at = now() WHERE id = ANY ($1::bigint[])', [ids]);
-    // What was under way when it died is over: a lease is longer than every pause.
-    await query('UPDATE lait.hosts SET worker = NULL WHERE worker = ANY ($1::bigint[])', [ids]);
     return ids.length;
   });
+  // What was under way when one died is over: a lease is longer than every pause. Who has ended never comes back, so the numbers may be old.
+  await store.query(
+    `WITH left_over AS (
+       SELECT id FROM lait.hosts WHERE worker = ANY (ARRAY(
+         SELECT DISTINCT h.worker FROM lait.hosts h JOIN lait.workers w ON w.id = h.worker AND w.ended_at IS NOT NULL
+         WHERE h.worker IS NOT NULL))
+       ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+     UPDATE lait.hosts h SET worker = NULL FROM left_over l WHERE h.id = l.id`,
+  );
   await store.query(
     `WITH due AS (SELECT id FROM lait.hosts WHERE wake_at <= now() ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
      UPDATE lait.hosts h SET waiting = true, wake_at = NULL FROM due WHERE h.id = due.id`,
@@ -75,8 +99,14 @@ export async function reap(store: Store, leaseMs: number): Promise<number> {
   return dead;
 }
 
-/** Ends a lease of one's own accord; the server may be away. */
-export async function leave(store: Store, lease: Lease): Promise<void> {
+/** A host that was asked, and how long it is to be left alone, in ms from now. */
+export interface Rest {
+  readonly id: string;
+  readonly pauseMs: number;
+}
+
+/** Ends a lease of one's own accord; the server may be away. `rests` are those of requests that no batch has told of. */
+export async function leave(store: Store, lease: Lease, rests: readonly Rest[] = []): Promise<void> {
   lease.isOver = true;
   try {
     await store.atomically(async (query) => {
@@ -84,7 +114,13 @@ export async function leave(store: Store, lease: Lease): Promise<void> {
         'UPDATE lait.workers SET ended_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id',
         [lease.id],
       );
-      if (ended.length > 0) await query('UPDATE lait.hosts SET worker = NULL WHERE worker = $1', [lease.id]);
+      if (ended.length === 0) return;
+      await query(
+        `UPDATE lait.hosts h SET next_at = greatest(h.next_at, now() + r.ms * interval '1 ms')
+         FROM unnest($2::bigint[], $3::float8[]) r (id, ms) WHERE h.id = r.id AND h.worker = $1`,
+        [lease.id, rests.map(({ id }) => id), rests.map(({ pauseMs }) => pauseMs)],
+      );
+      await query('UPDATE lait.hosts SET worker = NULL WHERE worker = $1', [lease.id]);
     });
   } catch (error) {
     if (!isTransient(error)) throw error;

@@ -19,9 +19,9 @@ export const openOrigins = (store: Store, tried: <T>(work: () => Promise<T>) => 
   async setOrigin(key, rules, untilMs) {
     await tried(() =>
       store.query(
-        `INSERT INTO lait.origins (hash, rules, until_at) VALUES ($1, $2, now() + $3 * interval '1 ms')
-         ON CONFLICT (hash) DO UPDATE SET rules = excluded.rules, until_at = excluded.until_at`,
-        [uuidOf(key), rules.replaceAll('\0', ''), untilMs - steadyNow()],
+        `INSERT INTO lait.origins (hash, rules, until_at, key) VALUES ($1, $2, now() + $3 * interval '1 ms', $4)
+         ON CONFLICT (hash) DO UPDATE SET rules = excluded.rules, until_at = excluded.until_at, key = excluded.key`,
+        [uuidOf(key), rules.replaceAll('\0', ''), untilMs - steadyNow(), key],
       ),
     );
   },

@@ -18,17 +18,41 @@ export interface WorkerState {
   readonly bytes: number;
 }
 
+/** Who judges pairs for a filter that machines share. */
+export interface JudgeState {
+  readonly id: string;
+  readonly machine: string;
+  readonly folder: string;
+  readonly pid: number;
+  readonly silentSeconds: number;
+  readonly batches: number;
+  readonly pairs: number;
+}
+
 export interface Overview {
   readonly place: string;
   readonly leaseSeconds: number;
+  /** Those that were heard of within the lease. */
+  readonly judges: readonly JudgeState[];
   /** Those that are alive, and the last ones that ended. */
   readonly workers: readonly WorkerState[];
   readonly hosts: { readonly known: number; readonly ready: number; readonly resting: number; readonly held: number };
   /** URLs that wait, `maxCounted` at most, and that are known. */
   readonly queued: number;
   readonly known: number;
+  /** Jobs that were asked for, of each kind that there are any of. */
+  readonly jobs: readonly JobCounts[];
   /** Rows of the queue and the hosts that are dead and not cleaned up yet: many of them mean that some transaction stays open. */
   readonly deadRows: number;
+}
+
+export interface JobCounts {
+  readonly kind: string;
+  readonly waiting: number;
+  /** In the hands of workers that are alive. */
+  readonly held: number;
+  /** Done, and not taken over by who asked. */
+  readonly done: number;
 }
 
 const endedShown = 10;
@@ -47,6 +71,11 @@ export async function overviewOf(url: string): Promise<Overview> {
           FROM lait.workers) w WHERE "isAlive" OR n <= $1) ORDER BY "isAlive" DESC, id`,
       [endedShown],
     );
+    const judges = await store.query<Record<keyof JudgeState, never>>(
+      `SELECT id, machine, folder, pid, extract(epoch FROM now() - seen_at)::float8 AS "silentSeconds", batches::float8, pairs::float8
+       FROM lait.judges WHERE seen_at > now() - $1 * interval '1 ms' ORDER BY id`,
+      [leaseMs],
+    );
     const [counts] = await store.query<Record<'all' | 'ready' | 'resting' | 'held' | 'known' | 'dead', number>>(
       `SELECT count(*)::float8 AS "all", count(*) FILTER (WHERE waiting AND worker IS NULL AND next_at <= now())::float8 AS ready,
          count(*) FILTER (WHERE worker IS NULL AND (wake_at IS NOT NULL OR (waiting AND next_at > now())))::float8 AS resting,
@@ -62,9 +91,11 @@ export async function overviewOf(url: string): Promise<Overview> {
       place: store.place,
       leaseSeconds: leaseMs / 1000,
       workers: workers as unknown as WorkerState[],
+      judges: judges as unknown as JudgeState[],
       hosts: { known: all, ready, resting, held },
       queued: await countQueued(store),
       known,
+      jobs: await countJobs(store),
       deadRows: dead,
     };
   } catch (error) {
@@ -73,6 +104,47 @@ export async function overviewOf(url: string): Promise<Overview> {
     await store.close();
   }
 }
+
+const countJobs = (store: Store): Promise<readonly JobCounts[]> =>
+  store.query<{ kind: string; waiting: number; held: number; done: number }>(
+    `SELECT kind, count(*) FILTER (WHERE NOT is_done AND w.id IS NULL)::float8 AS waiting,
+       count(*) FILTER (WHERE NOT is_done AND w.id IS NOT NULL)::float8 AS held, count(*) FILTER (WHERE is_done)::float8 AS done
+     FROM lait.jobs j LEFT JOIN lait.workers w ON w.id = j.worker AND w.ended_at IS NULL GROUP BY kind ORDER BY kind`,
+  );
+
+/** What is asked for again and again: hosts of the whole crawl, each number `maxHostsCounted` at most. */
+export interface HostCounts {
+  /** They have URLs, and may be asked now. */
+  readonly ready: number;
+  /** They have URLs, and their pause is not over. */
+  readonly resting: number;
+  /** All their URLs wait for a time that they named. */
+  readonly putOff: number;
+  /** They are some worker's. */
+  readonly held: number;
+  /** For how long the one that has waited longest for a worker has been ready, in seconds; 0 while none waits. */
+  readonly lagSeconds: number;
+}
+
+/** Counting goes through indexes: so many take the server milliseconds, however many hosts there are. */
+export const maxHostsCounted = 10_000;
+
+export async function countHosts({ query }: Store): Promise<HostCounts> {
+  const counted = (where: string): string =>
+    `(SELECT count(*) FROM (SELECT FROM lait.hosts WHERE ${where} LIMIT $1) h)::float8`;
+  const [row] = await query<{ [Key in keyof HostCounts]: HostCounts[Key] }>(
+    `SELECT ${counted('waiting AND worker IS NULL AND next_at <= now()')} AS ready,
+       ${counted('waiting AND worker IS NULL AND next_at > now()')} AS resting,
+       ${counted('wake_at IS NOT NULL')} AS "putOff", ${counted('worker IS NOT NULL')} AS held,
+       greatest(0, coalesce(extract(epoch FROM now() - (
+         SELECT min(next_at) FROM lait.hosts WHERE waiting AND worker IS NULL)), 0))::float8 AS "lagSeconds"`,
+    [maxHostsCounted],
+  );
+  return row!;
+}
+
+/** So many are counted with each sign of life. */
+const maxExact = 1000;
 
 /** Counting more would take the server seconds. */
 export const maxCounted = 1_000_000;
@@ -83,4 +155,14 @@ export async function countQueued(store: Store): Promise<number> {
     maxCounted,
   ]);
   return Number(row!.n);
+}
+
+/** About how many URLs wait: exact while they are few. */
+export async function estimateQueued(store: Store): Promise<number> {
+  const [row] = await store.query<{ few: string; all: string }>(
+    `SELECT (SELECT count(*) FROM (SELECT FROM lait.queue LIMIT $1) q) AS few,
+       (SELECT n_live_tup FROM pg_stat_user_tables WHERE relid = 'lait.queue'::regclass) AS "all"`,
+    [maxExact],
+  );
+  return Number(row!.few) < maxExact ? Number(row!.few) : Math.max(maxExact, Number(row!.all));
 }

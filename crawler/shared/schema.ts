@@ -16,7 +16,7 @@ const partitions = 16;
 const tables = (leaseMs: number): string => `
   CREATE SCHEMA lait;
   CREATE TABLE lait.corpus (
-    version int NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), lease_ms int NOT NULL, followed text
+    version int NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), lease_ms int NOT NULL, followed text, ledger text
   );
   INSERT INTO lait.corpus (version, lease_ms) VALUES (${schemaVersion}, ${leaseMs});
   -- A number is never given twice: it is the token by which a worker that was declared dead is kept out.
@@ -63,7 +63,7 @@ const tables = (leaseMs: number): string => `
   ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
   CREATE INDEX queue_next ON lait.queue (host, priority DESC, seq);
   CREATE TABLE lait.seeds (hash uuid PRIMARY KEY, n bigint GENERATED ALWAYS AS IDENTITY, url text NOT NULL);
-  CREATE TABLE lait.origins (hash uuid PRIMARY KEY, rules text NOT NULL, until_at timestamptz NOT NULL);
+  CREATE TABLE lait.origins (hash uuid PRIMARY KEY, rules text NOT NULL, until_at timestamptz NOT NULL, key text);
   CREATE TABLE lait.read_pages (hash uuid PRIMARY KEY);
   CREATE TABLE lait.sitemap_texts (
     page uuid NOT NULL, hash uuid NOT NULL,
@@ -81,6 +81,51 @@ const tables = (leaseMs: number): string => `
     PRIMARY KEY (worker, batch)
   );
   ALTER TABLE lait.batches ALTER COLUMN outcomes SET STORAGE EXTERNAL;`;
+
+/** Tables that a version of lait may not know which can do without them. `is_done` of a job is that who asked may take it over. */
+const laterTables: Readonly<Record<string, string>> = {
+  // When a page or sitemap that was read is visited again ('infinity' once it is queued), and what tells then whether it has changed.
+  revisits: `
+    CREATE TABLE lait.revisits (
+      host bigint NOT NULL, hash uuid NOT NULL,
+      due_at timestamptz NOT NULL, read_at timestamptz NOT NULL DEFAULT now(), interval_ms float8 NOT NULL, body text NOT NULL, page json,
+      PRIMARY KEY (host, hash)
+    );
+    CREATE INDEX revisits_due ON lait.revisits (due_at) WHERE due_at < 'infinity';`,
+  // When the first machine came to a run of a schedule, by the clock of this server.
+  runs: `
+    CREATE TABLE lait.runs (at timestamptz PRIMARY KEY, begun_at timestamptz NOT NULL DEFAULT clock_timestamp());`,
+  jobs: `
+    CREATE TABLE lait.jobs (
+      kind text NOT NULL, job_set text NOT NULL, name text NOT NULL, plan text NOT NULL,
+      n bigint GENERATED ALWAYS AS IDENTITY,
+      worker bigint, tries smallint NOT NULL DEFAULT 0, fault text,
+      is_done boolean NOT NULL DEFAULT false, is_withdrawn boolean NOT NULL DEFAULT false,
+      PRIMARY KEY (kind, job_set, name)
+    );
+    CREATE INDEX jobs_open ON lait.jobs (n) WHERE NOT is_done;
+    CREATE INDEX jobs_done ON lait.jobs (kind, job_set) WHERE is_done;`,
+  // What machines that filter together need (filter-job.ts, judge.ts): there only while `lait filter --share` runs, and no record of
+  // anything. Contents, results and what is told of a job are gzip of JSON.
+  filter_batches: `
+    CREATE TABLE lait.filter_jobs (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ledger text NOT NULL,
+      machine text NOT NULL, folder text NOT NULL, pid int NOT NULL,
+      spec bytea NOT NULL, seen_at timestamptz NOT NULL DEFAULT now()
+    );
+    CREATE TABLE lait.judges (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      machine text NOT NULL, folder text NOT NULL, pid int NOT NULL,
+      seen_at timestamptz NOT NULL DEFAULT now(), batches bigint NOT NULL DEFAULT 0, pairs bigint NOT NULL DEFAULT 0
+    );
+    CREATE TABLE lait.filter_batches (
+      job bigint NOT NULL REFERENCES lait.filter_jobs (id) ON DELETE CASCADE, batch int NOT NULL,
+      only_here boolean NOT NULL, content bytea NOT NULL,
+      judge bigint, tries smallint NOT NULL DEFAULT 0, result bytea,
+      PRIMARY KEY (job, batch)
+    );
+    ALTER TABLE lait.filter_batches ALTER COLUMN content SET STORAGE EXTERNAL, ALTER COLUMN result SET STORAGE EXTERNAL;`,
+};
 
 export interface SharedCorpus {
   /** By which a folder knows what it has collected. */
@@ -109,7 +154,10 @@ export async function openSharedCorpus(
       else if (found!.schema === null) {
         throw new UserError(`Expected a shared corpus in ${store.place} but there is none; run \`lait work\` first.`);
       } else if (found!.corpus === null) throw foreign(store, 'a schema `lait` of something else');
-      return await read(query, store);
+      const corpus = await read(query, store);
+      for (const [table, column] of laterColumns) await addColumn(query, table, column);
+      for (const [table, sql] of Object.entries(laterTables)) await addTable(query, table, sql);
+      return corpus;
     });
   } catch (error) {
     throw storeFault(error, store.place);
@@ -123,6 +171,26 @@ async function read(query: Query, store: Store): Promise<SharedCorpus> {
   if (row === undefined) throw foreign(store, 'an empty table `lait.corpus`');
   if (row.version !== schemaVersion) throw foreign(store, `version ${row.version}`);
   return { id: row.id, leaseMs: row.lease_ms };
+}
+
+/** Columns that a version of lait may not know which can do without them: what is missing in their rows is asked for again. */
+const laterColumns = [
+  ['origins', 'key'],
+  ['corpus', 'ledger'],
+  ['workers', 'swept'],
+] as const;
+
+async function addColumn(query: Query, table: string, column: string): Promise<void> {
+  const [known] = await query(
+    'SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped',
+    [`lait.${table}`, column],
+  );
+  if (known === undefined) await query(`ALTER TABLE lait.${table} ADD COLUMN ${column} text`);
+}
+
+async function addTable(query: Query, table: string, sql: string): Promise<void> {
+  const [known] = await query('SELECT WHERE to_regclass($1) IS NOT NULL', [`lait.${table}`]);
+  if (known === undefined) for (const one of statementsOf(sql)) await query(one);
 }
 
 const foreign = (store: Store, received: string): UserError =>

@@ -1,382 +1,213 @@
 /**
  * The work of one of many machines: hosts are taken from PostgreSQL with some of their URLs, asked here one request after another by
  * this machine's own clock, and let go with the batch that ends them. What was fetched while the lease ended is dropped: another
- * worker has the hosts by then. Pictures lie in this worker's own folder, synced before the batch that names them.
+ * worker has the hosts by then.
  */
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { openBlobs } from '../../dataset/blobs/open.ts';
+import { within } from '../../dataset/blobs/place.ts';
 import type { Defer } from '../../dataset/cleanup.ts';
-import { openRawStore, type RawStore } from '../../dataset/ledger/raw-store.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import { type Counts, count, newCounts } from '../crawl-summary.ts';
 import { Withheld } from '../fetch/local-faults.ts';
 import type { Claim } from '../frontier/claim.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
 import { rememberIn } from '../frontier/remember.ts';
+import type { NewUrl } from '../frontier/schema.ts';
 import { checkHosts, seedExpected } from '../input/seeds.ts';
 import { steadyNow } from '../policy/clock.ts';
-import type { OpenWork, RunSettings, Work } from '../work.ts';
-import { aliasesOf, keyOf, type PartPlace, patternsOf, prepare, recordedOf, trapOf } from './batch.ts';
-import { changesOf, claimOf, type HeldHost, type HeldUrl, readyUrls, rowOf } from './held.ts';
-import { beat, enter, type Lease, leave, reap } from './lease.ts';
-import { hostIdOf, hostNameIn, partName } from './names.ts';
+import type { OpenWork, RunSettings, Start, Work } from '../work.ts';
+import { type Attempts, openAttempts } from './attempts.ts';
+import { keyOf, patternsOf, prepare, trapOf } from './batch.ts';
+import { batchToWrite } from './batch-to-write.ts';
+import {
+  claimOf,
+  dropPages,
+  type HeldUrl,
+  type Holdings,
+  nextHeldMs,
+  putBack,
+  readyUrls,
+  restsOf,
+  settle,
+} from './held.ts';
+import { checkTimeout, isInLease } from './lease.ts';
 import { openOrigins } from './origins.ts';
-import { countQueued } from './overview.ts';
+import { countHosts, countQueued, type HostCounts } from './overview.ts';
+import { openPictures, type Pictures } from './pictures.ts';
+import { openPresence, type Presence } from './presence.ts';
+import { queueDue, type ScheduledRun } from './queue-due.ts';
 import { follow, openSharedCorpus } from './schema.ts';
-import { isTransient, openStore, storeFault } from './store.ts';
-import { letGoOfOthers, nextReady, takeHosts } from './take.ts';
-import { addSeeds, type BatchToWrite, queueUrls, writeBatch } from './write.ts';
-
-const compress = promisify(gzip);
-
-/** URLs of a host that are taken at once: each costs the server less, and none waits longer than so many pauses. */
-const urlsPerHost = 8;
-
-/** Hosts taken by one statement; what is left is for the other workers. */
-const hostsPerTake = 16;
-
-/** How long a worker waits before it looks for free hosts again, in ms: after it has written, and while others may find some. */
-const minTakeMs = 20;
-const pollMs = 250;
-
-/** The server may be away for so long before the run ends, in ms: longer than a restart, or a failover. */
-const maxAwayMs = 300_000;
+import { deadSeedsOf, openSeeds, type SharedSeeds } from './seeds.ts';
+import { openStore, type Store, storeFault } from './store.ts';
+import { openTaking, pollMs, type Taking } from './taking.ts';
+import { addSeeds, queueUrls, writeBatch } from './write.ts';
 
 export interface SharedStore {
   /** `postgres://…` */
   readonly url: string;
-  /** Where this machine keeps pictures, below `work/`. */
+  /** Where this machine keeps pictures, below `work/`, unless `blobs` is given. */
   readonly corpusDir: string;
+  /** `s3://BUCKET/PREFIX`: pictures go there, below `work/`. */
+  readonly blobs?: string | undefined;
+  /** The run is stopped: what S3 has not taken some seconds later is left to the next one. */
+  readonly signal?: AbortSignal | undefined;
+  /** The work begins with the pages that are due. */
+  readonly run?: ScheduledRun | undefined;
   /** Of a database that is made now, in ms. */
   readonly leaseMs?: number | undefined;
+  /** Gets a line when the server has been away for some seconds, and when it answers again. */
+  readonly say?: (line: string) => void;
+  /** Gets what shows how the worker is doing, before it asks for anything. */
+  readonly observe?: ((probe: WorkerProbe) => void) | undefined;
+}
+
+/** What a worker shows of itself while it works; see `lait work --metrics-port`. */
+export interface WorkerProbe {
+  readonly leaseSeconds: number;
+  /** What it has written. */
+  readonly counts: Readonly<Counts>;
+  now(): WorkerMoment;
+  /** Hosts of the whole crawl. Throws while the server is away. */
+  hosts(): Promise<HostCounts>;
+}
+
+export interface WorkerMoment {
+  /** Its present number. */
+  readonly worker: string;
+  /** Hosts that it has. */
+  readonly hosts: number;
+  /** URLs that it has claimed, and not written. */
+  readonly inFlight: number;
+  /** URLs that waited in the whole crawl at the last sign of life, about. */
+  readonly queued: number;
+  /** Since the last sign of life that was taken. */
+  readonly beatAgeSeconds: number;
+}
+
+/** How long a run that is stopped waits for S3, in ms: a batch of pictures takes less. */
+const stoppedMs = 5000;
+
+/** What the work of a worker is made of. */
+interface Parts {
+  readonly store: Store;
+  readonly attempts: Attempts;
+  readonly presence: Presence;
+  readonly pictures: Pictures;
+  readonly seeds: SharedSeeds;
+  readonly holdings: Holdings;
+  readonly taking: Taking;
+  /** URLs that were queued by this run already, so that navigation found on every page costs nothing. */
+  readonly known: Set<string>;
+  readonly settings: RunSettings;
+  readonly mayAsk: () => boolean;
+  readonly counts: Counts;
+  readonly run: ScheduledRun | undefined;
+  /** Nothing is put into S3 any more. */
+  readonly isGivenUp: () => boolean;
 }
 
 /** The work of one worker: connects and enters. Throws UserErrors for what is wrong with the store. */
 export const sharedWork =
-  (where: SharedStore): OpenWork =>
-  (settings, defer) =>
-    openSharedWork(where, settings, defer);
-
-async function openSharedWork(
-  { url, corpusDir, leaseMs: newLeaseMs }: SharedStore,
-  { perHost, takeImages, keepPages, timeoutMs, minDelayMs }: RunSettings,
-  defer: Defer,
-): Promise<Work> {
-  if (keepPages) {
-    throw new UserError('Expected keepPages: false for a shared corpus but received true; leave it out of lait.yaml.');
-  }
-  const standstillMs = Math.min(30_000, (newLeaseMs ?? Number.POSITIVE_INFINITY) / 2);
-  const store = await openStore({ url, standstillMs });
-  defer(() => store.close());
-  const { id: corpusId, leaseMs } = await openSharedCorpus(store, {
-    create: true,
-    ...(newLeaseMs === undefined ? {} : { leaseMs: newLeaseMs }),
-  });
-  let lease = await enter(store, corpusDir).catch((error: unknown) => {
-    throw storeFault(error, store.place);
-  });
-  const partOf = ({ id }: Lease): RawStore => openRawStore(join(corpusDir, 'work', partName(corpusId, id)));
-  let part = partOf(lease);
-  defer(() => part.close());
-
-  const held = new Map<string, HeldHost>();
-  const inFlight = new Map<Claim, HeldUrl>();
-  const known = new Set<string>();
-  let stored = new Map<string, PartPlace>();
-  const seeds = new Set<string>();
-  let foundSeeds: string[] = [];
-  let isEnding = false;
-  let queued = 0;
-  let nextTakeMs = 0;
-  let otherReadyMs: number = Number.NEGATIVE_INFINITY;
-  let claims = 0;
-  let isUnsure = false;
-  let awaySinceMs: number | null = null;
-  let fault: unknown;
-
-  /** A request that starts now is over before the lease can be. */
-  const mayAsk = (): boolean => !lease.isOver && steadyNow() - lease.beatMs < 0.9 * leaseMs - timeoutMs;
-
-  /** What the server answers; null while it is away. Throws when it has been so for too long. */
-  const tried = async <T>(work: () => Promise<T>): Promise<T | null> => {
-    try {
-      const result = await work();
-      awaySinceMs = null;
-      return result;
-    } catch (error) {
-      if (!isTransient(error)) throw error;
-      awaySinceMs ??= steadyNow();
-      if (steadyNow() - awaySinceMs > maxAwayMs) throw storeFault(error, store.place, { isRunning: true });
-      return null;
+  ({ url, corpusDir, blobs, signal, run, leaseMs: newLeaseMs, say, observe }: SharedStore): OpenWork =>
+  async (settings, defer) => {
+    if (settings.keepPages) {
+      throw new UserError(
+        'Expected keepPages: false for a shared corpus but received true; leave it out of lait.yaml.',
+      );
     }
-  };
-
-  // ── signs of life ──────────────────────────────────────────────────────────────────────────────────────────────────────
-  let beating: Promise<void> | null = null;
-  const onBeat = async (): Promise<void> => {
-    try {
-      // One that waits for the hosts of others asks the server nothing else: here it notices that it is away for too long.
-      const isAlive = await tried(async () => {
-        await beat(store, lease);
-        return !lease.isOver;
-      });
-      if (isAlive !== true) return;
-      await reap(store, leaseMs);
-      queued = await countQueued(store);
-    } catch (error) {
-      if (error instanceof UserError || !isTransient(error)) fault ??= error;
-    }
-  };
-  const timer = setInterval(() => {
-    beating ??= onBeat().finally(() => {
-      beating = null;
+    const { perHost, minDelayMs, timeoutMs } = settings;
+    const standstillMs = Math.min(30_000, (newLeaseMs ?? Number.POSITIVE_INFINITY) / 2);
+    const store = await openStore({ url, standstillMs, onlyLookups: true });
+    defer(() => store.close());
+    const corpus = await openSharedCorpus(store, {
+      create: true,
+      ...(newLeaseMs === undefined ? {} : { leaseMs: newLeaseMs }),
     });
-  }, leaseMs / 12);
-  defer(async () => {
-    clearInterval(timer);
-    await beating;
-    await leave(store, lease);
-  });
-
-  /** After a lease has ended nothing of it is used again, and none is begun before all that it had has come back. */
-  const renew = async (): Promise<void> => {
-    held.clear();
-    known.clear();
-    if (inFlight.size > 0) return;
-    const next = await tried(() => enter(store, corpusDir));
-    if (next === null) return;
-    part.close();
-    lease = next;
-    part = partOf(lease);
-    stored = new Map();
-  };
-
-  /** By their number, since a seed that was numbered earlier may be seen later. */
-  const readSeeds = async (): Promise<void> => {
-    const rows = await store.query<{ url: string }>(
-      'SELECT url FROM lait.seeds WHERE (SELECT count(*) FROM lait.seeds) > $1 ORDER BY n',
-      [seeds.size],
-    );
-    for (const row of rows) {
-      if (!seeds.has(row.url)) foundSeeds.push(row.url);
-      seeds.add(row.url);
-    }
-  };
-
-  const take = async (limit: number): Promise<void> => {
-    const hosts = Math.min(limit, hostsPerTake);
-    const taken = await tried(async () => {
-      // A statement whose answer was lost may have taken hosts of which nobody knows.
-      if (isUnsure) await letGoOfOthers(store, lease, [...held.keys()]);
-      isUnsure = true;
-      const found = await takeHosts(store, lease, { hosts, perHost: Math.max(urlsPerHost, perHost) });
-      // Whoever queued the URLs of a new seed's host has named the seed in the same transaction.
-      if (found.length > 0) await readSeeds();
-      isUnsure = false;
-      return found;
+    const { leaseMs } = corpus;
+    checkTimeout({ leaseMs, timeoutMs });
+    const attempts = openAttempts(store.place, say);
+    const holdings: Holdings = { hosts: new Map(), inFlight: new Map(), isUnsure: false };
+    const presence = await openPresence(
+      store,
+      { corpusDir, leaseMs, rests: () => restsOf(holdings) },
+      attempts,
+      defer,
+    ).catch((error: unknown) => {
+      throw storeFault(error, store.place);
     });
-    for (const { urls, ...host } of taken ?? []) {
-      held.set(host.id, { ...host, waiting: urls, active: 0, nextAtMs: 0, pauseMs: minDelayMs });
-    }
-    nextTakeMs = steadyNow() + minTakeMs;
-    if (taken !== null && taken.length > 0) return;
-    nextTakeMs = steadyNow() + pollMs;
-    otherReadyMs = (await tried(() => nextReady(store, lease))) ?? nextTakeMs;
+    const patience = stoppedAfter(signal, stoppedMs, defer);
+    const pictures = openPictures({
+      ...{ corpusDir, corpusId: corpus.id, signal: patience, say },
+      ...(blobs && { blobs: await openBlobs(within(blobs, 'work')) }),
+    });
+    defer(() => pictures.close());
+    await pictures.begin(presence.lease());
+    const seeds = openSeeds(store);
+    const taking = openTaking(store, { presence, holdings, seeds, attempts }, { perHost, minDelayMs });
+    const mayAsk = (): boolean => isInLease(presence.lease(), { leaseMs, timeoutMs });
+    const counts = newCounts();
+    observe?.({
+      leaseSeconds: leaseMs / 1000,
+      counts,
+      now: () => ({
+        worker: presence.lease().id,
+        hosts: holdings.hosts.size,
+        inFlight: holdings.inFlight.size,
+        queued: presence.queued(),
+        beatAgeSeconds: (steadyNow() - presence.lease().beatMs) / 1000,
+      }),
+      hosts: () => countHosts(store),
+    });
+    return workOf({
+      counts,
+      ...{ store, attempts, presence, pictures, seeds, holdings, taking, settings, mayAsk },
+      known: new Set(),
+      run,
+      isGivenUp: () => patience.aborted,
+    });
   };
 
-  // ── what becomes of claims ─────────────────────────────────────────────────────────────────────────────────────────────
-  const keep = ({ decoded }: FetchOutcome): PartPlace | null => {
-    if (decoded === undefined) return null;
-    const { bytes, measured, smaller } = decoded;
-    const { sha256, format } = measured;
-    const before = stored.get(sha256);
-    if (before !== undefined) return before;
-    const kept = smaller?.bytes ?? bytes;
-    const place = {
-      ...part.append({ sha256, format: smaller === null ? format : 'jpg', bytes: kept }),
-      byteLength: kept.length,
-    };
-    if (stored.size >= 100_000) stored.clear();
-    stored.set(sha256, place);
-    return place;
+/** A signal that comes so long after another one. */
+function stoppedAfter(signal: AbortSignal | undefined, ms: number, defer: Defer): AbortSignal {
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => late.abort(signal!.reason), ms);
   };
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  defer(() => {
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  });
+  return late.signal;
+}
 
-  const batchOf = async (outcomes: readonly FetchOutcome[]): Promise<BatchToWrite> => {
-    const prepared = await prepare(store.query, outcomes, { takeImages, isKnown: (key) => known.has(key) });
-    const places = outcomes.map(keep);
-    if (places.some((place) => place !== null)) part.sync();
-    const recorded = prepared.outcomes.map((one, n) => recordedOf(one, places[n]!)).filter((one) => one !== null);
-    return {
-      ...prepared,
-      record: await compress(JSON.stringify(recorded), { level: 3 }),
-      finished: outcomes.filter(({ end }) => end === 'done').map(({ claim }) => rowOf(inFlight.get(claim)!)),
-      aliases: outcomes.flatMap((one) =>
-        aliasesOf(one).map((alias) => ({
-          ...alias,
-          kind: one.claim.kind,
-          depth: one.claim.depth,
-          priority: one.claim.priority,
-        })),
-      ),
-      returned: outcomes
-        .filter(({ end }) => end !== 'done')
-        .map(({ claim, end, moved, putOffUntilMs }) => ({
-          ...rowOf(inFlight.get(claim)!),
-          movedTo: end === 'moved' && moved ? moved : null,
-          isFailed: end === 'failed',
-          putOffMs: putOffUntilMs === undefined ? null : putOffUntilMs - steadyNow(),
-        })),
-      putOff: outcomes.flatMap(({ claim, putOffUntilMs }) =>
-        putOffUntilMs === undefined
-          ? []
-          : [{ host: inFlight.get(claim)!.host.id, origin: new URL(claim.at).origin, ms: putOffUntilMs - steadyNow() }],
-      ),
-      hosts: changesOf(outcomes, inFlight, { isEnding }),
-      rests: outcomes.flatMap(({ otherHosts = [] }) => otherHosts),
-      newSeeds: outcomes.flatMap(({ newSeed }) => newSeed ?? []),
-      pages: outcomes.filter(({ page }) => page?.status === 'fetched').length,
-      images: outcomes.filter(({ image }) => image?.status === 'success').length,
-      bytes: outcomes.reduce((sum, { byteLength = 0 }) => sum + byteLength, 0),
-    };
-  };
-
-  /** After the batch is written: what is held here. */
-  const settle = (batch: BatchToWrite, outcomes: readonly FetchOutcome[]): void => {
-    const now = steadyNow();
-    for (const { newUrls } of batch.outcomes) for (const one of newUrls) rememberIn(known, keyOf(one));
-    const byId = new Map(batch.hosts.map((change) => [change.id, change]));
-    for (const outcome of outcomes) {
-      const { claim, end, putOffUntilMs } = outcome;
-      const { host, url } = inFlight.get(claim)!;
-      inFlight.delete(claim);
-      host.active -= 1;
-      if (putOffUntilMs !== undefined) host.waiting = [];
-      else if (end === 'failed' || end === 'later') {
-        host.waiting.push({ ...url, tries: url.tries + (end === 'failed' ? 1 : 0), priority: url.priority - 1 });
-      }
-      for (const { hash } of aliasesOf(outcome)) host.waiting = host.waiting.filter((one) => one.hash !== hash);
-      const change = byId.get(host.id)!;
-      host.failures = change.failures;
-      host.pauseMs = change.pauseMs;
-      host.nextAtMs = Math.max(host.nextAtMs, now + change.pauseMs);
-    }
-    for (const { id, isLetGo, pages, renderTries, renderGains } of batch.hosts) {
-      const host = held.get(id);
-      if (host === undefined) continue;
-      host.pages += pages;
-      host.renderTries += renderTries;
-      host.renderGains += renderGains;
-      // One without URLs that the batch has not let go is free with the next hosts that are taken.
-      const isEmpty = host.active === 0 && host.waiting.length === 0;
-      if (isEmpty && !isLetGo) isUnsure = true;
-      if (isEmpty || isLetGo) held.delete(id);
-    }
-    for (const { url, pauseMs } of batch.rests) {
-      const host = held.get(hostIdOf(hostNameIn(url)));
-      if (host !== undefined) host.nextAtMs = Math.max(host.nextAtMs, now + pauseMs);
-    }
-  };
-
+function workOf(parts: Parts): Work {
+  const { store, presence, seeds, holdings, taking, settings, mayAsk } = parts;
+  const { tried } = parts.attempts;
   return {
-    async begin({ seeds: given, recrawl, contact, followedBy }) {
-      if (recrawl !== undefined) {
-        throw new UserError(
-          'Expected recrawl: never for a shared corpus but received another value; collect it, take store out of lait.yaml, and visit pages again by `lait crawl`.',
-        );
-      }
-      await store.atomically(async (query) => {
-        await addSeeds(
-          query,
-          given.map(({ url: seed }) => seed),
-        );
-      });
-      if (given.length > 0) await queueUrls(store, given);
-      const [any] = await store.query('SELECT FROM lait.urls LIMIT 1');
-      if (any === undefined) throw seedExpected();
-      const hosts = await store.query<{ name: string }>(
-        contact === undefined ? 'SELECT name FROM lait.hosts WHERE waiting' : 'SELECT name FROM lait.hosts LIMIT 0',
-      );
-      checkHosts(
-        hosts.map(({ name }) => name),
-        contact,
-      );
-      await follow(store, followedBy([]));
-      await readSeeds();
-      const all = foundSeeds;
-      foundSeeds = [];
-      return all;
+    begin: (start) =>
+      begin(parts, start).catch((error: unknown) => {
+        throw storeFault(error, store.place, { isRunning: true });
+      }),
+    claim: (limit) => claim(parts, limit),
+    giveBack(claimed, until) {
+      const one = holdings.inFlight.get(claimed)!;
+      holdings.inFlight.delete(claimed);
+      putBack(holdings, one, { isKept: until === 'now' });
+      if (until === 'now' || taking.isEnding()) return;
+      taking.end();
+      dropPages(holdings);
     },
-    async claim(limit) {
-      if (fault !== undefined) throw storeFault(fault, store.place, { isRunning: true });
-      if (lease.isOver) await renew();
-      if (isEnding || !mayAsk()) return [];
-      let urls = readyUrls(held, limit, perHost);
-      if (urls.length < limit && steadyNow() >= nextTakeMs) {
-        await take(limit - urls.length);
-        if (lease.isOver) return [];
-        urls = [...urls, ...readyUrls(held, limit - urls.length, perHost)];
-      }
-      const patterns = await tried(() =>
-        patternsOf(
-          store.query,
-          urls.filter(({ url: one }) => one.kind === 'page' && one.depth > 0).map(({ url: one }) => one.url),
-        ),
-      );
-      if (patterns === null) {
-        for (const { host, url: one } of urls) {
-          host.active -= 1;
-          host.waiting.unshift(one);
-        }
-        return [];
-      }
-      return urls.map((one) => {
-        const { kind, depth, url: key } = one.url;
-        claims += 1;
-        const claim = claimOf(claims, one, kind === 'page' && depth > 0 ? trapOf(patterns, key) : null);
-        inFlight.set(claim, one);
-        return claim;
-      });
-    },
-    giveBack(claim, until) {
-      const one = inFlight.get(claim)!;
-      inFlight.delete(claim);
-      one.host.active -= 1;
-      one.host.waiting.unshift(one.url);
-      if (until === 'next-run') isEnding = true;
-    },
-    async commit(outcomes) {
-      const sentMs = steadyNow();
-      const isWritten = lease.isOver
-        ? false
-        : await tried(async () => {
-            const batch = await batchOf(outcomes);
-            if (!(await writeBatch(store, lease, batch))) return false;
-            lease.batch += 1;
-            lease.beatMs = Math.max(lease.beatMs, sentMs);
-            settle(batch, outcomes);
-            return true;
-          });
-      if (isWritten === null) return null;
-      if (!isWritten) {
-        lease.isOver = true;
-        for (const { claim } of outcomes) inFlight.delete(claim);
-        return [];
-      }
-      nextTakeMs = Math.min(nextTakeMs, steadyNow() + minTakeMs);
-      otherReadyMs = Number.NEGATIVE_INFINITY;
-      return outcomes;
-    },
+    commit: (outcomes) => commit(parts, outcomes),
     nextReadyMs() {
-      if (isEnding) return Number.POSITIVE_INFINITY;
       // Until there is a lease again, or the server answers.
       if (!mayAsk()) return steadyNow() + pollMs;
-      const times = [...held.values()]
-        .filter(({ waiting, active }) => waiting.length > 0 && active < perHost)
-        .map(({ nextAtMs }) => nextAtMs);
-      return Math.min(...times, Math.max(nextTakeMs, otherReadyMs));
+      return Math.min(nextHeldMs(holdings, settings.perHost), taking.nextMs());
     },
-    queued: () => queued,
-    async add(urls) {
+    queued: () => presence.queued(),
+    async add(urls: readonly NewUrl[]) {
       const isDone = await tried(async () => {
         await queueUrls(store, urls);
         return true;
@@ -384,16 +215,111 @@ async function openSharedWork(
       // Who was to tell of them comes again.
       if (isDone === null) throw new Withheld('the store is away');
     },
-    newSeeds() {
-      const found = foundSeeds;
-      foundSeeds = [];
-      return found;
-    },
+    newSeeds: () => seeds.found(),
     mayAsk,
     origins: openOrigins(store, tried),
     async end() {
-      const left = (await tried(() => countQueued(store))) ?? queued;
-      return { pairs: null, queued: left, deadSeeds: [] };
+      const queued = (await tried(() => countQueued(store))) ?? presence.queued();
+      return { pairs: null, queued, deadSeeds: (await tried(() => deadSeedsOf(store))) ?? [] };
     },
   };
+}
+
+async function begin(
+  { store, seeds, run }: Parts,
+  { seeds: given, recrawl, contact, followedBy }: Start,
+): Promise<readonly string[]> {
+  if (recrawl !== undefined) {
+    throw new UserError(
+      'Expected recrawl: never for a shared corpus but received another value; `lait schedule` visits pages again.',
+    );
+  }
+  await addSeeds(
+    store.query,
+    given.map(({ url }) => url),
+  );
+  await queueUrls(store, given);
+  const [any] = await store.query('SELECT FROM lait.urls LIMIT 1');
+  if (any === undefined) throw seedExpected();
+  const hosts = await store.query<{ name: string }>(
+    contact === undefined ? 'SELECT name FROM lait.hosts WHERE waiting' : 'SELECT name FROM lait.hosts LIMIT 0',
+  );
+  checkHosts(
+    hosts.map(({ name }) => name),
+    contact,
+  );
+  await follow(store, followedBy([]));
+  if (run !== undefined) await queueDue(store, run);
+  await seeds.read();
+  return seeds.found();
+}
+
+async function claim(parts: Parts, limit: number): Promise<readonly Claim[]> {
+  const { store, presence, holdings, taking, mayAsk } = parts;
+  presence.check();
+  if (presence.lease().isOver) await renew(parts);
+  if (!mayAsk()) return [];
+  let urls = readyUrls(holdings.hosts, limit, parts.settings.perHost);
+  if (urls.length < limit && taking.isTime()) {
+    await taking.take(limit - urls.length);
+    if (presence.lease().isOver) {
+      for (const one of urls) putBack(holdings, one, { isKept: true });
+      return [];
+    }
+    urls = [...urls, ...readyUrls(holdings.hosts, limit - urls.length, parts.settings.perHost)];
+  }
+  const isLink = ({ url: { kind, depth, visited } }: HeldUrl): boolean =>
+    kind === 'page' && depth > 0 && visited === null;
+  const links = urls.filter(isLink).map(({ url }) => url.url);
+  const patterns = await parts.attempts.tried(() => patternsOf(store.query, links));
+  if (patterns === null) {
+    for (const one of urls) putBack(holdings, one, { isKept: true });
+    return [];
+  }
+  return urls.map((one) => {
+    const claimed = claimOf(one, isLink(one) ? trapOf(patterns, one.url.url) : null);
+    holdings.inFlight.set(claimed, one);
+    return claimed;
+  });
+}
+
+/** After a lease has ended nothing of it is used again, and none is begun before all that it had has come back. */
+async function renew({ presence, pictures, holdings, known }: Parts): Promise<void> {
+  holdings.hosts.clear();
+  known.clear();
+  if (holdings.inFlight.size === 0 && (await presence.renew())) await pictures.begin(presence.lease());
+}
+
+async function commit(parts: Parts, outcomes: readonly FetchOutcome[]): Promise<readonly FetchOutcome[] | null> {
+  const { store, presence, pictures, holdings, taking, known } = parts;
+  const { takeImages } = parts.settings;
+  const lease = presence.lease();
+  const sentMs = steadyNow();
+  const isWritten =
+    !lease.isOver &&
+    (await parts.attempts.tried(async () => {
+      const prepared = await prepare(store.query, outcomes, { takeImages, isKnown: (key) => known.has(key) });
+      const places = await pictures.keep(outcomes).catch((error: unknown) => {
+        if (parts.isGivenUp()) return null;
+        throw error;
+      });
+      if (places === null) return null;
+      const batch = await batchToWrite(outcomes, { prepared, places, inFlight: holdings.inFlight });
+      const written = await writeBatch(store, lease, batch);
+      if (written === null) return false;
+      lease.batch += 1;
+      lease.beatMs = Math.max(lease.beatMs, sentMs);
+      for (const { newUrls } of batch.outcomes) for (const one of newUrls) rememberIn(known, keyOf(one));
+      taking.noteWritten(batch);
+      settle(holdings, batch, outcomes, written);
+      return true;
+    }, 'commit'));
+  if (isWritten === null) return null;
+  if (isWritten) {
+    for (const outcome of outcomes) count(parts.counts, outcome);
+    return outcomes;
+  }
+  lease.isOver = true;
+  for (const { claim: claimed } of outcomes) holdings.inFlight.delete(claimed);
+  return [];
 }

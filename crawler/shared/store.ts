@@ -3,7 +3,7 @@
  * client is loaded here, and only where a corpus names a store. No message of ours has a password in it.
  */
 import { Socket } from 'node:net';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import type { ClientBase, Pool, PoolClient, QueryResultRow } from 'pg';
 import { UserError } from '../../dataset/user-error.ts';
 
 /** Runs one statement, which is prepared once for each connection. */
@@ -22,12 +22,29 @@ export interface StoreOptions {
   /** `postgres://USER@HOST:PORT/DATABASE`; what it leaves out is as in libpq's environment (PGUSER, PGPASSWORD, ~/.pgpass …). */
   readonly url: string;
   readonly connections?: number;
+  /** One connection stays open while nobody uses it: what is of a session, as a lock, lasts. */
+  readonly isKept?: boolean;
   /** How long a statement may take, and a transaction may stand still, before the server ends it, in ms. */
   readonly statementMs?: number;
   readonly standstillMs?: number;
+  /** Every statement looks rows up by their keys. */
+  readonly onlyLookups?: boolean;
 }
 
 const connectMs = 10_000;
+
+/**
+ * Plans that go through indexes, whatever the server believes of the tables. It plans a statement once for each connection; made while
+ * a table was small, such a plan joins by reading all of it, for every batch, until the table is analysed again.
+ */
+const lookupSettings = [
+  'enable_hashjoin = off',
+  'enable_mergejoin = off',
+  'enable_material = off',
+  'enable_seqscan = off',
+  'jit = off',
+  'plan_cache_mode = force_generic_plan',
+];
 
 /** How long a connection may take to end in good order, in ms. */
 const closeMs = 1000;
@@ -39,22 +56,28 @@ const oldestServer = 130_000;
 export async function openStore({
   url,
   connections = 4,
+  isKept = false,
   statementMs = 60_000,
   standstillMs = 30_000,
+  onlyLookups = false,
 }: StoreOptions): Promise<Store> {
   const place = placeOf(url);
   const { default: pg } = await import('pg');
   const sockets = new Set<Socket>();
   const pool = new pg.Pool({
     stream: () => socketIn(sockets),
-    connectionString: url,
+    connectionString: verifying(url),
     max: connections,
+    min: isKept ? 1 : 0,
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
     application_name: 'lait',
     statement_timeout: statementMs,
     query_timeout: statementMs + 5000,
     idle_in_transaction_session_timeout: standstillMs,
+    onConnect: async (client: ClientBase) => {
+      if (onlyLookups) await client.query(lookupSettings.map((one) => `SET ${one}`).join('; '));
+    },
   });
   // A connection that breaks while nobody uses it; whoever needs one next gets another.
   pool.on('error', () => {});
@@ -139,11 +162,18 @@ export function placeOf(url: string): string {
   return readable;
 }
 
+/** `require` and its like are `verify-full` to the client, which warns that a later version will take them for less. */
+const verifying = (url: string): string =>
+  /[?&]uselibpqcompat=true/.test(url)
+    ? url
+    : url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
+
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
 
 /** Two transactions met; the same one will do. */
 const isConflict = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error));
 
+/** What the system says where a server cannot be reached. */
 const connectionCodes = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -154,18 +184,38 @@ const connectionCodes = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'ENOENT',
-  '53300',
-  '57P01',
-  '57P02',
-  '57P03',
-  '25P03',
 ]);
 
-/** Whether the same statement may do in a while: the server is away, starts again, or two transactions met. */
+/** What a server says that will serve again in a while, by SQLSTATE (PostgreSQL's manual, appendix A). */
+const passing: Readonly<Record<string, string>> = {
+  '25006': 'a standby, which may only be read',
+  '25P03': 'a transaction that stood still for too long',
+  '53000': 'too few resources',
+  '53100': 'a full disk',
+  '53200': 'too little memory',
+  '53300': 'too many connections',
+  '55P03': 'a lock that another program holds',
+  '57014': 'a statement that took too long',
+  '57P01': 'a server that is shut down',
+  '57P02': 'a server that crashed',
+  '57P03': 'a server that is starting',
+  '57P05': 'a connection that stood still for too long',
+  '58000': 'an error of its system',
+  '58030': 'an error of its disk',
+};
+
+/** Node's and OpenSSL's codes of a certificate that does not hold. */
+const isCertificateCode = (code: string): boolean =>
+  /^(?:CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_(?:GET|VERIFY|DECRYPT)|HOSTNAME_MISMATCH)/.test(
+    code,
+  );
+
+/** Whether the same statement may do in a while: the server is away, starts again, has no room, or two transactions met. */
 export function isTransient(error: unknown): boolean {
   const code = codeOf(error);
-  if (connectionCodes.has(code) || code.startsWith('08') || isConflict(error)) return true;
+  if (connectionCodes.has(code) || code.startsWith('08') || code in passing || isConflict(error)) return true;
+  // The socket of a server on this machine that is starting again; any other file is an operator's mistake.
+  if (code === 'ENOENT' && (error as { syscall?: unknown }).syscall === 'connect') return true;
   if (error instanceof AggregateError) return error.errors.every(isTransient);
   const message = error instanceof Error ? error.message : '';
   return /^Connection terminated|timeout exceeded when trying to connect|^Query read timeout|^Client has encountered a connection error|^Client was closed/.test(
@@ -186,18 +236,26 @@ export function storeFault(error: unknown, place: string, { isRunning = false } 
   if (code === '28P01' || code === '28000') return tell('user and password', `a refusal (${code})`, credentials);
   if (/client password must be|SASL/.test(error.message)) return tell('a password', 'none', credentials);
   if (code === '3D000') return tell('a database', 'none of this name', 'make it with createdb');
+  if (code === '57P04') return tell('a database', 'one that was dropped (57P04)', 'make it again with createdb');
   if (code === '42501') return tell('a user that may write', `a refusal (${code})`, 'grant it the database');
-  if (/does not support SSL/.test(error.message)) return tell('encryption', 'a server without', 'correct sslmode');
-  if (isTransient(error)) {
-    const why = code || error.message;
-    return isRunning
-      ? tell(
-          'a PostgreSQL server',
-          `none for too long (${why})`,
-          'what was committed is kept: run the same command again',
-          1,
-        )
-      : tell('a PostgreSQL server', `none (${why})`, 'start it, or correct store in lait.yaml');
+  if (['42P01', '42703', '3F000'].includes(code)) {
+    const advice = 'use the lait that made them, or another database';
+    return tell('the tables of lait', `others, or only a part of them (${code}: ${error.message})`, advice);
   }
-  return error;
+  if (/does not support SSL/.test(error.message)) return tell('encryption', 'a server without', 'correct sslmode');
+  if (isCertificateCode(code)) {
+    const advice = 'name the authority by ?sslrootcert=FILE, or correct the host';
+    return tell('a certificate that can be verified', `another (${code}: ${error.message})`, advice);
+  }
+  if (/^(?:ERR_SSL|ERR_TLS|EPROTO)/.test(code))
+    return tell('an encrypted connection', `none (${code})`, 'correct sslmode');
+  if (code.startsWith('XX')) {
+    return tell('a sound server', `an inner error (${code}: ${error.message})`, 'see to the server and its log', 1);
+  }
+  if (!isTransient(error)) return error;
+  const why = passing[code] === undefined ? code || error.message : `${passing[code]} (${code})`;
+  const [received, since] = passing[code] === undefined ? [`none (${why})`, `none for too long (${why})`] : [why, why];
+  return isRunning
+    ? tell('a PostgreSQL server', since, 'what was committed is kept: run the same command again', 1)
+    : tell('a PostgreSQL server', received, 'see that it serves, or correct store in lait.yaml');
 }

@@ -1,8 +1,10 @@
 /** Takes hosts whose time has come, with the first of their URLs. Who takes a host is the only one to ask it until it lets go. */
 import { kinds, type UrlKind } from '../frontier/schema.ts';
 import { steadyNow } from '../policy/clock.ts';
+import { priority } from '../policy/priority.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import type { Lease } from './lease.ts';
+import type { Visited } from './revisits.ts';
 import type { Store } from './store.ts';
 
 /** A URL of the queue. */
@@ -18,6 +20,8 @@ export interface TakenUrl {
   readonly hops: number;
   readonly depth: number;
   readonly priority: number;
+  /** Of a page or sitemap that was visited before. */
+  readonly visited: Visited | null;
   tries: number;
 }
 
@@ -31,35 +35,59 @@ export interface TakenHost {
   readonly urls: TakenUrl[];
 }
 
-/** Up to `hosts` of them with up to `perHost` URLs each; none for a worker that was declared dead. */
+export interface Wanted {
+  /** Hosts and URLs of each, at most. */
+  readonly hosts: number;
+  readonly perHost: number;
+  /** No URLs but pictures and sitemaps of these hosts. */
+  readonly onlyPicturesOf?: readonly string[];
+}
+
+/** Every priority is above. */
+const anyPriority = -32_768;
+
+/** Hosts whose time has come, with URLs; none for a worker that was declared dead. */
 export async function takeHosts(
   store: Store,
   lease: Lease,
-  { hosts, perHost }: { readonly hosts: number; readonly perHost: number },
+  { hosts, perHost, onlyPicturesOf }: Wanted,
 ): Promise<TakenHost[]> {
+  const [of, values] = onlyPicturesOf === undefined ? ['', []] : ['AND id = ANY ($3::bigint[])', [onlyPicturesOf]];
   const taken = await store.query<Omit<TakenHost, 'urls'> & { readonly alive: boolean }>(
-    `WITH me AS MATERIALIZED (SELECT id FROM lait.workers WHERE id = $1 AND ended_at IS NULL FOR KEY SHARE),
+    `WITH me AS MATERIALIZED (SELECT id FROM lait.workers WHERE id = $1 AND ended_at IS NULL FOR SHARE),
      ready AS MATERIALIZED (
-       SELECT id FROM lait.hosts WHERE waiting AND worker IS NULL AND next_at <= now() AND EXISTS (SELECT FROM me)
+       SELECT id FROM lait.hosts WHERE waiting AND worker IS NULL AND next_at <= now() AND EXISTS (SELECT FROM me) ${of}
        ORDER BY next_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
      UPDATE lait.hosts h SET worker = $1 FROM ready WHERE h.id = ready.id
      RETURNING h.id, h.name, h.failures, h.pages, h.render_tries AS "renderTries", h.render_gains AS "renderGains"`,
-    [lease.id, hosts],
+    [lease.id, hosts, ...values],
   );
   if (taken.length === 0) return [];
   const byId = new Map(taken.map((host) => [host.id, { ...host, urls: [] as TakenUrl[] }]));
   // A statement of its own: what the one before saw of the queue may be older than its hosts.
-  const rows = await store.query<TakenUrl & { readonly host: string; readonly kindNumber: number }>(
+  const rows = await store.query<
+    Omit<TakenUrl, 'kind' | 'visited'> & {
+      readonly host: string;
+      readonly kindNumber: number;
+      readonly intervalMs: number | null;
+      readonly body: string;
+      readonly known: Visited['page'];
+    }
+  >(
     `SELECT q.host, q.url_host AS "urlHost", q.hash, u.kind AS "kindNumber", u.url, coalesce(q.at, u.written, u.url) AS at, u.written, u.page,
-       u.referrer_policy AS "referrerPolicy", q.hops, u.depth, q.priority, q.tries
+       u.referrer_policy AS "referrerPolicy", q.hops, u.depth, q.priority, q.tries, r.interval_ms AS "intervalMs", r.body, r.page AS known
      FROM unnest($1::bigint[]) h (id) CROSS JOIN LATERAL (
-       SELECT * FROM lait.queue q WHERE q.host = h.id AND (q.not_before IS NULL OR q.not_before <= now())
+       SELECT * FROM lait.queue q WHERE q.host = h.id AND q.priority > $3 AND (q.not_before IS NULL OR q.not_before <= now())
        ORDER BY q.priority DESC, q.seq LIMIT $2) q
      JOIN lait.urls u ON u.host = q.url_host AND u.hash = q.hash
+     LEFT JOIN lait.revisits r ON r.host = q.url_host AND r.hash = q.hash
      ORDER BY q.priority DESC, q.seq`,
-    [[...byId.keys()], perHost],
+    [[...byId.keys()], perHost, onlyPicturesOf === undefined ? anyPriority : priority.seed],
   );
-  for (const { host, kindNumber, ...url } of rows) byId.get(host)!.urls.push({ ...url, kind: kinds[kindNumber]! });
+  for (const { host, kindNumber, intervalMs, body, known, ...url } of rows) {
+    const visited = intervalMs === null ? null : { revisit: { intervalMs, hash: body }, page: known };
+    byId.get(host)!.urls.push({ ...url, kind: kinds[kindNumber]!, visited });
+  }
   const empty = [...byId.values()].filter(({ urls }) => urls.length === 0).map(({ id }) => id);
   if (empty.length > 0) await idle(store, lease, empty);
   return [...byId.values()].filter(({ urls }) => urls.length > 0);
@@ -108,4 +136,20 @@ export async function nextReady(store: Store, { id }: Lease): Promise<number> {
   const { others, ms } = row!;
   if (others) return steadyNow() + othersMs;
   return ms === null ? Number.POSITIVE_INFINITY : steadyNow() + Math.max(ms, 0);
+}
+
+/** Of these hosts those that have pictures to be fetched, and when the first of them may be asked, by the steady clock. */
+export async function picturesLeft(
+  store: Store,
+  hosts: readonly string[],
+): Promise<{ readonly hosts: readonly string[]; readonly readyMs: number }> {
+  if (hosts.length === 0) return { hosts, readyMs: Number.POSITIVE_INFINITY };
+  const rows = await store.query<{ id: string; held: boolean; ms: number }>(
+    `SELECT id, worker IS NOT NULL AS held, extract(epoch FROM next_at - clock_timestamp())::float8 * 1000 AS ms
+     FROM lait.hosts h WHERE id = ANY ($1::bigint[]) AND waiting AND EXISTS (
+       SELECT FROM lait.queue q WHERE q.host = h.id AND q.priority > $2 AND (q.not_before IS NULL OR q.not_before <= now()))`,
+    [hosts, priority.seed],
+  );
+  const waits = rows.map(({ held, ms }) => Math.max(held ? othersMs : 0, ms));
+  return { hosts: rows.map(({ id }) => id), readyMs: steadyNow() + Math.min(...waits) };
 }

@@ -4,10 +4,11 @@
  */
 import { kinds, type NewUrl } from '../frontier/schema.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
-import type { PreparedBatch } from './batch.ts';
+import { type PreparedBatch, unknownAmong } from './batch.ts';
 import { countFound } from './count-found.ts';
 import type { Lease } from './lease.ts';
 import { hostIdOf, hostNameIn, urlHashOf, uuidOf } from './names.ts';
+import { noteVisits } from './revisits.ts';
 import type { Query, Store } from './store.ts';
 
 /** A row of the queue. */
@@ -60,8 +61,14 @@ export interface BatchToWrite extends PreparedBatch {
   readonly bytes: number;
 }
 
-/** Returns false, and writes nothing, when the worker was declared dead. */
-export function writeBatch(store: Store, lease: Lease, batch: BatchToWrite): Promise<boolean> {
+/** What the tables say after a batch. */
+export interface Written {
+  /** By host, how long it is left alone, in ms: pages of others may have loaded parts from it. */
+  readonly pauses: ReadonlyMap<string, number>;
+}
+
+/** Returns null, and writes nothing, when the worker was declared dead. */
+export function writeBatch(store: Store, lease: Lease, batch: BatchToWrite): Promise<Written | null> {
   return store.atomically(async (query) => {
     const alive = await query(
       `UPDATE lait.workers SET batch = batch + 1, seen_at = now(), pages = pages + $3, images = images + $4, bytes = bytes + $5
@@ -70,13 +77,17 @@ export function writeBatch(store: Store, lease: Lease, batch: BatchToWrite): Pro
     );
     if (alive.length === 0) {
       const [row] = await query<{ batch: string }>('SELECT batch FROM lait.workers WHERE id = $1', [lease.id]);
-      return Number(row?.batch) === lease.batch + 1;
+      return Number(row?.batch) === lease.batch + 1 ? { pauses: new Map() } : null;
     }
     await query('INSERT INTO lait.batches (worker, batch, outcomes) VALUES ($1, $2, $3)', [
       lease.id,
       lease.batch + 1,
       batch.record,
     ]);
+    await noteVisits(
+      query,
+      batch.outcomes.map(({ outcome }) => outcome),
+    );
     const moved = batch.returned.filter(({ movedTo }) => movedTo !== null);
     await addHosts(query, [
       ...batch.outcomes.flatMap(({ newUrls }) => newUrls.map(({ url }) => url)),
@@ -100,21 +111,24 @@ export function writeBatch(store: Store, lease: Lease, batch: BatchToWrite): Pro
     ]);
     await putBack(query, batch.returned);
     for (const one of batch.putOff) await putOff(query, one);
-    await changeHosts(query, lease, batch.hosts);
     await restHosts(query, batch.rests);
-    return true;
+    return { pauses: await changeHosts(query, lease, batch.hosts) };
   });
 }
 
 /** Queues URLs that are new to the store, with their hosts; for what belongs to no batch. */
-export const queueUrls = (store: Store, urls: readonly NewUrl[]): Promise<void> =>
-  store.atomically(async (query) => {
+export async function queueUrls(store: Store, urls: readonly NewUrl[]): Promise<void> {
+  const unknown = await unknownAmong(store.query, urls);
+  const fresh = urls.filter(({ kind, url }) => unknown.has(urlHashOf(kind, url)));
+  if (fresh.length === 0) return;
+  await store.atomically(async (query) => {
     await addHosts(
       query,
-      urls.map(({ url }) => url),
+      fresh.map(({ url }) => url),
     );
-    await addUrls(query, urls);
+    await addUrls(query, fresh);
   });
+}
 
 async function addHosts(query: Query, urls: readonly string[]): Promise<void> {
   const names = [...new Set(urls.map(hostNameIn))];
@@ -138,18 +152,11 @@ async function addUrls(
   }
   if (unique.size === 0) return new Set();
   const rows = [...unique.values()];
-  const fresh = await query<{ hash: string; host: string }>(
-    `WITH fresh AS (
-       INSERT INTO lait.urls (host, hash, kind, url, depth, priority, written, referrer_policy, page)
-       SELECT host, hash, kind, url, depth, priority, written, referrer_policy, page
-       FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::smallint[], $7::text[], $8::text[], $9::text[])
-         n (host, hash, kind, url, depth, priority, written, referrer_policy, page)
-       WHERE NOT EXISTS (SELECT FROM lait.urls u WHERE u.host = n.host AND u.hash = n.hash)
-       ORDER BY host, hash ON CONFLICT DO NOTHING RETURNING host, hash, priority),
-     numbered AS (SELECT n.hash, n.n, n.hops FROM unnest($2::uuid[], $10::smallint[]) WITH ORDINALITY n (hash, hops, n))
-     INSERT INTO lait.queue (host, url_host, hash, priority, hops)
-     SELECT f.host, f.host, f.hash, f.priority, n.hops FROM fresh f JOIN numbered n USING (hash) ORDER BY n.n
-     RETURNING hash, host`,
+  const added = await query<{ hash: string }>(
+    `INSERT INTO lait.urls (host, hash, kind, url, depth, priority, written, referrer_policy, page)
+     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::smallint[], $7::text[], $8::text[], $9::text[])
+       n (host, hash, a, b, c, d, e, f, g)
+     ORDER BY host, hash ON CONFLICT DO NOTHING RETURNING hash`,
     [
       rows.map(({ url }) => hostIdOf(hostNameIn(url))),
       [...unique.keys()],
@@ -160,15 +167,30 @@ async function addUrls(
       rows.map(({ written }) => written ?? null),
       rows.map(({ referrerPolicy }) => referrerPolicy ?? null),
       rows.map(({ page }) => page ?? null),
-      rows.map(({ hops = 0 }) => hops),
     ],
   );
-  await wake(query, [...new Set(fresh.map(({ host }) => host))]);
-  return new Set(fresh.map(({ hash }) => hash));
+  const fresh = new Set(added.map(({ hash }) => hash));
+  if (fresh.size === 0) return fresh;
+  // In the order in which they were found, which is that of the queue.
+  const queued = [...unique].filter(([hash]) => fresh.has(hash));
+  const hosts = queued.map(([, { url }]) => hostIdOf(hostNameIn(url)));
+  await query(
+    `INSERT INTO lait.queue (host, url_host, hash, priority, hops)
+     SELECT host, host, hash, priority, hops FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::smallint[])
+       WITH ORDINALITY q (host, hash, priority, hops, n) ORDER BY n`,
+    [
+      hosts,
+      queued.map(([hash]) => hash),
+      queued.map(([, one]) => one.priority),
+      queued.map(([, { hops = 0 }]) => hops),
+    ],
+  );
+  await wake(query, [...new Set(hosts)]);
+  return fresh;
 }
 
 /** Says that hosts have URLs in the queue. */
-async function wake(query: Query, hosts: readonly string[]): Promise<void> {
+export async function wake(query: Query, hosts: readonly string[]): Promise<void> {
   if (hosts.length === 0) return;
   await query(
     `WITH idle AS (
@@ -263,15 +285,19 @@ async function putOff(query: Query, { host, origin, ms }: PutOff): Promise<void>
   );
 }
 
-async function changeHosts(query: Query, lease: Lease, hosts: readonly HostChange[]): Promise<void> {
-  if (hosts.length === 0) return;
-  await query(
+async function changeHosts(
+  query: Query,
+  lease: Lease,
+  hosts: readonly HostChange[],
+): Promise<ReadonlyMap<string, number>> {
+  if (hosts.length === 0) return new Map();
+  const rows = await query<{ id: string; ms: number }>(
     `UPDATE lait.hosts h SET next_at = greatest(h.next_at, now() + c.ms * interval '1 ms'), pages = h.pages + c.pages,
        failures = c.failures, render_tries = h.render_tries + c.tries, render_gains = h.render_gains + c.gains,
        worker = CASE WHEN c.let_go THEN NULL ELSE h.worker END
      FROM unnest($2::bigint[], $3::float8[], $4::boolean[], $5::int[], $6::int[], $7::int[], $8::int[])
        c (id, ms, let_go, pages, failures, tries, gains)
-     WHERE h.id = c.id AND h.worker = $1`,
+     WHERE h.id = c.id AND h.worker = $1 RETURNING h.id, extract(epoch FROM h.next_at - now())::float8 * 1000 AS ms`,
     [
       lease.id,
       hosts.map(({ id }) => id),
@@ -283,6 +309,7 @@ async function changeHosts(query: Query, lease: Lease, hosts: readonly HostChang
       hosts.map(({ renderGains }) => renderGains),
     ],
   );
+  return new Map(rows.map(({ id, ms }) => [id, ms]));
 }
 
 async function restHosts(query: Query, rests: BatchToWrite['rests']): Promise<void> {

@@ -5,6 +5,7 @@
  * for them. Tasks that wait are sent together: a message costs the main thread as much as a tenth of what it does for a page.
  */
 import { availableParallelism } from 'node:os';
+import type { Defer } from '../../dataset/cleanup.ts';
 import { threadCpuMs } from '../../dataset/thread-cpu.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { threadFile } from './built-thread.ts';
@@ -203,6 +204,16 @@ export function openWorkers({
       await (await opening)?.destroy();
     },
   };
+}
+
+/** The pool until the end, or until a signal comes: no page that is being read holds that up. */
+export function workersUntil(signal: AbortSignal | undefined, defer: Defer): Workers {
+  const workers = openWorkers();
+  defer(() => workers.close());
+  const stop = (): void => void workers.close();
+  signal?.addEventListener('abort', stop);
+  defer(() => signal?.removeEventListener('abort', stop));
+  return workers;
 }
 
 /** Takes as many of those that wait as one thread is sent at once: its share of them, within limits. */

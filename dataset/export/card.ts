@@ -83,7 +83,7 @@ export const markdownTable = (head: readonly string[], rows: readonly (readonly 
     .map((row) => `| ${row.map((one) => (typeof one === 'number' ? grouped(one) : cell(one))).join(' | ')} |`)
     .join('\n');
 
-const countTable = (
+export const countTable = (
   what: string,
   counts: readonly Count[],
   none: string,
@@ -182,15 +182,19 @@ ${markdownTable(
 `;
 }
 
-/** The recipe by its name, and how far it is that preset. */
-function recipeName({ preset, rules }: CardInput): string {
-  if (preset === null) return 'The rules are of no preset that is known.';
+/** How far rules are those of the preset that they were made from. */
+export function asPreset(rules: readonly RuleRecord[]): string {
   const chosen = rules.flatMap(({ settings, sources }) =>
     Object.keys(settings).filter((name) => sources?.[name] === 'chosen for this corpus'),
   ).length;
-  const rest = chosen === 0 ? 'as it is' : `with ${plural(chosen, 'setting')} chosen for this corpus`;
-  return `The recipe is the preset ${markdownCode(preset)} of lait, ${rest}.`;
+  return chosen === 0 ? 'as it is' : `with ${plural(chosen, 'setting')} chosen for this corpus`;
 }
+
+/** The recipe by its name, and how far it is that preset. */
+const recipeName = ({ preset, rules }: CardInput): string =>
+  preset === null
+    ? 'The rules are of no preset that is known.'
+    : `The recipe is the preset ${markdownCode(preset)} of lait, ${asPreset(rules)}.`;
 
 /** What the rules did about people, and what they did not. */
 export function personsText(rules: readonly RuleRecord[]): string {

@@ -9,7 +9,7 @@ import { domainsName, summaryDataName, summaryName } from './training-summary.ts
 import { changesName } from './versions.ts';
 
 /** Folders of a corpus that are not for exports. */
-const taken = ['raw', 'pages', 'regions', 'runs'];
+const taken = ['raw', 'pages', 'regions', 'runs', 'work', 'jobs'];
 
 /**
  * The manifest of the export that is in the folder; null when there is none, or none that can be read and `rebuild` is set. Throws a

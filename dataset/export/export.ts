@@ -7,7 +7,6 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { withCleanup } from '../cleanup.ts';
 import { isOwnShards, lockFolder, lockPart, type Waiting } from '../corpus-lock.ts';
 import { isExported } from '../ledger/exports.ts';
@@ -25,7 +24,7 @@ import type { Manifest } from '../shards/manifest.ts';
 import { settle, stagingDir, takeOver } from '../shards/staging.ts';
 import { shardBytes } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
-import { version as laitVersion } from '../version.ts';
+import { type OtherWriters, writtenByOthers } from './by-others.ts';
 import type { CardOptions, ExportLayout } from './card.ts';
 import { exportDefaults } from './defaults.ts';
 import { oldFiles, previousExport, requireSameSettings } from './export-folder.ts';
@@ -35,8 +34,9 @@ import { type MoreColumns, moreReader } from './more-columns.ts';
 import { planShards } from './plan.ts';
 import type { ShardSettings } from './remake.ts';
 import { indexExport } from './shard-index.ts';
+import { shardSoftware } from './shard-order.ts';
 import type { Split } from './split.ts';
-import { keepShard, pruneStaged, type Writing, type WrittenShard, writePlanned } from './write-shards.ts';
+import { keepShard, pruneStaged, type Writing, type WrittenShard, writtenHere } from './write-shards.ts';
 
 export interface ExportOptions extends EncodeOptions {
   readonly corpusDir: string;
@@ -76,6 +76,12 @@ export interface ExportProgress {
   readonly bytes: number;
 }
 
+export interface ExportTools extends Waiting {
+  readonly onProgress?: (progress: ExportProgress) => void;
+  /** Who writes new shards in place of this process. */
+  readonly others?: OtherWriters;
+}
+
 export interface ExportSummary {
   readonly outDir: string;
   /** Number of the version that is there now. */
@@ -107,7 +113,7 @@ const layoutVersion = 5;
  */
 export async function exportShards(
   options: ExportOptions,
-  { onProgress, ...waiting }: { onProgress?: (progress: ExportProgress) => void } & Waiting = {},
+  { onProgress, others, ...waiting }: ExportTools = {},
 ): Promise<ExportSummary> {
   const {
     corpusDir,
@@ -183,18 +189,22 @@ export async function exportShards(
     let samples = 0;
     let bytes = 0;
     let shardsWritten = 0;
+    const tell = (split: Split, shard: number, { stats }: WrittenShard) => {
+      samples += stats.successes;
+      bytes += shardBytes(stats);
+      onProgress?.({ split, shard, samples, bytes });
+    };
     const add = (split: Split, name: string, { stats, change }: WrittenShard) => {
       done[split].push({ name, stats });
       if (change === 'staged') staged.add(`${split}/${name}`);
       if (change !== 'none') shardsWritten += 1;
-      samples += stats.successes;
-      bytes += shardBytes(stats);
-      onProgress?.({ split, shard: Number(name), samples, bytes });
     };
     for (const [split, name] of base === null ? [] : shardsOf(base)) {
       signal?.throwIfAborted();
       const kept = await keepShard(writing, split, name);
-      if (kept !== null) add(split, name, kept);
+      if (kept === null) continue;
+      add(split, name, kept);
+      tell(split, Number(name), kept);
     }
     const nextShard = { train: 0, validation: 0, ...base?.history?.at(-1)?.next_shard };
     const firstShard = { ...nextShard };
@@ -208,12 +218,13 @@ export async function exportShards(
       hasRow: (id: string) => base !== null && isExported(ledger, exportId, id),
       withFailures,
     };
-    for (const plan of planShards(ledger, planned)) {
-      signal?.throwIfAborted();
-      const written = await writePlanned(writing, plan);
+    const plans = planShards(ledger, planned);
+    for await (const { split, number, written } of others
+      ? writtenByOthers(writing, plans, others, tell)
+      : writtenHere(writing, plans, tell)) {
       if (written.stats.successes === 0) continue; // no image of it could be encoded: the number stays free
-      add(plan.split, String(plan.number).padStart(shardDigits, '0'), written);
-      nextShard[plan.split] = plan.number + 1;
+      add(split, String(number).padStart(shardDigits, '0'), written);
+      nextShard[split] = number + 1;
     }
     if (samples === 0) {
       const advice = 'see the funnel of lait filter for what dropped them';
@@ -231,7 +242,7 @@ export async function exportShards(
       preset: recipe.preset,
       rules: recipe.rules,
       card,
-      software: { lait: laitVersion, sharp: sharp.versions.sharp, vips: sharp.versions.vips },
+      software: shardSoftware(),
     };
     pruneStaged(outDir, staged);
     const into = stagingDir(outDir);

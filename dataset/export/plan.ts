@@ -14,17 +14,20 @@ import type { ShardItem } from '../shards/writer.ts';
 import type { MoreRow, ReadMore } from './more-columns.ts';
 import { type Split, splitOf } from './split.ts';
 
+/** Where an image lies in `raw/`. */
+export interface PlannedImage {
+  readonly segment: number;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly format: string;
+  readonly resized?: Resized;
+}
+
 /** One pair of the plan: everything about it that does not need the image's bytes. */
 export interface PlannedPair {
   readonly row: ShardItem['row'];
   /** Where the image lies; null when the download or the decoding failed, and then `failure` says how. */
-  readonly image: {
-    readonly segment: number;
-    readonly offset: number;
-    readonly byteLength: number;
-    readonly format: string;
-    readonly resized?: Resized;
-  } | null;
+  readonly image: PlannedImage | null;
   readonly failure: ShardItem['failure'];
   readonly fetchedAtMs: number | null;
   /** Its values of the columns that not every export has. */
@@ -98,20 +101,49 @@ export function planHash(plan: ShardPlan, configuration: unknown): string {
 
 /** The plan's pairs with a way to their images. */
 export function* planItems({ pairs: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
-  for (const { row, image, failure, fetchedAtMs, more } of all) {
-    yield {
-      row,
-      image: image === null ? null : () => readRaw(raw, image),
-      ...(image?.resized ? { resized: image.resized } : {}),
-      failure,
-      fetchedAtMs,
-      ...(more === null ? {} : { more }),
-    };
+  for (const pair of all) yield itemOf(pair, (image) => () => readRaw(raw, image));
+}
+
+/** As `planItems`, of pictures that are read while those before them are written, so many of them ahead. */
+export async function* planItemsRead(
+  { pairs }: ShardPlan,
+  read: (image: PlannedImage) => Promise<Buffer>,
+  ahead: number,
+): AsyncGenerator<ShardItem> {
+  const coming: Promise<ShardItem>[] = [];
+  const ask = async (pair: PlannedPair): Promise<ShardItem> => {
+    const bytes = pair.image === null ? null : await read(pair.image);
+    return itemOf(pair, () => () => bytes);
+  };
+  try {
+    for (const pair of pairs) {
+      const item = ask(pair);
+      item.catch(() => {}); // it is awaited below, perhaps after another one has failed
+      coming.push(item);
+      if (coming.length > ahead) yield await coming.shift()!;
+    }
+    while (coming.length > 0) yield await coming.shift()!;
+  } finally {
+    await Promise.allSettled(coming);
   }
 }
 
+function itemOf(
+  { row, image, failure, fetchedAtMs, more }: PlannedPair,
+  bytesOf: (image: PlannedImage) => NonNullable<ShardItem['image']>,
+): ShardItem {
+  return {
+    row,
+    image: image === null ? null : bytesOf(image),
+    ...(image?.resized ? { resized: image.resized } : {}),
+    failure,
+    fetchedAtMs,
+    ...(more === null ? {} : { more }),
+  };
+}
+
 /** The image's bytes, null when its segment is gone or cut. */
-function readRaw(raw: RawStore, image: NonNullable<PlannedPair['image']>): Buffer | null {
+function readRaw(raw: RawStore, image: PlannedImage): Buffer | null {
   try {
     return raw.read(image);
   } catch {

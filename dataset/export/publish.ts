@@ -94,11 +94,11 @@ export async function publishExport(
 }
 
 /** Files of shards and their indexes by their names: a version that was never whole may have left them. */
-const isShardFile = (path: string): boolean =>
+export const isShardFile = (path: string): boolean =>
   /^(train|validation)\/(\d+(\.tar|\.parquet|\.jsonl|_stats\.json|\/[^/]+)|sizes\.json|index\.json)$/.test(path);
 
 /** Throws a UserError where the version that is there is none of those that this one grew from: it is another corpus'. */
-function requireDescent(before: Manifest, manifest: Manifest, place: string): void {
+export function requireDescent(before: Manifest, manifest: Manifest, place: string): void {
   const isEarlier = (manifest.history ?? []).some(
     ({ version, sha256 }) => version === before.export?.version && sha256 === before.export.sha256,
   );

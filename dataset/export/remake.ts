@@ -12,7 +12,7 @@ import { makeFolder } from '../make-folder.ts';
 import type { ExportFormat } from '../shards/container.ts';
 import type { EncodeOptions } from '../shards/encode.ts';
 import type { Manifest } from '../shards/manifest.ts';
-import { keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
+import { keyPrefix, type ShardStats, type ShardWriterOptions, statsJson, writeShard } from '../shards/writer.ts';
 import { type MoreColumns, moreReader, tableColumnsWith } from './more-columns.ts';
 import { planHash, planItems, plannedPair, type ShardPlan } from './plan.ts';
 import { rewrittenPlan } from './rewrite.ts';
@@ -24,6 +24,21 @@ export interface ShardSettings extends Required<EncodeOptions>, MoreColumns {
   readonly format: ExportFormat;
   readonly shardDigits: number;
   readonly samplesPerShard: number;
+}
+
+/** How a shard of this split is written by these settings. */
+export function writerOptions(settings: ShardSettings, split: Split): ShardWriterOptions {
+  const {
+    format,
+    shardDigits,
+    samplesPerShard,
+    layoutVersion: _,
+    listColumns: __,
+    measured: ___,
+    ...encode
+  } = settings;
+  const columns = tableColumnsWith(settings);
+  return { encode, format, columns, shardDigits, samplesPerShard, keyPrefix: keyPrefix(split) };
 }
 
 export interface Remaking {
@@ -42,15 +57,6 @@ export interface Remaking {
  */
 export async function remakeShard(remaking: Remaking, shard: string): Promise<readonly string[] | null> {
   const { ledger, raw, exportId, manifest, settings, workshop } = remaking;
-  const {
-    format,
-    shardDigits,
-    samplesPerShard,
-    layoutVersion: _,
-    listColumns: __,
-    measured: ___,
-    ...encode
-  } = settings;
   const more = moreReader(ledger, settings);
   const indexed = pairsOfShard(ledger, exportId, shard);
   const pairs = indexed.map(({ id, content }) => plannedPair(ledger, id, { hasImage: content !== null, more }));
@@ -68,14 +74,8 @@ export async function remakeShard(remaking: Remaking, shard: string): Promise<re
       yield key == null ? item : { ...item, key };
     }
   }
-  const stats = await writeShard(base, plan.number, items(), planHash(plan, settings), {
-    encode,
-    format,
-    columns: tableColumnsWith(settings),
-    shardDigits,
-    samplesPerShard,
-    keyPrefix: keyPrefix(split),
-  });
+  const options = writerOptions(settings, plan.split);
+  const stats = await writeShard(base, plan.number, items(), planHash(plan, settings), options);
   const isSame = (ending: string, digest: { readonly sha256: string }) =>
     manifest.files[shard + ending]?.sha256 === digest.sha256;
   if (!Object.entries(stats.lait.files).every(([ending, digest]) => isSame(ending, digest))) return null;

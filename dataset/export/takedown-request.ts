@@ -76,11 +76,39 @@ const isHost = (name: string): boolean => {
 /** A list has some thousands of lines; one of this size is another file. */
 const maxListBytes = 256 << 20;
 
+type ListedNames = Required<Omit<TakedownNames, 'distance'>>;
+
+/** Names in a text, as in a list; `what` is for messages. Throws a UserError for a line that is none. */
+export function takedownNamesIn(text: string, what: string): ListedNames {
+  const names = { urls: [], hosts: [], sha256s: [], md5s: [], phashes: [] };
+  readNames(text, what, names);
+  return names;
+}
+
+function readNames(text: string, what: string, names: { readonly [Kind in keyof ListedNames]: string[] }): void {
+  for (const [at, line] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    const name = line.trim();
+    if (name === '' || name.startsWith('#')) continue;
+    if (/^https?:\/\//i.test(name)) names.urls.push(name);
+    else if (/^[0-9a-f]{64}$/i.test(name)) names.sha256s.push(name);
+    else if (/^[0-9a-f]{32}$/i.test(name)) names.md5s.push(name);
+    else if (/^[0-9a-f]{16}$/i.test(name)) names.phashes.push(name);
+    else if (isHost(name)) names.hosts.push(name);
+    else {
+      const place = `line ${at + 1} of ${what}`;
+      throw expected('a URL, a host or a hash', place, name.slice(0, 200), 'correct that line; nothing was removed');
+    }
+  }
+}
+
 /**
  * Reads lists of what is to be taken down: one a line, a URL, a host, a SHA-256, an MD5 or a perceptual hash, told apart by their form.
  * Empty lines and those that begin with `#` are left out. Throws a UserError that names the line which is none of them.
  */
-export function readTakedownLists(files: readonly string[]): Required<Omit<TakedownNames, 'distance'>> {
+export function readTakedownLists(files: readonly string[]): ListedNames {
   const names = {
     urls: [] as string[],
     hosts: [] as string[],
@@ -91,23 +119,7 @@ export function readTakedownLists(files: readonly string[]): Required<Omit<Taked
   for (const file of files) {
     const bytes = readFileSync(file);
     if (bytes.length > maxListBytes) throw expected('a list of at most 256 MB', 'list', file, 'cut it into several');
-    for (const [at, line] of bytes
-      .toString('utf8')
-      .replace(/^\uFEFF/, '')
-      .split('\n')
-      .entries()) {
-      const name = line.trim();
-      if (name === '' || name.startsWith('#')) continue;
-      if (/^https?:\/\//i.test(name)) names.urls.push(name);
-      else if (/^[0-9a-f]{64}$/i.test(name)) names.sha256s.push(name);
-      else if (/^[0-9a-f]{32}$/i.test(name)) names.md5s.push(name);
-      else if (/^[0-9a-f]{16}$/i.test(name)) names.phashes.push(name);
-      else if (isHost(name)) names.hosts.push(name);
-      else {
-        const place = `line ${at + 1} of ${file}`;
-        throw expected('a URL, a host or a hash', place, name.slice(0, 200), 'correct that line; nothing was removed');
-      }
-    }
+    readNames(bytes.toString('utf8'), file, names);
   }
   return names;
 }

@@ -5,8 +5,10 @@
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipMembers } from '../ledger/gzip-members.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { openPageStore } from '../ledger/page-store.ts';
-import { openRawStore, rawMembers, segments } from '../ledger/raw-store.ts';
+import { openRawStore, rawMembers, segmentName, segments } from '../ledger/raw-store.ts';
+import { countGone } from '../ledger/vector-store.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
 import type { IsRemoved } from './takedown-shards.ts';
 
@@ -29,7 +31,7 @@ export function eraseFromRaw(corpusDir: string, sha256s: { readonly has: (sha256
 function* rawPlaces(corpusDir: string, sha256s: { readonly has: (sha256: string) => boolean }) {
   const folder = join(corpusDir, 'raw');
   for (const segment of segments(folder)) {
-    const fd = openSync(join(folder, `${String(segment).padStart(6, '0')}.tar`), 'r');
+    const fd = openSync(join(folder, segmentName(segment)), 'r');
     try {
       for (const { name, offset, byteLength } of rawMembers(fd)) {
         if (sha256s.has(name.slice(0, 64))) yield { segment, offset, byteLength };
@@ -68,8 +70,9 @@ function* pagePlaces(corpusDir: string, isWanted: (url: string) => boolean) {
   }
 }
 
-/** What is still there, each by its place: `raw/`, `pages/`, and rows of the tables of these folders. */
+/** What is still there, each by its place: `raw/`, `pages/`, vectors, and rows of the tables of these folders. */
 export async function whatIsLeft(
+  ledger: Ledger,
   corpusDir: string,
   folders: readonly string[],
   {
@@ -86,6 +89,8 @@ export async function whatIsLeft(
   for (const { segment, offset } of rawPlaces(corpusDir, sha256s)) left.push(`raw, segment ${segment}, byte ${offset}`);
   for (const { segment, offset } of pagePlaces(corpusDir, isPage))
     left.push(`pages, segment ${segment}, byte ${offset}`);
+  const vectors = countGone(corpusDir, ledger);
+  if (vectors > 0) left.push(`vectors.db: ${vectors} vectors of what the ledger does not have`);
   for (const folder of folders) {
     const onDamaged = (shard: string) =>
       void left.push(`${join(folder, shard)}: its table cannot be read, and nothing tells what it holds`);

@@ -10,11 +10,17 @@ export const deleteTextsOf = (runDir: string): void => rmSync(runTexts(runDir), 
 
 /** Deletes those of all runs of a corpus; gives the folders. */
 export function deleteRunTexts(corpusDir: string): string[] {
+  const there = findRunTexts(corpusDir);
+  for (const folder of there) rmSync(folder, { recursive: true, force: true });
+  return there;
+}
+
+/** The folders of those of all runs of a corpus. */
+export function findRunTexts(corpusDir: string): string[] {
   const runs = join(corpusDir, 'runs');
   if (!existsSync(runs)) return [];
   const there = readdirSync(runs)
     .map((run) => join(runs, run))
     .filter((run) => existsSync(runTexts(run)));
-  there.forEach(deleteTextsOf);
   return there.map(runTexts);
 }

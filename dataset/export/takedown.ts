@@ -1,7 +1,7 @@
 /**
  * `lait takedown`: removes images from everything: the shards that hold them (and only those) are rewritten, wherever an export of
- * this corpus went; their bytes in `raw/` are overwritten, the pages that show them leave `pages/`, their pairs and scores leave the
- * ledger, and a tombstone stays, so that a later crawl does not bring them back. The tombstone comes first and the ledger rows go last:
+ * this corpus went; their bytes in `raw/` are overwritten, the pages that show them leave `pages/`, their vectors, pairs and scores leave
+ * the databases, and a tombstone stays, so that a later crawl does not bring them back. The tombstone comes first and the ledger rows go last:
  * whatever a kill leaves undone, running it again does. A picture that other URLs have as well is removed under those too.
  *
  * A crawl may run meanwhile: it asks for tombstones in the transaction that stores a picture, so from the first moment on it stores
@@ -23,8 +23,15 @@ import {
 import { exportRecords } from '../ledger/exports.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { forgetPlaces, openPageStore, placesOfPages } from '../ledger/page-store.ts';
-import { committedRawEnd, openRawStore, rawMembers, segments } from '../ledger/raw-store.ts';
-import { type FoundElsewhere, placesOf, type Removed, removeFromLedger, whatToRemove } from '../ledger/removal.ts';
+import { committedRawEnd, openRawStore, rawMembers, segmentName, segments } from '../ledger/raw-store.ts';
+import {
+  type FoundElsewhere,
+  placesOf,
+  type Removed,
+  raiseFollowing,
+  removeFromLedger,
+  whatToRemove,
+} from '../ledger/removal.ts';
 import {
   causeOf,
   causesFor,
@@ -34,12 +41,15 @@ import {
   type TakedownRequest,
   type Undone,
 } from '../ledger/tombstones.ts';
+import { takeFromVectors } from '../ledger/vector-store.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
 import { manifestIn } from '../shards/manifest.ts';
 import { UserError } from '../user-error.ts';
+import { pushedTo } from './pushed.ts';
 import { eraseFromColumns } from './takedown-columns.ts';
 import { deleteReports } from './takedown-reports.ts';
 import { type TakedownNames, takedownRequest } from './takedown-request.ts';
+import { runsThatLearned } from './takedown-runs.ts';
 import { eraseFromPages, eraseFromRaw, whatIsLeft } from './takedown-search.ts';
 import { type IsRemoved, prepareShards, rowsByMd5, takeFromShards } from './takedown-shards.ts';
 import { deleteRunTexts } from './takedown-texts.ts';
@@ -73,32 +83,43 @@ export interface TakedownSummary {
   readonly deleted: readonly string[];
   /** Where exports and reports went and are no more, or cannot be read or written: a copy may be elsewhere. */
   readonly unreached: readonly string[];
+  /** Runs that learned from shards that held what was removed, and stay as they are. */
+  readonly learned: readonly string[];
   /** What a search found afterwards all the same. Empty, or something is wrong. */
   readonly left: readonly string[];
 }
 
 export interface TakedownTools extends Waiting {
+  /**
+   * Called once nothing else is asked for: takes back what other machines are to make of this corpus, and removes it. Gives the places that
+   * it could not reach.
+   */
+  readonly withdraw?: () => Promise<readonly string[]>;
   readonly onProgress?: (shard: string) => void;
 }
 
-/** Removes everything that the options name. Throws a UserError when they name nothing, or what is no URL, host or hash. */
+/**
+ * Removes everything that the options name. Throws a UserError when they name nothing, or what is no URL, host or hash, and for a damaged
+ * `pushed.json`, before anything is removed.
+ */
 export async function takedown(options: TakedownOptions, tools: TakedownTools = {}): Promise<TakedownSummary> {
   const { corpusDir, shardsDir = join(corpusDir, 'shards'), note = '' } = options;
-  const { onProgress, ...waiting } = tools;
+  const { onProgress, withdraw, ...waiting } = tools;
   const { signal } = waiting;
   const request = takedownRequest(options);
+  const pushed = pushedTo(corpusDir);
   return withCleanup(async (defer) => {
     const ledger = openLedger(corpusDir, shardsDir, waiting);
     defer(() => ledger.close());
     const tombstones = await ledger.writeWhenFree(() => raiseTombstones(ledger, request, note));
     defer(await lockPartsInTurn(corpusDir, ['filter', 'shards', 'regions'], waiting));
+    const unreached: string[] = [...((await withdraw?.()) ?? [])];
     cutRawTail(corpusDir, ledger);
 
     // Where to look.
     const records = exportRecords(ledger, corpusDir);
     const exports = [...records.map(({ folder }) => folder), ...(options.exports ?? [])];
     const folders = [...new Set([shardsDir, ...exports].map((folder) => resolve(folder)))];
-    const unreached: string[] = [];
     const reached: string[] = [];
     const rebuilt = new Map<string, string[]>();
     const failed = new Set<string>();
@@ -130,7 +151,11 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
 
     // What to remove.
     const elsewhere = await foundElsewhere(ledger, corpusDir, reached, request);
-    const removed = await ledger.writeWhenFree(() => whatToRemove(ledger, request, elsewhere));
+    const removed = await ledger.writeWhenFree(() => {
+      const found = whatToRemove(ledger, request, elsewhere);
+      raiseFollowing(ledger, found);
+      return found;
+    });
     const isRemoved = removedRow(request, removed);
     let found = elsewhere.length > 0 || removed.imageIds.size > 0 || removed.pageIds.size > 0;
     const result = { samples: 0, rewritten: [] as string[], incomplete: [] as string[] };
@@ -156,13 +181,17 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
     const pages =
       (await erasePages(ledger, corpusDir, removed)) +
       (request.urls.length + request.hosts.length > 0 ? eraseFromPages(corpusDir, isPage) : 0);
+    const vectors = { sha256s: [...removed.sha256s.keys()], pairs: removed.pairs };
+    await takeFromVectors(corpusDir, vectors, { ledger, ...waiting });
     const pairs = await removeFromLedger(ledger, removed);
+    // `lait embed` may have made some meanwhile; from here on it sees what the ledger has lost.
+    await takeFromVectors(corpusDir, vectors, { ledger, ...waiting });
     found ||= bytes > 0 || pages > 0 || hasFollowed(ledger, request);
     // Last of all: one that is being written looks into the ledger afterwards.
     const reports = found ? deleteReports(ledger, corpusDir) : { deleted: [], unreached: [] };
     const texts = found ? deleteRunTexts(corpusDir) : [];
     const searched = reached.filter((folder) => !failed.has(folder));
-    const left = await whatIsLeft(corpusDir, searched, { sha256s: removed.sha256s, isPage, isRemoved });
+    const left = await whatIsLeft(ledger, corpusDir, searched, { sha256s: removed.sha256s, isPage, isRemoved });
     return {
       tombstones,
       isKnown: found,
@@ -174,11 +203,15 @@ export async function takedown(options: TakedownOptions, tools: TakedownTools = 
       shardsRewritten: result.rewritten,
       shardsRemoved: result.incomplete,
       deleted: [...reports.deleted, ...texts],
-      unreached: [...new Set([...unreached, ...reports.unreached])],
+      unreached: [...new Set([...unreached, ...reports.unreached, ...(found ? pushed : [])])],
+      learned: runsThatLearned(corpusDir, [...result.rewritten, ...result.incomplete].map(withoutEnding)),
       left,
     };
   });
 }
+
+/** `train/00000` of `train/00000.tar`. */
+const withoutEnding = (shard: string): string => shard.replace(/\.\w+$/, '');
 
 /** Codes of what cannot be read or written where it lies: a folder of others, a disk that is read-only or has gone. */
 const outOfReach = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOENT', 'EIO', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT']);
@@ -227,7 +260,7 @@ function cutRawTail(corpusDir: string, ledger: Ledger): void {
 }
 
 /** Rows of tables that fall under the request, whether the ledger knows them or not; for MD5 the pictures are read. */
-async function foundElsewhere(
+export async function foundElsewhere(
   ledger: Ledger,
   corpusDir: string,
   folders: readonly string[],
@@ -276,7 +309,7 @@ function rawByMd5(corpusDir: string, md5s: ReadonlySet<string>): FoundElsewhere[
   const found: FoundElsewhere[] = [];
   const folder = join(corpusDir, 'raw');
   for (const segment of segments(folder)) {
-    const fd = openSync(join(folder, `${String(segment).padStart(6, '0')}.tar`), 'r');
+    const fd = openSync(join(folder, segmentName(segment)), 'r');
     try {
       for (const { name, offset, byteLength } of rawMembers(fd)) {
         const bytes = Buffer.alloc(byteLength);
@@ -292,7 +325,7 @@ function rawByMd5(corpusDir: string, md5s: ReadonlySet<string>): FoundElsewhere[
 }
 
 /** Which rows of tables go: by what the ledger knows of them, or by what they say themselves. */
-function removedRow(request: TakedownRequest, { urls, sha256s, pairs }: Removed): IsRemoved {
+export function removedRow(request: TakedownRequest, { urls, sha256s, pairs }: Removed): IsRemoved {
   const { ofUrl, ofImage } = causesFor(request);
   return (row) => {
     const [url, pageUrl, sha256, phash] = [row.url, row.page_url, row.sha256, row.phash].map(textOf);

@@ -84,7 +84,7 @@ export async function verify(options: VerifyOptions, tools: VerifyTools = {}): P
   });
 }
 
-interface VerifyTools extends Waiting {
+export interface VerifyTools extends Waiting {
   readonly onProgress?: (done: { readonly files: number; readonly of: number }) => void;
 }
 

@@ -1,18 +1,19 @@
 /** What an export does for each shard: leaves it, writes it again without some samples, mends it, or writes a new one. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { writeFileAtomic } from '../atomic-file.ts';
 import { removedFrom } from '../ledger/growth.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RawStore } from '../ledger/raw-store.ts';
 import { makeFolder } from '../make-folder.ts';
 import type { Manifest } from '../shards/manifest.ts';
 import { rewritingNote, stagingDir } from '../shards/staging.ts';
-import { finishedShard, keyPrefix, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
+import { finishedShard, type ShardStats, statsJson, writeShard } from '../shards/writer.ts';
 import { expected } from '../user-error.ts';
 import { tableColumnsWith } from './more-columns.ts';
 import { planHash, planItems, type ShardPlan } from './plan.ts';
-import { placeShard, remakeShard, type ShardSettings } from './remake.ts';
+import { placeShard, remakeShard, type ShardSettings, writerOptions } from './remake.ts';
 import { readStats, rewriteShard, rewrittenPlan } from './rewrite.ts';
 import type { Split } from './split.ts';
 
@@ -41,43 +42,74 @@ export interface WrittenShard {
   readonly change: 'none' | 'staged' | 'placed' | 'mended';
 }
 
-/** Writes a new shard, unless it is there already, or waits in the staging folder since a killed export. */
-export async function writePlanned(writing: Writing, plan: ShardPlan): Promise<WrittenShard> {
-  const { raw, outDir, base, isFirst, settings, concurrency, signal } = writing;
-  const {
-    layoutVersion: _,
-    format,
-    shardDigits,
-    samplesPerShard,
-    listColumns: __,
-    measured: ___,
-    ...encode
-  } = settings;
-  const name = String(plan.number).padStart(shardDigits, '0');
+/** Where a new shard is written, by which plan, and what there is of it since a killed export. */
+export interface NewShard {
+  /** Its path without an ending. */
+  readonly path: string;
+  readonly hash: string;
+  readonly there: WrittenShard | null;
+}
+
+/** Looks for a new shard where it belongs, and where it waits to be taken over. */
+export function newShard({ outDir, base, isFirst, settings }: Writing, plan: ShardPlan): NewShard {
+  const name = String(plan.number).padStart(settings.shardDigits, '0');
   const hash = planHash(plan, settings);
-  const there = base === null ? finishedShard(join(outDir, plan.split, name), hash) : null;
-  if (there !== null) return { stats: there, change: 'none' };
   const path = join(isFirst ? outDir : stagingDir(outDir), plan.split, name);
+  const placed = base === null ? finishedShard(join(outDir, plan.split, name), hash) : null;
+  if (placed !== null) return { path, hash, there: { stats: placed, change: 'none' } };
   const staged = finishedShard(path, hash);
-  if (staged !== null) return { stats: staged, change: 'staged' };
+  return { path, hash, there: staged === null ? null : { stats: staged, change: 'staged' } };
+}
+
+/** What becomes of a new shard that is written now. */
+export const changeOf = ({ isFirst }: Writing): WrittenShard['change'] => (isFirst ? 'placed' : 'staged');
+
+/** Writes a new shard, unless it is there already. */
+async function writePlanned(writing: Writing, plan: ShardPlan): Promise<WrittenShard> {
+  const { raw, settings, concurrency, signal } = writing;
+  const { path, hash, there } = newShard(writing, plan);
+  if (there !== null) return there;
   makeFolder(dirname(path));
   clear(path);
   const stats = await writeShard(path, plan.number, planItems(plan, raw), hash, {
-    encode,
-    format,
-    columns: tableColumnsWith(settings),
-    shardDigits,
-    samplesPerShard,
-    keyPrefix: keyPrefix(plan.split),
+    ...writerOptions(settings, plan.split),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(signal === undefined ? {} : { signal }),
   });
-  return { stats, change: isFirst ? 'placed' : 'staged' };
+  return { stats, change: changeOf(writing) };
+}
+
+/** A new shard of a version. */
+export interface NumberedShard {
+  readonly split: Split;
+  readonly number: number;
+  readonly written: WrittenShard;
+}
+
+/** Hears of each new shard when it is there. */
+export type OnShard = (split: Split, number: number, written: WrittenShard) => void;
+
+/** Writes all planned shards that are not there, one after another. */
+export async function* writtenHere(
+  writing: Writing,
+  plans: Iterable<ShardPlan>,
+  onShard: OnShard,
+): AsyncGenerator<NumberedShard> {
+  for (const plan of plans) {
+    writing.signal?.throwIfAborted();
+    // Where the corpus was, its folder would be made anew.
+    writing.ledger.checkPlace();
+    const { split, number } = plan;
+    const written = await writePlanned(writing, plan);
+    onShard(split, number, written);
+    yield { split, number, written };
+  }
 }
 
 /** A shard of the version before, as the new one has it; null when none of its samples is left. */
 export async function keepShard(writing: Writing, split: Split, name: string): Promise<WrittenShard | null> {
   const { ledger, outDir, settings } = writing;
+  ledger.checkPlace();
   const shard = `${split}/${name}`;
   const base = join(outDir, shard);
   const isDamaged = !isWhole(writing, shard);
@@ -105,7 +137,7 @@ export async function keepShard(writing: Writing, split: Split, name: string): P
     columns: tableColumnsWith(settings),
     isRemoved,
   });
-  writeFileSync(notePath, note);
+  writeFileAtomic(notePath, note);
   return { stats: rewritten, change: 'staged' };
 }
 
@@ -125,7 +157,7 @@ export function pruneStaged(outDir: string, shards: ReadonlySet<string>): void {
 }
 
 /** Removes what a killed export had staged under this name for another plan. */
-function clear(path: string): void {
+export function clear(path: string): void {
   for (const ending of ['', '.tar', '.jsonl', '.parquet', '_stats.json', rewritingNote]) {
     rmSync(path + ending, { recursive: true, force: true });
   }

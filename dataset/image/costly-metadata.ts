@@ -1,7 +1,8 @@
 /**
  * Metadata that cost readers more than they weigh. EXIF blocks (CIPA DC-008, TIFF 6.0) whose directories lead back to themselves, whose
  * values lie over one another, or which have tags without end: libexif, which libvips asks, takes seconds for 100 KB of that, and a
- * reader of values gigabytes. Segments of a JPEG by the million, each of which libjpeg keeps; texts of a PNG that unfold to gigabytes. They are made unreadable before anything
+ * reader of values gigabytes. Segments of a JPEG by the million, each of which libjpeg keeps; texts of a PNG that unfold to gigabytes; frames of a
+ * WebP by the ten thousand, for each of which libwebp counts from the first. They are made unreadable before anything
  * else looks at them; no camera and no editor writes such a file.
  */
 import type { ImageFormat } from './sniff.ts';
@@ -21,6 +22,9 @@ const maxSegments = 1000;
 
 /** Ours: texts of a PNG that may be compressed; ImageMagick writes one for each of four profiles. libspng unfolds 8 MB of each. */
 const maxPackedTexts = 8;
+
+/** Ours: a minute of animation has 1,500 frames. Only the first is looked at; 20,000 take two seconds at each opening, and four times that for twice as many. */
+const maxFrames = 2000;
 
 /** Exif, GPS and interoperability directories. */
 const pointerTags: ReadonlySet<number> = new Set([0x8769, 0x8825, 0xa005]);
@@ -77,7 +81,9 @@ export function withoutCostlyMetadata(file: Buffer, format: ImageFormat | null):
       ? withoutMany(file, metadataSegments, maxSegments)
       : format === 'png'
         ? withoutMany(file, packedTexts, maxPackedTexts)
-        : file;
+        : format === 'webp'
+          ? withoutLaterFrames(file)
+          : file;
   let bytes = small;
   let known = 0;
   for (const [start, end] of blocksOf[format](small)) {
@@ -125,6 +131,19 @@ function withoutMany(file: Buffer, pieces: (bytes: Buffer) => Iterable<Piece>, m
   return kept.subarray(0, length);
 }
 
+/** The same buffer, or a copy that ends where a frame begins that is one too many. */
+function withoutLaterFrames(file: Buffer): Buffer {
+  let frames = 0;
+  for (const { type, at } of riffChunks(file)) {
+    if (type === ANMF) frames += 1;
+    if (frames <= maxFrames) continue;
+    const cut = Buffer.from(file.subarray(0, at));
+    cut.writeUInt32LE(at - 8, 4);
+    return cut;
+  }
+  return file;
+}
+
 interface Segment extends Piece {
   readonly marker: number;
 }
@@ -157,6 +176,18 @@ function* pngChunks(bytes: Buffer): Generator<{ readonly type: number; readonly 
   }
 }
 
+const ANMF = 0x414e4d46;
+const EXIF = 0x45584946;
+
+/** The chunks of a WebP (RIFF), from a chunk's name to the end of its data. */
+function* riffChunks(bytes: Buffer): Generator<Piece & { readonly type: number }> {
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const end = at + 8 + bytes.readUInt32LE(at + 4);
+    yield { type: bytes.readUInt32BE(at), at, end: Math.min(end, bytes.length) };
+    at = end + (end % 2);
+  }
+}
+
 type Blocks = (bytes: Buffer) => Generator<readonly [start: number, end: number]>;
 
 /** Where blocks lie, from their byte order to their end. */
@@ -170,14 +201,10 @@ const blocksOf: Readonly<Record<'jpg' | 'png' | 'webp' | 'avif', Blocks>> = {
     for (const { type, at, end } of pngChunks(bytes)) if (type === eXIf) yield [at + 8, end];
   },
   *webp(bytes) {
-    for (let at = 12; at + 8 <= bytes.length; ) {
-      const length = bytes.readUInt32LE(at + 4);
-      const end = at + 8 + length;
-      if (bytes.readUInt32BE(at) === 0x45584946) {
-        const named = bytes.toString('latin1', at + 8, at + 14) === 'Exif\0\0' ? 6 : 0;
-        yield [at + 8 + named, Math.min(end, bytes.length)];
-      }
-      at = end + (length % 2);
+    for (const { type, at, end } of riffChunks(bytes)) {
+      if (type !== EXIF) continue;
+      const named = bytes.toString('latin1', at + 8, at + 14) === 'Exif\0\0' ? 6 : 0;
+      yield [at + 8 + named, end];
     }
   },
   // A block is an item, of which only tables far away say where it is.

@@ -6,6 +6,9 @@ import type { PictureClass, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
 import type { StoredSample } from './stored-sample.ts';
 
+/** Pictures by the pixels of their shorter side: from each of these to the next. */
+export const sideSteps = [0, 200, 400, 800] as const;
+
 /** What pairs to show; what is missing does not matter. */
 export interface PairChoice {
   readonly verdict?: 'kept' | 'dropped' | 'unjudged' | undefined;
@@ -19,6 +22,8 @@ export interface PairChoice {
   readonly source?: TextSource | undefined;
   /** What the picture is on the page of the pair. */
   readonly class?: PictureClass | undefined;
+  /** Their picture is stored, its shorter side between this step and the next. */
+  readonly side?: (typeof sideSteps)[number] | undefined;
   /** Parts of the text, all of which it has; Latin letters in any case. */
   readonly words?: readonly string[] | undefined;
 }
@@ -58,11 +63,11 @@ export const browsedColumns = `p.id, substr(coalesce(p.cleaned_text, p.text), 1,
 const rowsAtOnce = 5_000;
 
 /** SQL that is true of the chosen pairs `p`, with its values. */
-function conditions(choice: PairChoice): { readonly sql: string; readonly values: Record<string, string> } {
-  const { verdict, rule, reason, language, host, source, words = [] } = choice;
+function conditions(choice: PairChoice): { readonly sql: string; readonly values: Record<string, string | number> } {
+  const { verdict, rule, reason, language, host, source, side, words = [] } = choice;
   const parts: string[] = [];
-  const values: Record<string, string> = {};
-  const put = (name: string, value: string | undefined, sql: string): void => {
+  const values: Record<string, string | number> = {};
+  const put = (name: string, value: string | number | undefined, sql: string): void => {
     if (value === undefined) return;
     parts.push(sql);
     values[name] = value;
@@ -87,6 +92,9 @@ function conditions(choice: PairChoice): { readonly sql: string; readonly values
     choice.class,
     '(SELECT s.class FROM places s WHERE s.image_id = p.image_id AND s.page_id = p.page_id) = @class',
   );
+  put('side', side, 'i.sha256 IS NOT NULL AND min(i.width, i.height) >= @side');
+  const larger = side === undefined ? undefined : sideSteps.find((step) => step > side);
+  put('larger', larger, 'min(i.width, i.height) < @larger');
   return { sql: parts.length === 0 ? '1' : parts.join(' AND '), values };
 }
 
@@ -136,13 +144,19 @@ export function browsedAt(ledger: Ledger, rows: readonly number[], count: number
   return [...found.values()];
 }
 
-/** Other texts of the same picture, by their sources. */
+/** Addresses of one picture, and pairs of them, that are looked at: a placeholder has a hundred thousand. */
+const addressesLookedAt = 1_000;
+const pairsLookedAt = 5_000;
+
+/** Other texts of the same picture, by their sources; of a picture with very many addresses, of some of them. */
 export function otherTexts(ledger: Ledger, id: string, maxTexts = 50): BrowsedPair[] {
   return ledger.db
     .prepare(
-      `SELECT ${browsedColumns} FROM pairs o JOIN images oi ON oi.id = o.image_id
-       JOIN images i ON i.id = oi.id OR i.sha256 = oi.sha256 JOIN pairs p ON p.image_id = i.id
-       WHERE o.id = @id AND p.id <> @id ORDER BY p.source_rank, p.id LIMIT @maxTexts`,
+      `WITH own AS (SELECT i.id, i.sha256 FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.id = @id),
+         same AS (SELECT id FROM own UNION SELECT * FROM (SELECT i.id FROM own JOIN images i ON i.sha256 = own.sha256 LIMIT ${addressesLookedAt})),
+         others AS (SELECT p.rowid AS row FROM same JOIN pairs p ON p.image_id = same.id WHERE p.id <> @id LIMIT ${pairsLookedAt})
+       SELECT ${browsedColumns} FROM others JOIN pairs p ON p.rowid = others.row JOIN images i ON i.id = p.image_id
+       ORDER BY p.source_rank, p.id LIMIT @maxTexts`,
     )
     .all({ id, maxTexts }) as BrowsedPair[];
 }

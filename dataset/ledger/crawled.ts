@@ -69,6 +69,17 @@ export function knownImage(ledger: Ledger, url: string): KnownImage | null {
   };
 }
 
+/** What the last visit to an image came to; null for one that no visit has told of. */
+export function knownImageVisit(
+  ledger: Ledger,
+  url: string,
+): { readonly reason: string | null; readonly fetchedAtMs: number } | null {
+  const row = ledger
+    .statement('SELECT reason, fetched_at_ms AS fetchedAtMs FROM images WHERE url = ? AND fetched_at_ms IS NOT NULL')
+    .get(url) as { reason: string | null; fetchedAtMs: number } | undefined;
+  return row ?? null;
+}
+
 /** The URLs of the images of all pairs that a page gives. */
 export function imagesOfPage(ledger: Ledger, pageUrl: string): string[] {
   return ledger

@@ -177,6 +177,24 @@ export function pairsOfShard(ledger: Ledger, exportId: number, shard: string): E
     .all(exportId, shard) as ExportedPair[];
 }
 
+/** The pairs of a split by the keys of their samples, as far as the export has them. */
+export function pairsByKey(
+  ledger: Ledger,
+  exportId: number,
+  split: string,
+  keys: readonly string[],
+): Map<string, Pick<ExportedPair, 'id' | 'content'>> {
+  const rows = ledger.db
+    .prepare(
+      `SELECT p.key, p.pair_id AS id, p.content FROM exported_shards s JOIN exported_pairs p ON p.shard_id = s.id
+       WHERE s.export_id = @exportId AND substr(s.shard, 1, length(@split)) = @split AND p.key IN (SELECT value FROM json_each(@keys))`,
+    )
+    .all({ exportId, split: `${split}/`, keys: JSON.stringify(keys) }) as (Pick<ExportedPair, 'id' | 'content'> & {
+    key: string;
+  })[];
+  return new Map(rows.map(({ key, ...pair }) => [key, pair]));
+}
+
 /** The rows of a table with this SHA-256, wherever a copy of it was indexed; null where none was. */
 export function pairsOfTable(ledger: Ledger, tableSha256: string): ExportedPair[] | null {
   const shard = ledger.db

@@ -9,7 +9,10 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { CorpusBusy, inTurn, type Waiting } from '../corpus-lock.ts';
 import { makeFolder } from '../make-folder.ts';
+import { openDatabase } from '../open-database.ts';
+import { samePlace } from '../same-place.ts';
 import { UserError } from '../user-error.ts';
+import { DatabaseBusy, isBusy } from './database-busy.ts';
 import { refuseLostLedger } from './lost-ledger.ts';
 import { migrate, newestVersion } from './migrations.ts';
 import { endOtherPairs, givePairs, type PairEnd } from './origins.ts';
@@ -22,8 +25,7 @@ import {
   resizedFrom,
   type StoredImage,
 } from './records.ts';
-import { hasTombstones, isTakenDown, type Storable } from './tombstones.ts';
-import { writerOf } from './writer-of.ts';
+import { hasTombstones, isTakenDown, refuseShown, type Storable } from './tombstones.ts';
 
 /** How long a writer waits for another where it can do nothing else: meanwhile this process hears no signal. */
 const busyTimeoutMs = 5_000;
@@ -41,13 +43,6 @@ function existingPath(corpusDir: string): string {
   throw new UserError(`Expected a crawled corpus at ${path} but there is none; run \`lait crawl\` first.`);
 }
 
-/** Another process is writing to the ledger. Nothing was written. */
-export class LedgerBusy extends CorpusBusy {
-  constructor(path: string) {
-    super(`${path} is being written by ${writerOf(path)}; wait for it to end, and run the same command again.`, path);
-  }
-}
-
 /** A row of a page or an image, and whether it was made just now. */
 interface Row {
   readonly id: number;
@@ -57,11 +52,14 @@ interface Row {
 export class Ledger {
   readonly db: Database.Database;
   readonly #waiting: Waiting;
+  /** Throws a UserError where the file is in no corpus any more; every write does. */
+  readonly checkPlace: () => void;
   readonly #statements = new Map<string, Database.Statement>();
 
   private constructor(db: Database.Database, waiting: Waiting) {
     this.db = db;
     this.#waiting = waiting;
+    this.checkPlace = samePlace(db.name);
   }
 
   /**
@@ -72,16 +70,16 @@ export class Ledger {
     refuseLostLedger(corpusDir);
     makeFolder(corpusDir);
     const path = join(corpusDir, 'ledger.db');
-    const db = new Database(path, { timeout: busyTimeoutMs });
     try {
-      db.pragma('journal_mode = WAL');
-      db.pragma('synchronous = NORMAL');
-      db.pragma(`cache_size = ${cacheSize}`);
-      migrate(db, path);
-      return new Ledger(db, waiting);
+      return openDatabase(path, { timeout: busyTimeoutMs }, (db) => {
+        db.pragma('journal_mode = WAL');
+        db.pragma('synchronous = NORMAL');
+        db.pragma(`cache_size = ${cacheSize}`);
+        migrate(db, path);
+        return new Ledger(db, waiting);
+      });
     } catch (error) {
-      db.close();
-      throw isBusy(error) ? new LedgerBusy(path) : error;
+      throw isBusy(error) ? new DatabaseBusy(path) : error;
     }
   }
 
@@ -102,7 +100,8 @@ export class Ledger {
     const version = db.pragma('user_version', { simple: true }) as number;
     if (version === newestVersion) return new Ledger(db, {});
     db.close();
-    const advice = version > newestVersion ? 'update lait' : 'run `lait filter` once, which brings it there';
+    const advice =
+      version > newestVersion ? 'update lait' : 'run `lait filter` or `lait view --edit` once, which bring it there';
     throw new UserError(
       `Expected ledger version ${newestVersion} for ${path} but received ${version}; ${advice}, or use another corpus.`,
     );
@@ -121,13 +120,13 @@ export class Ledger {
    * Runs reads and writes as one transaction; what it throws undoes all of them. It takes the lock of writers at its beginning and
    * waits for it: a transaction that reads first and then finds that another process has written fails at once, however long it
    * would wait (SQLITE_BUSY_SNAPSHOT). Within another one it is a part of that: a savepoint would have every page of the file that
-   * it changes written to a journal of its own, for an undoing that nobody asks for. Throws a LedgerBusy where another process writes for
+   * it changes written to a journal of its own, for an undoing that nobody asks for. Throws a DatabaseBusy where another process writes for
    * longer than some seconds: who can wait for it calls `writeWhenFree`.
    */
   write<T>(work: () => T): T {
     if (this.db.inTransaction) return work();
     const written = this.#writeWithin(busyTimeoutMs, work);
-    if (written === null) throw new LedgerBusy(this.db.name);
+    if (written === null) throw new DatabaseBusy(this.db.name);
     return written.result;
   }
 
@@ -138,7 +137,7 @@ export class Ledger {
   async writeWhenFree<T>(work: () => T): Promise<T> {
     return inTurn(() => {
       const written = this.tryWrite(work);
-      if (written === null) throw new LedgerBusy(this.db.name);
+      if (written === null) throw new DatabaseBusy(this.db.name);
       return written.result;
     }, this.#waiting);
   }
@@ -167,6 +166,7 @@ export class Ledger {
 
   #writeWithin<T>(timeoutMs: number, work: () => T): { readonly result: T } | null {
     let isBegun = false;
+    this.checkPlace();
     this.db.pragma(`busy_timeout = ${timeoutMs}`);
     try {
       const begun = (): T => {
@@ -183,11 +183,12 @@ export class Ledger {
   }
 
   #begin(): void {
+    this.checkPlace();
     this.db.pragma(`busy_timeout = ${momentMs}`);
     try {
       this.db.exec('BEGIN IMMEDIATE');
     } catch (error) {
-      throw isBusy(error) ? new LedgerBusy(this.db.name) : error;
+      throw isBusy(error) ? new DatabaseBusy(this.db.name) : error;
     } finally {
       this.db.pragma(`busy_timeout = ${busyTimeoutMs}`);
     }
@@ -195,7 +196,7 @@ export class Ledger {
 
   /** Tells who waits of the process that writes now. */
   tellBusy(): void {
-    this.#waiting.onWait?.(new LedgerBusy(this.db.name));
+    this.#waiting.onWait?.(new DatabaseBusy(this.db.name));
   }
 
   /**
@@ -232,13 +233,19 @@ export class Ledger {
    * better source, then the page whose URL sorts first, so that the result does not depend on the order of the crawl.
    * With `others`, these are all that the page gives: pairs that it gave before end for this reason, unless another page
    * still gives them. What was taken down does not come back: neither an image by its URL or host nor anything from
-   * such a page.
+   * such a page, of which no picture is stored any more.
    */
   recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
     this.write(() => {
       const isAnyTakenDown = hasTombstones(this);
       const isRefused = isAnyTakenDown && this.isTakenDown({ url: page.url });
       const { id, isNew: isNewPage } = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
+      if (isRefused)
+        refuseShown(
+          this,
+          page.url,
+          images.map(({ url }) => url),
+        );
       const given = new Set<string>();
       const shown = new Set<number>();
       for (const image of images) {
@@ -398,5 +405,3 @@ const nothingStored = {
   segment: null,
   offset: null,
 };
-
-const isBusy = (error: unknown): boolean => (error as { code?: unknown }).code === 'SQLITE_BUSY';

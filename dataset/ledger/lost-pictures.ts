@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from './ledger.ts';
-import { committedSegmentEnds } from './raw-store.ts';
+import { committedSegmentEnds, segmentName } from './raw-store.ts';
 
 /** A segment that lacks bytes. */
 export interface CutSegment {
@@ -18,7 +18,7 @@ export interface CutSegment {
 /** Segments that are gone or end before their last picture. Looks at sizes alone. */
 export function cutSegments(ledger: Ledger, corpusDir: string): CutSegment[] {
   return committedSegmentEnds(ledger).flatMap(({ segment, end }) => {
-    const path = `raw/${String(segment).padStart(6, '0')}.tar`;
+    const path = `raw/${segmentName(segment)}`;
     const bytes = statSync(join(corpusDir, path), { throwIfNoEntry: false })?.size ?? null;
     return bytes !== null && bytes >= end ? [] : [{ path, segment, bytes, expectedBytes: end }];
   });

@@ -239,6 +239,28 @@ const steps: readonly string[] = [
      batch INTEGER NOT NULL,
      PRIMARY KEY (store, worker)
    ) STRICT, WITHOUT ROWID;`,
+  // What people say of pairs (labels.ts), each of the picture that they saw.
+  `CREATE TABLE labels (
+     pair_id TEXT PRIMARY KEY,
+     sha256 TEXT NOT NULL,
+     label TEXT NOT NULL,
+     labelled_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX labels_by_time ON labels (labelled_at_ms);
+   CREATE TRIGGER labelled_pair_removed AFTER DELETE ON pairs
+     BEGIN DELETE FROM labels WHERE pair_id = old.id; END;`,
+  // Where workers of a shared crawl have put pictures into S3 (work-pictures.ts), and whether they are to be erased there; of what was
+  // collected before it is not known.
+  `CREATE TABLE work_pictures (
+     sha256 TEXT NOT NULL,
+     part TEXT NOT NULL,
+     segment INTEGER NOT NULL,
+     offset INTEGER NOT NULL,
+     byte_length INTEGER NOT NULL,
+     refused INTEGER NOT NULL,
+     PRIMARY KEY (sha256, part, segment, offset)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX work_pictures_refused ON work_pictures (refused) WHERE refused = 1;`,
 ];
 
 /** The version that this lait writes. */

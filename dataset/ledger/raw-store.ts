@@ -42,10 +42,22 @@ export interface RawEnd {
 /** So many images are appended at most before they are committed. */
 export const maxUncommitted = 64;
 
+/** A segment ends before the picture that is to be read. */
+export class SegmentCutOff extends Error {
+  override readonly name = 'SegmentCutOff';
+}
+
+/** Whether reading failed because the bytes are not there: their segment is gone, or ends before. */
+export const isMissing = (error: unknown): boolean =>
+  error instanceof SegmentCutOff || (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+
+/** The name of a segment's file. */
+export const segmentName = (segment: number): string => `${String(segment).padStart(6, '0')}.tar`;
+
 export interface RawStore {
   /** Writes an image to the end of the last segment and says where. The caller commits that place to the ledger. */
   append(image: { readonly sha256: string; readonly format: string; readonly bytes: Uint8Array }): RawPlace;
-  /** The image's bytes; throws when the segment is missing or ends before. */
+  /** The image's bytes; throws when the segment is missing, and a SegmentCutOff when it ends before. */
   read(place: RawPlace & { readonly byteLength: number }): Buffer;
   /** Overwrites an image with zeros and its name with `removed`, so that all other places stay true. A missing segment is fine. */
   erase(place: RawPlace & { readonly byteLength: number }): void;
@@ -110,7 +122,7 @@ export function committedSegmentEnds(ledger: Ledger): { readonly segment: number
 export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): RawStore {
   const { committedEnd, segmentBytes = 1_000_000_000 } = options;
   const folder = join(corpusDir, 'raw');
-  const path = (segment: number) => join(folder, `${String(segment).padStart(6, '0')}.tar`);
+  const path = (segment: number) => join(folder, segmentName(segment));
   const readers = new Map<number, number>(); // segment → file descriptor, least recently used first
   let writer: { segment: number; fd: number; end: number } | undefined;
 
@@ -203,7 +215,7 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
     read({ segment, offset, byteLength }) {
       const bytes = Buffer.allocUnsafe(byteLength);
       const got = readSync(reader(segment), bytes, 0, byteLength, offset);
-      if (got !== byteLength) throw new Error(`${path(segment)} ends before byte ${offset + byteLength}`);
+      if (got !== byteLength) throw new SegmentCutOff(`${path(segment)} ends before byte ${offset + byteLength}`);
       return bytes;
     },
     erase({ segment, offset, byteLength }) {

@@ -80,6 +80,12 @@ export function recipeRules(ledger: Ledger, recipe: number): readonly RuleRecord
   return JSON.parse(ledger.db.prepare('SELECT rules FROM recipes WHERE id = ?').pluck().get(recipe) as string);
 }
 
+/** The rules of every recipe that this ledger knows, by number. */
+export function allRecipes(ledger: Ledger): ReadonlyMap<number, readonly RuleRecord[]> {
+  const rows = ledger.db.prepare('SELECT id, rules FROM recipes').all() as { id: number; rules: string }[];
+  return new Map(rows.map(({ id, rules }) => [id, JSON.parse(rules) as RuleRecord[]]));
+}
+
 /** The rules of all recipes that the corpus was judged by, the newest recipe first. */
 export function rulesNewestFirst(ledger: Ledger): (readonly RuleRecord[])[] {
   const recipes = ledger.db.prepare('SELECT rules FROM recipes ORDER BY judged_at_ms DESC').pluck().all() as string[];

@@ -24,7 +24,7 @@ export interface FoundElsewhere {
 
 /**
  * Every image named by its URL, its host, its bytes, its looks or a page it was found on, and every other URL with the same bytes; and
- * their pairs. Tombstones for their URLs and hashes are raised at once, so that nothing of them comes back under another name.
+ * their pairs. Changes nothing.
  */
 export function whatToRemove(ledger: Ledger, request: TakedownRequest, elsewhere: readonly FoundElsewhere[]): Removed {
   const { ofUrl, ofImage } = causesFor(request);
@@ -71,7 +71,6 @@ export function whatToRemove(ledger: Ledger, request: TakedownRequest, elsewhere
   for (const [hash, causes] of hashes) for (const id of sameBytes.all(hash) as number[]) add(images, id, causes);
   const urlOf = ledger.db.prepare('SELECT url FROM images WHERE id = ?').pluck();
   for (const [id, causes] of images) add(urls, urlOf.get(id) as string, causes);
-  raiseDerived(ledger, [...derived('url', urls), ...derived('sha256', hashes)]);
   const pairIds = ledger.db.prepare('SELECT id FROM pairs WHERE image_id = ?').pluck();
   const showing = ledger.db
     .prepare(
@@ -87,6 +86,11 @@ export function whatToRemove(ledger: Ledger, request: TakedownRequest, elsewhere
     pageIds,
     showing: new Set([...images.keys()].flatMap((id) => showing.all({ id }) as number[])),
   };
+}
+
+/** Raises tombstones for URLs and hashes of what is removed, so that nothing of it comes back under another name. */
+export function raiseFollowing(ledger: Ledger, { urls, sha256s }: Removed): void {
+  raiseDerived(ledger, [...derived('url', urls), ...derived('sha256', sha256s)]);
 }
 
 function* derived(

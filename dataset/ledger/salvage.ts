@@ -2,9 +2,10 @@
  * Saves what can be read of a damaged ledger: rows are copied table by table into a new one, around the places that cannot be read, as
  * sqlite3's `.recover` does. The damaged file is kept beside it. A kill leaves the damaged one in its place.
  */
-import { existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { writeFileAtomic } from '../atomic-file.ts';
 import { UserError } from '../user-error.ts';
 import { Ledger } from './ledger.ts';
 import { readPagesWhole } from './origins.ts';
@@ -61,7 +62,7 @@ export function salvageLedger(corpusDir: string): Salvaged {
       rmSync(workshop, { recursive: true, force: true });
       throw new UserError(`Expected rows that can be read in ${path} but received none; put it back from a copy.`);
     }
-    writeFileSync(done, JSON.stringify(rows));
+    writeFileAtomic(done, JSON.stringify(rows));
   }
   let number = 1;
   while (existsSync(`${path}.damaged-${number}`)) number += 1;

@@ -140,6 +140,31 @@ export function isTakenDown(ledger: Ledger, { url, sha256, phash, md5 }: Storabl
   return md5s.length > 0 && md5s.includes(md5());
 }
 
+/**
+ * Says that pictures are not to be stored which a page shows that was taken down before it was read, as a takedown of a page that is known
+ * does. What the corpus has of them by other pages stays.
+ */
+export function refuseShown(ledger: Ledger, pageUrl: string, imageUrls: readonly string[]): void {
+  const isUrl = URL.canParse(pageUrl);
+  const causes = ledger
+    .statement(
+      `SELECT DISTINCT iif(cause IN ('', 'unknown'), kind || ' ' || value, cause) FROM tombstones
+       WHERE (kind = 'url' AND value IN (@url, @key)) OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts)))`,
+    )
+    .pluck()
+    .all({
+      url: pageUrl,
+      key: isUrl ? keyOf(withoutFragment(pageUrl)) : null,
+      hosts: JSON.stringify(isUrl ? hostAndParents(hostNameOf(pageUrl)) : []),
+    }) as string[];
+  const stored = ledger.statement('SELECT 1 FROM images WHERE url = ? AND segment IS NOT NULL');
+  const fresh = imageUrls.filter((url) => stored.get(url) === undefined);
+  raiseDerived(
+    ledger,
+    fresh.flatMap((url) => causes.map((cause) => ['url', url, cause] as const)),
+  );
+}
+
 /** What was taken down from a corpus, for one who brings in pictures from elsewhere. */
 export interface TakenDown {
   readonly isTakenDown: (what: Storable) => boolean;

@@ -147,18 +147,30 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
   return { row, pair, sample, missing: null, before };
 }
 
-/** Records verdicts and their scores in one transaction; repeating it changes nothing. */
-export function recordVerdicts(ledger: Ledger, recipe: number, verdicts: readonly PairVerdict[]): void {
+/**
+ * Records verdicts and their scores in one transaction; repeating it changes nothing. `judged` has the SHA-256 of the picture that was judged,
+ * by the pair's row, null where there was none: a pair that has another one by now, as by a crawl meanwhile, stays unjudged.
+ */
+export function recordVerdicts(
+  ledger: Ledger,
+  recipe: number,
+  verdicts: readonly PairVerdict[],
+  judged: ReadonlyMap<number, string | null> | null = null,
+): void {
   const verdict = `UPDATE pairs SET judged_by = ?, dropped_by = ?, drop_reason = ?, cleaned_text = ?,
     language = coalesce(?, language), language_score = coalesce(?, language_score) WHERE`;
   const byRow = ledger.db.prepare(`${verdict} rowid = ? AND id = ?`);
+  const ofPicture = ledger.db.prepare(
+    `${verdict} rowid = ? AND id = ? AND (SELECT iif(status = 'success', sha256, NULL) FROM images WHERE id = image_id) IS ?`,
+  );
   const byId = ledger.db.prepare(`${verdict} id = ?`);
   const score = ledger.db.prepare('INSERT OR REPLACE INTO scores (subject, rule, score) VALUES (?, ?, ?)');
   ledger.write(() => {
     for (const { id, row, droppedBy, reason, cleanedText = null, language, scores } of verdicts) {
       const values = [recipe, droppedBy, reason, cleanedText, language?.code ?? null, language?.score ?? null];
       if (row === undefined) byId.run(...values, id);
-      else byRow.run(...values, row, id);
+      else if (judged === null) byRow.run(...values, row, id);
+      else if (ofPicture.run(...values, row, id, judged.get(row) ?? null).changes === 0) continue;
       for (const { subject, rule, score: value } of scores ?? []) score.run(subject, rule, value);
     }
   });

@@ -41,10 +41,35 @@ const maxAdded = 200_000;
  * some 100 kB each and lie side by side.
  */
 const blocks = { blockBytes: 1 << 20, maxBlocks: 256 };
+/** Of a thread, however many there are: what it reads at a time. Ours. */
+const leastBlocks = 32;
 
 export interface FirstField {
   readonly name: string;
   readonly byteLength: number;
+}
+
+/** Where the columns of a folder's pictures lie, in memory that several threads read. */
+export interface SharedColumns {
+  readonly segments: readonly {
+    readonly segment: number;
+    readonly records: SharedArrayBuffer;
+    readonly first: number;
+  }[];
+  readonly table: SharedArrayBuffer;
+  readonly size: number;
+  /** Threads that share what may be kept in memory. */
+  readonly threads: number;
+}
+
+/** Memory to read into again and again: that of large buffers costs more to get than to fill. */
+export class Room {
+  #bytes = Buffer.alloc(0);
+
+  of(byteLength: number): Buffer {
+    if (this.#bytes.length < byteLength) this.#bytes = Buffer.allocUnsafeSlow(byteLength);
+    return this.#bytes.subarray(0, byteLength);
+  }
 }
 
 /** Finds the columns of pictures in a folder. What is written to it later is not seen. */
@@ -58,17 +83,26 @@ export class PictureColumns {
   /** Pictures. */
   readonly size: number;
 
-  private constructor(folder: string, all: readonly { segment: number; records: Buffer }[]) {
+  private constructor(folder: string, all: readonly { segment: number; records: Buffer }[], shared?: SharedColumns) {
+    const { threads = 1 } = shared ?? {};
+    this.#folder = folder;
+    this.#cache = isS3(folder)
+      ? new BlockCache({ ...blocks, maxBlocks: Math.max(leastBlocks, Math.floor(blocks.maxBlocks / threads)) })
+      : null;
+    if (shared) {
+      this.#segments = shared.segments.map((one) => ({ ...one, records: Buffer.from(one.records) }));
+      this.#table = new Uint32Array(shared.table);
+      this.size = shared.size;
+      return;
+    }
     let first = 0;
     const segments = [];
     for (const one of all) {
       segments.push({ ...one, first });
       first += recordCount(one.records);
     }
-    this.#folder = folder;
-    this.#cache = isS3(folder) ? new BlockCache(blocks) : null;
     this.#segments = segments;
-    this.#table = new Uint32Array(2 ** Math.ceil(Math.log2(2 * first + 2)));
+    this.#table = new Uint32Array(new SharedArrayBuffer(4 * 2 ** Math.ceil(Math.log2(2 * first + 2))));
     let size = 0;
     for (const { records, first: before } of segments) {
       for (let index = 0; index < recordCount(records); index += 1) {
@@ -85,6 +119,28 @@ export class PictureColumns {
     return new PictureColumns(folder, await indexesIn(folder));
   }
 
+  /** Opens what another thread has opened, without reading it again. */
+  static openShared(folder: string, shared: SharedColumns): PictureColumns {
+    return new PictureColumns(folder, [], shared);
+  }
+
+  /** For so many threads to open. */
+  shared(threads: number): SharedColumns {
+    const segments = this.#segments.map(({ records, ...one }) => {
+      const copy = new SharedArrayBuffer(records.length);
+      Buffer.from(copy).set(records);
+      return { ...one, records: copy };
+    });
+    return { segments, table: this.#table.buffer as unknown as SharedArrayBuffer, size: this.size, threads };
+  }
+
+  /** The hashes of all pictures, in the order that they were added in. */
+  *hashes(): Generator<string> {
+    for (const { records } of this.#segments) {
+      for (let index = 0; index < recordCount(records); index += 1) yield hashAt(records, index).toString('hex');
+    }
+  }
+
   has(sha256: string): boolean {
     return this.#find(sha256) !== null;
   }
@@ -94,11 +150,19 @@ export class PictureColumns {
     return (await this.members(sha256))?.fields ?? null;
   }
 
-  /** As `fields`, with the bytes of all members, headers included, of which the fields are views. */
-  async members(sha256: string): Promise<{ readonly fields: Fields; readonly bytes: Buffer } | null> {
+  /**
+   * As `fields`, with the bytes of all members, headers included, of which the fields are views. With `room` they lie there where that saves
+   * memory, until something else is read into it.
+   */
+  async members(sha256: string, room?: Room): Promise<{ readonly fields: Fields; readonly bytes: Buffer } | null> {
     const found = this.#find(sha256);
     if (found === null) return null;
-    const bytes = await this.#read(found.segment, found.place.offset, found.place.byteLength);
+    const { offset, byteLength } = found.place;
+    const file = await this.#file(found.segment);
+    const inRoom = room && file.readInto ? room.of(byteLength) : undefined;
+    const bytes = inRoom
+      ? inRoom.subarray(0, await file.readInto!(inRoom, offset))
+      : await this.#read(found.segment, offset, byteLength);
     const fields = fieldsOf(bytes, sha256);
     return fields && { fields, bytes };
   }

@@ -143,25 +143,25 @@ export async function writeShard(
       if (underWay.length === concurrency) settle(await underWay.shift()!);
     }
     for (const prepared of underWay) settle(await prepared);
+    const table =
+      format === 'parquet'
+        ? {}
+        : {
+            '.parquet': writeFileAtomic(
+              `${base}.parquet`,
+              parquetBytes(
+                { ...columns, ...moreColumns?.(rows.map((row) => ({ ...row }))) },
+                rows.map((row) => ({ ...row })),
+              ),
+            ),
+          };
+    const stats = statsOf(rows, times, { plan, files: { ...container.commit(), ...table } });
+    writeFileAtomic(`${base}_stats.json`, statsJson(stats));
+    return stats;
   } catch (error) {
     container.abandon();
     throw error;
   }
-  const table =
-    format === 'parquet'
-      ? {}
-      : {
-          '.parquet': writeFileAtomic(
-            `${base}.parquet`,
-            parquetBytes(
-              { ...columns, ...moreColumns?.(rows.map((row) => ({ ...row }))) },
-              rows.map((row) => ({ ...row })),
-            ),
-          ),
-        };
-  const stats = statsOf(rows, times, { plan, files: { ...container.commit(), ...table } });
-  writeFileAtomic(`${base}_stats.json`, statsJson(stats));
-  return stats;
 }
 
 interface Prepared {

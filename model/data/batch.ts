@@ -4,10 +4,10 @@
  * objectives ask for is beside it.
  */
 
-import type { Random } from '../../dataset/random.ts';
+import { type Random, random } from '../../dataset/random.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
-import type { ObjectiveWeights } from '../net/objective.ts';
+import type { ObjectiveWeights, PairedExample } from '../net/objective.ts';
 import { shortcutFold } from '../net/objectives/itc.ts';
 import { gumbelNoise, samePair, wrongPartners } from '../net/objectives/itm.ts';
 import { hidePieces, mlmChance } from '../net/objectives/mlm.ts';
@@ -43,13 +43,27 @@ export interface BatchSetup {
 /** Room for the hidden places of a row: a fifth of it, as hiding 15 %, and at least one, takes less than that on average. */
 const room = (length: number, chance: number) => Math.max(2, Math.ceil(length * (chance + 0.05)));
 
-/** A batch to learn from. Draws masks and wrong partners from `draw`. */
+/** Pairs of a batch whose other pairs are elsewhere. */
+export interface PartOfBatch {
+  /** All pairs of the batch, those here among them. */
+  readonly all: readonly PairedExample[];
+  /** The first of those here. */
+  readonly first: number;
+}
+
+/**
+ * A batch to learn from. Draws masks and wrong partners from `draw`; what is drawn for one pair depends on no other, so that a part of a batch
+ * has what it has in the whole.
+ */
 export function trainingBatch(
   examples: readonly Example[],
   shape: BatchShape,
   { config, special, objectives, featureStatistics, maxOverlap, hardNegatives, cleanMatching }: BatchSetup,
   draw: Random,
+  { all, first }: PartOfBatch = { all: examples, first: 0 },
 ): Arrays {
+  const stream = draw.below(2 ** 32);
+  const drawOf = (n: number, what: Drawn) => random(stream, first + n, what);
   const N = examples.length;
   const { pieces: W, regions: R } = shape;
   const T = 1 + R + 1 + W + 1;
@@ -65,7 +79,7 @@ export function trainingBatch(
       const own = pieces.subarray(n * (W + 1), n * (W + 1) + Math.min(example.pieces.length, W));
       const before = own.slice();
       const options = { maskId: special.maskId, vocabularySize: config.vocabularySize, limit: perText };
-      for (const index of hidePieces(own, options, draw))
+      for (const index of hidePieces(own, options, drawOf(n, drawn.pieces)))
         labels[places.add(n * T + 2 + R + index)] = before[index] ?? 0;
     });
     arrays.mlmPlaces = places.indexes();
@@ -80,7 +94,12 @@ export function trainingBatch(
     const targets = new Int32Array(N * perImage);
     examples.forEach(({ regions }, n) => {
       const count = Math.min(regions.labels.length, R);
-      const { predicted: asked, zeroed } = hideRegions(regions.boxes, count, { maxOverlap, limit: perImage }, draw);
+      const { predicted: asked, zeroed } = hideRegions(
+        regions.boxes,
+        count,
+        { maxOverlap, limit: perImage },
+        drawOf(n, drawn.regions),
+      );
       for (const index of asked) {
         const place = places.add(n * T + 1 + index);
         labels[place] = regions.labels[index] ?? 0;
@@ -95,30 +114,46 @@ export function trainingBatch(
     if (objectives.mrfr > 0) arrays.regionRows = { shape: [labels.length], values: targets };
   }
   if (objectives.itm > 0 && hardNegatives) {
-    const possible = examples.map((one) => (examples.some((other) => !samePair(one, other)) ? 1 : 0));
+    const possible = examples.map((one) => (all.some((other) => !samePair(one, other)) ? 1 : 0));
     const counts = Float32Array.from([...new Array<number>(N).fill(1), ...possible, ...possible]);
     arrays.matched = { shape: [3 * N], values: new Float32Array(3 * N).fill(1, 0, N) };
     arrays.matchCounts = { shape: [3 * N], values: counts };
-    arrays.sentenceNoise = { shape: [N, N], values: gumbelNoise(N * N, draw) };
-    arrays.imageNoise = { shape: [N, N], values: gumbelNoise(N * N, draw) };
+    for (const [name, what] of [
+      ['sentenceNoise', drawn.sentences],
+      ['imageNoise', drawn.images],
+    ] as const) {
+      const values = new Float32Array(N * all.length);
+      for (let n = 0; n < N; n++) values.set(gumbelNoise(all.length, drawOf(n, what)), n * all.length);
+      arrays[name] = { shape: [N, all.length], values };
+    }
     arrays.hardness = { shape: [], values: Float32Array.of(1) };
   } else if (objectives.itm > 0) {
-    const partners = wrongPartners(examples, draw);
+    const partners = wrongPartners(all, draw).slice(first, first + N);
     const counts = Float32Array.from([...partners.map(() => 1), ...partners.map((partner) => (partner < 0 ? 0 : 1))]);
     arrays.partners = { shape: [N], values: Int32Array.from(partners, (partner) => Math.max(partner, 0)) };
     arrays.matched = { shape: [2 * N], values: Float32Array.from({ length: 2 * N }, (_, row) => (row < N ? 1 : 0)) };
     arrays.matchCounts = { shape: [2 * N], values: counts };
   }
   if (objectives.itc > 0) {
-    const same = new Float32Array(N * N);
-    examples.forEach((one, row) => {
-      const equals = examples.map((other) => samePair(one, other));
-      const count = equals.filter(Boolean).length;
-      equals.forEach((equal, column) => {
-        if (equal) same[row * N + column] = 1 / count;
+    const counts = new Map<PairedExample, number>();
+    const countOf = (one: PairedExample): number => {
+      if (!counts.has(one)) counts.set(one, all.filter((other) => samePair(one, other)).length);
+      return counts.get(one)!;
+    };
+    /** What contrast wants of each pair here and any other: 1, or with several the same a share, those of the image. */
+    const wanted = (countedBy: (own: PairedExample, other: PairedExample) => PairedExample): FedArray => {
+      const values = new Float32Array(N * all.length);
+      examples.forEach((one, row) => {
+        all.forEach((other, column) => {
+          if (samePair(one, other))
+            values[row * all.length + column] = 1 / countOf(countedBy(all[first + row]!, other));
+        });
       });
-    });
-    arrays.sameImage = { shape: [N, N], values: same };
+      return { shape: [N, all.length], values };
+    };
+    arrays.sameImage = wanted((own) => own);
+    // Of texts to images it is the columns, which are elsewhere.
+    if (all.length > N) arrays.sameText = wanted((_, other) => other);
     if (config.contrast?.shortcut) {
       const folds = Int32Array.from(examples, ({ imageId }) => shortcutFold(imageId));
       arrays.shortcutFolds = { shape: [N], values: folds };
@@ -126,6 +161,10 @@ export function trainingBatch(
   }
   return arrays;
 }
+
+/** What is drawn for a pair. */
+const drawn = { pieces: 0, regions: 1, sentences: 2, images: 3 } as const;
+type Drawn = (typeof drawn)[keyof typeof drawn];
 
 /** Padded words with their last [SEP], and padded regions; nothing hidden. */
 export function plainBatch(

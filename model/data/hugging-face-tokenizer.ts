@@ -11,8 +11,8 @@ import { expected } from '../../dataset/user-error.ts';
 export type TokenizerDefinition = Readonly<Record<string, unknown>>;
 
 export interface HuggingFaceTokenizer {
-  /** Neither a pattern nor anything else in it costs much more than a text is long, and it splits texts at spaces. */
-  readonly isPlain: boolean;
+  /** Pieces of a text are those of its words, which spaces part, one after the other; and no word takes much longer than it is long. */
+  readonly splitsAtSpaces: boolean;
   /** Ids of a text's pieces. Throws a UserError where the tokenizer fails, or does not come to an end. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   /** The text of pieces, without special ones. Throws as `encode` does. */
@@ -36,6 +36,9 @@ const plainTypes = new Set([
   'WordPiece',
 ]);
 
+/** Of those, who part a text at every space. */
+const splitters = new Set(['BertPreTokenizer', 'Whitespace', 'WhitespaceSplit']);
+
 /** Ours: a vocabulary of 250,000 pieces opens in a second. */
 const maxOpenMs = 30_000;
 /** Ours: of one text; texts of 10,000 letters take a tenth of a second. */
@@ -56,6 +59,10 @@ export function openHuggingFaceTokenizer(
   name: string,
 ): HuggingFaceTokenizer {
   const isPlain = typesIn([definition.normalizer, definition.pre_tokenizer]).every((type) => plainTypes.has(type));
+  const splitsAtSpaces =
+    isPlain &&
+    typesIn(definition.pre_tokenizer).some((type) => splitters.has(type)) &&
+    addedPieces(definition).every((piece) => !/\s/.test(piece));
 
   const within = <T>(work: () => T, timeoutMs: number, what: string): T => {
     try {
@@ -75,13 +82,17 @@ export function openHuggingFaceTokenizer(
     );
   if (!isPlain) for (const probe of probes) encode(probe);
   return {
-    isPlain,
+    splitsAtSpaces,
     encode,
     decode: (ids) =>
       within(() => library.decode([...ids], { skip_special_tokens: true }), maxTextMs, 'a text of pieces'),
     idOf: (piece) => library.token_to_id(piece),
   };
 }
+
+/** Pieces that are found in a text before it is split. */
+const addedPieces = ({ added_tokens: added }: TokenizerDefinition): string[] =>
+  (Array.isArray(added) ? added : []).map((one) => String((one as { content?: unknown } | null)?.content));
 
 /** Every `type` in normalizers and pre-tokenizers. */
 function typesIn(value: unknown): string[] {

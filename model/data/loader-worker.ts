@@ -1,7 +1,8 @@
 /** A worker thread of `loader.ts`: makes batches ahead of the step that takes them, and never computes with TensorFlow. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { UserError } from '../../dataset/user-error.ts';
-import { collateBatch, type WorkerMessage, type WorkerTask } from './loader.ts';
+import { digestOf } from '../../dataset/atomic-file.ts';
+import { sentError } from '../../dataset/sent-error.ts';
+import { collateBatch, type Plan, type WorkerMessage, type WorkerTask } from './loader.ts';
 import { sampleBatches } from './sampler.ts';
 import { openSource } from './source.ts';
 
@@ -22,8 +23,12 @@ async function work(): Promise<void> {
   // All threads meet all samples; one of them tells of those that cannot be used.
   const source = openSource(spec, part.index === 0 ? (bad) => say({ bad }) : undefined);
   let number = 0;
+  let digest = '';
+  let plans: Plan[] = [];
   for await (const sampled of sampleBatches(source, options.sampler, options.from)) {
     number += 1;
+    digest = digestOf(`${digest} ${sampled.examples.map(({ key, pieces }) => `${key} ${pieces.length}`)}`).sha256;
+    plans.push({ number, digest });
     if ((number - 1) % part.count !== part.index) continue;
     while (room === 0) {
       await new Promise<void>((resolve) => {
@@ -32,12 +37,9 @@ async function work(): Promise<void> {
     }
     room -= 1;
     const batch = await collateBatch(sampled, options);
-    say({ batch }, [...new Set(Object.values(batch.arrays).map(({ values }) => values.buffer as ArrayBuffer))]);
+    say({ batch, plans }, [...new Set(Object.values(batch.arrays).map(({ values }) => values.buffer as ArrayBuffer))]);
+    plans = [];
   }
 }
 
-work().catch((error: Error) => {
-  const { name, message, stack } = error;
-  const exitCode = error instanceof UserError ? { exitCode: error.exitCode } : {};
-  say({ failed: { name, message, ...exitCode, ...(stack !== undefined && { stack }) } });
-});
+work().catch((error: unknown) => say({ failed: sentError(error) }));

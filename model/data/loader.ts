@@ -3,11 +3,12 @@
  * each plans the whole run, which takes no features, and makes every so-manieth batch, so that the order is the same with any number of
  * threads. Otherwise the training thread makes them. All give the same arrays.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { expandShardPaths } from '../../dataset/shards/paths.ts';
+import { receivedError, type SentError } from '../../dataset/sent-error.ts';
+import { expandShardPaths, isUrl } from '../../dataset/shards/paths.ts';
+import { PictureColumns } from '../../dataset/shards/picture-columns.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../dataset/temporary-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { feedOf } from '../runtime/array.ts';
 import type { Arrays } from '../runtime/traced-function.ts';
@@ -39,6 +40,8 @@ export interface LoaderOptions {
   readonly from: Position;
   readonly collation: Collation;
   readonly featureStatistics: FeatureStatistics;
+  /** Which of several processes makes batches; each makes equal parts of them. */
+  readonly rank?: { readonly index: number; readonly count: number };
 }
 
 /** Ours: half the cores, since the other half computes or hands over; eight read more than the fastest cards learn. */
@@ -51,8 +54,17 @@ export function openLoader(
   { threads = loaderThreads() }: { readonly threads?: number | undefined } = {},
 ): Loader {
   return threads > 0 && source.spec
-    ? threadLoader(source.spec, loading, threads, source.onBad)
+    ? threadLoader(source.spec, loading, threadsFor(source.spec, threads), source.onBad)
     : ownLoader(source, loading);
+}
+
+/** Each thread would read for itself what cannot be kept: a URL so many times, and of standard input a part. So one reads it. */
+export function threadsFor(spec: SourceSpec, threads: number): number {
+  const isStream = (one: SourceSpec): boolean =>
+    one.kind === 'mixture'
+      ? one.parts.some((part) => isStream(part.spec))
+      : [one.options.shards].flat().some((path) => path === '-' || isUrl(path));
+  return isStream(spec) ? 1 : threads;
 }
 
 /** Makes each batch in this thread when it is asked for. */
@@ -71,9 +83,16 @@ export function ownLoader(source: ExampleSource, options: LoaderOptions): Loader
 
 /** Reads what a sampled batch has on disk, halves of features to where they are fed from, and makes its arrays. */
 export async function collateBatch(
-  { examples: planned, pieces, regions, epoch, next, draw }: SampledBatch,
-  { collation, featureStatistics }: Pick<LoaderOptions, 'collation' | 'featureStatistics'>,
+  { examples: all, pieces, regions, epoch, next, draw }: SampledBatch,
+  {
+    collation,
+    featureStatistics,
+    rank = { index: 0, count: 1 },
+  }: Pick<LoaderOptions, 'collation' | 'featureStatistics' | 'rank'>,
 ): Promise<LoadedBatch> {
+  const pairs = all.length / rank.count;
+  const first = rank.index * pairs;
+  const planned = all.slice(first, first + pairs);
   const row = regions * featureStatistics.mean.length;
   const features = planned.every(({ hasHalves }) => hasHalves) ? feedOf(Uint16Array, planned.length * row) : undefined;
   const read = async (one: (typeof planned)[number], n: number): Promise<Example> => {
@@ -83,7 +102,7 @@ export async function collateBatch(
   };
   const examples = await Promise.all(planned.map(read));
   const shape = { pairs: examples.length, pieces, regions, features };
-  const arrays = collate(collation, examples, shape, featureStatistics, draw);
+  const arrays = collate(collation, examples, shape, featureStatistics, draw, { all, first });
   return { arrays, keys: examples.map(({ key }) => key), pieces, regions, epoch, next };
 }
 
@@ -98,16 +117,37 @@ export interface WorkerTask extends LoaderOptions {
 
 /** What a thread tells the training thread. */
 export type WorkerMessage =
-  | { readonly batch: LoadedBatch }
+  | { readonly batch: LoadedBatch; readonly plans: readonly Plan[] }
   | { readonly bad: BadExample }
-  | {
-      readonly failed: {
-        readonly name: string;
-        readonly message: string;
-        readonly stack?: string;
-        readonly exitCode?: 1 | 2;
-      };
-    };
+  | { readonly failed: SentError };
+
+/** A batch by its number, and what its examples are and those of all before it. */
+export interface Plan {
+  readonly number: number;
+  readonly digest: string;
+}
+
+/** What threads have planned: shards that are rewritten while they are read could give each of them another order. */
+export class Plans {
+  readonly #kept: number;
+  readonly #digests = new Map<number, string>();
+
+  /** `kept` batches are compared; threads are never further apart. */
+  constructor(kept: number) {
+    this.#kept = kept;
+  }
+
+  /** Throws a UserError where another thread has planned something else. */
+  add(plans: readonly Plan[]): void {
+    for (const { number, digest } of plans) {
+      const known = this.#digests.get(number);
+      if (known !== undefined && known !== digest)
+        throw new UserError('Expected shards as they were when the run began but they have changed while it read them; start the run again.'); // biome-ignore format: one line
+      this.#digests.set(number, digest);
+      this.#digests.delete(number - this.#kept);
+    }
+  }
+}
 
 /** Ours: 3 of all threads together, enough to hide the pause between two windows of shards, and one more of each. */
 const batchesAhead = 3;
@@ -118,23 +158,34 @@ function threadLoader(
   threads: number,
   onBad?: (bad: BadExample) => void,
 ): Loader {
-  const temporary = new TemporaryFolder();
+  let texts: TemporaryFolder | undefined;
+  const folder = (): string => {
+    texts ??= temporaryFolder('texts');
+    return texts.path;
+  };
   const lanes = Array.from({ length: threads }, () => new Lane());
   const workers: Worker[] = [];
+  const ahead = threads > 1 ? Math.ceil(batchesAhead / threads) + 1 : batchesAhead;
+  const plans = new Plans(2 * threads * (ahead + 2));
   const fail = (error: Error): void => {
     for (const lane of lanes) lane.fail(error);
   };
   const start = async (): Promise<void> => {
-    const shared = threads > 1 ? await sharedSpec(spec, temporary) : spec;
-    const ahead = threads > 1 ? Math.ceil(batchesAhead / threads) + 1 : batchesAhead;
+    const shared = threads > 1 ? await sharedSpec(spec, threads, folder) : spec;
     for (const [index, lane] of lanes.entries()) {
       const workerData: WorkerTask = { ...loading, spec: shared, part: { index, count: threads }, ahead };
       const worker = new Worker(new URL('./loader-thread.mjs', import.meta.url), { workerData, execArgv: [] });
       workers.push(worker);
       worker.on('message', (message: WorkerMessage) => {
         if ('bad' in message) onBad?.(message.bad);
-        else if ('failed' in message) fail(errorOf(message.failed));
-        else lane.give(message.batch);
+        else if ('failed' in message) fail(receivedError(message.failed));
+        else
+          try {
+            plans.add(message.plans);
+            lane.give(message.batch);
+          } catch (error) {
+            fail(error as Error);
+          }
       });
       worker.on('error', fail);
       worker.on('exit', (code) => fail(new Error(`A thread that reads data ended with ${code}.`)));
@@ -155,7 +206,7 @@ function threadLoader(
     async close() {
       await started.catch(() => {});
       await Promise.all(workers.map((worker) => worker.terminate()));
-      temporary.remove();
+      texts?.remove();
     },
   };
 }
@@ -188,32 +239,17 @@ class Lane {
   }
 }
 
-/** A folder that is made when it is asked for. */
-class TemporaryFolder {
-  #path: string | undefined;
-
-  get path(): string {
-    this.#path ??= mkdtempSync(join(tmpdir(), 'lait-texts-'));
-    return this.#path;
-  }
-
-  remove(): void {
-    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
-  }
-}
-
-/** The source as threads share it: with a folder for texts, and room to say who reads which shard. */
-async function sharedSpec(spec: SourceSpec, temporary: TemporaryFolder): Promise<SourceSpec> {
+/** The source as threads share it: its shards and where features lie, found once; a folder for texts; room to say who reads which shard. */
+async function sharedSpec(spec: SourceSpec, threads: number, folder: () => string): Promise<SourceSpec> {
   if (spec.kind === 'shards') {
-    const claims = claimsOn((await expandShardPaths(spec.options.shards)).length);
-    return { ...spec, options: { ...spec.options, texts: spec.options.texts ?? temporary.path, claims } };
+    const shards = await expandShardPaths(spec.options.shards);
+    const columns = await PictureColumns.open(spec.options.regions);
+    const found = { shards, columns: columns.shared(threads) };
+    await columns.close();
+    const claims = claimsOn(shards.length);
+    return { ...spec, options: { ...spec.options, texts: spec.options.texts ?? folder(), claims, found } };
   }
   const parts = [];
-  for (const part of spec.parts) parts.push({ ...part, spec: await sharedSpec(part.spec, temporary) });
+  for (const part of spec.parts) parts.push({ ...part, spec: await sharedSpec(part.spec, threads, folder) });
   return { ...spec, parts };
-}
-
-function errorOf({ name, message, stack, exitCode = 2 }: Extract<WorkerMessage, { failed: unknown }>['failed']): Error {
-  if (name === 'UserError') return new UserError(message, { exitCode });
-  return Object.assign(new Error(message), stack === undefined ? {} : { stack });
 }

@@ -4,18 +4,19 @@
  * of the features looked at; so it is kept in a file, as a column of the shard, and no later epoch does it again. What decides the content
  * decides the file's name. Threads share the work: the one that asks for a shard first reads it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { openBlobs } from '../../dataset/blobs/open.ts';
-import { lastPart, parentOf } from '../../dataset/blobs/place.ts';
+import { isS3, lastPart, parentOf } from '../../dataset/blobs/place.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { isUrl } from '../../dataset/shards/paths.ts';
-import type { PictureColumns } from '../../dataset/shards/picture-columns.ts';
-import { type BadInput, readShard } from '../../dataset/shards/reader.ts';
+import { type PictureColumns, Room } from '../../dataset/shards/picture-columns.ts';
+import { type BadInput, readShard, type ShardSample } from '../../dataset/shards/reader.ts';
 import { type ColumnsManifest, columnsIdentity, type RegionsFault, regionsOf } from '../regions/columns.ts';
 import { type FeaturesPlace, featuresPlace } from '../regions/stored-regions.ts';
-import { textsOf } from './example.ts';
+import { readAhead, samplesAhead, textsOf } from './example.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** A sample as a shard has it. */
@@ -64,8 +65,11 @@ export const claimsOn = (shards: number): SharedArrayBuffer => new SharedArrayBu
 export interface OpenShardTexts {
   /** Those of a shard, by its number. */
   of(shard: number): Promise<ShardTexts>;
-  /** Reads a shard that is to be asked for later, unless another thread has begun to. */
-  ahead(shard: number): void;
+  /**
+   * Reads shards that are to be asked for later, unless another thread has begun to: one after the other, and none beside one that this thread
+   * reads already, so that what comes first is done first and all threads have something to do.
+   */
+  ahead(shards: readonly number[]): Promise<void>;
 }
 
 export async function openShardTexts(options: ShardTextsOptions): Promise<OpenShardTexts> {
@@ -92,7 +96,9 @@ export async function openShardTexts(options: ShardTextsOptions): Promise<OpenSh
     Atomics.store(claims, shard, as);
     Atomics.notify(claims, shard);
   };
+  let underWay = 0;
   const read = async (shard: number): Promise<ShardTexts> => {
+    underWay += 1;
     try {
       const path = await pathOf(shard);
       if (path !== null && existsSync(path)) {
@@ -105,6 +111,8 @@ export async function openShardTexts(options: ShardTextsOptions): Promise<OpenSh
     } catch (error) {
       settle(shard, claim.free);
       throw error;
+    } finally {
+      underWay -= 1;
     }
   };
   const take = (shard: number): Promise<ShardTexts> | undefined => {
@@ -136,8 +144,11 @@ export async function openShardTexts(options: ShardTextsOptions): Promise<OpenSh
         await changed(claims, shard);
       }
     },
-    ahead(shard) {
-      if (!inMemory.has(shard)) take(shard);
+    async ahead(shards) {
+      for (const shard of shards) {
+        if (underWay > 0) return;
+        await take(shard)?.catch(() => {});
+      }
     },
   };
 }
@@ -157,7 +168,7 @@ async function changed(claims: Int32Array, shard: number): Promise<void> {
 /** `isWhole` is false where something could not be read that may be read the next time. */
 async function readTexts(
   shard: string,
-  { columns, manifest, tokenizer, maxPieces, signal }: ShardTextsOptions,
+  { regions, columns, manifest, tokenizer, maxPieces, signal }: ShardTextsOptions,
 ): Promise<{ texts: ShardTexts; isWhole: boolean }> {
   const samples: ShardText[] = [];
   const bad: { key: string; reason: BadInput['reason'] }[] = [];
@@ -167,10 +178,16 @@ async function readTexts(
     onBad: ({ key, reason }: BadInput) => bad.push({ key, reason }),
     ...(signal && { signal }),
   };
-  for await (const { key, fields, imageSha256 } of readShard(shard, reading)) {
-    const sha256 = imageSha256!;
+  const ahead = isS3(regions) ? samplesAhead.inS3 : 1;
+  const rooms = Array.from({ length: ahead + 1 }, () => new Room());
+  let read = 0;
+  const join = async ({ key, fields, imageSha256 }: ShardSample) => {
+    const room = rooms[read % rooms.length]!;
+    read += 1;
+    return { key, fields, sha256: imageSha256!, members: await columns.members(imageSha256!, room) };
+  };
+  for await (const { key, fields, sha256, members } of readAhead(readShard(shard, reading), join, ahead)) {
     const { texts, imageId } = textsOf(fields);
-    const members = await columns.members(sha256);
     const found = members === null ? 'no-features' : regionsOf(members.fields, manifest);
     const place = members && typeof found !== 'string' ? featuresPlace(members.bytes, sha256) : null;
     samples.push({
@@ -184,10 +201,15 @@ async function readTexts(
   return { texts: { samples, bad }, isWhole };
 }
 
-/** Whether it could be: a run needs no file of its texts, whose folder a takedown removes and whose disk may be full. */
+/**
+ * Whether it could be: a run needs no file of its texts, whose folder a takedown removes and whose disk may be full. Under a name of its own until
+ * it is whole: a stage that has a corpus twice, and ranks with one folder, write the same file at the same time.
+ */
 function isWritten(path: string, texts: ShardTexts): boolean {
   try {
-    writeFileAtomic(path, JSON.stringify(texts));
+    const part = `${path}.${randomUUID()}`;
+    writeFileAtomic(part, JSON.stringify(texts));
+    renameSync(part, path);
     return true;
   } catch {
     return false;

@@ -6,7 +6,7 @@
 import { isS3 } from '../../dataset/blobs/place.ts';
 import { random } from '../../dataset/random.ts';
 import { expandShardPaths } from '../../dataset/shards/paths.ts';
-import { PictureColumns } from '../../dataset/shards/picture-columns.ts';
+import { PictureColumns, type SharedColumns } from '../../dataset/shards/picture-columns.ts';
 import { shuffledSamples, shuffledShards } from '../../dataset/shards/shuffle.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { readColumnsManifest, regionsOf } from '../regions/columns.ts';
@@ -107,6 +107,8 @@ export interface ShardSourceOptions extends Omit<ReadExamplesOptions, 'shuffle' 
   readonly texts?: string | undefined;
   /** What threads that read the same shards have done of them, by the number of the shard among all in order. */
   readonly claims?: SharedArrayBuffer | undefined;
+  /** The shards as they were found, and where features lie, for threads that are to find the same. */
+  readonly found?: { readonly shards: readonly string[]; readonly columns: SharedColumns } | undefined;
 }
 
 /** Shards that are read before it is their turn, by threads that would otherwise wait for another one. Ours. */
@@ -115,10 +117,11 @@ const shardsAhead = 2;
 /** Examples read from shards as they are needed, shuffled by shard and within a buffer; one text of each sample an epoch. */
 export function shardSource(options: ShardSourceOptions, seed: number): ExampleSource {
   const { tokenizer, onBad, signal, ...plain } = options;
-  const { regions: place, maxPieces, maxRegions, texts: folder, claims } = options;
+  const { regions: place, maxPieces, maxRegions, texts: folder, claims, found: known } = options;
   const open = async () => {
-    const [shards, manifest] = [await expandShardPaths(options.shards), await readColumnsManifest(place)];
-    const columns = await PictureColumns.open(place);
+    const shards = known?.shards ?? (await expandShardPaths(options.shards));
+    const manifest = await readColumnsManifest(place);
+    const columns = known ? PictureColumns.openShared(place, known.columns) : await PictureColumns.open(place);
     const reading = { shards, regions: place, columns, manifest, tokenizer, maxPieces, folder, claims, signal };
     return { shards, manifest, columns, texts: await openShardTexts(reading) };
   };
@@ -135,7 +138,7 @@ export function shardSource(options: ShardSourceOptions, seed: number): ExampleS
             const wanted = texts.of(numbers.get(shard)!);
             // Only where threads share the work: a single one would hold more than it needs.
             if (claims)
-              for (const next of order.slice(turn + 1, turn + 1 + shardsAhead)) texts.ahead(numbers.get(next)!);
+              void texts.ahead(order.slice(turn + 1, turn + 1 + shardsAhead).map((next) => numbers.get(next)!));
             const { samples, bad } = await wanted;
             for (const { key, reason } of bad) onBad?.({ shard, key, reason });
             signal?.throwIfAborted();

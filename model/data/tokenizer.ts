@@ -154,22 +154,25 @@ const bertDefinition = (vocabulary: readonly string[]): TokenizerDefinition => (
   },
 });
 
-/** Of a part of a text, for each piece that is kept. Ours: half a usual word, so that two or three parts are enough. */
-const charsPerPiece = 2;
-
-/** A text in parts of some `size` characters, cut at spaces. */
-function* partsOf(text: string, size: number): Generator<string> {
-  for (let from = 0; from < text.length; ) {
-    const space = text.indexOf(' ', from + size);
-    const end = space < 0 ? text.length : space;
-    yield text.slice(from, end);
-    from = end;
-  }
-}
+/** Words whose pieces are remembered, and letters of the longest of them: nearly all that a language uses, in some 6 MB. Ours. */
+const remembered = { words: 2 ** 15, letters: 32 };
 
 function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name: string): Tokenizer {
   const { padId, unkId, clsId, sepId, maskId } = specialPieceIds(vocabulary, name);
   const special = new Set([padId, clsId, sepId, maskId]);
+  const known = new Map<string, readonly number[]>();
+  const piecesOf = (part: string): readonly number[] => {
+    const found = known.get(part);
+    if (found) return found;
+    // A text that spells a special piece does not get to place one.
+    const pieces = library.encode(part).map((id) => (special.has(id) ? unkId : id));
+    if (library.splitsAtSpaces && part.length <= remembered.letters) {
+      if (known.size === remembered.words) known.clear();
+      // A copy: a part of a text would keep the text.
+      known.set(Buffer.from(part, 'utf16le').toString('utf16le'), pieces);
+    }
+    return pieces;
+  };
   return {
     vocabulary,
     size: vocabulary.length,
@@ -182,12 +185,9 @@ function wrap(library: HuggingFaceTokenizer, vocabulary: readonly string[], name
       // A piece covers at most one word, so nothing beyond this many characters can be kept.
       const enough = text.replace(/\s+/g, ' ').slice(0, maxPieces * (maxWordLength + 1));
       const pieces: number[] = [];
-      // WordPiece takes a hundred times as long with long words: no more of them than are kept, where spaces part them anyway.
-      const parts = library.isPlain ? partsOf(enough, charsPerPiece * maxPieces) : [enough];
-      for (const part of parts) {
+      for (const part of library.splitsAtSpaces ? enough.split(' ') : [enough]) {
         if (pieces.length >= maxPieces) break;
-        // A text that spells a special piece does not get to place one.
-        for (const id of library.encode(part)) pieces.push(special.has(id) ? unkId : id);
+        for (const id of piecesOf(part)) pieces.push(id);
       }
       pieces.length = Math.min(pieces.length, maxPieces);
       return pieces;

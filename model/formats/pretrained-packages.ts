@@ -101,6 +101,21 @@ export const pretrainedPackages = {
     licence: 'Apache-2.0, weights BSD-2-Clause',
     purpose: 'the filter for pornographic images',
   },
+  'imagenet-classes': {
+    registry: 'npm',
+    package: '@tensorflow-models/mobilenet',
+    version: '2.1.1',
+    downloadBytes: 71_187,
+    files: [
+      {
+        member: 'package/dist/imagenet_classes.js',
+        sha256: '2b077246aef6959d0714d3a454aac148aa71581236ba3233c839ca50307cee1b',
+        byteLength: 34_740,
+      },
+    ],
+    licence: 'Apache-2.0',
+    purpose: 'the names of the classes that EfficientNet-Lite2 knows',
+  },
 } as const satisfies Record<string, PretrainedPackage>;
 
 export type PretrainedName = keyof typeof pretrainedPackages;

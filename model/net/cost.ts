@@ -19,7 +19,7 @@ export interface ModelCost {
   readonly firstFlops: number;
   /** Forward, backward (twice the forward) and objectives, for one pair of a batch. */
   readonly trainingFlops: number;
-  /** Parameters, gradients and the optimiser's two means in float32; activations come on top. */
+  /** Parameters, gradients, the optimiser's two means and, where they are kept, running averages in float32; activations come on top. */
   readonly stateBytes: number;
 }
 
@@ -33,7 +33,7 @@ export interface MatchingForm {
 export function modelCost(
   config: ModelConfig,
   objectives: ObjectiveWeights,
-  { hardNegatives = false, cleanMatching = false }: MatchingForm = {},
+  { hardNegatives = false, cleanMatching = false, ema = 0 }: MatchingForm & { readonly ema?: number } = {},
 ): ModelCost {
   const { hiddenSize: H, feedForwardSize: F, layers, maxRegions: R, maxPieces: W, featureSize: D } = config;
   const specs = parameterSpecs(config, { itc: objectives.itc > 0 });
@@ -63,6 +63,6 @@ export function modelCost(
     forwardFlops: encoder + embedding,
     firstFlops: first(1) + embedding,
     trainingFlops: 3 * (whole * encoder + halves * first(2) + embedding + heads),
-    stateBytes: 16 * parameters,
+    stateBytes: (ema > 0 ? 20 : 16) * parameters,
   };
 }

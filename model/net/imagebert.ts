@@ -4,6 +4,7 @@
  * same and nothing is embedded twice.
  */
 import { type Tensor, tf } from '../runtime/backend.ts';
+import { alone, gatherRows as gatherFrom, type Peers } from '../runtime/peers.ts';
 import type { Inputs, Parameters } from '../runtime/traced-function.ts';
 import type { ModelConfig } from './config.ts';
 import { type Dropout, noDropout } from './dropout.ts';
@@ -20,10 +21,10 @@ import {
 import { hideProjected, projectFeatures, type RegionFeatures, regionFeatures, targetFeatures } from './features.ts';
 import { gatherRows } from './layers.ts';
 import type { ObjectiveName, ObjectiveResult, ObjectiveWeights } from './objective.ts';
-import { imageShortcut, itc, itcEmbedding, similarities, textShortcut } from './objectives/itc.ts';
+import { imageShortcut, itc, itcEmbedding, type Similar, similarities, textShortcut } from './objectives/itc.ts';
 import { hardPartners, itm, matchingLogits } from './objectives/itm.ts';
-import { mlm } from './objectives/mlm.ts';
-import { moc } from './objectives/moc.ts';
+import { mlm, pieceLogits } from './objectives/mlm.ts';
+import { classLogits, moc } from './objectives/moc.ts';
 import { mrfr } from './objectives/mrfr.ts';
 import { encode, encodeFirst, firstTokens, meanOfTokens, pool } from './transformer.ts';
 
@@ -84,17 +85,42 @@ const joined = (parts: readonly Sequence[]): Sequence =>
  */
 function wrongPairs(
   { words, regions }: Pair,
-  similar: Tensor | undefined,
+  similar: Similar | undefined,
   inputs: Inputs,
+  peers: Peers,
 ): { words: Sequence; regions: Sequence }[] {
-  if (!inputs.sentenceNoise) return [{ regions, words: rows(words, input(inputs, 'partners')) }];
+  const allWords = ofAll(words, peers);
+  if (!inputs.sentenceNoise) return [{ regions, words: rows(allWords, input(inputs, 'partners')) }];
   if (!similar) throw new Error('Hard negatives are chosen by the similarities of ITC, which is off.');
-  const [same, hardness] = [input(inputs, 'sameImage'), input(inputs, 'hardness')];
-  const images = hardPartners(tf.transpose(similar), hardness, tf.transpose(same), input(inputs, 'imageNoise'));
+  const { toTexts, toImages } = similar;
+  const hardness = input(inputs, 'hardness');
+  const images = hardPartners(toImages.logits, hardness, toImages.wanted, input(inputs, 'imageNoise'));
+  const sentences = hardPartners(toTexts.logits, hardness, toTexts.wanted, inputs.sentenceNoise);
   return [
-    { regions, words: rows(words, hardPartners(similar, hardness, same, inputs.sentenceNoise)) },
-    { regions: rows(regions, images), words },
+    { regions, words: rows(allWords, sentences) },
+    { regions: rows(ofAll(regions, peers), images), words },
   ];
+}
+
+/** The sequences of all processes. */
+function ofAll({ tokens, mask }: Sequence, peers: Peers): Sequence {
+  const [all, counted] = gatherFrom(peers, [tokens, mask]) as [Tensor, Tensor];
+  return { tokens: all, mask: counted };
+}
+
+/** The similarities of the images here to all texts, and of the texts here to all images. */
+function similarTo(parameters: Parameters, images: Tensor, texts: Tensor, inputs: Inputs, peers: Peers): Similar {
+  const sameImage = input(inputs, 'sameImage');
+  if (peers.count === 1) {
+    const logits = similarities(parameters, images, texts);
+    const toImages = { logits: tf.transpose(logits), wanted: tf.transpose(sameImage) };
+    return { toTexts: { logits, wanted: sameImage }, toImages };
+  }
+  const [allImages, allTexts] = gatherFrom(peers, [images, texts]) as [Tensor, Tensor];
+  return {
+    toTexts: { logits: similarities(parameters, images, allTexts), wanted: sameImage },
+    toImages: { logits: similarities(parameters, texts, allImages), wanted: input(inputs, 'sameText') },
+  };
 }
 
 /** Both halves of N pairs. */
@@ -123,29 +149,30 @@ function embedPairs(
 
 /**
  * All objectives whose weight is not 0, on a batch of N pairs with wrong pairs made of the same parts: N, or with hard negatives 2 N.
- * Matching shares the pass of the masked objectives, as in the paper, unless it reads whole pairs.
+ * Matching shares the pass of the masked objectives, as in the paper, unless it reads whole pairs. With peers the N pairs here are rows of a larger
+ * batch: contrast looks among all of them, and wrong sentences and images come from all.
  */
 export function objectives(
   model: Model,
   wanted: ObjectiveWeights,
   inputs: Inputs,
-  drop: Dropout,
+  { drop, peers = alone }: { readonly drop: Dropout; readonly peers?: Peers },
 ): Partial<Record<ObjectiveName, ObjectiveResult>> {
   const { parameters, config } = model;
   const features = regionFeatures(inputs);
   const { hidden, whole, frame } = embedPairs(model, inputs, features);
   const N = whole.words.tokens.shape[0]!;
   const results: Partial<Record<ObjectiveName, ObjectiveResult>> = {};
-  let similar: Tensor | undefined;
+  let similar: Similar | undefined;
   if (wanted.itc > 0) {
     const imageEmbeddings = embedAlone(model, 'image', { regions: whole.regions }, { frame, inputs, features, drop });
     const textEmbeddings = embedAlone(model, 'text', { words: whole.words }, { frame, inputs, drop });
-    similar = similarities(parameters, imageEmbeddings, textEmbeddings);
-    results.itc = itc(similar, input(inputs, 'sameImage'));
+    similar = similarTo(parameters, imageEmbeddings, textEmbeddings, inputs, peers);
+    results.itc = itc(similar);
   }
   const masked = wanted.mlm + wanted.moc + wanted.mrfr > 0;
   const apart = inputs.hiddenPieces !== undefined || features.maskedShown !== undefined || !masked;
-  const matched = wanted.itm > 0 ? [whole, ...wrongPairs(whole, similar, inputs)] : [];
+  const matched = wanted.itm > 0 ? [whole, ...wrongPairs(whole, similar, inputs, peers)] : [];
   if (masked) {
     const pairs = apart || matched.length === 0 ? [hidden] : matched;
     const states = encode(parameters, config, arrange(joinedPairs(pairs), frame, drop), drop); // [B T, H]
@@ -259,4 +286,20 @@ export function embedBatch(model: Model, side: 'image' | 'text', inputs: Inputs)
 export function poolTexts(model: Model, inputs: Inputs): Tensor {
   const { words, frame } = texts(model, inputs);
   return poolAlone(model, { words }, { frame, drop: noDropout });
+}
+
+/**
+ * What the masked objectives say of a batch with hidden parts, as far as it names their places: probabilities of all pieces [M, V] at
+ * `mlmPlaces`, and of all classes [G, K] at `regionPlaces`.
+ */
+export function guessHidden(model: Model, inputs: Inputs): { readonly pieces?: Tensor; readonly classes?: Tensor } {
+  const { parameters, config } = model;
+  const { hidden, frame } = embedPairs(model, inputs, regionFeatures(inputs));
+  const states = encode(parameters, config, arrange(hidden, frame, noDropout), noDropout); // [N T, H]
+  const at = (places: Tensor) => tf.gather(states, places as never);
+  const { mlmPlaces, regionPlaces } = inputs;
+  return {
+    ...(mlmPlaces && { pieces: tf.softmax(pieceLogits(parameters, at(mlmPlaces), config.layerNormEpsilon)) }),
+    ...(regionPlaces && { classes: tf.softmax(classLogits(parameters, at(regionPlaces))) }),
+  };
 }

@@ -1,11 +1,13 @@
 /** BERT's encoder (arXiv 1810.04805): post-norm, exact GELU, dropout on attention weights and on both sublayers. */
 
 import { nativeBackend, type Tensor, tf } from '../runtime/backend.ts';
+import { deviceCount, onDevice } from '../runtime/devices.ts';
+import { checkpointed } from '../runtime/recompute.ts';
 import { opsAreWhole } from '../runtime/threads.ts';
 import type { Parameters } from '../runtime/traced-function.ts';
 import { attend } from './attention.ts';
 import type { ModelConfig } from './config.ts';
-import type { Dropout } from './dropout.ts';
+import type { Dropout, Rows } from './dropout.ts';
 import type { Sequence } from './embeddings.ts';
 import { affine, geluScale, layerNorm, layerOf, linear, scaledGelu } from './layers.ts';
 
@@ -28,15 +30,28 @@ function run(
   firstOnly: boolean,
 ): Tensor {
   const [B, T, H] = tokens.shape as [number, number, number];
-  const parts = B % 2 === 0 && opsAreWhole() && !nativeBackend()?.isUsingGpuDevice ? 2 : 1;
+  const parts = partsOf(B);
   const shut = split(tf.reshape(tf.mul(tf.sub(1, mask), farBelow), [B, 1, 1, T]), parts);
   let states: Tensor[] = split(tf.reshape(tokens, [B * T, H]), parts);
   for (let index = 0; index < config.layers; index++) {
-    const layer = prepare(parameters, config, `bert.encoder.layer.${index}`, drop);
     const queries = firstOnly && index === config.layers - 1 ? 1 : T;
-    states = states.map((x, part) => layer(x, shut[part]!, { B: B / parts, T, queries }));
+    const sizes = { B: B / parts, T, queries };
+    states = checkpointed(states, (all) => {
+      const layer = prepare(parameters, config, `bert.encoder.layer.${index}`, drop);
+      return all.map((x, part) => {
+        const rows = { first: (part * B) / parts, count: B / parts, of: B };
+        return onDevice(part, [x, shut[part]!], ([own, closed]) => layer(own!, closed!, sizes, rows));
+      });
+    });
   }
   return parts === 1 ? states[0]! : tf.concat(states, 0);
+}
+
+/** Parts of B sequences that are read side by side: one on each device, or on two cores halves. */
+function partsOf(B: number): number {
+  const devices = deviceCount();
+  const wanted = devices > 1 ? devices : opsAreWhole() && !nativeBackend()?.isUsingGpuDevice ? 2 : 1;
+  return B % wanted === 0 ? wanted : 1;
 }
 
 interface Sizes {
@@ -64,6 +79,7 @@ function prepare(
   const outputWeight = drop.grow === 1 ? output.weight : tf.mul(output.weight, drop.grow);
   const [wideWeight, wideBias] = [tf.mul(wide.weight, geluScale), tf.mul(wide.bias, geluScale)];
   const narrowWeight = tf.mul(narrow.weight, geluScale);
+  const [dropWeights, dropAttended, dropNarrowed] = [drop.place(), drop.place(), drop.place()];
   /** Queries, keys or values from rows of the joint weights: `count` of [B, A, tokens, size]. */
   const project = (x: Tensor, from: number, count: number, B: number): Tensor[] => {
     const weight = count === 3 ? inputWeight : tf.slice(inputWeight, [from * H, 0], [count * H, H]);
@@ -72,17 +88,17 @@ function prepare(
     // The gradient of tf.unstack wants two or more.
     return count === 1 ? [tf.squeeze(projected, [0])] : tf.unstack(projected);
   };
-  return (x: Tensor, shut: Tensor, { B, T, queries }: Sizes): Tensor => {
+  return (x: Tensor, shut: Tensor, { B, T, queries }: Sizes, rows: Rows): Tensor => {
     const own = queries === T ? x : firstTokens(x, B); // [B queries, H]
     const [query, key, value] = (
       queries === T ? project(x, 0, 3, B) : [...project(own, 0, 1, B), ...project(x, 1, 2, B)]
     ) as [Tensor, Tensor, Tensor];
-    const mixed = attend(query, key, value, shut, drop.mask([B, A, queries, T])); // [B, A, queries, size]
+    const mixed = attend(query, key, value, shut, dropWeights.mask([B, A, queries, T], rows)); // [B, A, queries, size]
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), own.shape);
-    const attended = drop(affine(joined, outputWeight, output.bias));
+    const attended = dropAttended(affine(joined, outputWeight, output.bias), rows);
     const y = layerNorm(parameters, `${name}.attention.output.LayerNorm`, tf.add(own, attended), layerNormEpsilon);
     const activated = scaledGelu(affine(y, wideWeight, wideBias)); // [B queries, F]
-    const narrowed = drop(affine(activated, narrowWeight, narrow.bias)); // [B queries, H]
+    const narrowed = dropNarrowed(affine(activated, narrowWeight, narrow.bias), rows); // [B queries, H]
     return layerNorm(parameters, `${name}.output.LayerNorm`, tf.add(y, narrowed), layerNormEpsilon);
   };
 }

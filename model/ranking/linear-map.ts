@@ -8,7 +8,9 @@ import type { Regions } from '../regions/region.ts';
 import { tf, valuesOf } from '../runtime/backend.ts';
 import { floatsOf } from '../runtime/half.ts';
 import { type LinearMap, type Matrix, mapped, matrixOf, openRidge } from '../runtime/ridge.ts';
+import { type BankTables, bankPairs, surestHubness, type TakenOff, withoutHubs } from './hubs.ts';
 import { type ByDirection, meanRecalls, type Recalls, type RetrievalSet, recalls } from './recall.ts';
+import { normalized, normalizedRows } from './vectors.ts';
 
 type Pieces = readonly number[];
 
@@ -33,6 +35,8 @@ export interface LinearMapResult {
   readonly lambda: number;
   readonly imageRetrieval: Recalls;
   readonly textRetrieval: Recalls;
+  /** The same with hubs taken off as they are off contrast, so that both are compared alike. */
+  readonly withoutHubs: { readonly taken: TakenOff; readonly imageRetrieval: Recalls; readonly textRetrieval: Recalls };
 }
 
 /** Ours: from hardly any restraint to one under which little more than the mean is left, for standardised features. */
@@ -40,6 +44,9 @@ const lambdas = [30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
 
 /** Ours: a fifth of the training images and at most so many choose λ. */
 const maxHeldOut = 1_000;
+
+/** Held-out pairs that how much is taken off for hubs is fitted on: as many as a run has. */
+const maxHubsHeldOut = 256;
 
 /** From fewer training images no map is made. Ours. */
 export const minTrainingImages = 20;
@@ -60,24 +67,40 @@ export async function chooseLambda<Text>(
   training: readonly CaptionedFeature<Text>[],
   space: TextSpace<Text>,
 ): Promise<LambdaChoice> {
+  return withHeldOut(training, space, ({ choice }) => choice);
+}
+
+interface HeldOutMap<Text> {
+  readonly choice: LambdaChoice;
+  readonly map: OpenMap<Text>;
+  readonly fitted: readonly CaptionedFeature<Text>[];
+  readonly heldOut: readonly CaptionedFeature<Text>[];
+}
+
+/** Hands over the map that has not seen the held-out images, with the λ that they choose; it is gone afterwards. */
+async function withHeldOut<Text, T>(
+  training: readonly CaptionedFeature<Text>[],
+  space: TextSpace<Text>,
+  use: (one: HeldOutMap<Text>) => T | Promise<T>,
+): Promise<T> {
   // Drawn, since every so-manieth of a list that repeats may be of one kind.
   const drawn = random(0).shuffle([...training]);
   const count = Math.min(maxHeldOut, Math.ceil(training.length / 5));
-  const heldOut = drawn.slice(0, count);
-  const map = await openMap(drawn.slice(count), space);
-  const owner = heldOut.flatMap(({ texts }, image) => texts.map(() => image));
-  const cosinesOf = await map.open(
-    heldOut.map(({ feature }) => feature),
-    heldOut.flatMap(({ texts }) => texts),
-  );
+  const [heldOut, rest] = [drawn.slice(0, count), drawn.slice(count)];
+  const map = await openMap(rest, space);
   try {
+    const owner = heldOut.flatMap(({ texts }, image) => texts.map(() => image));
+    const cosinesOf = await map.open(
+      heldOut.map(({ feature }) => feature),
+      heldOut.flatMap(({ texts }) => texts),
+    );
     let best: LambdaChoice | undefined;
     for (const lambda of lambdas) {
       const cosines = cosinesOf(lambda);
       const found = recalls(cosines, owner);
       if (!best || quality(found) > quality(best.found)) best = { lambda, found, cosines, owner };
     }
-    return best!;
+    return await use({ choice: best!, map, fitted: rest, heldOut });
   } finally {
     map.dispose();
   }
@@ -88,31 +111,69 @@ const quality = ({ image, text }: ByDirection): number =>
 
 /**
  * Fits a map to training images, with the λ that retrieves best among a part of them that is held out, and retrieves within each test
- * set. The result is the mean over the sets.
+ * set, also without hubs: training images tell those, the held-out part how much is taken off. The result is the mean over the sets.
  */
 export async function linearMapRetrieval(
   training: readonly CaptionedFeature[],
   sets: readonly RetrievalSet[],
   space: TextSpace,
 ): Promise<LinearMapResult> {
-  const { lambda } = await chooseLambda(training, space);
+  const { lambda, bank, taken } = await withHeldOut(training, space, async ({ choice, map, fitted, heldOut }) => {
+    const bank = fitted.slice(0, bankPairs);
+    const asked = heldOut.slice(0, maxHubsHeldOut);
+    const tables = await beside(map, choice.lambda, bank, {
+      features: asked.map(({ feature }) => feature),
+      texts: asked.map(({ texts }) => texts[0]!),
+    });
+    const owner = asked.map((_, image) => image);
+    return { lambda: choice.lambda, bank, taken: surestHubness(tables, owner) };
+  });
   const map = await openMap(training, space);
-  const found: ByDirection[] = [];
+  const found: Record<'asItIs' | 'withoutHubs', ByDirection>[] = [];
   try {
     for (const { images, texts, owner } of sets) {
-      const cosinesOf = await map.open(images.map(wholeImageFeature), texts);
-      found.push(recalls(cosinesOf(lambda), owner));
+      const tables = await beside(map, lambda, bank, { features: images.map(wholeImageFeature), texts });
+      const without = withoutHubs(tables, [images.length, texts.length], taken);
+      found.push({ asItIs: recalls(tables.cosines, owner), withoutHubs: recalls(without, owner) });
     }
   } finally {
     map.dispose();
   }
+  const means = (kind: 'asItIs' | 'withoutHubs') => ({
+    imageRetrieval: meanRecalls(found.map((one) => one[kind].image)),
+    textRetrieval: meanRecalls(found.map((one) => one[kind].text)),
+  });
   return {
     texts: space.name,
     trainingImages: training.length,
     lambda,
-    imageRetrieval: meanRecalls(found.map(({ image }) => image)),
-    textRetrieval: meanRecalls(found.map(({ text }) => text)),
+    ...means('asItIs'),
+    withoutHubs: { taken, ...means('withoutHubs') },
   };
+}
+
+/** Cosines of features [D] and texts, and of both with the images and the first texts of a bank. */
+async function beside<Text>(
+  map: OpenMap<Text>,
+  lambda: number,
+  bank: readonly CaptionedFeature<Text>[],
+  { features, texts }: { readonly features: readonly Float32Array[]; readonly texts: readonly Text[] },
+): Promise<BankTables> {
+  const between = async (some: readonly Float32Array[], others: readonly Text[]) =>
+    (await map.open(some, others))(lambda);
+  const images = bank.map(({ feature }) => feature);
+  const first = bank.map((one) => one.texts[0]!);
+  return {
+    cosines: await between(features, texts),
+    bankImages: await between(images, texts),
+    bankTexts: transposed(await between(features, first), first.length),
+  };
+}
+
+/** [m × n] to [n × m] */
+function transposed(table: Float32Array, n: number): Float32Array {
+  const m = table.length / n;
+  return table.map((_, place) => table[(place % m) * n + Math.floor(place / m)]!);
 }
 
 /** The whole map for a λ, where it is to be kept. */
@@ -135,6 +196,8 @@ async function fitted<Text>(training: readonly CaptionedFeature<Text>[], space: 
   for (const { texts } of training) goals.push(meanRow(await vectorsOf(texts)));
   return { vectorsOf, ridge: openRidge(matrixOf(training.map(({ feature }) => feature)), matrixOf(goals)) };
 }
+
+type OpenMap<Text> = Awaited<ReturnType<typeof openMap<Text>>>;
 
 async function openMap<Text>(training: readonly CaptionedFeature<Text>[], space: TextSpace<Text>) {
   const { vectorsOf, ridge } = await fitted(training, space);
@@ -164,6 +227,15 @@ export function cosines(images: Matrix, texts: Matrix, offset: Float32Array): Fl
     return tf.matMul(v, t, false, true);
   });
 }
+
+/** What a map makes of each feature [D], at length 1. */
+export function imageVectors(map: LinearMap, features: readonly Float32Array[]): Float32Array[] {
+  return normalizedRows(mapped(map, matrixOf(features)).values, features.length);
+}
+
+/** Each text's vector [V] less the offset, at length 1: its cosine with an image's vector is that of `pairedCosines`. */
+export const textVectors = ({ offset }: LinearMap, texts: readonly Float32Array[]): Float32Array[] =>
+  texts.map((text) => normalized(text.map((value, at) => value - offset[at]!)));
 
 /** The cosine of what a map makes of each feature [D] and of the text's vector [V] beside it, less the offset. */
 export function pairedCosines(

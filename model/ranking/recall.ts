@@ -53,6 +53,14 @@ export function ranks(table: Float32Array, owner: readonly number[]): { image: n
   return { image: imageRanks, text: textRanks };
 }
 
+export type Ranks = ReturnType<typeof ranks>;
+
+/** Of ranks by two orders: for every second image from the first on, and its texts, those of the first order, for the others those of the second. */
+export const ranksByHalf = (ofHalves: readonly [Ranks, Ranks], owner: readonly number[]): Ranks => ({
+  image: owner.map((image, text) => ofHalves[(image % 2) as 0 | 1].image[text]!),
+  text: ofHalves[0].text.map((_, image) => ofHalves[(image % 2) as 0 | 1].text[image]!),
+});
+
 /** Shares of queries by how many wrong answers rank before the right one. */
 export function recallsOfRanks(ranks: readonly number[]): Recalls {
   const within = (limit: number) => ranks.filter((rank) => rank < limit).length / ranks.length;

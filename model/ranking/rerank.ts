@@ -3,7 +3,8 @@
  * score is the logit of contrast plus a weight times the logit of matching, and the weight is fitted on held-out pairs. 0,
  * which is contrast alone, is among those tried, so that re-ranking does not lose to contrast there.
  */
-import { ranks, recallsOfRanks } from './recall.ts';
+import { sureGain } from './gain.ts';
+import { type Ranks, ranks, ranksByHalf, recallsOfRanks } from './recall.ts';
 import type { PairIndex } from './scoring.ts';
 
 /** Weights that are tried: 0, and from 1/32 to 8 in steps of √2. Ours. */
@@ -84,8 +85,8 @@ export function rerankQueries(
 }
 
 /**
- * The weight whose gain over contrast alone is the surest: the mean over the queries less its standard error, so that a gain which is
- * none of other queries is not followed (docs/benchmarks.md). 0 where none is sure, and where one direction would lose.
+ * The weight whose gain over contrast alone is the surest, as `sureGain` counts it, so that a gain which is none of other queries is not
+ * followed (docs/benchmarks.md). 0 where none is sure, and where one direction would lose.
  */
 export function fitRerankWeight(queries: readonly RerankQuery[]): RerankFit {
   const ofContrast = queries.map((query) => recallOf(query, 0));
@@ -96,8 +97,7 @@ export function fitRerankWeight(queries: readonly RerankQuery[]): RerankFit {
     const loses = (['image', 'text'] as const).some(
       (wanted) => mean(gains.filter((_, index) => queries[index]!.wanted === wanted)) < 0,
     );
-    const gain = mean(gains);
-    const sure = gain - Math.sqrt(mean(gains.map((one) => (one - gain) ** 2)) / gains.length);
+    const sure = sureGain(gains);
     if (!loses && sure > best.sure) best = { weight, sure, recall: mean(own) };
   }
   const recall = { contrast: mean(ofContrast), reranked: best.recall };
@@ -132,19 +132,14 @@ export const rerankedTable = ({ similar, matching }: RerankScores, weight: numbe
 
 /**
  * Ranks of every query, with the weight that was fitted on the other half of the images and their texts: of no use but for these
- * very scores, of which there is no other part to fit on.
+ * very scores, of which there is no other part to fit on. Where each half has scores of its own, those of the second are `second`.
  */
-export function crossFittedRanks(scores: RerankScores): { image: number[]; text: number[]; weights: number[] } {
-  const { owner } = scores;
-  const images = scores.similar.length / owner.length;
-  const weights = [0, 1].map((half) => {
+export function crossFittedRanks(first: RerankScores, second = first): Ranks & { weights: number[] } {
+  const fitted = (scores: RerankScores, half: number): number => {
     const isOther = (image: number): boolean => image % 2 !== half;
     return fitRerankWeight(rerankQueries(scores, isOther, isOther)).weight;
-  });
-  const ranked = weights.map((weight) => ranks(rerankedTable(scores, weight), owner));
-  return {
-    image: owner.map((image, text) => ranked[image % 2]!.image[text]!),
-    text: Array.from({ length: images }, (_, image) => ranked[image % 2]!.text[image]!),
-    weights,
   };
+  const weights: [number, number] = [fitted(first, 0), fitted(second, 1)];
+  const ranked = [first, second].map((scores, half) => ranks(rerankedTable(scores, weights[half]!), scores.owner));
+  return { ...ranksByHalf(ranked as [Ranks, Ranks], first.owner), weights };
 }

@@ -3,6 +3,7 @@
  * embeddings whose dot product is a similarity (ITC). The parameters are those of an executable, be it one that only scores or one
  * that trains.
  */
+import { setImmediate } from 'node:timers/promises';
 import { imageArrays, textArrays } from '../data/batch.ts';
 import type { FeatureStatistics } from '../data/feature-statistics.ts';
 import { bucketFor, type Lengths, lengthBuckets } from '../data/sampler.ts';
@@ -14,6 +15,7 @@ import { itcSize } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
 import { tf } from '../runtime/backend.ts';
 import type { Arrays, Executable, TracedFunction } from '../runtime/traced-function.ts';
+import { cosinesOf } from './hubs.ts';
 import type { RetrievalSet } from './recall.ts';
 
 /**
@@ -33,6 +35,8 @@ export interface ScoringOptions {
 export type PairIndex = readonly [image: number, text: number];
 
 export interface Scoring {
+  /** Pairs, images or texts per call. */
+  readonly batchPairs: number;
   /** Announces the functions of matching and contrast, at `padTo`'s shape, so that they are compiled with the rest. */
   prepare(
     learned: { readonly itm: boolean; readonly itc: boolean },
@@ -125,6 +129,7 @@ export function scoringOf(
 
   const floats = (name: string, inputs: Arrays, output: string) => model.run(name, inputs)[output] as Float32Array;
   return {
+    batchPairs,
     prepare({ itm, itc }, images, texts) {
       const full = <T>(items: readonly T[]): T[] => Array.from({ length: batchPairs }, () => items[0]!);
       if (itm) model.prepare('match', matchInputs(images, texts, [[0, 0]]));
@@ -148,21 +153,45 @@ export function scoringOf(
   };
 }
 
+/**
+ * Runs through items in parts of a batch each; between them whatever else waits has its turn. Throws the signal's reason where it stops.
+ */
+export async function inBatches<T>(
+  items: readonly T[],
+  batchPairs: number,
+  {
+    run,
+    signal,
+  }: { readonly run: (some: readonly T[], from: number) => void; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  for (let from = 0; from < items.length; from += batchPairs) {
+    signal?.throwIfAborted();
+    run(items.slice(from, from + batchPairs), from);
+    await setImmediate();
+  }
+  signal?.throwIfAborted();
+}
+
+/** ITC's embeddings of images and of texts, [images, itcSize] and [texts, itcSize], batch by batch; `onItems` hears how many more are done. */
+export async function embedInBatches(
+  { images, texts }: Pick<RetrievalSet, 'images' | 'texts'>,
+  score: Pick<Scoring, 'embedImages' | 'embedTexts' | 'batchPairs'>,
+  { onItems, signal }: { readonly onItems?: (count: number) => void; readonly signal?: AbortSignal | undefined } = {},
+): Promise<{ images: Float32Array; texts: Float32Array }> {
+  const embedded = async <T>(items: readonly T[], embed: (some: readonly T[]) => Float32Array) => {
+    const whole = new Float32Array(items.length * itcSize);
+    const run = (some: readonly T[], from: number) => {
+      whole.set(embed(some), from * itcSize);
+      onItems?.(some.length);
+    };
+    await inBatches(items, score.batchPairs, { run, signal });
+    return whole;
+  };
+  return { images: await embedded(images, score.embedImages), texts: await embedded(texts, score.embedTexts) };
+}
+
 /** Cosines of ITC's embeddings, [images × texts]. */
-export function similarities(
+export const similarities = (
   { images, texts }: Pick<RetrievalSet, 'images' | 'texts'>,
   score: Pick<Scoring, 'embedImages' | 'embedTexts'>,
-): Float32Array {
-  const table = new Float32Array(images.length * texts.length);
-  const imageVectors = score.embedImages(images);
-  const textVectors = score.embedTexts(texts);
-  for (let image = 0; image < images.length; image++) {
-    for (let text = 0; text < texts.length; text++) {
-      let sum = 0;
-      for (let at = 0; at < itcSize; at++)
-        sum += (imageVectors[image * itcSize + at] ?? 0) * (textVectors[text * itcSize + at] ?? 0);
-      table[image * texts.length + text] = sum;
-    }
-  }
-  return table;
-}
+): Float32Array => cosinesOf(score.embedImages(images), score.embedTexts(texts));

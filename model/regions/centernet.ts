@@ -5,7 +5,8 @@
 
 import { filesSha256 } from '../formats/file-hash.ts';
 import { readTorchWeights } from '../formats/torch-weights.ts';
-import { Graph, type RunningGraph } from '../runtime/graph.ts';
+import { Graph } from '../runtime/graph.ts';
+import type { RunningGraph } from '../runtime/running-graph.ts';
 import { addCenterNet, type Detections, pixels } from './centernet-graph.ts';
 import { cocoLabels } from './coco.ts';
 import { mapDecoded, stackPixels } from './decode-batch.ts';

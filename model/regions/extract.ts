@@ -11,6 +11,7 @@ import { imageFields, imageHash, imageOf, readShard } from '../../dataset/shards
 import { readSetIdentity } from '../../dataset/shards/set-identity.ts';
 import { blockBytes, paddingBytes } from '../../dataset/shards/tar-header.ts';
 import { expected } from '../../dataset/user-error.ts';
+import { detectByOthers, type OtherDetectors } from './by-others.ts';
 import { claimColumns, columnFields, manifestOf, regionFields, undecodableField } from './columns.ts';
 import { detectorDefaults } from './defaults.ts';
 import { type ExtractedShard, readExtracted, writeExtracted } from './extracted.ts';
@@ -23,6 +24,8 @@ export interface ExtractOptions {
   /** Where the columns go. One writer at a time. */
   readonly outDir: string;
   readonly detector: Detector;
+  /** Who detects beside this process. */
+  readonly others?: OtherDetectors | undefined;
   /** The most regions an image keeps, of a detector that ranks them. 36 as UNITER's and bottom-up attention's fixed set; the paper has 100. */
   readonly maxRegions?: number;
   readonly onProgress?: (progress: ExtractProgress) => void;
@@ -79,6 +82,12 @@ export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary>
     removeOldColumns(outDir);
     const columns = await PictureColumnWriter.open(outDir);
     defer(() => columns.close());
+    const brought = options.others
+      ? await detectByOthers(
+          { shards, names, columns, manifest, batchSize: detector.batchSize, signal },
+          options.others,
+        )
+      : 0;
     const identities = (await readSetIdentity(shards)).shards;
     const known = await readExtracted(outDir, columns.size);
     const extracted = new Map([...known].filter(([name]) => identities.has(name)));
@@ -128,7 +137,8 @@ export const extractRegions = (options: ExtractOptions): Promise<ExtractSummary>
       bytesDone += sizes[index]!;
       report(0, 0);
     }
-    return summary;
+    // Each was found again above, and is new all the same.
+    return { ...summary, kept: summary.kept - brought, detected: summary.detected + brought };
   });
 
 type Counts = Omit<ExtractedShard, 'sha256'> & { readonly kept: number; readonly detected: number };
@@ -141,8 +151,10 @@ export function shardNames(folder: string): string[] {
     .sort();
 }
 
-const maxRegionsOf = ({ detector, maxRegions = detectorDefaults.topK }: ExtractOptions): number =>
-  detector.regionsPerImage ?? maxRegions;
+const maxRegionsOf = ({
+  detector,
+  maxRegions = detectorDefaults.topK,
+}: Pick<ExtractOptions, 'detector' | 'maxRegions'>): number => detector.regionsPerImage ?? maxRegions;
 
 /** A picture and the samples that show it. */
 interface Job {
@@ -156,13 +168,16 @@ interface Waiting {
   readonly found: Promise<(Regions | null)[]>;
 }
 
-async function extractShard(
+/** Extracts what `columns` lack of a shard, which may lie in S3; with `only` nothing but these pictures. */
+export async function extractShard(
   shard: string,
   columns: PictureColumnWriter,
-  options: ExtractOptions,
-  report: (images: number, bytesRead: number) => void,
+  options: Pick<ExtractOptions, 'detector' | 'maxRegions' | 'onBad' | 'signal'> & {
+    readonly only?: ReadonlySet<string>;
+  },
+  report: (images: number, bytesRead: number) => void = () => {},
 ): Promise<Counts> {
-  const { detector, onBad, signal } = options;
+  const { detector, only, onBad, signal } = options;
   const maxRegions = maxRegionsOf(options);
   const counts = { images: 0, regions: 0, failed: 0, kept: 0, detected: 0 };
   /** Regions of the pictures that this shard has shown so far; null where one does not decode. */
@@ -212,6 +227,7 @@ async function extractShard(
     for (const bytes of Object.values(fields)) bytesRead += blockBytes + bytes.length + paddingBytes(bytes.length);
     const image = imageOf(sample)!;
     const sha256 = imageHash(image);
+    if (only?.has(sha256) === false) continue;
     const waiting = jobs.get(sha256);
     if (waiting) {
       waiting.keys.push(key);

@@ -48,3 +48,17 @@ export function topRegions(regions: Regions, count: number, featureSize: number)
     features: regions.features.slice(0, count * featureSize),
   };
 }
+
+/** Regions of each image, the `maxRegions` most confident ones, in calls of the detector's size; null where it does not decode. */
+export async function detectAll(
+  detector: Detector,
+  images: readonly Buffer[],
+  maxRegions: number,
+): Promise<(Regions | null)[]> {
+  const all: (Regions | null)[] = [];
+  for (let at = 0; at < images.length; at += detector.batchSize) {
+    const found = await detector.detect(images.slice(at, at + detector.batchSize));
+    all.push(...found.map((one) => one && topRegions(one, maxRegions, detector.featureSize)));
+  }
+  return all;
+}

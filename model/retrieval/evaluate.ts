@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
+import { cosinesOf, cosinesWithoutHubs, crossFittedHubness, type TakenOff } from '../ranking/hubs.ts';
 import {
   type CaptionedFeature,
   type LinearMapResult,
@@ -19,21 +20,24 @@ import {
   type ByDirection,
   chanceRecalls,
   meanRecalls,
+  type Ranks,
   type Recalls,
   type RetrievalSet,
   ranks,
-  recalls,
-  recallsOfRanks,
+  ranksByHalf,
 } from '../ranking/recall.ts';
 import { crossFittedRanks, rerankedTable } from '../ranking/rerank.ts';
+import { embedInBatches } from '../ranking/scoring.ts';
+import { type Order, type Step, stepsOf } from '../ranking/steps.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
+import { type KeptHubBank, readHubBank } from '../train/hub-bank.ts';
 import type { Watch } from '../train/progress.ts';
-import { type RerankWeight, readRerankWeight } from '../train/rerank-weight.ts';
+import { isBeside, type RerankWeight, readRerankWeight } from '../train/rerank-weight.ts';
 import { evaluateDefaults } from './defaults.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 import { openScoreLog, passingLog } from './score-log.ts';
-import { type Matching, type Method, maxPairs, rerankScores, scoreTable } from './score-table.ts';
+import { type Matching, type Method, matchAll, maxPairs, rerankScores } from './score-table.ts';
 
 export interface EvaluateOptions extends RetrievalModelOptions {
   /** A checkpoint folder, or a run, whose newest one is taken. */
@@ -65,18 +69,29 @@ export interface RetrievalResult {
   readonly chance: { readonly imageRetrieval: Recalls; readonly textRetrieval: Recalls };
   /** null where there is nothing to fit it to. */
   readonly linearMap: LinearMapResult | null;
-  /** How much matching counts beside contrast, by method rerank; else null. */
-  readonly rerank: {
-    /** One, or of each half of each fold, without those that are there already. */
-    readonly weights: readonly number[];
-    /** Fitted on the run's held-out pairs, or on each half of these for the other. */
-    readonly fittedOn: 'held-out' | 'other-half';
-    /** Whether the checkpoint has none, or one that was fitted on images that are now evaluated. */
-    readonly why?: 'none' | 'same-images';
-  } | null;
+  /** What led to the result, the last of them: contrast as it is, without hubs where the checkpoint has a bank, re-ranked by matching. */
+  readonly steps: readonly Step[];
+  /** How hubs were taken off contrast's similarities, once each fold, or once each half of each; null where the checkpoint has no bank that tells them. */
+  readonly hubs: ({ readonly taken: readonly TakenOff[] } & HubsOrigin) | null;
+  /** How much matching counts beside contrast, by method rerank, one weight, or those of each half of each fold, without those that are there already; else null. */
+  readonly rerank: ({ readonly weights: readonly number[] } & WeightOrigin) | null;
   readonly pairsScored: number;
   readonly pairsPerSecond: number;
   readonly checkpoint: string;
+}
+
+export interface HubsOrigin {
+  /** How much is taken off is fitted on the run's held-out pairs, or on each half of these for the other. */
+  readonly fittedOn: 'held-out' | 'other-half';
+  /** Whether it was fitted on images that are now evaluated; or the bank holds such, or does not say of which it is: the gain is then null. */
+  readonly why?: 'same-images' | 'in-bank' | 'unknown';
+}
+
+export interface WeightOrigin {
+  /** Fitted on the run's held-out pairs, or on each half of these for the other. */
+  readonly fittedOn: 'held-out' | 'other-half';
+  /** Whether the checkpoint has none, one that was fitted on images that are now evaluated, or one beside other hubs than are now taken off. */
+  readonly why?: 'none' | 'same-images' | 'other-hubs';
 }
 
 export interface EvaluateProgress {
@@ -115,9 +130,11 @@ export async function evaluateRetrieval(
     }
   }
   const kept = method === 'rerank' ? readRerankWeight(checkpoint.dir) : undefined;
-  const fittedOn = new Set(kept?.images);
-  const usable = kept && !examples.some(({ imageId }) => fittedOn.has(imageId)) ? kept : undefined;
+  const bank = method === 'itm' ? undefined : readHubBank(checkpoint.dir);
+  const weightFrom = weightOrigin(kept, bank, examples);
   const rerankWeights: number[] = [];
+  const hubsFrom = bank && hubsOrigin(bank, examples);
+  const taken: TakenOff[] = [];
   const wanted = { method, candidates };
   const left = sets.map((set) => maxPairs(set, wanted));
   const places = sets.map(({ images, texts }) => images.length * texts.length);
@@ -131,7 +148,7 @@ export async function evaluateRetrieval(
   let scored = 0;
   const speed = () => scored / Math.max(1e-3, (performance.now() - started) / 1000);
   try {
-    const results: { found: ByDirection; chance: ByDirection }[] = [];
+    const results: { orders: readonly Order[]; owner: readonly number[]; chance: ByDirection }[] = [];
     let firstPlace = 0;
     for (const [fold, set] of sets.entries()) {
       const { images, texts } = set;
@@ -150,36 +167,64 @@ export async function evaluateRetrieval(
         signal?.throwIfAborted();
       };
       const matching = { logits, match };
-      if (method === 'rerank') {
-        const scores = await rerankScores(set, score, matching, candidates);
-        const { weights, ...ranked } =
-          usable === undefined
-            ? crossFittedRanks(scores)
-            : { ...ranks(rerankedTable(scores, usable.weight), set.owner), weights: [usable.weight] };
-        for (const weight of weights) if (!rerankWeights.includes(weight)) rerankWeights.push(weight);
-        const found = { image: recallsOfRanks(ranked.image), text: recallsOfRanks(ranked.text) };
-        results.push({ found, chance: chanceRecalls(set) });
+      const orders: Order[] = [];
+      if (method === 'itm') {
+        orders.push({ by: 'matching', ...ranks(await matchAll(set, matching), set.owner) });
       } else {
-        const table = await scoreTable(set, score, matching, method);
-        results.push({ found: recalls(table, set.owner), chance: chanceRecalls(set) });
+        const embedded = await embedInBatches(set, score, { signal });
+        // One table, or one for each half of the images where halves are ranked each by the other.
+        let similar = [cosinesOf(embedded.images, embedded.texts)];
+        orders.push({ by: 'contrast', ...ranksOfTables(similar, set.owner) });
+        if (bank && hubsFrom) {
+          const own =
+            hubsFrom.fittedOn === 'other-half'
+              ? crossFittedHubness({ ...embedded, owner: set.owner }, bank)
+              : [bank.taken];
+          taken.push(...own);
+          similar = own.map((one) => cosinesWithoutHubs(embedded.images, embedded.texts, { ...bank, taken: one }));
+          const seen = hubsFrom.why === 'in-bank' || hubsFrom.why === 'unknown';
+          orders.push({ by: 'hubs', seen, ...ranksOfTables(similar, set.owner) });
+        }
+        if (method === 'rerank') {
+          const scale = score.similarityScale();
+          const logitsOfContrast = similar.map((table) => table.map((one) => one * scale));
+          const scores = await rerankScores(set, logitsOfContrast, matching, candidates);
+          const weight = kept && weightFrom.fittedOn === 'held-out' ? kept.weight : undefined;
+          const { weights, ...ranked } =
+            weight === undefined
+              ? crossFittedRanks(scores[0]!, scores.at(-1))
+              : {
+                  ...ranksOfTables(
+                    scores.map((one) => rerankedTable(one, weight)),
+                    set.owner,
+                  ),
+                  weights: [weight],
+                };
+          for (const weight of weights) if (!rerankWeights.includes(weight)) rerankWeights.push(weight);
+          orders.push({ by: 'matching', ...ranked });
+        }
       }
+      results.push({ orders, owner: set.owner, chance: chanceRecalls(set) });
       firstPlace += places[fold]!;
     }
     log.remove();
     const { training = [], space } = options.linearMap ?? {};
     const linearMap =
       space && training.length >= minTrainingImages ? await linearMapRetrieval(training, sets, space) : null;
+    const steps = stepsOf(results);
     const mean = (of: (result: (typeof results)[number]) => Recalls): Recalls => meanRecalls(results.map(of));
     return {
       images: sets.reduce((sum, { images }) => sum + images.length, 0),
       texts: sets.reduce((sum, { texts }) => sum + texts.length, 0),
       folds,
       method,
-      imageRetrieval: mean(({ found }) => found.image),
-      textRetrieval: mean(({ found }) => found.text),
+      imageRetrieval: steps.at(-1)!.imageRetrieval,
+      textRetrieval: steps.at(-1)!.textRetrieval,
       chance: { imageRetrieval: mean(({ chance }) => chance.image), textRetrieval: mean(({ chance }) => chance.text) },
       linearMap,
-      rerank: method === 'rerank' ? { weights: rerankWeights, ...originOf(kept, usable) } : null,
+      steps,
+      hubs: hubsFrom ? { taken, ...hubsFrom } : null,
+      rerank: method === 'rerank' ? { weights: rerankWeights, ...weightFrom } : null,
       pairsScored: done,
       pairsPerSecond: speed(),
       checkpoint: checkpoint.dir,
@@ -190,9 +235,29 @@ export async function evaluateRetrieval(
   }
 }
 
-function originOf(kept: RerankWeight | undefined, usable: RerankWeight | undefined) {
-  if (usable) return { fittedOn: 'held-out' as const };
-  return { fittedOn: 'other-half' as const, why: kept ? ('same-images' as const) : ('none' as const) };
+/** Ranks by a table, or of each half of the images by one of its own. */
+const ranksOfTables = ([first, second]: readonly Float32Array[], owner: readonly number[]): Ranks =>
+  second ? ranksByHalf([ranks(first!, owner), ranks(second, owner)], owner) : ranks(first!, owner);
+
+const someOf = (ids: readonly string[], examples: readonly Example[]): boolean => {
+  const known = new Set(ids);
+  return examples.some(({ imageId }) => known.has(imageId));
+};
+
+function hubsOrigin({ madeOf }: KeptHubBank, examples: readonly Example[]): HubsOrigin {
+  if (!madeOf) return { fittedOn: 'held-out', why: 'unknown' };
+  if (someOf(madeOf.bank, examples)) return { fittedOn: 'held-out', why: 'in-bank' };
+  return someOf(madeOf.heldOut, examples) ? { fittedOn: 'other-half', why: 'same-images' } : { fittedOn: 'held-out' };
+}
+
+function weightOrigin(
+  kept: RerankWeight | undefined,
+  bank: KeptHubBank | undefined,
+  examples: readonly Example[],
+): WeightOrigin {
+  if (!kept) return { fittedOn: 'other-half', why: 'none' };
+  if (!isBeside(kept, bank)) return { fittedOn: 'other-half', why: 'other-hubs' };
+  return someOf(kept.images, examples) ? { fittedOn: 'other-half', why: 'same-images' } : { fittedOn: 'held-out' };
 }
 
 /** Names what the scores depend on: the weights, the images and texts, and the precision. */

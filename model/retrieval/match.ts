@@ -1,9 +1,10 @@
-/** How well texts fit an image, for people to try a model: the probability of ITM and the similarity of ITC for each. */
+/** How well texts fit an image, for people to try a model: the probability of ITM and the similarity of ITC, as far as it learned them. */
 import { expected } from '../../dataset/user-error.ts';
-import { similarities } from '../ranking/scoring.ts';
+import { cosinesOf, cosinesWithoutHubs } from '../ranking/hubs.ts';
 import type { Regions } from '../regions/region.ts';
 import { readCheckpoint } from '../train/checkpoint.ts';
-import { readRerankWeight } from '../train/rerank-weight.ts';
+import { readHubBank } from '../train/hub-bank.ts';
+import { isBeside, readRerankWeight } from '../train/rerank-weight.ts';
 import { openRetrievalModel, type RetrievalModelOptions } from './retrieval-model.ts';
 
 export interface MatchOptions extends RetrievalModelOptions {
@@ -16,11 +17,14 @@ export interface MatchOptions extends RetrievalModelOptions {
 }
 
 export interface TextMatch {
-  /** Of matching, 0 to 1. */
-  readonly probability: number;
-  /** Cosine of contrast's embeddings, -1 to 1; where the model learned it and both can be weighed. */
+  /** Of matching, 0 to 1; where the model learned it. */
+  readonly probability?: number;
+  /** Cosine of contrast's embeddings, -1 to 1; where the model learned it. */
   readonly similarity?: number;
-  /** What orders the texts of an image: both together with the checkpoint's weight, else matching's logit. */
+  /**
+   * What orders the texts of an image: contrast without hubs, with matching at the weight that held-out pairs gave it (0 where there
+   * were none), or matching's logit alone where contrast was not learned.
+   */
   readonly score: number;
 }
 
@@ -39,20 +43,27 @@ export function matchTexts({ checkpoint: path, images, texts, ...running }: Matc
       );
     }
   }
+  const { itm, itc } = checkpoint.objectives;
   const pairs = images.flatMap((_, image) => texts.map((_, text) => [image, text] as const));
   const score = openRetrievalModel(checkpoint, { batchPairs: Math.min(128, Math.max(1, pairs.length)), ...running });
   try {
-    const logits = score.match(images, texts, pairs);
+    const logits = itm > 0 ? score.match(images, texts, pairs) : undefined;
+    const embedded = itc > 0 ? ([score.embedImages(images), score.embedTexts(texts)] as const) : undefined;
+    const cosines = embedded && cosinesOf(...embedded);
+    const bank = embedded && readHubBank(checkpoint.dir);
+    const withoutHubs = embedded && bank ? cosinesWithoutHubs(...embedded, bank) : cosines;
     const kept = readRerankWeight(checkpoint.dir);
-    const table = kept && similarities({ images, texts }, score);
+    // One that was fitted beside other hubs says nothing of contrast as it is now.
+    const weight = kept && isBeside(kept, bank) ? kept.weight : 0;
     return images.map((_, image) =>
       texts.map((__, text) => {
         const place = image * texts.length + text;
-        const logit = logits[place]!;
-        const probability = 1 / (1 + Math.exp(-logit));
-        if (!kept || !table) return { probability, score: logit };
-        const similarity = table[place]!;
-        return { probability, similarity, score: similarity * score.similarityScale() + kept.weight * logit };
+        const [logit, similarity, ordering] = [logits?.[place], cosines?.[place], withoutHubs?.[place]];
+        return {
+          ...(logit === undefined ? {} : { probability: 1 / (1 + Math.exp(-logit)) }),
+          ...(similarity === undefined ? {} : { similarity }),
+          score: ordering === undefined ? (logit ?? 0) : ordering * score.similarityScale() + weight * (logit ?? 0),
+        };
       }),
     );
   } finally {

@@ -1,8 +1,7 @@
 /** Scores of every image with every text, by one of three methods. */
 import type { RetrievalSet } from '../ranking/recall.ts';
 import { likeliest, type RerankScores } from '../ranking/rerank.ts';
-import { fewRows, type PairIndex, similarities } from '../ranking/scoring.ts';
-import type { RetrievalModel } from './retrieval-model.ts';
+import { fewRows, type PairIndex } from '../ranking/scoring.ts';
 
 export interface Method {
   /**
@@ -27,16 +26,6 @@ export function maxPairs({ images, texts }: RetrievalSet, { method, candidates }
   return images.length * Math.min(candidates, texts.length) + texts.length * Math.min(candidates, images.length);
 }
 
-/** Scores [images × texts], higher is likelier, by matching or by contrast alone. */
-export async function scoreTable(
-  set: RetrievalSet,
-  score: RetrievalModel,
-  matching: Matching,
-  method: Exclude<Method['method'], 'rerank'>,
-): Promise<Float32Array> {
-  return method === 'itm' ? matchAll(set, matching) : similarities(set, score);
-}
-
 /** Pairs in one call of `match`. */
 const pairsAtOnce = 2048;
 
@@ -53,7 +42,8 @@ const byLength =
   (one: number, other: number): number =>
     (texts[one]?.length ?? 0) - (texts[other]?.length ?? 0);
 
-async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32Array> {
+/** Matching logits of all pairs, [images × texts]. */
+export async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32Array> {
   const { images, texts } = set;
   const order = texts.map((_, index) => index).sort(byLength(set));
   let left = texts.length * images.length;
@@ -67,25 +57,24 @@ async function matchAll(set: RetrievalSet, matching: Matching): Promise<Float32A
   return matching.logits;
 }
 
-/** Matching logits of contrast's candidates, beside the logits of contrast. */
+/** Matching logits of the candidates of contrast, beside its logits: of each table of these, [images × texts], in `similar`. */
 export async function rerankScores(
   set: RetrievalSet,
-  score: RetrievalModel,
+  similar: readonly Float32Array[],
   matching: Matching,
   candidates: number,
-): Promise<RerankScores> {
+): Promise<RerankScores[]> {
   const { images, texts, owner } = set;
-  const scale = score.similarityScale();
-  const similar = similarities(set, score).map((one) => one * scale);
-  const chosen = likeliest(similar, { images: images.length, texts: texts.length }, candidates);
+  const ofEach = similar.map((table) => likeliest(table, { images: images.length, texts: texts.length }, candidates));
+  const placeOf = ([image, text]: PairIndex): number => image * texts.length + text;
+  const chosen = [...new Map(ofEach.flat().map((pair) => [placeOf(pair), pair])).values()];
   const shorterFirst = byLength(set);
   chosen.sort(([, one], [, other]) => shorterFirst(one, other) || one - other);
   await matchEach(matching, chosen);
-  // The log may know others, of an evaluation of all pairs.
-  const known = new Float32Array(similar.length).fill(Number.NaN);
-  for (const [image, text] of chosen) {
-    const place = image * texts.length + text;
-    known[place] = matching.logits[place]!;
-  }
-  return { similar, matching: known, owner };
+  return similar.map((table, index) => {
+    // The log may know others, of an evaluation of all pairs.
+    const known = new Float32Array(table.length).fill(Number.NaN);
+    for (const pair of ofEach[index]!) known[placeOf(pair)] = matching.logits[placeOf(pair)]!;
+    return { similar: table, matching: known, owner };
+  });
 }

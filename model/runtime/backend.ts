@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import util from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { UserError } from '../../dataset/user-error.ts';
+import { applyGpuEnvironment } from './environment.ts';
 import { quietly } from './quiet.ts';
 
 type TensorFlow = typeof import('@tensorflow/tfjs-node-gpu');
@@ -59,6 +60,7 @@ export function floatOp(native: NativeBackend, op: string, inputs: readonly Tens
 function load(): TensorFlow {
   // TensorFlow prints its build, its CPU flags and every CUDA library it misses; LAIT_VERBOSE=1 lets it.
   if (!process.env.LAIT_VERBOSE) process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  applyGpuEnvironment();
   // tfjs-node calls these, which Node 23 removed.
   const legacy = util as unknown as Record<string, unknown>;
   legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;

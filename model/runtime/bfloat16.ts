@@ -16,9 +16,9 @@ const ports = (name: string, count: number): Output[] => Array.from({ length: co
 /** Adds nodes as they are. Both adders keep in `elements` how many elements each node's outputs have. */
 export const float32Adder =
   (graph: Graph, elements: Map<string, number>): AddNode =>
-  ({ name, op, input, attr }, outputs, count) => {
+  ({ name, op, input, attr, device }, outputs, count) => {
     elements.set(name, count);
-    return ports(graph.add(name, op, input, attr), outputs);
+    return ports(graph.add(name, op, input, attr, device), outputs);
   };
 
 const products: ReadonlySet<string> = new Set(['BatchMatMul', 'BatchMatMulV2']);
@@ -43,7 +43,7 @@ export function bfloat16Adder(graph: Graph, elements: Map<string, number>): AddN
   const isFull = ({ T }: Readonly<Record<string, Attribute>>) => T?.type === full.type;
 
   const inputs = ({ op, input }: GraphNode) =>
-    input.map((one, index) => (index < (movements.get(op) ?? input.length) ? round(one) : one));
+    input.map((one, index) => (index < (movements.get(op) ?? input.length) && !one.startsWith('^') ? round(one) : one));
 
   function round(output: Output): Output {
     const known = rounded.get(output);
@@ -59,7 +59,9 @@ export function bfloat16Adder(graph: Graph, elements: Map<string, number>): AddN
       const name = `${output.replace(':', '/port')}/half`;
       elements.set(name, elements.get(output.replace(/:.*/, '')) ?? 0);
       // A variable or an input may have been rounded for a node of another trace.
-      made = graph.has(name) ? name : graph.add(name, 'Cast', [output], { SrcT: full, DstT: half });
+      // Where the number is, so that half the bytes go to another device.
+      const device = graph.deviceOf(output.replace(/:.*/, ''));
+      made = graph.has(name) ? name : graph.add(name, 'Cast', [output], { SrcT: full, DstT: half }, device);
     }
     rounded.set(output, made);
     return made;
@@ -68,7 +70,7 @@ export function bfloat16Adder(graph: Graph, elements: Map<string, number>): AddN
   function addRounded(node: GraphNode, count: number): string {
     const name = `${node.name}/half`;
     elements.set(name, count);
-    return graph.add(name, node.op, inputs(node), { ...node.attr, T: half });
+    return graph.add(name, node.op, inputs(node), { ...node.attr, T: half }, node.device);
   }
 
   return (node, outputs, count) => {
@@ -77,7 +79,7 @@ export function bfloat16Adder(graph: Graph, elements: Map<string, number>): AddN
     elements.set(node.name, count);
     const sources = node.input.slice(0, movements.get(node.op));
     if (!product && !(moves && sources.every((one) => exact.has(one)))) {
-      const made = ports(graph.add(node.name, node.op, node.input, node.attr), outputs);
+      const made = ports(graph.add(node.name, node.op, node.input, node.attr, node.device), outputs);
       if (moves) {
         made.forEach((output, port) => {
           moved.set(output, { node, port });
@@ -89,7 +91,7 @@ export function bfloat16Adder(graph: Graph, elements: Map<string, number>): AddN
     return ports(node.name, outputs).map((output, port) => {
       const name = output.replace(':', '/port');
       elements.set(name, count);
-      graph.add(name, 'Cast', [portOf(from, port)], { SrcT: half, DstT: full });
+      graph.add(name, 'Cast', [portOf(from, port)], { SrcT: half, DstT: full }, node.device);
       rounded.set(name, portOf(from, port));
       exact.add(name);
       return name;

@@ -2,11 +2,26 @@
  * Builds one TensorFlow graph from traced functions: the variables they share, each trace's calls as nodes (in bfloat16 where
  * asked), the optimiser's update of each trained variable, then chains of element-wise ops as XLA clusters; the graph is loaded last.
  */
+import { nativeBackend } from './backend.ts';
 import { bfloat16Adder, float32Adder } from './bfloat16.ts';
-import { Graph, type RunningGraph } from './graph.ts';
-import { bool, dataType, type Output, shape as shapeOf, string, tensor, type } from './graph-node.ts';
-import { addUpdate, type GraphRates, slots } from './optimizer.ts';
-import type { Call, Trace } from './trace.ts';
+import type { Call } from './call.ts';
+import { Graph } from './graph.ts';
+import {
+  bool,
+  dataType,
+  type GraphBody,
+  type GraphNode,
+  type Output,
+  shape as shapeOf,
+  string,
+  tensor,
+  type,
+} from './graph-node.ts';
+import { addUpdate, averageOf, type GraphRates, slots } from './optimizer.ts';
+import type { RunningGraph } from './running-graph.ts';
+import type { SessionSettings } from './session.ts';
+import { addArea, areaOf } from './staging.ts';
+import type { Trace, TracedInput } from './trace.ts';
 import { type ExecutableOptions, variableShapes } from './traced-function.ts';
 import { markXlaClusters } from './xla-clusters.ts';
 
@@ -20,6 +35,32 @@ export const assignedNode = (variable: string): Output => `v/${variable}/assigne
 
 /** The rates (`Rates`) are fed under their own names. Traces are named by their prefix. Variables have no values at first. */
 export function compile(traces: ReadonlyMap<string, Trace>, options: ExecutableOptions): RunningGraph {
+  const { graph, elements } = graphOf(traces, options);
+  const bodyOf = (nodes: GraphNode[]): GraphBody => {
+    const body = options.xla ? markXlaClusters(nodes, elements) : { nodes, functions: [] };
+    return { ...body, nodes: placed(body.nodes, options) };
+  };
+  return graph.start(bodyOf, sessionOf(options));
+}
+
+/** Whether an input of a trace lies on the device before it is called, so that it is not fed. */
+export const comesAhead = (
+  { dtype }: Pick<TracedInput, 'dtype'>,
+  { gradients }: Pick<Trace, 'gradients'>,
+  { stagesAhead }: Pick<ExecutableOptions, 'stagesAhead'>,
+): boolean => stagesAhead === true && dtype === 'float16' && gradients.size > 0;
+
+/** The staging areas of traces. */
+export const areasOf = (traces: Iterable<Trace>, options: ExecutableOptions): string[] =>
+  [...traces].flatMap((trace) =>
+    [...trace.inputs].flatMap(([name, input]) => (comesAhead(input, trace, options) ? areaOf(name, input.shape) : [])),
+  );
+
+/** The graph before it is started, and how many elements each output of its nodes has. */
+export function graphOf(
+  traces: ReadonlyMap<string, Trace>,
+  options: ExecutableOptions,
+): { readonly graph: Graph; readonly elements: ReadonlyMap<string, number> } {
   const graph = new Graph();
   const elements = new Map<string, number>();
   for (const [name, shape] of variableShapes(options)) addVariable(graph, name, shape);
@@ -27,9 +68,30 @@ export function compile(traces: ReadonlyMap<string, Trace>, options: ExecutableO
     learningRate: graph.placeholder('learningRate', 'float32', []),
     beta1Power: graph.placeholder('beta1Power', 'float32', []),
     beta2Power: graph.placeholder('beta2Power', 'float32', []),
+    ...(options.optimizer?.averageDecay !== undefined && { averageKept: graph.placeholder('averageKept', 'float32', []) }), // biome-ignore format: one line
   };
   for (const [prefix, trace] of traces) addTrace(graph, prefix, trace, options, rates, elements);
-  return options.xla ? graph.start((nodes) => markXlaClusters(nodes, elements)) : graph.start();
+  return { graph, elements };
+}
+
+/** What has no device of its own lies on the first one. A graph of one device is left to TensorFlow. */
+function placed(nodes: readonly GraphNode[], options: ExecutableOptions): readonly GraphNode[] {
+  const first = deviceName(0, options);
+  return first === undefined ? nodes : nodes.map((node) => ({ device: first, ...node }));
+}
+
+/** TensorFlow's name of a device of this process. */
+function deviceName(device: number, { devices = 1, cluster }: ExecutableOptions): string | undefined {
+  if (devices === 1 && !cluster) return undefined;
+  const task = cluster ? `/job:worker/replica:0/task:${cluster.task}` : '';
+  return `${task}/device:${nativeBackend()?.isUsingGpuDevice ? 'GPU' : 'CPU'}:${device}`;
+}
+
+/** The settings of the session that a graph needs of its own, on several devices, among several processes, or to be fed ahead. */
+function sessionOf({ devices = 1, cluster, stagesAhead }: ExecutableOptions): SessionSettings | undefined {
+  if (devices === 1 && !cluster && !stagesAhead) return undefined;
+  const onGpu = nativeBackend()?.isUsingGpuDevice;
+  return { ...(!onGpu && devices > 1 && { cpuDevices: devices }), ...cluster };
 }
 
 /** A variable, its value, and a way to set it from outside. */
@@ -80,9 +142,15 @@ function addTrace(
   const nodes = new Map<number, Output>();
   for (const [name, { id, shape, dtype }] of inputs) {
     const node = inputNode(prefix, name);
-    nodes.set(id, dtype === 'float16' ? graph.halvesPlaceholder(node, shape) : graph.placeholder(node, dtype, shape));
+    if (comesAhead({ dtype }, { gradients }, options)) nodes.set(id, addArea(graph, name, shape));
+    else
+      nodes.set(id, dtype === 'float16' ? graph.halvesPlaceholder(node, shape) : graph.placeholder(node, dtype, shape));
   }
-  for (const [name, id] of variables) nodes.set(id, valueNode(name));
+  const shapes = variableShapes(options);
+  const isAveraged = (name: string): boolean => shapes.has(averageOf(name));
+  for (const [name, id] of variables) {
+    nodes.set(id, valueNode(gradients.size === 0 && isAveraged(name) ? averageOf(name) : name));
+  }
   const nodeOf = (id: number): Output => {
     const known = nodes.get(id);
     if (known) return known;
@@ -98,7 +166,10 @@ function addTrace(
     const call = paddedByZeros(made, constants);
     const { op, attributes } = call;
     const attr = op === 'Add' || op === 'AddV2' ? { ...attributes, ...inOrder } : attributes;
-    const node = { name: `${prefix}/${index}`, op, input: call.inputs.map(nodeOf), attr };
+    const after = (call.after ?? []).map((id) => `^${nodeOf(id).replace(/:.*/, '')}`);
+    const device = deviceName(call.device, options);
+    const input = [...call.inputs.map(nodeOf), ...after];
+    const node = { name: `${prefix}/${index}`, op, input, attr, ...(device && { device }) };
     const results = add(node, call.outputs.length, call.elements);
     for (const [port, id] of call.outputs.entries()) nodes.set(id, results[port]!);
   }
@@ -109,11 +180,12 @@ function addTrace(
     if (gradient === undefined) continue;
     if (!options.optimizer) throw new Error('A traced function gives gradients; the executable needs an optimiser.');
     const { mean, square } = slots(spec.name);
+    const place = (name: string) => ({ variable: handleNode(name), value: valueNode(name) });
     const handles = {
-      variable: handleNode(spec.name),
+      ...place(spec.name),
       mean: handleNode(mean),
       square: handleNode(square),
-      value: valueNode(spec.name),
+      ...(isAveraged(spec.name) && { average: place(averageOf(spec.name)) }),
     };
     const update = addUpdate(graph, `${prefix}/update`, options.optimizer, spec, handles, nodeOf(gradient), rates);
     updates.push(`^${update}`);

@@ -4,11 +4,21 @@
  * trace becomes nodes of one graph: forward, backward and the optimiser's update of the variables, in one call. All functions and
  * shapes share one graph, because two graphs cannot share variables; a new shape rebuilds it and carries the variables over.
  */
-import { elementCount, type FedArray } from './array.ts';
-import { assignedNode, compile, inputNode, nextValueNode, outputNode, valueNode } from './compile.ts';
-import type { RunningGraph } from './graph.ts';
+import { elementCount, type FedArray, type ShapedArray } from './array.ts';
+import {
+  areasOf,
+  assignedNode,
+  comesAhead,
+  compile,
+  inputNode,
+  nextValueNode,
+  outputNode,
+  valueNode,
+} from './compile.ts';
 import type { Rates } from './optimizer.ts';
 import type { Values } from './parameter.ts';
+import type { RunningGraph } from './running-graph.ts';
+import { Staging } from './staging.ts';
 import { type Trace, trace } from './trace.ts';
 import { type Arrays, type Executable, type ExecutableOptions, variableShapes } from './traced-function.ts';
 
@@ -19,11 +29,15 @@ export class CompiledExecutable implements Executable {
   /** By function and shapes. */
   readonly #traces = new Map<string, Trace>();
   #running: RunningGraph | undefined;
+  #staging: Staging | undefined;
   /** The variables while no graph runs. */
   #waiting: Values;
 
+  readonly stagesAhead: boolean;
+
   constructor(options: ExecutableOptions) {
     this.#options = options;
+    this.stagesAhead = options.stagesAhead ?? false;
     this.#shapes = variableShapes(options);
     this.#waiting = new Map([...this.#shapes].map(([name, shape]) => [name, new Float32Array(elementCount(shape))]));
   }
@@ -39,23 +53,43 @@ export class CompiledExecutable implements Executable {
   }
 
   run(name: string, inputs: Arrays, rates?: Rates): Record<string, Float32Array | Int32Array> {
+    const { graph, fed, ahead, outputs, named } = this.#call(name, inputs, rates);
+    if (ahead.length > 0) throw new Error(`What the function ${name} is fed comes ahead; call runLater.`);
+    return named(graph.run(fed, outputs));
+  }
+
+  async runLater(name: string, inputs: Arrays, rates?: Rates): Promise<Record<string, Float32Array | Int32Array>> {
+    const { graph, fed, ahead, outputs, named } = this.#call(name, inputs, rates);
+    for (const input of ahead) await this.#staging!.bring(input, inputs[input]!);
+    return named(await graph.runLater(fed, outputs));
+  }
+
+  stage(inputs: Arrays): void {
+    for (const [input, array] of Object.entries(inputs))
+      if (array.values instanceof Uint16Array) this.#staging?.prepare(input, array);
+  }
+
+  /** What of the graph runs a function, and the names of what it gives. */
+  #call(name: string, inputs: Arrays, rates: Rates | undefined) {
     this.prepare(name, inputs);
     const key = keyOf(name, inputs);
     const traced = this.#traces.get(key)!;
     const graph = this.#start();
     const prefix = prefixOf([...this.#traces.keys()].indexOf(key));
     const fed: Record<string, FedArray> = {};
-    for (const input of traced.inputs.keys()) fed[inputNode(prefix, input)] = inputs[input]!;
+    const ahead: string[] = [];
+    for (const [input, form] of traced.inputs) {
+      if (comesAhead(form, traced, this.#options)) ahead.push(input);
+      else fed[inputNode(prefix, input)] = inputs[input]!;
+    }
     if (traced.gradients.size > 0) {
       if (!rates) throw new Error(`The function ${name} gives gradients; it needs rates.`);
       for (const [rate, value] of Object.entries(rates)) fed[rate] = { shape: [], values: Float32Array.of(value) };
     }
     const names = [...traced.outputs.keys()];
-    const results = graph.run(
-      fed,
-      names.map((output) => outputNode(prefix, output)),
-    );
-    return Object.fromEntries(names.map((output, index) => [output, results[index]!.values]));
+    const named = (results: readonly ShapedArray[]) =>
+      Object.fromEntries(names.map((output, index) => [output, results[index]!.values]));
+    return { graph, fed, ahead, outputs: names.map((output) => outputNode(prefix, output)), named };
   }
 
   values(): Values {
@@ -76,8 +110,7 @@ export class CompiledExecutable implements Executable {
   }
 
   dispose(): void {
-    this.#running?.dispose();
-    this.#running = undefined;
+    this.#close();
     this.#waiting.clear();
   }
 
@@ -85,6 +118,7 @@ export class CompiledExecutable implements Executable {
     if (this.#running) return this.#running;
     const traces = new Map([...this.#traces.values()].map((traced, index) => [prefixOf(index), traced]));
     this.#running = compile(traces, this.#options);
+    if (this.stagesAhead) this.#staging = new Staging(this.#running, areasOf(traces.values(), this.#options));
     this.#assign(this.#waiting);
     this.#waiting = new Map();
     return this.#running;
@@ -93,8 +127,22 @@ export class CompiledExecutable implements Executable {
   #stop(): void {
     if (!this.#running) return;
     this.#waiting = this.values();
-    this.#running.dispose();
-    this.#running = undefined;
+    this.#close();
+  }
+
+  /**
+   * At once, so that the next graph's variables do not lie beside this one's; a graph that something is still on its way to is closed when
+   * that has come. Nobody waits for it then: one that does not close lives as long as the process.
+   */
+  #close(): void {
+    const [running, staging] = [this.#running, this.#staging];
+    [this.#running, this.#staging] = [undefined, undefined];
+    if (staging?.isBusy) {
+      staging
+        .settled()
+        .then(() => running?.dispose())
+        .catch(() => {});
+    } else running?.dispose();
   }
 
   #assign(values: ReadonlyMap<string, Float32Array>): void {

@@ -34,6 +34,8 @@ export interface GraphNode {
   readonly op: string;
   readonly input: readonly Output[];
   readonly attr: Readonly<Record<string, Attribute>>;
+  /** Where it is computed, as TensorFlow names devices; TensorFlow decides where this is absent. */
+  readonly device?: string;
 }
 
 /** A function as tensorflow.FunctionDef: its nodes refer to arguments by name, to each other as `NODE:OUTPUT:0`. */

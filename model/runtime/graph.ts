@@ -3,9 +3,9 @@
  * JavaScript; a graph goes to TensorFlow whole, which fuses, orders and threads it. The addon loads graphs only from
  * SavedModel folders, so each graph is written to a temporary one, loaded, and the folder removed.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../dataset/temporary-folder.ts';
 import { type FedArray, feedOf, isCopied, type ShapedArray } from './array.ts';
 import { nativeBackend, tf } from './backend.ts';
 import {
@@ -19,10 +19,12 @@ import {
   tensor,
   type,
 } from './graph-node.ts';
+import type { RunningGraph } from './running-graph.ts';
 import { encodeSavedModel, savedModelTag } from './saved-model.ts';
+import { Session, type SessionSettings } from './session.ts';
 
 /** Of a half. The addon knows no tensors of halves, so their bytes are fed. */
-const halfBytes = 2;
+export const halfBytes = 2;
 
 /** Collects nodes. Names are the caller's and must differ; `add` returns the name of the node's first output. */
 export class Graph {
@@ -37,9 +39,20 @@ export class Graph {
     return this.#nodes.has(name);
   }
 
-  add(name: string, op: string, input: readonly Output[], attr: Readonly<Record<string, Attribute>> = {}): Output {
+  /** The device of a node, where one was given. */
+  deviceOf(name: string): string | undefined {
+    return this.#nodes.get(name)?.device;
+  }
+
+  add(
+    name: string,
+    op: string,
+    input: readonly Output[],
+    attr: Readonly<Record<string, Attribute>> = {},
+    device?: string,
+  ): Output {
     if (this.#nodes.has(name)) throw new Error(`The graph has a node ${name} already.`);
-    this.#nodes.set(name, { name, op, input, attr });
+    this.#nodes.set(name, { name, op, input, attr, ...(device !== undefined && { device }) });
     return name;
   }
 
@@ -49,9 +62,13 @@ export class Graph {
 
   /** An input of halves, fed as their bytes, and what they are as float32. */
   halvesPlaceholder(name: string, size: readonly number[]): Output {
-    this.placeholder(name, 'uint8', [...size, halfBytes]);
-    const halves = this.add(`${name}/halves`, 'Bitcast', [name], { T: type('uint8'), type: type('float16') });
-    return this.add(`${name}/floats`, 'Cast', [halves], { SrcT: type('float16'), DstT: type('float32') });
+    return this.floatsOfHalves(`${name}/floats`, this.placeholder(name, 'uint8', [...size, halfBytes]));
+  }
+
+  /** What bytes of halves [..., 2] are as float32 [...]. */
+  floatsOfHalves(name: string, bytes: Output): Output {
+    const halves = this.add(`${name}/halves`, 'Bitcast', [bytes], { T: type('uint8'), type: type('float16') });
+    return this.add(name, 'Cast', [halves], { SrcT: type('float16'), DstT: type('float32') });
   }
 
   constant(name: string, values: Float32Array | Int32Array, size: readonly number[]): Output {
@@ -72,40 +89,46 @@ export class Graph {
     return this.constant(name, Float32Array.of(value), []);
   }
 
-  /** Loads the graph, as `rewrite` leaves it, into TensorFlow. Throws where tfjs runs on another backend than the native one. */
-  start(rewrite: (nodes: GraphNode[]) => GraphBody = (nodes) => ({ nodes, functions: [] })): RunningGraph {
-    const bytes = encodeSavedModel(rewrite(this.nodes()), tf.version['tfjs-core']);
-    const dir = mkdtempSync(join(tmpdir(), 'lait-graph-'));
+  /**
+   * Loads the graph, as `rewrite` leaves it, into TensorFlow; into a session of our own where its settings are given. Throws where tfjs runs on
+   * another backend than the native one.
+   */
+  start(
+    rewrite: (nodes: GraphNode[]) => GraphBody = (nodes) => ({ nodes, functions: [] }),
+    session?: SessionSettings,
+  ): RunningGraph {
+    const body = rewrite(this.nodes());
+    if (session) return new Session(body, session);
+    const bytes = encodeSavedModel(body, tf.version['tfjs-core']);
+    const folder = temporaryFolder('graph');
     try {
-      writeFileSync(join(dir, 'saved_model.pb'), bytes);
-      return new RunningGraph(binding().loadSavedModel(dir, savedModelTag));
+      writeFileSync(join(folder.path, 'saved_model.pb'), bytes);
+      return new LoadedGraph(binding().loadSavedModel(folder.path, savedModelTag));
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      folder.remove();
     }
   }
 }
 
-/** A graph inside TensorFlow. */
-export class RunningGraph {
+/** A graph that tfjs' addon has loaded. */
+class LoadedGraph implements RunningGraph {
   readonly #id: number;
 
   constructor(id: number) {
     this.#id = id;
   }
 
-  /** Runs the nodes that `outputs` need and returns the outputs' values in order. */
+  async runLater(inputs: Readonly<Record<Output, FedArray>>, outputs: readonly Output[]): Promise<ShapedArray[]> {
+    return this.run(inputs, outputs);
+  }
+
   run(inputs: Readonly<Record<Output, FedArray>>, outputs: readonly Output[]): ShapedArray[] {
+    // TensorFlow refuses to run nothing, as where a function has no variables.
+    if (outputs.length === 0) return [];
     const native = binding();
-    const ids = Object.values(inputs).map((fed) => {
-      const values = isCopied(fed.values) ? fed.values : unsharedCopy(fed.values);
-      if (values instanceof Uint16Array) {
-        const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-        return native.createTensor([...fed.shape, halfBytes], native.TF_UINT8, bytes);
-      }
-      const dtype = values instanceof Int32Array ? native.TF_INT32 : native.TF_FLOAT;
-      return native.createTensor([...fed.shape], dtype, values);
-    });
+    const ids: number[] = [];
     try {
+      for (const fed of Object.values(inputs)) ids.push(tensorOf(fed, native));
       const results = native.runSavedModel(
         this.#id,
         ids,
@@ -128,6 +151,17 @@ export class RunningGraph {
   dispose(): void {
     binding().deleteSavedModel(this.#id);
   }
+}
+
+/** The addon's number of a tensor with what is fed. */
+function tensorOf({ shape, values: given }: FedArray, native: ReturnType<typeof binding>): number {
+  const values = isCopied(given) ? given : unsharedCopy(given);
+  if (values instanceof Uint16Array) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    return native.createTensor([...shape, halfBytes], native.TF_UINT8, bytes);
+  }
+  const dtype = values instanceof Int32Array ? native.TF_INT32 : native.TF_FLOAT;
+  return native.createTensor([...shape], dtype, values);
 }
 
 /** A copy that TensorFlow is sure to copy once more, of an array that was not made by `feedOf`. */

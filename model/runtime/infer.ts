@@ -34,7 +34,7 @@ const product =
   };
 
 const rules: ReadonlyMap<string, Rule> = new Map([
-  ...['Cast', 'Erf', 'Exp', 'Neg', 'Softmax', 'Square', 'Tanh'].map((op) => [op, same] as const),
+  ...['Cast', 'CollectiveReduceV2', 'Erf', 'Exp', 'Neg', 'Softmax', 'Square', 'Tanh'].map((op) => [op, same] as const),
   ...['Add', 'AddV2', 'GreaterEqual', 'Mul', 'RealDiv', 'SquaredDifference', 'Sub'].map(
     (op) => [op, broadcast] as const,
   ),

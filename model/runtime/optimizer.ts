@@ -5,7 +5,7 @@
 import { floatOp, nativeBackend, type Scalar, type Tensor, tf, type Variable } from './backend.ts';
 import type { Graph } from './graph.ts';
 import { bool, type Output, type } from './graph-node.ts';
-import { learns, type ParameterSpec } from './parameter.ts';
+import { learns, type ParameterSpec, type Values } from './parameter.ts';
 
 export interface AdamW {
   readonly beta1: number;
@@ -13,14 +13,23 @@ export interface AdamW {
   readonly beta2: number;
   readonly epsilon: number;
   readonly decay: number;
-  /** Largest global norm of the gradients. BERT: 1. */
+  /** Largest global norm of the gradients; infinite where they stay as they are. BERT: 1. */
   readonly clipNorm: number;
+  /** Running averages of the parameters are kept beside them (EMA), of which so much stays at an update once enough were made; absent: none. */
+  readonly averageDecay?: number;
 }
 
 export const adamW: AdamW = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, decay: 0.01, clipNorm: 1 };
 
-/** The two running means of a parameter, kept beside it under these names. */
+/** The two running means of a parameter's gradients, kept beside it under these names. */
 export const slots = (name: string) => ({ mean: `${name}/adam_m`, square: `${name}/adam_v` });
+
+/** Where the running average of a parameter is kept. */
+export const averageOf = (name: string): string => `${name}/average`;
+
+/** Values of the parameters as the running averages of those that learn. */
+export const asAverages = (parameters: readonly ParameterSpec[], values: ReadonlyMap<string, Float32Array>): Values =>
+  new Map(parameters.filter(learns).map(({ name }) => [averageOf(name), values.get(name)!]));
 
 /** Where the gradients of a parameter are summed up when several batches make one update. */
 export const sumOf = (name: string): string => `${name}/gradient_sum`;
@@ -37,20 +46,28 @@ export interface Rates {
   /** beta1 and beta2 to the power of the step's number, counted from 1 */
   readonly beta1Power: number;
   readonly beta2Power: number;
+  /** How much of the running averages stays, where there are any. */
+  readonly averageKept?: number;
 }
 
-/** `step` counts from 0. */
-export function ratesAt({ beta1, beta2 }: AdamW, step: number, learningRate: number): Rates {
-  return { learningRate, beta1Power: beta1 ** (step + 1), beta2Power: beta2 ** (step + 1) };
+/** `step` counts from 0. The averages of few updates keep less, or the first parameters would be most of them: as TensorFlow's ExponentialMovingAverage. */
+export function ratesAt({ beta1, beta2, averageDecay }: AdamW, step: number, learningRate: number): Rates {
+  return {
+    learningRate,
+    beta1Power: beta1 ** (step + 1),
+    beta2Power: beta2 ** (step + 1),
+    ...(averageDecay !== undefined && { averageKept: Math.min(averageDecay, (1 + step) / (10 + step)) }),
+  };
 }
 
-/** Gradients scaled down to the global norm, what the norm was, and of each gradient half the sum of its squares. */
+/** Gradients scaled down to the global norm if theirs is larger, what the norm was, and of each gradient half the sum of its squares. */
 export function clip(
   gradients: ReadonlyMap<string, Tensor>,
   clipNorm: number,
 ): { clipped: Map<string, Tensor>; norm: Scalar; halves: Map<string, Tensor> } {
   const halves = new Map([...gradients].map(([name, gradient]) => [name, halfOfSquares(gradient)]));
   const norm = normOf([...halves.values()]);
+  if (clipNorm === Number.POSITIVE_INFINITY) return { clipped: new Map(gradients), norm, halves };
   const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
   const clipped = new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]));
   return { clipped, norm, halves };
@@ -69,9 +86,9 @@ function halfOfSquares(x: Tensor): Tensor {
 export function updateEagerly(
   optimizer: AdamW,
   { decays, replaced, rate: share = 1 }: ParameterSpec,
-  [variable, mean, square]: readonly [Variable, Variable, Variable],
+  [variable, mean, square, average]: readonly [Variable, Variable, Variable, Variable | undefined],
   gradient: Tensor,
-  { learningRate: full, beta1Power, beta2Power }: Rates,
+  { learningRate: full, beta1Power, beta2Power, averageKept }: Rates,
 ): void {
   if (replaced) {
     variable.assign(gradient as never);
@@ -88,6 +105,7 @@ export function updateEagerly(
     mean.assign(newMean as never);
     square.assign(newSquare as never);
     variable.assign(next as never);
+    average?.assign(tf.sub(average, tf.mul(tf.sub(average, next), 1 - averageKept!)) as never);
   });
 }
 
@@ -96,6 +114,13 @@ export interface GraphRates {
   readonly learningRate: Output;
   readonly beta1Power: Output;
   readonly beta2Power: Output;
+  readonly averageKept?: Output;
+}
+
+/** A variable's handle and what it holds before an update. */
+interface Place {
+  readonly variable: Output;
+  readonly value: Output;
 }
 
 /** Adds the update of one variable to a graph; gives the node that has run when it is done. */
@@ -104,7 +129,7 @@ export function addUpdate(
   prefix: string,
   optimizer: AdamW,
   { decays, replaced, rate: share = 1 }: ParameterSpec,
-  handles: { readonly variable: Output; readonly mean: Output; readonly square: Output; readonly value: Output },
+  handles: Place & { readonly mean: Output; readonly square: Output; readonly average?: Place },
   gradient: Output,
   rates: GraphRates,
 ): Output {
@@ -130,7 +155,7 @@ export function addUpdate(
   }
   const constant = (name: string, value: number) =>
     graph.has(`${prefix}/${name}`) ? `${prefix}/${name}` : graph.scalar(`${prefix}/${name}`, value);
-  return graph.add(
+  const adam = graph.add(
     `${prefix}/${handles.variable}/adam`,
     'ResourceApplyAdam',
     [
@@ -148,6 +173,15 @@ export function addUpdate(
     ],
     { T, use_locking: bool(false), use_nesterov: bool(false) },
   );
+  if (!handles.average) return adam;
+  const lost = `${prefix}/averageLost`;
+  if (!graph.has(lost)) graph.add(lost, 'Sub', [graph.scalar(`${lost}/one`, 1), rates.averageKept!], { T });
+  const { variable, value } = handles.average;
+  const at = `${prefix}/${variable}`;
+  const now = graph.add(`${at}/now`, 'ReadVariableOp', [handles.variable, `^${adam}`], { dtype: T });
+  const apart = graph.add(`${at}/apart`, 'Sub', [value, now], { T });
+  const next = graph.add(`${at}/next`, 'Sub', [value, graph.add(`${at}/step`, 'Mul', [apart, lost], { T })], { T });
+  return graph.add(`${at}/averaged`, 'AssignVariableOp', [variable, next], { dtype: T });
 }
 
 /** A rate times a share; one node for all parameters of that share. */

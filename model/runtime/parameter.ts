@@ -19,6 +19,10 @@ export interface ParameterSpec {
 /** Whether an optimiser changes it. */
 export const learns = ({ rate, replaced }: ParameterSpec): boolean => rate !== 0 && !replaced;
 
+/** The names of those that training leaves as they are. */
+export const frozenOf = (parameters: readonly ParameterSpec[]): ReadonlySet<string> =>
+  new Set(parameters.filter((one) => !learns(one)).map(({ name }) => name));
+
 /** Trained variables by name, the optimiser's means (see `slots`) among them. */
 export type Values = Map<string, Float32Array>;
 

@@ -16,6 +16,14 @@ const names = ['a', 'b'];
 /** The best of four was now and then two thirds of the best of ten. */
 const runs = 10;
 
+/** Runs of fewer steps do without it: it takes as long as this many steps of the smallest preset (ours). */
+const leastSteps = 20;
+
+/** `measurePeakFlops` for a run of that many steps; undefined where the run is too short to be worth it. */
+export function peakFlopsOf(steps: number, precision: Precision): number | undefined {
+  return steps < leastSteps ? undefined : measurePeakFlops(precision);
+}
+
 /** Floating-point operations a second of products of 1536 × 1536 matrices: the best of ten runs of four. About a second on two cores. */
 export function measurePeakFlops(precision: Precision): number {
   const parameters = names.map((name) => ({ name, shape: [side, side], start: 'ones' as const, decays: false }));

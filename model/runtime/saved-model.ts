@@ -1,4 +1,4 @@
-/** Writes a graph as TensorFlow's saved_model.pb, the only form in which the addon loads graphs. */
+/** Writes graphs and settings as TensorFlow's messages: saved_model.pb, the only form in which tfjs' addon loads graphs, and what sessions of our own take. */
 import protobuf from 'protobufjs';
 import type { GraphBody, GraphFunction, GraphNode } from './graph-node.ts';
 
@@ -15,16 +15,63 @@ export function encodeSavedModel({ nodes, functions }: GraphBody, writtenBy: str
     metaGraphs: [
       {
         metaInfoDef: { tags: [savedModelTag], tensorflowVersion: writtenBy },
-        graphDef: {
-          node: nodes,
-          versions: { producer: graphVersion },
-          library: { function: functions.map(functionDef) },
-        },
+        graphDef: graphDef({ nodes, functions }),
         signatureDef: {},
       },
     ],
   });
   return SavedModel.encode(message).finish();
+}
+
+const graphDef = ({ nodes, functions }: GraphBody) => ({
+  node: nodes,
+  versions: { producer: graphVersion },
+  library: { function: functions.map(functionDef) },
+});
+
+/** The bytes of a tensorflow.GraphDef. */
+export const encodeGraph = (body: GraphBody): Uint8Array => encode('GraphDef', graphDef(body));
+
+/** What a session runs on. */
+export interface SessionConfig {
+  /** Devices that the CPU is made into; one, unless given. */
+  readonly cpuDevices?: number;
+  /** Which of the processes that compute together this one is, from 0 on. */
+  readonly task?: number;
+}
+
+const taskName = (task: number): string => `/job:worker/replica:0/task:${task}`;
+
+const configOf = ({ cpuDevices, task }: SessionConfig) => ({
+  ...(cpuDevices !== undefined && { deviceCount: { CPU: cpuDevices } }),
+  // What has no kernel on its device lies on the CPU, as it does where no device is named.
+  allowSoftPlacement: true,
+  ...(task !== undefined && {
+    // Variables are the session's own, and what it computes is here; with others it exchanges by collective ops alone.
+    isolateSessionState: true,
+    deviceFilters: [taskName(task)],
+    experimental: { collectiveGroupLeader: taskName(0) },
+  }),
+});
+
+/** The bytes of a tensorflow.ConfigProto. */
+export const encodeConfig = (config: SessionConfig): Uint8Array => encode('ConfigProto', configOf(config));
+
+/** The bytes of the tensorflow.ServerDef of task `config.task` among those at `addresses`, `HOST:PORT` each. */
+export function encodeServer(addresses: readonly string[], config: SessionConfig): Uint8Array {
+  const tasks = Object.fromEntries(addresses.map((address, index) => [index, address]));
+  return encode('ServerDef', {
+    cluster: { job: [{ name: 'worker', tasks }] },
+    jobName: 'worker',
+    taskIndex: config.task,
+    defaultSessionConfig: configOf(config),
+    protocol: 'grpc',
+  });
+}
+
+function encode(name: string, content: Record<string, unknown>): Uint8Array {
+  const message = messages.lookupType(`tensorflow.${name}`);
+  return message.encode(message.fromObject(content)).finish();
 }
 
 /** A graph as a file has it: nodes, and the nodes of its functions by name. */
@@ -52,8 +99,7 @@ const functionDef = ({ name, takes, gives, nodes }: GraphFunction) => ({
 });
 
 /** The fields that are written, with their numbers, of tensorflow/core/{framework,protobuf}. */
-const SavedModel = protobuf
-  .parse(`syntax = "proto3"; package tensorflow;
+const messages = protobuf.parse(`syntax = "proto3"; package tensorflow;
   message TensorShapeProto { message Dim { int64 size = 1; } repeated Dim dim = 2; }
   message TensorProto { int32 dtype = 1; TensorShapeProto tensor_shape = 2; bytes tensor_content = 4; }
   message AttrValue {
@@ -77,5 +123,13 @@ const SavedModel = protobuf
   message TensorInfo { string name = 1; int32 dtype = 2; TensorShapeProto tensor_shape = 3; }
   message SignatureDef { map<string, TensorInfo> inputs = 1; map<string, TensorInfo> outputs = 2; string method_name = 3; }
   message MetaGraphDef { MetaInfoDef meta_info_def = 1; GraphDef graph_def = 2; map<string, SignatureDef> signature_def = 5; }
-  message SavedModel { int64 saved_model_schema_version = 1; repeated MetaGraphDef meta_graphs = 2; }`)
-  .root.lookupType('tensorflow.SavedModel');
+  message SavedModel { int64 saved_model_schema_version = 1; repeated MetaGraphDef meta_graphs = 2; }
+  message ConfigProto {
+    message Experimental { string collective_group_leader = 1; }
+    map<string, int32> device_count = 1; repeated string device_filters = 4; bool allow_soft_placement = 7; bool isolate_session_state = 15; Experimental experimental = 16;
+  }
+  message JobDef { string name = 1; map<int32, string> tasks = 2; }
+  message ClusterDef { repeated JobDef job = 1; }
+  message ServerDef { ClusterDef cluster = 1; string job_name = 2; int32 task_index = 3; ConfigProto default_session_config = 4; string protocol = 5; }`).root;
+
+const SavedModel = messages.lookupType('tensorflow.SavedModel');

@@ -4,12 +4,13 @@
  * takes 0.94 (float32) and 0.88 (bfloat16) of the time. Not on more cores, where it was not measured, nor on a GPU.
  */
 import { availableParallelism } from 'node:os';
+import { hasGpu } from './environment.ts';
 
 const variable = 'TF_NUM_INTRAOP_THREADS';
 
 /** The settings of TensorFlow's environment for that, empty where its own are better. */
 export const wholeOps = (): Readonly<Record<string, string>> =>
-  availableParallelism() === 2 ? { [variable]: '1' } : {};
+  availableParallelism() === 2 && !hasGpu() ? { [variable]: '1' } : {};
 
 /** To be called before TensorFlow is loaded, which reads the settings once. An operator's own stay. */
 export function preferWholeOps(): void {

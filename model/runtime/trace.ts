@@ -4,21 +4,14 @@
  */
 import { elementCount } from './array.ts';
 import { type NativeBackend, nativeBackend, type Tensor, tf } from './backend.ts';
+import type { Call } from './call.ts';
+import { currentDevice, tracedOn } from './devices.ts';
 import { type Attribute, shape as shapeOf } from './graph-node.ts';
 import { inferOutputs, runOnStandIns, type TensorForm } from './infer.ts';
+import { notingParts, Parts } from './recompute.ts';
 import type { Arrays, ExecutableOptions, TracedFunction } from './traced-function.ts';
 
 type Binding = NativeBackend['binding'];
-
-/** One call of TensorFlow, as it was made. */
-export interface Call {
-  readonly op: string;
-  readonly attributes: Readonly<Record<string, Attribute>>;
-  readonly inputs: readonly number[];
-  readonly outputs: readonly number[];
-  /** Of the first output. */
-  readonly elements: number;
-}
 
 export interface Constant {
   readonly shape: readonly number[];
@@ -26,7 +19,7 @@ export interface Constant {
   readonly bytes: Buffer;
 }
 
-interface TracedInput {
+export interface TracedInput {
   readonly id: number;
   readonly shape: readonly number[];
   /** float16: fed as halves, float32 to the function. */
@@ -44,11 +37,16 @@ export interface Trace {
 }
 
 /** Calls a function once. Values that it reads in JavaScript are zeros, or become constants. */
-export function trace(body: TracedFunction, inputs: Arrays, { parameters }: ExecutableOptions): Trace {
+export function trace(
+  body: TracedFunction,
+  inputs: Arrays,
+  { parameters, recompute, devices = 1 }: ExecutableOptions,
+): Trace {
   const backend = nativeBackend()!;
   const real = backend.binding;
-  const { binding, calls, constants, forms, formOf } = intercept(real);
   const idOf = (tensor: Tensor): number => backend.getInputTensorIds([tensor])[0]!;
+  const parts = recompute ? new Parts(idOf) : undefined;
+  const { binding, calls, constants, forms, formOf, firstFree } = intercept(real, () => parts?.current);
   const resultOf = (tensor: Tensor): number => {
     const id = idOf(tensor);
     formOf(id);
@@ -71,9 +69,11 @@ export function trace(body: TracedFunction, inputs: Arrays, { parameters }: Exec
     }
     for (const { name, shape } of parameters) forms.set(variableIds.get(name)!, { shape, dtype: real.TF_FLOAT });
     backend.binding = binding;
-    const { outputs, gradients = new Map<string, Tensor>() } = body(tensors, (name) => variables.get(name)!, variables);
+    const { outputs, gradients = new Map<string, Tensor>() } = notingParts(parts, () =>
+      tracedOn(devices, () => body(tensors, (name) => variables.get(name)!, variables)),
+    );
     return {
-      calls,
+      calls: parts ? parts.doubled(calls, firstFree()) : calls,
       constants,
       inputs: tracedInputs,
       variables: variableIds,
@@ -91,7 +91,7 @@ export function trace(body: TracedFunction, inputs: Arrays, { parameters }: Exec
 const firstUnreal = 1e9;
 
 /** A binding that keeps calls instead of computing them. */
-function intercept(real: Binding) {
+function intercept(real: Binding, currentPart: () => number | undefined) {
   const calls: Call[] = [];
   const constants = new Map<number, Constant>();
   const forms = new Map<number, TensorForm>();
@@ -137,6 +137,8 @@ function intercept(real: Binding) {
       inputs: [...ids],
       outputs: outputs.map(({ id }) => id),
       elements: elementCount(outputs[0]?.shape ?? []),
+      part: currentPart(),
+      device: currentDevice(),
     });
     return outputs;
   };
@@ -155,7 +157,7 @@ function intercept(real: Binding) {
     const { shape, dtype } = formOf(id);
     return dtype === real.TF_INT32 ? new Int32Array(elementCount(shape)) : new Float32Array(elementCount(shape));
   };
-  return { binding, calls, constants, forms, formOf };
+  return { binding, calls, constants, forms, formOf, firstFree: () => nextId };
 }
 
 function bytesOf(values: unknown, dtype: number, binding: Binding): Buffer {

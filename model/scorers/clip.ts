@@ -14,7 +14,8 @@ import { expected } from '../../dataset/user-error.ts';
 import { openHuggingFaceTokenizer, type TokenizerDefinition } from '../data/hugging-face-tokenizer.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
-import { normalized } from './text-features.ts';
+import { dot, normalizedRows } from '../ranking/vectors.ts';
+import { mapDecoded } from '../regions/decode-batch.ts';
 import { scoreTextsOfImages } from './texts-of-images.ts';
 
 /** What a folder must hold. */
@@ -29,10 +30,14 @@ export const clipFiles = [
 
 const kinds = ['clip', 'siglip', 'siglip2'];
 
+/** Whether a config.json is that of a CLIP or SigLIP. */
+export const isClipConfig = (config: unknown): boolean =>
+  kinds.includes((config as { model_type?: string } | null)?.model_type ?? '');
+
 /** Whether a folder is a CLIP or SigLIP by its config.json. */
 export function isClip(folder: string): boolean {
   const path = join(folder, 'config.json');
-  return existsSync(path) && kinds.includes((readJson(path) as { model_type?: string }).model_type ?? '');
+  return existsSync(path) && isClipConfig(readJson(path));
 }
 
 /**
@@ -48,26 +53,28 @@ export async function clipRelevance(folder: string, ensure: EnsureOptions = {}):
   const text = await openOnnx(join(folder, 'onnx/text_model.onnx'), ensure);
   const vision = await openOnnx(join(folder, 'onnx/vision_model.onnx'), ensure);
   const model = `clip-${await identity(folder)}`;
+  const pixelsOf = (images: readonly Buffer[]) => Promise.all(images.map((image) => pixels(image, picture)));
+  const ofImages = (images: readonly Buffer[]) =>
+    vectors(vision, { pixel_values: pictures(images, picture) }, 'image_embeds');
+  const ofTexts = (texts: readonly string[]) => vectors(text, encode(texts), 'text_embeds');
   return {
     model,
+    embed: {
+      images: async (images) => mapDecoded(await pixelsOf(images), ofImages),
+      texts: ofTexts,
+    },
     score: (pairs) =>
-      scoreTextsOfImages(
-        pairs,
-        (images) => Promise.all(images.map((image) => pixels(image, picture))),
-        async (images, texts) => {
-          const imageVectors = await vectors(vision, { pixel_values: pictures(images, picture) }, 'image_embeds');
-          const textVectors = await vectors(text, encode(texts.map((one) => one.text)), 'text_embeds');
-          return texts.map(({ row }, index) => dot(imageVectors[row]!, textVectors[index]!));
-        },
-      ),
+      scoreTextsOfImages(pairs, pixelsOf, async (images, texts) => {
+        const imageVectors = await ofImages(images);
+        const textVectors = await ofTexts(texts.map((one) => one.text));
+        return texts.map(({ row }, index) => dot(imageVectors[row]!, textVectors[index]!));
+      }),
     dispose: () => {
       void text.dispose();
       void vision.dispose();
     },
   };
 }
-
-const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, at) => sum + value * b[at]!, 0);
 
 /** Rows of the output, of length 1. CLIP names it as given, SigLIP `pooler_output`. */
 async function vectors(
@@ -80,9 +87,7 @@ async function vectors(
   const taken = Object.fromEntries(Object.entries(inputs).filter(([input]) => model.inputs.includes(input)));
   const [result] = await model.run(taken, [name]);
   const { shape, values } = result!;
-  const [rows = 0, size = 0] = shape;
-  const floats = values as Float32Array;
-  return Array.from({ length: rows }, (_, row) => normalized(floats.slice(row * size, (row + 1) * size)));
+  return normalizedRows(values as Float32Array, shape[0] ?? 0);
 }
 
 interface PictureSettings {

@@ -6,11 +6,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
+import type { Embedding, Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { tokenizerOfModel } from '../data/tokenizer.ts';
 import type { PairIndex } from '../ranking/scoring.ts';
-import { type Detector, type Regions, topRegions } from '../regions/region.ts';
+import { normalizedRows } from '../ranking/vectors.ts';
+import { mapDecoded } from '../regions/decode-batch.ts';
+import { type Detector, detectAll, type Regions } from '../regions/region.ts';
 import { openRetrievalModel, type RetrievalModel } from '../retrieval/retrieval-model.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
@@ -62,7 +64,16 @@ export function imageBertRelevance(path: string, options: ImageBertRelevanceOpti
   }
   const tokenizer = tokenizerOfModel(checkpoint);
   const model = openRetrievalModel(checkpoint, { batchPairs, ...running });
+  const embed: Embedding = {
+    images: async (images) =>
+      mapDecoded(await detectAll(detector, images, config.maxRegions), (regions) =>
+        normalizedRows(model.embedImages(regions), regions.length),
+      ),
+    texts: async (texts) =>
+      normalizedRows(model.embedTexts(texts.map((text) => tokenizer.encode(text, config.maxPieces))), texts.length),
+  };
   return {
+    ...(head === 'itc' && { embed }),
     model: `imagebert-${head}-${identity(checkpoint, detector)}`,
     score: (pairs) =>
       scoreTextsOfImages(
@@ -100,20 +111,6 @@ const cosines: ScoreMatched = (model, images, texts, pairs) => {
     return sum;
   });
 };
-
-/** Regions of each image, the most confident ones that the model has room for; null where it does not decode. */
-async function detectAll(
-  detector: Detector,
-  images: readonly Buffer[],
-  maxRegions: number,
-): Promise<(Regions | null)[]> {
-  const all: (Regions | null)[] = [];
-  for (let at = 0; at < images.length; at += detector.batchSize) {
-    const found = await detector.detect(images.slice(at, at + detector.batchSize));
-    all.push(...found.map((one) => one && topRegions(one, maxRegions, detector.featureSize)));
-  }
-  return all;
-}
 
 function identity({ dir, vocabulary, tokenizer, config }: Checkpoint, { name, model, settings }: Detector): string {
   const hash = createHash('sha256').update(readFileSync(join(dir, 'model.safetensors')));

@@ -9,7 +9,8 @@ import { readFileSync } from 'node:fs';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
-import { pairedCosines } from '../ranking/linear-map.ts';
+import { imageVectors, pairedCosines, textVectors } from '../ranking/linear-map.ts';
+import { mapDecoded } from '../regions/decode-batch.ts';
 import { chanceOf } from './calibration.ts';
 import type { ImageFeatures } from './image-features.ts';
 import type { TextFeatures } from './text-features.ts';
@@ -46,6 +47,10 @@ export function loadRelevance(
   return {
     model,
     isChance: true,
+    embed: {
+      images: async (images) => mapDecoded(await imageFeatures.of(images), (features) => imageVectors(map, features)),
+      texts: async (texts) => textVectors(map, textFeatures.of(texts)),
+    },
     score: (pairs) =>
       scoreTextsOfImages(pairs, imageFeatures.of, (images, texts) =>
         pairedCosines(

@@ -10,6 +10,7 @@ import { fromHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { presets } from '../net/config.ts';
 import { parameterSpecs } from '../net/parameters.ts';
+import { normalizedRows } from '../ranking/vectors.ts';
 import { Graph } from '../runtime/graph.ts';
 import { type Attribute, bool, int, type Output, type } from '../runtime/graph-node.ts';
 
@@ -55,19 +56,10 @@ export function miniLmFeatures(path: string): TextFeatures {
         },
         ['mean'],
       );
-      const values = means!.values as Float32Array;
-      return texts.map((_, at) => normalized(values.slice(at * hiddenSize, (at + 1) * hiddenSize)));
+      return normalizedRows(means!.values as Float32Array, texts.length);
     },
     dispose: () => running.dispose(),
   };
-}
-
-/** The vector at length 1. */
-export function normalized(vector: Float32Array): Float32Array {
-  let squares = 0;
-  for (const value of vector) squares += value * value;
-  const scale = squares === 0 ? 0 : 1 / Math.sqrt(squares);
-  return vector.map((value) => value * scale);
 }
 
 function build(path: string, vocabularySize: number) {
@@ -116,17 +108,12 @@ function build(path: string, vocabularySize: number) {
   const ids = graph.placeholder('ids', 'int32', [-1, -1]); // [B, T]
   const mask = graph.placeholder('mask', 'float32', [-1, -1]); // [B, T]
   const positions = graph.placeholder('positions', 'int32', [-1]); // [T]
-  const size = graph.add('size', 'Shape', [ids], { T: i32, out_type: i32 }); // B, T
+  const size = graph.add('size', 'Shape', [ids], { T: i32, out_type: i32 });
+  // Not gathered: a GPU would be sent these two numbers, and asked for them again at each use.
+  graph.add('sizes', 'Unpack', [size], { T: i32, num: int(2), axis: int(0) });
+  const sizes = { B: 'sizes:0', T: 'sizes:1' } as const;
   const sized = (...parts: (number | 'B' | 'T')[]): Output => {
-    const part = (p: number | 'B' | 'T') =>
-      typeof p === 'number'
-        ? graph.integer(name('n'), p)
-        : graph.add(
-            name('part'),
-            'GatherV2',
-            [size, graph.integer(name('at'), p === 'B' ? 0 : 1), graph.integer(name('axis'), 0)],
-            { Tparams: i32, Tindices: i32, Taxis: i32 },
-          );
+    const part = (p: number | 'B' | 'T') => (typeof p === 'number' ? graph.integer(name('n'), p) : sizes[p]);
     return graph.add(name('Pack'), 'Pack', parts.map(part), { N: int(parts.length), T: i32, axis: int(0) });
   };
   const reshapeTo = (x: Output, ...parts: (number | 'B' | 'T')[]): Output =>

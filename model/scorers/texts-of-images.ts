@@ -10,15 +10,16 @@ export interface TextOfImage {
 
 /**
  * Scores pairs of which several may show one image, and some an image that does not decode: those get null. `readImages` turns each
- * image, once, into what the model scores (null where it does not decode); `score` gives one number for each text.
+ * image, once, into what the model scores (null where it does not decode), and hears their SHA-256 too; `score` gives one number for each
+ * text.
  */
 export async function scoreTextsOfImages<Image>(
   pairs: Parameters<RelevanceScorer['score']>[0],
-  readImages: (images: readonly Buffer[]) => Promise<readonly (Image | null)[]>,
+  readImages: (images: readonly Buffer[], sha256s: readonly string[]) => Promise<readonly (Image | null)[]>,
   score: (images: readonly Image[], texts: readonly TextOfImage[]) => ArrayLike<number> | Promise<ArrayLike<number>>,
 ): Promise<(number | null)[]> {
   const bytes = new Map(pairs.map(({ sha256, image }) => [sha256, image]));
-  const read = await readImages([...bytes.values()]);
+  const read = await readImages([...bytes.values()], [...bytes.keys()]);
   const images: Image[] = [];
   const rows = new Map<string, number>();
   for (const [index, sha256] of [...bytes.keys()].entries()) {

@@ -2,7 +2,8 @@
  * Reads checkpoints: a folder `checkpoints/step-00001000` holds everything that a run needs to go on as if nothing had happened.
  * `model.safetensors`, `config.json` and `vocab.txt` are what Hugging Face's BertModel and BertTokenizer read;
  * `optimizer.safetensors` and `training.json` are the optimizer's running means, the step, the position in the data and the seed,
- * from which every random number follows. `save-checkpoint.ts` writes them.
+ * from which every random number follows. Of a run that averages its parameters, `model.safetensors` has the averages and
+ * `optimizer.safetensors` the parameters themselves. `save-checkpoint.ts` writes them.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -17,7 +18,7 @@ import type { ModelConfig } from '../net/config.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import { parameterSpecs } from '../net/parameters.ts';
 import type { Values } from '../runtime/parameter.ts';
-import { checkChecksums } from './checksums.ts';
+import { checkChecksums, checksumsName } from './checksums.ts';
 import type { MadeFrom } from './made-from.ts';
 import type { KeptMetrics } from './metrics.ts';
 import type { Best } from './progress.ts';
@@ -159,7 +160,7 @@ function readFolder(dir: string): Checkpoint {
   };
 }
 
-/** The optimizer's running means of a checkpoint, by the names of `slots`. */
+/** The optimizer's running means of a checkpoint, by the names of `slots`; of one with averages the parameters too, by theirs. */
 export function readOptimizer({ dir }: Checkpoint): Values {
   const { tensors } = withAdvice(dir, () => {
     checkChecksums(dir, ['optimizer.safetensors']);
@@ -170,10 +171,9 @@ export function readOptimizer({ dir }: Checkpoint): Values {
 
 /** Throws a UserError that names the first thing in which a run differs from the checkpoint that it should continue. */
 export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription): void {
-  const advice = 'continue with what it was trained with, or start another run';
-  const differ = (name: string, was: unknown, is: unknown) => {
+  const differ = (name: string, was: unknown, is: unknown, advice = 'continue with what it was trained with') => {
     if (JSON.stringify(was) !== JSON.stringify(is))
-      throw expected(`${was} as in ${basename(checkpoint.dir)}`, name, is, advice);
+      throw expected(`${was} as in ${basename(checkpoint.dir)}`, name, is, `${advice}, or start another run`);
   };
   differ('the detector', checkpoint.detector, wanted.detector);
   differ('the size of the vocabulary', checkpoint.vocabulary.length, wanted.vocabulary.length);
@@ -184,7 +184,9 @@ export function checkSameModel(checkpoint: Checkpoint, wanted: ModelDescription)
     differ(name, checkpoint.config[name], wanted.config[name]);
   }
   differ('the tokenizer', digestOfTokenizer(checkpoint.tokenizer), digestOfTokenizer(wanted.tokenizer));
-  differ('the weight of ITC (on or off)', checkpoint.objectives.itc > 0, wanted.objectives.itc > 0);
+  // Earlier versions had it off by default.
+  const [was, is] = [checkpoint, wanted].map(({ objectives }) => (objectives.itc > 0 ? 'on' : 'off'));
+  differ('contrast (ITC)', was, is, `give --itc ${was === 'on' ? 1 : 0}`);
 }
 
 const digestOfTokenizer = (tokenizer: TokenizerDefinition | undefined): string =>
@@ -202,6 +204,15 @@ export function featureStatisticsIn(tensors: ReadonlyMap<string, StoredTensor>):
 export const weightsName = 'model.safetensors';
 export const trainingName = 'training.json';
 export const tokenizerName = 'tokenizer.json';
+/** The bank of hub-bank.ts, and the weight of rerank-weight.ts. */
+export const hubsName = 'hubs.safetensors';
+export const rerankName = 'rerank.json';
+
+/** What is needed of a checkpoint beside `config.json` to use it, and what it may have besides; going on with its run takes the optimiser too. */
+export const runFiles = {
+  needed: [weightsName, 'vocab.txt', trainingName],
+  optional: [tokenizerName, hubsName, rerankName, checksumsName],
+} as const;
 
 /** Where a checkpoint's run stands. Throws a UserError where the file does not say it. */
 function readState(dir: string): TrainingState {

@@ -3,6 +3,7 @@
  * since reading them must not load TensorFlow.
  */
 import { defaultObjectives, objectiveNames } from '../net/objective.ts';
+import type { Decay } from './schedule.ts';
 
 /** What makes a checkpoint the best. `auto`: retrieval where contrast or matching is learned, else the loss. */
 export const bestByNames = ['auto', 'retrieval', 'loss', ...objectiveNames] as const;
@@ -16,6 +17,11 @@ const trainDefaults = {
   bestBy: 'auto' as BestBy,
   precision: 'f32',
   xla: false,
+  recompute: false,
+  /** BERT's. */
+  maxGradNorm: 1,
+  learningRateDecay: 'linear' as Decay,
+  ema: 0,
 } as const;
 
 /** Batch and rate: ImageBERT §4. */

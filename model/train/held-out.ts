@@ -94,7 +94,7 @@ export function openHeldOut(executable: Executable, options: HeldOutOptions): He
 }
 
 /** The first example of each image, as far as no earlier one has its words. */
-function differentPairs(examples: readonly Example[]): Example[] {
+export function differentPairs(examples: readonly Example[]): Example[] {
   const seen = new Set<string>();
   return examples.filter(({ imageId, pieces }) => {
     const own = [`image ${imageId}`, `words ${pieces.join(' ')}`];

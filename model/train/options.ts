@@ -10,6 +10,8 @@ import type { AdamW } from '../runtime/optimizer.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import type { BestBy } from './defaults.ts';
 import type { DataIdentity } from './made-from.ts';
+import type { Ranks } from './ranks.ts';
+import type { Decay } from './schedule.ts';
 import type { Loss } from './step.ts';
 
 /** What a run of any task needs. */
@@ -39,9 +41,17 @@ export interface TrainOptions {
   readonly encoderRate?: number;
   /** Hears how many texts the encoder has read for the linear map that contrast begins at. */
   readonly onStartTexts?: (done: number, total: number) => void;
+  /** Hears, at the end, how many images, texts and pairs have been read of those that ranking by a checkpoint takes; see ranking-aids.ts. */
+  readonly onRankingAids?: (done: number, total: number) => void;
   /** Share of the steps over which the rate rises. ViLT: 0.1. */
   readonly warmupShare?: number;
-  readonly optimizer?: AdamW;
+  /** How the rate falls after it has risen. */
+  readonly learningRateDecay?: Decay;
+  readonly optimizer?: Omit<AdamW, 'clipNorm'>;
+  /** Gradients are scaled down to this global norm; 0 leaves them as they are. BERT: 1. */
+  readonly maxGradNorm?: number;
+  /** How much of the parameters' running averages (EMA) stays at an update; the averages are then what is evaluated and what checkpoints give. 0: none. */
+  readonly ema?: number;
   readonly seed?: number;
   /**
    * A safetensors file to start from, of a Hugging Face BERT or of ours (then with its feature statistics). Parameters that it lacks
@@ -63,6 +73,7 @@ export interface TrainOptions {
   readonly patience?: number | undefined;
   /** Newest checkpoints kept; the best one stays as well. */
   readonly keep?: number;
+  /** Steps between two that are logged; progress is told at these, and each five seconds where they take longer. */
   readonly reportEverySteps?: number;
   /** false writes no TensorBoard scalars to `runDir/tensorboard`. */
   readonly tensorboard?: boolean;
@@ -73,6 +84,14 @@ export interface TrainOptions {
   readonly threads?: number;
   /** The machine's peak in floating-point operations a second; with it, progress says what share of the peak is reached. */
   readonly peakFlops?: number;
+  /** Keeps of each layer its results alone and computes the rest anew for the gradients: less memory, a third more work. Ignored where the run is not compiled. */
+  readonly recompute?: boolean;
+  /** Devices of this machine that share each batch, whose size they divide; 1 unless given. */
+  readonly devices?: number;
+  /** Brings the features of the next batch to the device while a step computes (runtime/staging.ts). On a GPU unless given; ignored where the run is not compiled. */
+  readonly stagesAhead?: boolean;
+  /** The processes that train together (ranks.ts); absent for one alone. Only rank 0 reports and writes to the run's folder. */
+  readonly ranks?: Ranks | undefined;
   /** Fuses what lies between matrix products with XLA; false unless given. Ignored where the run is not compiled. */
   readonly xla?: boolean;
 }

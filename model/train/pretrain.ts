@@ -54,5 +54,6 @@ export interface PretrainSetup {
 /** The losses of a `trainingBatch`. */
 export const pretrainLoss = ({ config, special, objectives: weights }: PretrainSetup): Loss => ({
   weights,
-  objectives: (inputs, parameters, drop) => objectives({ parameters, config, special }, weights, inputs, drop),
+  objectives: (inputs, parameters, drop, peers) =>
+    objectives({ parameters, config, special }, weights, inputs, { drop, peers }),
 });

@@ -6,29 +6,37 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { expected } from '../../dataset/user-error.ts';
+import { cosinesOf, cosinesWithoutHubs } from '../ranking/hubs.ts';
 import { fitRerankWeight, likeliest, type RerankFit, rerankQueries } from '../ranking/rerank.ts';
-import { similarities } from '../ranking/scoring.ts';
+import { embedInBatches, inBatches, type PairIndex } from '../ranking/scoring.ts';
+import { rerankName } from './checkpoint.ts';
 import type { HeldOut } from './held-out.ts';
+import type { Keeping, KeptHubBank } from './hub-bank.ts';
 
 /** Images and texts that ask, and candidates of each. Ours: 4,096 pairs at most, some ten training steps. */
 const maxQueries = 128;
 const candidates = 16;
 
 export interface RerankWeight extends RerankFit {
+  /** SHA-256 of the bank whose hubs were taken off contrast; null where none was. */
+  readonly hubs: string | null;
   /** Of the images that it was fitted on. */
   readonly images: readonly string[];
 }
 
-const nameOf = (checkpoint: string): string => join(checkpoint, 'rerank.json');
+const nameOf = (checkpoint: string): string => join(checkpoint, rerankName);
 
-export const hasRerankWeight = (checkpoint: string): boolean => existsSync(nameOf(checkpoint));
+/** Whether a weight was fitted beside contrast as this bank of hubs, or none, leaves it. */
+export const isBeside = ({ hubs }: RerankWeight, bank: KeptHubBank | undefined): boolean =>
+  hubs === (bank?.sha256 ?? null);
 
 /** The weight of a checkpoint; undefined where it has none. Throws a UserError where it does not read. */
 export function readRerankWeight(checkpoint: string): RerankWeight | undefined {
-  if (!hasRerankWeight(checkpoint)) return undefined;
+  if (!existsSync(nameOf(checkpoint))) return undefined;
   const text = readFileSync(nameOf(checkpoint), 'utf8');
   try {
-    const read = JSON.parse(text) as RerankWeight;
+    // A weight of an earlier version does not say; banks came with it only later.
+    const read: RerankWeight = { hubs: null, ...(JSON.parse(text) as Omit<RerankWeight, 'hubs'>) };
     if (read.weight >= 0 && Number.isFinite(read.weight) && Array.isArray(read.images)) return read;
   } catch {
     // Said below.
@@ -36,21 +44,35 @@ export function readRerankWeight(checkpoint: string): RerankWeight | undefined {
   throw expected('a weight and its images', nameOf(checkpoint), text.slice(0, 40), 'remove it: it is then fitted anew');
 }
 
-/** Fits the weight of the parameters that the held-out pairs are scored with, and keeps it with their checkpoint. */
-export function keepRerankWeight(checkpoint: string, { pairs, scoring }: HeldOut): void {
+/**
+ * Fits the weight of the parameters that the held-out pairs are scored with, beside contrast without the hubs of `bank`, and keeps it with
+ * their checkpoint. Throws the signal's reason where it stops; nothing is then kept.
+ */
+export async function keepRerankWeight(
+  checkpoint: string,
+  { pairs, scoring }: HeldOut,
+  bank: KeptHubBank | undefined,
+  { onProgress, signal }: Keeping = {},
+): Promise<void> {
   const images = pairs.map(({ regions }) => regions);
   const texts = pairs.map(({ pieces }) => pieces);
   const N = pairs.length;
   const scale = scoring.similarityScale();
-  const similar = similarities({ images, texts }, scoring).map((one) => one * scale);
+  const embedded = await embedInBatches({ images, texts }, scoring, { signal });
+  const cosines = bank ? cosinesWithoutHubs(embedded.images, embedded.texts, bank) : cosinesOf(embedded.images, embedded.texts); // biome-ignore format: one line
+  const similar = cosines.map((one) => one * scale);
   const chosen = likeliest(similar, { images: N, texts: N }, candidates, maxQueries);
   const matching = new Float32Array(N * N).fill(Number.NaN);
-  scoring.match(images, texts, chosen).forEach((logit, index) => {
-    const [image, text] = chosen[index]!;
-    matching[image * N + text] = logit;
-  });
+  const run = (some: readonly PairIndex[], from: number): void => {
+    scoring.match(images, texts, some).forEach((logit, index) => {
+      const [image, text] = some[index]!;
+      matching[image * N + text] = logit;
+    });
+    onProgress?.(from + some.length, chosen.length);
+  };
+  await inBatches(chosen, scoring.batchPairs, { run, signal });
   const scores = { similar, matching, owner: pairs.map((_, index) => index) };
   const fit = fitRerankWeight(rerankQueries(scores, (image) => image < maxQueries));
-  const record: RerankWeight = { ...fit, images: pairs.map(({ imageId }) => imageId) };
+  const record: RerankWeight = { ...fit, hubs: bank?.sha256 ?? null, images: pairs.map(({ imageId }) => imageId) };
   writeFileAtomic(nameOf(checkpoint), `${JSON.stringify(record, null, 2)}\n`);
 }

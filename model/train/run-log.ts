@@ -2,9 +2,9 @@
  * What a run reported, as it was measured: a line of JSON for each report in `runDir/log.jsonl`. A run that goes on from a checkpoint
  * writes the lines after it anew, so that each step is there once.
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../dataset/atomic-file.ts';
+import { appendLine, writeFileAtomic } from '../../dataset/atomic-file.ts';
 import type { TrainingProgress } from './progress.ts';
 
 /** A report without what only holds for the moment. */
@@ -24,8 +24,7 @@ export function openRunLog(runDir: string, step: number): (progress: TrainingPro
   if (existsSync(fileOf(runDir))) {
     writeFileAtomic(fileOf(runDir), kept.map((report) => `${JSON.stringify(report)}\n`).join(''));
   }
-  return ({ secondsLeft: _, checkpoint: __, ...report }) =>
-    appendFileSync(fileOf(runDir), `${JSON.stringify(report)}\n`);
+  return ({ secondsLeft: _, checkpoint: __, ...report }) => appendLine(fileOf(runDir), JSON.stringify(report));
 }
 
 function parsed(line: string): LoggedReport[] {

@@ -15,12 +15,11 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { diskFullCode } from '../../dataset/disk-full.ts';
-import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { toHuggingFace } from '../formats/hugging-face.ts';
 import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
 import { parameterSpecs } from '../net/parameters.ts';
-import { slots } from '../runtime/optimizer.ts';
+import { averageOf, slots } from '../runtime/optimizer.ts';
 import type { ParameterSpec, Values } from '../runtime/parameter.ts';
 import {
   type ConfigJson,
@@ -35,10 +34,7 @@ import {
 } from './checkpoint.ts';
 import { writeChecksums } from './checksums.ts';
 
-/** The error codes of a missing permission to write. */
-const forbidden: ReadonlySet<string | undefined> = new Set(['EACCES', 'EROFS']);
-
-/** Saves a checkpoint and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
+/** Saves a checkpoint in the folder of a run and removes all but the newest `keep` and the best. Throws a UserError where the disk is full; older ones stay. */
 export function saveCheckpoint(
   runDir: string,
   description: MeasuredModel,
@@ -50,19 +46,22 @@ export function saveCheckpoint(
   if (existsSync(dir)) return dir;
   const partial = `${dir}.partial`;
   try {
-    makeFolder(dirname(dir));
+    if (!existsSync(dirname(dir))) mkdirSync(dirname(dir));
     // What a killed run left half written, of this step or another.
     for (const name of readdirSync(dirname(dir)).filter((one) => one.endsWith('.partial'))) {
       rmSync(join(dirname(dir), name), { recursive: true, force: true });
     }
     mkdirSync(partial);
     const parameters = parameterSpecs(description.config, { itc: description.objectives.itc > 0 });
-    const tensors = toHuggingFace(parameters, values);
+    // Who reads a checkpoint reads the averages, where there are any.
+    const averages = parameters.flatMap(({ name }) => values.get(averageOf(name)) ?? []).length > 0;
+    const read = (name: string): Float32Array => values.get(averageOf(name)) ?? values.get(name)!;
+    const tensors = toHuggingFace(parameters, new Map(parameters.map(({ name }) => [name, read(name)])));
     const { mean, scale } = description.featureStatistics;
     tensors.set(statisticsNames.mean, { shape: [mean.length], values: mean });
     tensors.set(statisticsNames.scale, { shape: [scale.length], values: scale });
     writeSafetensors(join(partial, 'model.safetensors'), tensors, { format: 'pt' });
-    writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values));
+    writeSafetensors(join(partial, 'optimizer.safetensors'), optimizerTensors(parameters, values, averages));
     const write = (name: string, text: string) => writeFileSync(join(partial, name), text, { flush: true });
     write('vocab.txt', `${description.vocabulary.join('\n')}\n`);
     write('config.json', `${JSON.stringify(configJson(description), null, 2)}\n`);
@@ -74,8 +73,8 @@ export function saveCheckpoint(
     flushFolder(dirname(dir));
   } catch (cause) {
     rmSync(partial, { recursive: true, force: true });
-    const { code } = cause as NodeJS.ErrnoException;
-    if (diskFullCode(cause) !== null || forbidden.has(code)) {
+    const code = diskFullCode(cause);
+    if (code !== null) {
       throw new UserError(
         `Expected room to write ${dir} but received ${code}; earlier checkpoints are whole, make room and run the same command again.`,
         { cause, exitCode: 1 },
@@ -121,10 +120,15 @@ function configJson({ config, detector, objectives }: ModelDescription): ConfigJ
   };
 }
 
-function optimizerTensors(parameters: readonly ParameterSpec[], values: Values): Map<string, StoredTensor> {
+/** The optimiser's means and, beside averages, the parameters themselves. */
+function optimizerTensors(
+  parameters: readonly ParameterSpec[],
+  values: Values,
+  averages: boolean,
+): Map<string, StoredTensor> {
   const stored = new Map<string, StoredTensor>();
   for (const { name, shape } of parameters) {
-    for (const slot of Object.values(slots(name))) {
+    for (const slot of [...Object.values(slots(name)), ...(averages ? [name] : [])]) {
       const own = values.get(slot);
       if (own) stored.set(slot, { shape, values: own });
     }

@@ -3,14 +3,17 @@
  * to small and near the goal. Each stage is a run of its own that starts from the parameters of the one before it. What a run's
  * stages are, which are finished and which comes next is decided here and nowhere else.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { patienceSpent } from './best.ts';
 import { bestCheckpoint, latestCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { type PretrainOptions, pretrain } from './pretrain.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import { lacksRankingAids } from './ranking-aids.ts';
+import { requireSame } from './same-run.ts';
 
 type Examples = Pick<PretrainOptions, 'source' | 'validation' | 'data'>;
 
@@ -42,20 +45,27 @@ export async function pretrainStages(
 ): Promise<TrainingSummary> {
   checkStages(base.runDir, stages);
   const names = stages.flatMap(({ name }) => name ?? []);
-  if (names.length > 0) {
+  // Each passes over what it finds finished: a rank without the others' stages would wait for them.
+  if (base.ranks) await requireSame(base.ranks, { 'the stages': stages.map(({ name, steps }) => [name, steps]) });
+  if (names.length > 0 && (base.ranks === undefined || base.ranks.rank === 0)) {
     makeFolder(base.runDir);
-    writeFileSync(join(base.runDir, listName), `${JSON.stringify(names)}\n`);
+    writeFileAtomic(join(base.runDir, listName), `${JSON.stringify(names)}\n`);
   }
   let startFrom = base.startFrom;
   let summary: TrainingSummary | undefined;
   for (const { name, open, ...own } of stages) {
     const runDir = name === undefined ? base.runDir : join(base.runDir, name);
     const patience = own.patience ?? base.patience;
-    const finished = base.resume && name !== undefined ? finishedStage(runDir, own.steps, patience) : undefined;
+    const ended = base.resume && name !== undefined ? finishedStage(runDir, own.steps, patience) : undefined;
+    // One that was killed behind its last step makes up for what is missing, if it holds pairs out for that: then it has a best
+    // checkpoint. Not with other ranks: these read no held-out pairs, and would pass over what the first begins.
+    const examples = ended && (base.ranks || !ended.best || !lacksAids(ended)) ? undefined : await open();
+    const finished = (examples?.validation ?? []).length < 2 ? ended : undefined;
+    if (finished) await examples?.source.close();
     summary =
       finished ??
       (await pretrain(
-        { ...base, ...own, ...(await open()), runDir, ...(startFrom !== undefined && { startFrom }) },
+        { ...base, ...own, ...examples!, runDir, ...(startFrom !== undefined && { startFrom }) },
         {
           ...(signal && { signal }),
           onProgress: (progress) => onProgress?.({ ...progress, ...(name !== undefined && { stage: name }) }),
@@ -97,6 +107,9 @@ export function latestStage(runDir: string): string {
   const begun = names.map((name) => join(runDir, name)).filter((dir) => latestCheckpoint(dir) !== undefined);
   return begun.at(-1) ?? runDir;
 }
+
+const lacksAids = ({ checkpoint, best }: TrainingSummary): boolean =>
+  lacksRankingAids([checkpoint, best?.checkpoint ?? checkpoint], readCheckpoint(checkpoint).objectives);
 
 /** The summary of a stage that has done all its steps or is out of patience; undefined where some are left. */
 function finishedStage(runDir: string, steps: number, patience: number | undefined): TrainingSummary | undefined {

@@ -2,11 +2,12 @@
  * A task's loss as traced functions: the training step (forward, losses, gradients, clipping; the optimizer follows in the
  * executable), and the same losses without dropout and without gradients.
  */
-import { type Dropout, dropout, noDropout } from '../net/dropout.ts';
+import { type Dropout, dropout, noDropout, type Rows } from '../net/dropout.ts';
 import { notFinite } from '../net/features.ts';
 import { type ObjectiveName, type ObjectiveResult, type ObjectiveWeights, objectiveNames } from '../net/objective.ts';
 import { type Scalar, type Tensor, tf } from '../runtime/backend.ts';
 import { type AdamW, clip, sumOf } from '../runtime/optimizer.ts';
+import { alone, type Peers, sumGradients } from '../runtime/peers.ts';
 import type { Inputs, Parameters, TracedFunction } from '../runtime/traced-function.ts';
 import { gradientNorms } from './gradient-parts.ts';
 
@@ -17,6 +18,7 @@ export interface Loss {
     inputs: Inputs,
     parameters: Parameters,
     drop: Dropout,
+    peers: Peers,
   ) => Partial<Record<ObjectiveName, ObjectiveResult>>;
 }
 
@@ -33,18 +35,22 @@ export interface StepOptions {
   readonly role?: Role;
   /** Parameters that stay as they are; no gradient of theirs is computed. */
   readonly frozen?: ReadonlySet<string>;
+  /** Processes that learn from other rows of the same batch. Then the inputs `shares` and `totals` say how much of it is here. */
+  readonly peers?: Peers;
 }
 
 /** Gives `loss`, `notFinite` (images with a feature that is no finite number), each objective's NAME and `NAMEAccuracy`, `gradientNorm` and `gradientNorm/PART`, with gradients. Reads `seed` [2] int32 for dropout. */
 export const trainFunction =
-  (loss: Loss, { dropout: rate, optimizer, role = 'whole', frozen }: StepOptions): TracedFunction =>
+  (loss: Loss, { dropout: rate, optimizer, role = 'whole', frozen, peers = alone }: StepOptions): TracedFunction =>
   (inputs, parameters, all) => {
     const kept: Record<string, Tensor> = {};
     const learned = (name: string): boolean => (role === 'whole' ? !frozen?.has(name) : all.has(sumOf(name)));
     const variables = new Map([...all].filter(([name]) => learned(name)));
+    const shares = sharesOf(inputs, peers);
     const { grads } = tf.variableGrads(
       () => {
-        const measured = lossesOf(loss, inputs, parameters, dropout(rate, inputs.seed!));
+        const drop = dropout(rate, inputs.seed!, pairsHere(inputs, peers));
+        const measured = lossesOf(loss, inputs, { parameters, drop, peers, shares });
         // variableGrads frees what its function does not return.
         for (const [name, tensor] of Object.entries(measured)) kept[name] = tf.keep(tensor);
         return measured.loss;
@@ -56,7 +62,8 @@ export const trainFunction =
       tensor.dispose();
       return copy;
     };
-    const outputs = Object.fromEntries(Object.entries(kept).map(([name, tensor]) => [name, release(tensor)]));
+    const own = Object.fromEntries(Object.entries(kept).map(([name, tensor]) => [name, release(tensor)]));
+    const outputs = peers.count === 1 ? own : ofAll(own, shares!, peers);
     // tfjs gives gradients by its own names, and none for what the losses do not depend on.
     const gradients = new Map<string, Tensor>();
     for (const [name, variable] of variables) {
@@ -70,29 +77,59 @@ export const trainFunction =
       }
     }
     if (role === 'part') return { outputs, gradients };
-    const { clipped, norm, halves } = clip(gradients, optimizer.clipNorm);
+    const { clipped, norm, halves } = clip(sumGradients(peers, gradients), optimizer.clipNorm);
     return { outputs: { ...outputs, gradientNorm: norm, ...gradientNorms(halves) }, gradients: clipped };
   };
 
 /** Gives what `trainFunction` gives, without dropout and without gradients. */
 export const validateFunction =
   (loss: Loss): TracedFunction =>
-  (inputs, parameters) => ({ outputs: lossesOf(loss, inputs, parameters, noDropout) });
+  (inputs, parameters) => ({
+    outputs: lossesOf(loss, inputs, { parameters, drop: noDropout, peers: alone, shares: inputs.shares }),
+  });
+
+/** The pairs that are here of a batch of several processes; undefined where all are. */
+function pairsHere(inputs: Inputs, { rank, count }: Peers): Rows | undefined {
+  const own = inputs.pieces!.shape[0]!;
+  return count === 1 ? undefined : { first: rank * own, count: own, of: count * own };
+}
+
+/** This batch's share of each objective [5] among all that make the update: those of this process (`totals`) and of its peers. */
+function sharesOf({ shares, totals }: Inputs, peers: Peers): Tensor | undefined {
+  return totals ? tf.div(shares!, tf.maximum(peers.sum(totals), 1)) : shares;
+}
+
+/** What the batches of all processes measured together, times their shares. */
+function ofAll(own: Readonly<Record<string, Tensor>>, shares: Tensor, peers: Peers): Record<string, Tensor> {
+  const weighted = Object.entries(own).map(([name, tensor]) => {
+    const objective = name.replace(/Accuracy$/, '') as ObjectiveName;
+    return objectiveNames.includes(objective) ? tf.mul(tensor, shareOf(shares, objective)) : tensor;
+  });
+  const sums = tf.unstack(peers.sum(tf.stack(weighted)));
+  return Object.fromEntries(Object.keys(own).map((name, index) => [name, sums[index]!]));
+}
+
+interface Computing {
+  readonly parameters: Parameters;
+  readonly drop: Dropout;
+  readonly peers: Peers;
+  /** [5] */
+  readonly shares: Tensor | undefined;
+}
 
 /**
  * `loss`, and NAME and `NAMEAccuracy` of each objective. Where several batches make one update, `loss` has each objective times the
- * batch's share of what that objective averages over, from the input `shares` [5]; see update.ts.
+ * batch's share of what that objective averages over; see update.ts.
  */
 function lossesOf(
   { weights, objectives }: Loss,
   inputs: Inputs,
-  parameters: Parameters,
-  drop: Dropout,
+  { parameters, drop, peers, shares }: Computing,
 ): Record<string, Scalar> & { loss: Scalar } {
-  const results = Object.entries(objectives(inputs, parameters, drop)) as [ObjectiveName, ObjectiveResult][];
+  const results = Object.entries(objectives(inputs, parameters, drop, peers)) as [ObjectiveName, ObjectiveResult][];
   const terms = results.map(([name, { loss }]) => {
     const term = tf.mul(loss, weights[name] ?? 0);
-    return inputs.shares ? tf.mul(term, shareOf(inputs.shares, name)) : term;
+    return shares ? tf.mul(term, shareOf(shares, name)) : term;
   });
   const measured = {
     loss: terms.reduce((sum, term) => tf.add(sum, term)) as Scalar,

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
+import { heldFolder } from '../../dataset/same-place.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { measureFeatureStatistics } from '../data/feature-statistics.ts';
 import { collateBatch, type LoadedBatch, type LoaderOptions, openLoader } from '../data/loader.ts';
@@ -15,10 +16,11 @@ import { readSafetensors } from '../formats/safetensors.ts';
 import { checkConfig } from '../net/config.ts';
 import { parameterSpecs } from '../net/parameters.ts';
 import { scoringFunctions } from '../ranking/scoring.ts';
-import { openExecutable } from '../runtime/executable.ts';
+import { feedsAhead, openExecutable } from '../runtime/executable.ts';
 import { floatsOf } from '../runtime/half.ts';
-import { adamW, gradientSums, ratesAt } from '../runtime/optimizer.ts';
-import { learns, type ParameterSpec, startValues } from '../runtime/parameter.ts';
+import { adamW, asAverages, gradientSums, ratesAt } from '../runtime/optimizer.ts';
+import { frozenOf, type ParameterSpec, startValues, type Values } from '../runtime/parameter.ts';
+import { alone } from '../runtime/peers.ts';
 import { bestMeasure, patienceSpent } from './best.ts';
 import {
   bestCheckpoint,
@@ -42,13 +44,19 @@ import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
-import { hasRerankWeight, keepRerankWeight } from './rerank-weight.ts';
+import { keepRankingAids } from './ranking-aids.ts';
+import type { Ranks } from './ranks.ts';
 import { openRunLog } from './run-log.ts';
+import { factsOf, requireSame } from './same-run.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import { hardnessAt, learningRate } from './schedule.ts';
 import { validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
+import { upcoming } from './upcoming.ts';
 import { prepareUpdate, update, updateFunctions } from './update.ts';
+
+/** Progress is told so often in ms where steps take long, between the steps that are logged: as often as a plain line of it is printed. */
+const tellEveryMs = 5000;
 
 /**
  * Trains until `steps` and gives the last checkpoint. Throws a UserError where the run cannot start or continue, and where the
@@ -62,55 +70,86 @@ export const train = (
   withCleanup(async (defer) => {
     // ---- Options ----------------------------------------------------------------------------------------------------------
     const { runDir, source, config, vocabulary, detector, steps, validation = [] } = options;
-    const { batchSize, accumulate, precision, xla, checkpointEverySteps } = { ...pretrainDefaults, ...options };
+    const { batchSize, accumulate, precision, xla, recompute, checkpointEverySteps } = {
+      ...pretrainDefaults,
+      ...options,
+    };
     const { evaluateEverySteps, bestBy } = { ...pretrainDefaults, ...options };
-    const { optimizer = adamW, threads, keep = 3, reportEverySteps = 10, patience } = options;
+    const { maxGradNorm, learningRateDecay: decay, ema } = { ...pretrainDefaults, ...options };
+    const { devices = 1, ranks, threads, keep = 3, reportEverySteps = 10, patience } = options;
+    const optimizer = {
+      ...{ ...adamW, ...options.optimizer, clipNorm: maxGradNorm || Number.POSITIVE_INFINITY },
+      ...(ema > 0 && { averageDecay: ema }),
+    };
     const { weights } = task.loss;
     const by = bestMeasure(bestBy, weights);
     const schedule = {
       peak: options.learningRate ?? pretrainDefaults.learningRate,
       warmupSteps: Math.round(steps * (options.warmupShare ?? 0.1)),
       totalSteps: steps,
+      decay,
     };
     checkConfig(config);
-    makeFolder(runDir);
+    checkDevices(options, batchSize);
+    const isFirst = ranks === undefined || ranks.rank === 0;
+    if (isFirst) makeFolder(runDir);
+    const checkPlace = isFirst ? heldFolder(runDir, defer) : undefined;
 
     // ---- Model ------------------------------------------------------------------------------------------------------------
     const { tokenizer } = options;
     const special = specialPieceIds(vocabulary);
     const description: ModelDescription = { config, vocabulary, tokenizer, detector, objectives: task.objectives };
     const parameters = atTheirRates(parameterSpecs(config, { itc: task.objectives.itc > 0 }), options.encoderRate);
-    const frozen = new Set(parameters.filter((one) => !learns(one)).map(({ name }) => name));
+    const frozen = frozenOf(parameters);
     const executable = openExecutable({
       parameters: accumulate > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
       functions: {
-        ...updateFunctions(task.loss, { dropout: config.dropout, optimizer, frozen }, accumulate),
+        ...updateFunctions(
+          task.loss,
+          { dropout: config.dropout, optimizer, frozen, peers: ranks?.peers ?? alone },
+          accumulate,
+        ),
         validate: validateFunction(task.loss),
         ...scoringFunctions({ config, special }),
       },
       optimizer,
-      precision,
-      xla,
+      ...{ precision, xla, recompute, devices },
+      stagesAhead: options.stagesAhead ?? feedsAhead(),
+      ...(ranks && { cluster: ranks.cluster }),
       ...(options.compiled !== undefined && { compiled: options.compiled }),
     });
     defer(() => executable.dispose());
     defer(() => source.close());
 
     // ---- Start or resume --------------------------------------------------------------------------------------------------
-    const newest = latestCheckpoint(runDir);
+    if (ranks) await requireSame(ranks, factsOf(options, task, parameters));
+    const newest = isFirst ? latestCheckpoint(runDir) : undefined;
     if (newest !== undefined && !options.resume) {
       throw new UserError(
         `Expected an empty folder for the run but ${runDir} has checkpoints; resume it or choose another.`,
       );
     }
-    const { state, featureStatistics, values } = newest
-      ? resumed(newest, description, options)
-      : await started(options, description, signal);
-    executable.load(values);
+    // Averages begin at what evaluates, which a checkpoint gives as its parameters.
+    const averagesOf = (read: ReadonlyMap<string, Float32Array>) =>
+      ema > 0 ? asAverages(parameters, read) : new Map();
+    const withAverages = ({ measured, values, ...rest }: Begun): Beginning => ({
+      ...rest,
+      values: new Map([...values, ...averagesOf(measured)]),
+    });
+    const begin = async () =>
+      withAverages(newest ? resumed(newest, description, options) : await started(options, description, signal));
+    // A function of its own, so that this one does not hold the parameters as long as it trains.
+    const loadStart = async () => {
+      const { values, ...begun } = ranks ? await begunTogether(ranks, begin) : await begin();
+      executable.load(values);
+      return begun;
+    };
+    const { state, featureStatistics } = await loadStart();
     if (state.best?.by !== by) delete state.best;
     const model: MeasuredModel = { ...description, featureStatistics };
     const [metrics, sinceEvaluation] = [new Metrics(), new Metrics(state.sinceEvaluation)];
     const save = () => {
+      checkPlace?.();
       state.sinceEvaluation = sinceEvaluation.kept();
       return saveCheckpoint(runDir, model, state, executable.values(), { keep });
     };
@@ -119,49 +158,66 @@ export const train = (
     const sampler = { batchSize, seed: state.seed, buckets: lengthBuckets(config) };
     // Looked up from the start of the data, so that a resumed run pads as before.
     const { lengths, firsts } = await lengthsOfRun(source, sampler, steps * accumulate);
+    const planned = {
+      'the order of the examples': firsts.map(({ examples }) => examples.map(({ key }) => key)),
+      'the lengths of the batches': lengths,
+    };
+    if (ranks) await requireSame(ranks, planned);
     const loading: LoaderOptions = {
       sampler: { ...sampler, allowed: lengths },
       from: state.position,
       collation: task.collation,
       featureStatistics,
+      ...(ranks && { rank: { index: ranks.rank, count: ranks.count } }),
     };
-    for (const batch of firsts) prepareUpdate(executable, (await collateBatch(batch, loading)).arrays, accumulate);
+    const preparing = { accumulate, peers: ranks?.count ?? 0 };
+    for (const batch of firsts) prepareUpdate(executable, (await collateBatch(batch, loading)).arrays, preparing);
     const heldOut = openHeldOut(executable, {
-      ...{ examples: validation, batchSize, config, special, weights, featureStatistics },
+      ...{ examples: isFirst ? validation : [], batchSize, config, special, weights, featureStatistics },
       collation: task.collation,
     });
-    if (patience !== undefined && heldOut === undefined) {
+    if (patience !== undefined && heldOut === undefined && isFirst) {
       throw expected('two held-out pairs or more', '--patience', validation.length, 'hold pairs out, or leave it out');
     }
     const loader = openLoader(source, loading, { threads });
     defer(() => loader.close());
+    const coming = upcoming(loader, accumulate);
 
     // ---- Loop -------------------------------------------------------------------------------------------------------------
-    const logTensorboard = options.tensorboard === false ? undefined : tensorboardWriter(runDir);
-    const log = openRunLog(runDir, state.step);
+    const logTensorboard = options.tensorboard === false || !isFirst ? undefined : tensorboardWriter(runDir);
+    const log = isFirst ? openRunLog(runDir, state.step) : undefined;
     const evaluate = evaluation(heldOut, by, state);
     let last: TrainingProgress | undefined;
-    while (state.step < steps && !signal?.aborted && !patienceSpent(state.best, patience)) {
+    let toldMs = performance.now();
+    // What ends a run on one rank, a signal or what rank 0 has measured, ends it on all after the same step.
+    const isToStop = async (): Promise<boolean> => {
+      const own = (signal?.aborted ?? false) || patienceSpent(state.best, patience);
+      return ranks ? (await ranks.sum(own ? 1 : 0)) > 0 : own;
+    };
+    while (state.step < steps && !(await isToStop())) {
       // Batches
       const askedAt = performance.now();
-      const batches: LoadedBatch[] = [];
-      while (batches.length < accumulate) batches.push(await loader.next());
+      const batches = await coming.next();
       const receivedAt = performance.now();
 
       // Step
       const rate = learningRate(state.step, schedule);
       const rates = ratesAt(optimizer, state.step, rate);
-      const measured = update(
+      const updating = update(
         executable,
         batches.map(({ arrays }) => arrays),
         rates,
-        { seed: state.seed, step: state.step, hardness: hardnessAt(state.step, steps) },
+        { seed: state.seed, step: state.step, hardness: hardnessAt(state.step, steps), peers: ranks?.count ?? 0 },
+        executable.stagesAhead && state.step + 1 < steps ? async () => (await coming.first()).arrays : undefined,
       );
+      const measured = await (ranks ? ranks.during(updating) : updating);
       const times = { waitedMs: receivedAt - askedAt, ranMs: performance.now() - receivedAt };
       checkFinite(measured, state.step, batches, runDir);
+      const work = workOf(batches, ({ pieces, regions, keys }) => task.flops({ pairs: keys.length, pieces, regions }));
+      const together = ranks?.count ?? 1;
       metrics.add(measured, {
         ...times,
-        ...workOf(batches, ({ pieces, regions }) => task.flops({ pairs: batchSize, pieces, regions })),
+        ...{ samples: together * work.samples, tokens: together * work.tokens, flops: work.flops },
       });
       sinceEvaluation.add({ ...measured, ...itmEntropy(batches.map(({ arrays }) => arrays)) });
       const { epoch, next } = batches.at(-1)!;
@@ -173,7 +229,9 @@ export const train = (
         state.step % evaluateEverySteps === 0 || state.step === steps ? evaluate(sinceEvaluation) : undefined;
       const ends = state.step === steps || patienceSpent(state.best, patience);
       const saving = ends || state.step % checkpointEverySteps === 0 || (evaluated && state.best?.step === state.step);
-      if (saving || evaluated || state.step % reportEverySteps === 0) {
+      const isLogged = saving || evaluated || state.step % reportEverySteps === 0;
+      if (isFirst && (isLogged || performance.now() - toldMs > tellEveryMs)) {
+        if (isLogged) checkPlace?.();
         last = {
           step: state.step,
           totalSteps: steps,
@@ -186,29 +244,32 @@ export const train = (
           ...evaluated,
           ...(saving && { checkpoint: save() }),
         };
-        log(last);
+        if (isLogged) log?.(last);
         onProgress?.(last);
-        logTensorboard?.(last);
-        if (evaluated || state.step === steps) drawLearning(runDir);
-        metrics.reset();
+        toldMs = performance.now();
+        if (isLogged) {
+          logTensorboard?.(last);
+          if (evaluated || state.step === steps) drawLearning(runDir);
+          metrics.reset();
+        }
       }
       // Lets signals and the reading of data have their turn.
       await new Promise(setImmediate);
     }
 
     // ---- End --------------------------------------------------------------------------------------------------------------
+    if (!isFirst) return summaryOfFirst(ranks);
     const outOfPatience = state.step < steps && patienceSpent(state.best, patience);
     const checkpoint = save();
     const best = bestCheckpoint(runDir);
-    const stopped = state.step < steps && !outOfPatience;
-    if (!stopped && heldOut && task.objectives.itc > 0 && task.objectives.itm > 0) {
-      for (const dir of new Set([checkpoint, best?.checkpoint ?? checkpoint])) {
-        if (hasRerankWeight(dir)) continue;
-        executable.load(readCheckpoint(dir).values);
-        keepRerankWeight(dir, heldOut);
-      }
+    let stopped = state.step < steps && !outOfPatience;
+    if (!stopped && heldOut) {
+      const checkpoints = [...new Set([checkpoint, best?.checkpoint ?? checkpoint])];
+      const keeping = { onProgress: options.onRankingAids, signal };
+      const load = (read: Values) => executable.load(new Map([...read, ...averagesOf(read)]));
+      stopped = !(await keepRankingAids(checkpoints, task.objectives, { source, heldOut, load }, keeping));
     }
-    return {
+    const summary: TrainingSummary = {
       steps: state.step,
       stopped,
       outOfPatience,
@@ -217,7 +278,29 @@ export const train = (
       compiled: executable.compiled,
       ...(last && { last }),
     };
+    await ranks?.fromFirst({ data: summary, arrays: new Map() });
+    return summary;
   });
+
+/** What rank 0 has to say at the end. */
+const summaryOfFirst = async (ranks: Ranks): Promise<TrainingSummary> =>
+  (await ranks.fromFirst()).data as TrainingSummary;
+
+/** The beginning that rank 0 has, on all ranks: no two machines have to compute the same bits for that, nor read the same folder. */
+async function begunTogether(ranks: Ranks, begin: () => Promise<Beginning>): Promise<Beginning> {
+  const own = ranks.rank === 0 ? await begin() : undefined;
+  const { data, arrays } = await ranks.fromFirst(
+    own && {
+      data: own.state,
+      arrays: new Map([...own.values, ['feature mean', own.featureStatistics.mean], ['feature scale', own.featureStatistics.scale]]), // biome-ignore format: one line
+    },
+  );
+  if (own) return own;
+  const values = new Map(arrays);
+  const [mean, scale] = [values.get('feature mean')!, values.get('feature scale')!];
+  for (const name of ['feature mean', 'feature scale']) values.delete(name);
+  return { state: data as TrainingState, featureStatistics: { mean, scale }, values };
+}
 
 /** The encoder and its words, which may come from a public BERT, learn at a share of the rate. */
 const atTheirRates = (parameters: readonly ParameterSpec[], encoderRate = 1): ParameterSpec[] =>
@@ -232,8 +315,13 @@ interface Beginning {
   readonly values: ReadonlyMap<string, Float32Array>;
 }
 
+/** The same, with the parameters that evaluations go by: averages, or those that learn. */
+interface Begun extends Beginning {
+  readonly measured: ReadonlyMap<string, Float32Array>;
+}
+
 /** The run as a checkpoint left it. Throws a UserError where it was another model's. */
-function resumed(dir: string, description: ModelDescription, options: TrainOptions): Beginning {
+function resumed(dir: string, description: ModelDescription, options: TrainOptions): Begun {
   const checkpoint = readCheckpoint(dir);
   checkSameModel(checkpoint, description);
   const { featureStatistics, values } = checkpoint;
@@ -243,7 +331,7 @@ function resumed(dir: string, description: ModelDescription, options: TrainOptio
     state.madeFrom = is;
     if (was !== undefined) state.before = [...(state.before ?? []), { untilStep: state.step, madeFrom: was }];
   }
-  return { state, featureStatistics, values: new Map([...values, ...readOptimizer(checkpoint)]) };
+  return { state, featureStatistics, measured: values, values: new Map([...values, ...readOptimizer(checkpoint)]) };
 }
 
 const madeFromOf = ({ data, startFrom }: TrainOptions): MadeFrom | undefined =>
@@ -254,7 +342,7 @@ async function started(
   options: TrainOptions,
   description: ModelDescription,
   signal: AbortSignal | undefined,
-): Promise<Beginning> {
+): Promise<Begun> {
   const { config, objectives } = description;
   const { startFrom, source, seed = pretrainDefaults.seed } = options;
   const madeFrom = madeFromOf(options);
@@ -276,8 +364,18 @@ async function started(
   return {
     state: { step: 0, position: firstPosition, seed, ...(madeFrom && { madeFrom }) },
     featureStatistics: measured,
+    measured: values,
     values,
   };
+}
+
+/** Throws a UserError where ranks and devices cannot share a batch. */
+function checkDevices({ devices = 1, ranks, xla }: TrainOptions, batchSize: number): void {
+  if (devices > 1 && xla) throw expected('one device', '--devices with --xla', devices, 'leave one of them out');
+  const parts = devices * (ranks?.count ?? 1);
+  const who = ranks ? `${ranks.count} ranks${devices > 1 ? ` of ${devices} devices` : ''}` : `${devices} devices`;
+  if (batchSize % parts !== 0)
+    throw expected(`a number of pairs that ${who} divide`, '--batch-size', batchSize, 'choose another');
 }
 
 /** The keys of the examples whose features are not all finite. */
@@ -291,7 +389,7 @@ function keysNotFinite({ keys, arrays: { features } }: LoadedBatch): readonly st
 function checkFinite(measured: Measured, step: number, batches: readonly LoadedBatch[], runDir: string): void {
   const resumable = latestCheckpoint(runDir) ? `${join(runDir, 'checkpoints')} is whole` : 'there is no checkpoint yet';
   if (measured.notFinite! > 0) {
-    const keys = batches.flatMap((batch) => keysNotFinite(batch)).join(' ');
+    const keys = batches.flatMap((batch) => keysNotFinite(batch)).join(' ') || 'another rank';
     throw new UserError(
       `Expected finite features at step ${step} but received infinite ones, or what is no number, of ${keys}; ${resumable}; take ` +
         'these samples out, or detect their regions again',

@@ -13,6 +13,9 @@ import type { KnownTo, Nothing } from '../../cli/command.ts';
 import { addCommands } from '../../cli/commands.ts';
 import { main } from '../../cli/main.ts';
 
+// A GPU of this machine does not count here.
+process.env.CUDA_VISIBLE_DEVICES = '-1';
+
 const corpus = mkdtempSync(join(tmpdir(), 'lait-commands-'));
 after(() => rmSync(corpus, { recursive: true }));
 
@@ -51,8 +54,8 @@ const flagsOf = (command: Command): string[] => command.options.map(({ long }) =
 const allFlags = [...new Set(commands.flatMap(({ command }) => flagsOf(command)))];
 
 describe('a flag that a command does not have is refused', () => {
-  it('there are 26 commands, and flags to try', () => {
-    assert.equal(commands.length, 26);
+  it('there are 32 commands, and flags to try', () => {
+    assert.equal(commands.length, 32);
     assert.ok(allFlags.length > 80, `${allFlags.length}`);
   });
   for (const { words, command } of commands) {
@@ -89,12 +92,13 @@ describe('a flag that would have no effect is refused', () => {
     ['schedule --cron @daily --recrawl never', '--recrawl has no effect as never: a schedule visits pages again'],
     ['schedule http://a/ --cron @daily --seeds http://b/', '--seeds has no effect beside URLs as arguments'],
     ['work http://127.0.0.1/ --seeds http://127.0.0.1/a', '--seeds has no effect beside URLs as arguments'],
+    ['work --only export --max-pages 5', '--max-pages has no effect with --only, which crawls nothing'],
+    ['work --only regions --metrics-port 0', '--metrics-port has no effect with --only, which crawls nothing'],
+    ['regions --share --shards .', '--share has no effect with --shards, which other machines do not read'],
     ['work --store-quality 90', '--store-quality has no effect without --store-side'],
     ['work --keep-pages', '--keep-pages has no effect in a crawl by many machines, which keeps none'],
     ['work --recrawl due', '--recrawl has no effect in a crawl by many machines, which visits no page again'],
     ['filter --min-photo 0.7', '--min-photo has no effect without --photo'],
-    ['filter --min-relevance 0.3', '--min-relevance has no effect without --relevance'],
-    ['filter --relevance-share 0.3', '--relevance-share has no effect without --relevance'],
     ['filter --likely-right', '--likely-right has no effect without --relevance'],
     ['filter --relevance-head itc', '--relevance-head has no effect without --relevance'],
     ['filter --preset laion --vocabulary a.txt', '--vocabulary has no effect with --preset laion, which has no rule on rare words'],
@@ -129,10 +133,20 @@ describe('a flag that would have no effect is refused', () => {
     ['import urls a.tsv --merge', '--merge has no effect with the form urls, which writes no shards'],
     ['import coco a.json images --split-file train=a', '--split-file has no effect with the form coco, it is for flickr'],
     ['import parquet a.parquet --size-px 300', '--size-px has no effect without --resize'],
+    ['push hf://datasets/me/birds --run x', '--run has no effect with hf://datasets/…, which takes an export'],
+    ['push hf://datasets/me/birds --checkpoint last', '--checkpoint has no effect with hf://datasets/…, which takes an export'],
+    ['push hf://datasets/me/birds --license mit', '--license has no effect with hf://datasets/…, which takes an export'],
+    ['push hf://me/birds --out x', '--out has no effect with hf://OWNER/NAME, which takes a run'],
+    ['push hf://me/birds --run hf://me/wrens --checkpoint last', '--checkpoint has no effect with --run hf://me/wrens, which has one checkpoint'],
+    ['match a.jpg text --run hf://me/birds --checkpoint last', '--checkpoint has no effect with --run hf://me/birds, which has one checkpoint'],
+    ['evaluate --run hf://me/birds --checkpoint last', '--checkpoint has no effect with --run hf://me/birds, which has one checkpoint'],
+    ['finetune --from hf://me/birds --checkpoint best', '--checkpoint has no effect with --from hf://me/birds, which has one checkpoint'],
     ['pretrain --from minilm --vocabulary-size 500', '--vocabulary-size has no effect with --from minilm, which brings its vocabulary'],
     ['pretrain --itc 0 --contrast-pooling first', '--contrast-pooling has no effect without --itc'],
     ['pretrain --itc 0 --contrast-start random', '--contrast-start has no effect without --itc'],
     ['pretrain --itc 0 --itm 0 --clean-matching', '--clean-matching has no effect where masked objectives, or matching and contrast, are off'],
+    ['pretrain --tf32', '--tf32 has no effect without a GPU'],
+    ['finetune --no-deterministic', '--no-deterministic has no effect without a GPU, where every run repeats'],
     ['finetune --margin 0.1', '--margin has no effect with --loss binary, it is for triplet'],
     ['evaluate --method itm --candidates 8', '--candidates has no effect with --method itm, it is for rerank'],
   ]; // biome-ignore format: a table
@@ -149,29 +163,36 @@ describe('a flag that would have no effect is refused', () => {
     // What a crawl does with the pages that are queued, and they may be from another day.
     crawl: 'corpus urls warc contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate recrawl signatureKey signatureAgent',
     schedule: 'corpus cron timezone then contact scope maxPages maxDepth concurrency minDelayMs render keepPages storeSide allow deny allowPrivate signatureKey signatureAgent',
-    work: 'corpus contact scope maxPages maxDepth concurrency minDelayMs render storeSide allow deny allowPrivate signatureKey signatureAgent',
+    work: 'corpus contact scope maxPages maxDepth concurrency minDelayMs render storeSide allow deny allowPrivate signatureKey signatureAgent metricsPort only',
     workers: 'corpus',
-    collect: 'corpus',
+    collect: 'corpus without sweep',
+    'store move': 'corpus',
     extract: 'corpus again',
-    filter: 'corpus preset languages allowHosts denyHosts minDominance minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maskPersons maxImagesPerText maxDuplicateBits unsafe photo relevance maxPairsPerHost',
+    judge: 'corpus',
+    filter: 'corpus share preset languages allowHosts denyHosts minDominance minSidePx maxAspectRatio minBytes minEntropyBits minSharpness minWords maxWords maskPersons maxImagesPerText maxDuplicateBits unsafe photo relevance minRelevance relevanceShare maxPairsPerHost',
     report: 'corpus out',
     view: 'corpus port edit',
+    embed: 'corpus relevance follow',
+    'labels export': 'corpus seed each out',
+    'labels precision': 'corpus seed each',
     retry: 'corpus reason',
     takedown: 'corpus url host sha256 md5 phash list undo',
     'ledger explain': 'corpus',
-    export: 'corpus layout out subset format validationFraction samplesPerShard shardDigits encode keepLocation name license gone',
-    regions: 'corpus detector',
+    export: 'corpus layout out subset format validationFraction samplesPerShard shardDigits encode keepLocation name license gone share',
+    regions: 'corpus shards detector',
     verify: 'corpus out repair',
+    push: 'corpus public',
     import: 'corpus',
-    pretrain: 'corpus shards stages dryRun preset run from steps batchSize accumulate learningRate encoderRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
-    finetune: 'corpus shards from checkpoint run loss candidates steps batchSize accumulate learningRate precision checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
+    pretrain: 'corpus shards stages dryRun preset run from steps batchSize accumulate devices rank ranks coordinator learningRate learningRateDecay maxGradNorm recompute ema tf32 noDeterministic encoderRate mlm moc mrfr itm itc hardNegatives precision xla checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
+    finetune: 'corpus shards from checkpoint run loss candidates steps batchSize accumulate learningRate learningRateDecay maxGradNorm recompute ema tf32 precision checkpointEverySteps evaluateEverySteps bestBy patience seed dataChanged',
     evaluate: 'corpus shards run checkpoint split images folds method precision',
     match: 'corpus run checkpoint',
-    'train-relevance': 'shards out',
+    'train-relevance': 'shards labels out',
     demo: 'corpus',
+    doctor: 'gpu cpu',
   };
-  /** Refused below, where a demo exists. */
-  const refusedElsewhere = ['demo --steps', 'demo --pictures'];
+  /** Refused below, and by the tests of the self-test. */
+  const refusedElsewhere = ['demo --steps', 'demo --pictures', 'doctor --preset', 'doctor --batch-size'];
 
   it('every flag of every command always matters, or is refused in a case above where it would not', () => {
     const kebab = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -199,7 +220,7 @@ describe('a flag that would have no effect is refused', () => {
   });
 
   it('but what lait.yaml says besides counts, and its own idle keys do no harm', async () => {
-    writeFileSync(join(corpus, 'lait.yaml'), 'filter:\n  photo: true\n  minRelevance: 0.3\n');
+    writeFileSync(join(corpus, 'lait.yaml'), 'filter:\n  photo: true\n  relevanceHead: itc\n');
     const { said } = await lait('filter', '--min-photo', '0.7', '--corpus', corpus);
     assert.match(said, /^lait: Expected a crawled corpus at /);
   });

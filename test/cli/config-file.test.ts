@@ -23,6 +23,14 @@ describe('lait.yaml', () => {
     assert.deepEqual(parseConfig('', 'lait.yaml'), readConfig('/nowhere'));
   });
 
+  it('may have sections of which every key was deleted', () => {
+    assert.deepEqual(parseConfig('crawl:\nfilter:\n  # nothing\n', 'lait.yaml'), readConfig('/nowhere'));
+    assert.match(
+      messageOf(() => parseConfig('nosuch:\n', 'lait.yaml')),
+      /^Expected one of the keys .* but received nosuch/,
+    );
+  });
+
   it('keeps what it says and defaults the rest', () => {
     const config = parseConfig('crawl:\n  maxPages: 7\n  seeds: [https://example.org/a]\n', 'lait.yaml');
     assert.equal(config.crawl.maxPages, 7);

@@ -1,7 +1,8 @@
 /** A setting has one default: the schema's are the library's, and what help says of the recipe is what the recipe does. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configSchema, sectionSchema } from '../../cli/config.ts';
+import { type Config, configSchema, sectionSchema } from '../../cli/config.ts';
+import { withModel } from '../../cli/filter-recipe.ts';
 import { properties } from '../../cli/flags.ts';
 import { crawlDefaults } from '../../crawler/crawl-options.ts';
 import { exportDefaults } from '../../dataset/export/defaults.ts';
@@ -10,6 +11,7 @@ import { recipe, ruleRecords } from '../../filters/recipe.ts';
 import { vocabularyDefaults } from '../../model/data/defaults.ts';
 import { detectorDefaults } from '../../model/regions/defaults.ts';
 import { evaluateDefaults } from '../../model/retrieval/defaults.ts';
+import { gpuDefaults } from '../../model/runtime/environment.ts';
 import { finetuneDefaults, pretrainDefaults } from '../../model/train/defaults.ts';
 
 const schema = configSchema.parse({});
@@ -21,10 +23,10 @@ const sections: Record<string, [library: Readonly<Record<string, unknown>>, own:
   export: [exportDefaults, []],
   regions: [detectorDefaults, ['detector']],
   pretrain: [
-    { ...pretrain, ...objectives, vocabularySize: vocabularyDefaults.size },
+    { ...pretrain, ...gpuDefaults, ...objectives, vocabularySize: vocabularyDefaults.size },
     ['preset', 'run', 'from', 'steps'],
   ],
-  finetune: [finetuneDefaults, ['from', 'checkpoint', 'run', 'steps']],
+  finetune: [{ ...finetuneDefaults, ...gpuDefaults }, ['from', 'checkpoint', 'run', 'steps']],
   evaluate: [evaluateDefaults, ['run', 'checkpoint', 'split', 'images']],
 };
 
@@ -72,4 +74,26 @@ describe('what help calls the number of lait is the number of its recipe', () =>
       assert.equal(said, String((rules.get(rule) as Record<string, unknown>)[setting]));
     });
   }
+});
+
+describe('where no relevance model is named', () => {
+  type Given = Partial<Config['filter']>;
+  const cases: [given: Given, model: string | undefined, configured?: Given][] = [
+    [{}, undefined],
+    [{ relevanceShare: 0.8 }, 'classes'],
+    [{ minRelevance: 0 }, 'classes'],
+    [{ minRelevance: 0.3, relevance: 'runs/pretrain' }, 'runs/pretrain', { minRelevance: 0.3 }],
+    [{ minRelevance: 0.2 }, 'classes', { minRelevance: 0.3 }],
+    [{ relevanceShare: 0.8 }, 'classes', { relevanceShare: 0.8 }],
+  ];
+  for (const [given, model, configured = {}] of cases)
+    it(`${JSON.stringify(given)} takes ${model ?? 'none'}`, () =>
+      assert.equal(withModel({ ...schema.filter, ...given }, { ...schema.filter, ...configured }).relevance, model));
+  it('a threshold of lait.yaml is of no model', () => {
+    const settings = { ...schema.filter, minRelevance: 0.3 };
+    assert.throws(
+      () => withModel(settings, settings),
+      /^UserError: Expected a model, .* filter\.relevance .* add relevance: classes/,
+    );
+  });
 });

@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,6 +24,7 @@ import { exportShards } from '../../dataset/export/export.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { smallUrl, writeSmallCorpus } from '../dataset/small-corpus.ts';
+import { ranInProcess } from '../helpers/in-process.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'lait-faults-'));
@@ -136,9 +138,9 @@ for (const [name, damage] of damages) {
     for (const file of readdirSync(corpus)) if (/-(wal|shm)$/.test(file)) rmSync(join(corpus, file));
     damage(corpus);
     for (const args of commands) {
-      const { code, said } = await lait([...args, '--corpus', corpus]);
-      assert.equal(code, 2, `${args.join(' ')}: ${said}`);
-      assert.match(said, /^lait: Expected [^\n]*\n$/, args.join(' '));
+      const { code, stdout, stderr } = await ranInProcess([...args, '--corpus', corpus]);
+      assert.equal(code, 2, `${args.join(' ')}: ${stdout}${stderr}`);
+      assert.match(stdout + stderr, /^lait: Expected [^\n]*\n$/, args.join(' '));
     }
   });
 }
@@ -167,6 +169,42 @@ test('folders that no system lets be made, and a home that cannot be written, ar
   });
   assert.notEqual(code, 'hangs');
   assert.doesNotMatch(said, /fault of lait/);
+});
+
+test('a disk that is full leaves no half of a report or of settings, and the report of before', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const [corpus, fresh] = [join(folder, 'full'), join(folder, 'full-fresh')];
+  cpSync(join(folder, 'whole'), corpus, { recursive: true });
+  mkdirSync(fresh);
+  writeFileSync(join(corpus, 'report.html'), 'before');
+  symlinkSync('/dev/full', join(corpus, 'report.html.tmp'));
+  symlinkSync('/dev/full', join(fresh, 'lait.yaml.tmp'));
+  for (const args of [
+    ['report', '--corpus', corpus],
+    ['init', fresh],
+  ]) {
+    const { code, said } = await lait(args);
+    assert.equal(code, 1, said);
+    assert.match(said, /^lait: the disk is full[^\n]*\n$/);
+  }
+  assert.equal(readFileSync(join(corpus, 'report.html'), 'utf8'), 'before');
+  assert.deepEqual(readdirSync(fresh), []);
+});
+
+const mayMount = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt']).status === 0;
+
+test('a corpus on a disk that is full is read', {
+  skip: mayMount ? false : 'this user may not mount a memory disk',
+}, () => {
+  const [disk, whole] = [join(folder, 'disk'), join(folder, 'whole')];
+  mkdirSync(disk);
+  const command = `'${process.execPath}' '${join(root, 'cli/lait.mjs')}' ledger explain '${smallUrl(1)}' --corpus '${disk}/corpus'`;
+  const script = `mount -t tmpfs -o size=8m tmpfs '${disk}' && mkdir '${disk}/corpus' && cp '${whole}/ledger.db' '${disk}/corpus' &&
+    { head -c 9000000 /dev/zero > '${disk}/filler' 2> /dev/null || ${command}; }`;
+  const { status, stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', script], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /colour number 1/);
 });
 
 /** Root may do everything: as root, commands run as the user that owns nothing. */

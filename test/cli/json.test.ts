@@ -1,34 +1,31 @@
 /** With --json a command prints its result on standard output as one JSON document and nothing else there. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Command } from 'commander';
 import { addCommands } from '../../cli/commands.ts';
+import { ranInProcess } from '../helpers/in-process.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Site, startSite } from '../helpers/site.ts';
 
-const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'lait-json-'));
-after(() => rmSync(folder, { recursive: true }));
+const home = process.cwd();
+process.chdir(folder);
+after(() => {
+  process.chdir(home);
+  rmSync(folder, { recursive: true });
+});
 
-const lait = (...args: readonly string[]): Promise<{ code: number; result: Record<string, unknown> }> =>
-  new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      [join(root, 'cli/lait.mjs'), ...args, '--json'],
-      { cwd: folder },
-      (error, stdout, stderr) => {
-        try {
-          resolve({ code: typeof error?.code === 'number' ? error.code : 0, result: JSON.parse(stdout) });
-        } catch {
-          reject(new Error(`Expected JSON of lait ${args.join(' ')} but received ${stdout}${stderr}`));
-        }
-      },
-    );
-  });
+const lait = async (...args: readonly string[]): Promise<{ code: number; result: Record<string, unknown> }> => {
+  const { code, stdout, stderr } = await ranInProcess([...args, '--json']);
+  try {
+    return { code, result: JSON.parse(stdout) };
+  } catch {
+    throw new Error(`Expected JSON of lait ${args.join(' ')} but received ${stdout}${stderr}`);
+  }
+};
 
 describe('--json', () => {
   let site: Site;
@@ -73,6 +70,17 @@ describe('--json', () => {
     const without = all
       .filter(({ options }) => !options.some(({ long }) => long === '--json'))
       .map((one) => one.name());
-    assert.deepEqual(without.sort(), ['demo', 'init', 'keys', 'ledger', 'report', 'schedule', 'setup', 'view']);
+    assert.deepEqual(without.sort(), [
+      'demo',
+      'init',
+      'keys',
+      'labels',
+      'ledger',
+      'report',
+      'schedule',
+      'setup',
+      'store',
+      'view',
+    ]);
   });
 });

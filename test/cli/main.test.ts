@@ -41,7 +41,7 @@ describe('lait', () => {
     assert.match(stderr, /unknown option '--min-side'/);
   });
 
-  it('ends in silence, as by SIGTERM, when its reader has left', async () => {
+  it('ends in silence, as by SIGHUP, when its reader has left', async () => {
     const child = spawn(process.execPath, [join(root, 'cli/lait.mjs'), 'import', '--help'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -51,7 +51,7 @@ describe('lait', () => {
       stderr += data;
     });
     const [, signal] = await once(child, 'close');
-    assert.deepEqual({ signal, stderr }, { signal: 'SIGTERM', stderr: '' });
+    assert.deepEqual({ signal, stderr }, { signal: 'SIGHUP', stderr: '' });
   });
 
   it('exits with 2 and one line for a corpus that is not there', async () => {

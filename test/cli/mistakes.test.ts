@@ -1,16 +1,20 @@
 /** What an operator may get wrong, by hand or in a script: one plain line and exit code 2, and nothing is made or changed. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { languageCodes } from '../../filters/language.ts';
+import { ranInProcess } from '../helpers/in-process.ts';
 
-const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'lait-mistakes-'));
-after(() => rmSync(folder, { recursive: true }));
+const home = process.cwd();
+process.chdir(folder);
+after(() => {
+  process.chdir(home);
+  rmSync(folder, { recursive: true });
+});
 
 writeFileSync(join(folder, 'file'), '');
 writeFileSync(join(folder, 'empty.npy'), '');
@@ -19,12 +23,10 @@ mkdirSync(join(folder, 'birds'));
 Ledger.open(join(folder, 'birds')).close();
 
 /** Runs a command line in the folder; gives its exit code and everything it printed. */
-const lait = (args: readonly string[]): Promise<{ code: number; said: string }> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [join(root, 'cli/lait.mjs'), ...args], { cwd: folder }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, said: stdout + stderr }),
-    );
-  });
+const lait = async (args: readonly string[]): Promise<{ code: number; said: string }> => {
+  const { code, stdout, stderr } = await ranInProcess(args);
+  return { code, said: stdout + stderr };
+};
 
 const badCorpus = (received: string) =>
   `lait: Expected a folder for the corpus but received ${received}; name one, which need not exist.`;
@@ -108,7 +110,7 @@ const cases: [args: readonly string[], line: string][] = [
     ],
     [
       ['match', 'file', 'text', '--corpus', 'birds', '--run', run],
-      `lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes for run but received "${run}"; correct the flag --run.`,
+      `lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes, or hf://OWNER/NAME for run but received "${run}"; correct the flag --run.`,
     ],
     [
       ['evaluate', '--corpus', 'birds', '--split', run],
@@ -179,7 +181,7 @@ const cases: [args: readonly string[], line: string][] = [
   ],
   [
     ['evaluate', '--corpus', 'birds', '--run', ''],
-    'lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes for run but received ""; correct the flag --run.',
+    'lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes, or hf://OWNER/NAME for run but received ""; correct the flag --run.',
   ],
   [['help', 'nope'], "error: unknown command 'nope'"],
 ];

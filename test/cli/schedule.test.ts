@@ -1,8 +1,8 @@
-/** `lait schedule` as a process: what stands in lait.yaml, a corpus in use, runs that fail, and SIGTERM in either state. */
+/** `lait schedule` as a process: what stands in lait.yaml, a corpus in use, runs that fail, SIGTERM, and a terminal that closes. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { lockCorpus } from '../../crawler/frontier/run-lock.ts';
@@ -78,7 +78,7 @@ test('cron, time zone and what follows stand in lait.yaml; a failed run is logge
   assert.match(second.error, /^Expected at least one kept pair/);
 });
 
-test('a run that meets a running crawl is left out with a line, and SIGTERM ends the wait', async (t) => {
+test('a run that meets a running crawl is left out with a line, one without its corpus makes none, and SIGTERM ends the wait', async (t) => {
   const corpus = temporaryCorpus();
   const unlock = lockCorpus(corpus.dir);
   t.after(() => {
@@ -88,10 +88,17 @@ test('a run that meets a running crawl is left out with a line, and SIGTERM ends
   writeFileSync(join(corpus.dir, 'lait.yaml'), config(everySecond));
   const { child, has } = start(t, ['http://127.0.0.1:9/', '--corpus', corpus.dir]);
   await has(/this crawl is left out\. corpus .* is being written by another program \(pid/, 2);
+  const moved = `${corpus.dir}-moved`;
+  t.after(() => rmSync(moved, { recursive: true, force: true }));
+  renameSync(corpus.dir, moved);
+  // As where a disk is not mounted any more.
+  mkdirSync(corpus.dir);
+  await has(/Expected the corpus at .* but it is not there any more/, 2);
+  assert.deepEqual(readdirSync(corpus.dir), []);
   assert.equal(await stop(child), 130);
 });
 
-test('SIGTERM in a run ends it in good order', async (t) => {
+test('a terminal that closes in a run ends it in good order', async (t) => {
   let asked: () => void = () => {};
   const isAsked = new Promise<void>((resolve) => {
     asked = resolve;
@@ -106,7 +113,15 @@ test('SIGTERM in a run ends it in good order', async (t) => {
   writeFileSync(join(corpus.dir, 'lait.yaml'), config(''));
   const { child } = start(t, [`${site.url}/`, '--corpus', corpus.dir, '--cron', '* * * * * *']);
   await isAsked;
-  assert.equal(await stop(child), 130);
+  child.stdout!.destroy();
+  child.stderr!.destroy();
+  // The kernel and the shell both send it.
+  child.kill('SIGHUP');
+  child.kill('SIGHUP');
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.equal(code, 130);
+  assert.equal(existsSync(join(corpus.dir, 'locks', 'crawl.json')), false);
+  assert.match(readFileSync(join(corpus.dir, 'runs.jsonl'), 'utf8'), /"stoppedBy":"signal"/);
 });
 
 test('a mistake that every run would meet is refused before the first wait', async (t) => {

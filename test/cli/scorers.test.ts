@@ -63,6 +63,14 @@ describe('openRelevance', () => {
     assert.equal(broken, null);
   });
 
+  it('asks for the shards of the run where its maps are wanted', async () => {
+    await assert.rejects(open('runs/small', { head: 'map' }), {
+      name: 'UserError',
+      message: /shards that the run has learned from .*run `lait export` first/,
+    });
+    await assert.rejects(open('classes', { head: 'map' }), /Expected a run of ImageBERT for relevanceHead/);
+  });
+
   it('opens a CLIP by its folder', async () => {
     const folder = join(import.meta.dirname, '../model/scorers/clip/clip');
     const relevance = await open(folder);

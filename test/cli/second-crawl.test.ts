@@ -3,11 +3,11 @@
  * before and after the export. Whatever the order, each sample is trained with its own picture's features, or training says what it lacks.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { ranInProcess } from '../helpers/in-process.ts';
 import { ownFeatures } from '../helpers/own-features.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';
@@ -15,14 +15,9 @@ import { type Route, startSite } from '../helpers/site.ts';
 const corpus = mkdtempSync(join(tmpdir(), 'lait-second-crawl-'));
 after(() => rmSync(corpus, { recursive: true }));
 
-/** Beside the site, which this process serves. */
-async function lait(...args: readonly string[]): Promise<{ status: number | null; output: string }> {
-  const cli = join(import.meta.dirname, '../../cli/lait.mjs');
-  const child = spawn(process.execPath, [cli, ...args, '--corpus', corpus]);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { status, output };
+async function lait(...args: readonly string[]): Promise<{ status: number; output: string }> {
+  const { code, stdout, stderr } = await ranInProcess([...args, '--corpus', corpus]);
+  return { status: code, output: stdout + stderr };
 }
 
 async function done(...args: readonly string[]): Promise<string> {

@@ -36,7 +36,7 @@ before(async () => {
   mkdirSync(join(folder, 'images'));
   const images = [];
   const annotations = [];
-  for (let id = 0; id < 150; id++) {
+  for (let id = 0; id < 60; id++) {
     writeFileSync(join(folder, 'images', `${id}.jpg`), await picture(id, { width: 320, height: 240 }));
     images.push({ id, file_name: `${id}.jpg`, license: 1 });
     annotations.push({ id, image_id: id, caption: `Picture number ${id} of a set` });
@@ -45,9 +45,8 @@ before(async () => {
 });
 
 test('two exports at once: one is done, the other one names it; with --wait both are done', async () => {
-  await writeSmallCorpus(join(folder, 'twice'), { images: 300 });
-  const run = (more: string[]) =>
-    lait('export', '--corpus', 'twice', '--samples-per-shard', '20', '--rebuild', ...more);
+  await writeSmallCorpus(join(folder, 'twice'), { images: 120 });
+  const run = (more: string[]) => lait('export', '--corpus', 'twice', '--samples-per-shard', '8', '--rebuild', ...more);
   const [a, b] = await Promise.all([run(['--encode', 'jpeg']), run(['--quality', '50', '--encode', 'jpeg'])]);
   const codes = [a.code, b.code].sort();
   assert.ok(codes[1] === 2 || codes[1] === 0, `${a.said}${b.said}`);
@@ -68,10 +67,10 @@ test('two exports at once: one is done, the other one names it; with --wait both
 });
 
 test('an export beside an import leaves files as the manifest says', async () => {
-  await writeSmallCorpus(join(folder, 'both'), { images: 300 });
+  await writeSmallCorpus(join(folder, 'both'), { images: 120 });
   const outcomes = await Promise.all([
-    lait('import', 'coco', 'coco.json', 'images', '--corpus', 'both', '--samples-per-shard', '20', '--wait'),
-    lait('export', '--corpus', 'both', '--samples-per-shard', '20'),
+    lait('import', 'coco', 'coco.json', 'images', '--corpus', 'both', '--samples-per-shard', '8', '--wait'),
+    lait('export', '--corpus', 'both', '--samples-per-shard', '8'),
   ]);
   for (const { code, said } of outcomes) if (code !== 0) assert.equal(code, 2, said);
   // What the import makes of another set in its folder is its own matter; what it wrote is as it says.
@@ -111,7 +110,7 @@ test('filters and exports beside a crawl: none of them fails, and all see a whol
   });
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const beside: Outcome[] = [];
-  for (let round = 0; isCrawling; round++) {
+  for (let round = 0; isCrawling && round < 3; round++) {
     beside.push(await lait('filter', '--corpus', 'beside', '--min-bytes', String(round), '--min-words', '1'));
     if (!isCrawling) break;
     beside.push(await lait('export', '--corpus', 'beside', '--out', 'out'));

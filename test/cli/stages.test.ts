@@ -29,7 +29,7 @@ before(async () => {
   steps: 6
 - name: near
   corpora: [{dir: large, share: 1}, {dir: near, share: 3}]
-  steps: 40
+  steps: 16
   learningRate: 5e-5
   accumulate: 2
 `,
@@ -70,10 +70,10 @@ test('stages follow one another; a run killed in the second goes on there; it is
   assert.equal(code, 0, output);
   assert.doesNotMatch(output, /^weak/m, 'the first stage is done');
   assert.match(output, /near: 60 training images of .*large \(share 1\), 30 training images of .*near \(share 3\)/);
-  assert.match(output, /near {2}step +40 +mlm [\d.]+ \([\d.]+ %\) {2}moc .* itm /);
+  assert.match(output, /near {2}step +16 +mlm [\d.]+ \([\d.]+ %\) {2}moc .* itm /);
   const first = Number(/near {2}step +(\d+)/.exec(output)?.[1]);
   assert.ok(first > 6, `it goes on after the newest checkpoint, not at step ${first}`);
-  assert.ok((checkpoints(join(runDir, 'near')).at(-1) as string).endsWith('step-00000040'));
+  assert.ok((checkpoints(join(runDir, 'near')).at(-1) as string).endsWith('step-00000016'));
 
   const [refused, why] = await lait(args.filter((arg) => arg !== '--stages' && arg !== stagesFile));
   assert.deepEqual([refused, /Expected a run without stages at .* but received one with/.test(why)], [2, true], why);

@@ -1,7 +1,7 @@
 /** What `lait` loads before it works: help and a wrong flag wait for no package that only the work needs. Modules are counted, not time. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -33,13 +33,15 @@ function loaded(script: string, ...args: string[]): Loaded {
   });
   const urls = readFileSync(list, 'utf8').split('\n');
   const packages = urls.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
-  const files = urls.flatMap((url) => /\/((?:cli|crawler|dataset|filters|model)\/[^?]*\.ts)/.exec(url)?.[1] ?? []);
+  const files = urls.flatMap(
+    (url) => /\/((?:cli|crawler|dataset|filters|model)\/[^?]*)\.[tj]s(?:\?|$)/.exec(url)?.[1] ?? [],
+  );
   return {
     code: status,
     stdout,
     stderr,
     packages: [...new Set(packages)].filter((name) => !/^(?:tsx|esbuild|get-tsconfig)$/.test(name)).sort(),
-    files: [...new Set(files)].sort(),
+    files: [...new Set(files)].map((file) => `${file}.ts`).sort(),
   };
 }
 
@@ -57,6 +59,19 @@ for (const [args, code] of [
     assert.ok(!result.files.includes('cli/config.ts'));
   });
 }
+
+test('what was not built is told in one line', () => {
+  const script = join(folder, 'cli/lait.mjs');
+  mkdirSync(join(folder, 'cli'));
+  copyFileSync(join(root, 'cli/lait.mjs'), script);
+  const { status, stderr } = spawnSync(process.execPath, [script, '--version'], {
+    encoding: 'utf8',
+    env: { ...process.env, LAIT_DIST: '1' },
+  });
+  const told =
+    'lait: expected dist/cli/main.js but it is not there; run `npm run build` first, or leave LAIT_DIST out.';
+  assert.deepEqual([status, stderr], [2, `${told}\n`]);
+});
 
 test('the help of all names every command, with its summary', async () => {
   const program = new Command();
@@ -114,4 +129,30 @@ test('so do all commands', async () => {
   );
   const result = loaded(script);
   assert.deepEqual([JSON.parse(result.stdout), result.packages], [calls.map(() => 2), ['commander', 'zod']]);
+});
+
+/** Files that Node itself has open at its start: more by version and by the cores of the machine. */
+function filesOfNode(): number {
+  const script = "console.log(require('node:fs').readdirSync('/proc/self/fd').length)";
+  return Number(spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' }).stdout);
+}
+
+test('a start without open files, or in a folder that is gone, is one line', {
+  skip: !existsSync('/proc/self/fd') && 'nothing tells how many files Node has open',
+}, () => {
+  const gone = join(folder, 'gone');
+  mkdirSync(gone);
+  for (const [before, code, line] of [
+    [
+      `cd '${folder}'; ulimit -n ${filesOfNode() + 2}`,
+      1,
+      /^lait: this machine has no more open files for lait \(EMFILE\); raise the limit \(ulimit -n\) [^\n]*\n$/,
+    ],
+    [`cd '${gone}' && rmdir '${gone}'`, 2, /^lait: expected the working directory to be there [^\n]*\n$/],
+  ] as const) {
+    const command = `${before}; exec '${process.execPath}' '${join(root, 'cli/lait.mjs')}' verify`;
+    const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: '/' });
+    assert.equal(status, code, stderr);
+    assert.match(stderr, line);
+  }
 });

@@ -1,6 +1,6 @@
 /** What a person sees on a terminal, at usual widths: nothing is overwritten, whatever is told while a bar stands. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -74,7 +74,7 @@ for (const columns of [80, 120]) {
         const corpus = join(folder, `stopped-${columns}`);
         const args = ['crawl', `${site.url}/`, '--corpus', corpus, '--allow-private', '--min-delay-ms', '0'];
         const terminal = openTerminal([process.execPath, join(root, 'cli/lait.mjs'), ...args], { columns });
-        await terminal.shows(/^Crawling [3-9] +pages/);
+        await terminal.shows(/^Crawling +(?:[3-9]|\d{2,}) +pages/);
         terminal.type('\u0003');
         assert.equal(await terminal.ended, 130);
         const lines = unwrapped(await terminal.lines(), columns);
@@ -89,6 +89,25 @@ for (const columns of [80, 120]) {
     });
   });
 }
+
+it('a terminal that closes ends the crawl as by Ctrl-C', async () => {
+  const pages = Object.fromEntries(
+    Array.from({ length: 300 }, (_, n) => [`/${n}`, `<a href="/${n + 1}">next</a><p>Page ${n}</p>`]),
+  );
+  const site = await startSite({ routes: { '/': '<a href="/0">first</a>', ...pages }, delayMs: 30 });
+  try {
+    const corpus = join(folder, 'closed');
+    const args = ['crawl', `${site.url}/`, '--corpus', corpus, '--allow-private', '--min-delay-ms', '0'];
+    const terminal = openTerminal([process.execPath, join(root, 'cli/lait.mjs'), ...args], { columns: 80 });
+    await terminal.shows(/^Crawling +(?:[3-9]|\d{2,}) +pages/);
+    terminal.close();
+    assert.equal(await terminal.ended, 130);
+    assert.match(readFileSync(join(corpus, 'runs.jsonl'), 'utf8'), /"stoppedBy":"signal"/);
+    assert.equal(existsSync(join(corpus, 'locks', 'crawl.json')), false);
+  } finally {
+    await site.close();
+  }
+});
 
 it('a terminal that cannot move its cursor gets plain lines', async () => {
   const terminal = openTerminal([process.execPath, '--import', 'tsx', script], { columns: 80, env: { TERM: 'dumb' } });

@@ -102,9 +102,9 @@ async function assertGoesOn(dir: string, url: string): Promise<void> {
 
 describe('a limit on file sizes', () => {
   for (const { what, limitKb, where, notWhere } of [
-    { what: 'pictures', limitKb: 400, where: /raw-store\.ts/, notWhere: /toFrontier/ },
-    { what: 'texts', limitKb: 400, where: /commit\.ts/, notWhere: /toFrontier|raw-store\.ts/ },
-    { what: 'links', limitKb: 400, where: /crawler.frontier.frontier\.ts/, notWhere: /raw-store\.ts/ },
+    { what: 'pictures', limitKb: 400, where: /raw-store\.[jt]s/, notWhere: /toFrontier/ },
+    { what: 'texts', limitKb: 400, where: /commit\.[jt]s/, notWhere: /toFrontier|raw-store\.[jt]s/ },
+    { what: 'links', limitKb: 400, where: /crawler.frontier.frontier\.[jt]s/, notWhere: /raw-store\.[jt]s/ },
   ] as const) {
     test(`met by ${what}`, async (t) => {
       const site = await siteFullOf(what);
@@ -122,7 +122,7 @@ describe('a limit on file sizes', () => {
       assert.equal(code, 1, errors);
       assert.match(
         complaints(errors).join('\n'),
-        /^lait: the disk is full, or a limit on file sizes is reached \(\w+\); .* run the same command again\.$/,
+        /^lait: the disk is full, or a limit on file sizes is reached \(\w+: [^\n]*\); .* run the same command again\.$/,
       );
       assert.match(errors, where);
       assert.doesNotMatch(errors, notWhere);

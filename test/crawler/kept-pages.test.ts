@@ -11,6 +11,7 @@ import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { takedown } from '../../dataset/export/takedown.ts';
 import { blankRecord, committedPagesEnd, openPageStore } from '../../dataset/ledger/page-store.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
+import { heavyPage } from '../helpers/heavy-page.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';
 
@@ -159,4 +160,22 @@ test('a store begins a new segment when one is full, and is cut back over both',
   openPageStore(corpus.dir, { committedEnd: { segment: 0, end: 6 } }).close();
   assert.equal(readFileSync(join(corpus.dir, 'pages', '000000.warc.gz'), 'utf8'), 'aaaaaa');
   assert.throws(() => statSync(join(corpus.dir, 'pages', '000001.warc.gz')), /ENOENT/);
+});
+
+test('pages that are read again are committed by what they weigh', async (t) => {
+  const heavy = Object.fromEntries([1, 2, 3, 4].map((n) => [`/${n}`, heavyPage]));
+  const site = await startSite({
+    routes: { '/': '<a href=/1>1</a><a href=/2>2</a><a href=/3>3</a><a href=/4>4</a>', ...heavy },
+  });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  await crawl({ ...own, seeds: [site.url], corpusDir: corpus.dir, images: false }, corpus);
+  const committed: number[] = [];
+  const { ledger } = corpus;
+  await extractAgain({ corpusDir: corpus.dir }, { ledger, onProgress: (pages) => committed.push(pages) });
+  // The first page weighs nothing; of the others three have 12 million characters.
+  assert.deepEqual(committed, [4, 5]);
 });

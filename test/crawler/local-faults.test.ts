@@ -9,7 +9,15 @@ import { describe, test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
 import { addressGuard } from '../../crawler/fetch/address-guard.ts';
 import { openFetcher } from '../../crawler/fetch/fetch.ts';
-import { hintsAtNoNetwork, machineLacks, NoNetwork, watchNetwork } from '../../crawler/fetch/local-faults.ts';
+import {
+  hintsAtNoNetwork,
+  machineLacks,
+  NoNetwork,
+  noRoomToGoOn,
+  noRoomToRender,
+  tooFewFilesToRender,
+  watchNetwork,
+} from '../../crawler/fetch/local-faults.ts';
 import { openCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Route, startSite } from '../helpers/site.ts';
@@ -53,6 +61,33 @@ describe('an error is the machine’s', () => {
       assert.deepEqual([machineLacks(error) !== null, hintsAtNoNetwork(error)], [lacks, noNetwork]);
     });
   }
+});
+
+test('a browser that may open too few files is told before a page is blamed', () => {
+  const limits = (soft: string): string =>
+    `Limit                     Soft Limit           Hard Limit           Units     \nMax open files            ${soft}                 1048576              files     \n`;
+  assert.match(
+    tooFewFilesToRender(limits('112'))!.message,
+    /^Chromium needs 256 open files and may have 112; .*ulimit -n/,
+  );
+  for (const soft of ['256', '1024', 'unlimited']) assert.equal(tooFewFilesToRender(limits(soft)), null);
+  assert.equal(tooFewFilesToRender(''), null);
+});
+
+test('a browser without room for its temporary files is told before a page is blamed', () => {
+  const enough = { bavail: 10_000, bsize: 4096, files: 1000, ffree: 600 };
+  assert.equal(noRoomToRender('/tmp', enough), null);
+  assert.equal(noRoomToRender('/tmp', { ...enough, files: 0, ffree: 0 }), null, 'it tells of no files');
+  for (const [found, has] of [
+    [{ ...enough, bavail: 1000 }, '4 MB and 600 files'],
+    [{ ...enough, ffree: 20 }, '40 MB and 20 files'],
+  ] as const) {
+    const error = noRoomToRender('/tmp/small', found);
+    assert.equal(error?.exitCode, 1);
+    assert.match(error.message, new RegExp(`/tmp/small has room for ${has}; .* TMPDIR`));
+    assert.equal(noRoomToGoOn('/tmp/small', found), null, 'a page that fails in one that runs is to blame itself');
+  }
+  assert.match(noRoomToGoOn('/tmp/small', { ...enough, bavail: 49 })!.message, /^Chromium needs 1 MB/);
 });
 
 test('the network is up while a host that answered can be connected to', async (t) => {

@@ -5,7 +5,16 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { CorpusBusy, corpusParts, inTurn, lockFolder, lockPart, lockPartsInTurn } from '../../dataset/corpus-lock.ts';
+import {
+  CorpusBusy,
+  corpusParts,
+  deathIsCounted,
+  hasLastDied,
+  inTurn,
+  lockFolder,
+  lockPart,
+  lockPartsInTurn,
+} from '../../dataset/corpus-lock.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -69,6 +78,28 @@ test('a part that another process holds is refused by its name and free when it 
   lockPart(dir, 'filter')();
 });
 
+test('who takes the part of a crawl that died and counts no deaths leaves that to the next one', (t) => {
+  const dir = folder(t);
+  mkdirSync(join(dir, 'locks'));
+  // As a process that was killed leaves it.
+  writeFileSync(join(dir, 'locks/crawl.json'), '{}');
+  const seen = Array.from({ length: 4 }, (_, time) => {
+    const unlock = lockPart(dir, 'crawl');
+    const hasDied = hasLastDied(dir, 'crawl');
+    if (time === 2) deathIsCounted(dir, 'crawl');
+    unlock();
+    return hasDied;
+  });
+  assert.deepEqual(seen, [true, true, true, false]);
+  // Of other parts nobody asks.
+  writeFileSync(join(dir, 'locks/filter.json'), '{}');
+  lockPart(dir, 'filter')();
+  assert.deepEqual(
+    readdirSync(join(dir, 'locks')).filter((name) => name.endsWith('.json')),
+    [],
+  );
+});
+
 test('a lock whose note cannot be removed is free all the same', (t) => {
   const dir = folder(t);
   const note = join(dir, 'locks/crawl.json');
@@ -78,6 +109,16 @@ test('a lock whose note cannot be removed is free all the same', (t) => {
   assert.throws(unlock, { code: 'ERR_FS_EISDIR' });
   rmSync(note, { recursive: true });
   lockPart(dir, 'crawl')();
+});
+
+test('a lock that ends leaves the note of another one, which lies where its folder was', (t) => {
+  const dir = folder(t);
+  const unlock = lockPart(dir, 'filter');
+  const note = join(dir, 'locks', 'filter.json');
+  const another = { ...JSON.parse(readFileSync(note, 'utf8')), pid: process.pid + 1 };
+  writeFileSync(note, JSON.stringify(another));
+  unlock();
+  assert.deepEqual(JSON.parse(readFileSync(note, 'utf8')), another);
 });
 
 test('who waits takes the parts when they are free, all or none, and hears once for whom', async (t) => {

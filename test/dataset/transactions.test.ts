@@ -10,12 +10,19 @@ const root = join(import.meta.dirname, '../..');
 
 /** Where a transaction begins, by file: how often, and how. A new one is entered here on purpose. */
 const begins: Readonly<Record<string, readonly string[]>> = {
-  'crawler/frontier/frontier.ts': ['transaction immediate', 'transaction immediate', 'transaction immediate'],
+  'crawler/frontier/archives.ts': ['transaction immediate'],
+  'crawler/frontier/frontier.ts': ['transaction immediate'],
   'crawler/frontier/schema.ts': ['transaction immediate'],
+  // A crawl that is brought into its folder, read from the store meanwhile.
+  'crawler/shared/move-out.ts': ['BEGIN IMMEDIATE'],
   'dataset/corpus-lock.ts': ['BEGIN EXCLUSIVE'],
   // A snapshot to read from, and work in turns.
   'dataset/ledger/ledger.ts': ['BEGIN', 'BEGIN IMMEDIATE', 'transaction immediate'],
   'dataset/ledger/migrations.ts': ['transaction immediate'],
+  // The schema, the model, a batch and what is removed.
+  'dataset/ledger/vector-store.ts': Array(4).fill('transaction immediate'),
+  // Whose folder it is, tried.
+  'dataset/temporary-folder.ts': ['BEGIN EXCLUSIVE'],
 };
 
 /** The ways in which a source begins transactions, triggers (`BEGIN UPDATE …`) apart. */

@@ -2,6 +2,7 @@
  * Where TensorFlow would place a graph's ops on a machine with a GPU, by the table of its kernels (gpu-kernels.py): an op without a kernel
  * for its types falls to the CPU, and a tensor crosses the bus where one op has it in another memory than the next one wants it in.
  */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { GraphNode } from '../../model/runtime/graph-node.ts';
 import type { StoredGraph } from './started-graphs.ts';
@@ -102,4 +103,39 @@ export function placementOf({ nodes, functions }: StoredGraph): Placement {
   }
   const sorted = (found: Set<string>) => [...found].sort();
   return { unknown: sorted(unknown), onCpu: sorted(onCpu), toHost: sorted(toHost), toDevice: sorted(toDevice) };
+}
+
+/** What is computed in the host's memory from ids and places of a batch, a few numbers a word or region, or is a constant as small. */
+const small = new Set([
+  'ConcatV2 → GatherV2.indices',
+  // Seed and counter of dropout's random numbers.
+  'Const → Bitcast.input',
+  'Const → Cast.x',
+  'Const → GatherV2.indices',
+  'Const → OneHot.indices',
+  'Const → OneHot.off_value',
+  'Const → OneHot.on_value',
+  'Pack → GatherNd.indices',
+  'Pack → TensorScatterSub.indices',
+  'Reshape → Bitcast.input',
+  'Reshape → GatherV2.indices',
+  'Reshape → UnsortedSegmentSum.segment_ids',
+]);
+
+/** Throws unless all of at least so many graphs lies on the GPU. `waits` are tensors that are known to come back to the host, from where a detector sends what it made of them to the card again. */
+export function checkPlacement(
+  graphs: readonly StoredGraph[],
+  least: number,
+  waits: readonly string[] = [],
+  isDetector = false,
+): void {
+  assert.ok(graphs.length >= least, `${graphs.length} graphs`);
+  for (const graph of graphs) {
+    const { unknown, onCpu, toHost, toDevice } = placementOf(graph);
+    assert.deepEqual(unknown, [], 'ops that test/interop/gpu-kernels.py has to be asked for');
+    assert.deepEqual(onCpu, [], 'ops that fall to the CPU');
+    assert.deepEqual(toHost, waits, 'tensors that a step waits for');
+    if (isDetector) continue;
+    for (const one of toDevice) assert.ok(small.has(one), `${one}: large, or new`);
+  }
 }

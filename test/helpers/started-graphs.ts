@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { nativeBackend } from '../../model/runtime/backend.ts';
 import type { Attribute } from '../../model/runtime/graph-node.ts';
 import { decodeSavedModel, type StoredGraph } from '../../model/runtime/saved-model.ts';
+import { startedSessions } from './started-sessions.ts';
 
 export type { Attribute, StoredGraph };
 
-/** Runs `work` and gives the graphs that were started meanwhile. With `gpu` the backend says of itself that it runs on one. */
+/** Runs `work` and gives the graphs that were started meanwhile, those in sessions of our own after the others. With `gpu` the backend says of itself that it runs on one. */
 export async function startedGraphs(work: () => Promise<unknown>, { gpu = false } = {}): Promise<StoredGraph[]> {
   const backend = nativeBackend()!;
   const [real, onGpu] = [backend.binding, backend.isUsingGpuDevice];
@@ -21,10 +22,10 @@ export async function startedGraphs(work: () => Promise<unknown>, { gpu = false 
   backend.binding = recording;
   backend.isUsingGpuDevice = gpu;
   try {
-    await work();
+    const sessions = await startedSessions(work);
+    return [...found, ...sessions];
   } finally {
     backend.binding = real;
     backend.isUsingGpuDevice = onGpu;
   }
-  return found;
 }

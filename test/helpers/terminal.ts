@@ -23,7 +23,9 @@ while True:
             if not data: sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             os.write(1, data)
         elif data: os.write(terminal, data)
-        else: open_inputs.remove(0)
+        else:
+            os.close(terminal)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
 
 export interface Terminal {
@@ -32,6 +34,8 @@ export interface Terminal {
   /** Resolves when the screen has a line that matches; rejects when the command ends before. */
   shows(pattern: RegExp): Promise<void>;
   type(text: string): void;
+  /** Closes it, as who closes its window. */
+  close(): void;
   /** The exit code, when it has ended. */
   readonly ended: Promise<number>;
   /** Everything that was printed, control sequences and all. */
@@ -81,6 +85,7 @@ export function openTerminal(
         void ended.then(() => reject(new Error(`Expected ${pattern} on the screen:\n${now().join('\n')}`)));
       }),
     type: (text) => void child.stdin.write(text),
+    close: () => void child.stdin.end(),
     ended,
     printed: () => printed,
   };

@@ -40,7 +40,12 @@ import { config as smallConfig, smallExamples, special as smallSpecial } from '.
 
 const [python = '', corpus, bert = '', steps = '200', pairs = '8'] = process.argv.slice(2);
 const totalSteps = Number(steps);
-const schedule = { peak: corpus === undefined ? 2e-3 : 1e-4, warmupSteps: totalSteps / 10, totalSteps };
+const schedule = {
+  peak: corpus === undefined ? 2e-3 : 1e-4,
+  warmupSteps: totalSteps / 10,
+  totalSteps,
+  decay: 'linear' as const,
+};
 
 interface Setting {
   readonly config: ModelConfig;
@@ -110,7 +115,9 @@ try {
     for (let step = 0; step < totalSteps; step++) {
       const { arrays } = await loader.next();
       onBatch(arrays, step);
-      curve.push(update(running, [arrays], ratesAt(adamW, step, learningRate(step, schedule)), { seed: 1, step }));
+      curve.push(
+        await update(running, [arrays], ratesAt(adamW, step, learningRate(step, schedule)), { seed: 1, step }),
+      );
       if (step % 20 === 0) console.log(`${name}, step ${step}: ${curve.at(-1)?.loss?.toFixed(4)}`);
     }
     running.dispose();

@@ -1,7 +1,8 @@
 /**
  * `npm run test:interop`: our files in other people's tools, and theirs in ours. Makes a virtual environment from PyPI in
  * the cache (the first time takes minutes), exports a small corpus in every format, lets `check.py` read it with webdataset,
- * wids, datasets, pyarrow and mlcroissant and `check_warc.py` kept pages with warcio and pywb's indexer, and reads, imports and trains on what webdataset, img2dataset and datasets wrote. Not part of
+ * wids, datasets, pyarrow and mlcroissant, `check_warc.py` kept pages with warcio and pywb's indexer, and `check_scale.py` what a worker tells Prometheus
+ * and what Kubernetes is given (a compose file is read by Go's compose-go, where there is Go), and reads, imports and trains on what webdataset, img2dataset and datasets wrote. Not part of
  * `npm test`. LAIT_INTEROP_VENV is an environment that has everything already and is used as it is. With LAIT_INTEROP_OPEN_CLIP, an interpreter that has open_clip, its loader runs too; with LAIT_INTEROP_TORCH, one that has torch, follow.ts; with
  * LAIT_INTEROP_DATACOMP, a checkout of DataComp, and LAIT_INTEROP_DATACOMP_PYTHON, an interpreter that has what its scripts import, check_datacomp.py.
  */
@@ -10,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serveMetrics } from '../../cli/metrics.ts';
 import { exportShards } from '../../dataset/export/export.ts';
 import { importDataset } from '../../dataset/import/import.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -65,6 +67,24 @@ function scoreAll(corpusDir: string): void {
   ledger.close();
 }
 
+/** What a worker tells that has written some, in a crawl of a dozen hosts. */
+async function writeMetrics(file: string): Promise<void> {
+  const { url, observe, close } = await serveMetrics('0');
+  observe({
+    leaseSeconds: 120,
+    counts: {
+      pages: { fetched: 3, failed: 1 },
+      images: { success: 2 },
+      reasons: { 'http-404': 1 },
+      ...{ unrendered: 0, rendered: 1, bytes: 1e6 },
+    },
+    now: () => ({ worker: '7', hosts: 2, inFlight: 1, queued: 40, beatAgeSeconds: 0.5 }),
+    hosts: async () => ({ ready: 2, resting: 5, putOff: 1, held: 4, lagSeconds: 0.25 }),
+  });
+  writeFileSync(file, await (await fetch(url)).text());
+  await close();
+}
+
 const root = mkdtempSync(join(tmpdir(), 'lait-interop-'));
 try {
   if (process.env.LAIT_INTEROP_VENV === undefined && !existsSync(join(venv, 'ready'))) {
@@ -99,6 +119,13 @@ try {
   const archive = join(root, 'pages.warc.gz');
   await writeKeptPages(archive);
   run(python, [join(here, 'check_warc.py'), archive]);
+  const metrics = join(root, 'metrics.txt');
+  await writeMetrics(metrics);
+  run(python, [join(here, 'check_scale.py'), metrics, join(here, '../../deploy/kubernetes.yaml')]);
+  if (spawnSync('go', ['version']).status === 0) {
+    process.env.BIRDS_DB_PASSWORD = 'password';
+    run('go', ['-C', join(here, 'compose'), 'run', '.', join(here, '../../deploy/compose.yaml')]);
+  } else console.log('--  no Go: the compose file is not read');
   const openClip = process.env.LAIT_INTEROP_OPEN_CLIP;
   if (openClip !== undefined) run(openClip, [join(here, 'check_open_clip.py'), join(root, 'webdataset')]);
 

@@ -1,9 +1,9 @@
 /** A PostgreSQL server of its own in a temporary folder, on a port of 127.0.0.1: started, killed and started again by a test. */
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../helpers/free-port.ts';
 
 const debian = '/usr/lib/postgresql';
 
@@ -39,7 +39,8 @@ export interface PostgresServer {
 
 export const password = 'secret-word';
 
-export async function startPostgres(): Promise<PostgresServer> {
+/** `more` are lines of its configuration, by name. */
+export async function startPostgres(more: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
   const bin = programs()!;
   const user = serverUser();
   const folder = mkdtempSync(join(tmpdir(), 'lait-postgres-'));
@@ -63,6 +64,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     ['port', port],
     ['unix_socket_directories', folder],
     ['logging_collector', 'off'],
+    ...Object.entries(more),
   ];
   writeFileSync(join(data, 'postgresql.auto.conf'), settings.map(([key, value]) => `${key} = '${value}'\n`).join(''));
   // Without -l the server would keep our pipes open.
@@ -87,17 +89,6 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Of the postmaster and its children, from /proc; those that have ended count with their parent. */

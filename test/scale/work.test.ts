@@ -6,20 +6,23 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { crawl } from '../../crawler/crawl.ts';
+import { kinds } from '../../crawler/frontier/schema.ts';
 import type { RecordedOutcome } from '../../crawler/shared/batch.ts';
 import { collect } from '../../crawler/shared/collect.ts';
+import { sharedWork } from '../../crawler/shared/shared-work.ts';
 import { openStore } from '../../crawler/shared/store.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+import { startProxy } from './proxy.ts';
 
 const hosts = 20;
 const pagesPerHost = 12;
@@ -277,9 +280,10 @@ describe('workers on one PostgreSQL', { skip: noPostgres, concurrency: false }, 
     });
   });
 
-  test('two, one of which is cut off for longer than its lease', { timeout: 300_000 }, async () => {
+  test('two, one of which is cut off for longer than its lease', { timeout: 300_000 }, async (t) => {
     const store = postgres.newDatabase();
     const proxy = await startProxy(postgres.port);
+    t.after(() => proxy.close());
     const through = store.replace(`:${postgres.port}/`, `:${proxy.port}/`);
     await crawlWith(store, [store, through], async () => {
       proxy.cut();
@@ -290,44 +294,37 @@ describe('workers on one PostgreSQL', { skip: noPostgres, concurrency: false }, 
       await sleep(leaseMs + 1500);
       proxy.mend();
     });
-    proxy.close();
     assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 2, 'it has begun anew');
   });
-});
 
-/** A way to the server that can be cut. */
-async function startProxy(port: number) {
-  const sockets = new Set<Socket>();
-  let isCut = false;
-  const server = createTcpServer((near) => {
-    if (isCut) return void near.destroy();
-    const far = connect(port, '127.0.0.1');
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => {});
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-      one.pipe(other);
-    }
+  test('one that often does not hear that its batch is committed', { timeout: 300_000 }, async (t) => {
+    const store = postgres.newDatabase();
+    const proxy = await startProxy(postgres.port);
+    t.after(() => proxy.close());
+    await crawlWith(store, [store.replace(`:${postgres.port}/`, `:${proxy.port}/`)], async ({ running }) => {
+      // Each time it tries again half a second later, and has more to tell by then.
+      for (let n = 0; n < 12 && running.size > 0; n++) {
+        proxy.loseCommits(1);
+        await sleep(900);
+      }
+    });
+    assert.ok(proxy.lost() > 3, `${proxy.lost()} answers were lost`);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut() {
-      isCut = true;
-      for (const socket of sockets) socket.destroy();
-    },
-    mend() {
-      isCut = false;
-    },
-    close() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}
+
+  test('one that may read no more than some pages fetches all of their pictures', { timeout: 300_000 }, async () => {
+    const store = postgres.newDatabase();
+    const dir = newFolder();
+    const options = { ...settings, seeds: [web.seed], corpusDir: dir, maxPages: 24 };
+    const { stoppedBy, pages } = await crawl(options, {
+      openWork: sharedWork({ url: store, corpusDir: dir, leaseMs }),
+    });
+    assert.deepEqual([stoppedBy, pages.fetched], ['page-limit', 24]);
+    const queued = `SELECT count(*) FROM lait.queue q JOIN lait.urls u ON u.host = q.url_host AND u.hash = q.hash WHERE u.kind = ${kinds.indexOf('image')}`;
+    assert.equal(postgres.sql(store, queued), '0', 'pictures that wait');
+    assert.notEqual(postgres.sql(store, 'SELECT sum(images) FROM lait.workers'), '0');
+    assert.equal(postgres.sql(store, 'SELECT count(*) FROM lait.hosts WHERE worker IS NOT NULL'), '0');
+    // The next run goes on.
+    await crawl({ ...options, seeds: [], maxPages: 1000 }, { openWork: sharedWork({ url: store, corpusDir: dir }) });
+    await assertWhole(store, [dir]);
+  });
+});

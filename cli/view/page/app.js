@@ -2,11 +2,15 @@
 import { addressOf, readAddress, tabs } from './address.js';
 import { get } from './api.js';
 import { crawlTab } from './crawl.js';
+import { emptyLabelling, labelsTab, loadLabels, onLabelKey } from './labels.js';
 import { html, nothing, render } from './lit.js';
 import { watch } from './live.js';
 import { emptyGrid, loadPairs, pairsTab } from './pairs.js';
 import { runsTab } from './runs.js';
+import { emptySearch, loadSearch, searchTab } from './search.js';
+import { emptySeen, loadSeen } from './seen.js';
 import { openStory } from './story.js';
+import { emptyTakedown, loadTakedown, takedownTab } from './takedown.js';
 import { loadThresholds, thresholdsTab } from './thresholds.js';
 import { number, percent } from './words.js';
 
@@ -14,10 +18,16 @@ const state = {
   ...readAddress(),
   corpus: null,
   error: null,
+  /** The tab that could not be loaded, and why. */
+  failed: null,
   grid: emptyGrid(),
   thresholds: null,
+  labelling: emptyLabelling(),
+  found: emptySearch(),
+  takingDown: emptyTakedown(),
   crawl: null,
   runs: null,
+  seen: emptySeen(),
   /** Draws again what has changed; several changes at once are drawn once. */
   draw,
   fail(error) {
@@ -26,8 +36,32 @@ const state = {
   },
 };
 
-const names = { pairs: 'Pairs', thresholds: 'Thresholds', crawl: 'Crawl', training: 'Training' };
-const views = { pairs: pairsTab, thresholds: thresholdsTab, crawl: crawlTab, training: runsTab };
+/** What a tab shows where it could not be loaded: what is wrong, and a way to try again. */
+state.failTab = (tab, error) => {
+  state.failed = { tab, message: error.message };
+  draw();
+};
+const failedTab = ({ message }) =>
+  html`<p class="error" role="alert">${message} <button @click=${show}>Try again</button></p>`;
+
+const names = {
+  pairs: 'Pairs',
+  search: 'Search',
+  thresholds: 'Thresholds',
+  labels: 'Labels',
+  takedown: 'Takedown',
+  crawl: 'Crawl',
+  training: 'Training',
+};
+const views = {
+  pairs: pairsTab,
+  search: searchTab,
+  thresholds: thresholdsTab,
+  labels: labelsTab,
+  takedown: takedownTab,
+  crawl: crawlTab,
+  training: runsTab,
+};
 
 let isDrawing = false;
 function draw() {
@@ -51,7 +85,7 @@ function page() {
       <nav aria-label="Views">${tabs.map((name) => link(name, names[name]))}</nav>
     </header>
     ${error === null ? nothing : html`<p class="error" role="alert">${error} <button @click=${forget}>Close</button></p>`}
-    <main id="main" tabindex="-1">${views[tab](state)}</main>`;
+    <main id="main" tabindex="-1">${state.failed?.tab === tab ? failedTab(state.failed) : views[tab](state)}</main>`;
 }
 
 /** The address after # is the page's own, so the link moves the focus itself. */
@@ -74,6 +108,8 @@ function summary({ funnel, preset, isFinished, mayEdit }) {
   }${mayEdit ? html` <span class="badge">may edit</span>` : nothing}`;
 }
 
+state.reload = loadCorpus;
+
 async function loadCorpus() {
   try {
     state.corpus = await get('/api/corpus');
@@ -85,23 +121,31 @@ async function loadCorpus() {
 }
 
 function follow() {
-  const before = JSON.stringify([state.tab, state.choice]);
+  const shown = () =>
+    JSON.stringify([state.tab, state.choice, state.sample, state.search, state.takedown, state.asked]);
+  const before = shown();
   Object.assign(state, readAddress());
-  if (JSON.stringify([state.tab, state.choice]) !== before) show();
+  if (shown() !== before) show();
   openStory(state);
   draw();
 }
 
 function show() {
+  state.failed = null;
   loadCorpus();
   watch(state);
   if (state.tab === 'thresholds') loadThresholds(state);
+  if (state.tab === 'takedown') loadTakedown(state);
+  if (state.tab === 'search') loadSearch(state);
+  if (state.tab === 'labels') loadLabels(state);
   if (state.tab === 'pairs') loadPairs(state);
+  if (state.tab === 'training') loadSeen(state);
 }
 
 // The token is in the cookie now: neither the history nor a bookmark keeps it.
 if (location.search !== '') history.replaceState(null, '', location.pathname + location.hash);
 addEventListener('hashchange', follow);
+addEventListener('keydown', (event) => onLabelKey(event, state));
 draw();
 show();
 openStory(state);

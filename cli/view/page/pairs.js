@@ -61,8 +61,12 @@ function countWords({ pairs, next, isLoading }, isChosen) {
   return next === null ? `${shown} pairs, newest first` : `The newest ${shown}`;
 }
 
-/** A pair as a link to its story. */
-export function card({ id, text, droppedBy, reason, verdict, source, language: code, width, height }, href) {
+/** A pair as a link to its story; `said` is said of it in front of all else. */
+export function card(
+  { id, text, droppedBy, reason, verdict, source, language: code, width, height },
+  href,
+  said = nothing,
+) {
   return html`<li><a class="card" href=${href}>
     ${
       width === null
@@ -70,7 +74,7 @@ export function card({ id, text, droppedBy, reason, verdict, source, language: c
         : html`<span class="picture"><img src="/picture/${id}/small" alt="" loading="lazy" decoding="async" @error=${missing}></span>`
     }
     <span class="text" dir="auto">${text === '' ? 'without a text' : text}</span>
-    <span class="small"><span class="verdict ${verdict}">${verdict === 'dropped' ? reason : verdict}</span>
+    <span class="small">${said}<span class="verdict ${verdict}">${verdict === 'dropped' ? reason : verdict}</span>
       ${verdict === 'dropped' ? html`<span>${droppedBy}</span>` : nothing}
       <span>${source}${code === null ? '' : ` · ${code}`}${width === null ? '' : ` · ${width} × ${height}`}</span></span>
   </a></li>`;
@@ -101,9 +105,18 @@ function options({ corpus, choice }) {
     ),
     language: counted(corpus?.languages, language),
     source: counted(corpus?.sources),
+    side: sides,
     class: corpus?.hasPlaces ? ['subject', 'teaser', 'furniture'].map((name) => [name, name]) : [],
   };
 }
+
+/** Steps of the server, by the pixels of the shorter side. */
+const sides = [
+  ['0', 'under 200 px'],
+  ['200', '200 to 399 px'],
+  ['400', '400 to 799 px'],
+  ['800', '800 px and more'],
+];
 
 const labels = {
   words: 'Words',
@@ -113,6 +126,7 @@ const labels = {
   language: 'Language',
   source: 'Text from',
   class: 'Place',
+  side: 'Shorter side',
   host: 'Host',
 };
 
@@ -145,7 +159,7 @@ function choiceForm(state) {
     <summary>Choose pairs${chosen > 0 ? ` (${chosen})` : ''}</summary>
     <form role="search" aria-label="Choose pairs" @submit=${(event) => event.preventDefault()}>
       ${input('words')}${select('verdict')}${select('rule')}${select('reason')}${select('language')}${select('source')}
-      ${offered.class.length > 0 || choice.class !== undefined ? select('class') : nothing}${input('host', 'hosts')}
+      ${offered.class.length > 0 || choice.class !== undefined ? select('class') : nothing}${select('side')}${input('host', 'hosts')}
       <datalist id="hosts">${corpus?.hosts.map(({ value, count }) => html`<option value=${value}>${number(count)} pairs</option>`)}</datalist>
       ${chosen > 0 ? html`<a class="button" href=${addressOf({})}>Clear</a>` : nothing}
     </form>

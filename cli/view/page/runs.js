@@ -1,11 +1,13 @@
 /** Training runs side by side, as they go on: what each measured in training and on held-out pairs, and how fast it is. */
 import { html, nothing, repeat, svg } from './lit.js';
+import { seenSection } from './seen.js';
 import { number, percent, score } from './words.js';
 
 /** Runs that have a colour of their own. */
 const colours = 6;
 
-export function runsTab({ runs }) {
+export function runsTab(state) {
+  const { runs } = state;
   if (runs === null) return html`<p role="status">Looking …</p>`;
   if (runs.length === 0) return html`<p>No run of this corpus has a log. <code>lait pretrain</code> makes one.</p>`;
   const shown = runs.slice(0, colours);
@@ -13,7 +15,8 @@ export function runsTab({ runs }) {
     <div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="runs"><thead><tr>${['run', 'steps', 'loss', 'held out', 'best', 'samples/s', 'of peak', 'waiting for data'].map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
       <tbody>${repeat(runs, ({ name }) => name, runLine)}</tbody></table></div>
     <p class="small">Lines are training, dots held-out pairs.</p>
-    <div class="panels">${panelsOf(shown).map((panel) => chart(panel))}</div>`;
+    <div class="panels">${panelsOf(shown).map((panel) => chart(panel))}</div>
+    ${seenSection(state)}`;
 }
 
 function runLine({ name, step, totalSteps, reports, samplesPerSecond, peakShare, waitShare }, at) {

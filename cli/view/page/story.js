@@ -43,7 +43,8 @@ function turn({ key }, state) {
 }
 
 function content(story, state) {
-  const { id, text, cleanedText, source, verdict, droppedBy, reason, hasPicture, rules, facts, others } = story;
+  const { id, text, cleanedText, source, verdict, droppedBy, reason, hasPicture, rules, facts, others, imageUrl } =
+    story;
   const said =
     verdict === 'dropped' ? `dropped by ${droppedBy}: ${reason}` : verdict === 'kept' ? 'kept' : 'not judged yet';
   return html`
@@ -53,7 +54,7 @@ function content(story, state) {
         hasPicture
           ? html`<a href="/picture/${id}/whole" target="_blank" rel="noopener"><img src="/picture/${id}/whole" alt="The picture of this pair"></a>`
           : html`<span class="none">no picture is stored</span>`
-      }</div>
+      }${hasPicture && state.corpus?.hasVectors ? likeIt(id) : nothing}</div>
       <div class="told">
         <h2 id="story-title" dir="auto">${cleanedText ?? text}</h2>
         <p class="small"><span class="verdict ${verdict}">${said}</span> <span>text from ${source}</span></p>
@@ -75,9 +76,15 @@ function content(story, state) {
           ({ name, text: what, url }) =>
             html`<dt>${name}</dt><dd dir="auto">${url === undefined ? what : html`<a href=${url} target="_blank" rel="noopener noreferrer">${what}</a>`}</dd>`,
         )}</dl>
+        <p class="row"><a class="button" href=${addressOf({ tab: 'takedown', takedown: { what: imageUrl } })}>What would a takedown touch?</a></p>
       </div>
     </div>`;
 }
+
+/** Ways from this picture to others. */
+const likeIt = (id) => html`<p class="row like">
+    <a class="button" href=${addressOf({ tab: 'search', search: { like: id, find: 'picture' } })}>Pictures like this</a>
+    <a class="button" href=${addressOf({ tab: 'search', search: { like: id, find: 'text' } })}>Texts that fit it</a></p>`;
 
 const marks = { kept: '✓', dropped: '✗', 'not-asked': '–' };
 const marked = { kept: 'let it through', dropped: 'dropped it', 'not-asked': 'was not asked' };

@@ -32,7 +32,7 @@ export async function loadThresholds(state) {
     state.draw();
     for (const one of state.thresholds) await ask(one, state);
   } catch (error) {
-    state.fail(error);
+    state.failTab('thresholds', error);
   }
 }
 

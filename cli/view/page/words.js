@@ -22,3 +22,6 @@ export const language = (code) => {
     return code;
   }
 };
+
+/** Bytes in megabytes. */
+export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -75,16 +75,27 @@ export function textShortcut(parameters: Parameters, pieces: Tensor, mask: Tenso
   return tf.squeeze(tf.matMul(tf.expandDims(weights, 1), tf.reshape(rows, [N, W, -1])), [1]);
 }
 
-/** Similarities [N, N] over temperature, images in rows. */
-export function similarities(parameters: Parameters, images: Tensor, texts: Tensor): Tensor {
+/** Similarities [n, N] over temperature of n embeddings to N of the other kind. */
+export function similarities(parameters: Parameters, own: Tensor, others: Tensor): Tensor {
   const scale = tf.div(tf.exp(parameters('itc.temperature')), startTemperature);
-  return tf.mul(tf.matMul(images, texts, false, true), tf.minimum(scale, 100));
+  return tf.mul(tf.matMul(own, others, false, true), tf.minimum(scale, 100));
 }
 
-/** `targets` [N, N] has rows and columns that sum to 1: several captions of one image share it. */
-export function itc(similar: Tensor, targets: Tensor): ObjectiveResult {
-  const along = (logits: Tensor, wanted: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), wanted), -1)));
-  const loss = tf.mul(tf.add(along(similar, targets), along(tf.transpose(similar), tf.transpose(targets))), 0.5);
-  const right = areSame(tf.argMax(similar, -1), tf.argMax(targets, -1));
+/** Similarities [n, N], and which are wanted [n, N]: several captions of one image share it. */
+interface Direction {
+  readonly logits: Tensor;
+  readonly wanted: Tensor;
+}
+
+/** Images in rows to texts, and texts in rows to images. */
+export interface Similar {
+  readonly toTexts: Direction;
+  readonly toImages: Direction;
+}
+
+export function itc({ toTexts, toImages }: Similar): ObjectiveResult {
+  const along = ({ logits, wanted }: Direction) => tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), wanted), -1)));
+  const loss = tf.mul(tf.add(along(toTexts), along(toImages)), 0.5);
+  const right = areSame(tf.argMax(toTexts.logits, -1), tf.argMax(toTexts.wanted, -1));
   return { loss: loss as Scalar, accuracy: tf.mean(right) as Scalar };
 }

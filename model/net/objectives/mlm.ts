@@ -33,7 +33,15 @@ export function hidePieces(
   return hidden;
 }
 
-/** From hidden states [M, H] of hidden pieces to their labels [M]; BERT's head, its last layer tied to the word table. */
+/** From hidden states [M, H] to logits of all pieces [M, V]; BERT's head, its last layer tied to the word table. */
+export function pieceLogits(parameters: Parameters, hidden: Tensor, epsilon: number): Tensor {
+  const transformed = gelu(linear(parameters, 'cls.predictions.transform.dense', hidden)); // [M, H]
+  const normed = layerNorm(parameters, 'cls.predictions.transform.LayerNorm', transformed, epsilon);
+  const words = tf.matMul(normed, parameters('bert.embeddings.word_embeddings.weight'), false, true); // [M, V]
+  return tf.add(words, parameters('cls.predictions.bias'));
+}
+
+/** From hidden states [M, H] of hidden pieces to their labels [M]. */
 export function mlm(
   parameters: Parameters,
   hidden: Tensor,
@@ -41,10 +49,7 @@ export function mlm(
   counts: Tensor,
   epsilon: number,
 ): ObjectiveResult {
-  const transformed = gelu(linear(parameters, 'cls.predictions.transform.dense', hidden)); // [M, H]
-  const normed = layerNorm(parameters, 'cls.predictions.transform.LayerNorm', transformed, epsilon);
-  const words = tf.matMul(normed, parameters('bert.embeddings.word_embeddings.weight'), false, true); // [M, V]
-  const logits = tf.add(words, parameters('cls.predictions.bias'));
+  const logits = pieceLogits(parameters, hidden, epsilon);
   const right = areSame(tf.argMax(logits, -1), labels);
   return {
     loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,

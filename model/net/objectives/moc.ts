@@ -48,9 +48,12 @@ export function hideRegions(
   return { predicted, zeroed };
 }
 
+/** From hidden states [G, H] to logits of the detector's classes [G, K]. */
+export const classLogits = (parameters: Parameters, hidden: Tensor): Tensor => linear(parameters, 'cls.moc', hidden);
+
 /** From hidden states [G, H] of hidden regions to the detector's classes [G]. */
 export function moc(parameters: Parameters, hidden: Tensor, labels: Tensor, counts: Tensor): ObjectiveResult {
-  const logits = linear(parameters, 'cls.moc', hidden); // [G, K]
+  const logits = classLogits(parameters, hidden); // [G, K]
   const right = areSame(tf.argMax(logits, -1), labels);
   return {
     loss: weightedMean(crossEntropy(logits, labels), counts) as Scalar,

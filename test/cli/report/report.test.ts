@@ -77,8 +77,29 @@ describe('report', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('shows tables before the funnel, escaped', async () => {
+    const tables = [
+      {
+        title: 'What <b> knew',
+        rows: [
+          ['text', 'dropped'],
+          ['"swapped" & gone', '3'],
+        ],
+      },
+    ];
+    const page = await renderReport(ledger, { tables });
+    const at = page.indexOf('<h2>What &lt;b&gt; knew</h2><table><tr><td>text</td><td>dropped</td></tr>');
+    assert.ok(at > 0 && at < page.indexOf('<h2>Funnel</h2>'));
+    assert.match(page, /<td>&quot;swapped&quot; &amp; gone<\/td><td>3<\/td>/);
+  });
+
   it('shows counts, reasons, thumbnails, scores and thresholds', async () => {
-    const page = await renderReport(ledger, { raw, title: 'Boats' });
+    const page = await renderReport(ledger, { raw, name: 'Boats <1>', writtenAtMs: Date.UTC(2026, 10, 30) });
+    assert.match(
+      page,
+      /<h1>Boats &lt;1&gt;: what became of the pairs<\/h1>\n<p class="of">Written on 30 November 2026, judged by rules of no preset that is known<\/p>/,
+    );
+    assert.match(page, /aria-label="image\/blur: 2 values from 7 to 900, thresholds 60"/);
     assert.match(page, /<b>1<\/b> of <b>3<\/b> pairs kept \(33 %\)/);
     assert.match(page, /too-short/);
     const section = (rule: string) => page.split(`<section id="${rule}">`)[1]!.split('</section>')[0]!;

@@ -5,12 +5,16 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright';
+import { embed } from '../../../cli/embed.ts';
+import { writeReport } from '../../../cli/report.ts';
 import { openWorkbench, type Workbench } from '../../../cli/view/server.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { openChromium } from '../../helpers/chromium.ts';
-import { hostileText, idOf, text, writeLookedAt } from './looked-at.ts';
+import { hostileText, idOf, text, url, writeLookedAt } from './looked-at.ts';
+import { trainRun } from './trained-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-page-'));
 const browser = await openChromium();
@@ -31,9 +35,16 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
 
   before(async () => {
     await writeLookedAt(folder);
+    await embed({
+      corpusDir: folder,
+      flags: { relevance: join(import.meta.dirname, '../../model/scorers/clip/clip'), follow: false },
+      args: [],
+      signal: new AbortController().signal,
+      print: () => {},
+    });
     workbench = await openWorkbench({ corpusDir: folder, mayEdit: true });
     page = browser!.page;
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(60_000);
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
     });
@@ -84,6 +95,12 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     );
   }
 
+  /** For people to look at. */
+  async function shot(name: string): Promise<void> {
+    const to = process.env.LAIT_SCREENSHOTS;
+    if (to !== undefined) await page.screenshot({ path: join(to, `${name}.png`), fullPage: true });
+  }
+
   it('hides the token, and shows every pair with its picture', async () => {
     assert.equal(new URL(page.url()).search, '');
     await hasCards(32, 'all pairs');
@@ -113,6 +130,7 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
       ['Reason', 'nearly-one-colour', 1],
       ['Text from', 'caption', 7],
       ['Place', 'teaser', 10],
+      ['Shorter side', '200', 30],
       ['Language', 'en', 17],
     ] as const) {
       await page.getByLabel(label).selectOption(value);
@@ -154,6 +172,32 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     assert.equal(await page.locator('dialog[open]').count(), 0);
   });
 
+  it('searches by meaning: pictures for words, pictures and texts for a picture', async () => {
+    await page.getByRole('link', { name: 'Search', exact: true }).click();
+    await page.getByText('24 pictures and 30 texts have a vector').waitFor();
+    await page.getByRole('searchbox', { name: 'Search by meaning' }).fill(hostileText);
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('The 24 nearest pictures').waitFor();
+    assert.equal(await cards(), 24);
+    assert.match((await page.locator('.near').first().textContent()) ?? '', /^-?[01]\.\d\d$/);
+    await page.getByLabel('Find').selectOption('text');
+    await page.getByRole('searchbox', { name: 'Search by meaning' }).press('Enter');
+    await page.getByText('The 30 nearest texts').waitFor();
+    // The text itself is the nearest, and is shown as text.
+    assert.equal(await page.locator('.card .text').first().textContent(), hostileText);
+    assert.notEqual(await page.title(), 'taken');
+    await page.locator('.card').first().click();
+    await page.locator('dialog[open]').waitFor();
+    await page.getByRole('link', { name: 'Pictures like this' }).click();
+    await page.getByText('The 23 nearest pictures').waitFor();
+    assert.equal(await page.locator('dialog[open]').count(), 0);
+    assert.equal(await page.locator('.likewhat img').evaluate(decodedWidth), 360);
+    await page.getByRole('link', { name: 'Texts that fit it' }).click();
+    await page.getByText('The 30 nearest texts').waitFor();
+    await page.goBack();
+    await page.getByText('The 23 nearest pictures').waitFor();
+  });
+
   it('moves a threshold by its slider, shows nine pictures, and writes what is used', async () => {
     await page.getByRole('link', { name: 'Thresholds' }).click();
     const section = page.locator('#image-blur');
@@ -191,6 +235,121 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     await page.waitForURL(/#\/thresholds$/);
   });
 
+  it('says what is wrong with lait.yaml where it cannot be read, and tries again', async () => {
+    const file = join(folder, 'lait.yaml');
+    const kept = readFileSync(file, 'utf8');
+    writeFileSync(file, 'filter: [');
+    await page.reload();
+    await page.getByRole('alert').getByText('Expected YAML').waitFor();
+    assert.equal(await page.getByText('Reading scores').count(), 0);
+    writeFileSync(file, kept);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('#image-blur .outcome').waitFor();
+    complaints.length = 0; // the browser's own line on the answer 400
+  });
+
+  it('labels a sample by keys and by buttons, takes back, and tells how right the rules are', async () => {
+    await page.getByRole('link', { name: 'Labels' }).click();
+    const question = page.locator('.question');
+    await question.waitFor();
+    assert.equal(await page.locator('.seen img').evaluate(decodedWidth), 400);
+    const isLabelled = (count: number) => page.locator('.progress').getByText(`${count} of`).waitFor();
+    const first = await question.textContent();
+    await page.keyboard.press('1');
+    await isLabelled(1);
+    const second = await question.textContent();
+    assert.notEqual(second, first);
+    // Before the answer to the first key is there, the second one takes back that label, and not the one before.
+    await page.evaluate(`for (const key of ['1', 'u']) {
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    }`);
+    await page.getByText('Taken back. 1 of').waitFor();
+    assert.equal(await question.textContent(), second);
+    await page.getByRole('button', { name: 'Does not fit' }).click();
+    await isLabelled(2);
+    await page.keyboard.press('u');
+    await page.getByText('Taken back. 1 of').waitFor();
+    assert.equal(await question.textContent(), second);
+    await page.getByRole('button', { name: 'Undo “Fits”' }).click();
+    await page.getByText('Taken back. 0 of').waitFor();
+    assert.equal(await question.textContent(), first);
+    // Keys are for labels only where they are wanted.
+    await page.getByLabel('keys label').uncheck();
+    await page.keyboard.press('1');
+    await page.getByLabel('keys label').check();
+    await page.getByLabel('Seed').fill('3');
+    await page.getByLabel('Seed').press('Enter');
+    await page.waitForURL(/#\/labels\?seed=3$/);
+    await page.getByLabel('Pairs of each verdict').selectOption('25');
+    await page.waitForURL(/#\/labels\?seed=3&each=25$/);
+    await isLabelled(0);
+    const wanted = Number((await page.locator('.progress').textContent())!.match(/of (\d+)/)![1]);
+    let isHostileSeen = false;
+    for (let at = 0; at < wanted; at++) {
+      const shown = await question.textContent();
+      isHostileSeen ||= shown === hostileText;
+      // The last key, of a pair that nobody could tell, is counted and left out.
+      await page.keyboard.press(at === 0 ? '0' : String(1 + (at % 4)));
+      await isLabelled(at + 1);
+    }
+    assert.ok(isHostileSeen);
+    assert.notEqual(await page.title(), 'taken');
+    await page.getByText('All pairs of this sample have a label.').waitFor();
+    const rows = page.locator('.precision tbody tr');
+    assert.equal(await rows.last().locator('th').textContent(), 'kept');
+    assert.match((await page.locator('.precision').textContent()) ?? '', /image\/blur.*\d+ % \d+ to \d+/s);
+    // The labels are there after a reload, and the last one can still be taken back.
+    await page.reload();
+    await page.getByText('All pairs of this sample have a label.').waitFor();
+    await page.keyboard.press('u');
+    await question.waitFor();
+    await isLabelled(wanted - 1);
+  });
+
+  it('shows what a takedown would touch, and takes down what was looked at', async () => {
+    await page.getByRole('link', { name: 'Pairs', exact: true }).click();
+    await page.locator(`.card[href*="${idOf(3)}"]`).click();
+    await page.getByRole('link', { name: 'What would a takedown touch?' }).click();
+    const touched = page.getByRole('region', { name: 'What it would touch' });
+    await touched.waitFor();
+    assert.equal(await page.getByLabel('one a line').inputValue(), url(3));
+    const figure = (name: string) => touched.locator('.figures div', { hasText: name }).locator('dd').textContent();
+    assert.deepEqual(await Promise.all(['pictures overwritten', 'pairs leave', 'samples leave'].map(figure)), [
+      '1',
+      '1',
+      '0',
+    ]);
+    assert.equal(await touched.locator('.card .text').textContent(), hostileText);
+    assert.notEqual(await page.title(), 'taken');
+    const button = page.getByRole('button', { name: 'Take it down for good' });
+    assert.ok(await button.isDisabled());
+    assert.deepEqual(await violations(), []);
+    const before = Ledger.openReadOnly(folder);
+    assert.equal(before.db.prepare('SELECT count(*) FROM pairs').pluck().get(), 32);
+    before.close();
+    // What is no name is refused in one line, and nothing goes.
+    await page.getByLabel('one a line').fill('<b>all</b>');
+    await page.getByRole('button', { name: 'Show what it would touch' }).click();
+    await page.getByRole('alert').getByText('but received <b>all</b>').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    complaints.length = 0; // the browser's own line on the answer 400
+    await page.getByLabel('one a line').fill(`# of birds\n${url(3)}`);
+    await page.getByRole('button', { name: 'Show what it would touch' }).click();
+    await touched.waitFor();
+    await page.getByLabel('Note').fill('asked <by> mail');
+    await page.getByLabel('I have looked').check();
+    await button.click();
+    await page.getByText('Removed 1 picture').waitFor();
+    await page.getByText('of 31 pairs kept').waitFor();
+    const after = Ledger.openReadOnly(folder);
+    assert.equal(
+      after.db.prepare(`SELECT note FROM tombstones WHERE cause = '' AND kind = 'url'`).pluck().get(),
+      'asked <by> mail',
+    );
+    assert.equal(after.isTakenDown({ url: url(3) }), true);
+    after.close();
+  });
+
   it('shows a crawl as it goes on', async () => {
     await page.getByRole('link', { name: 'Crawl' }).click();
     await page.getByRole('cell', { name: 'failed_to_download: http-404' }).waitFor();
@@ -218,6 +377,51 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
     assert.equal(await page.getByRole('img', { name: /^loss by step, at the end: .*first 4/ }).count(), 1);
   });
 
+  it('shows what a run makes of held-out pairs: hidden words and regions, pictures found for texts', async () => {
+    const seen = page.getByRole('region', { name: 'What a run makes of held-out pairs' });
+    await seen.getByRole('link', { name: '<b>second' }).click();
+    await seen.getByText('This run has no checkpoint yet.').waitFor();
+    await trainRun(folder, 'asked');
+    await seen.getByRole('link', { name: 'asked' }).click();
+    await seen.getByText('By the checkpoint of step 2.').waitFor();
+    const filled = seen.locator('.filled > li');
+    const count = Number((await seen.getByText(/^Pairs 1 to/).textContent())!.match(/of (\d+)$/)![1]);
+    assert.equal(await filled.count(), Math.min(6, count));
+    const first = filled.first();
+    // Every hidden part has its three guesses, of which the likeliest is right or wrong.
+    const hidden = (await first.locator('p mark').count()) + (await first.locator('.tag').count());
+    assert.ok((await first.locator('p mark').count()) > 0);
+    const guesses = await first.locator('.guesses > li').allTextContents();
+    assert.equal(guesses.length, hidden);
+    for (const guess of guesses) assert.match(guess, /(right|wrong)\s+\S+ [\d.]+ %, \S+ [\d.]+ %, \S+ [\d.]+ %$/);
+    assert.equal(await first.locator('svg rect:not(.tag)').count(), 4);
+    assert.match((await first.locator('svg').getAttribute('aria-label')) ?? '', /4 regions/);
+    // The picture of the pair lies under its regions.
+    const href = await first.locator('image').getAttribute('href');
+    assert.match(href ?? '', /^\/picture\/[0-9a-f]{32}\/small$/);
+    assert.equal(await page.evaluate(`fetch('${href}').then(({ status }) => status)`), 200);
+    assert.equal(await first.locator('svg').getAttribute('viewBox'), '0 0 400 320');
+    // Retrieval: every text shown is right or wrong, and its own picture is among those shown.
+    const told = await seen.getByText('find their own picture first').textContent();
+    const right = Number(told!.match(/^(\d+) of/)![1]);
+    assert.ok(told!.includes(`of ${count} texts find their own picture first among all ${count}, by contrast.`), told!);
+    const found = seen.locator('.found > li');
+    assert.equal(await found.count(), Math.min(4, right) + Math.min(4, count - right));
+    assert.equal(await seen.locator('.own').count(), await found.count());
+    if (count > 6) {
+      await seen.getByRole('link', { name: 'Other pairs' }).click();
+      await seen.getByText('Pairs 7 to').waitFor();
+    }
+    // Of a checkpoint that came meanwhile everything is asked anew.
+    await trainRun(folder, 'asked', 3);
+    const foundAgain = page.waitForResponse((response) => response.url().includes('/api/runs/found'));
+    await page.evaluate("location.hash = location.hash.replace(/&from=.*|$/, '&from=1')");
+    await seen.getByText('By the checkpoint of step 3.').waitFor();
+    assert.equal(((await (await foundAgain).json()) as { step: number }).step, 3);
+    await seen.getByText('find their own picture first').waitFor();
+    assert.notEqual(await page.title(), 'taken');
+  });
+
   it('has nothing that axe complains of, in light and dark, on a desk and on a phone, and never scrolls sideways', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -225,21 +429,73 @@ describe('the page', { skip: browser === null && 'no Chromium' }, () => {
         await page.setViewportSize({ width, height: 800 });
         for (const [view, shown] of [
           ['pairs', '.card'],
+          [`search?like=${idOf(4)}`, '.near'],
           ['thresholds', '.outcome'],
+          ['labels', '.question'],
+          [`takedown?what=${encodeURIComponent(url(4))}`, '.confirm'],
           ['crawl', '.figures'],
-          ['training', '.panels'],
+          ['training?run=asked', '.found'],
         ]) {
           await page.goto(`${new URL(workbench.url).origin}/#/${view}`);
           await page.reload();
           await page.locator(shown!).first().waitFor();
           await page.getByText('pairs kept').waitFor();
-          const where = `${view}, ${colorScheme}, ${width} px`;
+          const where = `${view!.split('?')[0]}, ${colorScheme}, ${width} px`;
+          await shot(where);
           assert.deepEqual(await violations(), [], where);
           const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
           assert.ok(overflow <= 0, `${where}: ${overflow} px too wide`);
         }
       }
     }
+  });
+
+  it('finds nothing to complain of in the page of lait report either', async () => {
+    const path = join(folder, 'report.html');
+    await writeReport({ corpusDir: folder, path, signal: new AbortController().signal });
+    await page.goto(pathToFileURL(path).href);
+    assert.match((await page.locator('h1').textContent()) ?? '', /^lait-page-\w+: what became of the pairs$/);
+    assert.match((await page.locator('.of').textContent()) ?? '', /^Written on \d+ \w+ 20\d\d, judged by /);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 800 });
+        const where = `report, ${colorScheme}, ${width} px`;
+        await shot(where);
+        assert.deepEqual(await violations(), [], where);
+        const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
+        assert.ok(overflow <= 0, `${where}: ${overflow} px too wide`);
+        // A rule's name is there in full.
+        const cut = await page.locator('.label').evaluateAll((labels) => labels.filter((label) => label.scrollWidth > label.clientWidth).length); // biome-ignore format: one line
+        assert.equal(cut, 0, where);
+      }
+    }
+  });
+
+  it('shows more pairs when asked, and leads the keyboard past what stands on every page', async () => {
+    const ledger = Ledger.open(folder);
+    const found = Array.from({ length: 40 }, (_, at) => ({
+      url: `http://many.example/${at}.jpg`,
+      texts: [{ source: 'alt' as const, text: `One bird of forty, number ${at}` }],
+    }));
+    ledger.recordPage({ url: 'http://many.example/', status: 'fetched', fetchedAtMs: 1_700_000_000_000 }, found);
+    const all = Number(ledger.db.prepare('SELECT count(*) FROM pairs').pluck().get());
+    ledger.close();
+    await page.goto(`${new URL(workbench.url).origin}/#/pairs`);
+    await page.reload();
+    await page.getByText('The newest 60').waitFor();
+    await hasCards(60, 'the first page');
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await page.getByText(`${all} pairs, newest first`).waitFor();
+    await hasCards(all, 'all pairs');
+    assert.equal(await page.getByRole('button', { name: 'Show more' }).count(), 0);
+    await page.reload();
+    await hasCards(60, 'after a reload');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the content');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate('document.activeElement.id'), 'main');
+    assert.equal(new URL(page.url()).hash, '#/pairs');
   });
 
   it('says so when the server has gone', async () => {

@@ -1,6 +1,15 @@
 /** The workbench's server: who may ask it, what it answers, and that nothing of the web gets further than text and pixels. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -8,6 +17,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { openWorkbench, type Workbench } from '../../../cli/view/server.ts';
+import { lockPart } from '../../../dataset/corpus-lock.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../../dataset/ledger/raw-store.ts';
 import { pairId } from '../../../dataset/pair.ts';
@@ -273,6 +283,7 @@ describe('what it tells', () => {
       'verdict=all',
       'source=spoken',
       'class=hero',
+      'side=201',
       'before=0',
       'before=x',
       `words=${'x'.repeat(201)}`,
@@ -324,6 +335,85 @@ describe('what it tells', () => {
     for (const query of ['rule=image/blur', 'rule=image/blur&to=x', 'to=1']) {
       assert.equal((await ask(`/api/thresholds/move?${query}`)).status, 400, query);
     }
+  });
+});
+
+describe('labels', () => {
+  const say = (id: string, label: string | null, of = editing) =>
+    ask('/api/labels', {
+      of,
+      method: 'POST',
+      headers: { origin: originOf(of), 'content-type': 'application/json' },
+      body: JSON.stringify({ id, label }),
+    });
+
+  it('of a sample: without verdicts, one after the other, and kept', async () => {
+    const first = await json('/api/labels?each=2', { of: editing });
+    assert.deepEqual([first.labelled, first.last, first.wanted], [0, null, 7]);
+    assert.equal(first.next.length, 7);
+    assert.deepEqual(Object.keys(first.next[0]), ['id', 'text', 'source', 'language', 'pageTitle', 'width', 'height']);
+    const { id } = first.next[0];
+    assert.equal((await say(id, 'does-not-fit')).status, 200);
+    const second = await json('/api/labels?each=2', { of: reading });
+    assert.deepEqual([second.labelled, second.last], [1, { id, label: 'does-not-fit' }]);
+    assert.deepEqual(second.next, first.next.slice(1));
+    assert.equal((await say(id, null)).status, 200);
+    assert.deepEqual(await json('/api/labels?each=2', { of: editing }), first);
+    assert.notDeepEqual((await json('/api/labels?each=2&seed=2', { of: editing })).next, first.next);
+  });
+
+  it('only with --edit, of pairs that there are, and of the kinds that there are', async () => {
+    assert.equal((await say(idOf(0), 'fits', reading)).status, 403);
+    assert.equal((await say('0'.repeat(32), 'fits')).status, 404);
+    assert.equal((await say(idOf(24), 'fits')).status, 404, 'of a picture that failed');
+    for (const [id, label] of [
+      [idOf(0), 'kept'],
+      [idOf(0), 1],
+      ["' OR 1", 'fits'],
+    ] as const) {
+      assert.equal((await say(id, label as string)).status, 400);
+    }
+    for (const query of ['each=0', 'each=2000', 'seed=-1', 'seed=x']) {
+      assert.equal((await ask(`/api/labels?${query}`)).status, 400, query);
+    }
+    assert.equal((await json('/api/labels')).labelled, 0);
+  });
+});
+
+describe('takedowns', () => {
+  const post = (path: string, body: object, of = editing) =>
+    ask(path, {
+      of,
+      method: 'POST',
+      headers: { origin: originOf(of), 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+
+  it('say at once who is writing', async () => {
+    const unlock = lockPart(folder, 'shards');
+    try {
+      const { status, body } = await post('/api/takedown', { names: 'http://evil.example/' });
+      assert.equal(status, 400);
+      assert.match(
+        JSON.parse(body.toString()).error,
+        /^Busy: corpus .* is being written by .*\. What was named does not come any more, but is not removed yet/,
+      );
+    } finally {
+      unlock();
+    }
+  });
+
+  it('are shown to everybody who may look, and done only with --edit', async () => {
+    const names = 'http://evil.example/';
+    const { status, body } = await post('/api/takedown/preview', { names }, reading);
+    const { images, pairs, shown } = JSON.parse(body.toString());
+    assert.deepEqual([status, images, pairs, shown[0].id], [200, 1, 1, svgId]);
+    assert.equal((await post('/api/takedown', { names }, reading)).status, 403);
+    for (const wrong of [{ names: '' }, { names: 'com' }, { names: '../x' }, { names: 5 }, {}, { names, more: 1 }]) {
+      assert.equal((await post('/api/takedown', wrong)).status, 400, JSON.stringify(wrong));
+    }
+    assert.equal((await post('/api/takedown', { names: 'x'.repeat(2_000_000) })).status, 413);
+    assert.equal((await ask(`/api/pairs/${svgId}`)).status, 200);
   });
 });
 
@@ -443,6 +533,36 @@ describe('changes', () => {
     assert.equal(list.find(({ rule }: { rule: string }) => rule === 'image/blur').configured, 45);
   });
 
+  it('of relevance stand beside their model, or not at all', async () => {
+    const ledger = Ledger.open(folder);
+    const rules = ledger.db.prepare('SELECT id, rules FROM recipes ORDER BY judged_at_ms DESC LIMIT 1').get() as {
+      id: number;
+      rules: string;
+    };
+    const save = ledger.db.prepare('UPDATE recipes SET rules = ? WHERE id = ?');
+    const judgedBy = (model: string) =>
+      save.run(JSON.stringify([{ name: 'match/relevance', settings: { model, minScore: null } }]), rules.id);
+    try {
+      for (const [model, before, after] of [
+        ['class-names-0123456789ab', '# mine\n', '# mine\nfilter:\n  minRelevance: 0.25\n  relevance: classes\n'],
+        ['class-names-0123456789ab', 'filter:\n  relevance: runs/birds\n', null],
+        ['clip-0123456789ab', '# mine\n', null],
+        ['clip-0123456789ab', 'filter:\n  relevance: classes\n', null],
+        ['clip-0123456789ab', 'filter:\n  relevance: clip\n', 'filter:\n  minRelevance: 0.25\n  relevance: clip\n'],
+      ] as const) {
+        judgedBy(model);
+        writeFileSync(path, before);
+        const { status, body } = await change(0.25, 'minRelevance');
+        assert.equal(status, after === null ? 400 : 200, body.toString());
+        if (after === null) assert.match(body.toString(), /Expected filter\.relevance in lait\.yaml/);
+        assert.equal(readFileSync(path, 'utf8'), after ?? before);
+      }
+    } finally {
+      save.run(rules.rules, rules.id);
+      ledger.close();
+    }
+  });
+
   it('a broken lait.yaml is told, and stays as it is', async () => {
     writeFileSync(path, 'filter: [');
     assert.equal((await change(45, 'minSharpness')).status, 400);
@@ -451,5 +571,77 @@ describe('changes', () => {
     assert.match(body.toString(), /Expected YAML/);
     assert.equal(readFileSync(path, 'utf8'), 'filter: [');
     rmSync(path);
+  });
+});
+
+describe('what fails on this machine is one line, on the page and once on the terminal', () => {
+  /** What the server told meanwhile. */
+  async function told(work: () => Promise<void>): Promise<string> {
+    const { write } = process.stderr;
+    let text = '';
+    process.stderr.write = ((line: string) => {
+      text += line;
+      return true;
+    }) as typeof write;
+    try {
+      await work();
+      return text;
+    } finally {
+      process.stderr.write = write;
+    }
+  }
+
+  it('a full disk', { skip: process.platform !== 'linux' }, async () => {
+    const text = await told(async () => {
+      for (let time = 0; time < 2; time++) {
+        symlinkSync('/dev/full', join(folder, 'lait.yaml.tmp'));
+        const { status, body } = await change(45, 'minSharpness');
+        assert.deepEqual([status, /^\{"error":"the disk is full/.test(body.toString())], [500, true], body.toString());
+      }
+    });
+    assert.match(text, /^lait: the disk is full[^\n]*\n$/);
+    assert.ok(!existsSync(join(folder, 'lait.yaml')));
+  });
+
+  it('a corpus that was moved', async () => {
+    const aside = `${folder}-aside`;
+    renameSync(folder, aside);
+    try {
+      for (const of of [reading, editing]) {
+        const { status, body } = await ask('/api/corpus', { of });
+        assert.equal(status, 400);
+        assert.match(body.toString(), /ledger\.db as it was opened but it was moved or deleted meanwhile/);
+      }
+    } finally {
+      renameSync(aside, folder);
+    }
+    assert.equal((await ask('/api/corpus')).status, 200);
+  });
+
+  it('a table that a thread cannot read', async () => {
+    const frontier = join(folder, 'frontier.db');
+    const had = existsSync(frontier);
+    if (had) renameSync(frontier, `${frontier}.aside`);
+    mkdirSync(frontier);
+    try {
+      const fails = async () => {
+        const { status, body } = await ask('/api/crawl');
+        assert.equal(status, 500);
+        assert.match(body.toString(), /the disk or the network file system failed/);
+      };
+      const text = await told(async () => {
+        await fails();
+        assert.equal((await ask('/api/runs')).status, 200);
+        await fails();
+      });
+      assert.match(text, /^lait: the disk or the network file system failed[^\n]*\n$/);
+      rmSync(frontier, { recursive: true });
+      assert.equal((await ask('/api/crawl')).status, 200);
+      mkdirSync(frontier);
+      assert.equal(await told(fails), text, 'it comes again, and is told again');
+    } finally {
+      rmSync(frontier, { recursive: true });
+      if (had) renameSync(`${frontier}.aside`, frontier);
+    }
   });
 });

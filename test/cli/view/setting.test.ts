@@ -34,8 +34,32 @@ describe('withFilterSetting', () => {
     [
       'of a list in one line',
       'filter:\n  languages: [en, de] # two\n',
-      'filter:\n  languages: [en, de] # two\n  minSharpness: 45\n',
+      'filter:\n  minSharpness: 45\n  languages: [en, de] # two\n',
     ],
+    [
+      'with the line ends of Windows, four spaces and wide gaps',
+      'crawl:\r\n    contact:   a@b.example\r\n\r\nfilter:   # mine\r\n    # small\r\n    minSidePx:    256   # ours\r\n',
+      'crawl:\r\n    contact:   a@b.example\r\n\r\nfilter:   # mine\r\n    minSharpness: 45\r\n    # small\r\n    minSidePx:    256   # ours\r\n',
+    ],
+    [
+      'that is set, with wide gaps',
+      'filter:\r\n  minSharpness  :   60   # ours\r\n',
+      'filter:\r\n  minSharpness  :   45   # ours\r\n',
+    ],
+    [
+      'of a section that has been emptied',
+      'filter:\n  # nothing yet\n',
+      'filter:\n  minSharpness: 45\n  # nothing yet\n',
+    ],
+    ['of a file without an end of line', 'filter:', 'filter:\n  minSharpness: 45\n'],
+    ['of a section that is null', 'filter: ~ # none\n', 'filter:\n  minSharpness: 45\n'],
+    ['of a section in braces', 'filter: { minSidePx: 256 }\n', 'filter: {minSidePx: 256, minSharpness: 45}\n'],
+    [
+      'of a file with an end',
+      'filter:\n  minSidePx: 256\n...\n',
+      'filter:\n  minSharpness: 45\n  minSidePx: 256\n...\n',
+    ],
+    ['in quotes', `'filter':\n  "minSidePx": 256\n`, `'filter':\n  minSharpness: 45\n  "minSidePx": 256\n`],
   ];
   for (const [name, before, after] of cases) {
     it(name, () => assert.equal(withFilterSetting(before, 'minSharpness', 45, 'lait.yaml'), after));

@@ -1,10 +1,13 @@
 /** Rendering with a real browser, where there is one: what scripts add is seen, private addresses stay out of reach. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { crawl } from '../../../crawler/crawl.ts';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { hasBrowser, openRenderer } from '../../../crawler/fetch/browser.ts';
+import { Withheld } from '../../../crawler/fetch/local-faults.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 import { picture } from '../../helpers/picture.ts';
 import { type Route, startSite } from '../../helpers/site.ts';
@@ -181,6 +184,48 @@ describe('with a browser', { skip }, () => {
     });
     const good = await renderer.render({ url, html: '<p id=x></p><script>x.textContent = 1 + 1</script>', allows });
     assert.ok('html' in good && good.html.includes('<p id="x">2</p>'));
+  });
+
+  test('a browser whose profile cannot be marked renders and ends all the same', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'lait-marked-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const wrapped = join(folder, 'browser.sh');
+    const own = browserPath ?? (await import('playwright')).chromium.executablePath();
+    // Its lock would be a file where a folder is.
+    const marks = `for one; do case $one in --user-data-dir=*) mkdir "\${one#*=}/lait.lock" && : > '${folder}/made';; esac; done`;
+    writeFileSync(wrapped, `#!/bin/sh\n${marks}\nexec '${own}' "$@"\n`, { mode: 0o700 });
+    const renderer = openRenderer({
+      executablePath: wrapped,
+      sandbox: false,
+      userAgent: 'lait/0.1',
+      guard: addressGuard(),
+    });
+    t.after(() => renderer.close());
+    const good = await renderer.render({ url: 'https://a.example/', html: '<p>Here</p>', allows });
+    assert.ok('html' in good && good.html.includes('Here'));
+    assert.ok(existsSync(join(folder, 'made')));
+  });
+
+  test('nothing is asked for while nothing may be, and the page is withheld', async (t) => {
+    let mayAsk = false;
+    const site = await startSite({ routes: { '/1.js': 'x.textContent = "asked"' } });
+    const renderer = openRenderer({
+      ...(browserPath === undefined ? {} : { executablePath: browserPath }),
+      sandbox: false,
+      userAgent: 'lait/0.1',
+      guard: addressGuard({ allowPrivate: true }),
+      mayAsk: () => mayAsk,
+    });
+    t.after(async () => {
+      await renderer.close();
+      await site.close();
+    });
+    const page = { url: `${site.url}/page`, html: `<p id=x></p><script src="/1.js"></script>`, allows };
+    await assert.rejects(renderer.render(page), Withheld);
+    assert.equal(site.hits.size, 0);
+    mayAsk = true;
+    const rendered = await renderer.render(page);
+    assert.ok('html' in rendered && rendered.html.includes('>asked<'));
   });
 
   test('scripts reach no private address, not even by a redirect', async (t) => {

@@ -90,11 +90,12 @@ test('a frontier of the first version is brought up to date, one of a later vers
   first.add([page('https://a.example/1')]);
   first.db.exec(`
     DROP INDEX hosts_put_off; DROP INDEX urls_put_off; DROP TABLE clock;
-    ALTER TABLE urls DROP COLUMN at; ALTER TABLE urls DROP COLUMN hops;
+    DROP INDEX urls_deaths; ALTER TABLE urls DROP COLUMN deaths; ALTER TABLE urls DROP COLUMN at; ALTER TABLE urls DROP COLUMN hops;
     ALTER TABLE urls DROP COLUMN written; ALTER TABLE urls DROP COLUMN referrer_policy; ALTER TABLE sitemap_texts DROP COLUMN image_written;
     ALTER TABLE hosts DROP COLUMN put_off; ALTER TABLE hosts DROP COLUMN put_off_until_ms;
     ALTER TABLE hosts ADD COLUMN crawl_delay_ms INTEGER NOT NULL DEFAULT 0;
-    DROP TABLE patterns; DROP TABLE page_texts; DROP TABLE corpus; DROP TABLE followed; CREATE TABLE path_queries (path TEXT);
+    DROP TABLE patterns; DROP TABLE page_texts; DROP TABLE corpus; DROP TABLE followed;
+    DROP TABLE archives; DROP TABLE archive_records; CREATE TABLE path_queries (path TEXT);
     PRAGMA user_version = 1;`);
   first.close();
   const second = Frontier.open(dir);
@@ -105,12 +106,131 @@ test('a frontier of the first version is brought up to date, one of a later vers
   assert.throws(() => Frontier.open(dir), UserError);
 });
 
+test('what was under way at several deaths is leased alone, then given up until a retry', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  let frontier = Frontier.open(dir);
+  t.after(() => frontier.close());
+  frontier.add([page('https://a.example/bad', 2), page('https://a.example/good'), page('https://b.example/other', 1)]);
+  const restart = (hasDied: boolean): void => {
+    frontier.close();
+    frontier = Frontier.open(dir, { hasDied });
+  };
+  const take = (): [string, number][] =>
+    frontier.claim(10, 60, 10).map(({ url, deaths }) => [url.slice('https://'.length), deaths]);
+  const all = (deaths: number): [string, number][] => [
+    ['a.example/bad', deaths],
+    ['a.example/good', deaths],
+    ['b.example/other', deaths],
+  ];
+
+  assert.deepEqual(take().sort(), all(0));
+  restart(false);
+  assert.deepEqual(take().sort(), all(0), 'who was stopped or threw has not died');
+  restart(true);
+  assert.deepEqual(take().sort(), all(1));
+  restart(true);
+  // One by one, the most wanted first.
+  const [bad] = frontier.claim(10, 1, 10);
+  assert.equal(bad!.url, 'https://a.example/bad');
+  assert.deepEqual(take(), []);
+  assert.equal(frontier.nextReadyMs(), null, 'only when the lease has ended');
+  frontier.release(bad!, 50);
+  assert.equal(
+    frontier.claim(10, 1, 10)[0]!.url,
+    'https://b.example/other',
+    'a host that is to be left alone holds up no other',
+  );
+  restart(true);
+  assert.deepEqual(take(), [['a.example/bad', 2]], 'the one that was asked alone has one death more');
+  restart(false);
+  const [first] = frontier.claim(10, 60, 10);
+  frontier.release(first!, 100);
+  const [other] = frontier.claim(10, 60, 10);
+  assert.deepEqual([other!.url, other!.deaths], ['https://b.example/other', 3]);
+  assert.throws(() =>
+    frontier.atomically(() => {
+      frontier.finish(other!, 1);
+      throw new Error('no room');
+    }),
+  );
+  assert.deepEqual(take(), [], 'what was not written has not ended');
+  frontier.finish(other!, 1);
+  assert.deepEqual(take(), [], 'its host is to be left alone');
+  for (const deaths of [2, 3, 4]) {
+    const [again] = frontier.claim(10, 100, 10);
+    assert.deepEqual([again!.url, again!.deaths], ['https://a.example/bad', deaths]);
+    restart(true);
+  }
+  const [good] = frontier.claim(10, 60, 10);
+  assert.deepEqual([good!.url, good!.deaths], ['https://a.example/good', 2]);
+  frontier.finish(good!, 1);
+  const [givenUp] = frontier.claim(10, 60, 10);
+  assert.deepEqual([givenUp!.url, givenUp!.deaths], ['https://a.example/bad', 5]);
+  frontier.finish(givenUp!, 1);
+  for (const name of ['a.example/bad', 'b.example/other'])
+    assert.equal(frontier.requeue(`https://${name}`, 'page'), true);
+  assert.deepEqual(
+    take().sort(),
+    [
+      ['a.example/bad', 5],
+      ['b.example/other', 0],
+    ],
+    'another visit remembers',
+  );
+  restart(false);
+  for (const claim of frontier.claim(10, 60, 10)) frontier.finish(claim, 1);
+  frontier.forgetFailures();
+  assert.equal(frontier.requeue('https://a.example/bad', 'page', { isRetry: true }), true);
+  frontier.add([page('https://c.example/new', 9)]);
+  assert.deepEqual(take(), [['a.example/bad', 4]], 'once more, alone');
+});
+
+test('what may have ended a process waits for all others to end', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const frontier = Frontier.open(dir);
+  t.after(() => frontier.close());
+  frontier.add([page('https://a.example/1')]);
+  const [first] = frontier.claim(10, 1);
+  for (let death = 0; death < 2; death++) frontier.countDeath(first!);
+  frontier.release(first!, 100);
+  frontier.add([page('https://b.example/1'), page('https://c.example/1')]);
+  const [other] = frontier.claim(1, 1);
+  assert.deepEqual(frontier.claim(10, 100), []);
+  assert.equal(frontier.nextReadyMs(), null);
+  frontier.finish(other!, 100);
+  assert.deepEqual(
+    [1, 2].map(() => frontier.claim(10, 100).map(({ url }) => url)),
+    [['https://a.example/1'], []],
+  );
+});
+
+test('what was asked alone and failed did not end the process: it is tried again beside others', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const frontier = Frontier.open(dir);
+  t.after(() => frontier.close());
+  frontier.add([page('https://slow.example/')]);
+  const [slow] = frontier.claim(1, 1);
+  for (let death = 0; death < 2; death++) frontier.countDeath(slow!);
+  frontier.release(slow!, 1, { failed: true });
+  frontier.add([page('https://b.example/1')]);
+  assert.deepEqual(
+    frontier.claim(10, 1).map(({ url, tries, deaths }) => [url, tries, deaths]),
+    [
+      ['https://b.example/1', 0, 0],
+      ['https://slow.example/', 1, 0],
+    ],
+  );
+});
+
 test('a clock that was put back between two runs makes no pause longer', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'lait-frontier-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const [late, early] = [Date.parse('2038-01-01'), Date.parse('2026-01-01')];
   const hour = 3_600_000;
-  const first = Frontier.open(dir, late);
+  const first = Frontier.open(dir, { nowMs: late });
   first.add([page('https://a.example/1'), page('https://b.example/1'), page('https://c.example/1')]);
   const [a, b, c] = first.claim(3, late);
   first.setRevisit(a!.id, { intervalMs: 24 * hour, hash: '' }, late);
@@ -121,12 +241,12 @@ test('a clock that was put back between two runs makes no pause longer', (t) => 
   first.setClock(late);
   first.close();
   for (const openedAtMs of [early, early - 500, early + hour]) {
-    const frontier = Frontier.open(dir, openedAtMs);
+    const frontier = Frontier.open(dir, { nowMs: openedAtMs });
     assert.equal(frontier.nextReadyMs(), early + hour);
     assert.equal(frontier.origin('https://a.example')!.untilMs, early + 24 * hour);
     frontier.close();
   }
-  const last = Frontier.open(dir, early + hour);
+  const last = Frontier.open(dir, { nowMs: early + hour });
   assert.deepEqual(last.claim(3, early + hour - 1), []);
   assert.deepEqual(
     last.claim(3, early + hour).map(({ url }) => url),
@@ -149,7 +269,7 @@ test('a file of a newer version is refused and closed', (t) => {
   frontier.close();
   const closed = t.mock.method(Database.prototype, 'close');
   assert.throws(() => Frontier.open(dir), {
-    message: `Expected frontier version 8 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
+    message: `Expected frontier version 9 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
   });
   assert.equal(closed.mock.callCount(), 1);
 });

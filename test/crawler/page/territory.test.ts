@@ -33,6 +33,34 @@ const cases: [what: string, html: string, expected: Record<string, string[]>][] 
     },
   ],
   [
+    'cards that all lead to one page, every other one with its picture last',
+    `<main><div>${['Wren', 'Robin', 'Finch', 'Heron', 'Crane']
+      .map((name, at) =>
+        card(name, (img) => {
+          const picture = `<a href="/all-birds">${img}</a>`;
+          const text = `<h2>The ${name}</h2>`;
+          return `<div class="card">${at % 2 ? text + picture : picture + text}</div>`;
+        }),
+      )
+      .join('')}</div></main>`.replace(/alt="[^"]*"/g, 'alt=""'),
+    Object.fromEntries(['Wren', 'Robin', 'Finch', 'Heron', 'Crane'].map((name) => [`${name}.jpg`, [`The ${name}`]])),
+  ],
+  [
+    'the only card of a grid with a picture',
+    `<main><div class="grid"><div class="card"><h2>The Wren</h2><p>No picture.</p></div>${card('Robin', (img) => `<div class="card">${img}<h2>The Robin</h2></div>`)}</div></main>`.replace(
+      /alt="[^"]*"/,
+      'alt=""',
+    ),
+    { 'Robin.jpg': ['The Robin'] },
+  ],
+  [
+    'cards that all lead to one page',
+    `<main><div>${['Wren', 'Robin', 'Finch']
+      .map((name) => card(name, (img) => `<div><a href="/all-birds"><div>${img}</div><h2>The ${name}</h2></a></div>`))
+      .join('')}</div></main>`,
+    { 'Wren.jpg': ['The Wren'], 'Robin.jpg': ['The Robin'], 'Finch.jpg': ['The Finch'] },
+  ],
+  [
     'a flat list that begins with a picture',
     `<main>${['Wren', 'Robin'].map((name) => card(name, (img) => `${img}<h3>The ${name}</h3><p>The ${name} bird sings.</p>`)).join('')}</main>`,
     { 'Wren.jpg': ['The Wren', 'The Wren bird sings.'], 'Robin.jpg': ['The Robin', 'The Robin bird sings.'] },
@@ -161,6 +189,34 @@ const cases: [what: string, html: string, expected: Record<string, string[]>][] 
       'Wren.jpg': ['The Wren', 'It sings in hedges and gardens.'],
       'Robin.jpg': ['The Robin', 'It sings in hedges and gardens.'],
     },
+  ],
+  [
+    'a badge at the picture of a card, whose title stands above',
+    `<main><h1>Shop</h1><div>${[
+      ['boots', 'Leather boots', 'Limited edition'],
+      ['jacket', 'Wool jacket', 'Free shipping'],
+      ['shirt', 'Linen shirt', 'Only 3 left'],
+      ['scarf', 'Silk scarf', 'Sold by Marta'],
+    ]
+      .map(
+        ([file, title, badge]) =>
+          `<div class="card"><h3>${title}</h3><div class="media"><img src="/${file}.jpg" width="600" height="500"><h5>${badge}</h5></div><p>A sturdy thing made by hand.</p></div>`,
+      )
+      .join('')}</div></main>`,
+    {
+      'boots.jpg': ['Leather boots'],
+      'jacket.jpg': ['Wool jacket'],
+      'shirt.jpg': ['Linen shirt'],
+      'scarf.jpg': ['Silk scarf'],
+    },
+  ],
+  [
+    'the heading at the picture of a card, with another of its level below',
+    `<main><div>${['Wren', 'Robin'].map((name) => card(name, (img) => `<div class="card"><div>${img}<h3>The ${name}</h3></div><h3>Food of ${name}s</h3></div>`)).join('')}</div></main>`.replace(
+      /alt="[^"]*"/g,
+      '',
+    ),
+    { 'Wren.jpg': ['The Wren'], 'Robin.jpg': ['The Robin'] },
   ],
   [
     'names that objects have are elements like others',

@@ -1,8 +1,9 @@
 /** Texts that describe nothing, and descriptions that look like them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRemark } from '../../../crawler/page/remarks.ts';
-import { isNameOfFile, isWordless } from '../../../crawler/page/wordless.ts';
+import { isRemark, isRemarkAsCaption } from '../../../crawler/page/remarks.ts';
+import { boardReaderTexts } from '../../../crawler/page/software-words.ts';
+import { describingText, isNameOfFile, isWordless } from '../../../crawler/page/wordless.ts';
 
 const wordless = [
   '_images/b.png',
@@ -64,6 +65,36 @@ const wordless = [
   'Illustration: Debora Szpilman',
   'Instagram (Screenshot)',
   '…',
+  'Visual Category Module Image',
+  'story image',
+  'new animated image',
+  'untitled design',
+  'Illustration',
+  'dropdown',
+  'Figure 1.',
+  'Get a demo',
+  'Preview image for a collapsed post.',
+  'Image thumbnail of a tasker',
+  'Button for slide 2',
+  '(Image Source)',
+  'Courtesy of the amazing Ada Wren.',
+  'Image by AlexZel from Pixabay',
+  'Hero image by Ada Wren',
+  'cc ada https://flic.kr/p/s9X187',
+  'Reply With Quote',
+  'DSC00813.JPG (23.21 KiB) Viewed 24712 times',
+  'JPEG - 172.1 ko',
+  'www.business.example.com',
+  ':valhappy:',
+  'TMWAIed%20Series%20and%20Podcast',
+  '/wrens-and-robins-of-the-north',
+  'Scott webb 1ddol8rg UH8 unsplash',
+  'Wren bbq shutterstock 1234567',
+  'Photo by Ada Wren on Unsplash',
+  'shutterstock_1234567',
+  'bento-1',
+  'Group 2740',
+  'MD2951LUA: GREEN STRIPE 2',
 ];
 const words = [
   'A wren on a branch',
@@ -92,10 +123,78 @@ const words = [
   'Kan een hond zwemmen?',
   'Automatisch generierte Beschreibung von Bildern im Netz',
   'Creditors meet in Athens. Photo: Reuters shows them at noon.',
+  'Satellite image',
+  'covid-19',
+  'type-2',
+  'Apollo-11',
+  'Story of a wren',
+  'Source of the Danube',
+  'Country house in Kent',
+  'A tumbler of 30 oz',
+  'Hard disk of 2 GB',
+  'Unsplash awards of 2024',
+  'Group of seven wrens',
+  'Old oak',
+  'Vector fields',
+  'Likes of him are rare',
+  'Wren: a small bird',
+  'MiG-29',
+  'Tu-144',
+  'Boeing-747',
+  'AK-47',
+  'Spitfire-24',
+  'Size-42',
+  '1914-1918: soldiers wait for bread behind the trench',
+  'SN1987A: the ring around the supernova remnant',
+  'NGC-7331: spiral galaxy',
+  'Location: Yosemite Valley',
+  'Queen Victoria’s profile',
+  'The shop is online',
+  'Cotton shirt, 100%20 polyester',
+  'Courtesy of the museum: bronze horse, 2nd century',
+  'Preview of the Tesla Cybertruck',
+  'Preview of the new museum',
 ];
 
 for (const text of wordless) test(`no words: ${text}`, () => assert.equal(isWordless(text), true));
 for (const text of words) test(`words: ${text}`, () => assert.equal(isWordless(text), false));
+
+const credited: [text: string, described: string][] = [
+  [
+    'A red fox stands in the snow between birch trees. Photo by Ray Hennessy on Unsplash',
+    'A red fox stands in the snow between birch trees.',
+  ],
+  [
+    'Portrait of an old fisherman mending his nets. Shutterstock 123456789',
+    'Portrait of an old fisherman mending his nets.',
+  ],
+  ['Photo of a mountain lake at dawn | Unsplash', 'Photo of a mountain lake at dawn'],
+  ['Crowds on the bridge at noon (Getty Images)', 'Crowds on the bridge at noon'],
+  ['Red fox. Photo: Ada Wren/Shutterstock', 'Red fox.'],
+  ['Courtesy of the museum: bronze horse, 2nd century', 'bronze horse, 2nd century'],
+  ['How to load pictures from Unsplash', 'How to load pictures from Unsplash'],
+  ['Photo by Ada Wren on Unsplash', ''],
+  ['Courtesy of the museum: Ada Wren', ''],
+  ['Wren robin shutterstock_1234567', ''],
+];
+for (const [text, described] of credited)
+  test(`without its credit: ${text}`, () => assert.equal(describingText(text), described));
+
+const readers: [what: string, texts: string[], said: Record<string, boolean>][] = [
+  [
+    'a board',
+    ['Ada Wren’s profile', 'ada is online now', 'A red boat'],
+    { 'Ada Wren’s profile': true, 'bea is offline': true, 'Country: China': true, 'A red boat': false },
+  ],
+  ['a board by its buttons', ['Reply With Quote', 'Country: China'], { 'Country: China': true }],
+  ['a page with one sign', ['Queen Victoria’s profile', 'King George’s profile'], { 'King George’s profile': false }],
+  ['a page of a tour', ['Location: Yosemite Valley', ''], { 'Location: Yosemite Valley': false }],
+];
+for (const [what, texts, said] of readers)
+  test(`what is said of readers on ${what}`, () => {
+    const isReaderText = boardReaderTexts(texts);
+    assert.deepEqual(Object.fromEntries(Object.keys(said).map((text) => [text, isReaderText(text)])), said);
+  });
 
 const names: [text: string, file: string, isName: boolean][] = [
   ['bgedemo', 'bgedemo.jpg', true],
@@ -103,6 +202,9 @@ const names: [text: string, file: string, isName: boolean][] = [
   ['Recovery pillow collection 600x600', 'recovery-pillow_collection_600x600.jpg', true],
   ['2020 RUNNING STANDARD CQ5 A9790', '2020_RUNNING_STANDARD_CQ5A9790.jpg', true],
   ['Brust Oeffnung 2022 03 03 173430', 'Brust-Oeffnung_2022-03-03-173430_anfw.jpg', true],
+  ['temp2', 'temp2.jpg', true],
+  ['KR172', 'KR172_list.png', false],
+  ['goat', 'goat.jpg', false],
   ['Snake plant', 'snake-plant.jpg', false],
   ['Waterproof Trekking Backpack 75L', 'Waterproof_Trekking_Backpack_75L.jpg', false],
   ['Boeing 747', 'boeing-747.jpg', false],
@@ -133,6 +235,21 @@ const remarks = [
   '11 Kommentare',
   'Rated 5.00 out of 5',
   '25',
+  'Welcome!',
+  'Case study',
+  'View this figure',
+  'Budget pick',
+  'Best for...',
+  'Product Images / Videos',
+  'On X',
+  'Savings basics 5 min read',
+  'Enter your email, we’ll notify you',
+  'Vos préférences Cookies',
+  'Cookie policy',
+  'Manage your cookies',
+  '*for trained professionals, of course',
+  'Pippin06 said: A good place to be. Click to expand...',
+  '“With this tool, every person at our company has a helper that works at night.”',
 ];
 const statements = [
   'The Wren',
@@ -145,6 +262,26 @@ const statements = [
   'Five stars of Orion',
   'Price of a loaf in 1920',
   '鳥',
+  'Welcome to the wrens of Skye',
+  'Case study of a wren',
+  'Chocolate chip cookies',
+  'Cookies and milk',
+  '“British bases out” is the slogan of Cypriot protesters after a drone strike',
+  'Best for birds: five gardens',
+  'A read of 5 minutes on wrens',
+  'Guest house in the hills',
+  'Christmas cookies in pretty place settings',
+  'What Darwin wrote: a page of his notebook with the first tree of life',
+];
+const captions = [
+  '“We shall fight on the beaches, we shall fight on the landing grounds, we shall fight in the fields”',
+  '“A fisherman pulls his boat onto the beach while the village watches the storm come in”',
+  'Darwin wrote: I think',
+  '*The tower in 1912',
 ];
 for (const text of remarks) test(`a remark: ${text}`, () => assert.equal(isRemark(text), true));
 for (const text of statements) test(`no remark: ${text}`, () => assert.equal(isRemark(text), false));
+for (const text of captions)
+  test(`a remark, but not as a caption: ${text}`, () =>
+    assert.deepEqual([isRemark(text), isRemarkAsCaption(text)], [true, false]));
+test('a remark as a caption, too: a price', () => assert.equal(isRemarkAsCaption('$34.00'), true));

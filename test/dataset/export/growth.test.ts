@@ -381,6 +381,20 @@ test('a corpus that was moved, and a ledger that knows nothing of the export, gr
   for (const corpus of others) assert.deepEqual(contents(join(corpus, 'shards')), contents(join(first, 'shards')));
 });
 
+test('an export makes no folder where its corpus was before it was moved', async () => {
+  const corpus = copy();
+  for (const rebuild of [false, true]) {
+    const moved = `${corpus}-moved-${rebuild}`;
+    await writeSmallCorpus(corpus, { images: 20, first: 200 });
+    const onProgress = () => {
+      if (existsSync(corpus)) renameSync(corpus, moved);
+    };
+    await assert.rejects(exportShards({ ...options(corpus), rebuild }, { onProgress }), /it was moved or deleted/);
+    assert.ok(!existsSync(corpus));
+    renameSync(moved, corpus);
+  }
+});
+
 test('the ledger knows every folder that an export went to, and where in it a pair is', async () => {
   const corpus = copy();
   const elsewhere = join(root, 'elsewhere');

@@ -84,6 +84,7 @@ test('one image leaves its shard, raw and the ledger, and nothing else changes',
       shardsRemoved: [],
       deleted: [],
       unreached: [],
+      learned: [],
       left: [],
     },
   );

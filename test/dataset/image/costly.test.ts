@@ -95,6 +95,27 @@ function webpWith(tiff: Buffer): Buffer {
   return Buffer.concat([riff, body]);
 }
 
+/** An animation of the WebP’s size with so many frames of two by two pixels. */
+function animation(frames: number): Buffer {
+  const chunkOf = (type: string, data: Buffer): Buffer => {
+    const head = Buffer.alloc(8);
+    head.write(type);
+    head.writeUInt32LE(data.length, 4);
+    return Buffer.concat([head, data]);
+  };
+  const canvas = Buffer.alloc(10);
+  canvas[0] = 2;
+  canvas.writeUIntLE(size.width - 1, 4, 3);
+  canvas.writeUIntLE(size.height - 1, 7, 3);
+  const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 40, 0, 0, 0]), tiny.subarray(12)]);
+  const parts = [
+    chunkOf('VP8X', canvas),
+    chunkOf('ANIM', Buffer.alloc(6)),
+    ...Array(frames).fill(chunkOf('ANMF', frame)),
+  ];
+  return chunkOf('RIFF', Buffer.concat([Buffer.from('WEBP'), ...parts]));
+}
+
 /** The AVIF with another block in its EXIF item, which is moved to the end of the file. */
 function avifWith(tiff: Buffer): Buffer {
   const at = avif.indexOf('II*\0', 0, 'latin1') - 10;
@@ -130,6 +151,9 @@ async function cpuMs(bytes: Buffer): Promise<number> {
   return (user + system) / 1000;
 }
 
+const tiny = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'gray' } })
+  .webp()
+  .toBuffer();
 const filled = 'A'.repeat(60_000);
 const harmless = {
   jpeg: jpegWith(segment(0xfe, Buffer.from(filled))),
@@ -162,6 +186,7 @@ const costly: Readonly<Record<string, { readonly bytes: Buffer; readonly like: k
     ),
     like: 'jpeg',
   },
+  'an animation of 40,000 frames': { bytes: animation(40_000), like: 'webp' },
   '300 XMP packets of 8 MB, compressed': {
     bytes: pngWith(
       ...Array.from({ length: 300 }, () =>

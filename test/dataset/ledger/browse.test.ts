@@ -76,6 +76,9 @@ describe('browse', () => {
       [{ source: 'caption' }, 7],
       [{ class: 'teaser' }, 10],
       [{ class: 'teaser', source: 'caption' }, 2],
+      [{ side: 200 }, 30],
+      [{ side: 200, class: 'teaser', source: 'caption' }, 2],
+      ...([0, 400, 800] as const).map((side) => [{ side }, 0] as const),
       [{ words: ['SEEN', 'house'] }, 7],
       [{ words: ['number 4', 'house'] }, 1],
       [{ words: ['100%'] }, 0],
@@ -179,7 +182,7 @@ describe('a ledger that is open for reading only', () => {
       Ledger.open(empty).close();
       for (const [change, advice] of [
         [1, 'update lait'],
-        [-1, 'run `lait filter` once'],
+        [-1, 'run `lait filter` or `lait view --edit` once'],
       ] as const) {
         const writer = Ledger.open(empty);
         const version = writer.db.pragma('user_version', { simple: true }) as number;

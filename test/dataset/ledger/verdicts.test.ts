@@ -197,6 +197,26 @@ describe('verdicts', () => {
     assert.deepEqual(unjudged(), ['boat']);
   });
 
+  it('records no verdict on a picture that another one has replaced meanwhile', async () => {
+    const recipe = recipeId(ledger, [...rules].reverse());
+    const batch = [...pairsToJudge(ledger, recipe)].flat();
+    const changed = batch.find(({ sample }) => sample !== null)!;
+    ledger.recordImage({ url: changed.pair.imageUrl, status: 'success', fetchedAtMs: 6, stored: stored('d') });
+    recordVerdicts(
+      ledger,
+      recipe,
+      batch.map(({ row, pair }) => ({ id: pair.id, row, droppedBy: null, reason: null })),
+      new Map(batch.map(({ row, sample }) => [row, sample?.sha256 ?? null])),
+    );
+    const unjudged = [...pairsToJudge(ledger, recipe)].flat();
+    const ofIt = batch.filter(({ pair }) => pair.imageUrl === changed.pair.imageUrl);
+    assert.deepEqual(
+      unjudged.map(({ row }) => row),
+      ofIt.map(({ row }) => row),
+    );
+    assert.ok(ofIt.length < batch.length);
+  });
+
   it('gives what an earlier recipe said, so that only changed rules need judging', () => {
     const first = recipeId(ledger, rules);
     const id = pairId(image('a.jpg'), 'boat');

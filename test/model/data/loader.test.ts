@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,7 +8,7 @@ import { PictureColumnWriter } from '../../../dataset/shards/picture-columns.ts'
 import { imageHash } from '../../../dataset/shards/reader.ts';
 import { TarWriter } from '../../../dataset/shards/tar-writer.ts';
 import type { BadExample } from '../../../model/data/example.ts';
-import { type LoadedBatch, type LoaderOptions, openLoader } from '../../../model/data/loader.ts';
+import { type LoadedBatch, type LoaderOptions, openLoader, Plans, threadsFor } from '../../../model/data/loader.ts';
 import { firstPosition, lengthBuckets } from '../../../model/data/sampler.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../../../model/data/source.ts';
 import { tokenizerOf } from '../../../model/data/tokenizer.ts';
@@ -80,6 +80,38 @@ test('threads make the batches that the training thread would, whenever they are
     }
     await source.close();
   }
+});
+
+test('what cannot be kept is read by one thread: standard input would be divided, and a URL read by each', () => {
+  const of = (shards: string | string[]) => shardsOf({ ...one, shards: shards as string }).spec!;
+  assert.equal(threadsFor(of(one.shards), 4), 4);
+  assert.equal(threadsFor(of('-'), 4), 1);
+  assert.equal(threadsFor(of(['https://example.org/00000.tar', one.shards]), 4), 1);
+  const parts = [of(one.shards), of('http://example.org/{0..3}.tar')].map((spec) => ({ spec, share: 1 }));
+  assert.equal(threadsFor({ kind: 'mixture', parts, seed: 1 }, 4), 1);
+});
+
+test('threads that have planned differently end the run', () => {
+  const plans = new Plans(8);
+  const add = (from: number, digests: string) =>
+    plans.add([...digests].map((digest, index) => ({ number: from + index, digest })));
+  add(1, 'ab');
+  add(1, 'abc');
+  add(3, 'c');
+  assert.throws(() => add(2, 'x'), { name: 'UserError', message: /they have changed while it read them/ });
+});
+
+test('a corpus that is in a stage twice is read like one that is there once more', async () => {
+  const copy = await writeShards('copy', 40, 1);
+  const texts = join(folder, 'texts');
+  const twice = (second: SmallShards) => {
+    const of = (paths: SmallShards) =>
+      shardSource({ ...paths, texts, tokenizer: tokenizerOf(vocabulary), maxPieces: config.maxPieces, maxRegions: config.maxRegions }, 3); // biome-ignore format: one line
+    return mixedSource([{ source: of(one), share: 1 }, { source: of(second), share: 1 }], 9); // biome-ignore format: one line
+  };
+  const keys = async (source: ExampleSource) => (await take(source, 8, {}, 3)).map((batch) => batch.keys.length);
+  assert.deepEqual(await keys(twice(one)), await keys(twice(copy)));
+  assert.deepEqual(readdirSync(texts).filter((name) => !name.endsWith('.json')), []); // biome-ignore format: one line
 });
 
 test('what lies in memory is batched where it lies', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
 import { UserError } from '../../../dataset/user-error.ts';
+import { openHuggingFaceTokenizer } from '../../../model/data/hugging-face-tokenizer.ts';
 import { shardSource } from '../../../model/data/source.ts';
 import {
   readTokenizer,
@@ -19,6 +20,22 @@ after(() => rmSync(folder, { recursive: true }));
 const pieces = [...specialPieces, 'a', 'cat', '##s', 'cafe', '!', '日', '本', 'run', '##ning'];
 const tokenizer = tokenizerOf(pieces);
 const encode = (text: string, maxPieces?: number) => tokenizer.encode(text, maxPieces).map((id) => pieces[id]);
+
+const definitionOf = (vocabulary: readonly string[], changes: object) => ({
+  version: '1.0',
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: null,
+  decoder: { type: 'WordPiece' },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
+  },
+  ...changes,
+});
 
 test('WordPiece, uncased', () => {
   const table: [string, string[]][] = [
@@ -40,6 +57,34 @@ test('a long text is cut, however its spaces lie', () => {
   assert.deepEqual(encode(`cat${' '.repeat(100_000)}a`, 2), ['cat', 'a']);
   assert.equal(encode('日'.repeat(100_000), 41).length, 41);
   assert.equal(encode('🙂'.repeat(1000), 1).length, 1);
+});
+
+test('a word has the pieces that it has in its text, the second time too', () => {
+  const vocabulary = [...pieces, 'σ', 'ς', 'ο', '##σ', '##ς', '##ο', 'e', '##e', 'ß', 's', '##ss', "'", '.', 'fi', '##i']; // biome-ignore format: one line
+  // Marks behind a space, a sigma at the end, letters that become two, signs that vanish, signs that part words without a space.
+  const texts = ['ΟΣ ΣΟΣ', 'e \u0301e', 'cafe\u0301 CAFÉ', "cat's cats. 'cats'", 'ﬁ ẞ ß', 'a\u200bcat a\u0000cat', 'a\u0085cat', '日cat本', '🙂 cat🙂', '\ud83d cat', '\ufeffcat \u3000a', 'a [MASK]cat', 'x'.repeat(40)]; // biome-ignore format: one line
+  const settings = [{}, { normalizer: { type: 'NFKD' } }, { normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }, { type: 'StripAccents' }] } }, { normalizer: null, pre_tokenizer: { type: 'Whitespace' } }]; // biome-ignore format: one line
+  for (const own of settings) {
+    const definition = definitionOf(vocabulary, { normalizer: { type: 'BertNormalizer', lowercase: true }, ...own });
+    const whole = openHuggingFaceTokenizer(definition, {}, 'whole');
+    assert.ok(whole.splitsAtSpaces);
+    const byWord = tokenizerOfModel({ vocabulary, tokenizer: definition });
+    for (const text of [...texts, texts.join(' '), ...texts]) {
+      const wanted = whole.encode(text).map((id) => (id === byWord.maskId ? byWord.unkId : id));
+      assert.deepEqual(byWord.encode(text), wanted, `${JSON.stringify(own)} ${JSON.stringify(text)}`);
+    }
+  }
+});
+
+test('a text is read whole where its words alone would be read otherwise', () => {
+  const added = [{ id: 6, content: 'a cat', special: false, single_word: false, lstrip: false, rstrip: false, normalized: false }]; // biome-ignore format: one line
+  for (const [own, wanted] of [
+    [{ added_tokens: added }, [6]],
+    [{ pre_tokenizer: null }, [1]],
+  ] as const) {
+    const definition = definitionOf(pieces, own);
+    assert.deepEqual(tokenizerOfModel({ vocabulary: pieces, tokenizer: definition }).encode('a cat'), wanted);
+  }
 });
 
 test('pieces become text again', () => {
@@ -124,21 +169,6 @@ test('a model reads texts as its tokenizer.json does, whatever its pieces would 
   assert.deepEqual(tokenizerOfModel(structuredClone(spec)).encode(text), [1, 5, 6]);
 });
 
-const definitionOf = (vocabulary: readonly string[], changes: object) => ({
-  version: '1.0',
-  added_tokens: [],
-  normalizer: null,
-  pre_tokenizer: { type: 'BertPreTokenizer' },
-  post_processor: null,
-  decoder: { type: 'WordPiece' },
-  model: {
-    type: 'WordPiece',
-    unk_token: '[UNK]',
-    continuing_subword_prefix: '##',
-    vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
-  },
-  ...changes,
-});
 const split = (Regex: string) => ({ pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior: 'Isolated' } });
 const vocab = (changes: object) => ({
   model: { ...definitionOf(pieces, {}).model, vocab: { ...definitionOf(pieces, {}).model.vocab, ...changes } },

@@ -17,6 +17,12 @@ test('an objective that is off costs nothing', () => {
   const one = modelCost(config, { ...paperObjectives, itm: 0, moc: 0, mrfr: 0 });
   assert.equal(one.sequences, 1);
   assert.ok(one.trainingFlops < 0.6 * all.trainingFlops);
+  assert.equal(all.stateBytes, 16 * all.parameters);
+  assert.equal(
+    modelCost(config, paperObjectives, { ema: 0.9999 }).stateBytes,
+    20 * all.parameters,
+    'averages are one more',
+  );
 });
 
 test('reading [CLS] alone spares nearly a layer, and two halves of a pair are no more than one sequence', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dropout, noDropout } from '../../../model/net/dropout.ts';
+import { dropout, noDropout, type Rows } from '../../../model/net/dropout.ts';
 import { type Tensor, tf } from '../../../model/runtime/backend.ts';
 
 const seed = (...values: [number, number]) => tf.tensor1d(values, 'int32');
@@ -52,4 +52,30 @@ test('what stays is scaled so that the mean stays, and nothing is lost in memory
 test('without dropout everything stays as it is', () => {
   assert.equal(dropout(0, seed(1, 2)), noDropout);
   assert.deepEqual([noDropout.mask([3]), noDropout.grow], [undefined, 1]);
+});
+
+test('a part of a batch has the masks that it has in the whole, by device and by process', () => {
+  tf.tidy(() => {
+    // Rows of 12, which is no multiple of what the generator gives at a time, and of 16; three groups of four pairs.
+    for (const width of [12, 16]) {
+      const masks = (shape: number[], rows?: Rows, pairs?: Rows) => {
+        const drop = dropout(0.5, seed(5, 6), pairs);
+        drop.place();
+        return [...(drop.mask(shape, rows)!.dataSync() as Float32Array)];
+      };
+      const whole = masks([12, width]);
+      assert.deepEqual(masks([6, width], { first: 6, count: 6, of: 12 }), whole.slice(6 * width));
+      // Two rows of each sequence.
+      assert.deepEqual(masks([24, width / 2], { first: 0, count: 12, of: 12 }), whole);
+      // The second half of the pairs of each group.
+      const second = masks([6, width], undefined, { first: 2, count: 2, of: 4 });
+      assert.deepEqual(
+        second,
+        [2, 6, 10].flatMap((row) => whole.slice(row * width, (row + 2) * width)),
+      );
+      // Of those the later half, on a device.
+      const part = masks([3, width], { first: 3, count: 3, of: 6 }, { first: 2, count: 2, of: 4 });
+      assert.deepEqual(part, second.slice(3 * width));
+    }
+  });
 });

@@ -71,3 +71,24 @@ test('a map finds what is linear, and chance where nothing is', async () => {
     }
   }
 });
+
+test('hubs are taken off the map as training images tell', async () => {
+  // A third of the texts are of one word beside one that many have.
+  const withHubs = (count: number, seed: number): CaptionedFeature[] => {
+    const draw = random(seed);
+    return images(count, seed, true).map(({ feature, texts }) => {
+      return {
+        feature: feature.map((one) => one + 2 * draw.normal()),
+        texts: draw.below(3) === 0 ? [[texts[0]![0]!, 5, 5, 5]] : texts,
+      };
+    });
+  };
+  const { withoutHubs, ...map } = await linearMapRetrieval(
+    withHubs(400, 2),
+    [setOf(withHubs(100, 3))],
+    wordSpace(vocabulary),
+  );
+  const told = JSON.stringify({ map, withoutHubs });
+  assert.ok(withoutHubs.taken.text.share > 0, told);
+  assert.ok(withoutHubs.textRetrieval.r5 > map.textRetrieval.r5, told);
+});

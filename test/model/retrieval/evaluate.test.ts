@@ -5,10 +5,23 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Example } from '../../../model/data/example.ts';
 import { memorySource } from '../../../model/data/source.ts';
-import { chanceRecalls, recalls } from '../../../model/ranking/recall.ts';
+import { readSafetensors, writeSafetensors } from '../../../model/formats/safetensors.ts';
+import { itcSize } from '../../../model/net/parameters.ts';
+import { cosinesWithoutHubs, crossFittedHubness, triedHubness } from '../../../model/ranking/hubs.ts';
+import {
+  chanceRecalls,
+  type Ranks,
+  ranks,
+  ranksByHalf,
+  recalls,
+  recallsOfRanks,
+} from '../../../model/ranking/recall.ts';
 import { triedWeights } from '../../../model/ranking/rerank.ts';
+import { similarities } from '../../../model/ranking/scoring.ts';
 import { evaluateRetrieval, splitImages } from '../../../model/retrieval/evaluate.ts';
-import { bestCheckpoint, latestCheckpoint } from '../../../model/train/checkpoint.ts';
+import { openRetrievalModel } from '../../../model/retrieval/retrieval-model.ts';
+import { bestCheckpoint, latestCheckpoint, readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { readHubBank } from '../../../model/train/hub-bank.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
 import { readRerankWeight } from '../../../model/train/rerank-weight.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
@@ -138,31 +151,147 @@ test('the weight between contrast and matching is of pairs that are not evaluate
   assert.deepEqual((await evaluate(others)).rerank?.why, 'none');
 });
 
+test('a run keeps a bank that says what hubs are, and each step of retrieval stands beside the one before it', async () => {
+  const runDir = join(root, 'hubs');
+  const validation = smallExamples(60, 2).slice(20);
+  await pretrain({
+    ...{ runDir, source: memorySource(smallExamples(50), 1), validation, config, vocabulary, detector: 'test' },
+    ...{ steps: 4, evaluateEverySteps: 4, keep: 1, batchSize: 8, learningRate: 3e-3 },
+    objectives: { ...allObjectives, mlm: 0, moc: 0, mrfr: 0 },
+  });
+  const last = latestCheckpoint(runDir)!;
+  const bank = readHubBank(last)!;
+  assert.deepEqual([bank.images.length / itcSize, bank.texts.length / itcSize], [50, 50]);
+  for (const { scale, share } of [bank.taken.text, bank.taken.image]) {
+    assert.ok(
+      triedHubness.some((one) => Math.fround(one.scale) === scale && one.share === share),
+      `${scale} ${share}`,
+    );
+  }
+  const examples = smallExamples(30, 3).map((one) => ({ ...one, imageId: `other ${one.imageId}` }));
+  const evaluate = (method: 'itm' | 'itc' | 'rerank') => evaluateRetrieval({ checkpoint: last, examples, method, candidates: 5 }); // biome-ignore format: one line
+  const byRerank = await evaluate('rerank');
+  assert.deepEqual(byRerank.steps.map(({ by, gain }) => [by, gain === null]), [['contrast', true], ['hubs', false], ['matching', false]]); // biome-ignore format: one line
+  assert.deepEqual(byRerank.hubs, { taken: [bank.taken], fittedOn: 'held-out' });
+  const byContrast = await evaluate('itc');
+  assert.deepEqual(byContrast.steps, byRerank.steps.slice(0, 2));
+  assert.deepEqual(byContrast.imageRetrieval, byContrast.steps[1]!.imageRetrieval);
+  assert.deepEqual((await evaluate('itm')).steps.map(({ by }) => by), ['matching']); // biome-ignore format: one line
+
+  // What a bank of another model takes off decides the order.
+  const file = join(last, 'hubs.safetensors');
+  const [set] = splitImages(examples, 1);
+  const model = openRetrievalModel(readCheckpoint(last));
+  const own = model.embedImages([examples[0]!.regions]);
+  const other = { images: own, texts: own, taken: { text: { scale: 40, share: 1 }, image: { scale: 80, share: 0.5 } } };
+  const withoutHubs = cosinesWithoutHubs(model.embedImages(set!.images), model.embedTexts(set!.texts), other);
+  const wanted = recalls(withoutHubs, set!.owner);
+  assert.notDeepEqual(withoutHubs, similarities(set!, model));
+  model.dispose();
+  const tensor = (values: Float32Array, shape: number[]) => ({ shape, values });
+  const one = tensor(own, [1, itcSize]);
+  const taken = tensor(Float32Array.of(40, 1, 80, 0.5), [4]);
+  writeSafetensors(file, new Map([['images', one], ['texts', one], ['taken', taken]])); // biome-ignore format: one line
+  const { steps, hubs } = await evaluate('itc');
+  assert.deepEqual([steps[1]!.imageRetrieval, steps[1]!.textRetrieval], [wanted.image, wanted.text]);
+  // It does not say of which images it is, so that nothing is said of what it gains; nor was the weight fitted beside it.
+  assert.deepEqual(hubs, { taken: [other.taken], fittedOn: 'held-out', why: 'unknown' });
+  assert.equal(steps[1]!.gain, null);
+  const { rerank } = await evaluate('rerank');
+  assert.deepEqual([rerank?.fittedOn, rerank?.why], ['other-half', 'other-hubs']);
+  writeSafetensors(file, new Map([['images', one]]));
+  await assert.rejects(evaluate('itc'), { name: 'UserError', message: /Expected embeddings of a bank and what they take off for .*hubs.safetensors but received images; remove it/ }); // biome-ignore format: one line
+  rmSync(file);
+  const without = await evaluate('itc');
+  assert.deepEqual([without.hubs, without.steps], [null, byContrast.steps.slice(0, 1)]);
+});
+
+test('hubs are not judged by the pairs that what is taken off was fitted on, nor by those that tell them', async () => {
+  const runDir = join(root, 'judged');
+  const [training, validation] = [smallExamples(50), smallExamples(60, 2).slice(20).map((one) => ({ ...one, imageId: `held out ${one.imageId}` }))]; // biome-ignore format: one line
+  const run = {
+    ...{ runDir, source: memorySource(training, 1), validation, config, vocabulary, detector: 'test', resume: true },
+    ...{ steps: 4, evaluateEverySteps: 4, keep: 1, batchSize: 8, learningRate: 3e-3 },
+    objectives: { ...allObjectives, mlm: 0, moc: 0, mrfr: 0 },
+  };
+  await pretrain(run);
+  const last = latestCheckpoint(runDir)!;
+  const bank = readHubBank(last)!;
+  assert.deepEqual([[...bank.madeOf!.bank].sort(), bank.madeOf!.heldOut], [training.map(({ imageId }) => imageId).sort(), validation.map(({ imageId }) => imageId)]); // biome-ignore format: one line
+  assert.equal(readRerankWeight(last)!.hubs, bank.sha256);
+  const evaluate = (examples: readonly Example[], method: 'itc' | 'rerank' = 'itc') => evaluateRetrieval({ checkpoint: last, examples, method, candidates: 5 }); // biome-ignore format: one line
+
+  // Each half of the held-out images by what the other half says.
+  const [set] = splitImages(validation, 1) as [ReturnType<typeof splitImages>[0] & object];
+  const model = openRetrievalModel(readCheckpoint(last));
+  const embedded = { images: model.embedImages(set.images), texts: model.embedTexts(set.texts), owner: set.owner };
+  model.dispose();
+  const taken = crossFittedHubness(embedded, bank);
+  const [first, second] = taken.map((one) => ranks(cosinesWithoutHubs(embedded.images, embedded.texts, { ...bank, taken: one }), set.owner)) as [Ranks, Ranks]; // biome-ignore format: one line
+  const wanted = ranksByHalf([first, second], set.owner);
+  for (const method of ['itc', 'rerank'] as const) {
+    const { hubs, steps, rerank } = await evaluate(validation, method);
+    assert.deepEqual(hubs, { taken, fittedOn: 'other-half', why: 'same-images' });
+    assert.deepEqual([steps[1]!.imageRetrieval, steps[1]!.textRetrieval], [recallsOfRanks(wanted.image), recallsOfRanks(wanted.text)]); // biome-ignore format: one line
+    assert.ok(steps[1]!.gain);
+    assert.equal(rerank?.why, method === 'rerank' ? 'same-images' : undefined);
+  }
+  const inBank = await evaluate([...validation, training[0]!]);
+  assert.deepEqual([inBank.hubs, inBank.steps[1]!.gain], [{ taken: [bank.taken], fittedOn: 'held-out', why: 'in-bank' }, null]); // biome-ignore format: one line
+
+  // A weight that stood beside contrast as it is is fitted anew with the bank that the run's checkpoint gets, and so is what says too little.
+  const [weightFile, bankFile] = [join(last, 'rerank.json'), join(last, 'hubs.safetensors')];
+  const { hubs: _, ...earlier } = JSON.parse(readFileSync(weightFile, 'utf8'));
+  writeFileSync(weightFile, JSON.stringify({ ...earlier, weight: 99 }));
+  assert.equal((await evaluate(smallExamples(20, 3).map((one) => ({ ...one, imageId: `other ${one.imageId}` })), 'rerank')).rerank?.why, 'other-hubs'); // biome-ignore format: one line
+  const { tensors } = readSafetensors(bankFile);
+  for (const lose of [() => rmSync(bankFile), () => writeSafetensors(bankFile, tensors)]) {
+    lose();
+    writeFileSync(weightFile, JSON.stringify({ ...earlier, weight: 99 }));
+    const heard: [number, number][] = [];
+    const controller = new AbortController();
+    const onRankingAids = (done: number, total: number): void => {
+      heard.push([done, total]);
+      controller.abort();
+    };
+    const stopped = await pretrain({ ...run, source: memorySource(training, 1), onRankingAids }, { signal: controller.signal }); // biome-ignore format: one line
+    assert.deepEqual([stopped.stopped, heard], [true, [[40, 180]]], 'it ends after the first batch');
+    assert.equal(readRerankWeight(last)!.weight, 99);
+    assert.equal((await pretrain({ ...run, source: memorySource(training, 1) })).stopped, false);
+    const [anew, weight] = [readHubBank(last)!, readRerankWeight(last)!];
+    assert.deepEqual([anew.madeOf, anew.taken, weight.hubs, weight.weight], [bank.madeOf, bank.taken, anew.sha256, earlier.weight]); // biome-ignore format: one line
+  }
+  writeSafetensors(bankFile, tensors, { madeOf: '{"bank": 3}' });
+  assert.throws(() => readHubBank(last), { name: 'UserError', message: /Expected embeddings of a bank and what they take off/ }); // biome-ignore format: one line
+});
+
 /** An evaluation that is stopped goes on with the scores it has made; scores that were changed meanwhile show it. */
 async function stopsAndGoesOn(runDir: string, some: readonly Example[]): Promise<void> {
   const examples = some.flatMap((example) => [example, example]);
-  const whole = await evaluateRetrieval({ checkpoint: runDir, examples });
+  const whole = await evaluateRetrieval({ checkpoint: runDir, method: 'itm', examples });
   const logFolder = mkdtempSync(join(root, 'scores'));
   const logs = () => readdirSync(logFolder).map((name) => join(logFolder, name));
   const halfDone = async (): Promise<void> => {
     const controller = new AbortController();
     const watch = { signal: controller.signal, onProgress: () => controller.abort() };
-    await assert.rejects(evaluateRetrieval({ checkpoint: runDir, examples, logFolder }, watch), { name: 'AbortError' });
+    await assert.rejects(evaluateRetrieval({ checkpoint: runDir, method: 'itm', examples, logFolder }, watch), {
+      name: 'AbortError',
+    });
   };
   await halfDone();
   const kept = readFileSync(logs()[0]!);
   const header = kept.indexOf('\n') + 1;
   assert.ok(kept.length > header && kept.length < header + 8 * whole.pairsScored);
-  const continued = await evaluateRetrieval({ checkpoint: runDir, examples, logFolder });
+  const continued = await evaluateRetrieval({ checkpoint: runDir, method: 'itm', examples, logFolder });
   assert.deepEqual({ ...continued, pairsPerSecond: 0 }, { ...whole, pairsPerSecond: 0 }, 'the same as without a stop');
   assert.deepEqual(logs(), []);
 
   await halfDone();
   for (let at = header + 4; at < kept.length; at += 8) kept.writeFloatLE(99, at);
   writeFileSync(logs()[0]!, kept);
-  const changed = await evaluateRetrieval({ checkpoint: runDir, examples, logFolder });
+  const changed = await evaluateRetrieval({ checkpoint: runDir, method: 'itm', examples, logFolder });
   assert.ok(changed.textRetrieval.r1 < whole.textRetrieval.r1, `${changed.textRetrieval.r1}`);
   await halfDone();
-  await evaluateRetrieval({ checkpoint: runDir, examples, logFolder, precision: 'bf16' });
+  await evaluateRetrieval({ checkpoint: runDir, method: 'itm', examples, logFolder, precision: 'bf16' });
   assert.equal(logs().length, 1, 'scores in another precision are another log');
 }

@@ -1,6 +1,7 @@
 /**
- * Every graph that lait makes, against TensorFlow's table of GPU kernels: none of its ops falls to the CPU, and no tensor crosses the bus
- * within a step. The table needs no card, and so does this test. What it cannot show is in docs/gpu.md.
+ * Every graph of training and of detectors, against TensorFlow's table of GPU kernels: none of its ops falls to the CPU, and no tensor crosses the bus
+ * within a step. The table needs no card, and so does this test. Scorers are in
+ * placed-scorers.test.ts; what a table cannot show is in docs/gpu.md.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,16 +9,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import sharp from 'sharp';
+import { random } from '../../../dataset/random.ts';
+import { collate } from '../../../model/data/collate.ts';
+import { fullExamples } from '../../../model/data/full-batch.ts';
 import { memorySource } from '../../../model/data/source.ts';
 import { openDetector } from '../../../model/regions/open.ts';
-import { openRetrievalModel } from '../../../model/retrieval/retrieval-model.ts';
+import { nativeBackend } from '../../../model/runtime/backend.ts';
+import { openExecutable } from '../../../model/runtime/executable.ts';
 import { halvesFromFloats } from '../../../model/runtime/half.ts';
-import { readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { adamW, ratesAt } from '../../../model/runtime/optimizer.ts';
+import { peersOf } from '../../../model/runtime/peers.ts';
 import { finetune } from '../../../model/train/finetune.ts';
-import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
-import { placementOf } from '../../helpers/placement.ts';
-import { type StoredGraph, startedGraphs } from '../../helpers/started-graphs.ts';
-import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
+import { type PretrainOptions, pretrain, pretrainLoss } from '../../../model/train/pretrain.ts';
+import { pretrainStep } from '../../../model/train/step-memory.ts';
+import { update, updateFunctions } from '../../../model/train/update.ts';
+import { checkPlacement as check } from '../../helpers/placement.ts';
+import { startedGraphs } from '../../helpers/started-graphs.ts';
+import { startedSessions } from '../../helpers/started-sessions.ts';
+import { allObjectives, batchSetup, config, smallExamples, special, vocabulary } from '../small-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-placed-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -54,7 +63,8 @@ const settings: [name: string, own: Partial<PretrainOptions>][] = [
     'whole pairs, hard negatives, shortcuts',
     { objectives: allObjectives, hardNegatives: true, config: { ...config, contrast } },
   ],
-  ['two batches an update', { objectives: allObjectives, accumulate: 2, hardNegatives: false }],
+  ['layers computed anew', { objectives: allObjectives, recompute: true }],
+  ['two batches an update, averages', { objectives: allObjectives, accumulate: 2, hardNegatives: false, ema: 0.99 }],
 ];
 const precisions: [name: string, own: Partial<PretrainOptions>][] = [
   ['f32', {}],
@@ -62,33 +72,6 @@ const precisions: [name: string, own: Partial<PretrainOptions>][] = [
   ['f32 with XLA', { xla: true }],
   ['bf16 with XLA', { precision: 'bf16', xla: true }],
 ];
-
-/** What is computed in the host's memory from ids and places of a batch, a few numbers a word or region, or is a constant as small. */
-const small = new Set([
-  'ConcatV2 → GatherV2.indices',
-  'Const → Cast.x',
-  'Const → GatherV2.indices',
-  'Const → OneHot.indices',
-  'Const → OneHot.off_value',
-  'Const → OneHot.on_value',
-  'Pack → GatherNd.indices',
-  'Pack → TensorScatterSub.indices',
-  'Reshape → GatherV2.indices',
-  'Reshape → UnsortedSegmentSum.segment_ids',
-]);
-
-/** `waits` are tensors that are known to come back to the host, from where a detector sends what it made of them to the card again. */
-function check(graphs: readonly StoredGraph[], least: number, waits: readonly string[] = [], isDetector = false): void {
-  assert.ok(graphs.length >= least, `${graphs.length} graphs`);
-  for (const graph of graphs) {
-    const { unknown, onCpu, toHost, toDevice } = placementOf(graph);
-    assert.deepEqual(unknown, [], 'ops that test/interop/gpu-kernels.py has to be asked for');
-    assert.deepEqual(onCpu, [], 'ops that fall to the CPU');
-    assert.deepEqual(toHost, waits, 'tensors that a step waits for');
-    if (isDetector) continue;
-    for (const one of toDevice) assert.ok(small.has(one), `${one}: large, or new`);
-  }
-}
 
 for (const [name, own] of settings) {
   for (const [precision, more] of precisions) {
@@ -98,22 +81,69 @@ for (const [name, own] of settings) {
   }
 }
 
-test('fine-tuning and retrieval lie on the GPU', async () => {
+test('towers lie on two GPUs, which a machine without them refuses', async () => {
+  const backend = nativeBackend()!;
+  const onGpu = backend.isUsingGpuDevice;
+  backend.isUsingGpuDevice = true;
+  try {
+    const own = { runDir: join(folder, 'towers'), objectives: allObjectives, hardNegatives: true, devices: 2 };
+    const graphs = await startedSessions(() =>
+      assert.rejects(pretrained(own), /Expected GPUs of this machine for --devices but received more than its 0/),
+    );
+    check(graphs, 1);
+    assert.deepEqual([...new Set(graphs[0]!.nodes.map(({ device }) => device))].sort(), ['/device:GPU:0', '/device:GPU:1']); // biome-ignore format: one line
+  } finally {
+    backend.isUsingGpuDevice = onGpu;
+  }
+});
+
+test('what is fed when a step begins lies on the GPU, where sessions of our own are not to be had', async () => {
+  const own = { runDir: join(folder, 'not-ahead'), objectives: allObjectives, hardNegatives: true, stagesAhead: false };
+  check(await startedGraphs(() => pretrained(own), { gpu: true }), 1);
+});
+
+test('what a rank computes lies on its GPU, sums over all ranks too', async () => {
+  const backend = nativeBackend()!;
+  const onGpu = backend.isUsingGpuDevice;
+  backend.isUsingGpuDevice = true;
+  const learned = { config, special, objectives: allObjectives };
+  const { options } = pretrainStep({ ...learned, batchSize: 4, ema: 0.99, stagesAhead: true });
+  const functions = updateFunctions(pretrainLoss(learned), { dropout: 0.1, optimizer: adamW, peers: peersOf(0, 2) }, 1);
+  const all = fullExamples(config, 8, random(1), 0);
+  const collation = {
+    task: 'pretrain' as const,
+    ...learned,
+    maxOverlap: 0.4,
+    hardNegatives: true,
+    cleanMatching: true,
+  };
+  const shape = { pairs: 4, pieces: config.maxPieces, regions: config.maxRegions };
+  const batch = collate(collation, all.slice(0, 4), shape, batchSetup.featureStatistics, random(2), { all, first: 0 });
+  try {
+    const running = openExecutable({ ...options, functions, cluster: { task: 0, target: 'nowhere://' } });
+    const graphs = await startedSessions(() =>
+      assert.rejects(update(running, [batch], ratesAt(adamW, 0, 1e-3), { seed: 1, step: 0, peers: 2 }), /nowhere/),
+    );
+    check(graphs, 1);
+    assert.deepEqual([...new Set(graphs[0]!.nodes.map(({ device }) => device))], ['/job:worker/replica:0/task:0/device:GPU:0']); // biome-ignore format: one line
+    assert.ok(graphs[0]!.nodes.some(({ op }) => op === 'CollectiveReduceV2'));
+  } finally {
+    backend.isUsingGpuDevice = onGpu;
+  }
+});
+
+test('fine-tuning lies on the GPU', async () => {
   const base = join(folder, 'base');
   await pretrained({ runDir: base, objectives: allObjectives, hardNegatives: false });
-  for (const loss of ['binary', 'multi-class', 'triplet'] as const) {
-    const tuned = join(folder, loss);
-    check(await startedGraphs(() => finetune({ ...running, runDir: tuned, checkpoint: base, loss }), { gpu: true }), 1);
+  for (const [loss, own] of [
+    ['binary', {}],
+    ['triplet', {}],
+    ['multi-class', { precision: 'bf16' }],
+    ['triplet', { precision: 'bf16', xla: true }],
+  ] as ['binary' | 'multi-class' | 'triplet', Partial<PretrainOptions>][]) {
+    const tuned = join(folder, `${loss} ${JSON.stringify(own)}`);
+    check(await startedGraphs(() => finetune({ ...running, ...own, runDir: tuned, checkpoint: base, loss }), { gpu: true }), 1); // biome-ignore format: one line
   }
-  const [one] = halves(1, 5);
-  const graphs = await startedGraphs(async () => {
-    const model = openRetrievalModel(readCheckpoint(base), { batchPairs: 4 });
-    model.match([one!.regions], [one!.pieces], [[0, 0]]);
-    model.embedImages([one!.regions]);
-    model.embedTexts([one!.pieces]);
-    model.dispose();
-  });
-  check(graphs, 3);
 });
 
 test('detectors lie on the GPU', async () => {

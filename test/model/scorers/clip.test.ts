@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { clipFiles, clipRelevance, isClip } from '../../../model/scorers/clip.ts';
-import { ensureHubModel } from '../../../model/scorers/hub.ts';
+import { ensureHubScorer } from '../../../model/scorers/hub.ts';
 
 /** Made by clip/make.py with Hugging Face's transformers 5.24: random weights, all else as the public models have it. */
 const models = join(import.meta.dirname, 'clip');
@@ -96,15 +96,18 @@ describe('clipRelevance', () => {
   });
 });
 
-describe('ensureHubModel', () => {
+describe('ensureHubScorer', () => {
   let server: Server;
   const asked: string[] = [];
+  const commit = 'a'.repeat(40);
   const endpoint = process.env.HF_ENDPOINT;
   before(async () => {
     server = createServer((request, response) => {
       asked.push(`${request.url} ${request.headers.authorization ?? ''}`.trim());
-      const [, owner, name, file] = /^\/([^/]+)\/([^/]+)\/resolve\/[^/]+\/(.+)$/.exec(request.url!) ?? [];
-      if (owner !== 'tiny' || name !== 'clip') response.writeHead(404).end();
+      const [, name, file] = /^\/(?:api\/models\/)?([^/]+\/[^/]+)\/(?:revision\/v1|resolve\/a{40}\/(.+))$/.exec(request.url!) ?? []; // biome-ignore format: one line
+      if (request.url === '/tiny/clip/resolve/mirrored/config.json') response.setHeader('x-repo-commit', commit).end();
+      else if (name !== 'tiny/clip') response.writeHead(404).end('not here');
+      else if (file === undefined) response.end(JSON.stringify({ sha: commit }));
       else response.end(readFileSync(join(models, 'clip', file!)));
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -119,25 +122,39 @@ describe('ensureHubModel', () => {
 
   it('fetches the files of a revision once, with the token', async () => {
     process.env.HF_TOKEN = 'secret';
-    const folder = await ensureHubModel('hf://tiny/clip@v1', options);
+    const folder = await ensureHubScorer('hf://tiny/clip@v1', options);
     delete process.env.HF_TOKEN;
     assert.deepEqual(
       asked,
-      clipFiles.map((file) => `/tiny/clip/resolve/v1/${file} Bearer secret`),
+      ['/api/models/tiny/clip/revision/v1', ...clipFiles.map((file) => `/tiny/clip/resolve/${commit}/${file}`)].map(
+        (path) => `${path} Bearer secret`,
+      ),
     );
     for (const file of clipFiles) {
       assert.deepEqual(readFileSync(join(folder, file)), readFileSync(join(models, 'clip', file)), file);
     }
-    assert.equal(await ensureHubModel('hf://tiny/clip@v1', options), folder);
-    assert.equal(asked.length, clipFiles.length);
+    assert.equal(await ensureHubScorer('hf://tiny/clip@v1', options), folder);
+    assert.equal(asked.length, 1 + clipFiles.length);
+  });
+
+  it('asks nobody for a commit that is named, and the files of a mirror that has nothing else', async () => {
+    const fetched = clipFiles.map((file) => `/tiny/clip/resolve/${commit}/${file}`);
+    for (const [revision, before] of [
+      [commit, []],
+      ['mirrored', ['/api/models/tiny/clip/revision/mirrored', '/tiny/clip/resolve/mirrored/config.json']],
+    ] as const) {
+      asked.length = 0;
+      await ensureHubScorer(`hf://tiny/clip@${revision}`, options);
+      assert.deepEqual(asked, [...before, ...fetched]);
+    }
   });
 
   it('refuses other addresses, models without the files, and a hub that does not answer', async () => {
     for (const name of ['hf://clip', 'hf://a/b/c', 'hf://../clip', 'hf://a/..']) {
-      await assert.rejects(ensureHubModel(name, options), { name: 'UserError', message: /hf:\/\/OWNER\/NAME/ }, name);
+      await assert.rejects(ensureHubScorer(name, options), { name: 'UserError', message: /hf:\/\/OWNER\/NAME/ }, name);
     }
-    await assert.rejects(ensureHubModel('hf://tiny/none', options), { name: 'UserError', message: /HTTP 404/ });
+    await assert.rejects(ensureHubScorer('hf://tiny/none', options), { name: 'UserError', message: /HTTP 404/ });
     process.env.HF_ENDPOINT = 'http://127.0.0.1:9';
-    await assert.rejects(ensureHubModel('hf://tiny/clip', options), { name: 'UserError', message: /to answer/ });
+    await assert.rejects(ensureHubScorer('hf://tiny/clip', options), { name: 'UserError', message: /to answer/ });
   });
 });

@@ -68,7 +68,7 @@ describe('imageBertRelevance', () => {
     scores.forEach((score, at) => {
       const wanted = expected[at]!;
       if (wanted === null) assert.equal(score, null);
-      else assert.ok(Math.abs(score! - wanted.probability) < 1e-5, `${score} is ${wanted.probability}`);
+      else assert.ok(Math.abs(score! - wanted.probability!) < 1e-5, `${score} is ${wanted.probability}`);
     });
     assert.equal(new Set(scores).size, 5);
   });

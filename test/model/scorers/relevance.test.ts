@@ -68,8 +68,18 @@ describe('relevance', () => {
     const wrong = await relevance.score(
       images.map(({ image }, at) => ({ image, sha256: String(image), text: `${(at + 1) % subjects} 5` })),
     );
+    const bytes = [...images.map(({ image }) => image), Buffer.from('broken')];
+    const vectors = [...(await relevance.embed!.images(bytes))];
+    const texts = await relevance.embed!.texts(images.map(({ text }) => text));
     relevance.dispose();
     assert.equal(right.filter((score, at) => score! > wrong[at]!).length, images.length);
+    assert.equal(vectors.pop(), null);
+    // The cosines of vectors rank pairs as the scores do.
+    const cosines = texts.map((text, at) => text.reduce((sum, value, place) => sum + value * vectors[at]![place]!, 0));
+    const ranked = (values: readonly (number | null)[]) =>
+      [...values.keys()].sort((one, other) => values[one]! - values[other]!);
+    assert.deepEqual(ranked(cosines), ranked(right));
+    assert.ok(Math.abs(Math.hypot(...texts[0]!) - 1) < 1e-5 && Math.abs(Math.hypot(...vectors[0]!) - 1) < 1e-5);
   });
 
   it('a score is the chance that the text is the own one, where another would be as likely', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -7,12 +7,12 @@ import { random } from '../../../dataset/random.ts';
 import { memorySource, mixedSource } from '../../../model/data/source.ts';
 import { type Ranking, rank, rankingArrays } from '../../../model/net/objectives/ranking.ts';
 import { tf } from '../../../model/runtime/backend.ts';
-import { readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { latestCheckpoint, readCheckpoint } from '../../../model/train/checkpoint.ts';
 import { finetune } from '../../../model/train/finetune.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
-import type { TrainingProgress } from '../../../model/train/progress.ts';
+import type { TrainingProgress, Watch } from '../../../model/train/progress.ts';
 import { readRerankWeight } from '../../../model/train/rerank-weight.ts';
-import { pretrainStages } from '../../../model/train/stages.ts';
+import { pretrainStages, type StageProgress } from '../../../model/train/stages.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-finetune-'));
@@ -87,7 +87,9 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
     },
   ];
   const seen: string[] = [];
-  const watch = { onProgress: ({ stage, step }: { stage?: string; step: number }) => seen.push(`${stage} ${step}`) };
+  const watch: Watch<StageProgress> = {
+    onProgress: ({ stage, step, checkpoint }) => void (checkpoint !== undefined && seen.push(`${stage} ${step}`)),
+  };
   const last = await pretrainStages(base, stages, watch);
   assert.deepEqual(seen, ['large 6', 'near 4']);
   assert.deepEqual(
@@ -96,6 +98,26 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
   );
   assert.equal((await pretrainStages(base, stages, watch)).checkpoint, last.checkpoint);
   assert.equal(seen.length, 2, 'nothing is trained again');
+
+  // Stages that hold pairs out make up for what a kill behind their last step has left undone.
+  const held = stages.map((stage) => ({ ...stage, open: async () => ({ ...(await stage.open()), validation: smallExamples(40, 2) }) })); // biome-ignore format: one line
+  const both = { ...base, runDir: join(root, 'held') };
+  const end = await pretrainStages(both, held, watch);
+  const aids = ['large', 'near'].map((name) => join(latestCheckpoint(join(both.runDir, name))!, 'hubs.safetensors'));
+  assert.deepEqual([aids.map(existsSync), seen.length], [[true, true], 4]);
+  for (const file of aids) rmSync(file);
+  assert.equal((await pretrainStages(both, held, watch)).checkpoint, end.checkpoint);
+  assert.deepEqual([aids.map(existsSync), seen.length], [[true, true], 4]);
+  const opened: string[] = [];
+  const heard = held.map((stage) => ({
+    ...stage,
+    open: () => {
+      opened.push(stage.name);
+      return stage.open();
+    },
+  }));
+  assert.equal((await pretrainStages(both, heard, watch)).checkpoint, end.checkpoint);
+  assert.deepEqual(opened, [], 'nothing is missing any more');
 
   for (const loss of ['binary', 'multi-class', 'triplet'] as const) {
     const tuned = await finetune({

@@ -1,5 +1,5 @@
 /** Saves checkpoint after checkpoint into the folder of the first argument, to be killed meanwhile or to run out of room. */
-
+import { makeFolder } from '../../../dataset/make-folder.ts';
 import { identityStatistics } from '../../../model/data/feature-statistics.ts';
 import { firstPosition } from '../../../model/data/sampler.ts';
 import { paperObjectives } from '../../../model/net/objective.ts';
@@ -10,6 +10,7 @@ import { saveCheckpoint } from '../../../model/train/save-checkpoint.ts';
 import { config, vocabulary } from '../small-model.ts';
 
 const [runDir = '', first = '1', last = '1000000'] = process.argv.slice(2);
+makeFolder(runDir);
 const model = { ...config, hiddenSize: 64, feedForwardSize: 256 };
 const parameters = parameterSpecs(model);
 const description = {

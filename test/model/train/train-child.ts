@@ -1,9 +1,9 @@
-/** Trains a small model in the folder of the first argument and writes a line of JSON for each step, to be killed half-way. */
+/** Trains a small model in the folder of the first argument, with the options of the third, and writes a line of JSON for each step, to be killed half-way. */
 import { memorySource } from '../../../model/data/source.ts';
-import { pretrain } from '../../../model/train/pretrain.ts';
+import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
 
-const [runDir = '', steps = ''] = process.argv.slice(2);
+const [runDir = '', steps = '', own = '{}'] = process.argv.slice(2);
 
 void pretrain(
   {
@@ -21,6 +21,7 @@ void pretrain(
     checkpointEverySteps: 7,
     reportEverySteps: 1,
     resume: true,
+    ...(JSON.parse(own) as Partial<PretrainOptions>),
   },
   { onProgress: ({ step, loss }) => process.stdout.write(`${JSON.stringify({ step, loss })}\n`) },
 );

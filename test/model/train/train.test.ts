@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
 import type { ObjectiveWeights } from '../../../model/net/objective.ts';
-import { bestCheckpoint, checkpoints, readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { bestCheckpoint, checkpoints, readCheckpoint, readOptimizer } from '../../../model/train/checkpoint.ts';
 import type { BestBy } from '../../../model/train/defaults.ts';
 import { meanRecall } from '../../../model/train/held-out.ts';
 import type { DataIdentity } from '../../../model/train/made-from.ts';
@@ -46,10 +46,14 @@ interface Line {
 }
 
 /** Runs the child; kills it with SIGKILL after a step, if one is given. */
-async function runChild(runDir: string, steps: number, killAfter?: number): Promise<Line[]> {
+async function runChild(
+  runDir: string,
+  steps: number,
+  { own = {}, killAfter }: { own?: Partial<PretrainOptions>; killAfter?: number } = {},
+): Promise<Line[]> {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'train-child.ts'), runDir, `${steps}`],
+    ['--import', 'tsx', join(import.meta.dirname, 'train-child.ts'), runDir, `${steps}`, JSON.stringify(own)],
     {
       stdio: ['ignore', 'pipe', 'ignore'],
     },
@@ -65,17 +69,24 @@ async function runChild(runDir: string, steps: number, killAfter?: number): Prom
   return lines;
 }
 
-test('a run killed half-way and started again goes on with the losses of an undisturbed run, bit for bit', async () => {
-  const [undisturbed, killed] = [newDir(), newDir()];
-  const whole = await runChild(undisturbed, 24);
-  assert.equal(whole.length, 24);
-  const before = await runChild(killed, 24, 15);
-  const rest = await runChild(killed, 24);
-  assert.equal(rest[0]?.step, 15, 'the newest checkpoint is of step 14');
-  assert.deepEqual(before.slice(0, 15), whole.slice(0, 15));
-  assert.deepEqual(rest, whole.slice(14));
-  assert.deepEqual(readCheckpoint(killed, 'last').values, readCheckpoint(undisturbed, 'last').values);
-});
+const resumable: [name: string, own: Partial<PretrainOptions>][] = [
+  ['a run', {}],
+  ['a run with every option on', { learningRateDecay: 'cosine', maxGradNorm: 0.5, recompute: true, ema: 0.9 }],
+];
+for (const [name, own] of resumable) {
+  test(`${name}, killed half-way and started again, goes on with the losses of an undisturbed run, bit for bit`, async () => {
+    const [undisturbed, killed] = [newDir(), newDir()];
+    const whole = await runChild(undisturbed, 24, { own });
+    assert.equal(whole.length, 24);
+    const before = await runChild(killed, 24, { own, killAfter: 15 });
+    const rest = await runChild(killed, 24, { own });
+    assert.equal(rest[0]?.step, 15, 'the newest checkpoint is of step 14');
+    assert.deepEqual(before.slice(0, 15), whole.slice(0, 15));
+    assert.deepEqual(rest, whole.slice(14));
+    assert.deepEqual(readCheckpoint(killed, 'last').values, readCheckpoint(undisturbed, 'last').values);
+    assert.deepEqual(readOptimizer(readCheckpoint(killed, 'last')), readOptimizer(readCheckpoint(undisturbed, 'last')));
+  });
+}
 
 test('losses fall, and each report has every objective', async () => {
   const reports: TrainingProgress[] = [];
@@ -187,7 +198,7 @@ test('the log has each report once, also after a kill', async () => {
   const withoutTimes = (dir: string) =>
     readRunLog(dir).map(({ step, loss, losses, validation, best, gradientNorms }) => ({ step, loss, losses, validation, best, gradientNorms })); // biome-ignore format: one line
   await runChild(undisturbed, 24);
-  await runChild(runDir, 24, 17);
+  await runChild(runDir, 24, { killAfter: 17 });
   appendFileSync(join(runDir, 'log.jsonl'), '{"step":18,"lo');
   await runChild(runDir, 24);
   assert.deepEqual(withoutTimes(runDir), withoutTimes(undisturbed));

@@ -8,6 +8,7 @@ import { openExecutable } from '../../../model/runtime/executable.ts';
 import { adamW, gradientSums, ratesAt } from '../../../model/runtime/optimizer.ts';
 import { learns, startValues } from '../../../model/runtime/parameter.ts';
 import type { Arrays } from '../../../model/runtime/traced-function.ts';
+import type { Measured } from '../../../model/train/metrics.ts';
 import { pretrainLoss } from '../../../model/train/pretrain.ts';
 import { sharesOf, update, updateFunctions } from '../../../model/train/update.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
@@ -57,8 +58,27 @@ function whole(batches: readonly Arrays[]): Arrays {
 }
 
 for (const compiled of [true, false]) {
-  test(`three batches make the update that one batch of them all makes, ${compiled ? 'compiled' : 'op by op'}`, () => {
-    const after = [[whole(parts)], parts].map((batches) => {
+  test(`gradients are scaled down to the norm that is asked for, and not without one, ${compiled ? 'compiled' : 'op by op'}`, async () => {
+    const afterStep = async (clipNorm: number) => {
+      const optimizer = { ...adamW, clipNorm };
+      const functions = updateFunctions(pretrainLoss(setup), { dropout: 0, optimizer }, 1);
+      const running = openExecutable({ parameters, functions, optimizer, compiled });
+      running.load(startValues(parameters, 3));
+      const { gradientNorm } = await update(running, [parts[0]!], ratesAt(optimizer, 0, 1e-2), { seed: 1, step: 0 });
+      const means = [...running.values()].filter(([name]) => name.endsWith('adam_m')).flatMap(([, own]) => [...own]);
+      running.dispose();
+      // After the first step a mean is 1 − β₁ of the gradient.
+      return { gradientNorm: gradientNorm!, used: Math.hypot(...means) / (1 - adamW.beta1) };
+    };
+    const [clipped, whole] = [await afterStep(0.25), await afterStep(Number.POSITIVE_INFINITY)];
+    assert.ok(whole.gradientNorm > 0.5);
+    assert.ok(Math.abs(clipped.gradientNorm - whole.gradientNorm) < 1e-4, 'the norm that is told is the one before');
+    assert.ok(Math.abs(clipped.used - 0.25) < 1e-4, `${clipped.used}`);
+    assert.ok(Math.abs(whole.used - whole.gradientNorm) < 1e-3, `${whole.used} for ${whole.gradientNorm}`);
+  });
+
+  test(`three batches make the update that one batch of them all makes, ${compiled ? 'compiled' : 'op by op'}`, async () => {
+    const updated = async (batches: readonly Arrays[]) => {
       const running = openExecutable({
         parameters: batches.length > 1 ? [...parameters, ...gradientSums(parameters)] : parameters,
         functions: updateFunctions(pretrainLoss(setup), { dropout: 0, optimizer: adamW }, batches.length),
@@ -67,12 +87,14 @@ for (const compiled of [true, false]) {
       });
       running.load(startValues(parameters, 3));
       // Two updates: the second must not see the sums of the first.
-      const measured = [0, 1].map((step) => update(running, batches, ratesAt(adamW, step, 1e-2), { seed: 1, step }));
+      const measured: Measured[] = [];
+      for (const step of [0, 1])
+        measured.push(await update(running, batches, ratesAt(adamW, step, 1e-2), { seed: 1, step }));
       const values = running.values();
       running.dispose();
       return { measured, values };
-    });
-    const [large, small] = after as [(typeof after)[number], (typeof after)[number]];
+    };
+    const [large, small] = [await updated([whole(parts)]), await updated(parts)];
     large.measured.forEach((wanted, step) => {
       assert.deepEqual(Object.keys(small.measured[step] ?? {}).sort(), Object.keys(wanted).sort());
       for (const [name, value] of Object.entries(wanted)) {
@@ -105,9 +127,9 @@ test('shares follow what each objective counts and sum to 1', () => {
 });
 
 for (const compiled of [true, false]) {
-  test(`parts of a model learn at their share of the rate, or not at all, ${compiled ? 'compiled' : 'op by op'}`, () => {
+  test(`parts of a model learn at their share of the rate, or not at all, ${compiled ? 'compiled' : 'op by op'}`, async () => {
     /** How far one step moves each parameter, and which means the optimiser keeps. */
-    const moved = (rate: number | undefined) => {
+    const moved = async (rate: number | undefined) => {
       const shares = parameters.map((one) =>
         one.name.startsWith('bert.encoder.') && rate !== undefined ? { ...one, rate } : one,
       );
@@ -120,7 +142,7 @@ for (const compiled of [true, false]) {
       });
       const start = startValues(parameters, 3);
       running.load(start);
-      update(running, [parts[0]!], ratesAt(adamW, 0, 1e-2), { seed: 1, step: 0 });
+      await update(running, [parts[0]!], ratesAt(adamW, 0, 1e-2), { seed: 1, step: 0 });
       const values = running.values();
       running.dispose();
       return {
@@ -130,7 +152,7 @@ for (const compiled of [true, false]) {
         ),
       };
     };
-    const [full, tenth, none] = [moved(undefined), moved(0.1), moved(0)];
+    const [full, tenth, none] = [await moved(undefined), await moved(0.1), await moved(0)];
     for (const { name, shape } of parameters) {
       const own = name.startsWith('bert.encoder.');
       const [wanted, slow, still] = [full, tenth, none].map(({ by }) => by.get(name)!);

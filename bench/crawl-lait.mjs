@@ -1,12 +1,15 @@
-/** One crawl of a benchmark site by lait, with all manners but the pause: URL, concurrency, `images` to download them too. */
+/**
+ * One crawl of a benchmark site with all manners but the pause, by the package as users install it (`npm run build` first):
+ *   node bench/crawl-lait.mjs URL [CONCURRENCY=20] [images]
+ * `images` downloads them too. Plain JavaScript: what runs TypeScript as it is takes a thread, memory and start of its own.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crawl } from '../crawler/crawl.ts';
-import { Ledger } from '../dataset/ledger/ledger.ts';
-import { openRawStore } from '../dataset/ledger/raw-store.ts';
+import { crawl, Ledger } from 'lait/crawler';
+import { openRawStore } from 'lait/dataset';
 
-const [url, concurrency, images] = [process.argv[2]!, Number(process.argv[3] ?? 20), process.argv[4] === 'images'];
+const [url, concurrency, images] = [process.argv[2], Number(process.argv[3] ?? 20), process.argv[4] === 'images'];
 const dir = mkdtempSync(join(tmpdir(), 'lait-bench-'));
 const ledger = Ledger.open(dir);
 const raw = openRawStore(dir);

@@ -1,0 +1,42 @@
+/** `lait judge`: helps another machine's `lait filter --share`. */
+import { openJudge } from '../crawler/shared/judge.ts';
+import { openSharedCorpus } from '../crawler/shared/schema.ts';
+import { openStore } from '../crawler/shared/store.ts';
+import { openWorkReader } from '../crawler/shared/work-reader.ts';
+import { openBlobs } from '../dataset/blobs/open.ts';
+import { within } from '../dataset/blobs/place.ts';
+import { withCleanup } from '../dataset/cleanup.ts';
+import { judgeHandedOut } from '../filters/judge-handed-out.ts';
+import type { CorpusContext } from './command.ts';
+import { readConfig } from './config-file.ts';
+import { openJob } from './filter-share.ts';
+import { startProgress } from './progress.ts';
+import { storeOf } from './store.ts';
+import { count } from './table.ts';
+
+export async function judge({ corpusDir, signal, print }: CorpusContext): Promise<void> {
+  const config = readConfig(corpusDir);
+  const url = storeOf(config, corpusDir);
+  await withCleanup(async (defer) => {
+    const progress = startProgress('Judging pairs');
+    defer(() => progress.stop());
+    const say = (line: string): void => progress.line(line);
+    const store = await openStore({ url });
+    defer(() => store.close());
+    const { leaseMs } = await openSharedCorpus(store, { create: false });
+    const desk = await openJudge({ store, leaseMs, corpusDir, signal, say }, defer);
+    const pictures =
+      config.blobs === undefined ? null : openWorkReader(await openBlobs(within(config.blobs, 'work')), signal);
+    const done = await judgeHandedOut({
+      ...{ desk, signal, hasAllPictures: false },
+      open: async (job) => {
+        const spec = await desk.specOf(job);
+        return spec && openJob(spec, config, corpusDir);
+      },
+      read: async ({ sha256, resized }, places) => pictures?.read(places, resized?.sha256 ?? sha256) ?? null,
+      onJudged: ({ batches, pairs }) => progress.update({ done: pairs, detail: `${count(batches)} batches` }),
+    });
+    progress.stop();
+    print(done, () => `${count(done.pairs)} pairs judged in ${count(done.batches)} batches.`);
+  });
+}

@@ -1,0 +1,60 @@
+/** Takedowns in the workbench: what one would touch, and the same as `lait takedown` does. In threads of their own: both read whole exports. */
+import type { CorpusBusy } from '../../dataset/corpus-lock.ts';
+import { type TakedownSummary, takedown } from '../../dataset/export/takedown.ts';
+import { previewTakedown, type TakedownPreview } from '../../dataset/export/takedown-preview.ts';
+import { takedownNamesIn } from '../../dataset/export/takedown-request.ts';
+import { type BrowsedPair, browsedColumns } from '../../dataset/ledger/browse.ts';
+import { Ledger } from '../../dataset/ledger/ledger.ts';
+import { UserError } from '../../dataset/user-error.ts';
+import { publishAgain } from '../publish.ts';
+import { orSentence, type Sentence } from './sentence.ts';
+
+export interface TakedownQuestion {
+  readonly corpusDir: string;
+  readonly databases: string;
+  /** URLs, hosts and hashes, one a line. */
+  readonly names: string;
+  readonly note?: string;
+}
+
+/** Pairs that a preview shows. */
+const maxShown = 60;
+
+/** A database is free in a while; who has a part of the corpus may have it for hours, and somebody looks at the page. */
+function orBusy(busy: CorpusBusy): void {
+  if (busy.path.endsWith('.db')) return;
+  const who = busy.message.replace(/; wait for it to end, or give --wait\.$/, '');
+  throw new UserError(
+    `Busy: ${who}. What was named does not come any more, but is not removed yet: take it down again when that has ended.`,
+  );
+}
+
+/** What would be touched, with some of the pairs. */
+export type ShownPreview =
+  | (Omit<TakedownPreview, 'pairs'> & { readonly pairs: number; readonly shown: readonly BrowsedPair[] })
+  | Sentence;
+
+export const takedownPreview = ({ corpusDir, databases, names }: TakedownQuestion): Promise<ShownPreview> =>
+  orSentence(async () => {
+    const ledger = Ledger.openReadOnly(databases);
+    try {
+      const { pairs, ...preview } = await previewTakedown(ledger, {
+        corpusDir,
+        ...takedownNamesIn(names, 'the names'),
+      });
+      const select = ledger.statement(
+        `SELECT ${browsedColumns} FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.id = ?`,
+      );
+      const shown = pairs.slice(0, maxShown).flatMap((id) => (select.get(id) as BrowsedPair | undefined) ?? []);
+      return { ...preview, pairs: pairs.length, shown };
+    } finally {
+      ledger.close();
+    }
+  });
+
+export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Promise<TakedownSummary | Sentence> =>
+  orSentence(async () => {
+    const summary = await takedown({ corpusDir, ...takedownNamesIn(names, 'the names'), note }, { onWait: orBusy });
+    await publishAgain(corpusDir, new AbortController().signal);
+    return summary;
+  });

@@ -1,0 +1,132 @@
+/**
+ * A judge's place among the others: it takes one batch at a time, and who is not heard of for the length of a lease has none. What a batch
+ * comes to is the same whoever judges it, so one that was frozen may bring its result late.
+ */
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Defer } from '../../dataset/cleanup.ts';
+import { answered, atLast, openAttempts } from './attempts.ts';
+import { beating } from './beating.ts';
+import { beatsPerLease } from './lease.ts';
+import { type Store, storeFault } from './store.ts';
+
+/** A batch to be judged. */
+export interface Task {
+  readonly job: string;
+  readonly batch: number;
+  readonly content: Buffer;
+}
+
+export interface Judge {
+  /** The next batch; `wait` while there is none to be had, `over` when a job was seen and none is left. */
+  next(): Promise<Task | 'wait' | 'over'>;
+  /** What the job's opener says of it; null when it is over. */
+  specOf(job: string): Promise<Buffer | null>;
+  /** Puts down what became of a batch; `pairs` are counted. */
+  finish(task: Task, result: Buffer, pairs: number): Promise<void>;
+  /** Lets somebody else have the batch, who need not wait for the lease to end; a server that is away is not waited for. */
+  giveBack(task: Task): Promise<void>;
+}
+
+export interface JudgeOptions {
+  readonly store: Store;
+  readonly leaseMs: number;
+  readonly corpusDir: string;
+  /** Of the machine that hands out: its own job, of which it also takes what no other judge gets. */
+  readonly ownJob?: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly say?: (line: string) => void;
+}
+
+/** A batch that so many judges have begun and none has ended, as by a crash, is left to the machine that hands it out. */
+const maxTries = 3;
+
+/** Enters a judge, which leaves with `defer`. */
+export async function openJudge(
+  { store, leaseMs, corpusDir, ownJob, signal, say }: JudgeOptions,
+  defer: Defer,
+): Promise<Judge> {
+  const attempts = openAttempts(store.place, say);
+  const about = [hostname(), resolve(corpusDir), process.pid];
+  const id = await store
+    .atomically(async (query) => {
+      await query(`DELETE FROM lait.judges WHERE seen_at < now() - interval '1 day'`);
+      const [row] = await query<{ id: string }>(
+        'INSERT INTO lait.judges (machine, folder, pid) VALUES ($1, $2, $3) RETURNING id',
+        about,
+      );
+      return row!.id;
+    })
+    .catch((error: unknown) => {
+      throw storeFault(error, store.place);
+    });
+  defer(() =>
+    atLast(async () => {
+      await store.query('UPDATE lait.filter_batches SET judge = NULL WHERE judge = $1 AND result IS NULL', [id]);
+      await store.query('DELETE FROM lait.judges WHERE id = $1', [id]);
+    }),
+  );
+  const beat = async (): Promise<void> => {
+    // One that was frozen for a day has no row any more.
+    await store.query(
+      `INSERT INTO lait.judges (id, machine, folder, pid) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4)
+       ON CONFLICT (id) DO UPDATE SET seen_at = now()`,
+      [id, ...about],
+    );
+  };
+  const check = beating({ beat, everyMs: leaseMs / beatsPerLease }, attempts, defer);
+  const ask = <T>(work: () => Promise<T>): Promise<T> => {
+    check();
+    return answered(attempts, work, signal);
+  };
+  let hasSeenJob = false;
+  return {
+    async next() {
+      const { task, jobs } = await ask(() =>
+        store.atomically(async (query) => {
+          const [taken] = await query<{ job: string; batch: number; content: Buffer }>(
+            `WITH free AS (
+               SELECT b.job, b.batch FROM lait.filter_batches b JOIN lait.filter_jobs j ON j.id = b.job
+               WHERE b.result IS NULL AND j.seen_at > now() - $2 * interval '1 ms'
+                 AND (b.judge IS NULL OR b.judge = $1 OR NOT EXISTS (
+                   SELECT FROM lait.judges d WHERE d.id = b.judge AND d.seen_at > now() - $2 * interval '1 ms'))
+                 AND CASE WHEN $3::bigint IS NULL THEN NOT b.only_here AND b.tries < $4 ELSE b.job = $3 END
+               ORDER BY (b.only_here OR b.tries >= $4) DESC, b.job, b.batch LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED)
+             UPDATE lait.filter_batches b SET judge = $1, tries = tries + 1 FROM free f
+             WHERE b.job = f.job AND b.batch = f.batch RETURNING b.job, b.batch, b.content`,
+            [id, leaseMs, ownJob ?? null, maxTries],
+          );
+          if (taken !== undefined) return { task: taken, jobs: 1 };
+          const [row] = await query<{ n: number }>('SELECT count(*)::int AS n FROM lait.filter_jobs');
+          return { task: null, jobs: row!.n };
+        }),
+      );
+      hasSeenJob ||= jobs > 0;
+      return task ?? (hasSeenJob && jobs === 0 ? 'over' : 'wait');
+    },
+    async specOf(job) {
+      const [row] = await ask(() =>
+        store.query<{ spec: Buffer }>('SELECT spec FROM lait.filter_jobs WHERE id = $1', [job]),
+      );
+      return row?.spec ?? null;
+    },
+    async finish({ job, batch }, result, pairs) {
+      await ask(() =>
+        store.query(
+          `WITH done AS (UPDATE lait.filter_batches SET result = $4 WHERE job = $2 AND batch = $3 AND result IS NULL RETURNING 1)
+           UPDATE lait.judges SET batches = batches + 1, pairs = pairs + $5 WHERE id = $1 AND EXISTS (SELECT FROM done)`,
+          [id, job, batch, result, pairs],
+        ),
+      );
+    },
+    async giveBack({ job, batch }) {
+      await atLast(() =>
+        store.query(
+          `UPDATE lait.filter_batches SET judge = NULL, tries = tries - 1
+           WHERE job = $1 AND batch = $2 AND judge = $3 AND result IS NULL`,
+          [job, batch, id],
+        ),
+      );
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * What ranking by a checkpoint takes beside its parameters: the bank that tells hubs (hub-bank.ts) and the weight of matching beside
+ * contrast (rerank-weight.ts). Both are made when a run ends, for its last checkpoint and its best; a run whose end was cut short makes
+ * them when it is called again.
+ */
+import type { ExampleSource } from '../data/source.ts';
+import type { ObjectiveWeights } from '../net/objective.ts';
+import type { Values } from '../runtime/parameter.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import type { HeldOut } from './held-out.ts';
+import { type Keeping, keepHubBank, readHubBank } from './hub-bank.ts';
+import { isBeside, keepRerankWeight, readRerankWeight } from './rerank-weight.ts';
+
+type Learned = Pick<ObjectiveWeights, 'itc' | 'itm'>;
+
+/** What a checkpoint of a run that learned these lacks. A weight beside another bank, or before there was one, is none. */
+function lacking(checkpoint: string, { itc, itm }: Learned): { readonly bank: boolean; readonly weight: boolean } {
+  if (itc === 0) return { bank: false, weight: false };
+  const bank = readHubBank(checkpoint);
+  const weight = readRerankWeight(checkpoint);
+  return { bank: bank?.madeOf === undefined, weight: itm > 0 && !(weight && isBeside(weight, bank)) };
+}
+
+export function lacksRankingAids(checkpoints: readonly string[], learned: Learned): boolean {
+  return checkpoints.map((one) => lacking(one, learned)).some(({ bank, weight }) => bank || weight);
+}
+
+/**
+ * Makes what the checkpoints lack, with the parameters of each in turn, which `load` makes those that the held-out pairs are scored by. Gives
+ * whether all is there: false where the signal came first.
+ */
+export async function keepRankingAids(
+  checkpoints: readonly string[],
+  learned: Learned,
+  { source, heldOut, load }: { readonly source: ExampleSource; readonly heldOut: HeldOut; readonly load: (values: Values) => void }, // biome-ignore format: one line
+  keeping: Keeping,
+): Promise<boolean> {
+  try {
+    for (const dir of checkpoints) {
+      if (!lacksRankingAids([dir], learned)) continue;
+      load(readCheckpoint(dir).values);
+      if (lacking(dir, learned).bank) await keepHubBank(dir, source, heldOut, keeping);
+      if (lacking(dir, learned).weight) await keepRerankWeight(dir, heldOut, readHubBank(dir), keeping);
+    }
+    return true;
+  } catch (error) {
+    // A run that is stopped says so, and what it has saved, as it does between its steps.
+    if (keeping.signal?.aborted) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+/** A way to a PostgreSQL server that can be cut, or lose answers. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface Proxy {
+  readonly port: number;
+  /** Ends every connection, and lets none come about until `mend`. */
+  cut(): void;
+  mend(): void;
+  /** The answers to the next so many COMMITs are lost: the server has committed, and the connection ends. */
+  loseCommits(count: number): void;
+  /** How many were lost. */
+  lost(): number;
+  close(): void;
+}
+
+/** `Q`, its length, and the text: the message by which a client sends a statement without parameters (PostgreSQL's manual, 55.7). */
+const commit = Buffer.concat([Buffer.from('Q'), Buffer.from([0, 0, 0, 11]), Buffer.from('COMMIT\0')]);
+
+export async function startProxy(port: number): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  let toLose = 0;
+  let lost = 0;
+  const server = createServer((near) => {
+    if (isCut) return void near.destroy();
+    const far = connect(port, '127.0.0.1');
+    let loses = false;
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => {});
+      one.on('close', () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+    }
+    near.on('data', (data) => {
+      if (toLose > 0 && data.includes(commit)) {
+        toLose -= 1;
+        loses = true;
+      }
+      far.write(data);
+    });
+    far.on('data', (data) => {
+      if (!loses) return void near.write(data);
+      lost += 1;
+      near.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut() {
+      isCut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      isCut = false;
+    },
+    loseCommits(count) {
+      toLose = count;
+    },
+    lost: () => lost,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
