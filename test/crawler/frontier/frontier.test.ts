@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { Frontier } from '../../../crawler/frontier/frontier.ts';
-import { type NewUrl, suspendedMs } from '../../../crawler/frontier/schema.ts';
+import { frontierVersion, type NewUrl, suspendedMs } from '../../../crawler/frontier/schema.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 
 const page = (url: string, priority = 0): NewUrl => ({ url, kind: 'page', depth: 0, priority });
@@ -269,7 +269,7 @@ test('a file of a newer version is refused and closed', (t) => {
   frontier.close();
   const closed = t.mock.method(Database.prototype, 'close');
   assert.throws(() => Frontier.open(dir), {
-    message: `Expected frontier version 9 for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
+    message: `Expected frontier version ${frontierVersion} for ${join(dir, 'frontier.db')} but received 99; update lait or use another corpus.`,
   });
   assert.equal(closed.mock.callCount(), 1);
 });
