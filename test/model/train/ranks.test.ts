@@ -87,14 +87,20 @@ function assertSame(alone: Ended, first: Ended, name: string): void {
   });
 }
 
+const oneLayer = { config: { ...config, layers: 1 }, validation: [] };
 for (const [name, own] of [
   ['the default objectives', {}],
   ['hard negatives', { hardNegatives: true }],
   ["two batches an update, in the paper's pass", { accumulate: 2, cleanMatching: false }],
+  // One layer and few objectives: each cluster of each process is compiled.
+  [
+    'element-wise ops fused by XLA',
+    { xla: true, ...oneLayer, objectives: { mlm: 1, moc: 0, mrfr: 0, itm: 0, itc: 0 }, steps: 3 },
+  ],
 ] as [string, Partial<PretrainOptions>][]) {
   test(`two ranks, and three, learn what one process learns: ${name}`, async () => {
     const [alone] = (await together(0, newDir(), own)) as [Ended];
-    for (const ranks of name === 'hard negatives' ? [2] : [2, 3]) {
+    for (const ranks of own.hardNegatives || own.xla ? [2] : [2, 3]) {
       const [first, ...others] = (await together(ranks, newDir(), own)) as [Ended, ...Ended[]];
       assertSame(alone, first, `${ranks} ranks`);
       for (const other of others) assert.deepEqual([other.code, steps(other), other.errors], [0, [], '']);
@@ -105,7 +111,7 @@ for (const [name, own] of [
 test('two ranks that are fed ahead learn the same bits, on two devices each and by two batches an update', async () => {
   // Little beside what reads features.
   const objectives = { mlm: 1, moc: 0, mrfr: 1, itm: 0, itc: 0 };
-  const own = { objectives, config: { ...config, layers: 1 }, validation: [], devices: 2, accumulate: 2, steps: 4 };
+  const own = { objectives, ...oneLayer, devices: 2, accumulate: 2, steps: 4 };
   const ended = async (stagesAhead: boolean): Promise<Ended> =>
     (await together(2, newDir(), { ...own, ...{ halves: true, stagesAhead } }))[0]!;
   const [fed, ahead] = [await ended(false), await ended(true)];
