@@ -16,7 +16,8 @@ export interface Proxy {
 /** `Q`, its length, and the text: the message by which a client sends a statement without parameters (PostgreSQL's manual, 55.7). */
 const commit = Buffer.concat([Buffer.from('Q'), Buffer.from([0, 0, 0, 11]), Buffer.from('COMMIT\0')]);
 
-export async function startProxy(port: number): Promise<Proxy> {
+/** Listens on loopback, or for a network that a test has made. */
+export async function startProxy(port: number, host = '127.0.0.1'): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
   let toLose = 0;
@@ -49,7 +50,7 @@ export async function startProxy(port: number): Promise<Proxy> {
       near.destroy();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
     port: (server.address() as AddressInfo).port,
     cut() {

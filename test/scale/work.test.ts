@@ -21,6 +21,7 @@ import { openStore } from '../../crawler/shared/store.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
+import { apartAddress, noNamespaces, startApart } from './apart.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
 import { startProxy } from './proxy.ts';
 
@@ -28,7 +29,7 @@ const hosts = 20;
 const pagesPerHost = 12;
 const pauseMs = 80;
 const leaseMs = 8000;
-const hostName = (n: number): string => `127.0.1.${n + 1}`;
+const loopbackAddress = (n: number): string => `127.0.1.${n}`;
 
 /** What the web server saw of a request: when it came, and when its answer was sent, by this process' clock. */
 interface Asked {
@@ -39,12 +40,13 @@ interface Asked {
 
 interface Web {
   readonly seed: string;
+  readonly port: number;
   readonly asked: Map<string, Asked[]>;
   close(): Promise<void>;
 }
 
 /**
- * Sites on addresses of 127/8, each of which is a host. Every page leads to two more of its site, the first also to other sites; two
+ * Sites on addresses of this machine, each of which is a host. Every page leads to two more of its site, the first also to other sites; two
  * pages in three have a picture, some of them the same one as another site, under another address.
  */
 async function startWeb(): Promise<Web> {
@@ -56,6 +58,7 @@ async function startWeb(): Promise<Web> {
     const one: Asked = { path, cameMs: performance.now(), answeredMs: Number.POSITIVE_INFINITY };
     asked.set(host, [...(asked.get(host) ?? []), one]);
     const n = Number(host.split('.')[3]) - 1;
+    const siteOf = (other: number): string => `http://${host.replace(/\d+$/, String(other + 1))}:${port}`;
     const send = (type: string, body: string | Buffer, status = 200, more: Record<string, string> = {}): void => {
       one.answeredMs = performance.now();
       res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), ...more }).end(body);
@@ -64,17 +67,18 @@ async function startWeb(): Promise<Web> {
     const image = /^\/i(\d+)\.jpg$/.exec(path);
     const away = /^\/away(\d+)$/.exec(path);
     const old = /^\/old(\d+)$/.exec(path);
-    if (page) send('text/html', pageOf(n, Number(page[1]), port));
+    if (page) send('text/html', pageOf(n, Number(page[1]), siteOf));
     else if (old) send('text/plain', '', 302, { location: `/p${old[1]}` });
-    else if (away) send('text/plain', '', 302, { location: `http://${hostName((n + 1) % hosts)}:${port}/p${away[1]}` });
-    else if (path === '/sitemap.xml') send('application/xml', sitemapOf(host, port));
+    else if (away) send('text/plain', '', 302, { location: `${siteOf((n + 1) % hosts)}/p${away[1]}` });
+    else if (path === '/sitemap.xml') send('application/xml', sitemapOf(siteOf(n)));
     else if (image) send('image/jpeg', pictures[Number(image[1]) % pictures.length]!);
     else send('text/plain', 'not found', 404);
   });
   await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    seed: `http://${hostName(0)}:${port}/p0`,
+    seed: `http://${loopbackAddress(1)}:${port}/p0`,
+    port,
     asked,
     close: () =>
       new Promise((resolve) => {
@@ -84,10 +88,10 @@ async function startWeb(): Promise<Web> {
   };
 }
 
-function pageOf(host: number, page: number, port: string): string {
+function pageOf(host: number, page: number, siteOf: (host: number) => string): string {
   const links = [2 * page + 1, 2 * page + 2].filter((next) => next < pagesPerHost).map((next) => `/p${next}`);
   const others = [2 * host + 1, 2 * host + 2, (host * 7 + page) % hosts].filter((other) => other < hosts);
-  const away = page === 0 ? others.map((other) => `http://${hostName(other)}:${port}/p0`) : [];
+  const away = page === 0 ? others.map((other) => `${siteOf(other)}/p0`) : [];
   if (page === 1) away.push('/old2', '/old5', '/away3');
   const number = host * pagesPerHost + page;
   const shown =
@@ -99,12 +103,12 @@ function pageOf(host: number, page: number, port: string): string {
 }
 
 /** It has a text for a picture that page 2 shows and one that no page shows. */
-const sitemapOf = (host: string, port: string): string => `<?xml version="1.0"?>
+const sitemapOf = (site: string): string => `<?xml version="1.0"?>
   <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
-  <url><loc>http://${host}:${port}/p2</loc>${[2, 900]
+  <url><loc>${site}/p2</loc>${[2, 900]
     .map(
-      (n) => `<image:image><image:loc>http://${host}:${port}/i${n}.jpg</image:loc>
-    <image:title>Picture ${n} of the sitemap of ${host}</image:title></image:image>`,
+      (n) => `<image:image><image:loc>${site}/i${n}.jpg</image:loc>
+    <image:title>Picture ${n} of the sitemap of ${new URL(site).hostname.replace(/.*[.]/, 'host ')}</image:title></image:image>`,
     )
     .join('')}</url></urlset>`;
 
@@ -124,6 +128,7 @@ function assertPauses(asked: Web['asked']): void {
 }
 
 const settings = {
+  contact: 'owner@example.org',
   scope: 'any',
   allowPrivate: true,
   minDelayMs: pauseMs,
@@ -139,13 +144,19 @@ interface Worker {
   readonly ended: Promise<string>;
 }
 
-function startWorker(seed: string, store: string, corpusDir: string): Worker {
+const workArguments = ['--import', 'tsx', join(import.meta.dirname, 'work-child.ts')];
+
+function workEnvironment(seed: string, store: string, corpusDir: string): NodeJS.ProcessEnv {
   const options = { ...settings, seeds: [seed], corpusDir, store: { url: store, corpusDir, leaseMs } };
-  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'work-child.ts')], {
-    env: { ...process.env, WORK_OPTIONS: JSON.stringify(options) },
-  });
+  return { ...process.env, WORK_OPTIONS: JSON.stringify(options) };
+}
+
+const startWorker = (seed: string, store: string, corpusDir: string): Worker =>
+  workerOf(spawn(process.execPath, workArguments, { env: workEnvironment(seed, store, corpusDir) }));
+
+function workerOf(child: ChildProcess): Worker {
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data)); // biome-ignore format: one line
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (said += data)); // biome-ignore format: one line
   return {
     child,
     ended: new Promise((resolve) =>
@@ -224,26 +235,34 @@ async function assertWhole(store: string, dirs: readonly string[]): Promise<void
   assert.deepEqual(await doneTwice(store), []);
 }
 
+interface Crawled {
+  readonly seed?: string;
+  readonly dir?: string;
+  /** Workers that have been started. */
+  readonly more?: readonly Worker[];
+}
+
 /** Workers until all have ended; whatever else happens to them is `disturb`'s doing. */
 async function crawlWith(
   store: string,
   stores: readonly string[],
   disturb: (workers: { readonly running: ReadonlySet<Worker>; readonly start: () => void }) => Promise<void>,
+  { seed = web.seed, dir = newFolder(), more = [] }: Crawled = {},
 ): Promise<void> {
-  web.asked.clear();
-  const dir = newFolder();
+  if (more.length === 0) web.asked.clear();
   const running = new Set<Worker>();
   const faults: string[] = [];
-  const start = (url = stores[0]!): void => {
-    const worker = startWorker(web.seed, url, dir);
+  const add = (worker: Worker): void => {
     running.add(worker);
     void worker.ended.then((said) => {
       running.delete(worker);
       if (!/"stoppedBy":"finished"/.test(said) && worker.child.signalCode !== 'SIGKILL') faults.push(said);
     });
   };
+  const start = (url = stores[0]!): void => add(startWorker(seed, url, dir));
   for (const url of stores) start(url);
-  while (web.asked.size < hosts / 4) await sleep(20);
+  more.forEach(add);
+  while (web.asked.size < hosts / 4 && running.size > 0) await sleep(20);
   await disturb({ running, start });
   while (running.size > 0) await Promise.all([...running].map(({ ended }) => ended));
   assert.deepEqual(faults, []);
@@ -294,6 +313,32 @@ describe('workers on one PostgreSQL', { skip: noPostgres, concurrency: false }, 
       await sleep(leaseMs + 1500);
       proxy.mend();
     });
+    assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 2, 'it has begun anew');
+  });
+
+  test('two, one of which has a network of its own whose link is down for longer than its lease', {
+    timeout: 300_000,
+    skip: noNamespaces,
+  }, async (t) => {
+    const store = postgres.newDatabase();
+    const dir = newFolder();
+    const seed = `http://${apartAddress(1)}:${web.port}/p0`;
+    web.asked.clear();
+    const proxy = await startProxy(postgres.port, '0.0.0.0');
+    t.after(() => proxy.close());
+    const through = store.replace(`@127.0.0.1:${postgres.port}/`, `@${apartAddress(1)}:${proxy.port}/`);
+    const { child, cut, mend } = await startApart(workArguments, workEnvironment(seed, through, dir), hosts);
+    t.after(() => child.kill('SIGKILL'));
+    await crawlWith(
+      store,
+      [store],
+      async () => {
+        cut();
+        await sleep(leaseMs + 1500);
+        mend();
+      },
+      { seed, dir, more: [workerOf(child)] },
+    );
     assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 2, 'it has begun anew');
   });
 
