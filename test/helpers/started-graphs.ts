@@ -8,8 +8,11 @@ import { startedSessions } from './started-sessions.ts';
 
 export type { Attribute, StoredGraph };
 
-/** Runs `work` and gives the graphs that were started meanwhile, those in sessions of our own after the others. With `gpu` the backend says of itself that it runs on one. */
-export async function startedGraphs(work: () => Promise<unknown>, { gpu = false } = {}): Promise<StoredGraph[]> {
+/** Runs `work` and gives the graphs that were started meanwhile, those in sessions of our own after the others. With `gpu` the backend says of itself that it runs on one; `endAtStart` as in `startedSessions`. */
+export async function startedGraphs(
+  work: () => Promise<unknown>,
+  { gpu = false, endAtStart = false } = {},
+): Promise<StoredGraph[]> {
   const backend = nativeBackend()!;
   const [real, onGpu] = [backend.binding, backend.isUsingGpuDevice];
   const found: StoredGraph[] = [];
@@ -22,7 +25,7 @@ export async function startedGraphs(work: () => Promise<unknown>, { gpu = false 
   backend.binding = recording;
   backend.isUsingGpuDevice = gpu;
   try {
-    const sessions = await startedSessions(work);
+    const sessions = await startedSessions(work, { endAtStart });
     return [...found, ...sessions];
   } finally {
     backend.binding = real;

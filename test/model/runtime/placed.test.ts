@@ -73,10 +73,21 @@ const precisions: [name: string, own: Partial<PretrainOptions>][] = [
   ['bf16 with XLA', { precision: 'bf16', xla: true }],
 ];
 
+// A run has all of it in one session, beside what it begins at: that is asked of one that runs to its end.
+test('pretraining, validation and scoring lie on the GPU: a whole run', async () => {
+  const whole = await startedGraphs(
+    () => pretrained({ ...settings[1]![1], precision: 'bf16', runDir: join(folder, 'whole') }),
+    { gpu: true },
+  );
+  const begun = await startedGraphs(() => pretrained({ ...settings[1]![1], precision: 'bf16', seed: 4 }), { gpu: true, endAtStart: true }); // biome-ignore format: one line
+  check(whole, 1);
+  assert.deepEqual(whole.map(({ nodes }) => nodes.length).sort(), begun.map(({ nodes }) => nodes.length).sort());
+});
+
 for (const [name, own] of settings) {
   for (const [precision, more] of precisions) {
     test(`pretraining, validation and scoring lie on the GPU: ${name}, ${precision}`, async () => {
-      check(await startedGraphs(() => pretrained({ ...own, ...more }), { gpu: true }), 1);
+      check(await startedGraphs(() => pretrained({ ...own, ...more }), { gpu: true, endAtStart: true }), 1);
     });
   }
 }
@@ -142,7 +153,7 @@ test('fine-tuning lies on the GPU', async () => {
     ['triplet', { precision: 'bf16', xla: true }],
   ] as ['binary' | 'multi-class' | 'triplet', Partial<PretrainOptions>][]) {
     const tuned = join(folder, `${loss} ${JSON.stringify(own)}`);
-    check(await startedGraphs(() => finetune({ ...running, ...own, runDir: tuned, checkpoint: base, loss }), { gpu: true }), 1); // biome-ignore format: one line
+    check(await startedGraphs(() => finetune({ ...running, ...own, runDir: tuned, checkpoint: base, loss }), { gpu: true, endAtStart: true }), 1); // biome-ignore format: one line
   }
 });
 
@@ -166,7 +177,7 @@ test('what is tuned for two cores is off on a GPU', async () => {
     const before = process.env.TF_NUM_INTRAOP_THREADS;
     if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS = threads;
     const name = `tuned-${gpu}-${threads}`;
-    const graphs = await startedGraphs(() => pretrained({ runDir: join(folder, name), objectives: allObjectives, hardNegatives: false }), { gpu }); // biome-ignore format: one line
+    const graphs = await startedGraphs(() => pretrained({ runDir: join(folder, name), objectives: allObjectives, hardNegatives: false }), { gpu, endAtStart: true }); // biome-ignore format: one line
     if (before === undefined) delete process.env.TF_NUM_INTRAOP_THREADS;
     else process.env.TF_NUM_INTRAOP_THREADS = before;
     return graphs.at(-1)!.nodes.filter(({ op }) => op === 'BatchMatMulV2').length;
