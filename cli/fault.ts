@@ -3,6 +3,7 @@
  * words here, whatever part of lait meets them; what is left is a fault of ours, with its stack.
  */
 import { resolve, sep } from 'node:path';
+import { causesOf } from '../dataset/causes.ts';
 import { diskFullError } from '../dataset/disk-full.ts';
 import { UserError } from '../dataset/user-error.ts';
 
@@ -76,8 +77,8 @@ export function faultOf(error: unknown): Fault {
     const line = `the disk is full, or a limit on file sizes is reached (${words(noRoom.code, noRoom)}); what was committed is whole: make room and run the same command again.`;
     return { line, exitCode: 1, isOurs: false };
   }
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const known = knownFault(at);
+  for (const one of causesOf(error)) {
+    const known = knownFault(one);
     if (known !== null) return { ...known, isOurs: false };
   }
   return { line: 'this is a fault of lait itself; what was committed so far is kept.', exitCode: 1, isOurs: true };

@@ -1,5 +1,5 @@
 /** `lait keys`: the key that signs requests, and the directory of public keys to publish. A key that is there is kept. */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   directoryPath,
@@ -22,7 +22,7 @@ export function makeKeys(dir: string): string {
   const keyPath = join(dir, keyName);
   const directory = join(dir, directoryName);
   const isNew = !existsSync(keyPath);
-  if (isNew) writeSecret(keyPath, newSigningKey());
+  if (isNew) writeFileAtomic(keyPath, newSigningKey(), 0o600); // nobody else may read it, not even while it is written
   const listed = existsSync(directory) ? readFileSync(directory, 'utf8') : null;
   writeFileAtomic(directory, directoryOf(keyPath, directory, listed));
   return [
@@ -40,15 +40,4 @@ function directoryOf(keyPath: string, path: string, listed: string | null): stri
   } catch {
     throw expected('a JWK Set of public keys', 'the directory', path, 'move it away, or correct it');
   }
-}
-
-/** Nobody else may read it, not even while it is written. */
-function writeSecret(path: string, text: string): void {
-  const temporary = `${path}.tmp`;
-  rmSync(temporary, { force: true });
-  const fd = openSync(temporary, 'wx', 0o600);
-  writeFileSync(fd, text);
-  fsyncSync(fd);
-  closeSync(fd);
-  renameSync(temporary, path);
 }

@@ -1,8 +1,10 @@
 /**
  * Files that are either whole or not there: written under a temporary name in the same folder, flushed to the disk,
- * then renamed. A kill leaves at most a `.tmp` file, which the next run overwrites.
+ * then renamed. A kill leaves at most a `.tmp` file: one that was written piece by piece, under a lock, is overwritten by the next run;
+ * whole files are written by commands that nothing keeps apart (two reports at once), so their temporary names are each their own, and who
+ * writes in that folder later removes them.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   fchmodSync,
@@ -10,12 +12,15 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writevSync,
 } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /** What the manifest says of a file. */
 export interface FileDigest {
@@ -23,12 +28,14 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
+/** Of a temporary file: what its name has behind that of the file itself. */
+export const temporaryEnding = /(?:\.lait-[0-9a-f]{8})?\.tmp$/;
+
 /** Writes a whole file; with `mode` its permissions are these. Where that fails, what it took of the disk is given back. */
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode?: number): FileDigest {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  const temporary = `${path}.tmp`;
-  const fd = openSync(temporary, 'w', mode);
-  try {
+  replaceFile(path, (temporary) => {
+    const fd = openSync(temporary, 'wx', mode);
     try {
       if (mode !== undefined) fchmodSync(fd, mode);
       writeFileSync(fd, bytes);
@@ -36,12 +43,54 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
     } finally {
       closeSync(fd);
     }
+  });
+  return digestOf(bytes);
+}
+
+/** Puts a file in its place that `write` makes, whole and synced, under the name that it is given. */
+export function replaceFile(path: string, write: (temporary: string) => void): void {
+  removeLeftFiles(dirname(path));
+  const temporary = `${path}.lait-${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    write(temporary);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
-  return digestOf(bytes);
+}
+
+/** Whole files are in memory and are written within seconds. */
+const leftAfterMs = 3_600_000;
+
+/** Where this process has looked for what others left. */
+const lookedIn = new Set<string>();
+
+/** Once in a process for each folder. What cannot be looked at or removed is somebody else's, or the next one's. */
+function removeLeftFiles(folder: string): void {
+  const full = resolve(folder);
+  if (lookedIn.has(full)) return;
+  lookedIn.add(full);
+  for (const path of leftIn(full, () => true)) {
+    try {
+      if (Date.now() - statSync(path).mtimeMs > leftAfterMs) rmSync(path);
+    } catch {
+      // It was renamed meanwhile, or may not be removed.
+    }
+  }
+}
+
+/** Temporary files of this one that kills have left, or that are being written. */
+export const temporariesOf = (path: string): string[] =>
+  leftIn(dirname(path), (name) => name.replace(temporaryEnding, '') === basename(path));
+
+function leftIn(folder: string, isOne: (name: string) => boolean): string[] {
+  try {
+    const names = readdirSync(folder).filter((name) => name.includes('.lait-') && temporaryEnding.test(name));
+    return names.filter(isOne).map((name) => join(folder, name));
+  } catch {
+    return []; // A folder that may be written but not read.
+  }
 }
 
 /** Appends a line to a file, whole or not at all; one that a kill has left half written before is ended first. */

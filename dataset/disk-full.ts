@@ -2,6 +2,8 @@
  * What the system and SQLite say when there is no more room: a full disk, a quota, a limit on the size of files
  * (`ulimit -f`). SQLite reports the last two, and a memory map it cannot grow, as input/output errors.
  */
+import { causesOf } from './causes.ts';
+
 const codes = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -15,11 +17,9 @@ const codes = new Set([
 
 /** The error, or what caused it, that says that nothing more can be written; null when it says something else. */
 export function diskFullError(error: unknown): (Error & { readonly code: string }) | null {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as { code?: unknown };
-    if (typeof code === 'string' && codes.has(code)) return at as Error & { readonly code: string };
-  }
-  return null;
+  const isFull = (one: Error): one is Error & { readonly code: string } =>
+    codes.has(String((one as { code?: unknown }).code));
+  return causesOf(error).find(isFull) ?? null;
 }
 
 /** The code of that error. */

@@ -5,6 +5,7 @@
 import { closeSync, openSync, readFileSync, type StatsFs, statfsSync } from 'node:fs';
 import { connect, type LookupFunction } from 'node:net';
 import { devNull, tmpdir } from 'node:os';
+import { causesOf } from '../../dataset/causes.ts';
 import { hasFiles } from '../../dataset/open-database.ts';
 import { UserError } from '../../dataset/user-error.ts';
 
@@ -19,7 +20,7 @@ const lacks: Readonly<Record<string, string>> = {
 
 /** The error that ends a crawl when the machine lacks something; null when the error, or one within it, says nothing of the kind. */
 export function machineLacks(error: unknown): UserError | null {
-  for (const one of within(error)) {
+  for (const one of causesOf(error)) {
     if (one instanceof UserError) return one;
     const { code = '', message } = one as NodeJS.ErrnoException;
     // What starts a process says it in words: "spawn EMFILE", "posix_spawn: Too many open files".
@@ -96,15 +97,8 @@ const suspicious = new Set(['EAI_AGAIN', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVA
 
 /** Whether an error may come from this machine having no network: all that are within it say so. */
 export function hintsAtNoNetwork(error: unknown): boolean {
-  const errors = within(error);
-  const innermost = errors.filter((one) => !(one instanceof AggregateError));
+  const innermost = causesOf(error).filter((one) => !(one instanceof AggregateError));
   return innermost.length > 0 && innermost.every((one) => suspicious.has((one as NodeJS.ErrnoException).code ?? ''));
-}
-
-function within(error: unknown): Error[] {
-  if (!(error instanceof Error)) return [];
-  const inner = error instanceof AggregateError ? error.errors : error.cause === undefined ? [] : [error.cause];
-  return [error, ...inner.filter((one) => one !== error).flatMap(within)];
 }
 
 /** No host can be reached at the moment; the URL goes back into the queue as it was. */

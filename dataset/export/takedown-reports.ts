@@ -1,6 +1,7 @@
 /** What a takedown does to reports, which show pictures, and to files of labels, which name them: those that it finds are deleted. */
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { temporariesOf } from '../atomic-file.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { reportFiles } from '../ledger/reports.ts';
 
@@ -18,7 +19,7 @@ export function deleteReports(
   corpusDir: string,
 ): { readonly deleted: string[]; readonly unreached: string[] } {
   const { there, unreached } = findReports(ledger, corpusDir);
-  for (const file of there) rmSync(file);
+  for (const file of there) rmSync(file, { force: true });
   return { deleted: there, unreached };
 }
 
@@ -32,6 +33,7 @@ export function findReports(
   const [report, labels] = ['report.html', 'labels.jsonl'].map((name) => resolve(corpusDir, name));
   for (const file of reportFiles(ledger, corpusDir)) {
     const isOwn = file === report || file === labels;
+    there.push(...temporariesOf(file));
     const isThere = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
     if (isThere && (file === report || isReport(file))) there.push(isOwn ? join(corpusDir, basename(file)) : file);
     else if (!isOwn) unreached.push(file);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryEnding } from '../atomic-file.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { findInShards } from '../shards/find-in-shards.ts';
 import { finishedShards } from '../shards/indexes.ts';
@@ -40,9 +41,10 @@ export async function prepareShards(
 ): Promise<{ readonly rebuilt: string[]; readonly unreadable: string[] }> {
   settle(shardsDir);
   discardStaged(shardsDir);
-  const temporary = /^(train|validation|test)[\\/]\d+\.(tar|parquet|jsonl|files)\.tmp$/;
+  const ours = /^(train|validation|test)[\\/]\d+(?:\.(?:tar|parquet|jsonl|files)|_stats\.json)$/;
   for (const path of readdirSync(shardsDir, { recursive: true, encoding: 'utf8' })) {
-    if (temporary.test(path)) rmSync(join(shardsDir, path), { recursive: true });
+    const whole = path.replace(temporaryEnding, '');
+    if (whole !== path && ours.test(whole)) rmSync(join(shardsDir, path), { recursive: true });
   }
   const damaged: string[] = [];
   await findInShards(shardsDir, () => false, { onDamaged: (shard) => damaged.push(shard) });

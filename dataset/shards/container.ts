@@ -8,7 +8,7 @@ import { closeSync, fsyncSync, openSync, readdirSync, readSync, renameSync, rmSy
 import { basename, join } from 'node:path';
 import type { SchemaElement } from 'hyparquet';
 import { type BasicType, fileWriter, ParquetWriter } from 'hyparquet-writer';
-import { digestOf, type FileDigest, writeFileAtomic } from '../atomic-file.ts';
+import { digestOf, type FileDigest, temporaryEnding, writeFileAtomic } from '../atomic-file.ts';
 import { makeFolder } from '../make-folder.ts';
 import { cell } from './parquet.ts';
 import { TarWriter } from './tar-writer.ts';
@@ -195,8 +195,9 @@ export function leftOvers(folder: string, names: ReadonlySet<string>, format: Ex
     jsonl: ['', '.jsonl', '.parquet', '_stats.json'],
   };
   return readdirSync(folder).filter((file) => {
-    const [, name, ending] = /^(\d+)(\.tar|\.parquet|\.jsonl|_stats\.json|\.files)?(?:\.tmp)?$/.exec(file) ?? [];
+    const whole = file.replace(temporaryEnding, '');
+    const [, name, ending] = /^(\d+)(\.tar|\.parquet|\.jsonl|_stats\.json|\.files)?$/.exec(whole) ?? [];
     if (name === undefined) return false;
-    return !names.has(name) || file.endsWith('.tmp') || !ours[format].includes(ending ?? '');
+    return !names.has(name) || file !== whole || !ours[format].includes(ending ?? '');
   });
 }

@@ -4,8 +4,7 @@
  * of the features looked at; so it is kept in a file, as a column of the shard, and no later epoch does it again. What decides the content
  * decides the file's name. Threads share the work: the one that asks for a shard first reads it.
  */
-import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf, writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { openBlobs } from '../../dataset/blobs/open.ts';
@@ -202,14 +201,12 @@ async function readTexts(
 }
 
 /**
- * Whether it could be: a run needs no file of its texts, whose folder a takedown removes and whose disk may be full. Under a name of its own until
- * it is whole: a stage that has a corpus twice, and ranks with one folder, write the same file at the same time.
+ * Whether it could be: a run needs no file of its texts, whose folder a takedown removes and whose disk may be full. A stage
+ * that has a corpus twice, and ranks with one folder, write the same file at the same time.
  */
 function isWritten(path: string, texts: ShardTexts): boolean {
   try {
-    const part = `${path}.${randomUUID()}`;
-    writeFileAtomic(part, JSON.stringify(texts));
-    renameSync(part, path);
+    writeFileAtomic(path, JSON.stringify(texts));
     return true;
   } catch {
     return false;

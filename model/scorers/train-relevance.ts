@@ -1,7 +1,7 @@
 /** Learns the relevance model (relevance.ts) from captioned images: `lait train-relevance`. */
 import { createHash } from 'node:crypto';
-import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { replaceFile } from '../../dataset/atomic-file.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { type StoredTensor, writeSafetensors } from '../formats/safetensors.ts';
@@ -67,8 +67,8 @@ export async function trainRelevance(options: TrainRelevanceOptions): Promise<Re
     ['calibration', vector(Float32Array.of(slope, bias))],
   ]);
   makeFolder(dirname(out));
-  writeSafetensors(`${out}.part`, tensors, { features: `${imageFeatures.name} ${textFeatures.name} linear` });
-  renameSync(`${out}.part`, out);
+  const features = `${imageFeatures.name} ${textFeatures.name} linear`;
+  replaceFile(out, (temporary) => writeSafetensors(temporary, tensors, { features }));
   return {
     path: out,
     images: images.length,

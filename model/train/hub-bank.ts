@@ -2,8 +2,9 @@
  * The bank of training pairs that says which images and texts are hubs (ranking/hubs.ts), kept beside a checkpoint's parameters as
  * `hubs.safetensors` when its run ends. How much is taken off is fitted on the run's held-out pairs.
  */
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../../dataset/atomic-file.ts';
 import { expected } from '../../dataset/user-error.ts';
 import type { Example } from '../data/example.ts';
 import type { ExampleSource } from '../data/source.ts';
@@ -96,15 +97,12 @@ export async function keepHubBank(
   const { text, image } = fitHubness({ ...(await embed(pairs)), owner: pairs.map((_, index) => index) }, bank);
   const tensor = (values: Float32Array) => ({ shape: [values.length / itcSize, itcSize], values });
   const madeOf: KeptHubBank['madeOf'] = { bank: [...chosen.keys()], heldOut: pairs.map(({ imageId }) => imageId) };
-  const partial = `${nameOf(checkpoint)}.partial`;
-  writeSafetensors(
-    partial,
-    new Map([
-      ['images', tensor(bank.images)],
-      ['texts', tensor(bank.texts)],
-      ['taken', { shape: [4], values: Float32Array.of(text.scale, text.share, image.scale, image.share) }],
-    ]),
-    { madeOf: JSON.stringify(madeOf) },
+  const tensors = new Map([
+    ['images', tensor(bank.images)],
+    ['texts', tensor(bank.texts)],
+    ['taken', { shape: [4], values: Float32Array.of(text.scale, text.share, image.scale, image.share) }],
+  ]);
+  replaceFile(nameOf(checkpoint), (temporary) =>
+    writeSafetensors(temporary, tensors, { madeOf: JSON.stringify(madeOf) }),
   );
-  renameSync(partial, nameOf(checkpoint));
 }

@@ -1,11 +1,20 @@
 /** What a full disk leaves of a file that is to be whole or not there: what was there before, and nothing else. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { AtomicFile, appendLine, writeFileAtomic } from '../../dataset/atomic-file.ts';
+import { AtomicFile, appendLine, replaceFile, temporariesOf, writeFileAtomic } from '../../dataset/atomic-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lait-atomic-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,7 +31,6 @@ function fullAt(name: string): string {
 
 test('a file that finds no room leaves the one before, no temporary one and no open file', onLinux, () => {
   const ways: Readonly<Record<string, (path: string) => void>> = {
-    whole: (path) => void writeFileAtomic(path, 'after'),
     pieces: (path) => new AtomicFile(path).write([Buffer.from('after')]),
     'no pieces': (path) => void new AtomicFile(path).commit(),
   };
@@ -37,14 +45,55 @@ test('a file that finds no room leaves the one before, no temporary one and no o
   }
 });
 
-test('a line is appended whole or not at all', { skip: process.platform === 'win32' }, () => {
+const module = join(import.meta.dirname, '../../dataset/atomic-file.ts');
+
+/** Runs code with what the module exports in a process whose files may have 512 bytes. */
+function ranWithoutRoom(code: string, ...args: string[]) {
+  const script = `const { appendLine, writeFileAtomic } = await import(process.argv[1]); ${code}`;
+  const command = `ulimit -f 1; exec "$0" --import tsx --input-type=module -e "$@"`;
+  return spawnSync('bash', ['-c', command, process.execPath, script, module, ...args], { encoding: 'utf8' });
+}
+
+const onUnix = { skip: process.platform === 'win32' };
+
+test('a whole file that finds no room leaves the one before and no temporary one', onUnix, () => {
+  const own = mkdtempSync(join(folder, 'whole-'));
+  const path = join(own, 'report.html');
+  writeFileSync(path, 'before');
+  const { stderr, status } = ranWithoutRoom(`writeFileAtomic(process.argv[2], 'x'.repeat(2000));`, path);
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /EFBIG/);
+  assert.equal(readFileSync(path, 'utf8'), 'before');
+  assert.deepEqual(readdirSync(own), ['report.html']);
+});
+
+test('two writers of one file write two files, of which the last one stands', onUnix, () => {
+  const path = join(mkdtempSync(join(folder, 'two-')), 'report.html');
+  replaceFile(path, (temporary) => {
+    writeFileSync(temporary, 'first');
+    writeFileAtomic(path, 'second');
+    assert.equal(readFileSync(temporary, 'utf8'), 'first');
+  });
+  assert.equal(readFileSync(path, 'utf8'), 'first');
+  assert.deepEqual(readdirSync(dirname(path)), ['report.html']);
+});
+
+test('what killed writers left is removed by one who comes an hour later, and nothing else', () => {
+  const own = mkdtempSync(join(folder, 'left-'));
+  const old = (Date.now() - 3_700_000) / 1000;
+  const names = ['a.json.lait-0123abcd.tmp', 'b.json.lait-89abcdef.tmp', 'c.lait-0123abcd.tmp', 'd.json.tmp'];
+  for (const name of names) writeFileSync(join(own, name), 'half');
+  for (const name of names.filter((one) => !one.startsWith('b'))) utimesSync(join(own, name), old, old);
+  assert.deepEqual(temporariesOf(join(own, 'a.json')), [join(own, 'a.json.lait-0123abcd.tmp')]);
+  writeFileAtomic(join(own, 'new.json'), '{}');
+  assert.deepEqual(readdirSync(own).sort(), ['b.json.lait-89abcdef.tmp', 'd.json.tmp', 'new.json']);
+});
+
+test('a line is appended whole or not at all', onUnix, () => {
   const path = join(folder, 'runs.jsonl');
   const before = `${'x'.repeat(999)}\n`;
   writeFileSync(path, before);
-  const code = `const { appendLine } = await import(process.argv[1]); appendLine(process.argv[2], 'y'.repeat(100));`;
-  const module = join(import.meta.dirname, '../../dataset/atomic-file.ts');
-  const command = `ulimit -f 1; '${process.execPath}' --import tsx --input-type=module -e "${code}" '${module}' '${path}'`;
-  const { stderr, status } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+  const { stderr, status } = ranWithoutRoom(`appendLine(process.argv[2], 'y'.repeat(100));`, path);
   assert.equal(status, 1, stderr);
   assert.match(stderr, /EFBIG/);
   assert.equal(readFileSync(path, 'utf8'), before);
