@@ -255,7 +255,7 @@ export function openRenderer({
  * cannot be marked, or that no /proc tells of, is left behind then.
  */
 function keepProfile(browserPid: number): () => void {
-  const [profile] = /playwright_\w+_profile-\w+/.exec(commandLineOf(browserPid)) ?? [];
+  const [profile] = /playwright_[a-z]+_profile-[A-Za-z0-9]+/.exec(commandLineOf(browserPid)) ?? [];
   try {
     return profile === undefined ? () => {} : keepWhileRunning(join(tmpdir(), profile));
   } catch {
