@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { hasBrowser, openRenderer, type Renderer } from '../../../crawler/fetch/browser.ts';
-import { coreWaits } from '../../../crawler/fetch/core-waits.ts';
+import { coreWaits, waitedForOthers } from '../../../crawler/fetch/core-waits.ts';
 import { extractPage } from '../../../crawler/page/extract.ts';
 import { picture } from '../../helpers/picture.ts';
 import { type Site, startSite } from '../../helpers/site.ts';
@@ -434,6 +434,17 @@ describe('a page has limits', { skip }, () => {
     };
     const outcomes = [rendered(0, 9000), rendered(12_000, 9000), rendered(1e9, 40_000)];
     assert.deepEqual(await Promise.all(outcomes), ['render-timeout', 'done</p>', 'render-timeout']);
+  });
+
+  test('what it waits for its own threads leaves its deadline', () => {
+    const elapsedMs = 10_000;
+    for (const [what, times, waitedMs] of [
+      ['one thread beside other programs', { waitedMs: 9000, ranMs: 1000 }, 9000],
+      ['one thread, alone', { waitedMs: 10, ranMs: 9900 }, 10],
+      ['hundreds of busy threads on two cores', { waitedMs: 9800, ranMs: 20_000 }, 0],
+      ['hundreds of busy threads beside other programs', { waitedMs: 9900, ranMs: 7000 }, 3000],
+    ] as const)
+      assert.equal(waitedForOthers(times, elapsedMs), waitedMs, what);
   });
 
   test('waiting for a core is told on Linux', { skip: process.platform !== 'linux' }, async () => {
