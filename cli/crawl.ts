@@ -80,7 +80,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
       onProgress: (state) => progress.update({ done: state.pages, detail: crawlLine(state, pace(state)) }),
     });
     progress.stop();
-    const unrendered = withoutBrowser(ledger);
+    const unrendered = withoutBrowser(ledger, { hasBrowser: (await findBrowser()) !== undefined });
     print(summary, () => [summaryTable(summary), ...(unrendered === '' ? [] : [unrendered])].join('\n'));
     if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
   });
@@ -193,14 +193,16 @@ export function summaryTable(summary: CrawlSummary): string {
 
 const unrenderedShown = 5;
 
-/** Which pages need a browser and did not get one, and what to do. */
-function withoutBrowser(ledger: Ledger): string {
+/** Which pages need a browser and did not get one, or broke it, and what to do. */
+export function withoutBrowser(ledger: Ledger, { hasBrowser }: { readonly hasBrowser: boolean }): string {
   const urls = urlsWithReasons(ledger, ['needs-browser', 'render-failed']).pages;
   if (urls.length === 0) return '';
+  const failed = 'they are read as plain HTML: `lait retry --reason render-failed needs-browser` tries them again';
   const rest = urls.length > unrenderedShown ? [`… and ${count(urls.length - unrenderedShown)} more`] : [];
-  const advice = rootNeedsNoSandbox() ? rootAdvice : `${browserAdvice}, then \`lait retry --reason needs-browser\``;
+  const missing = `${browserAdvice}, then \`lait retry --reason needs-browser\``;
+  const advice = rootNeedsNoSandbox() ? rootAdvice : hasBrowser ? failed : missing;
   return [
-    `${count(urls.length)} pages need scripts and could not be rendered (${advice}):`,
+    `${count(urls.length)} ${urls.length === 1 ? 'page needs' : 'pages need'} scripts and could not be rendered (${advice}):`,
     ...[...urls.slice(0, unrenderedShown).map(printable), ...rest].map((line) => `  ${line}`),
   ].join('\n');
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { withoutBrowser } from '../../../cli/crawl.ts';
 import { crawl } from '../../../crawler/crawl.ts';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { hasBrowser, openRenderer } from '../../../crawler/fetch/browser.ts';
@@ -34,6 +35,11 @@ test('without a browser a page is kept as it is and counted', async (t) => {
   );
   assert.equal(summary.unrendered, 1);
   assert.deepEqual(corpus.pages(), { '/': 'needs-browser' });
+  for (const hasBrowser of [false, true]) {
+    const told = withoutBrowser(corpus.ledger, { hasBrowser });
+    assert.match(told, /^1 page needs scripts and could not be rendered \([^\n]*\):\n {2}http:\S+$/);
+    assert.ok(!(hasBrowser && told.includes('no Chromium found')), told);
+  }
 });
 
 describe('with a browser', { skip }, () => {
