@@ -151,15 +151,18 @@ export const hostileImages: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** One site that does all of it; its first page links to all pages and shows all pictures. */
-export function startHostileSite(): Promise<Site> {
+/** Pages that are read to their end, whatever is on them. */
+export const readHostilePages = Object.keys(hostilePages).filter((path) => hostilePages[path]!.reason === 'fetched');
+
+/** One site that does all of it; its first page links to these pages (default: all) and shows all pictures. */
+export function startHostileSite(linked = Object.keys(hostilePages)): Promise<Site> {
   const routes: Record<string, Route> = {
     '/robots.txt': { body: `User-agent: *\nDisallow: /forbidden\n${'Disallow: /x\n'.repeat(800_000)}` },
     '/loop-b': { status: 302, headers: { location: '/loop-a' } },
   };
   for (const kinds of [hostilePages, hostileImages])
     for (const [path, { route }] of Object.entries(kinds)) routes[path] = route;
-  const links = Object.keys(hostilePages).map((path) => `<a href="${path}">x</a>`);
+  const links = linked.map((path) => `<a href="${path}">x</a>`);
   const shown = Object.keys(hostileImages).map(
     (path) => `<img src="${path}" alt="A picture that is not what it seems">`,
   );
