@@ -45,8 +45,9 @@ function outcomeOf({ url, depth }: TakenHost['urls'][number], n: number, linked:
   const known = Array.from({ length: Math.max(0, linked - 1) }, () => Math.floor(Math.random() * urls));
   const targets = [...known.map((one) => urlOf(one, one % hosts)), ...(linked > 0 ? [urlOf(`new-${n}`, host)] : [])];
   return {
-    claim: { url, at: url, depth, kind: 'page', priority: 0 } as Claim,
+    claim: { url, at: url, depth, kind: 'page', priority: 0, revisit: null } as Claim,
     end: 'done',
+    revisit: { intervalMs: 86_400_000, hash: `${n}`.padStart(64, '0') },
     pauseMs: 0,
     page: { url, status: 'fetched', title: `Page ${n}`, text: `Words of page ${n}`, fetchedAtMs: 0 },
     found: [{ url: `${url}.jpg`, texts: [{ source: 'alt', text: `Picture ${n}` }] }],

@@ -138,10 +138,12 @@ export async function prepare(
 export async function unknownAmong(query: Query, urls: readonly NewUrl[]): Promise<ReadonlySet<string>> {
   const hostByHash = new Map(urls.map(({ kind, url }) => [urlHashOf(kind, url), hostIdOf(hostNameIn(url))]));
   if (hostByHash.size === 0) return new Set();
+  // In the order of the index: keys that lie together find its pages warm.
+  const keys = [...hostByHash].sort(([a, x], [b, y]) => (x < y || (x === y && a < b) ? -1 : 1));
   const rows = await query<{ hash: string }>(
     `SELECT hash FROM unnest($1::bigint[], $2::uuid[]) c (host, hash)
      WHERE NOT EXISTS (SELECT FROM lait.urls u WHERE u.host = c.host AND u.hash = c.hash)`,
-    [[...hostByHash.values()], [...hostByHash.keys()]],
+    [keys.map(([, host]) => host), keys.map(([hash]) => hash)],
   );
   return new Set(rows.map(({ hash }) => hash));
 }
