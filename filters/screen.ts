@@ -28,6 +28,7 @@ import {
   type PairVerdict,
   pairsToJudge,
   recordVerdicts,
+  rowsAsRead,
 } from '../dataset/ledger/verdicts.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { judgeBatch } from './judge-batch.ts';
@@ -67,13 +68,11 @@ export interface JudgingTools {
   /** Reads pictures of the corpus folder. */
   readonly read: ScoringTools['read'];
   /**
-   * Records verdicts on a batch, or on a part of it; batches come in any order. With `isSome` the pairs do not follow each other.
+   * Records verdicts on a batch, or on a part of it; batches come in any order. With `isSome` the pairs do not follow each other. A pair that
+   * has changed since it was read, as by a crawl, stays unjudged.
    */
-  readonly record: (batch: BatchMark, verdicts: readonly PairVerdict[], isSome?: boolean) => Promise<void>;
+  readonly record: (batch: Batch, verdicts: readonly PairVerdict[], isSome?: boolean) => Promise<void>;
 }
-
-/** What recording needs of a batch. */
-export type BatchMark = readonly Pick<PairToJudge, 'row' | 'before' | 'sample'>[];
 
 /**
  * Judges every pair that the recipe has not judged and returns the whole corpus' funnel. Throws a UserError for a recipe
@@ -112,8 +111,15 @@ async function judgeCorpus(options: ScreenOptions, judgeAll: JudgeAll | null): P
     let judged = 0;
     const batches = pairsToJudge(ledger, id, { batchSize });
     const read = readingRaw(raw ?? opened!);
+    // What SQLite counts up when somebody else has written.
+    const version = (): unknown => ledger.db.pragma('data_version', { simple: true });
+    const begun = version();
     const record: JudgingTools['record'] = async (batch, verdicts, isSome = false) => {
-      await ledger.writeWhenFree(() => recordBatch(ledger, id, batch, verdicts, isSome));
+      await ledger.writeWhenFree(() => {
+        const sure = version() === begun ? null : rowsAsRead(ledger, batch);
+        const some = sure === null ? verdicts : verdicts.filter(({ row }) => sure.has(row!));
+        recordBatch(ledger, id, batch, some, isSome);
+      });
       judged += verdicts.length;
       onProgress?.({ stage: 'pairs', judged, total });
     };
@@ -140,7 +146,7 @@ async function judgeCorpus(options: ScreenOptions, judgeAll: JudgeAll | null): P
 function recordBatch(
   ledger: Ledger,
   recipe: number,
-  batch: BatchMark,
+  batch: Batch,
   verdicts: readonly PairVerdict[],
   isSome: boolean,
 ): void {
@@ -153,8 +159,7 @@ function recordBatch(
     return was.droppedBy === droppedBy && was.reason === reason;
   };
   const isWhole = verdicts.length === batch.length && !isSome;
-  const judged = new Map(batch.map(({ row, sample }) => [row, sample?.sha256 ?? null]));
-  recordVerdicts(ledger, recipe, isWhole ? verdicts.filter((one) => !isSame(one)) : verdicts, judged);
+  recordVerdicts(ledger, recipe, isWhole ? verdicts.filter((one) => !isSame(one)) : verdicts);
   if (isWhole) reuseVerdictsOfRows(ledger, recipe, batch[0]!.row, batch.at(-1)!.row);
 }
 

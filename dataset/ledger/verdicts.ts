@@ -2,6 +2,7 @@
  * Verdicts: which recipe judged a pair, the first rule that dropped it and why. Pairs to be judged come from here in
  * batches, and what was said of them goes back.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Pair, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
 import { dominanceColumn, readDominance } from './places.ts';
@@ -84,6 +85,10 @@ type PairRow = readonly [
   dominance: string | null,
 ];
 
+const selectPairs = `SELECT p.rowid, p.id, i.url, p.page_id, p.page_url, p.text, p.source, p.judged_by, p.dropped_by, p.drop_reason,
+    p.cleaned_text, p.language, p.language_score, i.status, i.reason, ${imageColumns}, ${dominanceColumn}
+  FROM pairs p JOIN images i ON i.id = p.image_id`;
+
 /**
  * All pairs that this recipe has not judged, in the order they were found, in batches. Each batch is read whole, so
  * that verdicts may be recorded between two batches.
@@ -94,29 +99,45 @@ export function* pairsToJudge(
   { batchSize = 2000 }: { batchSize?: number } = {},
 ): Generator<readonly PairToJudge[]> {
   const pairs = ledger.db
-    .prepare(
-      `SELECT p.rowid, p.id, i.url, p.page_id, p.page_url, p.text, p.source, p.judged_by, p.dropped_by, p.drop_reason,
-         p.cleaned_text, p.language, p.language_score, i.status, i.reason, ${imageColumns}, ${dominanceColumn}
-       FROM pairs p JOIN images i ON i.id = p.image_id
-       WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`,
-    )
+    .prepare(`${selectPairs} WHERE p.rowid > ? AND p.judged_by IS NOT ? ORDER BY p.rowid LIMIT ?`)
     .raw();
-  const page = ledger.db.prepare('SELECT title, text FROM pages WHERE id = ?');
   for (let after = -1; ; ) {
     const rows = pairs.all(after, recipe, batchSize) as PairRow[];
     if (rows.length === 0) return;
-    // Pairs of one page lie together: its text is read once.
-    const pages = new Map<number, { title: string; text: string }>();
-    yield rows.map((row) => {
-      let found = pages.get(row[3]);
-      if (!found) {
-        found = page.get(row[3]) as { title: string; text: string };
-        pages.set(row[3], found);
-      }
-      return pairToJudge(row, found);
-    });
+    yield withPages(ledger, rows);
     after = rows.at(-1)![0];
   }
+}
+
+/** The rows of those of these pairs that are as they were read: a crawl may have changed others meanwhile, which are to be judged anew. */
+export function rowsAsRead(ledger: Ledger, batch: readonly PairToJudge[]): ReadonlySet<number> {
+  const byRow = ledger.db.prepare(`${selectPairs} WHERE p.rowid = ?`).raw();
+  const rows = batch.map(({ row }) => byRow.get(row) as PairRow | undefined).filter((one) => one !== undefined);
+  const now = new Map(withPages(ledger, rows).map((one) => [one.row, one]));
+  const isAsRead = ({ row, pair, sample, missing }: PairToJudge): boolean => {
+    const other = now.get(row);
+    return (
+      other !== undefined &&
+      other.missing === missing &&
+      other.sample?.sha256 === sample?.sha256 &&
+      isDeepStrictEqual(other.pair, pair)
+    );
+  };
+  return new Set(batch.filter(isAsRead).map(({ row }) => row));
+}
+
+/** Pairs of one page lie together: its text is read once. */
+function withPages(ledger: Ledger, rows: readonly PairRow[]): PairToJudge[] {
+  const page = ledger.db.prepare('SELECT title, text FROM pages WHERE id = ?');
+  const pages = new Map<number, { title: string; text: string }>();
+  return rows.map((row) => {
+    let found = pages.get(row[3]);
+    if (!found) {
+      found = page.get(row[3]) as { title: string; text: string };
+      pages.set(row[3], found);
+    }
+    return pairToJudge(row, found);
+  });
 }
 
 function pairToJudge(columns: PairRow, page: { readonly title: string; readonly text: string }): PairToJudge {
@@ -147,30 +168,18 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
   return { row, pair, sample, missing: null, before };
 }
 
-/**
- * Records verdicts and their scores in one transaction; repeating it changes nothing. `judged` has the SHA-256 of the picture that was judged,
- * by the pair's row, null where there was none: a pair that has another one by now, as by a crawl meanwhile, stays unjudged.
- */
-export function recordVerdicts(
-  ledger: Ledger,
-  recipe: number,
-  verdicts: readonly PairVerdict[],
-  judged: ReadonlyMap<number, string | null> | null = null,
-): void {
+/** Records verdicts and their scores in one transaction; repeating it changes nothing. */
+export function recordVerdicts(ledger: Ledger, recipe: number, verdicts: readonly PairVerdict[]): void {
   const verdict = `UPDATE pairs SET judged_by = ?, dropped_by = ?, drop_reason = ?, cleaned_text = ?,
     language = coalesce(?, language), language_score = coalesce(?, language_score) WHERE`;
   const byRow = ledger.db.prepare(`${verdict} rowid = ? AND id = ?`);
-  const ofPicture = ledger.db.prepare(
-    `${verdict} rowid = ? AND id = ? AND (SELECT iif(status = 'success', sha256, NULL) FROM images WHERE id = image_id) IS ?`,
-  );
   const byId = ledger.db.prepare(`${verdict} id = ?`);
   const score = ledger.db.prepare('INSERT OR REPLACE INTO scores (subject, rule, score) VALUES (?, ?, ?)');
   ledger.write(() => {
     for (const { id, row, droppedBy, reason, cleanedText = null, language, scores } of verdicts) {
       const values = [recipe, droppedBy, reason, cleanedText, language?.code ?? null, language?.score ?? null];
       if (row === undefined) byId.run(...values, id);
-      else if (judged === null) byRow.run(...values, row, id);
-      else if (ofPicture.run(...values, row, id, judged.get(row) ?? null).changes === 0) continue;
+      else byRow.run(...values, row, id);
       for (const { subject, rule, score: value } of scores ?? []) score.run(subject, rule, value);
     }
   });

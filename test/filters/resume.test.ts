@@ -10,8 +10,9 @@ import { type Funnel, funnel } from '../../dataset/ledger/funnel.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore } from '../../dataset/ledger/raw-store.ts';
 import { keptSamples } from '../../dataset/ledger/survivors.ts';
+import { judgeBatch } from '../../filters/judge-batch.ts';
 import { recipe } from '../../filters/recipe.ts';
-import { screen } from '../../filters/screen.ts';
+import { screen, screenBy } from '../../filters/screen.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-resume-'));
 after(() => rmSync(root, { recursive: true }));
@@ -94,4 +95,24 @@ describe('screen killed with -9', () => {
     raw.close();
     ledger.close();
   });
+});
+
+it('a pair whose page or picture changes while it is judged stays unjudged', async () => {
+  const folder = join(root, 'changed');
+  await makeCorpus(folder);
+  const [ledger, crawl] = [Ledger.open(folder), Ledger.open(folder)];
+  const rules = recipe({ minBytes: 0 });
+  const result = await screenBy({ ledger, recipe: rules, batchSize: 10 }, async (batches, { read, record }) => {
+    for (const batch of batches) {
+      const verdicts = await judgeBatch(batch, rules, { reusable: () => undefined, read, scoresOf: () => ({}) });
+      const { pageUrl } = batch[3]!.pair;
+      crawl.recordPage({ url: pageUrl, status: 'fetched', fetchedAtMs: 3, text: 'Of something else.' });
+      crawl.recordImage({ url: batch[4]!.pair.imageUrl, status: 'failed_to_download', reason: 'gone', fetchedAtMs: 3 });
+      await record(batch, verdicts);
+    }
+  });
+  assert.equal(result.unjudged, 6);
+  assert.equal((await screen({ ledger, recipe: rules })).unjudged, 0);
+  crawl.close();
+  ledger.close();
 });

@@ -9,7 +9,7 @@ import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { currentRecipe, markFinished, type RuleRecord, recipeId } from '../../../dataset/ledger/recipes.ts';
 import { scoresOf } from '../../../dataset/ledger/scores.ts';
 import { keptSamples } from '../../../dataset/ledger/survivors.ts';
-import { countUnjudged, pairsToJudge, recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
+import { countUnjudged, pairsToJudge, recordVerdicts, rowsAsRead } from '../../../dataset/ledger/verdicts.ts';
 import { pairId } from '../../../dataset/pair.ts';
 
 const image = (name: string) => `http://site.test/${name}`;
@@ -197,24 +197,22 @@ describe('verdicts', () => {
     assert.deepEqual(unjudged(), ['boat']);
   });
 
-  it('records no verdict on a picture that another one has replaced meanwhile', async () => {
+  it('tells which pairs are as they were read: not those of another picture, page or text since', () => {
     const recipe = recipeId(ledger, [...rules].reverse());
     const batch = [...pairsToJudge(ledger, recipe)].flat();
     const changed = batch.find(({ sample }) => sample !== null)!;
+    const asRead = () => batch.filter(({ row }) => rowsAsRead(ledger, batch).has(row));
+    assert.deepEqual(asRead(), batch);
     ledger.recordImage({ url: changed.pair.imageUrl, status: 'success', fetchedAtMs: 6, stored: stored('d') });
-    recordVerdicts(
-      ledger,
-      recipe,
-      batch.map(({ row, pair }) => ({ id: pair.id, row, droppedBy: null, reason: null })),
-      new Map(batch.map(({ row, sample }) => [row, sample?.sha256 ?? null])),
-    );
-    const unjudged = [...pairsToJudge(ledger, recipe)].flat();
-    const ofIt = batch.filter(({ pair }) => pair.imageUrl === changed.pair.imageUrl);
+    const others = batch.filter(({ pair }) => pair.imageUrl !== changed.pair.imageUrl);
+    assert.ok(others.length > 0 && others.length < batch.length);
+    assert.deepEqual(asRead(), others);
+    const { pageUrl } = others[0]!.pair;
+    ledger.recordPage({ url: pageUrl, status: 'fetched', fetchedAtMs: 7, text: 'Words of another day.' });
     assert.deepEqual(
-      unjudged.map(({ row }) => row),
-      ofIt.map(({ row }) => row),
+      asRead(),
+      others.filter(({ pair }) => pair.pageUrl !== pageUrl),
     );
-    assert.ok(ofIt.length < batch.length);
   });
 
   it('gives what an earlier recipe said, so that only changed rules need judging', () => {
