@@ -42,6 +42,11 @@ export const retryFlags = z.strictObject({
 });
 export type RetryFlags = z.output<typeof retryFlags>;
 
+const metricsPort = text(
+  'serves /metrics for Prometheus there: a port of 127.0.0.1 (0 takes a free one), or an address and port for other machines',
+  '[host:]port',
+);
+
 export const workFlags = z.strictObject({
   only: z
     .array(z.enum(['export', 'regions']))
@@ -50,12 +55,12 @@ export const workFlags = z.strictObject({
       description: 'crawl nothing, and do what `lait export --share` and `lait regions --share` ask for, until Ctrl-C',
       placeholder: 'command',
     }),
-  metricsPort: text(
-    'serves /metrics for Prometheus there: a port of 127.0.0.1 (0 takes a free one), or an address and port for other machines',
-    '[host:]port',
-  ),
+  metricsPort,
 });
 export type WorkFlags = z.output<typeof workFlags>;
+
+export const judgeFlags = z.strictObject({ metricsPort });
+export type JudgeFlags = z.output<typeof judgeFlags>;
 
 export const filterFlags = z.strictObject({
   share: toggle('hand out the work to all machines that run `lait judge`; lait.yaml names their store'),
@@ -128,6 +133,10 @@ export const takedownFlags = z.strictObject({
   distance: z.int().min(0).optional().meta({ description: 'bits of --phash that may differ (default: 0)' }),
   list: list('files with URLs, hosts and hashes, one a line', 'file'),
   export: list('further folders with exports of this corpus; those that lait wrote are remembered', 'dir'),
+  gone: list(
+    'buckets and stores, as named where not reached, that are gone for good: no takedown looks there again',
+    'place',
+  ),
   undo: toggle('take a takedown back: what was erased stays erased, and may be crawled again'),
   note: text('who asked, or why', 'text'),
 });

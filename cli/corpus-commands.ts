@@ -59,7 +59,8 @@ const work = settingsCommand({
     'lait work --only export --corpus birds',
   arguments: '[urls...]',
   flags: async () => (await callFlags()).workFlags,
-  heeds: ({ flags }) => flags.only !== undefined && { flags: ['only'], why: 'with --only, which crawls nothing' },
+  heeds: ({ flags }) =>
+    flags.only !== undefined && { flags: ['only', 'metricsPort'], why: 'with --only, which crawls nothing' },
   needs: {
     seeds: ({ args }) => args.length > 0 && 'beside URLs as arguments',
     keepPages: () => 'in a crawl by many machines, which keeps none',
@@ -123,6 +124,7 @@ const judge = corpusCommand({
   name: 'judge',
   summary: 'help another machine filter: judges the pairs that its `lait filter --share` hands out',
   example: 'lait judge --corpus birds',
+  flags: async () => (await callFlags()).judgeFlags,
   hasResult: true,
   load: async () => (await import('./judge.ts')).judge,
 });
@@ -204,6 +206,7 @@ const takedown = corpusCommand({
   summary: 'remove pictures from ledger, raw images and shards for good',
   example: 'lait takedown --corpus birds --url https://example.org/photo.jpg --note "owner asked"',
   flags: async () => (await callFlags()).takedownFlags,
+  takesS3: ['gone'],
   hasResult: true,
   load: async () => (await import('./takedown.ts')).takedown,
 });

@@ -9,22 +9,36 @@ import { doerOf, enterForJobs } from './shared-jobs.ts';
 
 export async function workOnJobs(
   { corpusDir, config, args, signal, print }: Omit<CommandContext<'crawl'>, 'settings' | 'flags'>,
-  only: readonly JobKind[],
+  { only, metricsPort }: { readonly only: readonly JobKind[]; readonly metricsPort: string | undefined },
 ): Promise<void> {
   if (args.length > 0) throw expected('no URLs', 'lait work --only', args[0], 'it crawls nothing: leave them out');
   makeFolder(corpusDir);
   await withCleanup(async (defer) => {
     const place = { corpusDir, config, signal };
-    const worker = await enterForJobs(place, defer);
     const progress = startProgress('Waiting for jobs');
     defer(() => progress.stop());
+    const metrics = metricsPort === undefined ? undefined : (await import('./helper-metrics.ts')).jobMetrics(only);
+    if (metrics) {
+      const { serveMetrics } = await import('./metrics.ts');
+      await serveMetrics(metricsPort!, { tell: metrics.tell, say: (line) => progress.line(line) }, defer);
+    }
+    const worker = await enterForJobs(place, defer);
+    metrics?.observe(worker);
     const doJob = doerOf(place, defer);
     let done = 0;
     try {
       for (;;) {
         const hadOne = await worker.doOne(only, async (job, stop) => {
           progress.update({ done, detail: `jobs done, at ${job.kind} of ${job.name}` });
-          return doJob(job, stop);
+          const end = metrics?.began(job.kind);
+          try {
+            const undo = await doJob(job, stop);
+            end?.(true);
+            return undo;
+          } catch (error) {
+            end?.(false);
+            throw error;
+          }
         });
         if (hadOne) done += 1;
         else await worker.rest();

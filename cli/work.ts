@@ -5,11 +5,12 @@ import type { Signing } from '../crawler/fetch/request-signature.ts';
 import { checkSeeds } from '../crawler/input/seeds.ts';
 import type { ScheduledRun } from '../crawler/shared/queue-due.ts';
 import { sharedWork } from '../crawler/shared/shared-work.ts';
-import { withCleanup } from '../dataset/cleanup.ts';
+import { type Defer, withCleanup } from '../dataset/cleanup.ts';
 import { makeFolder } from '../dataset/make-folder.ts';
 import type { WorkFlags } from './call-flags.ts';
 import type { CommandContext, Nothing } from './command.ts';
 import { crawlLine, crawlOptions, noLivingSeed, seedsOf, summaryTable } from './crawl.ts';
+import type { CrawlMetrics } from './crawl-metrics.ts';
 import { crawlPace } from './crawl-pace.ts';
 import { startProgress } from './progress.ts';
 import { signingOf } from './signing.ts';
@@ -18,7 +19,7 @@ import { storeOf } from './store.ts';
 export async function work(context: CommandContext<'crawl', WorkFlags>): Promise<void> {
   const { metricsPort, only, ...others } = context.flags;
   others satisfies Nothing;
-  if (only !== undefined) return (await import('./work-jobs.ts')).workOnJobs(context, only);
+  if (only !== undefined) return (await import('./work-jobs.ts')).workOnJobs(context, { only, metricsPort });
   await crawlTogether(context, { metricsPort });
 }
 
@@ -49,12 +50,9 @@ export async function crawlTogether(
     const progress = startProgress('Crawling');
     defer(() => progress.stop());
     const say = (line: string): void => progress.line(line);
-    const metrics =
-      metricsPort === undefined ? undefined : await (await import('./metrics.ts')).serveMetrics(metricsPort);
-    defer(() => metrics?.close());
-    if (metrics) say(`metrics at ${metrics.url}`);
+    const observe = metricsPort === undefined ? undefined : await told(metricsPort, say, defer);
     const summary = await walk(options, {
-      openWork: sharedWork({ url, corpusDir, blobs: config.blobs, signal, run, say, observe: metrics?.observe }),
+      openWork: sharedWork({ url, corpusDir, blobs: config.blobs, signal, run, say, observe }),
       signal,
       onProgress: (state) => progress.update({ done: state.pages, detail: crawlLine(state, pace(state)) }),
     });
@@ -63,4 +61,15 @@ export async function crawlTogether(
     print(summary, () => `${summaryTable(summary)}\n${next}`);
     if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
   });
+}
+
+/** Serves the metrics of a crawl until the end. */
+async function told(port: string, say: (line: string) => void, defer: Defer): Promise<CrawlMetrics['observe']> {
+  const [{ serveMetrics }, { crawlMetrics }] = await Promise.all([
+    import('./metrics.ts'),
+    import('./crawl-metrics.ts'),
+  ]);
+  const { tell, observe } = crawlMetrics();
+  await serveMetrics(port, { tell, say }, defer);
+  return observe;
 }

@@ -5,11 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Defer } from '../../dataset/cleanup.ts';
 import { UserError } from '../../dataset/user-error.ts';
+import { steadyNow } from '../policy/clock.ts';
 import { type Attempts, answered, openAttempts } from './attempts.ts';
 import { type Job, type JobKind, type Jobs, jobsOf } from './jobs.ts';
+import { countJobs, type JobCounts } from './overview.ts';
 import { openPresence, type Presence } from './presence.ts';
 import { openSharedCorpus } from './schema.ts';
-import { openStore, storeFault } from './store.ts';
+import { openStore, type Store, storeFault } from './store.ts';
 
 /**
  * Makes what a job is for. `signal` comes when it is wanted no more, or the run is stopped. Returns what takes it away again, where it was
@@ -24,6 +26,11 @@ export interface JobWorker {
   doOne(kinds: readonly JobKind[], doJob: DoJob): Promise<boolean>;
   /** Waits a little for jobs, or for what becomes of them. */
   rest(): Promise<void>;
+  readonly leaseSeconds: number;
+  /** Its present number, and since its last sign of life that was taken. */
+  place(): { readonly id: string; readonly beatAgeSeconds: number };
+  /** Jobs of all that use the store. Throws while the server is away. */
+  counts(): Promise<readonly JobCounts[]>;
 }
 
 export interface JobStore {
@@ -52,20 +59,22 @@ export async function openJobWorker(
     const attempts = openAttempts(store.place, say);
     const options = { corpusDir, leaseMs: corpus.leaseMs, rests: () => [] };
     const presence = await openPresence(store, options, attempts, defer);
-    return workerOf({ jobs, attempts, presence, signal });
+    return workerOf({ store, leaseMs: corpus.leaseMs, jobs, attempts, presence, signal });
   } catch (error) {
     throw storeFault(error, store.place);
   }
 }
 
 interface Parts {
+  readonly store: Store;
+  readonly leaseMs: number;
   readonly jobs: Jobs;
   readonly attempts: Attempts;
   readonly presence: Presence;
   readonly signal: AbortSignal;
 }
 
-function workerOf({ jobs, attempts, presence, signal }: Parts): JobWorker {
+function workerOf({ store, leaseMs, jobs, attempts, presence, signal }: Parts): JobWorker {
   const rest = (): Promise<void> => sleep(restMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   const ask = async <T>(question: (jobs: Jobs) => Promise<T>): Promise<T> => {
     presence.check();
@@ -74,6 +83,12 @@ function workerOf({ jobs, attempts, presence, signal }: Parts): JobWorker {
   return {
     ask,
     rest,
+    leaseSeconds: leaseMs / 1000,
+    place() {
+      const { id, beatMs } = presence.lease();
+      return { id, beatAgeSeconds: (steadyNow() - beatMs) / 1000 };
+    },
+    counts: () => countJobs(store),
     async doOne(kinds, doJob) {
       presence.check();
       if (presence.lease().isOver && !(await presence.renew())) return false;

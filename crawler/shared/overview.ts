@@ -105,12 +105,34 @@ export async function overviewOf(url: string): Promise<Overview> {
   }
 }
 
-const countJobs = (store: Store): Promise<readonly JobCounts[]> =>
+/** Jobs of all that use the store. */
+export const countJobs = (store: Store): Promise<readonly JobCounts[]> =>
   store.query<{ kind: string; waiting: number; held: number; done: number }>(
     `SELECT kind, count(*) FILTER (WHERE NOT is_done AND w.id IS NULL)::float8 AS waiting,
        count(*) FILTER (WHERE NOT is_done AND w.id IS NOT NULL)::float8 AS held, count(*) FILTER (WHERE is_done)::float8 AS done
      FROM lait.jobs j LEFT JOIN lait.workers w ON w.id = j.worker AND w.ended_at IS NULL GROUP BY kind ORDER BY kind`,
   );
+
+/** Batches of pairs that are handed out, those whose verdicts are not recorded yet, and who judges. */
+export interface FilterCounts {
+  readonly waiting: number;
+  readonly held: number;
+  readonly judged: number;
+  /** Those that were heard of within the lease. */
+  readonly judges: number;
+}
+
+export async function countBatches({ query }: Store, leaseMs: number): Promise<FilterCounts> {
+  const [row] = await query<{ [Key in keyof FilterCounts]: FilterCounts[Key] }>(
+    `WITH alive AS MATERIALIZED (SELECT id FROM lait.judges WHERE seen_at > now() - $1 * interval '1 ms')
+     SELECT (SELECT count(*) FROM alive)::float8 AS judges, count(*) FILTER (WHERE result IS NOT NULL)::float8 AS judged,
+       count(*) FILTER (WHERE result IS NULL AND a.id IS NOT NULL)::float8 AS held,
+       count(*) FILTER (WHERE result IS NULL AND a.id IS NULL)::float8 AS waiting
+     FROM lait.filter_batches b LEFT JOIN alive a ON a.id = b.judge`,
+    [leaseMs],
+  );
+  return row!;
+}
 
 /** What is asked for again and again: hosts of the whole crawl, each number `maxHostsCounted` at most. */
 export interface HostCounts {

@@ -9,7 +9,7 @@ import { configSchema } from '../../cli/config.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), 'utf8');
 const compose = parse(read('compose.yaml'), { merge: true });
-const [map, job, , cron] = parseAllDocuments(read('kubernetes.yaml')).map((one) => one.toJS());
+const [map, job, help, , cron] = parseAllDocuments(read('kubernetes.yaml')).map((one) => one.toJS());
 
 test('their lait.yaml is one', () => {
   for (const text of [compose.configs.lait.content, map.data['lait.yaml']]) {
@@ -33,7 +33,7 @@ test('the image that they build has a Dockerfile with what they ask of it, and n
 test('their commands have the flags that they are given', async () => {
   const program = new Command();
   await addCommands(program, () => true);
-  const { worker, collect } = compose.services;
+  const { db: _, ...services } = compose.services as Record<string, { command: string[] }>;
   const [script] = cron.spec.jobTemplate.spec.template.spec.containers[0].args;
   const ofScript = [...script.matchAll(/lait (\w+)([^&;]*)/g)].map(([, name, rest]) => [
     name,
@@ -46,8 +46,8 @@ test('their commands have the flags that they are given', async () => {
     ['collect', 'filter', 'export'],
   );
   for (const [name, ...words] of [
-    worker.command,
-    collect.command,
+    ...Object.values(services).map(({ command }) => command),
+    ...help.spec.template.spec.containers.map(({ args }: { args: string[] }) => args),
     job.spec.template.spec.containers[0].args,
     ...ofScript,
   ]) {

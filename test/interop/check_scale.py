@@ -38,7 +38,7 @@ kinds = []
 for document in yaml.safe_load_all(open(sys.argv[2], encoding="utf-8")):
     kubernetes_validate.validate(document, version, strict=True)
     kinds.append(document["kind"])
-assert len(kinds) == 4, kinds
+assert len(kinds) == 5, kinds
 broken = dict(document, spec=dict(document["spec"], scedule="0 3 * * *"))
 try:
     kubernetes_validate.validate(broken, version, strict=True)

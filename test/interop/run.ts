@@ -11,7 +11,9 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crawlMetrics } from '../../cli/crawl-metrics.ts';
 import { serveMetrics } from '../../cli/metrics.ts';
+import { withCleanup } from '../../dataset/cleanup.ts';
 import { exportShards } from '../../dataset/export/export.ts';
 import { importDataset } from '../../dataset/import/import.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -69,8 +71,8 @@ function scoreAll(corpusDir: string): void {
 
 /** What a worker tells that has written some, in a crawl of a dozen hosts. */
 async function writeMetrics(file: string): Promise<void> {
-  const { url, observe, close } = await serveMetrics('0');
-  observe({
+  const metrics = crawlMetrics();
+  metrics.observe({
     leaseSeconds: 120,
     counts: {
       pages: { fetched: 3, failed: 1 },
@@ -81,8 +83,10 @@ async function writeMetrics(file: string): Promise<void> {
     now: () => ({ worker: '7', hosts: 2, inFlight: 1, queued: 40, beatAgeSeconds: 0.5 }),
     hosts: async () => ({ ready: 2, resting: 5, putOff: 1, held: 4, lagSeconds: 0.25 }),
   });
-  writeFileSync(file, await (await fetch(url)).text());
-  await close();
+  await withCleanup(async (defer) => {
+    const url = await serveMetrics('0', metrics, defer);
+    writeFileSync(file, await (await fetch(url)).text());
+  });
 }
 
 const root = mkdtempSync(join(tmpdir(), 'lait-interop-'));

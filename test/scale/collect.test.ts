@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { crawlMetrics } from '../../cli/crawl-metrics.ts';
 import { serveMetrics } from '../../cli/metrics.ts';
 import { crawl } from '../../crawler/crawl.ts';
 import { Frontier } from '../../crawler/frontier/frontier.ts';
@@ -109,17 +110,17 @@ describe('what failed in a shared crawl', { skip: noPostgres }, () => {
     const url = postgres.newDatabase();
     const corpus = newCorpus(t);
     const store = { url, corpusDir: corpus.dir };
-    const metrics = await serveMetrics('0');
-    t.after(() => metrics.close());
+    const metrics = crawlMetrics();
+    const address = await serveMetrics('0', metrics, t.after.bind(t));
     let live = '';
     meanwhile = async () => {
-      live = await (await fetch(metrics.url)).text();
+      live = await (await fetch(address)).text();
     };
     await work({ ...store, observe: metrics.observe }, '/');
     meanwhile = async () => {};
     for (const line of ['lait_store_up 1', 'lait_hosts{state="held"} 1', 'lait_worker_hosts 1', 'lait_lag_seconds 0'])
       assert.ok(live.includes(`\n${line}\n`), `${line} in ${live}`);
-    const answer = await fetch(metrics.url);
+    const answer = await fetch(address);
     assert.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
     const told = await answer.text();
     for (const line of [
@@ -131,8 +132,15 @@ describe('what failed in a shared crawl', { skip: noPostgres }, () => {
       assert.ok(told.includes(`\n${line}\n`), `${line} in ${told}`);
     }
     assert.doesNotMatch(told, /127\.0\.0\.1|password/);
-    await assert.rejects(serveMetrics(new URL(metrics.url).host), /Expected an address that is free .* \(EADDRINUSE\)/);
-    await assert.rejects(serveMetrics('all'), /Expected a port, or HOST:PORT for --metrics-port but received all/);
+    const noDefer = () => assert.fail('it is served');
+    await assert.rejects(
+      serveMetrics(new URL(address).host, metrics, noDefer),
+      /Expected an address that is free .* \(EADDRINUSE\)/,
+    );
+    await assert.rejects(
+      serveMetrics('all', metrics, noDefer),
+      /Expected a port, or HOST:PORT for --metrics-port but received all/,
+    );
     await collect(store, corpus);
     assert.deepEqual([corpus.pages()['/gone'], corpus.images()['/bird.jpg']], ['http-404', 'http-404']);
 

@@ -33,6 +33,7 @@ import { ruleRecords } from '../../filters/recipe.ts';
 import { type JudgeAll, type ScreenOptions, screenBy } from '../../filters/screen.ts';
 import { frequentWords } from '../../filters/text/corpus-words.ts';
 import { type TemporaryCorpus, temporaryCorpus } from '../helpers/corpus.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { ranInProcess } from '../helpers/in-process.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Site, startSite } from '../helpers/site.ts';
@@ -271,14 +272,22 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     corpus.ledger.db.exec('DELETE FROM scores; UPDATE pairs SET judged_by = NULL');
     const settings = settingsOf();
     const expected = await alone(settings);
-    const helper = ranInProcess(['judge', '--corpus', folder, '--json']);
-    let isOn = false;
+    const port = String(await freePort());
+    const helper = ranInProcess(['judge', '--corpus', folder, '--json', '--metrics-port', port]);
+    let told = '';
     await shared(settings, {
       read: async () => {
-        if (!isOn) await until(`SELECT FROM lait.judges WHERE folder = '${folder}' AND batches > 0`);
-        isOn = true;
+        if (told !== '') return;
+        await until(`SELECT FROM lait.judges WHERE folder = '${folder}' AND batches > 0`);
+        told = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       },
     });
+    for (const line of [
+      /^lait_judged_pairs_total [1-9]/m,
+      /^lait_judges 2$/m,
+      /^lait_filter_batches{state="held"} \d/m,
+    ])
+      assert.match(told, line);
     assert.deepEqual(verdictsOf(corpus.ledger), expected);
     assert.equal((await helper).code, 0);
     corpus.ledger.db.exec('DELETE FROM work_pictures; INSERT INTO work_pictures SELECT * FROM noted');
