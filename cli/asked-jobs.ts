@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type JobSet, jobKinds } from '../crawler/shared/jobs.ts';
 import { writeFileAtomic } from '../dataset/atomic-file.ts';
+import { within } from '../dataset/blobs/place.ts';
 import { makeFolder } from '../dataset/make-folder.ts';
 
 const askedAt = z.strictObject({
@@ -34,6 +35,13 @@ export function askedJobs(corpusDir: string): Asked[] {
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];
   return names.filter((name) => name.endsWith('.json')).map((name) => read(join(folder, name)));
 }
+
+/** Where something of jobs is: the stores, and the places of their plans. */
+export const askedPlaces = (corpusDir: string): string[] =>
+  askedJobs(corpusDir).flatMap(({ at }) => at.flatMap((one) => [one.store, plansAt(one, corpusDir)]));
+
+/** Where the plans of jobs lie. */
+export const plansAt = ({ blobs }: AskedAt, corpusDir: string): string => within(blobs ?? corpusDir, 'jobs');
 
 const placesOf = (path: string): AskedAt[] => (existsSync(path) ? read(path).at : []);
 

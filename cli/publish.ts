@@ -73,10 +73,29 @@ export async function publishRegions(
 export const isPublished = (corpusDir: string, shards: string): boolean =>
   publications(corpusDir).some(({ what, place }) => what === 'shards' && place === shards);
 
-/** Publishes again all that was published of a corpus: what was taken down leaves these places too. */
-export async function publishAgain(corpusDir: string, signal: AbortSignal): Promise<void> {
-  for (const one of publications(corpusDir)) {
-    if (existsSync(join(corpusDir, one.folder))) await publish(corpusDir, one, signal);
+/** Where something of a corpus was published. */
+export const publishedPlaces = (corpusDir: string): string[] => publications(corpusDir).map(({ place }) => place);
+
+/**
+ * Publishes again all that was published of a corpus, since what was taken down leaves these places too. `at` does it for a place, which may
+ * be away; those that are gone for good are forgotten.
+ */
+export async function publishAgain(
+  corpusDir: string,
+  signal: AbortSignal,
+  {
+    at,
+    gone,
+  }: {
+    readonly at: (place: string, work: () => Promise<unknown>) => Promise<unknown>;
+    readonly gone: ReadonlySet<string>;
+  },
+): Promise<void> {
+  const known = publications(corpusDir);
+  const left = known.filter(({ place }) => !gone.has(place));
+  if (left.length < known.length) note(corpusDir, left);
+  for (const one of left) {
+    if (existsSync(join(corpusDir, one.folder))) await at(one.place, () => publish(corpusDir, one, signal));
   }
 }
 
@@ -89,5 +108,9 @@ function remember(corpusDir: string, one: Publication): void {
   const known = publications(corpusDir);
   if (known.some(({ what, folder, place }) => what === one.what && folder === one.folder && place === one.place))
     return;
-  writeFileAtomic(join(corpusDir, publishedName), `${JSON.stringify([...known, one], null, 2)}\n`);
+  note(corpusDir, [...known, one]);
+}
+
+function note(corpusDir: string, all: readonly Publication[]): void {
+  writeFileAtomic(join(corpusDir, publishedName), `${JSON.stringify(all, null, 2)}\n`);
 }

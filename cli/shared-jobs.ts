@@ -25,10 +25,11 @@ import { keepWhileRunning, removeIfLeft } from '../dataset/temporary-folder.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { OtherDetectors } from '../model/regions/by-others.ts';
 import type { Detector } from '../model/regions/region.ts';
-import { type AskedAt, askedJobs, forgetAsked, rememberAsked } from './asked-jobs.ts';
+import { type AskedAt, askedJobs, forgetAsked, plansAt, rememberAsked } from './asked-jobs.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config-file.ts';
 import { storeOf } from './store.ts';
+import type { Elsewhere } from './takedown-elsewhere.ts';
 import { tell } from './tell.ts';
 
 export interface JobPlace {
@@ -177,11 +178,12 @@ export async function regionDetectors(
 /**
  * Takes back all that was asked for and not taken over, waits until nobody is at it, and removes it: to be called by who holds the parts
  * of the corpus, so that nothing is asked for meanwhile. A store or bucket that is gone keeps nobody from taking something down: gives what
- * was not reached, which the next call tries again.
+ * was not reached, which the next call tries again, and forgets what is gone for good.
  */
-export async function withdrawJobs(corpusDir: string, signal: AbortSignal): Promise<string[]> {
+export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Elsewhere): Promise<string[]> {
   const unreached: string[] = [];
   const orUnreached = async (place: string, work: () => Promise<void>): Promise<boolean> => {
+    if (gone.has(place)) return true;
     try {
       await work();
       return true;
@@ -198,9 +200,8 @@ export async function withdrawJobs(corpusDir: string, signal: AbortSignal): Prom
     for (const one of at) {
       const { store, blobs } = one;
       const isTakenBack = await orUnreached(store, () => withdrawSet(corpusDir, store, set, signal));
-      const place = blobs ?? corpusDir;
-      const isRemoved = await orUnreached(within(place, 'jobs'), async () => {
-        const orders = await ordersIn(place, set);
+      const isRemoved = await orUnreached(plansAt(one, corpusDir), async () => {
+        const orders = await ordersIn(blobs ?? corpusDir, set);
         await removeAll(orders, '', signal);
         await orders.sweep({ olderThanMs: 0, signal });
       });

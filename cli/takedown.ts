@@ -2,9 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFrontier } from '../crawler/frontier/open.ts';
-import { eraseTakenDown } from '../crawler/shared/erase-work.ts';
 import { placeOf } from '../crawler/shared/store.ts';
-import { openBlobs } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPartsInTurn } from '../dataset/corpus-lock.ts';
@@ -12,18 +10,17 @@ import { printablePath } from '../dataset/escape.ts';
 import { takedown as remove, undoTakedown } from '../dataset/export/takedown.ts';
 import { readTakedownLists, type TakedownNames } from '../dataset/export/takedown-request.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
-import { copySegmentsAgain } from '../dataset/ledger/raw-copy.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
 import { readConfig } from './config-file.ts';
 import { startProgress } from './progress.ts';
-import { publishAgain } from './publish.ts';
 import { count, megabytes } from './table.ts';
+import { checkGone, eraseWork, openVisits, renewCopies } from './takedown-elsewhere.ts';
 
 export async function takedown({ corpusDir, flags, signal, print }: CorpusContext<TakedownFlags>): Promise<void> {
   const { url = [], host = [], sha256 = [], md5 = [], phash = [], distance, list = [], ...rest } = flags;
-  const { export: exports = [], undo, note, ...others } = rest;
+  const { export: exports = [], undo, note, gone: places = [], ...others } = rest;
   others satisfies Nothing;
   const listed = readTakedownLists(list);
   const names: TakedownNames = {
@@ -37,7 +34,9 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
   if (distance !== undefined && names.phashes?.length === 0) {
     throw new UserError('--distance has no effect without --phash; leave it out, or change that.');
   }
-  if (undo) return takeBack(corpusDir, names, { exports, note, signal, print });
+  if (undo) return takeBack(corpusDir, names, { exports, note, gone: places, signal, print });
+  const elsewhere = { corpusDir, signal, gone: new Set(places) };
+  checkGone(elsewhere);
   for (const folder of exports) {
     if (!existsSync(folder)) throw expected('a folder with an export', 'export', folder, 'check the path');
   }
@@ -49,19 +48,15 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
       {
         signal,
         onWait: sayWaiting,
-        withdraw: async () => (await import('./shared-jobs.ts')).withdrawJobs(corpusDir, signal),
+        withdraw: async () => (await import('./shared-jobs.ts')).withdrawJobs(elsewhere),
         onProgress: (shard) => {
           shards += 1;
           progress.update({ done: shards, detail: shard });
         },
       },
     );
-    // What S3 refuses, all else is done in spite of.
-    let refused: unknown = null;
-    const erased = await eraseWork(corpusDir, signal).catch((error: unknown) => {
-      refused = error;
-      return 0;
-    });
+    const visits = openVisits(signal);
+    const erased = await eraseWork(elsewhere, visits);
     progress.stop();
     if (summary.left.length > 0) process.exitCode = 1;
     else if (!summary.isKnown) process.exitCode = 2;
@@ -86,23 +81,9 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
         ...(summary.left.length > 0 ? [] : [end]),
       ].join('\n'),
     );
-    await publishAgain(corpusDir, signal);
-    await copySegmentsAgain(corpusDir, { signal, onWait: sayWaiting });
-    if (refused !== null) throw refused;
+    await renewCopies(elsewhere, visits);
   } finally {
     progress.stop();
-  }
-}
-
-/** Erases in S3 what workers of a shared crawl have put there, and returns how many pictures that were. */
-async function eraseWork(corpusDir: string, signal: AbortSignal): Promise<number> {
-  const { store, blobs } = readConfig(corpusDir);
-  if (store === undefined || blobs === undefined) return 0;
-  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
-  try {
-    return await eraseTakenDown(ledger, await openBlobs(within(blobs, 'work')), signal);
-  } finally {
-    ledger.close();
   }
 }
 
@@ -124,20 +105,19 @@ async function takeBack(
   {
     exports,
     note,
+    gone,
     signal,
     print,
   }: {
     readonly exports: readonly string[];
     readonly note: string | undefined;
+    readonly gone: readonly string[];
     readonly signal: AbortSignal;
     readonly print: Print;
   },
 ): Promise<void> {
-  if (exports.length > 0 || note !== undefined) {
-    throw new UserError(
-      `--${note === undefined ? 'export' : 'note'} has no effect with --undo; leave it out, or change that.`,
-    );
-  }
+  const needless = note !== undefined ? 'note' : exports.length > 0 ? 'export' : gone.length > 0 ? 'gone' : null;
+  if (needless !== null) throw new UserError(`--${needless} has no effect with --undo; leave it out, or change that.`);
   await withCleanup(async (defer) => {
     const waiting = { signal, onWait: sayWaiting };
     defer(await lockPartsInTurn(corpusDir, ['crawl'], waiting));

@@ -6,7 +6,8 @@ import { takedownNamesIn } from '../../dataset/export/takedown-request.ts';
 import { type BrowsedPair, browsedColumns } from '../../dataset/ledger/browse.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { UserError } from '../../dataset/user-error.ts';
-import { publishAgain } from '../publish.ts';
+import { withdrawJobs } from '../shared-jobs.ts';
+import { eraseWork, openVisits, renewCopies } from '../takedown-elsewhere.ts';
 import { orSentence, type Sentence } from './sentence.ts';
 
 export interface TakedownQuestion {
@@ -54,7 +55,13 @@ export const takedownPreview = ({ corpusDir, databases, names }: TakedownQuestio
 
 export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Promise<TakedownSummary | Sentence> =>
   orSentence(async () => {
-    const summary = await takedown({ corpusDir, ...takedownNamesIn(names, 'the names'), note }, { onWait: orBusy });
-    await publishAgain(corpusDir, new AbortController().signal);
+    const { signal } = new AbortController();
+    const summary = await takedown(
+      { corpusDir, ...takedownNamesIn(names, 'the names'), note },
+      { onWait: orBusy, withdraw: () => withdrawJobs({ corpusDir, signal }) },
+    );
+    const visits = openVisits(signal);
+    await eraseWork({ corpusDir, signal }, visits);
+    await renewCopies({ corpusDir, signal }, visits);
     return summary;
   });

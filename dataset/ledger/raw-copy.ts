@@ -72,25 +72,35 @@ export async function copySegments(
   return put;
 }
 
-/**
- * Brings what was put, wherever that was, to what is here, after pictures were taken down. Waits for who writes shards. What
- * went wrong in one place is thrown when the others are done.
- */
-export async function copySegmentsAgain(corpusDir: string, waiting: Waiting = {}): Promise<void> {
+/** Where segments were put. */
+export const copiedPlaces = (corpusDir: string): string[] => copiedOf(corpusDir).map(({ place }) => place);
+
+export interface CopyAgainOptions extends Waiting {
+  /** Does it for one place, which may be away. */
+  readonly at?: (place: string, work: () => Promise<unknown>) => Promise<unknown>;
+  /** Places that are gone for good: they are forgotten. */
+  readonly gone?: ReadonlySet<string>;
+}
+
+/** Brings what was put, wherever that was, to what is here, after pictures were taken down. Waits for who writes shards. */
+export async function copySegmentsAgain(
+  corpusDir: string,
+  { at = (_, work) => work(), gone = new Set(), ...waiting }: CopyAgainOptions = {},
+): Promise<void> {
   if (copiedOf(corpusDir).length === 0) return;
   const release = await lockPartsInTurn(corpusDir, ['shards'], waiting);
   try {
-    const faults: unknown[] = [];
-    for (const { place, segments } of copiedOf(corpusDir)) {
+    const left = copiedOf(corpusDir).filter(({ place }) => !gone.has(place));
+    note(corpusDir, left);
+    for (const { place, segments } of left) {
       const numbers = Object.keys(segments).map((name) => Number.parseInt(name, 10));
-      await copySegments(corpusDir, place, numbers, waiting.signal).catch((error: unknown) => faults.push(error));
+      await at(place, () => copySegments(corpusDir, place, numbers, waiting.signal));
       waiting.signal?.throwIfAborted();
     }
     note(
       corpusDir,
       copiedOf(corpusDir).filter(({ segments }) => Object.keys(segments).length > 0),
     );
-    if (faults.length > 0) throw faults[0];
   } finally {
     release();
   }

@@ -24,6 +24,7 @@ import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { copySegmentsAgain } from '../../dataset/ledger/raw-copy.ts';
 import { screenSmallCorpus, smallUrl, writeSmallCorpus } from '../dataset/small-corpus.ts';
 import { contents } from '../helpers/contents.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { ranInProcess } from '../helpers/in-process.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
 import { noS3Server, type S3Server, startS3 } from './s3-server.ts';
@@ -155,13 +156,21 @@ describe('shards of many machines', { skip: noPostgres }, () => {
   test('a shard of a worker that is killed is written by another', async () => {
     const place = await corpus('killed');
     await askedFor(place);
-    const words = ['work', '--only', 'export', '--corpus', place.corpusDir];
+    const port = String(await freePort());
+    const words = ['work', '--only', 'export', '--corpus', place.corpusDir, '--metrics-port', port];
     const child = spawn(process.execPath, [join(import.meta.dirname, '../../cli/lait.mjs'), ...words], {
       stdio: 'ignore',
     });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     const taken = () => postgres.sql(place.config.store!, 'SELECT count(*) FROM lait.jobs WHERE worker IS NOT NULL');
     while (taken() === '0' && child.exitCode === null) await sleep(20);
+    const told = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    for (const line of [
+      /^lait_jobs{kind="export",state="waiting"} \d/m,
+      /^lait_jobs_done_total{kind="export"} \d/m,
+      /^lait_store_up 1$/m,
+    ])
+      assert.match(told, line);
     child.kill('SIGKILL');
     await ended;
     // One more, which died with a shard in its hands, and left something of it in the folder.
@@ -335,7 +344,15 @@ describe('what is taken down between plan and shard', { skip: noPostgres || noS3
     const ran = await ranInProcess(['takedown', '--url', url, '--corpus', place.corpusDir, '--json']);
     assert.equal(ran.code, 0, ran.stderr);
     const store = placeOf(place.config.store!);
-    assert.deepEqual((JSON.parse(ran.stdout) as { unreached: string[] }).unreached, [store]);
+    const unreachedOf = ({ stdout }: { readonly stdout: string }) =>
+      (JSON.parse(stdout) as { unreached: string[] }).unreached;
+    assert.deepEqual(unreachedOf(ran), [store]);
+    // A copy of the folder in which the operator says that the store is gone for good: nothing looks for it any more.
+    const copy = join(root, 'gone-for-good');
+    cpSync(place.corpusDir, copy, { recursive: true });
+    const said = await ranInProcess(['takedown', '--url', url, '--gone', store, '--corpus', copy, '--json']);
+    assert.equal(said.code, 0, said.stderr);
+    assert.deepEqual([unreachedOf(said), readdirSync(join(copy, 'asked'))], [[], []]);
     for (const one of places) {
       assert.deepEqual(await has(one, picture), []);
       assert.deepEqual(await hashesIn(`${one}/jobs`), {});

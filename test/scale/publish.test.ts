@@ -122,6 +122,26 @@ test('lait export publishes where lait.yaml says, and what is taken down leaves 
   const now = await contentsOf('s3://birds/own/shards');
   assert.deepEqual(now, contents(join(own, 'shards')));
   assert.notDeepEqual(now, before);
+
+  // A bucket that is gone, named first, keeps nothing from leaving the other places, until the operator says that it is gone.
+  const published = join(own, 'published.json');
+  const entries = JSON.parse(readFileSync(published, 'utf8')) as { place: string }[];
+  const lost = ['s3://lost/shards', 's3://lost/more'];
+  writeFileSync(published, JSON.stringify([...lost.map((place) => ({ ...entries[0], place })), ...entries]));
+  const partly = await lait('takedown', '--corpus', own, '--url', smallUrl(8));
+  assert.equal(partly.code, 2, partly.said);
+  assert.match(
+    partly.said,
+    /^lait: Expected what was taken down to leave all places but these were not reached: s3:\/\/lost\/shards, s3:\/\/lost\/more; run .* --gone PLACE .*\.$/m,
+  );
+  assert.deepEqual(await contentsOf('s3://birds/own/shards'), contents(join(own, 'shards')));
+  const gone = lost.flatMap((place) => ['--gone', place]);
+  const rest = await lait('takedown', '--corpus', own, '--url', smallUrl(8), ...gone);
+  assert.equal(rest.code, 0, rest.said);
+  assert.deepEqual(JSON.parse(readFileSync(published, 'utf8')), entries);
+  const unknown = await lait('takedown', '--corpus', own, '--url', smallUrl(8), '--gone', lost[0]!);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.said, /^lait: Expected a place that a takedown looks into for --gone but received s3:\/\/lost/);
 });
 
 function lait(...args: string[]): Promise<{ readonly code: number | null; readonly said: string }> {

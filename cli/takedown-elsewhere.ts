@@ -1,0 +1,88 @@
+/**
+ * What was taken down leaves other places too: where workers of a shared crawl put pictures, what was published, and what was copied for
+ * other machines. One that is not reached keeps nobody from the others.
+ */
+import { eraseTakenDown } from '../crawler/shared/erase-work.ts';
+import { openBlobs } from '../dataset/blobs/open.ts';
+import { within } from '../dataset/blobs/place.ts';
+import { Ledger } from '../dataset/ledger/ledger.ts';
+import { copiedPlaces, copySegmentsAgain } from '../dataset/ledger/raw-copy.ts';
+import { expected, UserError } from '../dataset/user-error.ts';
+import { askedPlaces } from './asked-jobs.ts';
+import { sayWaiting } from './command.ts';
+import { readConfig } from './config-file.ts';
+import { publishAgain, publishedPlaces } from './publish.ts';
+import { tell } from './tell.ts';
+
+export interface Elsewhere {
+  readonly corpusDir: string;
+  readonly signal: AbortSignal;
+  /** Places that are gone for good: they are forgotten. */
+  readonly gone?: ReadonlySet<string>;
+}
+
+/** Throws a UserError for a place that nothing of the corpus is known to be at. */
+export function checkGone({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): void {
+  const known = [...publishedPlaces(corpusDir), ...copiedPlaces(corpusDir), ...askedPlaces(corpusDir)];
+  const unknown = [...gone].find((place) => !known.includes(place));
+  if (unknown === undefined) return;
+  const places = known.length === 0 ? 'there is none' : `there are ${[...new Set(known)].join(', ')}`;
+  throw expected('a place that a takedown looks into', '--gone', unknown, places);
+}
+
+export interface Visits {
+  /** Does what is to be done at a place; whether it was reached. */
+  at(place: string, work: () => Promise<unknown>): Promise<boolean>;
+  /** Throws one line that names all places that were not reached. */
+  end(): void;
+}
+
+/** Visits of places of which some may be away: why, is told at once. */
+export function openVisits(signal: AbortSignal): Visits {
+  const faults = new Map<string, UserError>();
+  return {
+    async at(place, work) {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof UserError)) throw error;
+        tell(`lait: ${error.message}`);
+        faults.set(place, error);
+        return false;
+      }
+    },
+    end() {
+      if (faults.size === 0) return;
+      throw new UserError(
+        `Expected what was taken down to leave all places but these were not reached: ${[...faults.keys()].join(', ')}; run the same command again, with --gone PLACE for one that is gone for good.`,
+        { exitCode: [...faults.values()].some(({ exitCode }) => exitCode === 1) ? 1 : 2 },
+      );
+    },
+  };
+}
+
+/** Erases in S3 what workers of a shared crawl have put there, and returns how many pictures that were. */
+export async function eraseWork({ corpusDir, signal }: Elsewhere, visits: Visits): Promise<number> {
+  const { store, blobs } = readConfig(corpusDir);
+  if (store === undefined || blobs === undefined) return 0;
+  const place = within(blobs, 'work');
+  let erased = 0;
+  await visits.at(place, async () => {
+    const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
+    try {
+      erased = await eraseTakenDown(ledger, await openBlobs(place), signal);
+    } finally {
+      ledger.close();
+    }
+  });
+  return erased;
+}
+
+/** Publishes and copies again what was before; throws one line that names all places that were not reached, those of `visits` too. */
+export async function renewCopies({ corpusDir, signal, gone = new Set() }: Elsewhere, visits: Visits): Promise<void> {
+  await publishAgain(corpusDir, signal, { at: visits.at, gone });
+  await copySegmentsAgain(corpusDir, { signal, onWait: sayWaiting, at: visits.at, gone });
+  visits.end();
+}
