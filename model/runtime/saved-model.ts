@@ -46,6 +46,8 @@ const configOf = ({ cpuDevices, task }: SessionConfig) => ({
   ...(cpuDevices !== undefined && { deviceCount: { CPU: cpuDevices } }),
   // What has no kernel on its device lies on the CPU, as it does where no device is named.
   allowSoftPlacement: true,
+  // TensorFlow's optimiser goes over a graph once, not twice: the second time takes a fifth of a small run's start and changes no bit (docs/benchmarks.md).
+  graphOptions: { rewriteOptions: { metaOptimizerIterations: 1 } },
   ...(task !== undefined && {
     // Variables are the session's own, and what it computes is here; with others it exchanges by collective ops alone.
     isolateSessionState: true,
@@ -124,9 +126,11 @@ const messages = protobuf.parse(`syntax = "proto3"; package tensorflow;
   message SignatureDef { map<string, TensorInfo> inputs = 1; map<string, TensorInfo> outputs = 2; string method_name = 3; }
   message MetaGraphDef { MetaInfoDef meta_info_def = 1; GraphDef graph_def = 2; map<string, SignatureDef> signature_def = 5; }
   message SavedModel { int64 saved_model_schema_version = 1; repeated MetaGraphDef meta_graphs = 2; }
+  message RewriterConfig { int32 meta_optimizer_iterations = 12; }
+  message GraphOptions { RewriterConfig rewrite_options = 10; }
   message ConfigProto {
     message Experimental { string collective_group_leader = 1; }
-    map<string, int32> device_count = 1; repeated string device_filters = 4; bool allow_soft_placement = 7; bool isolate_session_state = 15; Experimental experimental = 16;
+    map<string, int32> device_count = 1; repeated string device_filters = 4; bool allow_soft_placement = 7; GraphOptions graph_options = 10; bool isolate_session_state = 15; Experimental experimental = 16;
   }
   message JobDef { string name = 1; map<int32, string> tasks = 2; }
   message ClusterDef { repeated JobDef job = 1; }
