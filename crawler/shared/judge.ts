@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Defer } from '../../dataset/cleanup.ts';
+import { UserError } from '../../dataset/user-error.ts';
 import { answered, atLast, openAttempts } from './attempts.ts';
 import { beating } from './beating.ts';
 import { beatsPerLease } from './lease.ts';
@@ -18,7 +19,10 @@ export interface Task {
 }
 
 export interface Judge {
-  /** The next batch; `wait` while there is none to be had, `over` when a job was seen and none is left. */
+  /**
+   * The next batch; `wait` while there is none to be had, `over` when a job was seen and none is left. Throws a UserError where who handed
+   * out has not been heard of for an hour.
+   */
   next(): Promise<Task | 'wait' | 'over'>;
   /** What the job's opener says of it; null when it is over. */
   specOf(job: string): Promise<Buffer | null>;
@@ -40,6 +44,9 @@ export interface JudgeOptions {
 
 /** A batch that so many judges have begun and none has ended, as by a crash, is left to the machine that hands it out. */
 const maxTries = 3;
+
+/** One who was killed may begin again; after so long, in ms, nobody waits for it any more. */
+const maxSilentMs = 3_600_000;
 
 /** Enters a judge, which leaves with `defer`. */
 export async function openJudge(
@@ -79,10 +86,10 @@ export async function openJudge(
     check();
     return answered(attempts, work, signal);
   };
-  let hasSeenJob = false;
+  let [hasSeenJob, isSaid] = [false, false];
   return {
     async next() {
-      const { task, jobs } = await ask(() =>
+      const { task, last } = await ask(() =>
         store.atomically(async (query) => {
           const [taken] = await query<{ job: string; batch: number; content: Buffer }>(
             `WITH free AS (
@@ -96,13 +103,25 @@ export async function openJudge(
              WHERE b.job = f.job AND b.batch = f.batch RETURNING b.job, b.batch, b.content`,
             [id, leaseMs, ownJob ?? null, maxTries],
           );
-          if (taken !== undefined) return { task: taken, jobs: 1 };
-          const [row] = await query<{ n: number }>('SELECT count(*)::int AS n FROM lait.filter_jobs');
-          return { task: null, jobs: row!.n };
+          if (taken !== undefined) return { task: taken, last: null };
+          const [row] = await query<LastJob>(
+            `SELECT machine, folder, extract(epoch FROM now() - seen_at)::float8 * 1000 AS "silentMs" FROM lait.filter_jobs
+             ORDER BY seen_at DESC LIMIT 1`,
+          );
+          return { task: null, last: row ?? null };
         }),
       );
-      hasSeenJob ||= jobs > 0;
-      return task ?? (hasSeenJob && jobs === 0 ? 'over' : 'wait');
+      if (task === null && last === null) return hasSeenJob ? 'over' : 'wait';
+      const silentMs = last?.silentMs ?? 0;
+      if (last !== null && silentMs > maxSilentMs) {
+        // What was left behind before this judge came is no job.
+        if (!hasSeenJob) return 'wait';
+        throw gone(last);
+      }
+      hasSeenJob = true;
+      if (last !== null && silentMs > leaseMs && !isSaid) say?.(silence(last));
+      isSaid = silentMs > leaseMs;
+      return task ?? 'wait';
     },
     async specOf(job) {
       const [row] = await ask(() =>
@@ -130,3 +149,19 @@ export async function openJudge(
     },
   };
 }
+
+/** Who was the last to hand out, and how long ago it was heard of. */
+interface LastJob {
+  readonly machine: string;
+  readonly folder: string;
+  readonly silentMs: number;
+}
+
+const silence = ({ machine, folder, silentMs }: LastJob): string =>
+  `lait filter --share of ${machine}:${folder} was last heard of ${Math.round(silentMs / 1000)} s ago: waiting up to an hour until the same command goes on`;
+
+const gone = ({ machine, folder }: LastJob): UserError =>
+  new UserError(
+    `Expected lait filter --share of ${machine}:${folder} to go on but it has not been heard of for an hour; start it again, and lait judge with it.`,
+    { exitCode: 1 },
+  );

@@ -28,9 +28,11 @@ import { lowerTombstones, raiseTombstones } from '../../dataset/ledger/tombstone
 import { keyOf } from '../../dataset/url-key.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { type TemporaryCorpus, temporaryCorpus } from '../helpers/corpus.ts';
+import { ranInProcess } from '../helpers/in-process.ts';
 import { picture } from '../helpers/picture.ts';
 import { type Site, startSite } from '../helpers/site.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+import { startProxy } from './proxy.ts';
 import { type Fault, noS3Server, type S3Server, startS3 } from './s3-server.ts';
 
 const image = (path: string, alt: string): string =>
@@ -434,6 +436,43 @@ describe('a crawl that moves from a folder to a store and back', { skip: noPostg
     assert.equal(await movedOutTo(url, corpus.ledger), kept);
     assert.equal(await movedOutTo(url, other.ledger), null);
     assert.deepEqual(contentsOf(corpus.dir, sinceMs), before);
+  });
+
+  test('is what it was where its process was killed, by the same commands again', { timeout: 120_000 }, async (t) => {
+    const url = postgres.newDatabase();
+    const corpus = newCorpus(t);
+    fillFrontier(corpus);
+    const sinceMs = Date.now();
+    const before = contentsOf(corpus.dir, sinceMs);
+    const proxy = await startProxy(postgres.port);
+    t.after(() => proxy.close());
+    const through = url.replace(`:${postgres.port}/`, `:${proxy.port}/`);
+    /** Killed where it sends a statement with these words, then run again to its end. */
+    const killedAt = async (words: string, to: string): Promise<Record<string, unknown>> => {
+      const command = ['store', 'move', to, '--corpus', corpus.dir];
+      writeFileSync(join(corpus.dir, 'lait.yaml'), `store: ${through}\n`);
+      const reached = proxy.stopAt(words);
+      const child = spawn(process.execPath, [join(import.meta.dirname, '../../cli/lait.mjs'), ...command]);
+      const ended = new Promise((resolve) => child.once('close', (_, signal) => resolve(signal)));
+      await Promise.race([reached, ended]);
+      child.kill('SIGKILL');
+      assert.equal(await ended, 'SIGKILL');
+      writeFileSync(join(corpus.dir, 'lait.yaml'), `store: ${url}\n`);
+      const { code, stdout, stderr } = await ranInProcess([...command, '--json']);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const counts = { hosts: 5, urls: 10, queued: 9, origins: 2 };
+    // All is written, and nothing committed.
+    assert.deepEqual(await killedAt('UPDATE lait.corpus SET ledger', 'shared'), { isKnown: false, ...counts });
+    // The folder is committed, and the store not put aside.
+    const kept = `lait_moved_${postgres.sql(url, 'SELECT left(id::text, 8) FROM lait.corpus')}`;
+    const back = await killedAt('ALTER SCHEMA lait RENAME', 'embedded');
+    assert.deepEqual(back, { ...counts, isKnown: false, keptIn: kept });
+    assert.deepEqual(contentsOf(corpus.dir, sinceMs), before);
+    // The store is put aside, and the answer lost.
+    const again = await ranInProcess(['store', 'move', 'embedded', '--corpus', corpus.dir, '--json']);
+    assert.deepEqual(JSON.parse(again.stdout), { isKnown: true, keptIn: kept });
   });
 
   test('goes on in both, and asks for nothing twice', { timeout: 120_000 }, async (t) => {

@@ -18,6 +18,7 @@ import { openJob, sharing } from '../../cli/filter-share.ts';
 import { crawl } from '../../crawler/crawl.ts';
 import { collect } from '../../crawler/shared/collect.ts';
 import { openFilterJob } from '../../crawler/shared/filter-job.ts';
+import { openJudge } from '../../crawler/shared/judge.ts';
 import { sharedWork } from '../../crawler/shared/shared-work.ts';
 import { openStore, type Store } from '../../crawler/shared/store.ts';
 import { sweepLeftOver } from '../../crawler/shared/sweep.ts';
@@ -392,6 +393,32 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     assert.deepEqual(await swept(), { segments: 2, bytes: 16 });
     assert.deepEqual(await keys(), before);
     assert.deepEqual(await swept(), { segments: 0, bytes: 0 });
+  });
+
+  test('waits for who handed out and is silent, says so, and ends after an hour', async () => {
+    await withCleanup(async (defer) => {
+      const said: string[] = [];
+      const desk = await openJudge({ store, leaseMs: 3000, corpusDir: folder, say: (line) => said.push(line) }, defer);
+      assert.equal(await desk.next(), 'wait');
+      sql(`INSERT INTO lait.filter_jobs (ledger, machine, folder, pid, spec, seen_at)
+        VALUES ('silent', 'desk', '/birds', 1, '', now() - interval '2 hours')`);
+      const silentFor = (time: string) =>
+        sql(`UPDATE lait.filter_jobs SET seen_at = now() - interval '${time}' WHERE ledger = 'silent'`);
+      assert.equal(await desk.next(), 'wait', 'one that was silent before is none');
+      silentFor('0 s');
+      assert.equal(await desk.next(), 'wait');
+      assert.deepEqual(said, []);
+      silentFor('10 s');
+      assert.deepEqual([await desk.next(), await desk.next()], ['wait', 'wait']);
+      assert.match(
+        said.join(),
+        /^lait filter --share of desk:\/birds was last heard of 10 s ago: waiting up to an hour [^,]*$/,
+      );
+      silentFor('61 minutes');
+      await assert.rejects(desk.next(), /^UserError: Expected lait filter --share of desk:\/birds to go on but/);
+      sql(`DELETE FROM lait.filter_jobs WHERE ledger = 'silent'`);
+      assert.equal(await desk.next(), 'over');
+    });
   });
 
   test('is refused in one line where others could not judge, or would judge otherwise', async () => {

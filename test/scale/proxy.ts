@@ -8,6 +8,8 @@ export interface Proxy {
   mend(): void;
   /** The answers to the next so many COMMITs are lost: the server has committed, and the connection ends. */
   loseCommits(count: number): void;
+  /** Comes when a client sends a statement with these words: neither that nor what follows is passed on. */
+  stopAt(words: string): Promise<void>;
   /** How many were lost. */
   lost(): number;
   close(): void;
@@ -22,10 +24,11 @@ export async function startProxy(port: number, host = '127.0.0.1'): Promise<Prox
   let isCut = false;
   let toLose = 0;
   let lost = 0;
+  let stop: { readonly words: string; readonly come: () => void } | undefined;
   const server = createServer((near) => {
     if (isCut) return void near.destroy();
     const far = connect(port, '127.0.0.1');
-    let loses = false;
+    let [loses, isStopped] = [false, false];
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -38,6 +41,11 @@ export async function startProxy(port: number, host = '127.0.0.1'): Promise<Prox
       });
     }
     near.on('data', (data) => {
+      if (stop !== undefined && data.includes(stop.words)) {
+        isStopped = true;
+        stop.come();
+      }
+      if (isStopped) return;
       if (toLose > 0 && data.includes(commit)) {
         toLose -= 1;
         loses = true;
@@ -63,6 +71,16 @@ export async function startProxy(port: number, host = '127.0.0.1'): Promise<Prox
     loseCommits(count) {
       toLose = count;
     },
+    stopAt: (words) =>
+      new Promise((resolve) => {
+        stop = {
+          words,
+          come: () => {
+            stop = undefined;
+            resolve();
+          },
+        };
+      }),
     lost: () => lost,
     close() {
       server.close();
