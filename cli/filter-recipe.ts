@@ -8,12 +8,20 @@ import { knownWords } from './known-words.ts';
 
 /**
  * With the model that anybody has, where a share by relevance is wanted, or a threshold of it given in this call, and none is named. Throws a
- * UserError for a threshold of `lait.yaml` alone (`configured`), which is that of a model that nobody names.
+ * UserError for a threshold of `lait.yaml` alone (`configured`), where it is that of a model that nobody names, or of another one.
  */
 export function withModel(settings: Config['filter'], configured: Config['filter']): Config['filter'] {
   const { relevance, relevanceShare, minRelevance } = settings;
+  const isConfigured = minRelevance !== undefined && minRelevance === configured.minRelevance;
+  if (isConfigured && configured.relevance !== undefined && relevance !== configured.relevance)
+    throw expected(
+      `${configured.relevance}, whose minRelevance ${minRelevance} lait.yaml has, since a threshold is of one model,`,
+      'filter.relevance',
+      relevance ?? 'none',
+      'give --min-relevance a number of that model, or change both in lait.yaml',
+    );
   if (relevance !== undefined || (relevanceShare ?? minRelevance) === undefined) return settings;
-  if (minRelevance !== undefined && minRelevance === configured.minRelevance)
+  if (isConfigured)
     throw expected(
       'a model, since a threshold is of one',
       'filter.relevance beside filter.minRelevance',

@@ -96,4 +96,14 @@ describe('where no relevance model is named', () => {
       /^UserError: Expected a model, .* filter\.relevance .* add relevance: classes/,
     );
   });
+  it('a threshold that lait.yaml has for one model is of no other', () => {
+    const configured = { ...schema.filter, relevance: 'runs/one', minRelevance: 0.3 };
+    const taken = (given: Given) => withModel({ ...configured, ...given }, configured);
+    assert.equal(taken({}).relevance, 'runs/one');
+    assert.equal(taken({ relevance: 'runs/other', minRelevance: 0.4 }).minRelevance, 0.4);
+    assert.throws(
+      () => taken({ relevance: 'runs/other' }),
+      /^UserError: Expected runs\/one, whose minRelevance 0\.3 lait\.yaml has, .* for filter\.relevance but received runs\/other; give --min-relevance/,
+    );
+  });
 });
