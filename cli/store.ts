@@ -1,4 +1,5 @@
 /** Where a corpus that many machines crawl has its queue and its record, and what such a corpus cannot do. */
+import { checkClock } from '../crawler/shared/lease.ts';
 import { openSharedCorpus } from '../crawler/shared/schema.ts';
 import { openStore } from '../crawler/shared/store.ts';
 import { UserError } from '../dataset/user-error.ts';
@@ -18,6 +19,7 @@ export async function checkStore(url: string): Promise<void> {
   const store = await openStore({ url, connections: 1 });
   try {
     await openSharedCorpus(store, { create: true });
+    await checkClock(store);
   } finally {
     await store.close();
   }

@@ -48,12 +48,28 @@ export async function enter(store: Store, corpusDir: string): Promise<Lease> {
      RETURNING id, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`,
     [hostname(), resolve(corpusDir), process.pid],
   );
-  const skewMs = Date.now() - row!.now_ms;
   const lease: Lease = { id: row!.id, batch: 0, beatMs: sentMs, isOver: false };
-  if (Math.abs(skewMs) - (steadyNow() - sentMs) <= maxSkewMs) return lease;
+  const fault = skewFault(store, row!.now_ms, sentMs);
+  if (fault === null) return lease;
   await leave(store, lease);
-  throw new UserError(
-    `Expected this machine's clock within ${maxSkewMs / 1000} s of that of ${store.place} but received ${Math.round(skewMs / 1000)} s of difference; set both by NTP.`,
+  throw fault;
+}
+
+/** Throws a UserError when the clocks of machine and server are too far apart. */
+export async function checkClock(store: Store): Promise<void> {
+  const sentMs = steadyNow();
+  const [row] = await store.query<{ now_ms: number }>(
+    'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms',
+  );
+  const fault = skewFault(store, row!.now_ms, sentMs);
+  if (fault !== null) throw fault;
+}
+
+function skewFault({ place }: Store, serverMs: number, sentMs: number): UserError | null {
+  const skewMs = Date.now() - serverMs;
+  if (Math.abs(skewMs) - (steadyNow() - sentMs) <= maxSkewMs) return null;
+  return new UserError(
+    `Expected this machine's clock within ${maxSkewMs / 1000} s of that of ${place} but received ${Math.round(skewMs / 1000)} s of difference; set both by NTP.`,
   );
 }
 

@@ -33,7 +33,7 @@ export async function moveIn(
     defer(() => db.close());
     const store = await openForMove(url);
     defer(() => store.close());
-    await openSharedCorpus(store, { create: true, ...(leaseMs === undefined ? {} : { leaseMs }) });
+    await openSharedCorpus(store, { create: 'again', ...(leaseMs === undefined ? {} : { leaseMs }) });
     try {
       return await store.atomically(async (unstopped) => {
         const query = stoppable(unstopped, signal);

@@ -137,12 +137,12 @@ export interface SharedCorpus {
 const lockKey = 5_236_824;
 
 /**
- * The corpus in a database; with `create` an empty database becomes one. Throws a UserError where there is none, or for tables of
- * another version of lait.
+ * The corpus in a database; with `create` an empty database becomes one. Throws a UserError where there is none, for one that was moved into
+ * a folder, unless with `again`, and for tables of another version of lait.
  */
 export async function openSharedCorpus(
   store: Store,
-  { create, leaseMs = defaultLeaseMs }: { readonly create: boolean; readonly leaseMs?: number },
+  { create, leaseMs = defaultLeaseMs }: { readonly create: boolean | 'again'; readonly leaseMs?: number },
 ): Promise<SharedCorpus> {
   try {
     return await store.atomically(async (query) => {
@@ -150,6 +150,7 @@ export async function openSharedCorpus(
       const [found] = await query<{ schema: string | null; corpus: string | null }>(
         `SELECT to_regnamespace('lait')::text AS schema, to_regclass('lait.corpus')::text AS corpus`,
       );
+      if (found!.schema === null && create !== 'again') await refuseMoved(query, store);
       if (found!.schema === null && create) for (const sql of statementsOf(tables(leaseMs))) await query(sql);
       else if (found!.schema === null) {
         throw new UserError(`Expected a shared corpus in ${store.place} but there is none; run \`lait work\` first.`);
@@ -162,6 +163,17 @@ export async function openSharedCorpus(
   } catch (error) {
     throw storeFault(error, store.place);
   }
+}
+
+/** Where a crawl was moved into a folder, no worker that is started again begins another one that asks for everything anew. */
+async function refuseMoved(query: Query, { place }: Store): Promise<void> {
+  const [kept] = await query<{ name: string }>(
+    `SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'lait\\_moved\\_%' ORDER BY oid DESC LIMIT 1`,
+  );
+  if (kept === undefined) return;
+  throw new UserError(
+    `Expected a shared corpus in ${place} but its crawl was moved into a folder, and is kept as ${kept.name}; run \`lait store move shared\` there, drop that schema, or name another database.`,
+  );
 }
 
 async function read(query: Query, store: Store): Promise<SharedCorpus> {
