@@ -11,7 +11,7 @@ export class UserError extends Error {
   readonly exitCode: 1 | 2;
 
   constructor(message: string, { exitCode = 2, ...options }: ErrorOptions & { readonly exitCode?: 1 | 2 } = {}) {
-    super(printableLines(message), options);
+    super(printableLines(cut(message, maxMessage)), options);
     this.exitCode = exitCode;
   }
 }
@@ -27,4 +27,8 @@ export function expected(what: string, name: string, received: unknown, advice: 
 /** More of what was received helps nobody. */
 const maxShown = 500;
 
-const brief = (text: string): string => printable(text.length > maxShown ? `${text.slice(0, maxShown)}…` : text);
+/** A message that quotes a file which somebody took for another is one all the same. */
+const maxMessage = 10_000;
+
+const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)}…` : text);
+const brief = (text: string): string => printable(cut(text, maxShown));

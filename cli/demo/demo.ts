@@ -3,8 +3,9 @@
  * would type, run as a process of its own, so the demo shows nothing that cannot be done by hand.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { DemoFlags } from '../call-flags.ts';
@@ -22,7 +23,8 @@ export async function demo({ flags, signal }: PlainContext<DemoFlags>): Promise<
   others satisfies Nothing;
   const corpusDir = resolve(checkCorpusDir(folder));
   const configFile = join(corpusDir, configFileName);
-  if (steps !== undefined && existsSync(configFile)) {
+  // The same command again goes on.
+  if (steps !== undefined && existsSync(configFile) && readConfig(corpusDir).pretrain.steps !== steps) {
     throw new UserError(`--steps has no effect on a demo that exists; edit ${configFile}, or give another --corpus.`);
   }
   refuseForeign(corpusDir, configFile);
@@ -32,14 +34,14 @@ export async function demo({ flags, signal }: PlainContext<DemoFlags>): Promise<
   const corpus = shown(corpusDir);
   try {
     makeFolder(corpusDir);
-    if (!existsSync(configFile)) writeFileSync(configFile, settings(site.url, steps ?? 400));
+    if (!existsSync(configFile)) writeFileAtomic(configFile, settings(site.url, steps ?? 400));
     for (const [what, ...command] of line(corpus)) {
       const stepStarted = performance.now();
       const args = [...command, '--corpus', corpus];
       console.log(`\n── ${what}\n$ lait ${args.join(' ')}`);
       const code = await lait(args);
       if (code !== 0) {
-        console.error(`lait demo: this step ended with exit code ${code}; \`lait demo\` again goes on from here`);
+        console.error(`lait demo: this step ended with exit code ${code}; the same command again goes on from here`);
         process.exitCode = code;
         return;
       }

@@ -21,6 +21,9 @@ export type ListRow = Readonly<Record<string, unknown>> | 'line-too-long' | 'no-
 /** Ours: a URL has 2,048 characters at most, and a caption 20,000. */
 const maxLineBytes = 1_000_000;
 
+/** Of a row. Ours. The parser of CSV counts the characters of fields, so that empty ones would be without end. */
+const maxColumns = 10_000;
+
 /** Rows of parquet that are read at once: each time, all of their row group is unpacked. */
 const parquetRows = 100_000;
 
@@ -134,8 +137,22 @@ async function* csv(file: string): AsyncGenerator<ListRow> {
     skipEmptyLines: true,
     maxRecordSize: maxLineBytes,
   });
-  pipeline(Readable.from(open(file)), parser, () => {});
+  pipeline(Readable.from(narrow(open(file), delimiter)), parser, () => {});
   yield* parser as AsyncIterable<ListRow>;
+}
+
+/** What it is given; throws where so many delimiters stand in one line that it cannot be a row, in quotes or not. */
+async function* narrow(pieces: AsyncIterable<Buffer>, delimiter: string): AsyncGenerator<Buffer> {
+  const mark = delimiter.charCodeAt(0);
+  let marks = 0;
+  for await (const piece of pieces) {
+    for (const byte of piece) {
+      if (byte === 0x0a || byte === 0x0d) marks = 0;
+      else if (byte === mark) marks += 1;
+      if (marks >= maxColumns) throw new Error(`a line has more than ${maxColumns} columns`);
+    }
+    yield piece;
+  }
 }
 
 async function firstLine(file: string): Promise<string> {

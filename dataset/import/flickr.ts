@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
-import { UserError } from '../user-error.ts';
+import { expected, UserError } from '../user-error.ts';
 import { readImage } from './coco.ts';
 import type { ImportedSample, ImportedSamples } from './imported-sample.ts';
 import { textsOf } from './record.ts';
@@ -67,7 +67,7 @@ function readCaptions(path: string): Captions {
   if (/^\s*(?:image_name|image)\s*\|/i.test(header)) return barCaptions(text);
   const names = header.split(',').map((name) => name.trim().replace(/^"|"$/g, '').toLowerCase());
   const isTable = names.some((name) => imageNames.includes(name)) && names.some((name) => captionNames.includes(name));
-  return isTable ? csvCaptions(text) : tokenCaptions(text, path);
+  return isTable ? csvCaptions(text, path) : tokenCaptions(text, path);
 }
 
 const imageNames = ['image', 'image_name', 'filename', 'file_name'];
@@ -114,10 +114,18 @@ function barCaptions(text: string): Captions {
   return { texts, splits, badLines };
 }
 
-function csvCaptions(text: string): Captions {
+function csvRows(text: string, path: string): string[][] {
+  try {
+    return parse(text, { relax_quotes: true, relax_column_count: true, skip_empty_lines: true }) as string[][];
+  } catch (error) {
+    throw expected('a table that can be read', 'flickr', `${path} (${(error as Error).message})`, 'fetch it again');
+  }
+}
+
+function csvCaptions(text: string, path: string): Captions {
   const { texts, splits, add } = adder();
   let badLines = 0;
-  const rows = parse(text, { relax_quotes: true, relax_column_count: true, skip_empty_lines: true }) as string[][];
+  const rows = csvRows(text, path);
   const header = (rows[0] ?? []).map((name) => name.trim().toLowerCase());
   const at = (known: readonly string[]) => header.findIndex((name) => known.includes(name));
   const [image, caption, split] = [at(imageNames), at(captionNames), header.indexOf('split')];

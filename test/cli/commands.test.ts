@@ -213,6 +213,7 @@ describe('a flag that would have no effect is refused', () => {
     writeFileSync(join(corpus, 'lait.yaml'), '');
     const { code, said } = await lait('demo', '--corpus', corpus, '--steps', '3');
     assert.equal(code, 2);
+    // The value that it began with is the same command again, which goes on.
     assert.equal(
       said,
       `lait: --steps has no effect on a demo that exists; edit ${join(corpus, 'lait.yaml')}, or give another --corpus.\n`,

@@ -151,7 +151,7 @@ test('folders that no system lets be made, and a home that cannot be written, ar
     ['init', '/proc/lait/birds'],
     ['crawl', 'http://127.0.0.1:9/', '--allow-private', '--corpus', '/proc/lait'],
     ['schedule', 'http://127.0.0.1:9/', '--allow-private', '--cron', '* * * * * *', '--corpus', '/proc/lait'],
-    ['demo', '--pictures', '40', '--corpus', '/proc/lait'],
+    ['demo', '--pictures', '80', '--corpus', '/proc/lait'],
   ]) {
     const { code, said } = await lait(args);
     assert.equal(code, 2, said);

@@ -216,6 +216,7 @@ describe('lists of URLs', () => {
     { name: 'torn.txt.gz', content: tornGzip },
     { name: 'torn.csv.gz', content: tornGzip },
     { name: 'broken.parquet', content: 'PAR1, not really' },
+    { name: 'wide.csv.gz', content: gzipSync(`url,caption\nhttps://a.example/x.jpg${','.repeat(20_000)}\n`) },
     { name: 'open-quote.csv', content: 'url,caption\nhttps://a.example/x.jpg,"never closed\n' },
   ]) {
     test(`${name} is a user error`, async (t) => {

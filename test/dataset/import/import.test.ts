@@ -257,6 +257,7 @@ describe('imports: the operator’s mistakes', () => {
     ['no such file', () => importDataset({ from: 'coco', captions: join(root, 'no.json'), images }, { outDir: newOut() })],
     ['another JSON', () => importDataset({ from: 'coco', captions: write('x.json', '{"images":[]}'), images }, { outDir: newOut() })],
     ['no JSON', () => importDataset({ from: 'coco', captions: write('n.json', '{'), images }, { outDir: newOut() })],
+    ['a table whose quote is never closed', () => importDataset({ from: 'flickr', tokens: write('q.csv', 'image,caption\na.jpg,"open\n'), images }, { outDir: newOut() })],
     ['another token file', () => importDataset({ from: 'flickr', tokens: write('x.txt', 'a,b\n'), images }, { outDir: newOut() })],
     ['no parquet', () => importDataset({ from: 'parquet', paths: [write('x.parquet', 'nothing like it')] }, { outDir: newOut() })],
     ['no image column', () => importDataset({ from: 'parquet', paths: [write('y.parquet', new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'n', data: [1], type: 'INT32' }] })))] }, { outDir: newOut() })],
