@@ -17,13 +17,14 @@ export async function extract({ corpusDir, flags, signal, print }: CorpusContext
   const progress = startProgress('Extracting');
   try {
     const onProgress = (pages: number): void => progress.update({ done: pages, detail: 'pages' });
-    const { pages, queued } = await extractAgain({ corpusDir }, { ledger, onProgress, signal });
+    const { pages, queued, unread } = await extractAgain({ corpusDir }, { ledger, onProgress, signal });
     progress.stop();
+    const left = `\n${count(unread)} kept pages cannot be read again: reading them costs too much, or has ended the process. They stay as they were.`;
     const none = '\nSet crawl.keepPages, and crawls keep the pages that they read from then on.';
     print(
-      { pages, queued },
+      { pages, queued, unread },
       () =>
-        `Read ${count(pages)} kept pages; ${count(queued)} new images are queued: \`lait crawl\` fetches them.${pages === 0 ? none : ''}`,
+        `Read ${count(pages)} kept pages; ${count(queued)} new images are queued: \`lait crawl\` fetches them.${unread === 0 ? '' : left}${pages === 0 ? none : ''}`,
     );
   } finally {
     progress.stop();

@@ -2,12 +2,14 @@
  * Reads all kept pages once more, without a request: what a better extractor finds in them now is what the ledger has
  * afterwards. Pairs that are no longer found end, new ones appear, and images that are new are queued for the next crawl.
  */
+import { join } from 'node:path';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { type KeptPage, keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
 import { inlineLicences } from './fetch/licences.ts';
-import { readPageRecords } from './fetch/page-records.ts';
+import { type RecordedPage, readPageRecords } from './fetch/page-records.ts';
+import { beginArchive } from './frontier/archives.ts';
 import { holdFrontier } from './frontier/open.ts';
 import { openPageBatches } from './frontier/page-batches.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
@@ -22,6 +24,8 @@ export interface ExtractSummary {
   readonly pages: number;
   /** Images that were not known. */
   readonly queued: number;
+  /** Pages that stay as they were: reading them costs too much now, or has ended the process again and again. */
+  readonly unread: number;
 }
 
 /** What a kept page has now. */
@@ -42,11 +46,16 @@ export async function extractAgain(
 ): Promise<ExtractSummary> {
   return withCleanup(async (defer) => {
     const frontier = holdFrontier(corpusDir, ledger, defer);
+    // What ends the process is found as in an archive of others.
+    const archive = beginArchive(frontier.db, join(corpusDir, 'pages'));
+    let isWhole = false;
+    defer(() => archive.end(isWhole));
     const store = openPageStore(corpusDir);
     defer(() => store.close());
     makeDurable(ledger);
     let pages = 0;
     let queued = 0;
+    let unread = 0;
     const batches = openPageBatches(
       { ledger, frontier },
       {
@@ -59,15 +68,25 @@ export async function extractAgain(
       },
     );
     const workers = workersUntil(signal, defer);
-    const readAgain = async (kept: KeptPage): Promise<{ readonly kept: KeptPage; readonly read: ReadAgain | null }> => {
-      const recorded = await readPageRecords(store.read(kept));
-      if (recorded === null) return { kept, read: null };
-      const { url, html, headers } = recorded;
+    const readPage = async ({ url, html, headers }: RecordedPage): Promise<ReadAgain | null> => {
       const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
       const read = await workers.run('renderedPage', { html, url, referrerPolicy });
-      return { kept, read: read.done ? { url, headers, page: read.value } : null };
+      if (read.done) return { url, headers, page: read.value };
+      if (read.reason === 'too-costly') unread += 1;
+      return null;
     };
-    for await (const { kept, read } of inOrder(keptPages(ledger), readAgain, workers.ahead)) {
+    const readAgain = async (kept: KeptPage): Promise<{ readonly kept: KeptPage; readonly read: ReadAgain | null }> => {
+      if (archive.isGivenUp(kept.url)) {
+        unread += 1;
+        return { kept, read: null };
+      }
+      if (archive.isAlone) archive.open(kept.url);
+      const recorded = await readPageRecords(store.read(kept));
+      const read = recorded === null ? null : await readPage(recorded);
+      if (archive.isAlone) archive.close(kept.url);
+      return { kept, read };
+    };
+    for await (const { kept, read } of inOrder(keptPages(ledger), readAgain, archive.isAlone ? 1 : workers.ahead)) {
       if (signal?.aborted) break;
       const known = knownPage(ledger, kept.url);
       if (read === null || known === null) continue;
@@ -89,6 +108,7 @@ export async function extractAgain(
     }
     await batches.flush();
     await ledger.writeWhenFree(() => removeRepeatedImages(ledger, frontier));
-    return { pages, queued };
+    isWhole = !signal?.aborted;
+    return { pages, queued, unread };
   });
 }

@@ -1,12 +1,14 @@
 /** Pages kept as WARC: what is written, what a kill leaves, reading them once more, and a takedown. */
 import assert from 'node:assert/strict';
 import { appendFileSync, createReadStream, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import Database from 'better-sqlite3';
 import { WARCParser } from 'warcio';
 import { crawl } from '../../crawler/crawl.ts';
 import { extractAgain } from '../../crawler/extract-again.ts';
+import { beginArchive, closeArchives } from '../../crawler/frontier/archives.ts';
 import { Frontier } from '../../crawler/frontier/frontier.ts';
 import { takedown } from '../../dataset/export/takedown.ts';
 import { blankRecord, committedPagesEnd, openPageStore } from '../../dataset/ledger/page-store.ts';
@@ -101,7 +103,7 @@ test('reading again brings the ledger to what the pages say, without a request',
   );
 
   const summary = await extractAgain({ corpusDir: corpus.dir }, corpus);
-  assert.deepEqual(summary, { pages: 3, queued: 1 });
+  assert.deepEqual(summary, { pages: 3, queued: 1, unread: 0 });
   assert.equal(JSON.stringify([...site.hits]), hits);
   assert.deepEqual(
     corpus.ledger.db.prepare(`SELECT text, gone FROM pairs WHERE source = 'alt' ORDER BY text`).raw().all(),
@@ -111,7 +113,27 @@ test('reading again brings the ledger to what the pages say, without a request',
       ['Une forêt près de la mer', null],
     ],
   );
-  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 3, queued: 0 });
+  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 3, queued: 0, unread: 0 });
+});
+
+test('kept pages are read alone after deaths of the process, and what goes on ending it is given up', async (t) => {
+  const { corpus, site } = await crawled(t);
+  const read = () => extractAgain({ corpusDir: corpus.dir }, corpus);
+  const archive = resolve(corpus.dir, 'pages');
+  // What processes leave that die while they read it: of all side by side at first, then of each page alone.
+  const dies = (alone: boolean): void => {
+    const db = new Database(join(corpus.dir, 'frontier.db'));
+    const begun = beginArchive(db, archive);
+    assert.equal(begun.isAlone, alone);
+    if (alone) begun.open(`${site.url}/a`);
+    closeArchives(db, true);
+    db.close();
+  };
+  for (const alone of [false, false, true, true, true]) dies(alone);
+  const before = corpus.pairs();
+  assert.deepEqual(await read(), { pages: 2, queued: 0, unread: 1 });
+  assert.deepEqual(corpus.pairs(), before);
+  assert.deepEqual(await read(), { pages: 2, queued: 0, unread: 1 });
 });
 
 test('a takedown blanks the pages of its URL in every version, and the archive stays whole', async (t) => {
@@ -131,7 +153,7 @@ test('a takedown blanks the pages of its URL in every version, and the archive s
   ]);
   // The blanked one is still the end of the store.
   assert.equal(committedPagesEnd(corpus.ledger).end, size);
-  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 2, queued: 0 });
+  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 2, queued: 0, unread: 0 });
 });
 
 test('a blank record has exactly the length that is asked for', () => {

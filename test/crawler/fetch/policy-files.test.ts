@@ -211,12 +211,12 @@ test('a page that was kept and reserves its rights later is not read again', asy
   const options = { ...own, seeds: [site.url], corpusDir: corpus.dir, keepPages: true };
   const gone = (): unknown[] => corpus.ledger.db.prepare('SELECT DISTINCT gone FROM pairs').pluck().all();
   await crawl(options, corpus);
-  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 1, queued: 0 });
+  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 1, queued: 0, unread: 0 });
   assert.deepEqual(gone(), [null]);
   routes['/'] = `<script type="application/rsl+xml">${prohibiting('')}</script>${routes['/']}`;
   await crawl({ ...options, recrawl: 'all' }, corpus);
   assert.deepEqual(corpus.pages(), { '/': 'rights-rsl' });
   assert.deepEqual(gone(), ['page-refused']);
-  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 0, queued: 0 });
+  assert.deepEqual(await extractAgain({ corpusDir: corpus.dir }, corpus), { pages: 0, queued: 0, unread: 0 });
   assert.deepEqual(gone(), ['page-refused']);
 });
