@@ -7,6 +7,7 @@ import { openBlobs } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { copiedPlaces, copySegmentsAgain } from '../dataset/ledger/raw-copy.ts';
+import { forgetWorkPictures, takenDownWorkPictures } from '../dataset/ledger/work-pictures.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { askedPlaces } from './asked-jobs.ts';
 import { sayWaiting } from './command.ts';
@@ -23,7 +24,8 @@ export interface Elsewhere {
 
 /** Throws a UserError for a place that nothing of the corpus is known to be at. */
 export function checkGone({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): void {
-  const known = [...publishedPlaces(corpusDir), ...copiedPlaces(corpusDir), ...askedPlaces(corpusDir)];
+  const work = workPlace(corpusDir) ?? [];
+  const known = [work, publishedPlaces(corpusDir), copiedPlaces(corpusDir), askedPlaces(corpusDir)].flat();
   const unknown = [...gone].find((place) => !known.includes(place));
   if (unknown === undefined) return;
   const places = known.length === 0 ? 'there is none' : `there are ${[...new Set(known)].join(', ')}`;
@@ -63,16 +65,22 @@ export function openVisits(signal: AbortSignal): Visits {
   };
 }
 
-/** Erases in S3 what workers of a shared crawl have put there, and returns how many pictures that were. */
-export async function eraseWork({ corpusDir, signal }: Elsewhere, visits: Visits): Promise<number> {
+/** Where workers of a shared crawl put pictures; null where they put none into S3. */
+function workPlace(corpusDir: string): string | null {
   const { store, blobs } = readConfig(corpusDir);
-  if (store === undefined || blobs === undefined) return 0;
-  const place = within(blobs, 'work');
+  return store === undefined || blobs === undefined ? null : within(blobs, 'work');
+}
+
+/** Erases in S3 what workers of a shared crawl have put there, and returns how many pictures that were. */
+export async function eraseWork({ corpusDir, signal, gone = new Set() }: Elsewhere, visits: Visits): Promise<number> {
+  const place = workPlace(corpusDir);
+  if (place === null) return 0;
   let erased = 0;
   await visits.at(place, async () => {
     const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
     try {
-      erased = await eraseTakenDown(ledger, await openBlobs(place), signal);
+      if (gone.has(place)) await ledger.writeWhenFree(() => forgetWorkPictures(ledger, takenDownWorkPictures(ledger)));
+      else erased = await eraseTakenDown(ledger, await openBlobs(place), signal);
     } finally {
       ledger.close();
     }

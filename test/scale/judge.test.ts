@@ -323,6 +323,15 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     s3.fault = () => null;
     assert.match(refusedByS3.stdout, /^Removed 1 pictures/);
     assert.equal(refusedByS3.code, 2, refusedByS3.stderr);
+    // Where the bucket is gone for good, nothing is left to be erased there.
+    const copy = mkdtempSync(join(corpus.dir, 'copy-'));
+    corpus.ledger.db.pragma('wal_checkpoint(TRUNCATE)');
+    copyFileSync(join(corpus.dir, 'ledger.db'), join(copy, 'ledger.db'));
+    writeFileSync(join(copy, 'lait.yaml'), `store: ${url}\nblobs: s3://lost/judged\n`);
+    const lost = ['takedown', '--url', site.url + last, '--corpus', copy];
+    assert.match((await ranInProcess(lost)).stderr, /not reached: s3:\/\/lost\/judged\/work; .* --gone PLACE/);
+    for (const more of [['--gone', 's3://lost/judged/work'], []])
+      assert.equal((await ranInProcess([...lost, ...more])).code, 0);
     const { code, stdout, stderr } = await ranInProcess(takedown);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /erased where workers have put them: 1 pictures in S3/);

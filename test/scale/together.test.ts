@@ -83,6 +83,30 @@ describe('on one store', { skip: noPostgres, concurrency: false }, () => {
     assert.equal((await lait(folder, 'workers')).code, 0);
   });
 
+  test('tables of an older lait get what they lack, in whatever command comes first', {
+    timeout: 120_000,
+  }, async () => {
+    const store = postgres.newDatabase();
+    const folder = folderOf(store);
+    const begun = await lait(folder, 'work', `${site.url}/${pages - 2}`, '--max-pages', '1');
+    assert.equal(begun.code, 0, begun.stderr);
+    for (const words of [['workers'], ['collect'], ['work']]) {
+      postgres.sql(
+        store,
+        `DROP TABLE IF EXISTS lait.revisits, lait.runs, lait.jobs, lait.filter_batches, lait.filter_jobs, lait.judges;
+         ALTER TABLE lait.origins DROP COLUMN IF EXISTS key; ALTER TABLE lait.corpus DROP COLUMN IF EXISTS ledger;
+         ALTER TABLE lait.workers DROP COLUMN IF EXISTS swept`,
+      );
+      const { code, stderr } = await lait(folder, ...words);
+      assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
+    }
+    const collected = await lait(folder, 'collect');
+    assert.equal(collected.code, 0, collected.stderr);
+    const corpus = openCorpus(folder);
+    assert.deepEqual(corpus.pages(), { '/6': 'fetched', '/7': 'fetched', '/8': 'http-404' });
+    corpus.close();
+  });
+
   const mayMount = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt']).status === 0;
   test('a worker whose disk is full ends with one line, and what it has not written is fetched again', {
     timeout: 120_000,

@@ -235,6 +235,18 @@ async function assertWhole(store: string, dirs: readonly string[]): Promise<void
   assert.deepEqual(await doneTwice(store), []);
 }
 
+/** Waits until a worker has hosts: one that has none is missed by nobody. */
+async function holdsHosts(store: string, { child }: Worker): Promise<void> {
+  const held = `SELECT count(*) FROM lait.hosts h JOIN lait.workers w ON w.id = h.worker WHERE w.pid = ${child.pid}`;
+  while (postgres.sql(store, held) === '0' && child.exitCode === null) await sleep(20);
+}
+
+/** One worker was declared dead. Whether it begins anew depends on what the other one has left of the crawl. */
+function assertLeaseEnded(store: string): void {
+  const dead = `SELECT count(*) FROM lait.workers WHERE ended_at - seen_at >= ${leaseMs} * interval '1 ms'`;
+  assert.notEqual(postgres.sql(store, dead), '0');
+}
+
 interface Crawled {
   readonly seed?: string;
   readonly dir?: string;
@@ -304,16 +316,17 @@ describe('workers on one PostgreSQL', { skip: noPostgres, concurrency: false }, 
     const proxy = await startProxy(postgres.port);
     t.after(() => proxy.close());
     const through = store.replace(`:${postgres.port}/`, `:${proxy.port}/`);
-    await crawlWith(store, [store, through], async () => {
+    await crawlWith(store, [store, through], async ({ running }) => {
+      const cutOff = [...running][1]!;
       proxy.cut();
       await sleep(300);
       proxy.mend();
-      await sleep(500);
+      await holdsHosts(store, cutOff);
       proxy.cut();
       await sleep(leaseMs + 1500);
       proxy.mend();
     });
-    assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 2, 'it has begun anew');
+    assertLeaseEnded(store);
   });
 
   test('two, one of which has a network of its own whose link is down for longer than its lease', {
@@ -329,17 +342,19 @@ describe('workers on one PostgreSQL', { skip: noPostgres, concurrency: false }, 
     const through = store.replace(`@127.0.0.1:${postgres.port}/`, `@${apartAddress(1)}:${proxy.port}/`);
     const { child, cut, mend } = await startApart(workArguments, workEnvironment(seed, through, dir), hosts);
     t.after(() => child.kill('SIGKILL'));
+    const cutOff = workerOf(child);
     await crawlWith(
       store,
       [store],
       async () => {
+        await holdsHosts(store, cutOff);
         cut();
         await sleep(leaseMs + 1500);
         mend();
       },
-      { seed, dir, more: [workerOf(child)] },
+      { seed, dir, more: [cutOff] },
     );
-    assert.ok(Number(postgres.sql(store, 'SELECT count(*) FROM lait.workers')) > 2, 'it has begun anew');
+    assertLeaseEnded(store);
   });
 
   test('one that often does not hear that its batch is committed', { timeout: 300_000 }, async (t) => {
