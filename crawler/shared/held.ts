@@ -7,6 +7,7 @@ import { aliasesOf } from './batch.ts';
 import type { Rest } from './lease.ts';
 import { hostIdOf, hostNameIn } from './names.ts';
 import { beforeOf } from './revisits.ts';
+import { isAskedAlone } from './suspects.ts';
 import type { TakenHost, TakenUrl } from './take.ts';
 import type { BatchToWrite, HostChange, Written } from './write.ts';
 
@@ -104,7 +105,8 @@ export function settle(
     host.active -= 1;
     if (putOffUntilMs !== undefined) host.waiting = [];
     else if (end === 'failed' || end === 'later') {
-      host.waiting.push({ ...url, tries: url.tries + (end === 'failed' ? 1 : 0), priority: url.priority - 1 });
+      const [tries, deaths] = end === 'failed' ? [url.tries + 1, 0] : [url.tries, url.deaths];
+      host.waiting.push({ ...url, tries, deaths, priority: url.priority - 1 });
     }
     for (const { hash } of aliasesOf(outcome)) host.waiting = host.waiting.filter((one) => one.hash !== hash);
     const change = byId.get(host.id)!;
@@ -144,7 +146,7 @@ export function claimOf({ host, url }: HeldUrl, trap: Claim['trap']): Claim {
     hostId: 0,
     tries: url.tries,
     referrerPolicy: url.referrerPolicy,
-    deaths: 0,
+    deaths: url.deaths,
     host: { id: 0, name, failures, pages, renderTries, renderGains },
     isTakenDown: false,
     trap,
@@ -155,16 +157,34 @@ export function claimOf({ host, url }: HeldUrl, trap: Claim['trap']): Claim {
   };
 }
 
-/** Up to `limit` URLs of hosts whose time has come, at most `perHost` of one under way; they count as under way then. */
-export function readyUrls(held: ReadonlyMap<string, HeldHost>, limit: number, perHost: number): HeldUrl[] {
+function readyHosts(held: ReadonlyMap<string, HeldHost>, perHost: number): HeldHost[] {
   const now = steadyNow();
   const hosts = [...held.values()].filter(
     ({ waiting, active, nextAtMs }) => waiting.length > 0 && active < perHost && nextAtMs <= now,
   );
-  hosts.sort((a, b) => a.nextAtMs - b.nextAtMs);
+  return hosts.sort((a, b) => a.nextAtMs - b.nextAtMs);
+}
+
+/** Whether one that is asked alone is under way, or waits until nothing is: no other is to be begun. */
+export const isAlone = ({ hosts, inFlight }: Holdings, perHost: number): boolean =>
+  inFlight.size > 0 &&
+  ([...inFlight.values()].some(({ url }) => isAskedAlone(url)) ||
+    readyHosts(hosts, perHost).some(({ waiting }) => isAskedAlone(waiting[0]!)));
+
+/** One that is to be asked alone, which counts as under way then. */
+export function suspectOf({ hosts }: Holdings, perHost: number): HeldUrl | null {
+  const host = readyHosts(hosts, perHost).find(({ waiting }) => isAskedAlone(waiting[0]!));
+  if (host === undefined) return null;
+  host.active += 1;
+  return { host, url: host.waiting.shift()! };
+}
+
+/** Up to `limit` URLs of hosts whose time has come, at most `perHost` of one under way; they count as under way then. */
+export function readyUrls(held: ReadonlyMap<string, HeldHost>, limit: number, perHost: number): HeldUrl[] {
+  const hosts = readyHosts(held, perHost).filter(({ waiting }) => !isAskedAlone(waiting[0]!));
   const urls: HeldUrl[] = [];
   for (const host of hosts) {
-    while (urls.length < limit && host.active < perHost && host.waiting.length > 0) {
+    while (urls.length < limit && host.active < perHost && host.waiting.length > 0 && !isAskedAlone(host.waiting[0]!)) {
       host.active += 1;
       urls.push({ host, url: host.waiting.shift()! });
     }

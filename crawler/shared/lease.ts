@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { isTransient, type Store } from './store.ts';
+import { countDeaths } from './suspects.ts';
 
 export interface Lease {
   /** The worker's number. */
@@ -97,6 +98,7 @@ export async function reap(store: Store, leaseMs: number): Promise<number> {
     if (rows.length === 0) return 0;
     const ids = rows.map(({ id }) => id);
     await query('UPDATE lait.workers SET ended_at = now() WHERE id = ANY ($1::bigint[])', [ids]);
+    await countDeaths(query, ids);
     return ids.length;
   });
   // What was under way when one died is over: a lease is longer than every pause. Who has ended never comes back, so the numbers may be old.

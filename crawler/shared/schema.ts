@@ -156,7 +156,7 @@ export async function openSharedCorpus(
         throw new UserError(`Expected a shared corpus in ${store.place} but there is none; run \`lait work\` first.`);
       } else if (found!.corpus === null) throw foreign(store, 'a schema `lait` of something else');
       const corpus = await read(query, store);
-      for (const [table, column] of laterColumns) await addColumn(query, table, column);
+      for (const [table, column, type] of laterColumns) await addColumn(query, table, column, type);
       for (const [table, sql] of Object.entries(laterTables)) await addTable(query, table, sql);
       return corpus;
     });
@@ -187,17 +187,20 @@ async function read(query: Query, store: Store): Promise<SharedCorpus> {
 
 /** Columns that a version of lait may not know which can do without them: what is missing in their rows is asked for again. */
 const laterColumns = [
-  ['origins', 'key'],
-  ['corpus', 'ledger'],
-  ['workers', 'swept'],
+  ['origins', 'key', 'text'],
+  ['corpus', 'ledger', 'text'],
+  ['workers', 'swept', 'text'],
+  // How often workers died that had it under way, as far as is known, and who asks it alone (suspects.ts).
+  ['queue', 'deaths', 'smallint NOT NULL DEFAULT 0'],
+  ['queue', 'asked_by', 'bigint'],
 ] as const;
 
-async function addColumn(query: Query, table: string, column: string): Promise<void> {
+async function addColumn(query: Query, table: string, column: string, type: string): Promise<void> {
   const [known] = await query(
     'SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped',
     [`lait.${table}`, column],
   );
-  if (known === undefined) await query(`ALTER TABLE lait.${table} ADD COLUMN ${column} text`);
+  if (known === undefined) await query(`ALTER TABLE lait.${table} ADD COLUMN ${column} ${type}`);
 }
 
 async function addTable(query: Query, table: string, sql: string): Promise<void> {

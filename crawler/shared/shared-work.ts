@@ -24,11 +24,13 @@ import {
   dropPages,
   type HeldUrl,
   type Holdings,
+  isAlone,
   nextHeldMs,
   putBack,
   readyUrls,
   restsOf,
   settle,
+  suspectOf,
 } from './held.ts';
 import { checkTimeout, isInLease } from './lease.ts';
 import { openOrigins } from './origins.ts';
@@ -39,6 +41,7 @@ import { queueDue, type ScheduledRun } from './queue-due.ts';
 import { follow, openSharedCorpus } from './schema.ts';
 import { deadSeedsOf, openSeeds, type SharedSeeds } from './seeds.ts';
 import { openStore, type Store, storeFault } from './store.ts';
+import { noteAlone } from './suspects.ts';
 import { openTaking, pollMs, type Taking } from './taking.ts';
 import { addSeeds, queueUrls, writeBatch } from './write.ts';
 
@@ -204,6 +207,8 @@ function workOf(parts: Parts): Work {
     nextReadyMs() {
       // Until there is a lease again, or the server answers.
       if (!mayAsk()) return steadyNow() + pollMs;
+      // Then what is under way is written first.
+      if (isAlone(holdings, settings.perHost)) return Number.POSITIVE_INFINITY;
       return Math.min(nextHeldMs(holdings, settings.perHost), taking.nextMs());
     },
     queued: () => presence.queued(),
@@ -255,10 +260,12 @@ async function begin(
 }
 
 async function claim(parts: Parts, limit: number): Promise<readonly Claim[]> {
-  const { store, presence, holdings, taking, mayAsk } = parts;
+  const { presence, holdings, taking, mayAsk } = parts;
   presence.check();
   if (presence.lease().isOver) await renew(parts);
-  if (!mayAsk()) return [];
+  if (!mayAsk() || isAlone(holdings, parts.settings.perHost)) return [];
+  const suspect = holdings.inFlight.size === 0 ? suspectOf(holdings, parts.settings.perHost) : null;
+  if (suspect !== null) return claimAlone(parts, suspect);
   let urls = readyUrls(holdings.hosts, limit, parts.settings.perHost);
   if (urls.length < limit && taking.isTime()) {
     await taking.take(limit - urls.length);
@@ -268,6 +275,22 @@ async function claim(parts: Parts, limit: number): Promise<readonly Claim[]> {
     }
     urls = [...urls, ...readyUrls(holdings.hosts, limit - urls.length, parts.settings.perHost)];
   }
+  return claimed(parts, urls);
+}
+
+async function claimAlone(parts: Parts, suspect: HeldUrl): Promise<readonly Claim[]> {
+  const isNoted = await parts.attempts.tried(async () => {
+    await noteAlone(parts.store, parts.presence.lease(), suspect.url);
+    return true;
+  });
+  if (isNoted) return claimed(parts, [suspect]);
+  putBack(parts.holdings, suspect, { isKept: true });
+  return [];
+}
+
+/** They are under way from now on; none while the server is away. */
+async function claimed(parts: Parts, urls: readonly HeldUrl[]): Promise<readonly Claim[]> {
+  const { store, holdings } = parts;
   const isLink = ({ url: { kind, depth, visited } }: HeldUrl): boolean =>
     kind === 'page' && depth > 0 && visited === null;
   const links = urls.filter(isLink).map(({ url }) => url.url);
@@ -277,9 +300,9 @@ async function claim(parts: Parts, limit: number): Promise<readonly Claim[]> {
     return [];
   }
   return urls.map((one) => {
-    const claimed = claimOf(one, isLink(one) ? trapOf(patterns, one.url.url) : null);
-    holdings.inFlight.set(claimed, one);
-    return claimed;
+    const claim = claimOf(one, isLink(one) ? trapOf(patterns, one.url.url) : null);
+    holdings.inFlight.set(claim, one);
+    return claim;
   });
 }
 

@@ -23,6 +23,8 @@ export interface TakenUrl {
   /** Of a page or sitemap that was visited before. */
   readonly visited: Visited | null;
   tries: number;
+  /** Of workers, by what is known (suspects.ts). */
+  readonly deaths: number;
 }
 
 export interface TakenHost {
@@ -75,7 +77,7 @@ export async function takeHosts(
     }
   >(
     `SELECT q.host, q.url_host AS "urlHost", q.hash, u.kind AS "kindNumber", u.url, coalesce(q.at, u.written, u.url) AS at, u.written, u.page,
-       u.referrer_policy AS "referrerPolicy", q.hops, u.depth, q.priority, q.tries, r.interval_ms AS "intervalMs", r.body, r.page AS known
+       u.referrer_policy AS "referrerPolicy", q.hops, u.depth, q.priority, q.tries, q.deaths, r.interval_ms AS "intervalMs", r.body, r.page AS known
      FROM unnest($1::bigint[]) h (id) CROSS JOIN LATERAL (
        SELECT * FROM lait.queue q WHERE q.host = h.id AND q.priority > $3 AND (q.not_before IS NULL OR q.not_before <= now())
        ORDER BY q.priority DESC, q.seq LIMIT $2) q

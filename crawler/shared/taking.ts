@@ -6,11 +6,9 @@ import { hostIdOf, hostNameIn } from './names.ts';
 import type { Presence } from './presence.ts';
 import type { SharedSeeds } from './seeds.ts';
 import type { Store } from './store.ts';
+import { urlsPerHost } from './suspects.ts';
 import { letGoOfOthers, nextReady, picturesLeft, takeHosts } from './take.ts';
 import type { BatchToWrite } from './write.ts';
-
-/** URLs of a host that are taken at once: each costs the server less, and none waits longer than so many pauses. */
-const urlsPerHost = 8;
 
 /** Hosts taken by one statement; what is left is for the other workers. */
 const hostsPerTake = 16;

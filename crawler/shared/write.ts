@@ -258,7 +258,7 @@ async function putBack(query: Query, returned: readonly Returned[]): Promise<voi
   if (returned.length === 0) return;
   const hosts = returned.map(({ movedTo }) => (movedTo === null ? null : hostIdOf(hostNameIn(movedTo.at))));
   await query(
-    `UPDATE lait.queue q SET tries = q.tries + r.failed, priority = q.priority - r.back, host = coalesce(r.host, q.host),
+    `UPDATE lait.queue q SET tries = q.tries + r.failed, deaths = CASE WHEN r.failed > 0 THEN 0 ELSE q.deaths END, asked_by = NULL, priority = q.priority - r.back, host = coalesce(r.host, q.host),
        at = coalesce(r.at, q.at), hops = coalesce(r.hops, q.hops), not_before = now() + r.ms * interval '1 ms'
      FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::smallint[], $5::bigint[], $6::text[], $7::smallint[], $8::float8[])
        r (url_host, hash, failed, back, host, at, hops, ms)
