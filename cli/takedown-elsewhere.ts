@@ -2,7 +2,10 @@
  * What was taken down leaves other places too: where workers of a shared crawl put pictures, what was published, and what was copied for
  * other machines. One that is not reached keeps nobody from the others.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { eraseTakenDown } from '../crawler/shared/erase-work.ts';
+import { placeOf } from '../crawler/shared/store.ts';
 import { openBlobs } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
@@ -93,4 +96,15 @@ export async function renewCopies({ corpusDir, signal, gone = new Set() }: Elsew
   await publishAgain(corpusDir, signal, { at: visits.at, gone });
   await copySegmentsAgain(corpusDir, { signal, onWait: sayWaiting, at: visits.at, gone });
   visits.end();
+}
+
+/** What workers keep of their own: the pictures that they found, and the record of a shared crawl. */
+export function keptByWorkers(corpusDir: string): string[] {
+  const { store, blobs } = readConfig(corpusDir);
+  const pictures = join(corpusDir, 'work');
+  return [
+    ...(existsSync(pictures) ? [pictures] : []),
+    ...(store && blobs ? [within(blobs, 'work')] : []),
+    ...(store === undefined ? [] : [placeOf(store)]),
+  ];
 }

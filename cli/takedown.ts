@@ -2,8 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFrontier } from '../crawler/frontier/open.ts';
-import { placeOf } from '../crawler/shared/store.ts';
-import { within } from '../dataset/blobs/place.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { lockPartsInTurn } from '../dataset/corpus-lock.ts';
 import { printablePath } from '../dataset/escape.ts';
@@ -13,10 +11,9 @@ import { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
-import { readConfig } from './config-file.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
-import { checkGone, eraseWork, openVisits, renewCopies } from './takedown-elsewhere.ts';
+import { checkGone, eraseWork, keptByWorkers, openVisits, renewCopies } from './takedown-elsewhere.ts';
 
 export async function takedown({ corpusDir, flags, signal, print }: CorpusContext<TakedownFlags>): Promise<void> {
   const { url = [], host = [], sha256 = [], md5 = [], phash = [], distance, list = [], ...rest } = flags;
@@ -65,7 +62,7 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
     const end = summary.isKnown
       ? 'A search through raw images, kept pages, vectors and shards finds nothing of it.'
       : 'The corpus has nothing of what was named; if it comes, it is refused from now on.';
-    const unreached = [...summary.unreached, ...ofWorkers(corpusDir)];
+    const unreached = [...summary.unreached, ...keptByWorkers(corpusDir)];
     print({ ...summary, unreached, erasedOfWorkers: erased }, () =>
       [
         `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +
@@ -85,17 +82,6 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
   } finally {
     progress.stop();
   }
-}
-
-/** What workers keep of their own: the pictures that they found, and the record of a shared crawl. */
-function ofWorkers(corpusDir: string): string[] {
-  const { store, blobs } = readConfig(corpusDir);
-  const pictures = join(corpusDir, 'work');
-  return [
-    ...(existsSync(pictures) ? [pictures] : []),
-    ...(store && blobs ? [within(blobs, 'work')] : []),
-    ...(store === undefined ? [] : [placeOf(store)]),
-  ];
 }
 
 /** Lets what was taken down be crawled again. */

@@ -7,7 +7,7 @@ import { type BrowsedPair, browsedColumns } from '../../dataset/ledger/browse.ts
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { withdrawJobs } from '../shared-jobs.ts';
-import { eraseWork, openVisits, renewCopies } from '../takedown-elsewhere.ts';
+import { eraseWork, keptByWorkers, openVisits, renewCopies } from '../takedown-elsewhere.ts';
 import { orSentence, type Sentence } from './sentence.ts';
 
 export interface TakedownQuestion {
@@ -47,7 +47,8 @@ export const takedownPreview = ({ corpusDir, databases, names }: TakedownQuestio
         `SELECT ${browsedColumns} FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.id = ?`,
       );
       const shown = pairs.slice(0, maxShown).flatMap((id) => (select.get(id) as BrowsedPair | undefined) ?? []);
-      return { ...preview, pairs: pairs.length, shown };
+      const unreached = [...preview.unreached, ...keptByWorkers(corpusDir)];
+      return { ...preview, unreached, pairs: pairs.length, shown };
     } finally {
       ledger.close();
     }
@@ -63,5 +64,5 @@ export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Pro
     const visits = openVisits(signal);
     await eraseWork({ corpusDir, signal }, visits);
     await renewCopies({ corpusDir, signal }, visits);
-    return summary;
+    return { ...summary, unreached: [...summary.unreached, ...keptByWorkers(corpusDir)] };
   });

@@ -406,9 +406,13 @@ describe('takedowns', () => {
 
   it('are shown to everybody who may look, and done only with --edit', async () => {
     const names = 'http://evil.example/';
+    // What workers of a shared crawl have put there is not reached.
+    const ofWorkers = join(folder, 'work');
+    mkdirSync(ofWorkers);
     const { status, body } = await post('/api/takedown/preview', { names }, reading);
-    const { images, pairs, shown } = JSON.parse(body.toString());
-    assert.deepEqual([status, images, pairs, shown[0].id], [200, 1, 1, svgId]);
+    rmSync(ofWorkers, { recursive: true });
+    const { images, pairs, shown, unreached } = JSON.parse(body.toString());
+    assert.deepEqual([status, images, pairs, shown[0].id, unreached], [200, 1, 1, svgId, [ofWorkers]]);
     assert.equal((await post('/api/takedown', { names }, reading)).status, 403);
     for (const wrong of [{ names: '' }, { names: 'com' }, { names: '../x' }, { names: 5 }, {}, { names, more: 1 }]) {
       assert.equal((await post('/api/takedown', wrong)).status, 400, JSON.stringify(wrong));
