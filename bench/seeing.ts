@@ -6,7 +6,7 @@ import { areaUnderCurve } from '../model/ranking/area-under-curve.ts';
 import { crawledPictures } from './seeing/crawled.ts';
 import { type LabelledPage, readLabels } from './seeing/labels.ts';
 import { fetchRepositories, readPage, savedPagesFlags } from './seeing/pages.ts';
-import { labelledPlaces } from './seeing/places.ts';
+import { crawledPlaces, labelledPlaces } from './seeing/places.ts';
 import { addPage, emptyScore, type KeptPicture, type Score } from './seeing/score.ts';
 import { trafilaturaPictures } from './seeing/trafilatura.ts';
 import { type Picture, picturesOf } from './seeing/truth.ts';
@@ -31,7 +31,7 @@ const lait: Extractor = (html, { url }) => crawledPictures(html, url).filter(({ 
 
 /** Every picture with a high score, whether it has a text or not. */
 const textless: Extractor = (html, { url }, pictures) =>
-  labelledPlaces(html, url, pictures)
+  labelledPlaces(crawledPlaces(html, url).places, pictures)
     .filter(({ features, refusal }) => refusal === null && dominanceOf(features).score >= threshold)
     .map((place) => ({ keys: [keyOf(place.candidate.url), keyOf(place.url)], texts: [] }));
 

@@ -16,8 +16,9 @@ import { probability } from '../../crawler/page/dominant.ts';
 import { areaUnderCurve } from '../../model/ranking/area-under-curve.ts';
 import { readLabels } from './labels.ts';
 import { type Example, fit } from './logistic.ts';
+import { besideMainText, mainTextOf, siteOf, type UnlabelledPlace, unlabelledPlaces } from './main-text.ts';
 import { fetchRepositories, readPage, savedPagesFlags } from './pages.ts';
-import { labelledPlaces } from './places.ts';
+import { crawledPlaces, labelledPlaces } from './places.ts';
 import { picturesOf } from './truth.ts';
 
 const { values } = parseArgs({
@@ -44,25 +45,32 @@ const expected: Readonly<Record<string, number>> = {
   stripe: -1,
   'icon-size': -2,
   formula: -3,
+  // No labelled place has it: pictures that stand nowhere are not labelled.
+  'only-named-sign': -4,
 };
 
 interface Row {
   readonly site: string;
+  readonly beside: Example['features'];
   readonly kind: string;
   readonly class: string;
   readonly features: Example['features'];
 }
 
-const rows: Row[] = readLabels()
+const labels = readLabels();
+const rows: Row[] = labels
   .filter(({ half }) => half !== 'counted')
   .flatMap((page) => {
     const html = readPage(values.pages, page);
-    return labelledPlaces(html, page.url, picturesOf(page, html)).flatMap(({ class: is, features, refusal }) =>
+    const { places, blocks } = crawledPlaces(html, page.url);
+    const beside = besideMainText(places, blocks, mainTextOf(values.pages, page));
+    return labelledPlaces(places, picturesOf(page, html)).flatMap(({ class: is, features, refusal }, at) =>
       is === null || refusal !== null
         ? []
-        : [{ site: new URL(page.url).hostname, kind: page.kind, class: is, features }],
+        : [{ site: new URL(page.url).hostname, kind: page.kind, class: is, features, beside: beside[at]! }],
     );
   });
+const unlabelled = unlabelledPlaces(values.pages, new Set(labels.map(({ url }) => siteOf(url))));
 const names = [...new Set([...Object.keys(expected), ...rows.flatMap(({ features }) => Object.keys(features))])].sort();
 
 const isSubject = (row: Row): boolean => row.class === 'subject';
@@ -70,27 +78,36 @@ const isFurniture = (row: Row): boolean => row.class === 'furniture';
 
 /** Each picture counts once. Subjects are 38 % of them, so the classes need no other balance. */
 const examples = (of: readonly Row[], isPositive: (row: Row) => boolean): Example[] =>
-  of.map((row) => ({ features: row.features, isPositive: isPositive(row), weight: 1 }));
+  of.map((row) => ({ features: row.features, positive: Number(isPositive(row)), weight: 1 }));
+
+/**
+ * Weights of the subject. A teacher that also knows the main text around the labelled pictures says how probably those of pages
+ * without labels are subjects, and the model learns from both.
+ */
+function fitSubject(of: readonly Row[]): Weights {
+  const withMain = ({ features, beside }: UnlabelledPlace): Example['features'] => ({ ...features, ...beside });
+  const teacherNames = [...names, ...new Set(of.flatMap(({ beside }) => Object.keys(beside)))];
+  const taught = of.map((row) => ({ features: withMain(row), positive: Number(isSubject(row)), weight: 1 }));
+  const teacher = fit(taught, teacherNames, penalty, expected);
+  const guessed = unlabelled.map((place) => ({
+    features: place.features,
+    positive: probability(teacher, withMain(place)),
+    weight: 1,
+  }));
+  return fit([...examples(of, isSubject), ...guessed], names, penalty, expected);
+}
+
+const fitFurniture = (of: readonly Row[]): Weights => fit(examples(of, isFurniture), names, penalty);
 
 const foldOf = ({ site }: Row): number => createHash('sha256').update(site).digest()[0]! % folds;
 
 /** Scores by models that have not seen the site. */
-function scores(of: readonly Row[], isPositive: (row: Row) => boolean): number[] {
-  const models = Array.from({ length: folds }, (_, fold) =>
-    fit(
-      examples(
-        of.filter((row) => foldOf(row) !== fold),
-        isPositive,
-      ),
-      names,
-      penalty,
-      isPositive === isSubject ? expected : {},
-    ),
-  );
+function scores(of: readonly Row[], learn: (of: readonly Row[]) => Weights): number[] {
+  const models = Array.from({ length: folds }, (_, fold) => learn(of.filter((row) => foldOf(row) !== fold)));
   return of.map((row) => probability(models[foldOf(row)]!, row.features));
 }
 
-const subjectScores = scores(rows, isSubject);
+const subjectScores = scores(rows, fitSubject);
 const table: Record<string, Record<string, string | number>> = {};
 for (const kind of ['all', ...new Set(rows.map((row) => row.kind))].sort()) {
   const chosen = rows.map((_, at) => at).filter((at) => kind === 'all' || rows[at]!.kind === kind);
@@ -116,11 +133,11 @@ for (const kind of ['all', ...new Set(rows.map((row) => row.kind))].sort()) {
 }
 console.table(table);
 const others = rows.filter((row) => !isSubject(row));
-const furnitureArea = areaUnderCurve(scores(others, isFurniture), others.map(isFurniture));
+const furnitureArea = areaUnderCurve(scores(others, fitFurniture), others.map(isFurniture));
 console.log(`Furniture from teasers: ${others.length} places, area under curve ${furnitureArea.toFixed(3)}`);
 
-const subject = fit(examples(rows, isSubject), names, penalty, expected);
-const furniture = fit(examples(others, isFurniture), names, penalty);
+const subject = fitSubject(rows);
+const furniture = fitFurniture(others);
 const listed = ({ features }: Weights): [string, number][] => [...features].map(([name, weight]) => [name, weight]);
 console.table(
   Object.fromEntries(
@@ -147,7 +164,7 @@ if (values.write) {
   const text = [
     `/**
  * Weights of the features in image-features.ts. Written by \`bench/seeing/learn.ts --write\` from ${rows.length} places of pictures,
- * ${rows.filter(isSubject).length} of them subjects, on pages labelled by hand; do not edit.
+ * ${rows.filter(isSubject).length} of them subjects, on pages labelled by hand, and ${unlabelled.length} on pages of which the main text is known; do not edit.
  */
 
 export interface Weights {

@@ -3,7 +3,8 @@ import type { Weights } from '../../crawler/page/dominance-weights.ts';
 
 export interface Example {
   readonly features: Readonly<Record<string, number>>;
-  readonly isPositive: boolean;
+  /** 1 or 0; between them where it is only probable. */
+  readonly positive: number;
   readonly weight: number;
 }
 
@@ -27,13 +28,13 @@ export function fit(
     const gradient = new Float64Array(size);
     const curvature = Array.from({ length: size }, () => new Float64Array(size));
     rows.forEach((row, at) => {
-      const { isPositive, weight } = examples[at]!;
+      const { positive, weight } = examples[at]!;
       const sum = row.reduce((total, value, i) => total + value * weights[i]!, 0);
       const p = 1 / (1 + Math.exp(-sum));
       const bend = weight * Math.max(1e-6, p * (1 - p));
       row.forEach((value, i) => {
         if (value === 0) return;
-        gradient[i]! += weight * (p - Number(isPositive)) * value;
+        gradient[i]! += weight * (p - positive) * value;
         for (let j = 0; j <= i; j += 1) curvature[i]![j]! += bend * value * row[j]!;
       });
     });

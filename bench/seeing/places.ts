@@ -1,4 +1,5 @@
 /** The places of pictures on a labelled page, as the crawl sees them, with the class that the labels give each. */
+import type { TextBlock } from '../../crawler/page/candidates.ts';
 import { ImageTexts } from '../../crawler/page/image-texts.ts';
 import { jsonLdImages } from '../../crawler/page/json-ld.ts';
 import { openGraphImages } from '../../crawler/page/open-graph.ts';
@@ -15,18 +16,25 @@ export interface LabelledPlace extends Place {
   readonly class: PictureClass | null;
 }
 
-export function labelledPlaces(html: string, pageUrl: string, pictures: readonly Picture[]): LabelledPlace[] {
+/** The places of a page's pictures, and its headings, paragraphs and links. */
+export function crawledPlaces(html: string, pageUrl: string): { places: Place[]; blocks: readonly TextBlock[] } {
   const scan = scanPage(parseHtml(html), pageUrl);
-  const { head } = scan;
+  const { head, blocks } = scan;
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
   const texts = new ImageTexts(scan.elementsById, siteNameReader(head, pageUrl), () => false);
+  const places = placesOf(scan, pageUrl, {
+    representative: new Set(described.map(({ url }) => keyOf(url))),
+    hasCaption: (candidate) => texts.caption(candidate) !== '',
+  });
+  return { places, blocks };
+}
+
+/** `places` are those of the page, as the crawl sees them. */
+export function labelledPlaces(places: readonly Place[], pictures: readonly Picture[]): LabelledPlace[] {
   const classes = new Map<string, Set<PictureClass>>();
   for (const picture of pictures)
     for (const url of picture.urls) classes.set(url, (classes.get(url) ?? new Set()).add(picture.class));
-  return placesOf(scan, pageUrl, {
-    representative: new Set(described.map(({ url }) => keyOf(url))),
-    hasCaption: (candidate) => texts.caption(candidate) !== '',
-  }).map((place) => {
+  return places.map((place) => {
     const known = new Set([
       ...(classes.get(keyOf(place.candidate.url)) ?? []),
       ...(classes.get(keyOf(place.url)) ?? []),

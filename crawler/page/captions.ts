@@ -7,7 +7,7 @@ import type { Element } from 'domhandler';
 import { type ImageCandidate, isHeading } from './candidates.ts';
 import { type CaptionsAbove, maxImageAncestors, maxSearched } from './captions-above.ts';
 import type { ClassWords } from './class-words.ts';
-import { isCredit } from './credits.ts';
+import { isCredit, isCreditMarked } from './credits.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
 import { hasText, textOf } from './visible-text.ts';
 import { hasImage, holds, isElement, isImage, isWithin } from './walk.ts';
@@ -113,6 +113,9 @@ function saysMore(element: Element, depth = 0): boolean {
   if (hasOwnText || depth >= maxTextDepth || inner.length > maxTextElements) return true;
   return inner.some((child) => saysMore(child, depth + 1));
 }
+
+/** The words of a caption, without what is marked as the name of who made the picture. */
+export const captionText = (caption: Element): string => textOf(caption, maxCaptionLength, isCreditMarked);
 
 /** The element that is the caption of an image, or null; `read` gives the text of an element. */
 export function captionOf(

@@ -10,7 +10,7 @@ import { isRemark } from './remarks.ts';
 import { contentWords, countWords, minSharedWords, type Read, shared, sharedAt, shareWords } from './shared-words.ts';
 import type { Division, Territory } from './territory.ts';
 import { linkKey } from './views.ts';
-import { isInline } from './visible-text.ts';
+import { isInline, isSilent } from './visible-text.ts';
 import { isElement, isWithin } from './walk.ts';
 
 /** A text and the element that has it. */
@@ -178,7 +178,7 @@ export function firstLine(holder: Element, read: Read): Element {
   let line = holder;
   for (let depth = 0; depth < maxLineDepth; depth++) {
     const hasOwnText = line.children.some((child) => child.type === 'text' && child.data.trim() !== '');
-    const inner = line.children.filter(isElement);
+    const inner = line.children.filter((child): child is Element => isElement(child) && !isSilent(child.name));
     if (hasOwnText || inner.every(({ name }) => isInline(name))) return line;
     const first = inner.find((child) => read(child) !== '');
     if (!first) return line;

@@ -2,6 +2,7 @@
  * Who made a picture or lent it, and where it was bought. Alone a credit says nothing of what the picture shows; before or after a
  * description it is cut off.
  */
+import type { Element } from 'domhandler';
 import { countWords } from './shared-words.ts';
 
 /** How a credit begins. */
@@ -99,3 +100,28 @@ const photographCode = /(?:^|[\s_-])(?=\p{L}*\d)(?=\d*\p{L})[\p{L}\d]{3,11}[\s_-
 /** True for the name of a file of a stock of photographs. */
 export const isStockFile = (text: string): boolean =>
   stockFile.test(text) && (countWords(text.replace(stockFile, '')) <= maxWordsOfFileName || photographCode.test(text));
+
+/** What sites call the part of a caption that says who made the picture. */
+const creditWord =
+  /(?:^|[^a-z])(?:credits?|creditor|credit-?(?:line|text)|(?:photo|image|picture|media)-?credits?|copyrights?|copyright-?holder|photographers?|attribution)(?:[^a-z]|$)/i;
+
+/** Attributes without any of these are spared the search for whole words. */
+const anyCreditWord = /credit|copyright|photographer|attribution/i;
+
+/** UTF-16 units of a class. */
+const maxMarkLength = 300;
+
+/** Attributes by which elements are known: classes may be hashes beside them. */
+const isMark = (name: string): boolean =>
+  name === 'class' || name === 'itemprop' || /^data-.*(?:key|id|name|component|element)$/.test(name);
+
+/** Whether an element is marked as a credit, and not as a caption with one. */
+export function isCreditMarked({ attribs }: Element): boolean {
+  for (const name in attribs) {
+    const value = attribs[name]!;
+    if (value.length > maxMarkLength || !anyCreditWord.test(value) || !isMark(name)) continue;
+    const words = value.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
+    if (creditWord.test(words) && !words.includes('caption')) return true;
+  }
+  return false;
+}

@@ -7,7 +7,6 @@ import type { Element } from 'domhandler';
 import { hostOf, pathOf } from '../policy/url.ts';
 import { type ImageCandidate, isBackground } from './candidates.ts';
 import type { Region } from './class-words.ts';
-import { declaredSize, knownSize } from './image-size.ts';
 import type { LinkKind } from './links.ts';
 import type { PageFacts } from './page-facts.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -28,6 +27,9 @@ const maxIconSidePx = 64;
 
 /** CSS pixels, the longer side: half of it counts as much against a picture as double for it. Ours. */
 const middlingSidePx = 200;
+
+/** By so much a copy is larger, and no rounding of the same size. Ours. */
+const minLargerRatio = 1.2;
 
 /** Longer by so much than it is high, a picture is a line or a banner. Ours. */
 const stripeRatio = 5;
@@ -104,10 +106,12 @@ export function featuresOf(
   say('presentation', attribs['aria-hidden'] === 'true' || /^(?:presentation|none)$/.test(attribs.role ?? ''));
 
   // How large it is.
-  const { width, height } = knownSize(declaredSize(attribs), shown);
+  const { width, height } = facts.fileOf(candidate).size;
   const longer = width === null && height === null ? null : Math.max(width ?? 0, height ?? 0);
   if (longer !== null) {
     say('size', Math.max(-2, Math.min(2, Math.log2(Math.max(1, longer) / middlingSidePx))));
+    const largest = facts.largestOf(candidate) ?? 0;
+    say('larger-copy', largest > minLargerRatio * longer && Math.min(2, Math.log2(largest / Math.max(1, longer))));
     say('icon-size', Math.min(width ?? longer, height ?? longer) <= maxIconSidePx);
   }
   const isStripe = width !== null && height !== null && Math.max(width, height) > stripeRatio * Math.min(width, height);

@@ -3,7 +3,7 @@ import type { Element } from 'domhandler';
 import type { SourcedText, TextSource } from '../../dataset/pair.ts';
 import { pathOf } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
-import { captionOf, maxCaptionLength } from './captions.ts';
+import { captionOf, captionText, maxCaptionLength } from './captions.ts';
 import { cardTexts, firstLine } from './card-texts.ts';
 import { oncePerElement } from './once-per-element.ts';
 import { isRemark, isRemarkAsCaption } from './remarks.ts';
@@ -42,7 +42,7 @@ export class ImageTexts {
   readonly #elementsById: ReadonlyMap<string, Element>;
   readonly #isSiteName: (text: string) => boolean;
   readonly #isReaderText: (text: string) => boolean;
-  readonly #captionText = oncePerElement((element) => textOf(element, maxCaptionLength));
+  readonly #captionText = oncePerElement(captionText);
   readonly #nearbyText = oncePerElement((element) => textOf(element, maxNearbyLength));
   readonly #lineOf = oncePerElement((link) => firstLine(link, this.#nearbyText));
 
@@ -75,6 +75,7 @@ export class ImageTexts {
     const texts: FoundText[] = [];
     const add = (source: TextSource, raw: string | undefined, place?: Element | string): void => {
       if (raw === undefined || raw === '') return;
+      if ((source === 'alt' || source === 'title') && withoutTitle.test(raw)) return;
       const text = describingText(raw);
       if (text === '' || isNameOfFile(text, candidate.url) || this.#isReaderText(text)) return;
       if ((isLogo || source === 'heading') && this.#isSiteName(text)) return;
@@ -129,6 +130,9 @@ function inheritedLabel({ element, surroundings }: ImageCandidate): string | und
   }
   return surroundings.figure?.element.attribs['aria-label'];
 }
+
+/** A template's "TITLE - SITE" where the picture had no title. */
+const withoutTitle = /^\s*[-–|] \S/;
 
 /** What content systems write before the title of the page that a picture leads to. */
 const linkLead = /^\s*(?:permanent link|permalink|link|go|continue reading|read more)(?: (?:to|about))?\s*:?\s+(?=\S)/i;

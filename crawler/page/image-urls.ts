@@ -54,7 +54,7 @@ const defaultWidthPx = 1080;
 
 /** Names of files that are shown until a script loads the picture, or where there is none. */
 const placeholderName =
-  /^(?:(?:img|image)?[-_]?place-?holder|spacer|blank|transparent|pixel|(?:ajax-?|pre)?loader|loading|spinner|lazy(?:-?load)?|shim|no-?(?:image|img|photo|picture)|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
+  /^(?:(?:img|image)?[-_]?place-?holder|spacer|blank|transparent|pixel|(?:ajax-?|pre)?loader|loading|spinner|lazy(?:[-_]?(?:load|placeholder))?|shim|no-?(?:image|img|photo|picture)|1x1|1px)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;
 /** Names that may say the same, or what the picture shows: they count only where the element names another file. */
 const possiblePlaceholderName =
   /^(?:empty|clear|dummy|gr[ae]y|dot|trans)(?:[-_.]?(?:\d+(?:x\d+)?|image|img|pixel|bg|white|src))?\.(?:gif|png|svg|jpe?g|webp)$/i;

@@ -6,6 +6,8 @@ import type { Element } from 'domhandler';
 import { withoutFragment } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { classSignReader } from './class-signs.ts';
+import { fileStem } from './file-stem.ts';
+import { declaredSize, knownSize, type ShownSize } from './image-size.ts';
 import { isImageFile } from './links.ts';
 import { oncePerElement } from './once-per-element.ts';
 import type { PageScan } from './scan.ts';
@@ -50,6 +52,9 @@ export interface PageFacts {
   readonly pictures: number;
   /** How often the page shows the picture, and with how many different descriptions and targets. */
   readonly placesOf: (candidate: ImageCandidate) => Places;
+  readonly fileOf: (candidate: ImageCandidate) => ShownFile;
+  /** CSS pixels of the longer side that the page gives the picture anywhere; null where no place says it. */
+  readonly largestOf: (candidate: ImageCandidate) => number | null;
   /** Pages that the card of a picture leads to, with a link that is not around the picture. */
   readonly cardLinksOf: (candidate: ImageCandidate) => number;
   /** What the classes around an element say. */
@@ -64,6 +69,37 @@ export interface PageFacts {
   readonly isUnderRelated: (candidate: ImageCandidate) => boolean;
 }
 
+/** The file of a picture: how large it is shown, and its name without ending and size. */
+export interface ShownFile {
+  readonly size: ShownSize;
+  readonly stem: string;
+}
+
+/** Files of one name. */
+interface Copies {
+  largest: number;
+  readonly files: Set<string>;
+}
+
+/** Files of one name that are copies of one picture; more have the name that a system gives to all. Ours. */
+const maxCopies = 4;
+
+function addCopy(copies: Map<string, Copies>, stem: string, { width, height }: ShownSize, url: string): void {
+  const longer = width === null && height === null ? plainSidePx : Math.max(width ?? 0, height ?? 0);
+  const known = copies.get(stem);
+  if (!known) copies.set(stem, { largest: longer, files: new Set([url]) });
+  else {
+    known.largest = Math.max(known.largest, longer);
+    known.files.add(url);
+  }
+}
+
+const largestOf = (copies: Copies | undefined): number | null =>
+  copies === undefined || copies.files.size > maxCopies ? null : copies.largest;
+
+/** CSS pixels of a picture whose page does not say how large it is: larger than a thumbnail. Ours. */
+const plainSidePx = 400;
+
 /** Letters of running text: 100 are a sentence, 10,000 a long article. Between them by the logarithm. Ours. */
 const richness = (letters: number): number => Math.min(1, Math.max(0, (Math.log10(letters + 1) - 2) / 2));
 
@@ -72,6 +108,8 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
   const likes = new Map<string, { count: number }>();
   const groups = new Map<ImageCandidate, Likes>();
   const places = new Map<string, Places>();
+  const files = new Map<ImageCandidate, ShownFile>();
+  const copies = new Map<string, Copies>();
   let mostLikes = 1;
   for (const candidate of scan.candidates) {
     const key = likeness(candidate.element);
@@ -86,6 +124,10 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     const href = candidate.surroundings.link?.attribs.href ?? '';
     same.meanings.add(`${alt.slice(0, maxMeaningLength)}\n${href.slice(0, maxMeaningLength)}`);
     places.set(candidate.url, same);
+    const size = knownSize(declaredSize(candidate.element.attribs), candidate.url);
+    const stem = fileStem(candidate.url);
+    files.set(candidate, { size, stem });
+    if (stem !== '') addCopy(copies, stem, size, candidate.url);
   }
   const isRelated = oncePerElement((heading) => relatedHeading.test(textOf(heading, maxHeadingLength)));
   const owners = cardOwners(scan.candidates);
@@ -109,6 +151,8 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     classSigns: classSignReader((element) => scan.mass.isHolder(element)),
     isDated: (candidate) => dated.has(candidate),
     positionOf: ({ rank }) => rank / lastRank,
+    fileOf: (candidate) => files.get(candidate)!,
+    largestOf: (candidate) => largestOf(copies.get(files.get(candidate)!.stem)),
     cardLinksOf: (candidate) => cards.get(candidate)?.size ?? 0,
     titleShareOf: titleShareReader(scan),
     isUnderRelated: ({ section }) => section.some(isRelated),

@@ -4,6 +4,7 @@ import { linkReferrerPolicy, type ReferrerPolicy, referrerPolicyOf } from '../po
 import { absoluteUrl, keyOf } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { refusalOf } from './dominant.ts';
+import { fileStem } from './file-stem.ts';
 import { type Features, featuresOf, minDescribingWords, wordCount } from './image-features.ts';
 import { declaredSize } from './image-size.ts';
 import { fullSizeUrl, type LinkKind, linkKind, linkTarget } from './links.ts';
@@ -37,7 +38,7 @@ export function placesOf(
 ): Place[] {
   const facts = factsOf(scan, pageUrl);
   const stems = new Set([...representative].map(fileStem).filter((stem) => stem !== ''));
-  const isRepresentative = (url: string): boolean => representative.has(keyOf(url)) || stems.has(fileStem(url));
+  const isRepresentative = (url: string, stem: string): boolean => representative.has(keyOf(url)) || stems.has(stem);
   const { candidates, mass } = scan;
   return candidates.map((candidate, at) => {
     const { attribs } = candidate.element;
@@ -51,7 +52,9 @@ export function placesOf(
       link: kind,
       hasCaption: hasCaption(candidate),
       textAround: (candidates[at + 1]?.textBefore ?? mass.total) - (candidates[at - 1]?.textBefore ?? 0),
-      isRepresentative: isRepresentative(candidate.url) || (fullSize !== null && isRepresentative(fullSize)),
+      isRepresentative:
+        isRepresentative(candidate.url, facts.fileOf(candidate).stem) ||
+        (fullSize !== null && isRepresentative(fullSize, fileStem(fullSize))),
     });
     const size = declaredSize(attribs);
     const refusal = refusalOf({
@@ -67,17 +70,3 @@ export function placesOf(
 
 /** Whether a picture stands between others and their words: icons do not. */
 export const dividesPage = ({ refusal, features }: Place): boolean => refusal === null && !features['icon-size'];
-
-/** Shorter stems are numbers and words that many files have. */
-const minStemLength = 6;
-
-/** The name of a file without ending and size: the same picture is offered in several. Empty where it is too short to tell. */
-function fileStem(url: string): string {
-  const name = url.slice(url.lastIndexOf('/') + 1).slice(0, 200);
-  const stem = name
-    .split(/[?#]/, 1)[0]!
-    .toLowerCase()
-    .replace(/\.\w{3,4}$/, '')
-    .replace(/[-_@.]?(?:\d{2,4}x\d{0,4}|\d{2,4}w|scaled|large|medium|small|thumb(?:nail)?|[12]x)(?=$|[-_.])/g, '');
-  return stem.length >= minStemLength ? stem : '';
-}

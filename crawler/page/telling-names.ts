@@ -22,7 +22,10 @@ const decorationHost =
 const decorationAlt =
   /(?:^|[^a-z])(?:logos?|logotype|icons?|avatars?|profile (?:picture|photo|image)|headshot|badges?|ratings?|stars?|arrow|banner|reviews? by|photo of the author|author|powered by|app store|google play)(?:[^a-z]|$)/;
 
-export const isTellingAlt = (alt: string): boolean => decorationAlt.test(alt.toLowerCase());
+/** How the web before pictures, and DocBook, name a sign: "[Note]". */
+const bracketedAlt = /^\[[^\]]{1,20}\]$/;
+
+export const isTellingAlt = (alt: string): boolean => bracketedAlt.test(alt) || decorationAlt.test(alt.toLowerCase());
 
 /** `name` is the last part of a path, as `fileName` gives it. */
 export const isTellingName = (name: string): boolean => decorationName.test(name) || iconName.test(name);

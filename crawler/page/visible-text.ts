@@ -35,8 +35,12 @@ const annotationClass =
 /** Per text, so that a hostile page's many overlapping texts stay cheap. */
 const maxNodes = 20_000;
 
-/** The cleaned text below an element, at most `maxLength` UTF-16 units. */
-export function textOf(root: Element, maxLength = maxTextLength): string {
+/** The cleaned text below an element, at most `maxLength` UTF-16 units, without what annotates it and what `isLeftOut` names. */
+export function textOf(
+  root: Element,
+  maxLength = maxTextLength,
+  isLeftOut: ((element: Element) => boolean) | null = null,
+): string {
   let text = '';
   let visited = 0;
   let node: AnyNode | null = root.firstChild;
@@ -46,7 +50,12 @@ export function textOf(root: Element, maxLength = maxTextLength): string {
     const element: Element | null = isElement(node) ? node : null;
     if (node.type === 'text') text += node.data;
     else if (element && !inlineNames.has(element.name)) text += ' ';
-    if (element?.firstChild && !silentNames.has(element.name) && !isAnnotation(element)) {
+    if (
+      element?.firstChild &&
+      !silentNames.has(element.name) &&
+      !isAnnotation(element) &&
+      (isLeftOut === null || !isLeftOut(element))
+    ) {
       node = element.firstChild;
       continue;
     }

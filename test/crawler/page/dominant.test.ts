@@ -129,10 +129,43 @@ test('the size that a picture service is asked for counts, and not the one in th
 });
 
 test('a file in the place of many pictures is none of them', () => {
-  const cards = ['Wren', 'Robin', 'Finch']
-    .map((name) => `<li><a href="/birds/${name}"><img src="/i/wait.png" alt="A ${name} on a small branch"></a></li>`)
-    .join('');
-  assert.notEqual(judge(`<main><h1>Birds</h1><ul>${cards}</ul></main>`, '/i/wait.png'), 'subject');
+  const cards = (names: readonly string[]): string =>
+    names
+      .map((name) => `<li><a href="/birds/${name}"><img src="/i/wait.png" alt="A ${name} on a small branch"></a></li>`)
+      .join('');
+  const images = (names: readonly string[]): number =>
+    extractPage(`<main><h1>Birds</h1><ul>${cards(names)}</ul></main>`, url).images.length;
+  assert.equal(images(['Wren', 'Robin', 'Finch']), 0);
+  assert.equal(images(['Wren', 'Robin', 'Robin']), 1);
+  const short = ['Wren', 'Robin', 'Finch'].map(
+    (name) => `<li><a href="/birds/${name}"><img src="/i/wait.png" alt="${name}"></a></li>`,
+  );
+  assert.notEqual(judge(`<main><h1>Birds</h1><ul>${short.join('')}</ul></main>`, '/i/wait.png'), 'subject');
+});
+
+test('a logo that a page only names is no picture of its subject', () => {
+  const named = (name: string): string =>
+    judge(
+      `<meta property="og:image" content="/i/${name}"><meta property="og:title" content="A red boat">${page('')}`,
+      `/i/${name}`,
+    );
+  for (const name of ['apple-touch-icon.png', 'logo-white-1000.png', 'og-logo.jpg'])
+    assert.notEqual(named(name), 'subject', name);
+  assert.equal(named('boat-on-the-lake.jpg'), 'subject');
+});
+
+test('a small copy of a picture that is larger elsewhere on the page, by the name of its file', () => {
+  const copies = (files: readonly string[]): string => files.map((file) => img('', file)).join('');
+  const larger = (files: readonly string[]): number | undefined =>
+    extractPage(page(copies(files)), url).images.find((one) => one.url.includes('w=100'))!.dominance!.features[
+      'larger-copy'
+    ]?.[0];
+  assert.equal(larger(['red-boat.jpg?w=100', 'red-boat.jpg?w=400']), 2);
+  assert.equal(larger(['red-boat.jpg?w=100', 'red-boat.jpg?w=110']), undefined);
+  assert.equal(larger(['red-boat.jpg?w=100', 'blue-boat.jpg?w=400']), undefined);
+  // A name that a system gives to all pictures.
+  const all = ['1', '2', '3', '4'].map((folder) => `${folder}/default_name.jpg?w=400`);
+  assert.equal(larger(['default_name.jpg?w=100', ...all]), undefined);
 });
 
 test('a picture in two places is what it is in the better one', () => {

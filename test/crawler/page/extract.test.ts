@@ -107,6 +107,27 @@ describe('where an image and its texts are found', () => {
       html: '<img src=b.jpg alt=" A &amp; B\u202e\n  &#x43;\u200b ">',
       expected: [['/dir/b.jpg', 'alt: A & B C']],
     },
+    {
+      name: 'a caption without what is marked as a credit in it',
+      html: `<figure><img src=b.jpg alt="${alt}"><figcaption><span>In May</span> <span class="photo-credit">Ada Wren</span></figcaption></figure><figure><img src=c.jpg alt="A blue boat on a river"><figcaption><span class="css-1" data-theme-key="photo-credit-creditor">Ada Wren for The News</span></figcaption></figure>`,
+      expected: [
+        ['/dir/b.jpg', `alt: ${alt}`, 'caption: In May'],
+        ['/dir/c.jpg', 'alt: A blue boat on a river'],
+      ],
+    },
+    {
+      name: 'a style and a script in a card are no words of it',
+      html: '<main><ul><li><div><style>img.lake { height: 100% }</style><img src=b.jpg></div></li><li><div><style>img.lake { height: 100% }</style><img src=c.jpg></div></li></ul></main>',
+      expected: [],
+    },
+    {
+      name: 'a template without a title, and the name of the site as description of its own picture',
+      html: `<meta property="og:site_name" content="Lake News"><meta property="og:image" content="/og.jpg"><meta property="og:image:alt" content="Lake News"><meta property="og:title" content="Boats of the lake"><main><p><img src=b.jpg alt="${alt}" title=" - Lake News"></p></main>`,
+      expected: [
+        ['/dir/b.jpg', `alt: ${alt}`],
+        ['/og.jpg', 'og: Boats of the lake'],
+      ],
+    },
     { name: 'nothing to say', html: '<main><img src=b.jpg></main>', expected: [] },
   ];
   for (const { name, html, expected } of cases) test(name, () => assert.deepEqual(seen(html), expected));

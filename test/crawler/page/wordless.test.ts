@@ -7,6 +7,8 @@ import { describingText, isNameOfFile, isWordless } from '../../../crawler/page/
 
 const wordless = [
   '_images/b.png',
+  'Lorem ipsum dolor sit amet, consectetur adipiscing elit.',
+  'Please enable Javascript to view this form.',
   'IMG_2031',
   'Screen Shot 2022-07-10 at 8.11.16 AM.png',
   'Meghan Markle mxp vpx _00003220.jpg',
