@@ -90,8 +90,9 @@ export const validateFunction =
 
 /** The pairs that are here of a batch of several processes; undefined where all are. */
 function pairsHere(inputs: Inputs, { rank, count }: Peers): Rows | undefined {
+  if (count === 1) return undefined;
   const own = inputs.pieces!.shape[0]!;
-  return count === 1 ? undefined : { first: rank * own, count: own, of: count * own };
+  return { first: rank * own, count: own, of: count * own };
 }
 
 /** This batch's share of each objective [5] among all that make the update: those of this process (`totals`) and of its peers. */
