@@ -56,8 +56,32 @@ export const presets = {
 
 export type PresetName = keyof typeof presets;
 
-/** Throws a UserError where sizes cannot fit together. */
+/** Ours, far above what anybody trains: what is computed of a size before the weights are read costs little. */
+const largest = {
+  vocabularySize: 10_000_000,
+  hiddenSize: 100_000,
+  layers: 1000,
+  heads: 10_000,
+  feedForwardSize: 1_000_000,
+  maxPositions: 1_000_000,
+  maxRegions: 10_000,
+  maxPieces: 1_000_000,
+  featureSize: 1_000_000,
+  classes: 1_000_000,
+} as const;
+
+/** Throws a UserError where sizes are none, as a checkpoint of others may have them, or cannot fit together. */
 export function checkConfig(config: ModelConfig): void {
+  for (const [name, most] of Object.entries(largest)) {
+    const size: unknown = config[name as keyof typeof largest];
+    if (!Number.isInteger(size) || Number(size) < 1 || Number(size) > most)
+      throw expected(`a whole number from 1 to ${most}`, name, size ?? 'none', 'take another model');
+  }
+  for (const name of ['dropout', 'layerNormEpsilon'] as const) {
+    const share: unknown = config[name];
+    if (typeof share !== 'number' || !(share >= 0 && share < 1))
+      throw expected('a number from 0 to less than 1', name, share ?? 'none', 'take another model');
+  }
   if (config.hiddenSize % config.heads !== 0) {
     throw expected(`a divisor of ${config.hiddenSize}`, 'heads', config.heads, 'change heads or hiddenSize');
   }

@@ -14,7 +14,7 @@ import type { TokenizerDefinition } from '../data/hugging-face-tokenizer.ts';
 import type { Position } from '../data/sampler.ts';
 import { fromHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors, type StoredTensor } from '../formats/safetensors.ts';
-import type { ModelConfig } from '../net/config.ts';
+import { checkConfig, type ModelConfig } from '../net/config.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import { parameterSpecs } from '../net/parameters.ts';
 import type { Values } from '../runtime/parameter.ts';
@@ -129,9 +129,17 @@ function withAdvice<T>(dir: string, read: () => T): T {
 
 function readFolder(dir: string): Checkpoint {
   const verified = checkChecksums(dir, [weightsName, trainingName, 'config.json', 'vocab.txt', tokenizerName]);
-  const json = readJson<ConfigJson>(join(dir, 'config.json'));
-  if (!json.lait) throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
-  const { config, detector, objectives } = json.lait;
+  const json = readJson<ConfigJson | null>(join(dir, 'config.json'));
+  const { config, detector, objectives } = json?.lait ?? {};
+  if (
+    typeof config !== 'object' ||
+    config === null ||
+    typeof objectives !== 'object' ||
+    objectives === null ||
+    typeof detector !== 'string'
+  )
+    throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
+  checkConfig(config);
   const vocabulary = readFileSync(join(dir, 'vocab.txt'), 'utf8').replace(/\n$/, '').split('\n');
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = readSafetensors(join(dir, 'model.safetensors'));

@@ -108,6 +108,37 @@ test('a torn checkpoint is named, with the one to go on from', async () => {
   assert.equal(existsSync(first), true, 'nothing is removed by itself');
 });
 
+test('sizes that somebody else has written are looked at before anything is made of them', async () => {
+  const dir = join(root, 'sizes');
+  await save([dir, '1', '2']);
+  const [, only] = checkpoints(dir) as [string, string];
+  rmSync(join(only, 'checksums.json'));
+  const path = join(only, 'config.json');
+  const json = JSON.parse(readFileSync(path, 'utf8'));
+  const { config } = json.lait;
+  for (const change of [
+    { layers: 1e9 },
+    { layers: -1 },
+    { heads: 3 },
+    { hiddenSize: 0.5 },
+    { maxPieces: 1e9 },
+    { maxPieces: 'x' },
+    { maxRegions: 1e9 },
+    { vocabularySize: null },
+    { dropout: 2 },
+  ]) {
+    writeFileSync(path, JSON.stringify({ ...json, lait: { ...json.lait, config: { ...config, ...change } } }));
+    const [name] = Object.keys(change) as [string];
+    assert.throws(() => readCheckpoint(dir), { name: 'UserError', message: new RegExp(` for ${name} but received `) });
+  }
+  for (const lait of [undefined, 1, { ...json.lait, config: 1 }, { ...json.lait, objectives: null }]) {
+    writeFileSync(path, JSON.stringify({ ...json, lait }));
+    assert.throws(() => readCheckpoint(dir), { name: 'UserError', message: /it lacks our part of config\.json/ });
+  }
+  writeFileSync(path, 'null');
+  assert.throws(() => readCheckpoint(dir), { name: 'UserError', message: /it lacks our part of config\.json/ });
+});
+
 /** Turns one bit of a file. */
 function flip(path: string, at: number): void {
   const bytes = readFileSync(path);
