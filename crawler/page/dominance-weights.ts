@@ -51,7 +51,7 @@ export const subjectWeights: Weights = {
     ['list-share', 4.52],
     ['near-title', 0.15],
     ['on-home-page', 0.84],
-    ['only-named-sign', -4],
+    ['only-named-sign', -7],
     ['pictures', 0.14],
     ['places', -0.52],
     ['position', -0.93],

@@ -40,12 +40,12 @@ export function probability({ bias, features: weights }: Weights, features: Feat
 }
 
 /**
- * The features of an image that the page only names, in Open Graph or JSON-LD. One with the name of a logo is that of every page of
- * the site that has no picture of its own.
+ * The features of an image that the page only names, in Open Graph or JSON-LD. A logo, and one that is only named as the picture to
+ * share, is that of every page of the site that has no picture of its own.
  */
-export function namedFeatures(url: string): Features {
+export function namedFeatures(url: string, isOfSite: boolean): Features {
   const features = nameFeatures(url);
-  return { representative: 1, ...features, ...(features['telling-name'] && { 'only-named-sign': 1 }) };
+  return { representative: 1, ...features, ...((isOfSite || features['telling-name']) && { 'only-named-sign': 1 }) };
 }
 
 /** Side of a tracking pixel, in CSS pixels. */

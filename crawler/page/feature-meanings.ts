@@ -59,7 +59,7 @@ const meanings: ReadonlyMap<string, string> = new Map([
   ['small-class', 'classed as small or round'],
   ['representative', 'named as the page’s picture'],
   ['representative-likes', 'named as the page’s picture, and others like it'],
-  ['only-named-sign', 'not on the page, and named like decoration'],
+  ['only-named-sign', 'not on the page, and named as a logo or as what is shared of any page'],
   ['larger-copy', 'shown larger elsewhere on the page'],
   ['jpeg', 'a JPEG file'],
   ['telling-name', 'named like decoration'],

@@ -37,7 +37,7 @@ const sectionKind =
 const readingTime = /^.{0,30}\b\d+\s?min(?:ute)?s?\.?\s?read$/i;
 /** What asks for an address, or for consent. */
 const request =
-  /^enter your (?:e-?mail|name|phone|zip)|\bcookies?[\s-](?:(?:and|&|und) \p{L}+ )?(?:settings|preferences|policy|consent|notice|einstellung)|(?:préférences|preferences|paramètres)(?: (?:de|des|for|of))? cookies?\b|^(?:manage|accept|gestion|gérer)(?: \p{L}+){0,2} cookies?$/iu;
+  /^enter your (?:e-?mail|name|phone|zip)|^please (?:select|choose|enter|log ?in|sign ?in|enable|try again)\b|^no spam\b|^i (?:agree|consent) to\b|^by (?:clicking|submitting|subscribing|signing up)\b|^you (?:may|can) ?not (?:post|reply)\b|\bcookies?[\s-](?:(?:and|&|und) \p{L}+ )?(?:settings|preferences|policy|consent|notice|einstellung)|(?:préférences|preferences|paramètres)(?: (?:de|des|for|of))? cookies?\b|^(?:manage|accept|gestion|gérer)(?: \p{L}+){0,2} cookies?$/iu;
 
 /** Footnotes and what boards quote of others, of any length. */
 const aside =

@@ -146,12 +146,20 @@ test('a file in the place of many pictures is none of them', () => {
 test('a logo that a page only names is no picture of its subject', () => {
   const named = (name: string): string =>
     judge(
-      `<meta property="og:image" content="/i/${name}"><meta property="og:title" content="A red boat">${page('')}`,
+      `<meta property="og:site_name" content="Lake News"><meta property="og:image" content="/i/${name}"><meta property="og:title" content="A red boat">${page('')}`,
       `/i/${name}`,
     );
-  for (const name of ['apple-touch-icon.png', 'logo-white-1000.png', 'og-logo.jpg'])
+  for (const name of [
+    'apple-touch-icon.png',
+    'logo-white-1000.png',
+    'og-logo.jpg',
+    'default-og-image.png',
+    'lake-news-20-og.png',
+    'Social.png',
+  ])
     assert.notEqual(named(name), 'subject', name);
-  assert.equal(named('boat-on-the-lake.jpg'), 'subject');
+  for (const name of ['boat-on-the-lake.jpg', 'og-red-boat.jpg', 'image.jpg', 'red-boat-on-the-lake.html/og-image.png'])
+    assert.equal(named(name), 'subject', name);
 });
 
 test('a small copy of a picture that is larger elsewhere on the page, by the name of its file', () => {

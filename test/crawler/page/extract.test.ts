@@ -83,8 +83,8 @@ describe('where an image and its texts are found', () => {
     },
     {
       name: 'og:image',
-      html: '<meta property="og:image" content="/og.jpg"><meta property="og:description" content="All about boats"><p>x',
-      expected: [['/og.jpg', 'og: All about boats']],
+      html: '<meta property="og:image" content="/boats.jpg"><meta property="og:description" content="All about boats"><p>x',
+      expected: [['/boats.jpg', 'og: All about boats']],
     },
     {
       name: 'JSON-LD',
@@ -122,10 +122,10 @@ describe('where an image and its texts are found', () => {
     },
     {
       name: 'a template without a title, and the name of the site as description of its own picture',
-      html: `<meta property="og:site_name" content="Lake News"><meta property="og:image" content="/og.jpg"><meta property="og:image:alt" content="Lake News"><meta property="og:title" content="Boats of the lake"><main><p><img src=b.jpg alt="${alt}" title=" - Lake News"></p></main>`,
+      html: `<meta property="og:site_name" content="Lake News"><meta property="og:image" content="/boats.jpg"><meta property="og:image:alt" content="Lake News"><meta property="og:title" content="Boats of the lake"><main><p><img src=b.jpg alt="${alt}" title=" - Lake News"></p></main>`,
       expected: [
         ['/dir/b.jpg', `alt: ${alt}`],
-        ['/og.jpg', 'og: Boats of the lake'],
+        ['/boats.jpg', 'og: Boats of the lake'],
       ],
     },
     { name: 'nothing to say', html: '<main><img src=b.jpg></main>', expected: [] },

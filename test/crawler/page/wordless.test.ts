@@ -218,6 +218,10 @@ for (const [text, file, isName] of names)
     assert.equal(isNameOfFile(text, `https://a.example/${file}`), isName));
 
 const remarks = [
+  'Please select a size',
+  'No spam, ever. Unsubscribe anytime.',
+  'I agree to Lake News contacting me with marketing.',
+  'You may not post replies',
   '$34.00',
   'From $24.00',
   '1.299,00 €',
