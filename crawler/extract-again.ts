@@ -24,7 +24,7 @@ export interface ExtractSummary {
   readonly pages: number;
   /** Images that were not known. */
   readonly queued: number;
-  /** Pages that stay as they were: reading them costs too much now, or has ended the process again and again. */
+  /** Pages that stay as they were: their record is no page, reading them costs too much now, or has ended the process again and again. */
   readonly unread: number;
 }
 
@@ -82,7 +82,8 @@ export async function extractAgain(
       }
       if (archive.isAlone) archive.open(kept.url);
       const recorded = await readPageRecords(store.read(kept));
-      const read = recorded === null ? null : await readPage(recorded);
+      if (recorded === null) unread += 1;
+      const read = recorded && (await readPage(recorded));
       if (archive.isAlone) archive.close(kept.url);
       return { kept, read };
     };

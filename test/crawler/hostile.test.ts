@@ -43,6 +43,7 @@ test('every kind of hostility ends in a reason', { timeout: 180_000 }, async (t)
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
 test('a browser renders it, and every later command takes what came of it', {
+  timeout: 180_000,
   skip: browserPath === undefined && !(await hasBrowser(undefined)) ? 'there is no browser' : false,
 }, async (t) => {
   const site = await startHostileSite(readHostilePages);

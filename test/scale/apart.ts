@@ -34,12 +34,19 @@ export interface Apart {
 export async function startApart(args: readonly string[], env: NodeJS.ProcessEnv, addresses: number): Promise<Apart> {
   const script = `ip link set lo up && echo && read -r go && ip addr add ${ownAddress}/24 dev eth0 && ip link set eth0 up && exec "$0" "$@"`;
   const child = spawn('unshare', ['--net', 'sh', '-c', script, process.execPath, ...args], { env });
-  await once(child.stdout, 'data');
+  const ended = once(child, 'close').then(([code]) => Promise.reject(new Error(`unshare ended with ${code}`)));
+  await Promise.race([once(child.stdout, 'data'), ended]);
+  ended.catch(() => {});
   const name = `lait${child.pid}`;
   const ip = (...words: string[]): void => void execFileSync('ip', words);
-  ip('link', 'add', 'name', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid));
-  for (let n = 1; n <= addresses; n++) ip('addr', 'add', `${apartAddress(n)}/24`, 'dev', name);
-  ip('link', 'set', name, 'up');
+  try {
+    ip('link', 'add', 'name', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid));
+    for (let n = 1; n <= addresses; n++) ip('addr', 'add', `${apartAddress(n)}/24`, 'dev', name);
+    ip('link', 'set', name, 'up');
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
   child.stdin.end('\n');
   const inside = (state: string): void =>
     void execFileSync('nsenter', ['-t', String(child.pid), '-n', 'ip', 'link', 'set', 'eth0', state]);

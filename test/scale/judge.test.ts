@@ -421,7 +421,7 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
       assert.deepEqual([await desk.next(), await desk.next()], ['wait', 'wait']);
       assert.match(
         said.join(),
-        /^lait filter --share of desk:\/birds was last heard of 10 s ago: waiting up to an hour [^,]*$/,
+        /^lait filter --share of desk:\/birds was last heard of 1\d s ago: waiting up to an hour [^,]*$/,
       );
       silentFor('61 minutes');
       await assert.rejects(desk.next(), /^UserError: Expected lait filter --share of desk:\/birds to go on but/);

@@ -238,7 +238,7 @@ async function assertWhole(store: string, dirs: readonly string[]): Promise<void
 /** Waits until a worker has hosts: one that has none is missed by nobody. */
 async function holdsHosts(store: string, { child }: Worker): Promise<void> {
   const held = `SELECT count(*) FROM lait.hosts h JOIN lait.workers w ON w.id = h.worker WHERE w.pid = ${child.pid}`;
-  while (postgres.sql(store, held) === '0' && child.exitCode === null) await sleep(20);
+  while (postgres.sql(store, held) === '0' && (child.exitCode ?? child.signalCode) === null) await sleep(20);
 }
 
 /** One worker was declared dead. Whether it begins anew depends on what the other one has left of the crawl. */
