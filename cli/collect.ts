@@ -11,6 +11,7 @@ import { readConfig } from './config-file.ts';
 import { startProgress } from './progress.ts';
 import { storeOf } from './store.ts';
 import { count, megabytes, table } from './table.ts';
+import { openVisits } from './takedown-elsewhere.ts';
 
 export async function collect({ corpusDir, flags, signal, print }: CorpusContext<CollectFlags>): Promise<void> {
   const { without = [], sweep, ...others } = flags;
@@ -23,10 +24,11 @@ export async function collect({ corpusDir, flags, signal, print }: CorpusContext
   }
   const ledger = Ledger.open(corpusDir, { signal, onWait: sayWaiting });
   const progress = startProgress('Collecting');
+  const visits = openVisits(signal);
   try {
     const { missing, ...summary } = await bring(
       { corpusDir, url, without, blobs },
-      { ledger, signal, onProgress: (done, total) => progress.update({ done, total, detail: 'batches' }) },
+      { ledger, signal, at: visits.at, onProgress: (done, total) => progress.update({ done, total, detail: 'batches' }) },
     );
     const swept = sweep && !signal.aborted ? await sweepLeftOver({ url, blobs: blobs! }, signal) : null;
     progress.stop();
@@ -43,6 +45,7 @@ export async function collect({ corpusDir, flags, signal, print }: CorpusContext
     ].filter(([, cell]) => cell !== '') as string[][];
     print({ ...summary, pairs, missing, ...(swept && { swept }) }, () => table(rows, [0, 1]));
     if (missing.length > 0) throw picturesExpected(missing);
+    visits.end();
   } finally {
     progress.stop();
     ledger.close();

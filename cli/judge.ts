@@ -4,7 +4,6 @@ import { countBatches } from '../crawler/shared/overview.ts';
 import { openSharedCorpus } from '../crawler/shared/schema.ts';
 import { openStore } from '../crawler/shared/store.ts';
 import { openWorkReader } from '../crawler/shared/work-reader.ts';
-import { openBlobs } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { judgeHandedOut } from '../filters/judge-handed-out.ts';
@@ -33,7 +32,7 @@ export async function judge({ corpusDir, flags, signal, print }: CorpusContext<J
     metrics?.observe(() => countBatches(store, leaseMs));
     const desk = await openJudge({ store, leaseMs, corpusDir, signal, say }, defer);
     const pictures =
-      config.blobs === undefined ? null : openWorkReader(await openBlobs(within(config.blobs, 'work')), signal);
+      config.blobs === undefined ? null : openWorkReader(within(config.blobs, 'work'), signal);
     const done = await judgeHandedOut({
       ...{ desk, signal, hasAllPictures: false },
       open: async (job) => {

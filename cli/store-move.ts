@@ -12,6 +12,7 @@ import { readConfig } from './config-file.ts';
 import { startProgress } from './progress.ts';
 import { storeOf } from './store.ts';
 import { count, table } from './table.ts';
+import { openVisits } from './takedown-elsewhere.ts';
 
 export async function storeMove({ corpusDir, args, signal, print }: CorpusContext): Promise<void> {
   const [to] = args;
@@ -36,7 +37,8 @@ export async function storeMove({ corpusDir, args, signal, print }: CorpusContex
       print({ isKnown: true, keptIn: before }, () => `It is in the folder already; the store is kept as ${before}.`);
       return;
     }
-    const { missing } = await collect({ corpusDir, url, blobs }, { ledger, signal });
+    const visits = openVisits(signal);
+    const { missing } = await collect({ corpusDir, url, blobs }, { ledger, signal, at: visits.at });
     // It says nothing of a signal: some is not in the folder then.
     signal.throwIfAborted();
     if (missing.length > 0) throw picturesExpected(missing);
@@ -44,6 +46,7 @@ export async function storeMove({ corpusDir, args, signal, print }: CorpusContex
     progress.stop();
     const next = `take store out of ${configFileName}, and \`lait crawl\` goes on with it; the store is kept as ${moved.keptIn}, until you drop it`;
     print(moved, () => textOf(moved, next));
+    visits.end();
   } finally {
     progress.stop();
     ledger.close();

@@ -4,13 +4,13 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { eraseTakenDown } from '../crawler/shared/erase-work.ts';
+import { eraseTakenDown, unnoted } from '../crawler/shared/erase-work.ts';
 import { placeOf } from '../crawler/shared/store.ts';
-import { openBlobs } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { copiedPlaces, copySegmentsAgain } from '../dataset/ledger/raw-copy.ts';
-import { forgetWorkPictures, takenDownWorkPictures } from '../dataset/ledger/work-pictures.ts';
+import { openLedgerToRead } from '../dataset/ledger/readable.ts';
+import { forgetWorkPlace, workPlaces } from '../dataset/ledger/work-pictures.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { askedPlaces } from './asked-jobs.ts';
 import { sayWaiting } from './command.ts';
@@ -26,9 +26,9 @@ export interface Elsewhere {
 }
 
 /** Throws a UserError for a place that nothing of the corpus is known to be at. */
-export function checkGone({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): void {
-  const work = workPlace(corpusDir) ?? [];
-  const known = [work, publishedPlaces(corpusDir), copiedPlaces(corpusDir), askedPlaces(corpusDir)].flat();
+export async function checkGone({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): Promise<void> {
+  if (gone.size === 0) return;
+  const known = [await notedPlaces(corpusDir), publishedPlaces(corpusDir), copiedPlaces(corpusDir), askedPlaces(corpusDir)].flat();
   const unknown = [...gone].find((place) => !known.includes(place));
   if (unknown === undefined) return;
   const places = known.length === 0 ? 'there is none' : `there are ${[...new Set(known)].join(', ')}`;
@@ -61,34 +61,40 @@ export function openVisits(signal: AbortSignal): Visits {
     end() {
       if (faults.size === 0) return;
       throw new UserError(
-        `Expected what was taken down to leave all places but these were not reached: ${[...faults.keys()].join(', ')}; run the same command again, with --gone PLACE for one that is gone for good.`,
+        `Expected what was taken down to leave all places but these were not reached: ${[...faults.keys()].join(', ')}; run the same command again; lait takedown with --gone PLACE says that one is gone for good.`,
         { exitCode: [...faults.values()].some(({ exitCode }) => exitCode === 1) ? 1 : 2 },
       );
     },
   };
 }
 
-/** Where workers of a shared crawl put pictures; null where they put none into S3. */
+/** Where workers of a shared crawl put pictures by `lait.yaml` as it is now; null where they put none into S3. */
 function workPlace(corpusDir: string): string | null {
   const { store, blobs } = readConfig(corpusDir);
   return store === undefined || blobs === undefined ? null : within(blobs, 'work');
 }
 
-/** Erases in S3 what workers of a shared crawl have put there, and returns how many pictures that were. */
+/** Where workers have put pictures that are collected. */
+async function notedPlaces(corpusDir: string): Promise<string[]> {
+  if (!existsSync(join(corpusDir, 'ledger.db'))) return [];
+  const { ledger, close } = await openLedgerToRead(corpusDir);
+  try {
+    return workPlaces(ledger).map((place) => place || unnoted);
+  } finally {
+    close();
+  }
+}
+
+/** Erases in S3 what workers of a shared crawl have put there, wherever that was, and returns how many pictures that were. */
 export async function eraseWork({ corpusDir, signal, gone = new Set() }: Elsewhere, visits: Visits): Promise<number> {
-  const place = workPlace(corpusDir);
-  if (place === null) return 0;
-  let erased = 0;
-  await visits.at(place, async () => {
-    const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
-    try {
-      if (gone.has(place)) await ledger.writeWhenFree(() => forgetWorkPictures(ledger, takenDownWorkPictures(ledger)));
-      else erased = await eraseTakenDown(ledger, await openBlobs(place), signal);
-    } finally {
-      ledger.close();
-    }
-  });
-  return erased;
+  if (!existsSync(join(corpusDir, 'ledger.db'))) return 0;
+  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
+  try {
+    for (const place of gone) await ledger.writeWhenFree(() => forgetWorkPlace(ledger, place === unnoted ? '' : place));
+    return await eraseTakenDown(ledger, { work: workPlace(corpusDir) ?? undefined, at: visits.at, signal });
+  } finally {
+    ledger.close();
+  }
 }
 
 /** Publishes and copies again what was before; throws one line that names all places that were not reached, those of `visits` too. */
@@ -99,12 +105,13 @@ export async function renewCopies({ corpusDir, signal, gone = new Set() }: Elsew
 }
 
 /** What workers keep of their own: the pictures that they found, and the record of a shared crawl. */
-export function keptByWorkers(corpusDir: string): string[] {
-  const { store, blobs } = readConfig(corpusDir);
+export async function keptByWorkers(corpusDir: string): Promise<string[]> {
+  const { store } = readConfig(corpusDir);
   const pictures = join(corpusDir, 'work');
+  const noted = (await notedPlaces(corpusDir)).filter((place) => place !== unnoted);
   return [
     ...(existsSync(pictures) ? [pictures] : []),
-    ...(store && blobs ? [within(blobs, 'work')] : []),
+    ...new Set([...noted, workPlace(corpusDir)].filter((place) => place !== null)),
     ...(store === undefined ? [] : [placeOf(store)]),
   ];
 }

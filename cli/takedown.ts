@@ -33,7 +33,7 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
   }
   if (undo) return takeBack(corpusDir, names, { exports, note, gone: places, signal, print });
   const elsewhere = { corpusDir, signal, gone: new Set(places) };
-  checkGone(elsewhere);
+  await checkGone(elsewhere);
   for (const folder of exports) {
     if (!existsSync(folder)) throw expected('a folder with an export', 'export', folder, 'check the path');
   }
@@ -62,7 +62,7 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
     const end = summary.isKnown
       ? 'A search through raw images, kept pages, vectors and shards finds nothing of it.'
       : 'The corpus has nothing of what was named; if it comes, it is refused from now on.';
-    const unreached = [...summary.unreached, ...keptByWorkers(corpusDir)];
+    const unreached = [...summary.unreached, ...(await keptByWorkers(corpusDir))];
     print({ ...summary, unreached, erasedOfWorkers: erased }, () =>
       [
         `Removed ${count(summary.images)} pictures (${megabytes(summary.bytes)}), ${count(summary.pairs)} pairs, ` +

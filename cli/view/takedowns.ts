@@ -47,7 +47,7 @@ export const takedownPreview = ({ corpusDir, databases, names }: TakedownQuestio
         `SELECT ${browsedColumns} FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.id = ?`,
       );
       const shown = pairs.slice(0, maxShown).flatMap((id) => (select.get(id) as BrowsedPair | undefined) ?? []);
-      const unreached = [...preview.unreached, ...keptByWorkers(corpusDir)];
+      const unreached = [...preview.unreached, ...(await keptByWorkers(corpusDir))];
       return { ...preview, unreached, pairs: pairs.length, shown };
     } finally {
       ledger.close();
@@ -64,5 +64,5 @@ export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Pro
     const visits = openVisits(signal);
     await eraseWork({ corpusDir, signal }, visits);
     await renewCopies({ corpusDir, signal }, visits);
-    return { ...summary, unreached: [...summary.unreached, ...keptByWorkers(corpusDir)] };
+    return { ...summary, unreached: [...summary.unreached, ...(await keptByWorkers(corpusDir))] };
   });

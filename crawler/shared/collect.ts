@@ -3,7 +3,6 @@
  * from the workers' folders, or from S3, into `raw/`, and into the frontier that it is done. It may run while workers crawl, and again: then it
  * brings what is new. Killed, it goes on where it was.
  */
-import { openBlobs } from '../../dataset/blobs/open.ts';
 import { within } from '../../dataset/blobs/place.ts';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { collectedBatches, noteCollected } from '../../dataset/ledger/collected.ts';
@@ -54,14 +53,19 @@ interface WorkerRow {
   readonly folder: string;
   readonly batch: number;
   readonly isAlive: boolean;
+  /** Where in S3 it puts pictures; null where it puts none there, or is of an earlier lait. */
+  readonly pictures: string | null;
 }
 
 export interface CollectOptions {
   readonly corpusDir: string;
   readonly url: string;
-  /** `s3://BUCKET/PREFIX`, below whose `work/` workers keep their pictures; those in the folder are found without it. */
+  /** `s3://BUCKET/PREFIX`, below whose `work/` workers keep their pictures unless they have said otherwise; those in the folder are found without it. */
   readonly blobs?: string | undefined;
-  /** Workers whose disks are lost, for good: what they found is brought without those of their pictures that are not here. */
+  /**
+   * Workers whose disks or buckets are lost, for good: what they found is brought without those of their pictures that are not here, or in
+   * `blobs`.
+   */
   readonly without?: readonly string[];
 }
 
@@ -70,10 +74,13 @@ export async function collect(
   { corpusDir, url, blobs, without = [] }: CollectOptions,
   {
     ledger,
+    at = (_, work) => work(),
     onProgress,
     signal,
   }: {
     readonly ledger: Ledger;
+    /** Erases at a place what was taken down, which may be away. */
+    readonly at?: (place: string, work: () => Promise<unknown>) => Promise<unknown>;
     readonly onProgress?: (batches: number, of: number) => void;
     readonly signal?: AbortSignal;
   },
@@ -93,9 +100,14 @@ export async function collect(
       const known = collectedBatches(ledger, corpus.id);
       const spans = workers.map(({ id, batch }) => ({ worker: id, from: known.get(id) ?? 0, to: batch }));
       const total = spans.reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0);
-      const work = blobs === undefined ? undefined : await openBlobs(within(blobs, 'work'));
+      const work = blobs === undefined ? undefined : within(blobs, 'work');
+      const ownPlaces = new Map(workers.map(({ id, pictures }) => [id, pictures]));
+      const placesOf = (id: string): string[] => {
+        const own = without.includes(id) ? undefined : ownPlaces.get(id);
+        return [...new Set([own, work])].filter((one) => typeof one === 'string');
+      };
       const recordables = openRecordables(
-        { corpusDir, corpusId: corpus.id, signal, blobs: work },
+        { corpusDir, corpusId: corpus.id, signal, placesOf },
         { ledger, raw },
         defer,
       );
@@ -149,7 +161,7 @@ export async function collect(
       // What is queued stays in the database: a crawl of this folder reads pages whole once more, and finds it again.
       if (frontier.followed() === null) frontier.setFollowed('');
       // Last: it needs a right of its own.
-      if (work !== undefined) await eraseTakenDown(ledger, work, signal);
+      await eraseTakenDown(ledger, { work, at, signal });
       const missing = workers
         .filter(({ id }) => left.has(id))
         .map(({ id, machine, folder, batch }) => ({
@@ -168,7 +180,7 @@ export async function collect(
 
 const workersOf = (store: Store): Promise<readonly WorkerRow[]> =>
   store.query<{ [Key in keyof WorkerRow]: WorkerRow[Key] }>(
-    `SELECT id, machine, folder, batch::float8 AS batch, ended_at IS NULL AS "isAlive" FROM lait.workers WHERE batch > 0 ORDER BY id`,
+    `SELECT id, machine, folder, batch::float8 AS batch, ended_at IS NULL AS "isAlive", pictures FROM lait.workers WHERE batch > 0 ORDER BY id`,
   );
 
 function checkLeftOut(without: readonly string[], workers: readonly WorkerRow[]): void {

@@ -22,13 +22,21 @@ export async function openPresence(
   store: Store,
   {
     corpusDir,
+    pictures,
     leaseMs,
     rests,
-  }: { readonly corpusDir: string; readonly leaseMs: number; readonly rests: () => readonly Rest[] },
+  }: {
+    readonly corpusDir: string;
+    /** Where in S3 it puts pictures. */
+    readonly pictures?: string | undefined;
+    readonly leaseMs: number;
+    readonly rests: () => readonly Rest[];
+  },
   attempts: Attempts,
   defer: Defer,
 ): Promise<Presence> {
-  let lease = await enter(store, corpusDir);
+  const entering = (): Promise<Lease> => enter(store, corpusDir, pictures);
+  let lease = await entering();
   let queued = 0;
   defer(() => leave(store, lease, rests()));
   // One that waits for the hosts of others asks the server nothing else: here it notices that it is away for too long.
@@ -42,7 +50,7 @@ export async function openPresence(
   return {
     lease: () => lease,
     async renew() {
-      const next = await attempts.tried(() => enter(store, corpusDir));
+      const next = await attempts.tried(entering);
       if (next !== null) lease = next;
       return next !== null;
     },

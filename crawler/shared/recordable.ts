@@ -5,7 +5,6 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Blobs } from '../../dataset/blobs/blobs.ts';
 import { within } from '../../dataset/blobs/place.ts';
 import type { Defer } from '../../dataset/cleanup.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -14,7 +13,8 @@ import type { WorkPicture } from '../../dataset/ledger/work-pictures.ts';
 import type { Recordable } from '../frontier/record.ts';
 import type { RecordedOutcome } from './batch.ts';
 import { partName } from './names.ts';
-import { folderReader, type PartReader, s3Readers, unreadable } from './parts.ts';
+import { folderReader, type PartReader, unreadable } from './parts.ts';
+import { partsAt } from './work-reader.ts';
 
 /** An outcome as the ledger records it, and where in S3 its picture was found. */
 export interface Collected {
@@ -36,13 +36,13 @@ export function openRecordables(
   {
     corpusDir,
     corpusId,
-    blobs,
+    placesOf,
     signal,
   }: {
     readonly corpusDir: string;
     readonly corpusId: string;
-    /** `work` of the place in S3. */
-    readonly blobs?: Blobs | undefined;
+    /** Where in S3 a worker may have put pictures. */
+    readonly placesOf: (worker: string) => readonly string[];
     readonly signal?: AbortSignal | undefined;
   },
   { ledger, raw }: { readonly ledger: Ledger; readonly raw: RawStore },
@@ -60,23 +60,23 @@ export function openRecordables(
     here.set(worker, opened);
     return opened;
   };
-  const inS3 = blobs && s3Readers(blobs, signal);
+  const readersAt = partsAt(signal);
 
   const bytesOf = async (
     { place, resized, measured }: NonNullable<RecordedOutcome['stored']>,
     worker: string,
   ): Promise<{ readonly bytes: Buffer; readonly picture?: WorkPicture } | 'erased' | null> => {
     const part = partName(corpusId, worker);
+    const isWhole = (bytes: Buffer): boolean => hash('sha256', bytes) === (resized?.sha256 ?? measured.sha256);
+    const own = await inFolder(worker)?.read(place);
+    if (own && isWhole(own)) return { bytes: own };
     let isErased = false;
-    const readers = [
-      { reader: inFolder(worker), noted: {} },
-      { reader: inS3?.(part), noted: { picture: { sha256: measured.sha256, part, ...place } } },
-    ];
-    for (const { reader, noted } of readers) {
-      const bytes = await reader?.read(place);
-      if (bytes && hash('sha256', bytes) === (resized?.sha256 ?? measured.sha256)) return { bytes, ...noted };
+    for (const work of placesOf(worker)) {
+      const readerOf = await readersAt(work);
+      const bytes = await readerOf(part).read(place);
+      if (bytes && isWhole(bytes)) return { bytes, picture: { sha256: measured.sha256, place: work, part, ...place } };
       // Only there: on a disk a crash may leave zeros too.
-      isErased = noted.picture !== undefined && !!bytes && isAllZero(bytes);
+      isErased ||= !!bytes && isAllZero(bytes);
     }
     return isErased ? 'erased' : null;
   };
@@ -101,7 +101,7 @@ export function openRecordables(
 
   return {
     placeOf: (worker) =>
-      [folderOf(worker), ...(blobs ? [within(blobs.place, partName(corpusId, worker))] : [])].join(' or '),
+      [folderOf(worker), ...placesOf(worker).map((work) => within(work, partName(corpusId, worker)))].join(' or '),
     async of({ writtenUrl, depth, image, stored, ...rest }, worker) {
       const claim = { writtenUrl, depth };
       if (image === undefined) return { recordable: { ...rest, claim } };

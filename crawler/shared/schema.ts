@@ -190,6 +190,8 @@ const laterColumns = [
   ['origins', 'key', 'text'],
   ['corpus', 'ledger', 'text'],
   ['workers', 'swept', 'text'],
+  // Where in S3 it puts pictures, whatever `blobs` becomes later: `work` of the place.
+  ['workers', 'pictures', 'text'],
   // How often workers died that had it under way, as far as is known, and who asks it alone (suspects.ts).
   ['queue', 'deaths', 'smallint NOT NULL DEFAULT 0'],
   ['queue', 'asked_by', 'bigint'],

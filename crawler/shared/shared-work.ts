@@ -130,9 +130,10 @@ export const sharedWork =
     checkTimeout({ leaseMs, timeoutMs });
     const attempts = openAttempts(store.place, say);
     const holdings: Holdings = { hosts: new Map(), inFlight: new Map(), isUnsure: false };
+    const work = blobs === undefined ? undefined : await openBlobs(within(blobs, 'work'));
     const presence = await openPresence(
       store,
-      { corpusDir, leaseMs, rests: () => restsOf(holdings) },
+      { corpusDir, pictures: work?.place, leaseMs, rests: () => restsOf(holdings) },
       attempts,
       defer,
     ).catch((error: unknown) => {
@@ -141,7 +142,7 @@ export const sharedWork =
     const patience = stoppedAfter(signal, stoppedMs, defer);
     const pictures = openPictures({
       ...{ corpusDir, corpusId: corpus.id, signal: patience, say },
-      ...(blobs && { blobs: await openBlobs(within(blobs, 'work')) }),
+      ...(work && { blobs: work }),
     });
     defer(() => pictures.close());
     await pictures.begin(presence.lease());

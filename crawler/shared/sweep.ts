@@ -2,7 +2,6 @@
  * Removes from S3 what workers have put there and no batch names: one was killed in between, or an answer was lost and the same was put
  * under the next number.
  */
-import type { Blobs } from '../../dataset/blobs/blobs.ts';
 import { openBlobs } from '../../dataset/blobs/open.ts';
 import { within } from '../../dataset/blobs/place.ts';
 import { partName } from './names.ts';
@@ -20,7 +19,8 @@ export interface Swept {
 const endedForDays = 1;
 
 /**
- * Sweeps the parts of workers that have ended a day ago, each once in each place; below `work` of `blobs`. Throws a UserError where there is no shared
+ * Sweeps the parts of workers that have ended a day ago, each once in each place: where they have put pictures, and below `work` of `blobs` those
+ * of which that is not known. Throws a UserError where there is no shared
  * corpus, and where S3 refuses.
  */
 export async function sweepLeftOver(
@@ -30,7 +30,7 @@ export async function sweepLeftOver(
   const store = await openStore({ url });
   try {
     const { id: corpusId } = await openSharedCorpus(store, { create: false });
-    return await sweepParts(store, await openBlobs(within(blobs, 'work')), { corpusId, signal });
+    return await sweepParts(store, within(blobs, 'work'), { corpusId, signal });
   } catch (error) {
     throw storeFault(error, store.place, { isRunning: true });
   } finally {
@@ -40,16 +40,17 @@ export async function sweepLeftOver(
 
 async function sweepParts(
   store: Store,
-  blobs: Blobs,
+  work: string,
   { corpusId, signal }: { readonly corpusId: string; readonly signal: AbortSignal | undefined },
 ): Promise<Swept> {
-  const workers = await store.query<{ worker: string; to: number }>(
-    `SELECT id AS worker, batch::float8 AS "to" FROM lait.workers
-     WHERE ended_at < now() - $1 * interval '1 day' AND swept IS DISTINCT FROM $2 ORDER BY id`,
-    [endedForDays, blobs.place],
+  const workers = await store.query<{ worker: string; to: number; place: string }>(
+    `SELECT id AS worker, batch::float8 AS "to", coalesce(pictures, $2) AS place FROM lait.workers
+     WHERE ended_at < now() - $1 * interval '1 day' AND swept IS DISTINCT FROM coalesce(pictures, $2) ORDER BY id`,
+    [endedForDays, work],
   );
   let [segments, bytes] = [0, 0];
-  for (const { worker, to } of workers) {
+  for (const { worker, to, place } of workers) {
+    const blobs = await openBlobs(place);
     const part = partName(corpusId, worker);
     const there = new Map<string, number>();
     for await (const { key, byteLength } of blobs.list(`${part}/raw/`, signal)) there.set(key, byteLength);
@@ -60,7 +61,7 @@ async function sweepParts(
       }
     }
     await blobs.remove([...there.keys()], signal);
-    await store.query(`UPDATE lait.workers SET swept = $2 WHERE id = $1`, [worker, blobs.place]);
+    await store.query(`UPDATE lait.workers SET swept = $2 WHERE id = $1`, [worker, place]);
     segments += there.size;
     for (const byteLength of there.values()) bytes += byteLength;
   }

@@ -261,6 +261,22 @@ const steps: readonly string[] = [
      PRIMARY KEY (sha256, part, segment, offset)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX work_pictures_refused ON work_pictures (refused) WHERE refused = 1;`,
+  // `place` is `work` of what `blobs` was; '' where that is not known.
+  `ALTER TABLE work_pictures RENAME TO old_work_pictures;
+   DROP INDEX work_pictures_refused;
+   CREATE TABLE work_pictures (
+     sha256 TEXT NOT NULL,
+     place TEXT NOT NULL,
+     part TEXT NOT NULL,
+     segment INTEGER NOT NULL,
+     offset INTEGER NOT NULL,
+     byte_length INTEGER NOT NULL,
+     refused INTEGER NOT NULL,
+     PRIMARY KEY (sha256, place, part, segment, offset)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO work_pictures SELECT sha256, '', part, segment, offset, byte_length, refused FROM old_work_pictures;
+   DROP TABLE old_work_pictures;
+   CREATE INDEX work_pictures_refused ON work_pictures (refused) WHERE refused = 1;`,
 ];
 
 /** The version that this lait writes. */

@@ -323,18 +323,33 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     s3.fault = () => null;
     assert.match(refusedByS3.stdout, /^Removed 1 pictures/);
     assert.equal(refusedByS3.code, 2, refusedByS3.stderr);
-    // Where the bucket is gone for good, nothing is left to be erased there.
-    const copy = mkdtempSync(join(corpus.dir, 'copy-'));
+    // Where the bucket is gone, or nobody has noted which it was and it is not that of lait.yaml, nothing is taken for erased.
     corpus.ledger.db.pragma('wal_checkpoint(TRUNCATE)');
-    copyFileSync(join(corpus.dir, 'ledger.db'), join(copy, 'ledger.db'));
-    writeFileSync(join(copy, 'lait.yaml'), `store: ${url}\nblobs: s3://lost/judged\n`);
-    const lost = ['takedown', '--url', site.url + last, '--corpus', copy];
-    assert.match((await ranInProcess(lost)).stderr, /not reached: s3:\/\/lost\/judged\/work; .* --gone PLACE/);
-    for (const more of [['--gone', 's3://lost/judged/work'], []])
-      assert.equal((await ranInProcess([...lost, ...more])).code, 0);
+    for (const [noted, present, place] of [
+      ['s3://lost/judged/work', 's3://birds/elsewhere', 's3://lost/judged/work'],
+      ['', 's3://lost/judged', 'unknown-blobs/work'],
+      ['', 's3://birds/elsewhere', 'unknown-blobs/work'],
+    ] as const) {
+      const copy = mkdtempSync(join(corpus.dir, 'copy-'));
+      copyFileSync(join(corpus.dir, 'ledger.db'), join(copy, 'ledger.db'));
+      const ledger = Ledger.open(copy);
+      ledger.db.prepare('UPDATE work_pictures SET place = ?').run(noted);
+      ledger.close();
+      writeFileSync(join(copy, 'lait.yaml'), `store: ${url}\nblobs: ${present}\n`);
+      const lost = ['takedown', '--url', site.url + last, '--corpus', copy];
+      const { code, stderr: said } = await ranInProcess(lost);
+      assert.equal(code, 2, said);
+      assert.match(said, new RegExp(`these were not reached: ${place}; .* --gone PLACE`));
+      for (const more of [['--gone', place], []]) assert.equal((await ranInProcess([...lost, ...more])).code, 0);
+    }
+    assert.deepEqual((await bytesOf(sha256)).length, 1);
+    // Where it was put, whatever lait.yaml has now.
+    writeFileSync(join(corpus.dir, 'lait.yaml'), `store: ${url}\nblobs: s3://birds/elsewhere\n`);
     const { code, stdout, stderr } = await ranInProcess(takedown);
+    writeFileSync(join(corpus.dir, 'lait.yaml'), `store: ${url}\nblobs: ${blobs}\n`);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /erased where workers have put them: 1 pictures in S3/);
+    assert.match(stdout, /not reached, a copy may be elsewhere: s3:\/\/birds\/judged\/work\n.*: s3:\/\/birds\/elsewhere\/work\n/);
     assert.deepEqual([await bytesOf(sha256), notedOf(corpus.ledger, sha256)], [[], 0]);
 
     // Another folder that has a tombstone for addresses before it knows the pictures, one of which has another address that is kept.
@@ -354,8 +369,24 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
       );
       const refused = hashOf('/bird-29.jpg');
       assert.equal((await bytesOf(refused)).length, 1);
-      const { missing, lost } = await collect({ url, blobs, corpusDir: other.dir }, other);
+      const worker = sql('SELECT id FROM lait.workers WHERE batch > 0');
+      const put = (place: string): string => sql(`UPDATE lait.workers SET pictures = '${place}'`);
+      put('s3://lost/judged/work');
+      await assert.rejects(
+        collect({ url, blobs, corpusDir: other.dir }, other),
+        /^UserError: Expected a bucket that is there for s3:\/\/lost\/judged\/work/,
+      );
+      put(`${blobs}/work`);
+      // Where its worker has put a picture, though lait.yaml names no blobs any more.
+      const { missing, lost } = await collect({ url, corpusDir: other.dir }, other);
       assert.deepEqual([missing, lost], [[], 0]);
+      put('s3://lost/judged/work');
+      const third = temporaryCorpus();
+      third.raw.close();
+      const left = await collect({ url, blobs, corpusDir: third.dir, without: [worker] }, third);
+      put(`${blobs}/work`);
+      assert.deepEqual([left.missing, left.lost], [[], 0], 'what was brought from there to blobs is not lost');
+      third.remove();
       const states = [last, '/bird-29.jpg', '/bird-0.jpg', '/bird-4.jpg'].map((path) => other.images()[path]);
       assert.deepEqual(states, ['taken-down', 'taken-down', 'taken-down', 'success']);
       assert.equal((await bytesOf(hashOf('/bird-4.jpg'))).length, 1);
@@ -369,10 +400,11 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     const place = await openBlobs('s3://birds/anew');
     const bytes = randomBytes(9 * 2 ** 20);
     await place.put('part/raw/000000.tar', bytes);
-    const reader = openWorkReader(place);
+    // In lait.yaml there is another place by now.
+    const reader = openWorkReader('s3://birds/elsewhere');
     const read = (offset: number): Promise<Buffer | null> => {
       const sha256 = hash('sha256', bytes.subarray(offset, offset + 100));
-      return reader.read([{ part: 'part', segment: 0, offset, byteLength: 100 }], sha256);
+      return reader.read([{ place: 's3://birds/anew', part: 'part', segment: 0, offset, byteLength: 100 }], sha256);
     };
     assert.ok(await read(0));
     await place.put('part/raw/000000.tar', Buffer.concat([Buffer.alloc(512), bytes.subarray(512)]));
@@ -398,8 +430,9 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     assert.deepEqual(await swept(), { segments: 0, bytes: 0 }, 'the worker has just ended');
     sql(`INSERT INTO lait.workers (id, machine, folder, pid) OVERRIDING SYSTEM VALUE VALUES (77, 'gone', '/gone', 1);
       UPDATE lait.workers SET ended_at = now() - interval '25 hours'`);
-    assert.deepEqual(await sweepLeftOver({ url, blobs: 's3://birds/elsewhere' }), { segments: 0, bytes: 0 });
-    assert.deepEqual(await swept(), { segments: 2, bytes: 16 });
+    const elsewhere = await sweepLeftOver({ url, blobs: 's3://birds/elsewhere' });
+    assert.deepEqual(elsewhere, { segments: 1, bytes: 8 }, 'of the worker that said where it puts them');
+    assert.deepEqual(await swept(), { segments: 1, bytes: 8 });
     assert.deepEqual(await keys(), before);
     assert.deepEqual(await swept(), { segments: 0, bytes: 0 });
   });
