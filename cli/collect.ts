@@ -28,7 +28,12 @@ export async function collect({ corpusDir, flags, signal, print }: CorpusContext
   try {
     const { missing, ...summary } = await bring(
       { corpusDir, url, without, blobs },
-      { ledger, signal, at: visits.at, onProgress: (done, total) => progress.update({ done, total, detail: 'batches' }) },
+      {
+        ledger,
+        signal,
+        at: visits.at,
+        onProgress: (done, total) => progress.update({ done, total, detail: 'batches' }),
+      },
     );
     const swept = sweep && !signal.aborted ? await sweepLeftOver({ url, blobs: blobs! }, signal) : null;
     progress.stop();

@@ -1,6 +1,7 @@
 /** A filter that other machines help with: what they are told of it, and how it is judged there and here. */
 import { openFilterJob } from '../crawler/shared/filter-job.ts';
 import { openJudge } from '../crawler/shared/judge.ts';
+import { placeOf } from '../crawler/shared/store.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
 import { corpusMark } from '../dataset/ledger/corpus-mark.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
@@ -11,6 +12,7 @@ import { handOut, pairsHandedOut } from '../filters/hand-out.ts';
 import { judgeHandedOut, type OpenedJob } from '../filters/judge-handed-out.ts';
 import { type Recipe, ruleRecords } from '../filters/recipe.ts';
 import type { JudgeAll } from '../filters/screen.ts';
+import { forgetAsked, pairsOf, rememberAsked } from './asked-jobs.ts';
 import { type Config, configFileName } from './config.ts';
 import { openRecipe } from './filter-recipe.ts';
 import { storeOf } from './store.ts';
@@ -51,8 +53,12 @@ export function sharing(options: ShareOptions): { readonly batchSize: number; re
         const done = new AbortController();
         const signal = AbortSignal.any([options.signal, done.signal]);
         const spec: JobSpec = { settings, rules, earlier: [...earlier], words: [...words] };
+        const { id: ledgerId } = corpusMark(ledger);
+        const [handedOut, at] = [pairsOf(ledgerId), { store: placeOf(url), blobs: null }];
+        rememberAsked(corpusDir, handedOut, at);
+        const onRemoved = (): void => forgetAsked(corpusDir, handedOut, at);
         const job = await openFilterJob(
-          { url, corpusDir, ledgerId: corpusMark(ledger).id, spec: await packed(spec), signal, say },
+          { url, corpusDir, ledgerId, spec: await packed(spec), signal, say, onRemoved },
           defer,
         );
         const { id: ownJob, store, leaseMs } = job;

@@ -31,8 +31,7 @@ export async function judge({ corpusDir, flags, signal, print }: CorpusContext<J
     const { leaseMs } = await openSharedCorpus(store, { create: false });
     metrics?.observe(() => countBatches(store, leaseMs));
     const desk = await openJudge({ store, leaseMs, corpusDir, signal, say }, defer);
-    const pictures =
-      config.blobs === undefined ? null : openWorkReader(within(config.blobs, 'work'), signal);
+    const pictures = config.blobs === undefined ? null : openWorkReader(within(config.blobs, 'work'), signal);
     const done = await judgeHandedOut({
       ...{ desk, signal, hasAllPictures: false },
       open: async (job) => {

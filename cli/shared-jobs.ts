@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { removeFilterJobs } from '../crawler/shared/filter-job.ts';
 import { type DoJob, type JobWorker, openJobWorker } from '../crawler/shared/job-work.ts';
 import { type JobKind, type JobSet, ownerOf, setOf, takenBack } from '../crawler/shared/jobs.ts';
 import { placeOf as placeOfStore } from '../crawler/shared/store.ts';
@@ -25,7 +26,7 @@ import { keepWhileRunning, removeIfLeft } from '../dataset/temporary-folder.ts';
 import { UserError } from '../dataset/user-error.ts';
 import type { OtherDetectors } from '../model/regions/by-others.ts';
 import type { Detector } from '../model/regions/region.ts';
-import { type AskedAt, askedJobs, forgetAsked, plansAt, rememberAsked } from './asked-jobs.ts';
+import { type AskedAt, type AskedSet, askedJobs, forgetAsked, isJobSet, plansAt, rememberAsked } from './asked-jobs.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config-file.ts';
 import { storeOf } from './store.ts';
@@ -196,10 +197,14 @@ export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Else
     }
   };
   for (const { at, ...set } of askedJobs(corpusDir)) {
-    rmSync(keptOf(corpusDir, set), { recursive: true, force: true });
+    if (isJobSet(set)) rmSync(keptOf(corpusDir, set), { recursive: true, force: true });
     for (const one of at) {
       const { store, blobs } = one;
       const isTakenBack = await orUnreached(store, () => withdrawSet(corpusDir, store, set, signal));
+      if (!isJobSet(set)) {
+        if (isTakenBack) forgetAsked(corpusDir, set, one);
+        continue;
+      }
       const isRemoved = await orUnreached(plansAt(one, corpusDir), async () => {
         const orders = await ordersIn(blobs ?? corpusDir, set);
         await removeAll(orders, '', signal);
@@ -212,13 +217,14 @@ export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Else
 }
 
 /** Throws a UserError where `lait.yaml` names this store no more, or it does not answer. */
-async function withdrawSet(corpusDir: string, store: string, set: JobSet, signal: AbortSignal): Promise<void> {
+async function withdrawSet(corpusDir: string, store: string, set: AskedSet, signal: AbortSignal): Promise<void> {
   const config = readConfig(corpusDir);
   if (config.store === undefined || placeOfStore(config.store) !== store) {
     throw new UserError(
-      `Expected store: ${store} in lait.yaml, where jobs were asked for, but received another or none; workers that are still there may finish what they have begun.`,
+      `Expected store: ${store} in lait.yaml, where other machines were asked for something, but received another or none; workers that are still there may finish what they have begun.`,
     );
   }
+  if (!isJobSet(set)) return removeFilterJobs({ url: config.store, ledgerId: ownerOf(set) });
   await withCleanup(async (defer) => {
     const worker = await enterForJobs({ corpusDir, config, signal }, defer);
     for (let isTold = false; ; ) {

@@ -28,7 +28,12 @@ export interface Elsewhere {
 /** Throws a UserError for a place that nothing of the corpus is known to be at. */
 export async function checkGone({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): Promise<void> {
   if (gone.size === 0) return;
-  const known = [await notedPlaces(corpusDir), publishedPlaces(corpusDir), copiedPlaces(corpusDir), askedPlaces(corpusDir)].flat();
+  const known = [
+    await notedPlaces(corpusDir),
+    publishedPlaces(corpusDir),
+    copiedPlaces(corpusDir),
+    askedPlaces(corpusDir),
+  ].flat();
   const unknown = [...gone].find((place) => !known.includes(place));
   if (unknown === undefined) return;
   const places = known.length === 0 ? 'there is none' : `there are ${[...new Set(known)].join(', ')}`;

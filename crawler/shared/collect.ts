@@ -106,11 +106,7 @@ export async function collect(
         const own = without.includes(id) ? undefined : ownPlaces.get(id);
         return [...new Set([own, work])].filter((one) => typeof one === 'string');
       };
-      const recordables = openRecordables(
-        { corpusDir, corpusId: corpus.id, signal, placesOf },
-        { ledger, raw },
-        defer,
-      );
+      const recordables = openRecordables({ corpusDir, corpusId: corpus.id, signal, placesOf }, { ledger, raw }, defer);
       const left = new Map<string, number>();
       let [batches, pages, images, lost] = [0, 0, 0, 0];
       for await (const { worker, batch, outcomes } of batchesInOrder(store, spans, (one) => !left.has(one))) {

@@ -41,6 +41,8 @@ export interface FilterJobOptions {
   readonly spec: Buffer;
   readonly signal?: AbortSignal | undefined;
   readonly say?: (line: string) => void;
+  /** Hears that nothing of it is in the store any more: not where the server was away at the end. */
+  readonly onRemoved?: () => void;
 }
 
 /** PostgreSQL's SQLSTATE: there is no such job. */
@@ -49,9 +51,28 @@ const foreignKeyViolation = '23503';
 /** Results that are read at once. */
 const resultsAtOnce = 32;
 
+/** Removes what a ledger has handed out: to be called by who holds its filter. Throws a UserError where there is no such store. */
+export async function removeFilterJobs({
+  url,
+  ledgerId,
+}: {
+  readonly url: string;
+  readonly ledgerId: string;
+}): Promise<void> {
+  const store = await openStore({ url });
+  try {
+    await openSharedCorpus(store, { create: false });
+    await store.query('DELETE FROM lait.filter_jobs WHERE ledger = $1', [ledgerId]);
+  } catch (error) {
+    throw storeFault(error, store.place);
+  } finally {
+    await store.close();
+  }
+}
+
 /** Opens a job, which ends with `defer`. Throws a UserError where there is no shared corpus. */
 export async function openFilterJob(
-  { url, corpusDir, ledgerId, spec, signal, say }: FilterJobOptions,
+  { url, corpusDir, ledgerId, spec, signal, say, onRemoved }: FilterJobOptions,
   defer: Defer,
 ): Promise<FilterJob> {
   const store = await openStore({ url });
@@ -71,7 +92,12 @@ export async function openFilterJob(
     .catch((error: unknown) => {
       throw storeFault(error, store.place);
     });
-  defer(() => atLast(() => store.query('DELETE FROM lait.filter_jobs WHERE id = $1', [id])));
+  defer(() =>
+    atLast(async () => {
+      await store.query('DELETE FROM lait.filter_jobs WHERE id = $1', [id]);
+      onRemoved?.();
+    }),
+  );
   const gone = (): UserError =>
     new UserError(
       `Expected the batches that ${resolve(corpusDir)} has handed out in ${store.place} but they are gone: a copy of this corpus is filtered there too; filter one of them at a time.`,

@@ -22,7 +22,7 @@ export interface JobSet {
 export const setOf = (kind: JobKind, ledgerId: string, name: string): JobSet => ({ kind, set: `${ledgerId}/${name}` });
 
 /** The id of the ledger that a set is of. */
-export const ownerOf = ({ set }: JobSet): string => set.slice(0, set.indexOf('/'));
+export const ownerOf = ({ set }: Pick<JobSet, 'set'>): string => set.slice(0, set.indexOf('/'));
 
 export interface Job extends JobSet, Order {}
 

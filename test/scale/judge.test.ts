@@ -131,13 +131,16 @@ async function filtered(
 /** The same with help, in batches of five. */
 const shared = (
   settings: ReturnType<typeof settingsOf>,
-  { read }: { readonly read?: () => Promise<void> } = {},
+  {
+    read,
+    signal = new AbortController().signal,
+  }: { readonly read?: () => Promise<void>; readonly signal?: AbortSignal } = {},
 ): Promise<void> =>
   filtered(corpus.ledger, settings, (given) => {
     const { judgeAll } = sharing({
       ...{ ...given, corpusDir: corpus.dir, ledger: corpus.ledger, settings },
       config: configSchema.parse({ store: url, blobs }),
-      signal: new AbortController().signal,
+      signal,
       say: () => undefined,
       onJudges: () => undefined,
     });
@@ -349,7 +352,10 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     writeFileSync(join(corpus.dir, 'lait.yaml'), `store: ${url}\nblobs: ${blobs}\n`);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /erased where workers have put them: 1 pictures in S3/);
-    assert.match(stdout, /not reached, a copy may be elsewhere: s3:\/\/birds\/judged\/work\n.*: s3:\/\/birds\/elsewhere\/work\n/);
+    assert.match(
+      stdout,
+      /not reached, a copy may be elsewhere: s3:\/\/birds\/judged\/work\n.*: s3:\/\/birds\/elsewhere\/work\n/,
+    );
     assert.deepEqual([await bytesOf(sha256), notedOf(corpus.ledger, sha256)], [[], 0]);
 
     // Another folder that has a tombstone for addresses before it knows the pictures, one of which has another address that is kept.
@@ -394,6 +400,56 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     } finally {
       other.remove();
     }
+  });
+
+  test('a takedown while a judge is at what a filter has left in the store leaves nothing there', {
+    timeout: 120_000,
+  }, async () => {
+    const settings = settingsOf();
+    corpus.ledger.db.exec('DELETE FROM scores; UPDATE pairs SET judged_by = NULL');
+    const handedOut = (): string => sql('SELECT count(*) FROM lait.filter_batches');
+    // The filter ends while the server takes nothing, as by a kill. The judge asks S3 for a picture all the while.
+    sql(`CREATE FUNCTION lait.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57P01'; END $$;
+      CREATE TRIGGER refuses BEFORE DELETE ON lait.filter_jobs FOR EACH ROW EXECUTE FUNCTION lait.refuse()`);
+    const segment = /\.tar$/;
+    s3.fault = ({ method, url: path }) =>
+      method === 'GET' && segment.test(new URL(path, s3.endpoint).pathname) ? { status: 503, code: 'SlowDown' } : null;
+    const helper = startJudge({});
+    const ended = new Promise((resolve) => helper.once('close', resolve));
+    const killed = new AbortController();
+    const stopped = shared(settings, {
+      signal: killed.signal,
+      read: async () => {
+        await until(
+          `SELECT FROM lait.filter_batches b JOIN lait.judges j ON j.id = b.judge WHERE j.folder = '${folder}'`,
+        );
+        killed.abort();
+        killed.signal.throwIfAborted();
+      },
+    });
+    await assert.rejects(stopped);
+    sql('DROP FUNCTION lait.refuse CASCADE');
+    assert.notEqual(handedOut(), '0');
+
+    const gone = `${site.url}/bird-26.jpg`;
+    const pairs = (): unknown =>
+      corpus.ledger.db
+        .prepare('SELECT count(*) FROM pairs p JOIN images i ON i.id = p.image_id WHERE i.url = ?')
+        .pluck()
+        .get(gone);
+    assert.notEqual(pairs(), 0);
+    const takedown = ranInProcess(['takedown', '--url', gone, '--corpus', corpus.dir]);
+    while (handedOut() !== '0') await sleep(50);
+    s3.fault = () => null;
+    const { code, stdout, stderr } = await takedown;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /erased where workers have put them: 1 pictures in S3/);
+    assert.deepEqual([await ended, pairs(), handedOut()], [0, 0, '0']);
+
+    const expected = await alone(settings);
+    await shared(settings);
+    assert.deepEqual(verdictsOf(corpus.ledger), expected);
+    assert.equal((await ranInProcess(['takedown', '--url', gone, '--corpus', corpus.dir])).stderr, '');
   });
 
   test('pictures are read from a segment that a takedown has written anew since it was opened', async () => {
