@@ -4,15 +4,13 @@
  * has one cause. Deaths of workers that had one alone make no other suspects, and suspicion alone gives nothing up.
  */
 import { aloneAfterDeaths, givenUpAfterDeaths } from '../frontier/deaths.ts';
-import type { Lease } from './lease.ts';
 import type { Query, Store } from './store.ts';
-import type { TakenUrl } from './take.ts';
 
 /** URLs of a host that are taken at once: each costs the server less, and none waits longer than so many pauses. */
 export const urlsPerHost = 8;
 
 /** Whether nothing else may be under way beside it. */
-export const isAskedAlone = ({ deaths }: Pick<TakenUrl, 'deaths'>): boolean =>
+export const isAskedAlone = ({ deaths }: { readonly deaths: number }): boolean =>
   deaths >= aloneAfterDeaths && deaths < givenUpAfterDeaths;
 
 /** Counts the deaths of workers, which still have their hosts. */
@@ -34,6 +32,10 @@ export async function countDeaths(query: Query, workers: readonly string[]): Pro
 }
 
 /** Says that a URL is asked alone from now on. */
-export async function noteAlone(store: Store, { id }: Lease, { urlHost, hash }: TakenUrl): Promise<void> {
+export async function noteAlone(
+  store: Store,
+  { id }: { readonly id: string },
+  { urlHost, hash }: { readonly urlHost: string; readonly hash: string },
+): Promise<void> {
   await store.query('UPDATE lait.queue SET asked_by = $1 WHERE url_host = $2 AND hash = $3', [id, urlHost, hash]);
 }
