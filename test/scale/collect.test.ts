@@ -288,6 +288,8 @@ describe('pictures in S3', { skip: noPostgres || noS3Server }, () => {
     assert.ok(!readdirSync(other.dir).includes('work'), 'no picture is on the disk');
 
     const from = { url: store.url, corpusDir: corpus.dir };
+    // Of workers that did not note where they put pictures, as those of an earlier lait.
+    postgres.sql(store.url, 'UPDATE lait.workers SET pictures = NULL');
     const elsewhere = await collect(from, corpus);
     assert.deepEqual([elsewhere.images, elsewhere.missing.length], [0, 1]);
     await assert.rejects(collect({ ...from, blobs: 's3://nowhere/birds', without: ['3'] }, corpus), /bucket/i);
