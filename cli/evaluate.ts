@@ -72,7 +72,9 @@ export async function evaluate({
     mapTo === 'off' || split === 'train'
       ? undefined
       : await linearMapInputs(within(place.shards, 'train'), mapTo, reading);
-  const progress = startProgress('Scoring pairs');
+  if (linearMap)
+    tell(`${count(linearMap.training.length)} training images read; a linear map is fitted to them at the end`);
+  const progress = startProgress('Evaluating');
   // What lies in the cache is not the corpus' own.
   const own = run.startsWith(hubScheme) ? runDir(corpusDir, run.slice(hubScheme.length).replaceAll('/', '--')) : dir;
   const folder = join(own, 'evaluation');
@@ -85,8 +87,8 @@ export async function evaluate({
       },
       {
         signal,
-        onProgress: ({ done, total, pairsPerSecond }) =>
-          progress.update({ done, total, detail: `${count(Math.round(pairsPerSecond))} pairs/s` }),
+        onProgress: ({ what, done, total, perSecond }) =>
+          progress.update({ done, total, detail: `${workWords[what]}, ${count(Math.round(perSecond))}/s` }),
       },
     );
     progress.stop();
@@ -141,6 +143,12 @@ const hubsReasons = {
     'contrast without hubs: no interval, since the checkpoint does not say which pairs tell its hubs; the command that trained the run, given again, makes them anew',
 } as const;
 
+/** What is counted while it is made. */
+const workWords = {
+  embeddings: 'images and texts embedded',
+  pairs: 'pairs scored',
+} as const;
+
 /** A step of retrieval as a row of the table names it. */
 const stepWords = {
   contrast: 'contrast alone',
@@ -161,8 +169,21 @@ function describeGain({ by, gain }: Step): string[] {
   ];
 }
 
+/** By which checkpoint and method, and what matching scored, where it did. */
+export const workLine = ({
+  checkpoint,
+  method,
+  pairsScored,
+  pairsPerSecond,
+}: Pick<RetrievalResult, 'checkpoint' | 'method' | 'pairsScored' | 'pairsPerSecond'>): string =>
+  [
+    ...[checkpoint, method],
+    ...(pairsScored > 0 ? [`${count(pairsScored)} pairs scored`] : []),
+    ...(pairsPerSecond === null ? [] : [`${count(Math.round(pairsPerSecond))} pairs/s`]),
+  ].join(', ');
+
 function resultTable(result: RetrievalResult): string {
-  const { images, texts, folds, method, chance, linearMap: map, checkpoint, pairsPerSecond } = result;
+  const { images, texts, folds, chance, linearMap: map } = result;
   const row = (name: string, { r1, r5, r10 }: Recalls): string[] => [name, percent(r1), percent(r5), percent(r10)];
   const earlier = result.steps.slice(0, -1);
   const mapRows = (side: 'imageRetrieval' | 'textRetrieval') =>
@@ -191,6 +212,6 @@ function resultTable(result: RetrievalResult): string {
     ...(result.hubs?.why ? [hubsReasons[result.hubs.why]] : []),
     ...(result.rerank ? [describeRerank(result.rerank)] : []),
     ...(map ? [`the linear map is fitted to ${count(map.trainingImages)} training images of this corpus`] : []),
-    `${checkpoint}, ${method}, ${count(result.pairsScored)} pairs scored, ${count(Math.round(pairsPerSecond))} pairs/s`,
+    workLine(result),
   ].join('\n');
 }

@@ -41,7 +41,7 @@ async function tune(
   const dir = runDir(corpusDir, run);
   requireRunFor(dataChanged, dir);
   const { maxPieces, maxRegions } = checkpoint.config;
-  const { source, validation, data, images, description, skipped } = await trainingExamples({
+  const { source, validation, data, samples, description, skipped } = await trainingExamples({
     corpora: [{ ...place, share: 1 }],
     config,
     tokenizer: tokenizerOfModel(checkpoint),
@@ -52,7 +52,7 @@ async function tune(
     signal,
   });
   tell(`${training.loss} loss, ${description}; ${dir}`);
-  tell(`${describeEpochs(training, images)} (the paper: 130)`);
+  tell(`${describeEpochs(training, samples)} (the paper: 130)`);
   for (const line of skipped.lines()) tell(line);
 
   const peakFlops = peakFlopsOf(training.steps, training.precision);

@@ -4,7 +4,7 @@ import type { Example } from '../model/data/example.ts';
 interface FirstImagesOptions {
   readonly maxImages: number;
   /**
-   * True: an image is one sample whose texts follow each other, and reading ends at the first sample that is too much. False: texts of
+   * True: the limit is of samples, whose texts follow each other, and reading ends at the first sample that is too much. False: texts of
    * one image may lie anywhere, so the whole source is read.
    */
   readonly together: boolean;
@@ -12,7 +12,9 @@ interface FirstImagesOptions {
 
 interface FirstImages {
   readonly examples: Example[];
+  /** Different ones, as their ids say: several samples may show one. */
   readonly images: number;
+  readonly samples: number;
   /** Whether the source has no more. */
   readonly complete: boolean;
 }
@@ -22,17 +24,19 @@ export async function firstImages(
   { maxImages, together }: FirstImagesOptions,
 ): Promise<FirstImages> {
   const examples: Example[] = [];
-  const images = new Set<string>();
+  const [images, samples] = [new Set<string>(), new Set<string>()];
+  const counted = together ? samples : images;
   let complete = true;
   for await (const example of source) {
-    const image = together ? example.key : example.imageId;
-    if (!images.has(image) && images.size >= maxImages) {
+    const own = together ? example.key : example.imageId;
+    if (!counted.has(own) && counted.size >= maxImages) {
       complete = false;
       if (together) break;
       continue;
     }
-    images.add(image);
+    images.add(example.imageId);
+    samples.add(example.key);
     examples.push(example);
   }
-  return { examples, images: images.size, complete };
+  return { examples, images: images.size, samples: samples.size, complete };
 }

@@ -194,8 +194,8 @@ async function meetOthers(place: Place, devices: number, signal: AbortSignal): P
 }
 
 /** Says what a stage trains on, and what of it is skipped. */
-function describe(progress: Progress, stage: PlannedStage, { description, images, skipped }: TrainingExamples): void {
-  const lines = [`${description}; ${describeEpochs(stage, images)} (the paper: 17)`, ...skipped.lines()];
+function describe(progress: Progress, stage: PlannedStage, { description, samples, skipped }: TrainingExamples): void {
+  const lines = [`${description}; ${describeEpochs(stage, samples)} (the paper: 17)`, ...skipped.lines()];
   for (const line of lines) progress.line(stage.name === undefined ? line : `${stage.name}: ${line}`);
 }
 

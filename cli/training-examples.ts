@@ -16,8 +16,8 @@ import { firstImages } from './first-images.ts';
 import { SkippedSamples } from './skipped-samples.ts';
 import { count, percent } from './table.ts';
 
-/** A split of so many images or fewer is held in memory; a larger one streams from its shards. Ours. */
-const maxImagesInMemory = 20_000;
+/** A split of so many samples or fewer is held in memory; a larger one streams from its shards. Ours. */
+const maxSamplesInMemory = 20_000;
 const validationImages = 512;
 
 /** Says what the features of a corpus are. Throws a UserError where its shards or features are missing. */
@@ -38,8 +38,8 @@ export interface TrainingExamples {
   readonly validation: readonly Example[];
   /** What it all is, by content. */
   readonly data: readonly DataIdentity[];
-  /** Images of the training split, or of those that were counted before it was found to be large. */
-  readonly images: number;
+  /** Of the training split, or those that were counted before it was found to be large: an epoch has one pair of each. */
+  readonly samples: number;
   /** For a person: how many there are. */
   readonly description: string;
   /** What cannot be used, as far as it was met. */
@@ -67,7 +67,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   const validation: Example[] = [];
   const data: DataIdentity[] = [];
   const descriptions: string[] = [];
-  let images = 0;
+  let samples = 0;
   for (const corpus of corpora) {
     const { dir, share } = corpus;
     const of = (split: string) => ({
@@ -88,8 +88,8 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
         ),
       );
     }
-    const train = await firstImages(readExamples(of('train')), { maxImages: maxImagesInMemory, together: true });
-    images += train.images;
+    const train = await firstImages(readExamples(of('train')), { maxImages: maxSamplesInMemory, together: true });
+    samples += train.samples;
     const source = train.complete
       ? memorySource(train.examples, seed)
       : shardSource({ ...of('train'), texts: runTexts(run) }, seed);
@@ -107,7 +107,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
     source: parts.length === 1 ? parts[0]!.source : mixedSource(parts, seed),
     validation,
     data,
-    images,
+    samples,
     description: [...descriptions, ...(isMeasured ? [`${count(validation.length)} held out`] : [])].join(', '),
     skipped,
   };

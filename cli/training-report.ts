@@ -54,10 +54,10 @@ function describeHeldOut({ loss, retrieval }: HeldOutMeasures): string {
 /** How often a run of so many updates meets each image. */
 export function describeEpochs(
   { steps, batchSize, accumulate }: { steps: number; batchSize: number; accumulate: number },
-  images: number,
+  samples: number,
 ): string {
   const pairs = batchSize * accumulate;
-  const epochs = (steps * pairs) / Math.max(1, images);
+  const epochs = (steps * pairs) / Math.max(1, samples);
   return `${count(steps)} steps of ${count(pairs)} pairs, ${epochs.toFixed(1)} epochs`;
 }
 

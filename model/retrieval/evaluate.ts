@@ -75,8 +75,10 @@ export interface RetrievalResult {
   readonly hubs: ({ readonly taken: readonly TakenOff[] } & HubsOrigin) | null;
   /** How much matching counts beside contrast, by method rerank, one weight, or those of each half of each fold, without those that are there already; else null. */
   readonly rerank: ({ readonly weights: readonly number[] } & WeightOrigin) | null;
+  /** By matching, those of an earlier start among them; 0 by method itc. */
   readonly pairsScored: number;
-  readonly pairsPerSecond: number;
+  /** While matching scored; null where it scored none now. */
+  readonly pairsPerSecond: number | null;
   readonly checkpoint: string;
 }
 
@@ -95,10 +97,13 @@ export interface WeightOrigin {
 }
 
 export interface EvaluateProgress {
-  /** Pairs that have a score, those of an earlier start among them. */
+  /** Contrast embeds images and texts, then matching scores pairs, in each fold. */
+  readonly what: 'embeddings' | 'pairs';
+  /** Of all folds; of pairs, those that an earlier start scored are among them. */
   readonly done: number;
   readonly total: number;
-  readonly pairsPerSecond: number;
+  /** While it was at this work, without what an earlier start did. */
+  readonly perSecond: number;
 }
 
 /** Throws a UserError for a checkpoint of another detector or feature width, and for fewer than two images. */
@@ -114,8 +119,16 @@ export async function evaluateRetrieval(
   if (options.detector !== undefined && options.detector !== detector) {
     throw expected(`${detector}, the checkpoint's`, 'the detector', options.detector, 'extract regions with it first');
   }
-  if (method !== 'itm' && objectives.itc === 0) {
-    throw expected('a checkpoint that learned ITC', `method ${method}`, options.checkpoint, 'use the method itm');
+  const missing = (['itc', 'itm'] as const).find((one) => objectives[one] === 0 && [one, 'rerank'].includes(method));
+  if (missing) {
+    const other = missing === 'itc' ? 'itm' : 'itc';
+    const advice = objectives[other] > 0 ? `use the method ${other}` : 'train it with a weight for itc or itm';
+    throw expected(
+      `a checkpoint that learned ${missing.toUpperCase()}`,
+      `method ${method}`,
+      options.checkpoint,
+      advice,
+    );
   }
   const sets = splitImages(examples, folds);
   for (const { images } of sets) {
@@ -143,10 +156,16 @@ export async function evaluateRetrieval(
   const log =
     logFolder && size > 0 ? openScoreLog(logFolder, keyOf(checkpoint, sets, precision), size) : passingLog(size);
   const score = openRetrievalModel(checkpoint, { ...options, precision });
-  const started = performance.now();
+  const [embedding, scoring] = [stopwatch(), stopwatch()];
+  const toEmbed = sets.reduce((sum, { images, texts }) => sum + images.length + texts.length, 0);
+  const onEmbedded = () =>
+    onProgress?.({ what: 'embeddings', done: embedding.count(), total: toEmbed, perSecond: embedding.perSecond() });
+  const timedEmbedding: Parameters<typeof embedInBatches>[1] = {
+    batchPairs: score.batchPairs,
+    embedImages: (some) => embedding.timed(some.length, () => score.embedImages(some)),
+    embedTexts: (some) => embedding.timed(some.length, () => score.embedTexts(some)),
+  };
   let done = 0;
-  let scored = 0;
-  const speed = () => scored / Math.max(1e-3, (performance.now() - started) / 1000);
   try {
     const results: { orders: readonly Order[]; owner: readonly number[]; chance: ByDirection }[] = [];
     let firstPlace = 0;
@@ -158,11 +177,15 @@ export async function evaluateRetrieval(
         const placeOf = ([image, text]: readonly [number, number]) => image * texts.length + text;
         const fresh = pairs.filter((pair) => Number.isNaN(logits[placeOf(pair)]));
         const added = fresh.map((pair) => first + placeOf(pair));
-        if (fresh.length > 0) log.add(added, score.match(images, texts, fresh));
-        scored += fresh.length;
+        if (fresh.length > 0)
+          log.add(
+            added,
+            scoring.timed(fresh.length, () => score.match(images, texts, fresh)),
+          );
         done += pairs.length;
         left[fold] = remaining;
-        onProgress?.({ done, total: done + left.reduce((sum, count) => sum + count, 0), pairsPerSecond: speed() });
+        const total = done + left.reduce((sum, count) => sum + count, 0);
+        onProgress?.({ what: 'pairs', done, total, perSecond: scoring.perSecond() });
         await setImmediate();
         signal?.throwIfAborted();
       };
@@ -171,7 +194,7 @@ export async function evaluateRetrieval(
       if (method === 'itm') {
         orders.push({ by: 'matching', ...ranks(await matchAll(set, matching), set.owner) });
       } else {
-        const embedded = await embedInBatches(set, score, { signal });
+        const embedded = await embedInBatches(set, timedEmbedding, { signal, onItems: onEmbedded });
         // One table, or one for each half of the images where halves are ranked each by the other.
         let similar = [cosinesOf(embedded.images, embedded.texts)];
         orders.push({ by: 'contrast', ...ranksOfTables(similar, set.owner) });
@@ -226,13 +249,29 @@ export async function evaluateRetrieval(
       hubs: hubsFrom ? { taken, ...hubsFrom } : null,
       rerank: method === 'rerank' ? { weights: rerankWeights, ...weightFrom } : null,
       pairsScored: done,
-      pairsPerSecond: speed(),
+      pairsPerSecond: scoring.count() > 0 ? scoring.perSecond() : null,
       checkpoint: checkpoint.dir,
     };
   } finally {
     log.close();
     score.dispose();
   }
+}
+
+/** How many of something were made, and how many a second of making them. */
+function stopwatch() {
+  let [count, ms] = [0, 0];
+  return {
+    timed<T>(more: number, make: () => T): T {
+      const started = performance.now();
+      const made = make();
+      ms += performance.now() - started;
+      count += more;
+      return made;
+    },
+    count: () => count,
+    perSecond: () => count / Math.max(1e-3, ms / 1000),
+  };
 }
 
 /** Ranks by a table, or of each half of the images by one of its own. */

@@ -84,13 +84,15 @@ test('a trained model retrieves held-out pairs, by every method and op by op as 
   const examples = smallExamples(440).slice(400);
   const results = new Map<string, number>();
   for (const method of ['itm', 'itc', 'rerank'] as const) {
-    const progress: number[] = [];
+    const shares = new Map<string, number>();
     const result = await evaluateRetrieval(
       { checkpoint: runDir, examples, method, candidates: 40 },
-      { onProgress: ({ done, total }) => progress.push(done / total) },
+      { onProgress: ({ what, done, total }) => shares.set(what, done / total) },
     );
     assert.deepEqual([result.images, result.texts], [40, 40]);
-    if (method !== 'itc') assert.equal(progress.at(-1), 1);
+    const wanted = { itm: [['pairs', 1]], itc: [['embeddings', 1]], rerank: [['embeddings', 1], ['pairs', 1]] }; // biome-ignore format: one line
+    assert.deepEqual([...shares], wanted[method]);
+    assert.equal(result.pairsPerSecond === null, method === 'itc');
     results.set(method, result.imageRetrieval.r10);
   }
   assert.ok(results.get('itc')! > 0.6, `${results.get('itc')}`);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
+import { evaluateRetrieval } from '../../../model/retrieval/evaluate.ts';
 import { matchTexts } from '../../../model/retrieval/match.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
 import { config, smallExamples, vocabulary } from '../small-model.ts';
@@ -46,5 +47,11 @@ test('matching that was not learned has no word in it, and no probability', asyn
       row.toSorted((a, b) => b.score - a.score),
       bySimilarity,
     );
+  }
+  for (const method of ['itm', 'rerank'] as const) {
+    await assert.rejects(evaluateRetrieval({ checkpoint: runDir, examples, method }), {
+      name: 'UserError',
+      message: /^Expected a checkpoint that learned ITM for method \w+ but received .*; use the method itc\.$/,
+    });
   }
 });
