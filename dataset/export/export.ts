@@ -31,6 +31,7 @@ import { oldFiles, previousExport, requireSameSettings } from './export-folder.t
 import { type ExportConfiguration, finishExport } from './finish.ts';
 import { lateColumns, measuredColumns } from './measured-columns.ts';
 import { type MoreColumns, moreReader } from './more-columns.ts';
+import { requireOwnExport } from './own-export.ts';
 import { planShards } from './plan.ts';
 import type { ShardSettings } from './remake.ts';
 import { indexExport } from './shard-index.ts';
@@ -108,7 +109,7 @@ const layoutVersion = 5;
 
 /**
  * Exports the kept samples of a corpus. Throws a UserError when the corpus was not screened to its end, when the folder holds
- * something else, or when it holds a growing export that was made with other settings; a CorpusBusy while another process screens the
+ * something else or an export of another corpus, or when it holds a growing export that was made with other settings; a CorpusBusy while another process screens the
  * corpus, exports it or writes to the same folder.
  */
 export async function exportShards(
@@ -151,6 +152,7 @@ export async function exportShards(
     }
     settle(outDir);
     const previous = previousExport(corpusDir, outDir, rebuild);
+    if (previous !== null && !rebuild) await requireOwnExport(ledger, corpusDir, outDir, previous);
     const wanted: ShardSettings = { layoutVersion, format, shardDigits, samplesPerShard, ...encodeSettings(options) };
     const isVersioned = previous?.export !== undefined && !rebuild;
     if (isVersioned) requireSameSettings(outDir, previous, { layout, validationFraction, ...wanted });
@@ -255,7 +257,8 @@ export async function exportShards(
       ...(base === null || measured === undefined ? [] : lateColumns(ledger, measured)),
       ...Object.keys(listed).filter((name) => !Object.hasOwn(columns, name)),
     ];
-    return { ...summary(outDir, manifest, done, shardsWritten), unjudged, columnsLeftOut };
+    const isNew = manifest.export!.version !== previous?.export?.version;
+    return { ...summary(outDir, manifest, done, { shardsWritten, isNew }), unjudged, columnsLeftOut };
   });
 }
 
@@ -289,7 +292,7 @@ function summary(
   outDir: string,
   manifest: Manifest,
   done: Readonly<Record<Split, readonly FinishedShard[]>>,
-  shardsWritten: number,
+  { shardsWritten, isNew }: { readonly shardsWritten: number; readonly isNew: boolean },
 ): Omit<ExportSummary, 'unjudged' | 'columnsLeftOut'> {
   const failed: Record<string, number> = {};
   for (const { stats } of [...done.train, ...done.validation]) {
@@ -307,7 +310,7 @@ function summary(
     version: manifest.export!.version,
     splits: { train: of('train'), validation: of('validation') },
     failed,
-    removed: shardsWritten === 0 ? {} : manifest.history!.at(-1)!.removed,
+    removed: isNew ? manifest.history!.at(-1)!.removed : {},
     shardsWritten,
     shardsLeft: done.train.length + done.validation.length - shardsWritten,
   };

@@ -89,7 +89,7 @@ function writeChanges(path: string, version: number, changes: SetChanges, now: V
     for (const shard of paths) put({ change, shard, samples: samplesOf.get(shard.replace(/\.\w+$/, '')) ?? 0 });
   }
   for (const { shard, key, id, reason } of now.removed) {
-    put({ change: 'sample-removed', shard, key, ...(reason === takenDown ? {} : { uid: id }), reason });
+    put({ change: 'sample-removed', shard, key, ...(unnamed.includes(reason) ? {} : { uid: id }), reason });
   }
   const { bytes, sha256 } = file.commit();
   return { bytes, sha256 };
@@ -97,6 +97,9 @@ function writeChanges(path: string, version: number, changes: SetChanges, now: V
 
 /** Of what was taken down, no more is told than its key. */
 export const takenDown = 'taken-down';
+
+/** A sample that the ledger does not know may be of a page that was. */
+const unnamed: readonly string[] = [takenDown, 'not-in-corpus'];
 
 /** The first version whose shards go up to this number of this split: the one that the shard came with; null when it is not known. */
 export function versionOfShard({ history = [] }: Pick<Manifest, 'history'>, shard: string): number | null {

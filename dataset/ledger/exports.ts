@@ -195,6 +195,10 @@ export function pairsByKey(
   return new Map(rows.map(({ key, ...pair }) => [key, pair]));
 }
 
+/** Whether a table with this SHA-256 is, or was last seen, in an export of this corpus. */
+export const hasExportedTable = (ledger: Ledger, tableSha256: string): boolean =>
+  ledger.statement('SELECT 1 FROM exported_shards WHERE table_sha256 = ? LIMIT 1').get(tableSha256) !== undefined;
+
 /** The rows of a table with this SHA-256, wherever a copy of it was indexed; null where none was. */
 export function pairsOfTable(ledger: Ledger, tableSha256: string): ExportedPair[] | null {
   const shard = ledger.db

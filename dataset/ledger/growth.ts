@@ -17,13 +17,13 @@ export interface GrowthOptions {
   readonly subset?: ReadonlySet<string> | undefined;
 }
 
-/** A sample that has to leave an export. */
+/** A sample that has to leave an export. `not-in-corpus` is one that this ledger does not know: nobody asked for its removal. */
 export interface RemovedSample {
   /** `train/00000`. */
   readonly shard: string;
   readonly key: string;
   readonly id: string;
-  /** The rule and its reason (`image/size: too-small`), `gone: page-gone`, `changed`, `not-in-subset` or `taken-down`. */
+  /** The rule and its reason (`image/size: too-small`), `gone: page-gone`, `changed`, `not-in-subset`, `taken-down`, or `not-in-corpus`. */
   readonly reason: string;
 }
 
@@ -74,7 +74,8 @@ export function findGrowth(ledger: Ledger, { exportId, gone, withFailures, subse
      WHERE NOT coalesce((p.judged_by IS NULL OR p.dropped_by IS NULL) AND ${isFresh} AND ${isWanted}
          AND i.sha256 IS NOT NULL AND e.content = ${contentColumn}, false)
      UNION ALL
-     SELECT s.shard, e.key, e.pair_id, 'taken-down'
+     SELECT s.shard, e.key, e.pair_id,
+       iif(substr(e.content, 1, 16) IN (SELECT substr(value, 1, 16) FROM tombstones WHERE kind = 'sha256'), 'taken-down', 'not-in-corpus')
      FROM exported_pairs e CROSS JOIN exported_shards s ON s.id = e.shard_id
      WHERE e.export_id = @exportId AND e.key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pairs p WHERE p.id = e.pair_id)
      ORDER BY 1, 2`,

@@ -578,3 +578,54 @@ test('a staging folder that asks to delete what lies outside of the set is refus
   }
   assert.ok(existsSync(join(root, 'precious.txt')));
 });
+
+test('an export of another corpus is refused and stays as it is; a copy of a corpus, and a copy of its export, grow on', async () => {
+  const corpus = copy();
+  const other = join(root, 'other-corpus');
+  await writeSmallCorpus(other, { images: 5, first: 50 });
+  const out = join(root, 'of-the-first');
+  cpSync(join(corpus, 'shards'), out, { recursive: true });
+  const before = contents(out);
+  for (const layout of ['growing', 'fixed'] as const) {
+    await assert.rejects(exportShards({ ...options(other), layout, outDir: out }), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(
+        error.message,
+        `Expected an export of corpus ${other} for out but received ${out}, which has one of another corpus; name another --out, or give --rebuild to replace it.`,
+      );
+      return true;
+    });
+  }
+  // Also in its own place, and after it had exports of its own.
+  cpSync(out, join(other, 'shards'), { recursive: true });
+  await assert.rejects(exportShards(options(other)), /has one of another corpus/);
+  rmSync(join(other, 'shards'), { recursive: true });
+  await exportShards(options(other));
+  await assert.rejects(exportShards({ ...options(other), outDir: out }), /has one of another corpus/);
+  assert.deepEqual(contents(out), before);
+  // The corpus was copied, its export too; each grows.
+  await writeSmallCorpus(corpus, { images: 3, first: 100 });
+  assert.equal((await exportShards({ ...options(corpus), outDir: out })).version, 2);
+  const moved = join(root, 'moved-corpus');
+  cpSync(original, moved, { recursive: true });
+  // Its ledger is older than the other copy's, and says what that costs.
+  assert.deepEqual((await exportShards({ ...options(moved), outDir: out })).removed, { 'not-in-corpus': 3 });
+  // Put back from a time when the ledger had not heard of it.
+  const ledger = Ledger.open(moved);
+  ledger.db.exec(
+    `DELETE FROM exported_pairs; DELETE FROM exported_shards; UPDATE exports SET version = 0, sha256 = ''`,
+  );
+  ledger.close();
+  assert.equal((await exportShards(options(moved))).version, 1);
+  await exportShards({ ...options(other), outDir: out, rebuild: true });
+  await assertWhole(out);
+});
+
+test('what a ledger has lost is not told as taken down', async () => {
+  const corpus = copy();
+  const ledger = Ledger.open(corpus);
+  ledger.db.prepare('DELETE FROM pairs WHERE id = ?').run(smallId(4));
+  ledger.close();
+  assert.deepEqual((await exportShards(options(corpus))).removed, { 'not-in-corpus': 1 });
+  assert.match(readFileSync(join(corpus, 'shards', 'changes.jsonl'), 'utf8'), /"reason":"not-in-corpus"/);
+});
