@@ -2,6 +2,7 @@
  * A crawl by many machines: URLs claimed and finished for each CPU second of PostgreSQL, eight of a host at a time and one, pages
  * without links and with `LINKS`, of which one is new; and pages a second with one and two workers. It starts a server of its own.
  *   node --import tsx bench/scale.ts [URLS=200000] [HOSTS=2000] [LINKS=15]
+ * With SNAPSHOT=1 a transaction that has read something stays open from before the first claim, and the dead rows that `lait workers` tells are told.
  * With STATEMENTS=1 it says of each case which statements took the server's time (pg_stat_statements).
  */
 import { spawn } from 'node:child_process';
@@ -11,10 +12,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import pg from 'pg';
 import type { Claim } from '../crawler/frontier/claim.ts';
 import type { FetchOutcome } from '../crawler/frontier/outcome.ts';
 import { prepare } from '../crawler/shared/batch.ts';
 import { enter, leave } from '../crawler/shared/lease.ts';
+import { overviewOf } from '../crawler/shared/overview.ts';
 import { openSharedCorpus } from '../crawler/shared/schema.ts';
 import { openStore } from '../crawler/shared/store.ts';
 import { type TakenHost, takeHosts } from '../crawler/shared/take.ts';
@@ -30,6 +33,7 @@ const [urls, hosts, links] = [200_000, 2000, 15].map((one, n) => Number(process.
 const rows: [string, string][] = [];
 const slowest = `SELECT round(total_exec_time) || ' ms in ' || calls || ' calls, ' || shared_blks_hit || ' blocks, ' || wal_bytes || ' bytes of log: '
   || left(regexp_replace(query, '\\s+', ' ', 'g'), 120) FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 20`;
+const hasOldSnapshot = process.env.SNAPSHOT === '1';
 const tellsStatements = process.env.STATEMENTS === '1';
 const postgres = await startPostgres({
   shared_buffers: '1GB',
@@ -70,6 +74,9 @@ try {
   rows.push(['URLs added a second', String(Math.round(urls / ((performance.now() - startMs) / 1000)))]);
   const bytes = Number(postgres.sql(url, 'SELECT pg_database_size(current_database())'));
   rows.push(['bytes a URL, queued', String(Math.round(bytes / urls))]);
+  const reader = hasOldSnapshot ? new pg.Client({ connectionString: url }) : null;
+  await reader?.connect();
+  await reader?.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM lait.corpus');
   let n = 0;
   if (tellsStatements) postgres.sql(url, 'CREATE EXTENSION pg_stat_statements');
   for (const [perHost, linked] of [
@@ -128,7 +135,9 @@ try {
     ]);
     if (tellsStatements) console.log(`${name}\n${postgres.sql(url, slowest)}\n`);
     await leave(store, lease);
+    rows.push(['  dead rows', String((await overviewOf(url)).deadRows)]);
   }
+  await reader?.end();
   await store.close();
 
   const pages = sitePages(400);

@@ -17,7 +17,16 @@ export async function workers({ corpusDir, print }: CorpusContext): Promise<void
   print(overview, () => textOf(overview));
 }
 
-function textOf({ place, leaseSeconds, workers: all, judges, hosts, queued, known, jobs, deadRows }: Overview): string {
+/** No transaction of ours is open for so long. */
+const longSeconds = 60;
+
+/** Rows that are dead, with what keeps them. */
+export function deadRowsIn({ deadRows, snapshotSeconds }: Pick<Overview, 'deadRows' | 'snapshotSeconds'>): string {
+  if (snapshotSeconds === null || snapshotSeconds < longSeconds) return count(deadRows);
+  return `${count(deadRows)}, and more: a transaction that has been open for ${count(Math.round(snapshotSeconds))} s keeps them, and slows the queue down; end it (pg_stat_activity has it)`;
+}
+
+function textOf({ place, leaseSeconds, workers: all, judges, hosts, queued, known, jobs, ...dead }: Overview): string {
   const heading = ['worker', 'machine', 'process', 'hosts', 'pages', 'images', 'bytes', 'pages/s', 'last beat'];
   const row = (one: WorkerState): string[] => [
     one.id,
@@ -47,7 +56,7 @@ function textOf({ place, leaseSeconds, workers: all, judges, hosts, queued, know
       `jobs: ${kind}`,
       `${count(waiting)} waiting, ${count(held)} in hand, ${count(done)} done and not taken over`,
     ]),
-    ['dead rows', count(deadRows)],
+    ['dead rows', deadRowsIn(dead)],
     ['lease', `${leaseSeconds} s: a worker that is silent for longer loses its hosts to the others`],
   ];
   return [

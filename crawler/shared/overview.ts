@@ -44,6 +44,8 @@ export interface Overview {
   readonly jobs: readonly JobCounts[];
   /** Rows of the queue and the hosts that are dead and not cleaned up yet: many of them mean that some transaction stays open. */
   readonly deadRows: number;
+  /** For how long the oldest snapshot of this database has been held, as far as this user may see: what has died since stays. Null where there is none. */
+  readonly snapshotSeconds: number | null;
 }
 
 export interface JobCounts {
@@ -76,17 +78,22 @@ export async function overviewOf(url: string): Promise<Overview> {
        FROM lait.judges WHERE seen_at > now() - $1 * interval '1 ms' ORDER BY id`,
       [leaseMs],
     );
-    const [counts] = await store.query<Record<'all' | 'ready' | 'resting' | 'held' | 'known' | 'dead', number>>(
+    const [counts] = await store.query<
+      Record<'all' | 'ready' | 'resting' | 'held' | 'known' | 'dead' | 'snapshot', number>
+    >(
       `SELECT count(*)::float8 AS "all", count(*) FILTER (WHERE waiting AND worker IS NULL AND next_at <= now())::float8 AS ready,
          count(*) FILTER (WHERE worker IS NULL AND (wake_at IS NOT NULL OR (waiting AND next_at > now())))::float8 AS resting,
          count(worker)::float8 AS held,
          (SELECT coalesce(sum(greatest(n_live_tup, 0)), 0) FROM pg_stat_user_tables
             WHERE schemaname = 'lait' AND relname LIKE 'urls\\_%')::float8 AS known,
          (SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables
-            WHERE schemaname = 'lait' AND relname IN ('queue', 'hosts'))::float8 AS dead
+            WHERE schemaname = 'lait' AND relname IN ('queue', 'hosts'))::float8 AS dead,
+         (SELECT extract(epoch FROM clock_timestamp() - min(xact_start)) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+              AND backend_xmin IS NOT NULL)::float8 AS snapshot
        FROM lait.hosts`,
     );
-    const { all, ready, resting, held, known, dead } = counts!;
+    const { all, ready, resting, held, known, dead, snapshot } = counts!;
     return {
       place: store.place,
       leaseSeconds: leaseMs / 1000,
@@ -97,6 +104,7 @@ export async function overviewOf(url: string): Promise<Overview> {
       known,
       jobs: await countJobs(store),
       deadRows: dead,
+      snapshotSeconds: snapshot,
     };
   } catch (error) {
     throw storeFault(error, store.place);

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { deadRowsIn } from '../../cli/workers.ts';
 import { enter, leave, reap } from '../../crawler/shared/lease.ts';
+import { overviewOf } from '../../crawler/shared/overview.ts';
 import { openSharedCorpus } from '../../crawler/shared/schema.ts';
 import { openStore, type Store } from '../../crawler/shared/store.ts';
 import { takeHosts } from '../../crawler/shared/take.ts';
@@ -87,6 +89,21 @@ describe('a host', { skip: noPostgres }, () => {
     const written = await writeBatch(store, owner, { ...nothing, hosts: [{ id: host!.id, ...change }] });
     assert.ok(written!.pauses.get(host!.id)! > 20_000, 'what its owner hears of it');
     await store.close();
+  });
+
+  test('who looks is told of a snapshot that is held, since dead rows stay for as long', async () => {
+    const url = postgres.newDatabase();
+    const store = await openStore({ url });
+    await openSharedCorpus(store, { create: true, leaseMs });
+    assert.equal((await overviewOf(url)).snapshotSeconds, null);
+    await store.atomically(async (query) => {
+      await query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      await query('SELECT FROM lait.corpus');
+      assert.ok(((await overviewOf(url)).snapshotSeconds ?? -1) >= 0);
+    });
+    await store.close();
+    assert.equal(deadRowsIn({ deadRows: 1234, snapshotSeconds: 59 }), '1,234');
+    assert.match(deadRowsIn({ deadRows: 1234, snapshotSeconds: 4321 }), /^1,234, and more: .* open for 4,321 s keeps/);
   });
 });
 
