@@ -21,8 +21,14 @@ export type ListRow = Readonly<Record<string, unknown>> | 'line-too-long' | 'no-
 /** Ours: a URL has 2,048 characters at most, and a caption 20,000. */
 const maxLineBytes = 1_000_000;
 
-/** Of a row. Ours. The parser of CSV counts the characters of fields, so that empty ones would be without end. */
+/** Of a line. Ours. The parser of CSV counts the characters of fields, so that empty ones would be without end. */
 const maxColumns = 10_000;
+
+/** Of a row of CSV, whatever line breaks it quotes: `maxLineBytes` characters of fields, which may have four bytes each or be quotes, written twice. */
+const maxRowBytes = 4 * maxLineBytes;
+
+/** So much of CSV goes to its parser at once, and is then known to have ended rows or not. */
+const csvBytes = 65_536;
 
 /** Rows of parquet that are read at once: each time, all of their row group is unpacked. */
 const parquetRows = 100_000;
@@ -36,10 +42,13 @@ export function listForm(file: string): Form | null {
   return forms.find((one) => one === form) ?? null;
 }
 
+/** Gets the names of all columns before the first row, where a list says them there: its rows may lack what they have no field for. */
+export type OnNames = (names: readonly string[]) => void;
+
 /** Throws a UserError for a file that is damaged, once its rows before that were handed out. */
-export async function* listRows(file: string): AsyncGenerator<ListRow> {
+export async function* listRows(file: string, onNames: OnNames = () => {}): AsyncGenerator<ListRow> {
   try {
-    yield* rowsOf(file);
+    yield* rowsOf(file, onNames);
   } catch (error) {
     if (error instanceof UserError) throw error;
     const reason = error instanceof BrokenArchive ? tellBreak(error) : error instanceof Error ? error.message : error;
@@ -47,14 +56,14 @@ export async function* listRows(file: string): AsyncGenerator<ListRow> {
   }
 }
 
-function rowsOf(file: string): AsyncIterable<ListRow> {
+function rowsOf(file: string, onNames: OnNames): AsyncIterable<ListRow> {
   switch (listForm(file)) {
     case 'parquet':
       return parquet(file);
     case 'csv':
-      return csv(file);
+      return csv(file, onNames);
     case 'tsv':
-      return tsvRows(textLines(open(file), maxLineBytes));
+      return tsvRows(textLines(open(file), maxLineBytes), onNames);
     case 'txt':
       return text(file);
     case 'json':
@@ -124,12 +133,17 @@ function parseLine(line: string): ListRow {
   }
 }
 
-async function* csv(file: string): AsyncGenerator<ListRow> {
+async function* csv(file: string, onNames: OnNames): AsyncGenerator<ListRow> {
   const first = await firstLine(file);
   const delimiter = delimiterOf(first);
   const names = namesWithoutHeader(first.split(delimiter));
+  const told = (header: string[]): string[] => {
+    onNames(header);
+    return header;
+  };
+  if (names !== null) onNames(names);
   const parser = parse({
-    columns: names ?? true,
+    columns: names ?? told,
     delimiter,
     bom: true,
     relaxQuotes: true,
@@ -137,21 +151,32 @@ async function* csv(file: string): AsyncGenerator<ListRow> {
     skipEmptyLines: true,
     maxRecordSize: maxLineBytes,
   });
-  pipeline(Readable.from(narrow(open(file), delimiter)), parser, () => {});
+  const ended = (): number => parser.info.records + parser.info.empty_lines;
+  pipeline(Readable.from(narrow(open(file), delimiter, ended)), parser, () => {});
   yield* parser as AsyncIterable<ListRow>;
 }
 
-/** What it is given; throws where so many delimiters stand in one line that it cannot be a row, in quotes or not. */
-async function* narrow(pieces: AsyncIterable<Buffer>, delimiter: string): AsyncGenerator<Buffer> {
+/**
+ * What it is given, in pieces; throws where so many delimiters stand in one line that it cannot be a row, in quotes or not, and where a row
+ * quotes line breaks without end. `ended` says how many rows the parser has ended.
+ */
+async function* narrow(pieces: AsyncIterable<Buffer>, delimiter: string, ended: () => number): AsyncGenerator<Buffer> {
   const mark = delimiter.charCodeAt(0);
-  let marks = 0;
-  for await (const piece of pieces) {
-    for (const byte of piece) {
-      if (byte === 0x0a || byte === 0x0d) marks = 0;
-      else if (byte === mark) marks += 1;
-      if (marks >= maxColumns) throw new Error(`a line has more than ${maxColumns} columns`);
+  let [marks, rows, rowBytes] = [0, 0, 0];
+  for await (const whole of pieces) {
+    for (let start = 0; start < whole.length; start += csvBytes) {
+      const piece = whole.subarray(start, start + csvBytes);
+      for (const byte of piece) {
+        if (byte === 0x0a || byte === 0x0d) marks = 0;
+        else if (byte === mark) marks += 1;
+        if (marks >= maxColumns) throw new Error(`a line has more than ${maxColumns} columns`);
+      }
+      const rowsNow = ended();
+      rowBytes = rowsNow === rows ? rowBytes + piece.length : 0;
+      rows = rowsNow;
+      if (rowBytes > maxRowBytes) throw new Error(`a row has more than ${maxRowBytes} bytes`);
+      yield piece;
     }
-    yield piece;
   }
 }
 

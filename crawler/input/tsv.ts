@@ -9,6 +9,9 @@ type TsvRow = Readonly<Record<string, string>> | 'line-too-long';
 const maxFieldLines = 200;
 const maxFieldChars = 100_000;
 
+/** From so many characters of a row on, tabs among them, no field of it takes more lines. Ours: rows of quoted line breaks would be without end. */
+const maxRowChars = 1_000_000;
+
 /**
  * The names of a first line that is a row already, as in the lists of Conceptual Captions: the URL's, the caption's, and numbers
  * after that. Null for one that has names.
@@ -21,7 +24,10 @@ export function namesWithoutHeader(first: readonly string[]): string[] | null {
 }
 
 /** The first line has the names, or is a row. A line that is too long is null, and its row is that. */
-export async function* tsvRows(source: AsyncIterable<string | null>): AsyncGenerator<TsvRow> {
+export async function* tsvRows(
+  source: AsyncIterable<string | null>,
+  onNames: (names: readonly string[]) => void,
+): AsyncGenerator<TsvRow> {
   const lines = new LinesAhead(source);
   let names: string[] | null = null;
   for (let line = await lines.next(); line !== undefined; line = await lines.next()) {
@@ -33,11 +39,10 @@ export async function* tsvRows(source: AsyncIterable<string | null>): AsyncGener
     if (line === '') continue;
     const fields = await fieldsOf(line, lines);
     if (names === null) {
-      names = namesWithoutHeader(fields);
-      if (names === null) {
-        names = fields;
-        continue;
-      }
+      const usual = namesWithoutHeader(fields);
+      names = usual ?? fields;
+      onNames(names);
+      if (usual === null) continue;
     }
     // By the fields that it has: of many names a short row would cost far more than it weighs.
     const row = fields.slice(0, names.length).map((field, at) => [names![at]!, field] as const);
@@ -48,15 +53,21 @@ export async function* tsvRows(source: AsyncIterable<string | null>): AsyncGener
 /** The fields of a row that begins with this line and takes what it needs of the next ones. */
 async function fieldsOf(first: string, lines: LinesAhead): Promise<string[]> {
   const fields: string[] = [];
+  let chars = 0;
   for (let rest: string | null = first; rest !== null; ) {
-    const quoted: QuotedField | null = rest.startsWith('"') ? await quotedField(rest, lines) : null;
+    const quoted: QuotedField | null = rest.startsWith('"')
+      ? await quotedField(rest, chars < maxRowChars ? lines : null)
+      : null;
     if (quoted !== null) {
       fields.push(quoted.text);
+      chars += quoted.text.length + 1;
       rest = quoted.rest;
       continue;
     }
     const tab: number = rest.indexOf('\t');
-    fields.push(tab === -1 ? rest : rest.slice(0, tab));
+    const field = tab === -1 ? rest : rest.slice(0, tab);
+    fields.push(field);
+    chars += field.length + 1;
     rest = tab === -1 ? null : rest.slice(tab + 1);
   }
   return fields;
@@ -73,10 +84,11 @@ const open = /^"[^"]*(?:""[^"]*)*$/;
 /** A field that is a URL, in text that was taken for one field: it is rows. */
 const hasUrlField = /(?:^|[\t\n])https?:\/\/[^\s"]+(?=[\t\n])|\thttps?:\/\/[^\s"]+$/;
 
-async function quotedField(start: string, lines: LinesAhead): Promise<QuotedField | null> {
+/** Without lines a field ends on its own. */
+async function quotedField(start: string, lines: LinesAhead | null): Promise<QuotedField | null> {
   const within = closed.exec(start);
   if (within !== null) return fieldOf(start, within);
-  if (!open.test(start)) return null;
+  if (lines === null || !open.test(start)) return null;
   let text = start;
   for (let ahead = 1; ahead <= maxFieldLines && text.length <= maxFieldChars; ahead += 1) {
     const line = await lines.peek(ahead);

@@ -111,7 +111,7 @@ export async function queueUrlList(
         length = 0;
         onProgress?.(rows);
       };
-      for await (const { row, columns } of withColumns(listRows(list), { list, urlColumn, captionColumn })) {
+      for await (const { row, columns } of withColumns({ list, urlColumn, captionColumn })) {
         if (signal?.aborted) break;
         rows += 1;
         if (typeof row === 'string') {
@@ -203,33 +203,36 @@ interface Wanted {
 const maxRowsWithoutColumns = 1000;
 
 /** Rows with the columns that are read of them. Throws a UserError where no row has the URL's, or the one that was named. */
-async function* withColumns(
-  rows: AsyncIterable<ListRow>,
-  wanted: Wanted,
-): AsyncGenerator<{ readonly row: ListRow; readonly columns: Columns }> {
+async function* withColumns(wanted: Wanted): AsyncGenerator<{ readonly row: ListRow; readonly columns: Columns }> {
   const seen = new Set<string>();
+  /** `isWhole`: no row has another name. */
+  const known: { columns: Columns | null; isWhole: boolean } = { columns: null, isWhole: false };
+  const learn = (names: readonly string[]): void => {
+    if (addAll(seen, names)) known.columns = columnsOf([...seen], wanted) ?? known.columns;
+  };
+  const rows = listRows(wanted.list, (names) => {
+    learn(names);
+    known.isWhole = true;
+  });
   let waiting: ListRow[] = [];
-  let columns: Columns | null = null;
   for await (const row of rows) {
-    const isNew = typeof row !== 'string' && addAll(seen, row);
-    if (isNew) columns = columnsOf([...seen], wanted) ?? columns;
+    if (!known.isWhole && typeof row !== 'string') learn(Object.keys(row));
     waiting.push(row);
-    if (columns === null && waiting.length < maxRowsWithoutColumns) continue;
+    const { columns } = known;
+    if (columns === null && !known.isWhole && waiting.length < maxRowsWithoutColumns) continue;
     if (columns === null) throw columnExpected(seen, wanted);
     for (const one of waiting) yield { row: one, columns };
     waiting = [];
   }
-  if (waiting.length === 0) return;
-  if (columns === null) throw columnExpected(seen, wanted);
-  for (const one of waiting) yield { row: one, columns };
+  if (waiting.length > 0) throw columnExpected(seen, wanted);
 }
 
 /** Names that a list may have over all its rows; those after them are not kept. */
 const maxNames = 1000;
 
-function addAll(seen: Set<string>, row: object): boolean {
+function addAll(seen: Set<string>, names: readonly string[]): boolean {
   const before = seen.size;
-  for (const name in row) if (seen.size < maxNames) seen.add(name);
+  for (const name of names) if (seen.size < maxNames) seen.add(name);
   return seen.size > before;
 }
 

@@ -56,7 +56,7 @@ const json = (url: string, caption: string): string => JSON.stringify(row(url, c
 const both = ['a.jpg | one', 'b.jpg | two'];
 
 describe('a list', () => {
-  for (const { name, files, pairs = both, options = {} } of [
+  for (const { name, files, pairs = both, options = {}, columns } of [
     { name: 'of URLs alone', files: { 'x.txt': `${a}\n${b}\n` }, pairs: ['a.jpg | ', 'b.jpg | '] },
     { name: 'of URLs under a name', files: { 'x.csv': `url\n${a}\n${b}\n` }, pairs: ['a.jpg | ', 'b.jpg | '] },
     { name: 'in LAION’s names', files: { 'x.csv': `URL,TEXT\n${a},one\n${b},two\n` } },
@@ -110,6 +110,20 @@ describe('a list', () => {
       files: { 'x.tsv': `url\tcaption\n${a}\t"one\n${b}\ttwo" and "more"\n${a}?3\t"three"\n` },
       pairs: ['a.jpg | "one', 'b.jpg | two" and "more"', 'a.jpg?3 | three'],
     },
+    ...['csv', 'tsv'].map((form) => ({
+      name: `${form} whose header names what its first rows lack`,
+      files: {
+        [`x.${form}`]: `url,alt,caption\n${a},first\n${b},alt,two\n`.replaceAll(',', form === 'csv' ? ',' : '\t'),
+      },
+      pairs: ['a.jpg | ', 'b.jpg | two'],
+      columns: [{ alt: 'first' }, { alt: 'alt' }],
+    })),
+    ...['csv', 'tsv'].map((form) => ({
+      name: `${form} of URLs alone under a header that names captions`,
+      files: { [`x.${form}`]: `url,caption\n${`${a}\n`.repeat(1000)}`.replaceAll(',', form === 'csv' ? ',' : '\t') },
+      options: { captionColumn: 'caption' },
+      pairs: ['a.jpg | '],
+    })),
     {
       name: 'TSV whose quotes enclose rows',
       files: { 'x.tsv': `url\tcaption\n${a}\t"one\n${b}\ttwo"\n` },
@@ -148,6 +162,7 @@ describe('a list', () => {
     files: Record<string, string | Uint8Array | (() => Uint8Array)>;
     pairs?: string[];
     options?: Partial<UrlListOptions>;
+    columns?: unknown[];
   }[]) {
     test(name, async () => {
       const written = Object.fromEntries(
@@ -156,7 +171,9 @@ describe('a list', () => {
           typeof content === 'function' ? content() : content,
         ]),
       );
-      assert.deepEqual((await read(written, options)).pairs, pairs);
+      const found = await read(written, options);
+      assert.deepEqual(found.pairs, pairs);
+      if (columns !== undefined) assert.deepEqual(found.columns, columns);
     });
   }
 
@@ -220,6 +237,13 @@ describe('a list', () => {
     assert.equal(summary.unusable['line-too-long'], 1);
   });
 
+  test('TSV of one row that quotes line breaks without end is many rows', async () => {
+    const content = `url\tcaption\n${a}\tone\n"${`${'x'.repeat(90_000)}\n"\t"`.repeat(40)}\n${b}\ttwo\n`;
+    const { pairs, summary } = await read({ 'x.tsv': content });
+    assert.deepEqual(pairs, both);
+    assert.ok(summary.rows > 3, String(summary.rows));
+  });
+
   for (const { name, file, content, message } of [
     { name: 'bzip2', file: 'x.csv', content: 'BZh91AY&SY', message: /which is bzip2; convert it/ },
     { name: 'a workbook', file: 'x.csv', content: 'PK\x03\x04…', message: /which is a zip file/ },
@@ -253,6 +277,12 @@ describe('a list', () => {
       file: 'x.json',
       content: JSON.stringify({ url: Array(40_000).fill(a) }),
       message: /one object of columns/,
+    },
+    {
+      name: 'CSV of one row that quotes line breaks without end',
+      file: 'x.csv',
+      content: `url,caption\n${`${','.repeat(9998)}"\n"`.repeat(450)}`,
+      message: /x\.csv \(a row has more than 4000000 bytes\)/,
     },
     { name: 'an empty folder', file: 'x/y.md', content: '', message: /a folder with lists/ },
   ]) {
