@@ -1,29 +1,27 @@
 /**
  * What the contrast of a checkpoint puts first, for benches: lists as they are when held-out images and texts are ranked, hubs taken off, and of
- * training images and texts lists of the same kind: each image by the map that has not seen it, among 1,000 others.
+ * training images and texts lists of the same kind: each image by the map that has not seen it, among 1,000 others. And what further logits
+ * do to such lists.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../cli/config-file.ts';
 import { regionsDir } from '../cli/data-place.ts';
 import { writeFileAtomic } from '../dataset/atomic-file.ts';
-import { imageArrays, textArrays } from '../model/data/batch.ts';
+import { UserError } from '../dataset/user-error.ts';
 import { type Example, readExamples } from '../model/data/example.ts';
-import { bucketFor, lengthBuckets } from '../model/data/sampler.ts';
 import { specialPieceIds, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { shortcutFold } from '../model/net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../model/net/parameters.ts';
 import { cosinesWithoutHubs } from '../model/ranking/hubs.ts';
 import type { RetrievalSet } from '../model/ranking/recall.ts';
-import { scoringFunctions } from '../model/ranking/scoring.ts';
+import { scoringFunctions, scoringOf } from '../model/ranking/scoring.ts';
 import { splitImages } from '../model/retrieval/evaluate.ts';
 import { openExecutable } from '../model/runtime/executable.ts';
-import type { Arrays } from '../model/runtime/traced-function.ts';
+import type { Arrays, Executable } from '../model/runtime/traced-function.ts';
 import type { Checkpoint } from '../model/train/checkpoint.ts';
 import type { KeptHubBank } from '../model/train/hub-bank.ts';
 
-/** Images that are ranked together, as many as in a test. */
-const poolImages = 1_000;
 const batchRows = 64;
 
 export interface OwnedSet extends RetrievalSet {
@@ -87,55 +85,34 @@ export function embedded(checkpoint: Checkpoint, set: OwnedSet, file: string, ap
     precision: 'bf16',
   });
   model.load(checkpoint.values);
-  const buckets = lengthBuckets(config);
   const all = new Float32Array((I + T) * itcSize);
-  const embed = (
-    name: 'image' | 'text',
-    lengths: readonly number[],
-    inputs: (rows: readonly number[]) => Arrays,
-    from: number,
-  ) => {
-    const order = lengths.map((_, row) => row).sort((one, other) => lengths[one]! - lengths[other]!);
-    for (let at = 0; at < order.length; at += batchRows) {
-      const rows = Array.from({ length: batchRows }, (_, row) => order[at + row] ?? order[at]!);
-      const found = model.run(name, inputs(rows)).embeddings as Float32Array;
-      rows.forEach((row, index) => {
-        all.set(found.subarray(index * itcSize, (index + 1) * itcSize), (from + row) * itcSize);
-      });
-    }
+  const scoring = (inputs: Arrays = {}) => {
+    const run: Executable['run'] = (name, own) => model.run(name, { ...own, ...inputs });
+    return scoringOf({ ...model, run }, { config, special, featureStatistics }, { batchPairs: batchRows });
   };
-  const regionCounts = set.images.map(({ labels }) => labels.length);
-  const pieceCounts = set.texts.map((text) => text.length);
-  const longest = (bucket: readonly number[], counts: readonly number[], rows: readonly number[]) =>
-    bucketFor(bucket, Math.max(...rows.map((row) => counts[row]!)));
-  const imageInputs = (rows: readonly number[]): Arrays => ({
-    ...imageArrays(
-      rows.map((row) => set.images[row]!),
-      longest(buckets.regions, regionCounts, rows),
-      featureStatistics,
-    ),
-    ...(apart && {
-      shortcutFolds: {
-        shape: [batchRows],
-        values: Int32Array.from(rows, (row) => shortcutFold(set.imageIds[row]!)),
-      },
-    }),
-  });
-  const textInputs = (rows: readonly number[]): Arrays =>
-    textArrays(
-      rows.map((row) => set.texts[row]!),
-      longest(buckets.pieces, pieceCounts, rows),
-      special,
-    );
-  embed('image', regionCounts, imageInputs, 0);
-  embed('text', pieceCounts, textInputs, I);
+  const shortestFirst = (lengths: readonly number[]): number[] =>
+    lengths.map((_, row) => row).sort((one, other) => lengths[one]! - lengths[other]!);
+  const put = (rows: readonly number[], found: Float32Array, from: number): void =>
+    rows.forEach((row, index) => {
+      all.set(found.subarray(index * itcSize, (index + 1) * itcSize), (from + row) * itcSize);
+    });
+  const images = shortestFirst(set.images.map(({ labels }) => labels.length));
+  const folds = set.imageIds.map(shortcutFold);
+  for (const fold of apart ? new Set(folds) : [undefined]) {
+    const rows = images.filter((row) => fold === undefined || folds[row] === fold);
+    const shortcutFolds = { shape: [batchRows], values: new Int32Array(batchRows).fill(fold ?? 0) };
+    const { embedImages } = scoring(fold === undefined ? {} : { shortcutFolds });
+    put(rows, embedImages(rows.map((row) => set.images[row]!)), 0);
+  }
+  const texts = shortestFirst(set.texts.map((text) => text.length));
+  put(texts, scoring().embedTexts(texts.map((row) => set.texts[row]!)), I);
   model.dispose();
   writeFileAtomic(file, Buffer.from(all.buffer));
   return { images: all.subarray(0, I * itcSize), texts: all.subarray(I * itcSize) };
 }
 
 /** The rows of some images and of their texts. */
-export function partOf({ images, texts }: Embedded, { owner }: RetrievalSet, from: number, to: number) {
+function partOf({ images, texts }: Embedded, { owner }: RetrievalSet, from: number, to: number) {
   const own = owner.flatMap((image, text) => (image >= from && image < to ? [text] : []));
   return {
     images: images.subarray(from * itcSize, to * itcSize),
@@ -146,11 +123,13 @@ export function partOf({ images, texts }: Embedded, { owner }: RetrievalSet, fro
 }
 
 /**
- * Lists of training images and texts in pools of 1,000 images, as far as they hold a right one. What tells hubs are pairs of the two pools
- * that follow, so that no image is in its own bank.
+ * Lists of training images and texts in pools of so many images, as far as they hold a right one. What tells hubs are pairs of the two pools
+ * that follow. Throws a UserError for fewer than three pools: images would be in their own bank.
  */
-export function trainingLists(set: OwnedSet, all: Embedded, bank: KeptHubBank, first: number) {
+export function trainingLists(set: OwnedSet, all: Embedded, bank: KeptHubBank, first: number, poolImages = 1_000) {
   const pools = Math.floor(set.images.length / poolImages);
+  if (pools < 3)
+    throw new UserError(`Expected at least ${3 * poolImages} training images but received ${set.images.length}; take a larger corpus or more --images.`); // biome-ignore format: one line
   const lists: List[] = [];
   const counts = { image: 0, text: 0, imageFirst: 0, textFirst: 0, images: 0, texts: 0 };
   for (let pool = 0; pool < pools; pool++) {
@@ -240,4 +219,30 @@ export function listLoss({ right }: Pick<List, 'right'>, logits: readonly number
   const powers = logits.map((logit) => Math.exp(logit - highest));
   const all = powers.reduce((sum, one) => sum + one, 0);
   return -Math.log(powers.reduce((sum, one, index) => sum + (right[index] ? one : 0), 0) / all);
+}
+
+/** What contrast's cosines are multiplied with, of each direction. */
+export type Scales = Readonly<Record<List['wanted'], number>>;
+
+export const directions = ['image', 'text'] as const;
+const mean = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0) / all.length;
+const spread = (all: readonly number[]): number => Math.sqrt(mean(all.map((one) => (one - mean(all)) ** 2)));
+
+/** In words: the mean loss of lists by contrast and further logits less that of contrast alone, of each direction, with standard errors. */
+export function gainOnLists(lists: readonly List[], logits: readonly (readonly number[])[], scales: Scales): string {
+  const sides = directions.map((wanted) => {
+    const own = lists.flatMap((list, index) => (list.wanted === wanted ? [{ list, added: logits[index]! }] : []));
+    const compared = own.map(({ list, added }) => {
+      const before = list.similar.map((one) => scales[wanted] * one);
+      const after = before.map((one, place) => one + added[place]!);
+      const isFirst = (all: readonly number[]) => Number(list.right[all.indexOf(Math.max(...all))]);
+      return { loss: listLoss(list, after) - listLoss(list, before), first: isFirst(after) - isFirst(before) };
+    });
+    const losses = compared.map(({ loss }) => loss);
+    const error = spread(losses) / Math.sqrt(losses.length);
+    const firsts = 100 * mean(compared.map(({ first }) => first));
+    const spreads = mean(own.map(({ added }) => spread(added)));
+    return `${wanted}s ${mean(losses).toFixed(4)} ± ${error.toFixed(4)} (R@1 ${firsts.toFixed(1)}, spread ${spreads.toFixed(2)})`;
+  });
+  return sides.join(', ');
 }

@@ -5,13 +5,12 @@
 import { imageArrays, textArrays } from '../model/data/batch.ts';
 import { bucketFor } from '../model/data/sampler.ts';
 import { specialPieceIds } from '../model/data/tokenizer.ts';
-import type { Dropout } from '../model/net/dropout.ts';
-import { noDropout } from '../model/net/dropout.ts';
+import { type Dropout, noDropout } from '../model/net/dropout.ts';
 import { arrange, embedFrame, embedRegions, embedTexts } from '../model/net/embeddings.ts';
 import { hideProjected, projectFeatures, regionFeatures } from '../model/net/features.ts';
 import { matchingLogits } from '../model/net/objectives/itm.ts';
 import { parameterSpecs } from '../model/net/parameters.ts';
-import { encode, firstTokens, meanOfTokens, pool } from '../model/net/transformer.ts';
+import { encode, meanOfTokens, pool } from '../model/net/transformer.ts';
 import type { RetrievalSet } from '../model/ranking/recall.ts';
 import { topRegions } from '../model/regions/region.ts';
 import { type Tensor, tf } from '../model/runtime/backend.ts';
@@ -32,13 +31,6 @@ interface States {
 export interface AloneStates {
   readonly images: States;
   readonly texts: States;
-}
-
-export interface Joint {
-  /** Layers that read both together, from the last. */
-  readonly layers: number;
-  /** What is compared at last: the mean of all states, or the first. */
-  readonly pooling: 'first' | 'mean';
 }
 
 /** What the lower layers make of each image, of at most so many regions, and of each text. */
@@ -130,10 +122,10 @@ export function jointArrays({ images, texts }: AloneStates, pairs: readonly (rea
   return { imageStates, imageMask, textStates, textMask };
 }
 
-/** Matching logits [B] of `jointArrays`. */
+/** Matching logits [B] of `jointArrays`, by the mean of what the last so many layers make of both. */
 export function jointLogits(
   { config }: Pick<Checkpoint, 'config'>,
-  { layers, pooling }: Joint,
+  layers: number,
   { inputs, parameters, drop }: { inputs: Inputs; parameters: Parameters; drop: Dropout },
 ): Tensor {
   const from = config.layers - layers;
@@ -142,6 +134,5 @@ export function jointLogits(
   const tokens = drop(tf.concat([inputs.imageStates!, inputs.textStates!], 1));
   const mask = tf.concat([inputs.imageMask!, inputs.textMask!], 1);
   const states = encode(upper, { ...config, layers }, { tokens, mask }, drop);
-  const pooled = pooling === 'mean' ? meanOfTokens(states, mask) : firstTokens(states, mask.shape[0]!);
-  return matchingLogits(parameters, drop(pool(parameters, pooled)));
+  return matchingLogits(parameters, drop(pool(parameters, meanOfTokens(states, mask))));
 }
