@@ -113,7 +113,15 @@ function run<Context, Flags extends z.ZodObject>(
     await interruptible(async (signal) => {
       const context = await contextOf({ args: command.args, flags, signal, print });
       const action = await definition.load(context);
-      const work = (): Promise<void> => action(context);
+      const { corpusDir } = context as { readonly corpusDir?: string };
+      const mayBeNew = corpusDir !== undefined && !existsSync(corpusDir);
+      const leftBehind = mayBeNew ? await import('./left-behind.ts') : null;
+      const missing = mayBeNew ? leftBehind!.missingFolders(corpusDir) : [];
+      const work = (): Promise<void> =>
+        action(context).catch((error: unknown) => {
+          leftBehind?.removeLeftBehind(missing);
+          throw error;
+        });
       await (command.getOptionValue('wait') ? inTurn(work, { signal, onWait: sayWaiting }) : work());
     });
   });

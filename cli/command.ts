@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { isThere } from '../dataset/blobs/open.ts';
 import { isS3 } from '../dataset/blobs/place.ts';
 import type { CorpusBusy } from '../dataset/corpus-lock.ts';
+import { corpusOver } from '../dataset/corpus-place.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import type { noFlags } from './call-flags.ts';
 import type { Config, SectionName } from './config.ts';
@@ -85,10 +86,19 @@ export type SettingsDefinition<Name extends SectionName, Flags extends z.ZodObje
 /** What a command says once that waits for another. */
 export const sayWaiting = ({ message }: CorpusBusy): void => tell(`lait: waiting: ${message.replace(/; .*$/, '')}`);
 
-/** Gives back the name of a folder that is there or may be made. Throws for no name, and for a file's. */
+/** Gives back the name of a folder that is there or may be made. Throws for no name, for a file's, and for a place within another corpus. */
 export function checkCorpusDir(dir: string): string {
   const stats = dir === '' ? undefined : statSync(dir, { throwIfNoEntry: false });
-  if (dir !== '' && (stats === undefined || stats.isDirectory())) return dir;
+  if (dir !== '' && (stats === undefined || stats.isDirectory())) {
+    const over = corpusOver(dir);
+    if (over === null) return dir;
+    throw expected(
+      'a folder of its own',
+      'the corpus',
+      `${dir} within corpus ${over}`,
+      'name that one, or a folder elsewhere',
+    );
+  }
   throw expected('a folder', 'the corpus', dir === '' ? dir : `the file ${dir}`, 'name one, which need not exist');
 }
 

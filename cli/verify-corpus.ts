@@ -6,7 +6,7 @@ import { withCleanup } from '../dataset/cleanup.ts';
 import { type CorpusPart, corpusParts, isOwnShards, lockPart, type Waiting } from '../dataset/corpus-lock.ts';
 import { exportRecords } from '../dataset/ledger/exports.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
-import { leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
+import { hasContent, leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
 import { cutSegments, forgetLostPictures } from '../dataset/ledger/lost-pictures.ts';
 import { openLedgerToRead, readableDatabases } from '../dataset/ledger/readable.ts';
 import { damageOf, salvageLedger } from '../dataset/ledger/salvage.ts';
@@ -65,9 +65,22 @@ export function verifyCorpus(
   });
 }
 
+/** Whether a corpus has a ledger, and no version of an export was ever finished in its own folder. */
+export async function hasNoExport(corpusDir: string): Promise<boolean> {
+  if (!hasContent(join(corpusDir, 'ledger.db')) || damageOf(join(corpusDir, 'ledger.db')) !== null) return false;
+  const { ledger, close } = await openLedgerToRead(corpusDir);
+  try {
+    return !exportRecords(ledger, corpusDir).some(
+      ({ folder, version }) => version > 0 && isOwnShards(realpathSync(corpusDir), folder),
+    );
+  } finally {
+    close();
+  }
+}
+
 /** Folders outside of the corpus' own that exports of it went to and that are there. */
 export async function exportsElsewhere(corpusDir: string): Promise<string[]> {
-  if (!existsSync(join(corpusDir, 'ledger.db'))) return [];
+  if (!hasContent(join(corpusDir, 'ledger.db')) || damageOf(join(corpusDir, 'ledger.db')) !== null) return [];
   const { ledger, close } = await openLedgerToRead(corpusDir);
   try {
     const folders = exportRecords(ledger, corpusDir).map(({ folder }) => folder);

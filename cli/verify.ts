@@ -9,7 +9,7 @@ import type { VerifyFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
-import { exportsElsewhere, verifyCorpus } from './verify-corpus.ts';
+import { exportsElsewhere, hasNoExport, verifyCorpus } from './verify-corpus.ts';
 
 export async function verify({ corpusDir, flags, signal, print }: CorpusContext<VerifyFlags>): Promise<void> {
   const { repair, out: shardsDir = join(corpusDir, 'shards'), ...others } = flags;
@@ -18,11 +18,17 @@ export async function verify({ corpusDir, flags, signal, print }: CorpusContext<
   const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair, signal, onWait: sayWaiting });
   const databases = [...damages, ...repairs.map((line) => `repaired: ${line}`)].map(printable);
   if (damages.length > 0 && !repair) process.exitCode = 2;
-  if (damages.length > 0 && flags.out === undefined && !existsSync(join(shardsDir, manifestName))) {
-    print({ damages, repairs }, () => databases.join('\n'));
-    return;
-  }
   const elsewhere = flags.out === undefined ? await exportsElsewhere(corpusDir) : [];
+  const unchecked = elsewhere.map((folder) => `not checked: ${printablePath(folder)}, \`lait verify --out\` does that`);
+  if (flags.out === undefined && !existsSync(join(shardsDir, manifestName))) {
+    const isUnexported = await hasNoExport(corpusDir);
+    if (damages.length > 0 || isUnexported) {
+      const whole = damages.length > 0 ? [] : ['ledger.db, frontier.db and raw images are whole'];
+      const none = isUnexported ? [`no export in ${printablePath(shardsDir)} yet`] : [];
+      print({ damages, repairs }, () => [...databases, ...whole, ...none, ...unchecked].join('\n'));
+      return;
+    }
+  }
   const progress = startProgress('Verifying files');
   try {
     const result = await check(
@@ -36,7 +42,7 @@ export async function verify({ corpusDir, flags, signal, print }: CorpusContext<
     print({ damages, repairs, ...result }, () =>
       [
         ...databases,
-        ...elsewhere.map((folder) => `not checked: ${printablePath(folder)}, \`lait verify --out\` does that`),
+        ...unchecked,
         ...faults.map(
           ({ path, reason, repaired, because }) =>
             `${printablePath(path)}: ${reason}${repaired ? ', repaired' : ''}${because ? `, not repaired: ${because}` : ''}`,

@@ -6,11 +6,12 @@
  * the locks are as good as its POSIX locks are (docs/decisions/0038).
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
+import { realPath } from './corpus-place.ts';
 import { makeFolder } from './make-folder.ts';
 import { openDatabase } from './open-database.ts';
 import { UserError } from './user-error.ts';
@@ -78,13 +79,6 @@ function lockAnywhere(path: string, what: string): () => void {
   const hash = createHash('sha256').update(realPath(path)).digest('hex').slice(0, 32);
   // Not by `userInfo`: a container's user needs no entry in its list of users. Windows has no numbers of users.
   return lock(join(tmpdir(), `lait-${process.geteuid?.() ?? -1}-${hash}`), `${what} ${path}`);
-}
-
-/** Of what is not there yet, the rest of the path as it is written. */
-function realPath(path: string): string {
-  const full = resolve(path);
-  if (existsSync(full)) return realpathSync(full);
-  return full === dirname(full) ? full : join(realPath(dirname(full)), basename(full));
 }
 
 /** How one waits for another process. */

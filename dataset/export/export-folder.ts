@@ -1,6 +1,7 @@
 /** What lies in the folder that an export is to be written to: an earlier version, something else, or nothing. */
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { corpusOver, isCorpus, realPath } from '../corpus-place.ts';
 import { leftOvers } from '../shards/container.ts';
 import { type Manifest, manifestIn, manifestName } from '../shards/manifest.ts';
 import { expected } from '../user-error.ts';
@@ -8,28 +9,21 @@ import { splits } from './split.ts';
 import { domainsName, summaryDataName, summaryName } from './training-summary.ts';
 import { changesName } from './versions.ts';
 
-/** Folders of a corpus that are not for exports. */
-const taken = ['raw', 'pages', 'regions', 'runs', 'work', 'jobs'];
-
 /**
  * The manifest of the export that is in the folder; null when there is none, or none that can be read and `rebuild` is set. Throws a
  * UserError when the folder is of another use: nothing that is not an export's is overwritten or deleted.
  */
 export function previousExport(corpusDir: string, outDir: string, rebuild: boolean): Manifest | null {
   if (outDir === '') throw expected('a folder', 'out', '""', 'name one, which need not exist');
+  requireFree(corpusDir, outDir);
   if (!existsSync(outDir)) return null;
   if (!statSync(outDir).isDirectory()) throw expected('a folder', 'out', `the file ${outDir}`, 'name another');
-  const [corpus, out] = [realpathSync(corpusDir), realpathSync(outDir)];
-  const isTaken = taken.some((name) => `${out}${sep}`.startsWith(join(corpus, name) + sep));
-  if (isTaken || out === corpus) {
-    throw expected('a folder of its own', 'out', `${outDir} of the corpus`, 'name another, or leave --out away');
-  }
   const hasManifest = existsSync(join(outDir, manifestName));
   const isOurs = splits.some((split) => hasStats(join(outDir, split)));
   const manifest = manifestIn(outDir);
   if (!hasManifest || (rebuild && isOurs && manifest === null)) {
     const documents = ['README.md', 'croissant.json', 'funnel.svg', summaryName, summaryDataName, domainsName];
-    const ours = new Set<string>([...splits, ...documents, changesName]);
+    const ours = new Set<string>([...splits, ...documents, changesName, ...projectMarks]);
     const foreign = readdirSync(outDir).filter((name) => ours.has(name) && !isEmptyFolder(join(outDir, name)));
     if (foreign.length === 0 || isOurs) return null;
     throw foreignFolder(outDir, foreign.join(', '));
@@ -50,6 +44,21 @@ export function previousExport(corpusDir: string, outDir: string, rebuild: boole
   return manifest;
 }
 
+/** Throws a UserError for a corpus itself, for what lait keeps in it or in another one, and for what lies within another export. */
+function requireFree(corpusDir: string, outDir: string): void {
+  const [corpus, out] = [realPath(corpusDir), realPath(outDir)];
+  if (out === realPath(join(corpus, 'shards'))) return;
+  const over = out === corpus || isCorpus(out) ? out : corpusOver(out);
+  if (over !== null) {
+    const received = over === corpus ? `${outDir} of the corpus` : `${outDir} of corpus ${over}`;
+    throw expected('a folder of its own', 'out', received, 'name another, or leave --out away');
+  }
+  for (let above = dirname(out); above !== dirname(above); above = dirname(above)) {
+    if (manifestIn(above) === null) continue;
+    throw expected('a folder of its own', 'out', `${outDir} within the export ${above}`, 'name another');
+  }
+}
+
 const foreignFolder = (outDir: string, what: string) =>
   expected(
     'a new folder or one with an export',
@@ -57,6 +66,9 @@ const foreignFolder = (outDir: string, what: string) =>
     `${outDir}, which has ${what} of something else`,
     'name another --out',
   );
+
+/** By these a folder is known for that of a project, where nobody wants shards between the sources. */
+const projectMarks = ['.git', '.hg', 'package.json', 'node_modules', 'pyproject.toml', 'Cargo.toml', 'go.mod'];
 
 const isEmptyFolder = (path: string) => statSync(path).isDirectory() && readdirSync(path).length === 0;
 

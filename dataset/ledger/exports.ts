@@ -4,8 +4,8 @@
  * own tables (dataset/export/shard-index.ts brings it up to date), never the other way round.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { realPath } from '../corpus-place.ts';
 import { isWithin } from '../is-within.ts';
 import type { Ledger } from './ledger.ts';
 import { goneColumn } from './origins.ts';
@@ -74,14 +74,6 @@ export function storedPath(corpusDir: string, path: string): string {
 /** The absolute path of what was stored. */
 export const fullPath = (corpusDir: string, stored: string): string =>
   isAbsolute(stored) ? stored : join(realPath(corpusDir), stored);
-
-/** The real path of what exists; the rest of the path is added as it is written. */
-function realPath(path: string): string {
-  const full = resolve(path);
-  if (existsSync(full)) return realpathSync(full);
-  const above = dirname(full);
-  return above === full ? full : join(realPath(above), basename(full));
-}
 
 type ExportRow = Omit<ExportRecord, 'configuration'> & { readonly configuration: string };
 

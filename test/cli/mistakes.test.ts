@@ -18,6 +18,8 @@ after(() => {
 
 writeFileSync(join(folder, 'file'), '');
 writeFileSync(join(folder, 'empty.npy'), '');
+writeFileSync(join(folder, 'archive.zip'), 'PK\u0003\u0004 no archive of the web');
+writeFileSync(join(folder, 'page.html'), '<!doctype html><title>A page</title>');
 writeFileSync(join(folder, 'cut.parquet'), 'not a parquet file');
 mkdirSync(join(folder, 'birds'));
 Ledger.open(join(folder, 'birds')).close();
@@ -61,6 +63,17 @@ const cases: [args: readonly string[], line: string][] = [
     ['export', '--corpus', 'birds', '--subset', 'cut.parquet'],
     'lait: Expected a parquet file with a column uid for cut.parquet but received parquet file invalid (footer != PAR1); fetch or save it again.',
   ],
+  ...[
+    ['crawl', 'https://a.test/', '--contact', 'a@b.test', '--corpus', 'birds/shards/train'],
+    ['import', 'webdataset', 'x.tar', '--corpus', 'birds/raw'],
+    ['schedule', 'https://a.test/', '--contact', 'a@b.test', '--cron', '0 3 * * *', '--corpus', 'birds/pages/new'],
+    ['work', 'https://a.test/', '--contact', 'a@b.test', '--corpus', 'birds/runs'],
+    ['init', 'birds/regions/new'],
+    ['demo', '--corpus', 'birds/jobs'],
+  ].map((args): [string[], string] => [
+    args,
+    `lait: Expected a folder of its own for the corpus but received ${args.at(-1)} within corpus ${join(folder, 'birds')}; name that one, or a folder elsewhere.`,
+  ]),
   [['init', 'file'], badCorpus('the file file')],
   [['demo', '--corpus', ''], badCorpus('""')],
   [
@@ -193,6 +206,21 @@ describe('an operator’s mistake', () => {
       assert.ok(!readdirSync(folder).includes('new'), 'a corpus was made');
     });
   }
+
+  it('an input that is none leaves no corpus behind, and takes nothing from a folder that was there', async () => {
+    for (const input of [
+      ['--warc', 'archive.zip'],
+      ['--urls', 'page.html'],
+    ]) {
+      for (const corpus of ['new/inner', 'there']) {
+        mkdirSync(join(folder, 'there'), { recursive: true });
+        const { code, said } = await lait(['crawl', ...input, '--contact', 'a@b.test', '--corpus', corpus]);
+        assert.equal(code, 2, said);
+      }
+      assert.ok(!readdirSync(folder).includes('new'), 'a corpus was made');
+      assert.ok(readdirSync(folder).includes('there'));
+    }
+  });
 
   it('a file that cannot be written is refused before hours of learning, and shards that are not there', async () => {
     const learn = async (...args: string[]) =>

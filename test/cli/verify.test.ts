@@ -45,6 +45,16 @@ test('an export that lies elsewhere is verified by its folder, with its corpus o
   assert.match(own.said, /^not checked: .*\/away, `lait verify --out` does that$/m);
 });
 
+test('a corpus without an export is checked as far as it goes', async () => {
+  await writeSmallCorpus(join(folder, 'unfinished'), { images: 1 });
+  const ledger = Ledger.open(join(folder, 'unfinished'));
+  repairFrontier(join(folder, 'unfinished'), ledger, { repair: true, lost: [] });
+  ledger.close();
+  const { code, said } = await lait('verify', '--corpus', 'unfinished');
+  assert.equal(code, 0, said);
+  assert.equal(said, 'ledger.db, frontier.db and raw images are whole\nno export in unfinished/shards yet\n');
+});
+
 test('a damaged one is told by its files, and repaired from the corpus alone', async () => {
   const damaged = join(folder, 'damaged');
   cpSync(join(folder, 'away'), damaged, { recursive: true });

@@ -509,6 +509,7 @@ describe('a folder of another use is left alone', () => {
         writeFileSync(join(dir, 'train/00000.tar'), 'mine');
       },
     ],
+    ['a project of Node', (dir) => writeFileSync(join(dir, 'package.json'), '{}')],
     ['another manifest.json', (dir) => writeFileSync(join(dir, 'manifest.json'), '{"name":"app"}')],
     [
       'an import',
@@ -526,12 +527,19 @@ describe('a folder of another use is left alone', () => {
       assert.deepEqual(contents(outDir), before);
     });
   }
-  test('the corpus itself and its own folders', async () => {
-    const corpus = copy();
-    for (const outDir of [corpus, join(corpus, 'raw'), join(corpus, 'raw/x'), '']) {
-      mkdirSync(outDir || corpus, { recursive: true });
-      await assert.rejects(exportShards({ ...options(corpus), outDir }), UserError, outDir);
+  test('a corpus, this one or another, and what lait keeps in it', async () => {
+    const [corpus, other] = [copy(), copy()];
+    rmSync(join(other, 'shards'), { recursive: true });
+    const before = contents(other);
+    const own = [corpus, join(corpus, 'raw'), join(corpus, 'raw/x'), join(corpus, 'shards/train'), ''];
+    const others = ['', 'shards', 'raw', 'runs', 'regions/x'].map((name) => join(other, name));
+    for (const outDir of [...own, ...others]) {
+      await assert.rejects(exportShards({ ...options(corpus), outDir, rebuild: true }), UserError, outDir);
     }
+    assert.deepEqual(contents(other), before);
+    const outDir = join(root, 'export-with-another');
+    await exportShards({ ...options(corpus), outDir });
+    await assert.rejects(exportShards({ ...options(corpus), outDir: join(outDir, 'more') }), /within the export/);
   });
 });
 
