@@ -122,21 +122,28 @@ function partOf({ images, texts }: Embedded, { owner }: RetrievalSet, from: numb
   };
 }
 
+const poolImages = 1_000;
+
+/** Whole pools of a set. Throws a UserError for fewer than three: of fewer, images would be in their own bank. */
+export function poolsOf({ images }: RetrievalSet, size = poolImages): number {
+  if (images.length < 3 * size)
+    throw new UserError(`Expected at least ${3 * size} training images but received ${images.length}; take a larger corpus or more --images.`); // biome-ignore format: one line
+  return Math.floor(images.length / size);
+}
+
 /**
  * Lists of training images and texts in pools of so many images, as far as they hold a right one. What tells hubs are pairs of the two pools
- * that follow. Throws a UserError for fewer than three pools: images would be in their own bank.
+ * that follow.
  */
-export function trainingLists(set: OwnedSet, all: Embedded, bank: KeptHubBank, first: number, poolImages = 1_000) {
-  const pools = Math.floor(set.images.length / poolImages);
-  if (pools < 3)
-    throw new UserError(`Expected at least ${3 * poolImages} training images but received ${set.images.length}; take a larger corpus or more --images.`); // biome-ignore format: one line
+export function trainingLists(set: OwnedSet, all: Embedded, bank: KeptHubBank, first: number, size = poolImages) {
+  const pools = poolsOf(set, size);
   const lists: List[] = [];
   const counts = { image: 0, text: 0, imageFirst: 0, textFirst: 0, images: 0, texts: 0 };
   for (let pool = 0; pool < pools; pool++) {
-    const own = partOf(all, set, pool * poolImages, (pool + 1) * poolImages);
+    const own = partOf(all, set, pool * size, (pool + 1) * size);
     const others = [1, 2].map((further) => {
       const at = (pool + further) % pools;
-      const part = partOf(all, set, at * poolImages, (at + 1) * poolImages);
+      const part = partOf(all, set, at * size, (at + 1) * size);
       const firsts = part.owner.flatMap((image, text) => (part.owner.indexOf(image) === text ? [text] : []));
       return {
         images: part.images,
@@ -150,14 +157,13 @@ export function trainingLists(set: OwnedSet, all: Embedded, bank: KeptHubBank, f
     };
     const table = cosinesWithoutHubs(own.images, own.texts, ownBank);
     const found = listsOf(table, own.owner, first);
-    counts.images += poolImages;
+    counts.images += size;
     counts.texts += own.owner.length;
     for (const list of found) {
       if (list.right[0]) counts[list.wanted === 'image' ? 'imageFirst' : 'textFirst'] += 1;
       if (!list.right.some((one) => one)) continue;
       counts[list.wanted] += 1;
-      const [query, candidate] =
-        list.wanted === 'image' ? [own.firstText, pool * poolImages] : [pool * poolImages, own.firstText];
+      const [query, candidate] = list.wanted === 'image' ? [own.firstText, pool * size] : [pool * size, own.firstText];
       lists.push({
         ...list,
         query: list.query + query,

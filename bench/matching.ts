@@ -37,6 +37,7 @@ import {
   type List,
   listLoss,
   listsOf,
+  poolsOf,
   readSet,
   type Scales,
   trainingLists,
@@ -86,6 +87,7 @@ async function main(): Promise<void> {
   if (!bank) throw new UserError(`Expected a bank of hubs in ${checkpoint.dir} but there is none; name a run that learned contrast to its end.`); // biome-ignore format: one line
   if (!(layers >= 1 && layers <= config.layers)) throw new UserError(`Expected 1 to ${config.layers} for --layers but received ${flags.layers}; the run has no more.`); // biome-ignore format: one line
   const training = await readSet(corpus, 'train', checkpoint, Number(flags.images));
+  poolsOf(training);
   const validation = await readSet(corpus, 'validation', checkpoint);
   say(`${training.images.length} training images, ${training.owner.length} texts`);
   const made = createHash('sha256')
