@@ -50,7 +50,7 @@ export async function exportCorpus(context: CommandContext<'export', ExportFlags
     print(summary, () => described(summary));
     const place = out ?? (config.blobs && within(config.blobs, 'shards'));
     if (place !== undefined && isS3(place))
-      await publish(corpusDir, { what: 'shards', folder: 'shards', place }, signal);
+      await publish(corpusDir, { what: 'shards', folder: 'shards', place }, { signal, onWait: sayWaiting });
   } finally {
     progress.stop();
   }

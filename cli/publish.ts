@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../dataset/atomic-file.ts';
 import { mirror } from '../dataset/blobs/mirror.ts';
 import { isS3, within } from '../dataset/blobs/place.ts';
-import { lockPart } from '../dataset/corpus-lock.ts';
+import { lockPartsInTurn, type Waiting } from '../dataset/corpus-lock.ts';
 import { printablePath } from '../dataset/escape.ts';
 import { publishExport } from '../dataset/export/publish.ts';
 import { startProgress } from './progress.ts';
@@ -23,31 +23,47 @@ type Publication = z.infer<typeof publication>;
 
 const publishedName = 'published.json';
 
-/** Publishes shards or features and remembers where. The caller holds no lock of the part. */
-export async function publish(corpusDir: string, one: Publication, signal: AbortSignal): Promise<void> {
-  const unlock = lockPart(corpusDir, one.what);
+/** Publishes shards or features and remembers where. The caller holds no lock of the part: it is waited for. */
+export async function publish(corpusDir: string, one: Publication, waiting: Waiting): Promise<void> {
+  await holding(corpusDir, one, waiting, () => put(corpusDir, one, waiting.signal));
+}
+
+async function holding(corpusDir: string, { what }: Publication, waiting: Waiting, work: () => Promise<unknown>) {
+  const release = await lockPartsInTurn(corpusDir, [what], waiting);
+  try {
+    await work();
+  } finally {
+    release();
+  }
+}
+
+async function put(corpusDir: string, one: Publication, signal: AbortSignal | undefined): Promise<void> {
   const progress = startProgress(`Publishing ${one.what}`);
   try {
     // Before anything is there: what is taken down later has to be found.
     remember(corpusDir, one);
     const folder = join(corpusDir, one.folder);
     if (one.what === 'shards') {
-      const { put, left, removed, bytes } = await publishExport(folder, one.place, {
+      const {
+        put: files,
+        left,
+        removed,
+        bytes,
+      } = await publishExport(folder, one.place, {
         signal,
-        onProgress: ({ files, of }) => progress.update({ done: files, total: of }),
+        onProgress: ({ files: done, of }) => progress.update({ done, total: of }),
       });
       progress.stop();
-      say(one.place, `${count(put)} files put (${megabytes(bytes)})`, left, removed);
+      say(one.place, `${count(files)} files put (${megabytes(bytes)})`, left, removed);
     } else {
       // An index names what is in its archive, the rest says what both are.
       const rank = (path: string) => ['.tar', '.index'].indexOf(extname(path)) >>> 0;
-      const { put, left, removed } = await mirror(folder, one.place, { rank, signal });
+      const { put: files, left, removed } = await mirror(folder, one.place, { rank, signal });
       progress.stop();
-      say(one.place, `${count(put)} files put`, left, removed);
+      say(one.place, `${count(files)} files put`, left, removed);
     }
   } finally {
     progress.stop();
-    unlock();
   }
 }
 
@@ -59,14 +75,14 @@ export async function publishRegions(
   corpusDir: string,
   folder: string,
   blobs: string,
-  signal: AbortSignal,
+  waiting: Waiting,
 ): Promise<void> {
   const shards = within(blobs, 'shards');
   if (!isPublished(corpusDir, shards)) {
     tell(`Not published, since the shards are not: run lait export, then lait regions, for ${shards}`);
     return;
   }
-  await publish(corpusDir, { what: 'regions', folder, place: within(blobs, folder) }, signal);
+  await publish(corpusDir, { what: 'regions', folder, place: within(blobs, folder) }, waiting);
 }
 
 /** Whether shards of this corpus were published at a place. */
@@ -77,16 +93,16 @@ export const isPublished = (corpusDir: string, shards: string): boolean =>
 export const publishedPlaces = (corpusDir: string): string[] => publications(corpusDir).map(({ place }) => place);
 
 /**
- * Publishes again all that was published of a corpus, since what was taken down leaves these places too. `at` does it for a place, which may
- * be away; those that are gone for good are forgotten.
+ * Publishes again all that was published of a corpus, since what was taken down leaves these places too; waits for who writes it. `at` does
+ * it for a place, which may be away; those that are gone for good are forgotten.
  */
 export async function publishAgain(
   corpusDir: string,
-  signal: AbortSignal,
   {
     at,
     gone,
-  }: {
+    ...waiting
+  }: Waiting & {
     readonly at: (place: string, work: () => Promise<unknown>) => Promise<unknown>;
     readonly gone: ReadonlySet<string>;
   },
@@ -95,7 +111,9 @@ export async function publishAgain(
   const left = known.filter(({ place }) => !gone.has(place));
   if (left.length < known.length) note(corpusDir, left);
   for (const one of left) {
-    if (existsSync(join(corpusDir, one.folder))) await at(one.place, () => publish(corpusDir, one, signal));
+    if (!existsSync(join(corpusDir, one.folder))) continue;
+    // Who is busy is no place that is away.
+    await holding(corpusDir, one, waiting, () => at(one.place, () => put(corpusDir, one, waiting.signal)));
   }
 }
 

@@ -48,7 +48,7 @@ export async function regions({
   }
   if (config.blobs === undefined || elsewhere !== undefined) return;
   const folder = relative(corpusDir, regionsDir(corpusDir, settings));
-  await publishRegions(corpusDir, folder, config.blobs, signal);
+  await publishRegions(corpusDir, folder, config.blobs, { signal, onWait: sayWaiting });
 }
 
 async function extract({

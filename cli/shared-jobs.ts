@@ -13,7 +13,7 @@ import type { Blobs } from '../dataset/blobs/blobs.ts';
 import { openBlobs } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { type Defer, withCleanup } from '../dataset/cleanup.ts';
-import { isOwnShards } from '../dataset/corpus-lock.ts';
+import { CorpusBusy, isOwnShards } from '../dataset/corpus-lock.ts';
 import type { OtherWriters } from '../dataset/export/by-others.ts';
 import { writeOrder } from '../dataset/export/shard-order.ts';
 import { corpusMark } from '../dataset/ledger/corpus-mark.ts';
@@ -190,7 +190,7 @@ export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Else
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof UserError) || error instanceof CorpusBusy) throw error;
       tell(error.message);
       unreached.push(place);
       return false;

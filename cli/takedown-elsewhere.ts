@@ -7,37 +7,37 @@ import { join } from 'node:path';
 import { eraseTakenDown, unnoted } from '../crawler/shared/erase-work.ts';
 import { placeOf } from '../crawler/shared/store.ts';
 import { within } from '../dataset/blobs/place.ts';
+import { CorpusBusy, type Waiting } from '../dataset/corpus-lock.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { copiedPlaces, copySegmentsAgain } from '../dataset/ledger/raw-copy.ts';
 import { openLedgerToRead } from '../dataset/ledger/readable.ts';
 import { forgetWorkPlace, workPlaces } from '../dataset/ledger/work-pictures.ts';
-import { expected, UserError } from '../dataset/user-error.ts';
+import { UserError } from '../dataset/user-error.ts';
 import { askedPlaces } from './asked-jobs.ts';
-import { sayWaiting } from './command.ts';
 import { readConfig } from './config-file.ts';
 import { publishAgain, publishedPlaces } from './publish.ts';
 import { tell } from './tell.ts';
 
-export interface Elsewhere {
+export interface Elsewhere extends Waiting {
   readonly corpusDir: string;
   readonly signal: AbortSignal;
   /** Places that are gone for good: they are forgotten. */
   readonly gone?: ReadonlySet<string>;
 }
 
-/** Throws a UserError for a place that nothing of the corpus is known to be at. */
-export async function checkGone({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): Promise<void> {
+/** Says of which of these places nothing is known: they are misspelt, or were forgotten by the same command before. */
+export async function tellUnknown({ corpusDir, gone = new Set() }: Omit<Elsewhere, 'signal'>): Promise<void> {
   if (gone.size === 0) return;
   const known = [
-    await notedPlaces(corpusDir),
+    (await notedPlaces(corpusDir)).map((place) => place || unnoted),
     publishedPlaces(corpusDir),
     copiedPlaces(corpusDir),
     askedPlaces(corpusDir),
   ].flat();
-  const unknown = [...gone].find((place) => !known.includes(place));
-  if (unknown === undefined) return;
   const places = known.length === 0 ? 'there is none' : `there are ${[...new Set(known)].join(', ')}`;
-  throw expected('a place that a takedown looks into', '--gone', unknown, places);
+  for (const place of gone) {
+    if (!known.includes(place)) tell(`lait: --gone ${place}: no takedown looks there; ${places}`);
+  }
 }
 
 export interface Visits {
@@ -47,7 +47,7 @@ export interface Visits {
   end(): void;
 }
 
-/** Visits of places of which some may be away: why, is told at once. */
+/** Visits of places of which some may be away: why, is told at once. Who is busy writing the corpus is no place that is away. */
 export function openVisits(signal: AbortSignal): Visits {
   const faults = new Map<string, UserError>();
   return {
@@ -57,7 +57,7 @@ export function openVisits(signal: AbortSignal): Visits {
         return true;
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof UserError)) throw error;
+        if (!(error instanceof UserError) || error instanceof CorpusBusy) throw error;
         tell(`lait: ${error.message}`);
         faults.set(place, error);
         return false;
@@ -73,39 +73,45 @@ export function openVisits(signal: AbortSignal): Visits {
   };
 }
 
-/** Where workers of a shared crawl put pictures by `lait.yaml` as it is now; null where they put none into S3. */
-function workPlace(corpusDir: string): string | null {
-  const { store, blobs } = readConfig(corpusDir);
-  return store === undefined || blobs === undefined ? null : within(blobs, 'work');
+/** Where workers of a shared crawl put pictures by `lait.yaml` as it is now, or put them before the crawl was moved into the folder. */
+function workPlace(corpusDir: string): string | undefined {
+  const { blobs } = readConfig(corpusDir);
+  return blobs && within(blobs, 'work');
 }
 
-/** Where workers have put pictures that are collected. */
+/** Where workers have put pictures that are collected; '' where that was not noted. */
 async function notedPlaces(corpusDir: string): Promise<string[]> {
   if (!existsSync(join(corpusDir, 'ledger.db'))) return [];
   const { ledger, close } = await openLedgerToRead(corpusDir);
   try {
-    return workPlaces(ledger).map((place) => place || unnoted);
+    return workPlaces(ledger);
   } finally {
     close();
   }
 }
 
 /** Erases in S3 what workers of a shared crawl have put there, wherever that was, and returns how many pictures that were. */
-export async function eraseWork({ corpusDir, signal, gone = new Set() }: Elsewhere, visits: Visits): Promise<number> {
+export async function eraseWork(
+  { corpusDir, gone = new Set(), ...waiting }: Elsewhere,
+  visits: Visits,
+): Promise<number> {
   if (!existsSync(join(corpusDir, 'ledger.db'))) return 0;
-  const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });
+  const ledger = Ledger.openExisting(corpusDir, waiting);
   try {
     for (const place of gone) await ledger.writeWhenFree(() => forgetWorkPlace(ledger, place === unnoted ? '' : place));
-    return await eraseTakenDown(ledger, { work: workPlace(corpusDir) ?? undefined, at: visits.at, signal });
+    return await eraseTakenDown(ledger, { work: workPlace(corpusDir), at: visits.at, signal: waiting.signal });
   } finally {
     ledger.close();
   }
 }
 
 /** Publishes and copies again what was before; throws one line that names all places that were not reached, those of `visits` too. */
-export async function renewCopies({ corpusDir, signal, gone = new Set() }: Elsewhere, visits: Visits): Promise<void> {
-  await publishAgain(corpusDir, signal, { at: visits.at, gone });
-  await copySegmentsAgain(corpusDir, { signal, onWait: sayWaiting, at: visits.at, gone });
+export async function renewCopies(
+  { corpusDir, gone = new Set(), ...waiting }: Elsewhere,
+  visits: Visits,
+): Promise<void> {
+  await publishAgain(corpusDir, { ...waiting, at: visits.at, gone });
+  await copySegmentsAgain(corpusDir, { ...waiting, at: visits.at, gone });
   visits.end();
 }
 
@@ -113,10 +119,11 @@ export async function renewCopies({ corpusDir, signal, gone = new Set() }: Elsew
 export async function keptByWorkers(corpusDir: string): Promise<string[]> {
   const { store } = readConfig(corpusDir);
   const pictures = join(corpusDir, 'work');
-  const noted = (await notedPlaces(corpusDir)).filter((place) => place !== unnoted);
+  const work = workPlace(corpusDir);
+  const noted = (await notedPlaces(corpusDir)).map((place) => place || work || unnoted);
   return [
     ...(existsSync(pictures) ? [pictures] : []),
-    ...new Set([...noted, workPlace(corpusDir)].filter((place) => place !== null)),
+    ...new Set([...noted, ...(store && work ? [work] : [])]),
     ...(store === undefined ? [] : [placeOf(store)]),
   ];
 }

@@ -13,7 +13,7 @@ import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
-import { checkGone, eraseWork, keptByWorkers, openVisits, renewCopies } from './takedown-elsewhere.ts';
+import { eraseWork, keptByWorkers, openVisits, renewCopies, tellUnknown } from './takedown-elsewhere.ts';
 
 export async function takedown({ corpusDir, flags, signal, print }: CorpusContext<TakedownFlags>): Promise<void> {
   const { url = [], host = [], sha256 = [], md5 = [], phash = [], distance, list = [], ...rest } = flags;
@@ -32,8 +32,8 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
     throw new UserError('--distance has no effect without --phash; leave it out, or change that.');
   }
   if (undo) return takeBack(corpusDir, names, { exports, note, gone: places, signal, print });
-  const elsewhere = { corpusDir, signal, gone: new Set(places) };
-  await checkGone(elsewhere);
+  const elsewhere = { corpusDir, signal, onWait: sayWaiting, gone: new Set(places) };
+  await tellUnknown(elsewhere);
   for (const folder of exports) {
     if (!existsSync(folder)) throw expected('a folder with an export', 'export', folder, 'check the path');
   }

@@ -71,7 +71,7 @@ function removeLeftFiles(folder: string): void {
   const full = resolve(folder);
   if (lookedIn.has(full)) return;
   lookedIn.add(full);
-  for (const path of leftIn(full, () => true)) {
+  for (const path of leftIn(full, (name) => name.includes('.lait-'))) {
     try {
       if (Date.now() - statSync(path).mtimeMs > leftAfterMs) rmSync(path);
     } catch {
@@ -80,14 +80,14 @@ function removeLeftFiles(folder: string): void {
   }
 }
 
-/** Temporary files of this one that kills have left, or that are being written. */
+/** Temporary files of this one that kills have left, of an earlier lait too (`.tmp` alone), or that are being written. */
 export const temporariesOf = (path: string): string[] =>
   leftIn(dirname(path), (name) => name.replace(temporaryEnding, '') === basename(path));
 
 function leftIn(folder: string, isOne: (name: string) => boolean): string[] {
   try {
-    const names = readdirSync(folder).filter((name) => name.includes('.lait-') && temporaryEnding.test(name));
-    return names.filter(isOne).map((name) => join(folder, name));
+    const names = readdirSync(folder).filter((name) => temporaryEnding.test(name) && isOne(name));
+    return names.map((name) => join(folder, name));
   } catch {
     return []; // A folder that may be written but not read.
   }

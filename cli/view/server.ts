@@ -12,7 +12,6 @@ import { HTTPException } from 'hono/http-exception';
 import { streamSSE } from 'hono/streaming';
 import Tinypool, { type Options as TinypoolOptions } from 'tinypool';
 import { z } from 'zod';
-import type { TakedownSummary } from '../../dataset/export/takedown.ts';
 import { browse, sideSteps } from '../../dataset/ledger/browse.ts';
 import type { Stratum } from '../../dataset/ledger/label-sample.ts';
 import { Ledger } from '../../dataset/ledger/ledger.ts';
@@ -39,7 +38,7 @@ import type { RunFilled, RunFound } from './seen-by-run.ts';
 import type { Sentence } from './sentence.ts';
 import { isFilterSetting, writeFilterSetting } from './setting.ts';
 import { shownStory } from './story.ts';
-import type { ShownPreview } from './takedowns.ts';
+import type { ShownPreview, Taken } from './takedowns.ts';
 import { modelBeside } from './threshold-model.ts';
 
 export interface WorkbenchOptions {
@@ -366,7 +365,7 @@ function workbenchApp({
   app.post('/api/takedown', asked, async (context) => {
     if (!mayEdit) return mayNotEdit(context);
     const what = takedownBody.parse(await context.req.json().catch(() => null));
-    const done = await takeDown<TakedownSummary | Sentence>('takeDown', what);
+    const done = await takeDown<Taken>('takeDown', what);
     await ask('forgetKnown');
     return context.json(done, 'error' in done ? 400 : 200);
   });

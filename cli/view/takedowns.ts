@@ -22,13 +22,15 @@ export interface TakedownQuestion {
 const maxShown = 60;
 
 /** A database is free in a while; who has a part of the corpus may have it for hours, and somebody looks at the page. */
-function orBusy(busy: CorpusBusy): void {
-  if (busy.path.endsWith('.db')) return;
-  const who = busy.message.replace(/; wait for it to end, or give --wait\.$/, '');
-  throw new UserError(
-    `Busy: ${who}. What was named does not come any more, but is not removed yet: take it down again when that has ended.`,
-  );
-}
+const orBusy =
+  (whatIsLeft: string) =>
+  (busy: CorpusBusy): void => {
+    if (busy.path.endsWith('.db')) return;
+    const who = busy.message.replace(/; wait for it to end, or give --wait\.$/, '');
+    throw new UserError(`Busy: ${who}. ${whatIsLeft}: take it down again when that has ended.`);
+  };
+const orBusyBefore = orBusy('What was named does not come any more, but is not removed yet');
+const orBusyAfter = orBusy('What was named is removed here, but copies in S3 may have it yet');
 
 /** What would be touched, with some of the pairs. */
 export type ShownPreview =
@@ -54,15 +56,21 @@ export const takedownPreview = ({ corpusDir, databases, names }: TakedownQuestio
     }
   });
 
-export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Promise<TakedownSummary | Sentence> =>
+/** What was removed here; `fault` says which other places were not reached, or that not all of them were looked into. */
+export type Taken = (TakedownSummary & { readonly fault: string | null }) | Sentence;
+
+export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Promise<Taken> =>
   orSentence(async () => {
     const { signal } = new AbortController();
     const summary = await takedown(
       { corpusDir, ...takedownNamesIn(names, 'the names'), note },
-      { onWait: orBusy, withdraw: () => withdrawJobs({ corpusDir, signal }) },
+      { onWait: orBusyBefore, withdraw: () => withdrawJobs({ corpusDir, signal }) },
     );
-    const visits = openVisits(signal);
-    await eraseWork({ corpusDir, signal }, visits);
-    await renewCopies({ corpusDir, signal }, visits);
-    return { ...summary, unreached: [...summary.unreached, ...(await keptByWorkers(corpusDir))] };
+    const done = await orSentence(async () => {
+      const [elsewhere, visits] = [{ corpusDir, signal, onWait: orBusyAfter }, openVisits(signal)];
+      await eraseWork(elsewhere, visits);
+      await renewCopies(elsewhere, visits);
+    });
+    const unreached = [...summary.unreached, ...(await keptByWorkers(corpusDir))];
+    return { ...summary, unreached, fault: done?.error ?? null };
   });

@@ -6,7 +6,7 @@ import { openBlobs } from './open.ts';
 
 export interface MirrorOptions {
   readonly rank?: (path: string) => number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface MirrorSummary {

@@ -23,7 +23,7 @@ export interface PublishSummary {
 
 export interface PublishOptions {
   readonly onProgress?: (done: { readonly files: number; readonly of: number; readonly bytes: number }) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Files sent at once; each of the large ones has several parts under way. */

@@ -134,11 +134,13 @@ function result({
   unreached,
   learned,
   left,
+  fault,
 }) {
   return html`<section aria-label="Taken down"><h2>Taken down</h2>
     <p role="status">Removed ${plural(images, 'picture')} (${megabytes(bytes)}), ${plural(pairs, 'pair')}, ${plural(samples, 'sample')} and ${plural(pages, 'kept page')}; ${plural(tombstones, 'new tombstone')}. ${
       left.length === 0 ? 'A search afterwards finds nothing of it.' : nothing
     }</p>
+    ${fault === null ? nothing : html`<p class="error" role="alert" dir="auto">${fault}</p>`}
     ${list('STILL FOUND', left)}${list('Rewritten', shardsRewritten)}${list('Deleted, lait writes them again', deleted)}
     ${list('Not reached: a copy may be here', unreached)}${list('Runs that learned from it: their weights stay as they are', learned)}</section>`;
 }
