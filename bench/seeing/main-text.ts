@@ -1,6 +1,6 @@
 /**
  * What the authors of a corpus say is the main text of its pages (WCXB, CC BY 4.0, of which most labelled pages are, too). Where a
- * picture stands between texts of it, it is of the subject more often than not; so pages without labels teach a little, too.
+ * picture stands between texts of it, it is of the subject more often than not; so pages without labels teach, too.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

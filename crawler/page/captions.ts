@@ -7,7 +7,7 @@ import type { Element } from 'domhandler';
 import { type ImageCandidate, isHeading } from './candidates.ts';
 import { type CaptionsAbove, maxImageAncestors, maxSearched } from './captions-above.ts';
 import type { ClassWords } from './class-words.ts';
-import { isCredit, isCreditMarked } from './credits.ts';
+import { describesDespiteMark, isCredit, isCreditMarked } from './credits.ts';
 import type { Figure, Surroundings } from './surroundings.ts';
 import { hasText, textOf } from './visible-text.ts';
 import { hasImage, holds, isElement, isImage, isWithin } from './walk.ts';
@@ -102,7 +102,10 @@ const maxCreditLength = 100;
 const maxTextDepth = 6;
 const maxTextElements = 40;
 
-const isCreditElement = (element: Element): boolean => isCredit(textOf(element, maxCreditLength));
+function isCreditElement(element: Element): boolean {
+  const text = textOf(element, maxCreditLength);
+  return isCredit(text) || (isCreditMarked(element) && !describesDespiteMark(text));
+}
 
 /** Whether an element has text that is no credit of a picture. */
 function saysMore(element: Element, depth = 0): boolean {
@@ -114,8 +117,13 @@ function saysMore(element: Element, depth = 0): boolean {
   return inner.some((child) => saysMore(child, depth + 1));
 }
 
-/** The words of a caption, without what is marked as the name of who made the picture. */
-export const captionText = (caption: Element): string => textOf(caption, maxCaptionLength, isCreditMarked);
+/** The words of a caption, without what is marked as the name of who made the picture; all where that is marked so and describes it. */
+export function captionText(caption: Element): string {
+  const text = isCreditMarked(caption) ? '' : textOf(caption, maxCaptionLength, isCreditMarked);
+  if (text !== '') return text;
+  const whole = textOf(caption, maxCaptionLength);
+  return describesDespiteMark(whole) ? whole : '';
+}
 
 /** The element that is the caption of an image, or null; `read` gives the text of an element. */
 export function captionOf(

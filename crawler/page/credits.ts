@@ -101,9 +101,12 @@ const photographCode = /(?:^|[\s_-])(?=\p{L}*\d)(?=\d*\p{L})[\p{L}\d]{3,11}[\s_-
 export const isStockFile = (text: string): boolean =>
   stockFile.test(text) && (countWords(text.replace(stockFile, '')) <= maxWordsOfFileName || photographCode.test(text));
 
-/** What sites call the part of a caption that says who made the picture. */
+/** What sites call the part of a caption that says who made the picture: the last word of a class, "photo-credit", "credit-line". */
 const creditWord =
-  /(?:^|[^a-z])(?:credits?|creditor|credit-?(?:line|text)|(?:photo|image|picture|media)-?credits?|copyrights?|copyright-?holder|photographers?|attribution)(?:[^a-z]|$)/i;
+  /(?:^|[^a-z])(?:credits?|creditor|copyrights?|copyright-?holder|photographers?|attribution)(?:-?(?:line|text|name))?$/;
+
+/** A wrapper of it, and what has none. */
+const creditWrapperWord = /^(?:has|with|no|without|hide)-|-(?:with|without|and|no)-/;
 
 /** Attributes without any of these are spared the search for whole words. */
 const anyCreditWord = /credit|copyright|photographer|attribution/i;
@@ -120,8 +123,29 @@ export function isCreditMarked({ attribs }: Element): boolean {
   for (const name in attribs) {
     const value = attribs[name]!;
     if (value.length > maxMarkLength || !anyCreditWord.test(value) || !isMark(name)) continue;
-    const words = value.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
-    if (creditWord.test(words) && !words.includes('caption')) return true;
+    if (!/caption/i.test(value) && value.split(/\s+/).some(isCreditName)) return true;
   }
   return false;
+}
+
+/** Whether a name of a class says so, without its variant ("--small") and what a bundler adds ("__a1B2c", "-sc-1x2y-0"). */
+function isCreditName(name: string): boolean {
+  if (!anyCreditWord.test(name)) return false;
+  const parts = name.split('--', 1)[0]!.split(/[_-]+/);
+  while (/\d|^sc$/.test(parts.at(-1) ?? '')) parts.pop();
+  const words = parts
+    .join('-')
+    .replace(/([a-z])([A-Z])/g, '$1-$2')
+    .toLowerCase();
+  return creditWord.test(words) && !creditWrapperWord.test(words);
+}
+
+/** Words of small letters from which on what is marked as a credit may describe the picture. Ours. */
+const minDescribingWords = 3;
+
+/** Whether a text that is marked as a credit is none: most of its words are no names. */
+export function describesDespiteMark(text: string): boolean {
+  if (isCredit(text)) return false;
+  const small = text.match(/(?<![\p{L}\p{N}.@/])\p{Ll}{3,}/gu)?.length ?? 0;
+  return small >= minDescribingWords && small > (text.match(/(?<![\p{L}\p{N}])\p{Lu}/gu)?.length ?? 0);
 }

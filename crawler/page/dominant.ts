@@ -40,12 +40,11 @@ export function probability({ bias, features: weights }: Weights, features: Feat
 }
 
 /**
- * The features of an image that the page only names, in Open Graph or JSON-LD. A logo, and one that is only named as the picture to
- * share, is that of every page of the site that has no picture of its own.
+ * The features of an image that the page only names, in Open Graph or JSON-LD. One that is of the site (site-pictures.ts) is that of
+ * every page that has no picture of its own; what is described as content is not known by its name.
  */
-export function namedFeatures(url: string, isOfSite: boolean): Features {
-  const features = nameFeatures(url);
-  return { representative: 1, ...features, ...((isOfSite || features['telling-name']) && { 'only-named-sign': 1 }) };
+export function namedFeatures(url: string, isOfSite: boolean, isDescribed: boolean): Features {
+  return { representative: 1, ...nameFeatures(url), ...(isOfSite && !isDescribed && { 'only-named-sign': 1 }) };
 }
 
 /** Side of a tracking pixel, in CSS pixels. */

@@ -3,13 +3,12 @@
  * page is about.
  */
 import type { FoundImage } from '../../dataset/ledger/records.ts';
-import type { Dominance, SourcedText, TextSource } from '../../dataset/pair.ts';
+import type { Dominance, SourcedText } from '../../dataset/pair.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { linkReferrerPolicy, type ReferrerPolicy } from '../policy/referrer.ts';
 import { type Address, addressOf, isTooLong, keyOf, pathOf } from '../policy/url.ts';
 import { cleanText } from './clean-text.ts';
 import { dominanceOf, namedFeatures } from './dominant.ts';
-import { minDescribingWords, wordCount } from './image-features.ts';
 import { type FoundText, ImageTexts } from './image-texts.ts';
 import { jsonLdImages } from './json-ld.ts';
 import type { PageLink } from './links.ts';
@@ -19,10 +18,12 @@ import { openingOf } from './opening.ts';
 import { isOfProduct } from './page-facts.ts';
 import { parseHtml } from './parse.ts';
 import { dividesPage, type Place, placesOf } from './places.ts';
-import { repeatedTexts } from './repeated-texts.ts';
+import { isDescription, repeatedTexts } from './repeated-texts.ts';
 import { type PageScan, scanPage } from './scan.ts';
-import { looksLikeLogo, sharedPictureReader, siteNameReader } from './site-name.ts';
+import { looksLikeLogo, siteNameReader } from './site-name.ts';
+import { sitePictureReader } from './site-pictures.ts';
 import { boardReaderTexts } from './software-words.ts';
+import { type PlaceTexts, textsOfPlaces } from './stand-ins.ts';
 import { divide } from './territory.ts';
 import { textOf } from './visible-text.ts';
 
@@ -124,10 +125,10 @@ export function extractPage(html: string, pageUrl: string, referrerPolicy: Refer
   }
 
   // Images that the page describes in JSON-LD or Open Graph. That does not make certain furniture a picture.
-  const isOfSite = sharedPictureReader(head, pageUrl);
+  const isOfSite = sitePictureReader(head, pageUrl);
   for (const { url, texts: description } of described) {
     if (images.isRefused(url)) continue;
-    const features = namedFeatures(url, isOfSite(url));
+    const features = namedFeatures(url, isOfSite(url), description.some(isDescription));
     const isMain = !elsewhere.has(keyOf(url));
     const own = description.filter(({ source, text }) => (isMain || source !== 'og') && !isSiteName(text));
     if (features['telling-host']) images.refuse(url, 'decoration-telling-host');
@@ -191,8 +192,8 @@ interface Known {
   /** Of the place with the highest score; undefined where the image stands nowhere. */
   dominance: Dominance | undefined;
   /** Of places where it is the subject, and of all others. */
-  readonly texts: FoundText[];
-  readonly otherTexts: FoundText[];
+  readonly texts: PlaceTexts[];
+  readonly otherTexts: PlaceTexts[];
   places: number;
 }
 
@@ -226,7 +227,7 @@ class PageImages {
       this.#found.set(address.url, known);
     } else if (dominance && (!known.dominance || dominance.score > known.dominance.score)) known.dominance = dominance;
     const texts = (dominance?.class ?? 'subject') === 'subject' ? known.texts : known.otherTexts;
-    if (known.places < maxPlaces) texts.push(...readTexts());
+    if (known.places < maxPlaces) texts.push({ texts: readTexts(), isShown: dominance !== undefined });
     known.places += 1;
   }
 
@@ -251,7 +252,7 @@ class PageImages {
     let textless = 0;
     const taken = [...this.#found].map(([url, { texts, otherTexts }]) => ({
       url,
-      texts: standsForMany([...texts, ...otherTexts]) ? [] : texts.length > 0 ? texts : otherTexts,
+      texts: textsOfPlaces(texts.some((place) => place.texts.length > 0) ? texts : otherTexts),
     }));
     const repeated = repeatedTexts(taken, this.#isOfProduct);
     let left = maxTextsLength;
@@ -273,18 +274,6 @@ class PageImages {
     for (const [url, reason] of this.#refused) if (!this.#found.has(url)) refused.push({ url, reason });
     return { images, refused, textless };
   }
-}
-
-/** Descriptions and captions from which on a file is shown in the place of so many pictures. Ours: none of six is what its texts say. */
-const minMeanings = 3;
-
-/** Whether an image has the words of several pictures, since it waits for a script to load them. */
-function standsForMany(texts: readonly FoundText[]): boolean {
-  if (texts.length < minMeanings) return false;
-  const meanings = (source: TextSource): Set<string> =>
-    new Set(texts.filter((found) => found.source === source).map(({ text }) => text));
-  const descriptions = [...meanings('alt')].filter((text) => wordCount(text) >= minDescribingWords);
-  return descriptions.length >= minMeanings || meanings('caption').size >= minMeanings;
 }
 
 function uniqueTexts(texts: readonly FoundText[], isRepeated: (text: FoundText) => boolean): SourcedText[] {

@@ -75,8 +75,9 @@ export class ImageTexts {
     const texts: FoundText[] = [];
     const add = (source: TextSource, raw: string | undefined, place?: Element | string): void => {
       if (raw === undefined || raw === '') return;
-      if ((source === 'alt' || source === 'title') && withoutTitle.test(raw)) return;
-      const text = describingText(raw);
+      const isOwn = source === 'alt' || source === 'title';
+      const text = describingText(isOwn ? raw.replace(joint, '') : raw);
+      if (isOwn && joint.test(raw) && this.#isSiteName(text)) return;
       if (text === '' || isNameOfFile(text, candidate.url) || this.#isReaderText(text)) return;
       if ((isLogo || source === 'heading') && this.#isSiteName(text)) return;
       texts.push({ source, text, ...(place ? { place } : {}) });
@@ -131,8 +132,8 @@ function inheritedLabel({ element, surroundings }: ImageCandidate): string | und
   return surroundings.figure?.element.attribs['aria-label'];
 }
 
-/** A template's "TITLE - SITE" where the picture had no title. */
-const withoutTitle = /^\s*[-–|] \S/;
+/** The beginning of a template's "TITLE - SITE" where the picture had no title, and of lists. */
+const joint = /^\s*[-–|] (?=\S)/;
 
 /** What content systems write before the title of the page that a picture leads to. */
 const linkLead = /^\s*(?:permanent link|permalink|link|go|continue reading|read more)(?: (?:to|about))?\s*:?\s+(?=\S)/i;

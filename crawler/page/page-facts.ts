@@ -53,7 +53,10 @@ export interface PageFacts {
   /** How often the page shows the picture, and with how many different descriptions and targets. */
   readonly placesOf: (candidate: ImageCandidate) => Places;
   readonly fileOf: (candidate: ImageCandidate) => ShownFile;
-  /** CSS pixels of the longer side that the page gives the picture anywhere; null where no place says it. */
+  /**
+   * CSS pixels of the longer side of its largest copy by the name of the file, of which one without a size counts as `plainSidePx`; null
+   * where the name is too short to tell, or that of too many files.
+   */
   readonly largestOf: (candidate: ImageCandidate) => number | null;
   /** Pages that the card of a picture leads to, with a link that is not around the picture. */
   readonly cardLinksOf: (candidate: ImageCandidate) => number;

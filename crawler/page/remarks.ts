@@ -37,7 +37,7 @@ const sectionKind =
 const readingTime = /^.{0,30}\b\d+\s?min(?:ute)?s?\.?\s?read$/i;
 /** What asks for an address, or for consent. */
 const request =
-  /^enter your (?:e-?mail|name|phone|zip)|^please (?:select|choose|enter|log ?in|sign ?in|enable|try again)\b|^no spam\b|^i (?:agree|consent) to\b|^by (?:clicking|submitting|subscribing|signing up)\b|^you (?:may|can) ?not (?:post|reply)\b|\bcookies?[\s-](?:(?:and|&|und) \p{L}+ )?(?:settings|preferences|policy|consent|notice|einstellung)|(?:préférences|preferences|paramètres)(?: (?:de|des|for|of))? cookies?\b|^(?:manage|accept|gestion|gérer)(?: \p{L}+){0,2} cookies?$/iu;
+  /^enter your (?:e-?mail|name|phone|zip)|^please (?:(?:select|choose|enter) (?:an?|your|one|the)(?: [\p{L}-]+){1,3}|(?:log|sign) ?in|try again(?: later)?|enable (?:java ?script|cookies)(?: (?:in|on) your browser)?)(?: (?:to|and) (?:view|use|see|continue|post|reply|comment|leave|add|access)\b.*|[\s.!…]*$)|^no spam(?:,? (?:ever|guaranteed|please|promised?|unsubscribe)\b|[.!…]|$)|^i (?:agree|consent) to (?:the\b|receiv|.*\b(?:me|my|terms|privacy|policy)\b)|^by (?:clicking|submitting|subscribing|signing up)\b.*\byou(?: are|.re)? (?:agree|accept|consent|confirm|acknowledge)|^you (?:may|can) ?not (?:post (?:new |replies|attachments|links)|reply (?:to|in) (?:this|topics|threads|discussions))|\bcookies?[\s-](?:(?:and|&|und) \p{L}+ )?(?:settings|preferences|policy|consent|notice|einstellung)|(?:préférences|preferences|paramètres)(?: (?:de|des|for|of))? cookies?\b|^(?:manage|accept|gestion|gérer)(?: \p{L}+){0,2} cookies?$/iu;
 
 /** Footnotes and what boards quote of others, of any length. */
 const aside =

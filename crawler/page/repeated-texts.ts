@@ -28,7 +28,8 @@ const maxPicturesOfHeading = 3;
  */
 const maxPicturesOfTitle = 4;
 
-const isDescription = ({ source, text }: FoundText): boolean =>
+/** An alternative text that is a description and no label. */
+export const isDescription = ({ source, text }: FoundText): boolean =>
   source === 'alt' && wordCount(text) >= minDescribingWords;
 
 /** For each image of a page, whether one of its texts is such a repetition. */

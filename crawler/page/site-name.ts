@@ -3,10 +3,8 @@
  * the page is about may show what the site is named after.
  */
 import { getDomainWithoutSuffix } from 'tldts';
-import { pathOf } from '../policy/url.ts';
 import type { PageHead } from './head.ts';
 import type { Features } from './image-features.ts';
-import { fileName } from './telling-names.ts';
 
 /** Letters and digits. Shorter names are words of other texts, too. */
 const minNameLength = 3;
@@ -43,37 +41,38 @@ const logoSigns = [
 ];
 
 function siteNames({ meta }: Pick<PageHead, 'meta'>, pageUrl: string): ReadonlySet<string> {
-  const said = [meta.get('og:site_name'), meta.get('application-name'), getDomainWithoutSuffix(pageUrl)];
-  return new Set(said.map((name) => lettersOf(name ?? '')).filter(({ length }) => length >= minNameLength));
+  return new Set(
+    saidNames(meta, pageUrl)
+      .map(lettersOf)
+      .filter(({ length }) => length >= minNameLength),
+  );
 }
 
-/** What a file is called that is shown where a page of the site is shared, and what may stand beside that in its name. */
-const sharingWord =
-  /^(?:og|opengraph|graph|share|sharing|shareimage|social|default|facebook|fb|twitter|fallback|seo|card|thumbnail)$/;
-const besideSharing =
-  /^(?:open|image|img|picture|photo|meta|site|page|media|preview|large|banner|cover|x|v?\d+|jpe?g|png|webp|gif)$/;
-
-/**
- * Whether the name of a file says no more than that it is shown where pages of the site are shared: "default-og-image.png",
- * "legalzoom-20-og.png". One in the folder of the page, or that is made for it by a query, may be its own.
- */
-export function sharedPictureReader(head: Pick<PageHead, 'meta'>, pageUrl: string): (url: string) => boolean {
-  const names = [...siteNames(head, pageUrl)];
-  const page =
-    pathOf(pageUrl)
-      .split('/')
-      .findLast((part) => part !== '') ?? '';
-  return (url) => {
-    if (url.includes('?') || (page !== '' && pathOf(url).includes(`/${page}/`))) return false;
-    const words = fileName(pathOf(url)).split(/[^\p{L}\p{N}]+/u);
-    if (!words.some((word) => sharingWord.test(word))) return false;
-    const rest = words.filter((word) => !sharingWord.test(word) && !besideSharing.test(word)).join('');
-    return rest === '' || (rest.length >= minNameLength && names.some((name) => name.startsWith(rest)));
-  };
-}
+const saidNames = (meta: PageHead['meta'], pageUrl: string): string[] =>
+  [meta.get('og:site_name'), meta.get('application-name'), getDomainWithoutSuffix(pageUrl)].map((name) => name ?? '');
 
 /** Whether a text is the name of the site and nothing else; spaces, signs and capitals do not count. */
 export function siteNameReader(head: Pick<PageHead, 'meta'>, pageUrl: string): (text: string) => boolean {
   const names = siteNames(head, pageUrl);
   return (text) => text.length <= maxNameLength && names.has(lettersOf(text));
+}
+
+/** Letters of the beginning of a name from which on it may end in a word. Ours: fewer are words of other things, too. */
+const minPartLength = 5;
+
+/** Whether letters are the name of the site, or its beginning up to a word or of five letters. */
+export function siteNamePartReader({ meta }: Pick<PageHead, 'meta'>, pageUrl: string): (letters: string) => boolean {
+  const wholes = new Set<string>();
+  const names: string[] = [];
+  for (const said of saidNames(meta, pageUrl)) {
+    let name = '';
+    for (const word of said.slice(0, maxNameLength).split(/[^\p{L}\p{N}]+/u)) {
+      name += lettersOf(word);
+      wholes.add(name);
+    }
+    names.push(name);
+  }
+  return (letters) =>
+    letters.length >= minNameLength &&
+    (wholes.has(letters) || (letters.length >= minPartLength && names.some((name) => name.startsWith(letters))));
 }

@@ -3,9 +3,10 @@
 const decorationName =
   /(?:^|[^a-z])(?:logos?|logotype|icons?|ico|favicon|sprites?|avatars?|gravatar|buttons?|btn|banners?|spacer|blank|badges?|bullet|arrows?|emojis?|smil(?:ey|ies)|spinner|loader|loading|placeholder|divider|separator|captcha|tracking|beacon|advert\w*|adserver|doubleclick|sponsors?|promo|widgets?|counter|flags?|rating|stars?|thumbsup|powered)(?:[^a-z]|$)/;
 
-/** Whole names of the icons of documentation: admonitions (DocBook, AsciiDoc) and buttons. */
-const iconName =
-  /^(?:note|tip|hint|warning|caution|important|danger|info|next|prev|previous|up|home|toc|back|forward|top|search|print|rss|feed|close|menu|edit|external|link|email|mail|pdf|download|draft)(?:[-_]?\d{0,3})\.[a-z]{3,4}$/;
+/** Names of the icons of documentation: admonitions (DocBook, AsciiDoc) and buttons. */
+const iconWord =
+  '(?:note|tip|hint|warning|caution|important|danger|info|next|prev|previous|up|home|toc|back|forward|top|search|print|rss|feed|close|menu|edit|external|link|email|mail|pdf|download|draft)';
+const iconName = new RegExp(String.raw`^${iconWord}[-_]?\d{0,3}\.[a-z]{3,4}$`);
 
 /** Without "placeholder" and "widget", which are classes of wrappers of lazy images and of page builders. */
 const decorationClass =
@@ -22,8 +23,11 @@ const decorationHost =
 const decorationAlt =
   /(?:^|[^a-z])(?:logos?|logotype|icons?|avatars?|profile (?:picture|photo|image)|headshot|badges?|ratings?|stars?|arrow|banner|reviews? by|photo of the author|author|powered by|app store|google play)(?:[^a-z]|$)/;
 
-/** How the web before pictures, and DocBook, name a sign: "[Note]". */
-const bracketedAlt = /^\[[^\]]{1,20}\]$/;
+/** How the web before pictures, and DocBook, name a sign: "[Note]", "[1]". Museums write titles of their own in brackets. */
+const bracketedAlt = new RegExp(
+  String.raw`^\[ ?(?:${iconWord}|image|img|picture|photo|icon|logo|dir|txt|new)? ?\d{0,3} ?\]$`,
+  'i',
+);
 
 export const isTellingAlt = (alt: string): boolean => bracketedAlt.test(alt) || decorationAlt.test(alt.toLowerCase());
 

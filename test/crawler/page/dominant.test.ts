@@ -111,6 +111,15 @@ test('text beside a picture: between the pictures before and after, running text
   assert.equal(around(`${other}${run}${img()}`), 0.5);
 });
 
+test('brackets around the name of a sign, and around a title that a museum gives', () => {
+  const isTelling = (said: string): boolean =>
+    extractPage(`<main><img src="/i/photo.jpg" alt="${said}"><p>A boat</p></main>`, url).images.find((one) =>
+      one.url.endsWith('photo.jpg'),
+    )!.dominance!.features['alt-telling'] !== undefined;
+  assert.equal(isTelling('[Warning]'), true);
+  assert.equal(isTelling('[Portrait of a man]'), false);
+});
+
 test('words of the title in the description: whole words of three letters, of all that the title has', () => {
   const share = (title: string): number | undefined =>
     extractPage(`<main>${title}${img()}</main>`, url).images[0]!.dominance!.features['alt-title']?.[0];
@@ -137,6 +146,28 @@ test('a file in the place of many pictures is none of them', () => {
     extractPage(`<main><h1>Birds</h1><ul>${cards(names)}</ul></main>`, url).images.length;
   assert.equal(images(['Wren', 'Robin', 'Finch']), 0);
   assert.equal(images(['Wren', 'Robin', 'Robin']), 1);
+  const hero = (html: string, head = ''): readonly string[] | undefined =>
+    extractPage(`${head}${page(html)}`, url)
+      .images.find((one) => one.url.endsWith('photo.jpg'))
+      ?.texts.map(({ text }) => text);
+  const own = `<figure>${img('width=800 height=600')}</figure>`;
+  // Its own description and those of its head, in other words.
+  const said = ['og', 'twitter'].map(
+    (by) =>
+      `<meta property="${by}:image" content="/i/photo.jpg"><meta property="${by}:image:alt" content="A red boat, says ${by}">`,
+  );
+  assert.deepEqual(hero(own, said.join('')), [alt, 'A red boat', 'A red boat, says og', 'A red boat, says twitter']);
+  // It is the subject in one place, and leads to other pages in more.
+  const teasers = ['Wren', 'Robin', 'Finch'].map(
+    (name) => `<li><a href="/birds/${name}"><img src="/i/photo.jpg" alt="A ${name} on a small branch"></a></li>`,
+  );
+  assert.ok(hero(`${own}<footer><ul>${teasers.slice(1).join('')}</ul></footer>`)!.includes(alt));
+  // What the head says of such a file stays.
+  const ofHead = extractPage(`${said.join('')}<main><h1>Birds</h1><ul>${teasers.join('')}</ul></main>`, url);
+  assert.deepEqual(
+    ofHead.images.map(({ texts }) => texts.map(({ text }) => text)),
+    [['A red boat, says og', 'A red boat, says twitter']],
+  );
   const short = ['Wren', 'Robin', 'Finch'].map(
     (name) => `<li><a href="/birds/${name}"><img src="/i/wait.png" alt="${name}"></a></li>`,
   );
@@ -155,11 +186,37 @@ test('a logo that a page only names is no picture of its subject', () => {
     'og-logo.jpg',
     'default-og-image.png',
     'lake-news-20-og.png',
-    'Social.png',
+    'social-share.png',
+    'og-image.avif',
+    'opengraph_lake.svg',
+    'lakenews-logo.png',
   ])
     assert.notEqual(named(name), 'subject', name);
-  for (const name of ['boat-on-the-lake.jpg', 'og-red-boat.jpg', 'image.jpg', 'red-boat-on-the-lake.html/og-image.png'])
+  for (const name of [
+    'boat-on-the-lake.jpg',
+    'og-red-boat.jpg',
+    'image.jpg',
+    'red-boat-on-the-lake.html/og-image.png',
+    'posts/8f3a/thumbnail.jpg',
+    ...'social-media.jpg twitter-x.jpg facebook.png seo.jpg graph-1.png card.jpg card-lak.jpg og-news.png og-lak.png'.split(
+      ' ',
+    ),
+  ])
     assert.equal(named(name), 'subject', name);
+});
+
+test('a topic that a page only names is what the page is about, and so is what it describes', () => {
+  const isSign = (name: string, said = ''): boolean =>
+    extractPage(
+      `<meta property="og:site_name" content="Lake News"><meta property="og:image" content="/i/${name}"><meta property="og:title" content="A red boat">${said}${page('')}`,
+      url,
+    ).images.find((one) => one.url.endsWith(name))!.dominance!.features['only-named-sign'] !== undefined;
+  const topics =
+    'flag-of-france.jpg star-wars-hero.jpg kitchen-counter.jpg bullet-train.jpg solar-powered-boat.jpg best-logo-design-trends-2024.jpg';
+  for (const name of topics.split(' ')) assert.equal(isSign(name), false, name);
+  const described = (alt: string): string => `<meta property="og:image:alt" content="${alt}">`;
+  assert.equal(isSign('logo.png', described('A red boat lies on the shore')), false);
+  assert.equal(isSign('logo.png', described('Lake News')), true);
 });
 
 test('a small copy of a picture that is larger elsewhere on the page, by the name of its file', () => {

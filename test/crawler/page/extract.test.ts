@@ -107,6 +107,29 @@ describe('where an image and its texts are found', () => {
       html: '<img src=b.jpg alt=" A &amp; B\u202e\n  &#x43;\u200b ">',
       expected: [['/dir/b.jpg', 'alt: A & B C']],
     },
+    ...['has-credit', 'no-credit', 'text-and-credit', 'credit-card-name', 'photographer-bio', 'ImageWithCredit'].map(
+      (wrapper) => ({
+        name: `a caption in "${wrapper}"`,
+        html: `<figure><img src=b.jpg alt="${alt}"><figcaption><div class="${wrapper}">Ada Wren at Sea</div></figcaption></figure>`,
+        expected: [['/dir/b.jpg', `alt: ${alt}`, 'caption: Ada Wren at Sea']],
+      }),
+    ),
+    ...['photo-credit', 'credit-line', 'Photo_credit__a1B2c', 'photoCredit', 'credit--small'].map((mark) => ({
+      name: `no caption in "${mark}", but for one that is more than names`,
+      html: `<figure><img src=b.jpg alt="${alt}"><figcaption class="${mark}">Ada Wren</figcaption></figure><figure><img src=c.jpg alt="A blue boat on a river"><figcaption class="${mark}">The boat lies on the shore of the lake</figcaption></figure>`,
+      expected: [
+        ['/dir/b.jpg', `alt: ${alt}`],
+        ['/dir/c.jpg', 'alt: A blue boat on a river', 'caption: The boat lies on the shore of the lake'],
+      ],
+    })),
+    {
+      name: 'a lead before a description; before the name of the site it is a template without a title',
+      html: '<meta property="og:site_name" content="Lake News"><main><img src=b.jpg alt="- Two dogs play on a beach"><img src=c.jpg alt="| Lake News" title="A blue boat"></main>',
+      expected: [
+        ['/dir/b.jpg', 'alt: Two dogs play on a beach'],
+        ['/dir/c.jpg', 'title: A blue boat'],
+      ],
+    },
     {
       name: 'a caption without what is marked as a credit in it',
       html: `<figure><img src=b.jpg alt="${alt}"><figcaption><span>In May</span> <span class="photo-credit">Ada Wren</span></figcaption></figure><figure><img src=c.jpg alt="A blue boat on a river"><figcaption><span class="css-1" data-theme-key="photo-credit-creditor">Ada Wren for The News</span></figcaption></figure>`,

@@ -9,6 +9,9 @@ const wordless = [
   '_images/b.png',
   'Lorem ipsum dolor sit amet, consectetur adipiscing elit.',
   'Please enable Javascript to view this form.',
+  'Enable cookies to continue',
+  'Enable JavaScript.',
+  'Turn on JavaScript in your browser',
   'IMG_2031',
   'Screen Shot 2022-07-10 at 8.11.16 AM.png',
   'Meghan Markle mxp vpx _00003220.jpg',
@@ -156,6 +159,7 @@ const words = [
   'Courtesy of the museum: bronze horse, 2nd century',
   'Preview of the Tesla Cybertruck',
   'Preview of the new museum',
+  'Enable cookies in the settings of Firefox',
 ];
 
 for (const text of wordless) test(`no words: ${text}`, () => assert.equal(isWordless(text), true));
@@ -219,6 +223,13 @@ for (const [text, file, isName] of names)
 
 const remarks = [
   'Please select a size',
+  'Please log in to reply',
+  'Please enable JavaScript to view the comments',
+  'Please try again later.',
+  'No spam',
+  'By signing up you agree to our terms',
+  'By clicking “Subscribe”, you’re agreeing, and you accept our terms',
+  'I agree to the terms of use',
   'No spam, ever. Unsubscribe anytime.',
   'I agree to Lake News contacting me with marketing.',
   'You may not post replies',
@@ -259,6 +270,11 @@ const remarks = [
 ];
 const statements = [
   'The Wren',
+  'No Spam, No Eggs: Monty Python at the BBC',
+  'By Signing Up Volunteers, a Town Saved Its Library',
+  'Please Enter: how galleries ask us in',
+  'I Agree to Disagree: a life in letters',
+  'You Cannot Post a Wren',
   'Read the river: a guide for anglers',
   'Shop of an apothecary in Prague',
   'May blossom',
