@@ -212,6 +212,16 @@ test('what workers of a shared crawl have put into S3 leaves it when the crawl g
   const nowhere = await takedown();
   assert.deepEqual([nowhere.code, nowhere.unreached], [2, ['unknown-blobs/work']], nowhere.stderr);
   assert.match(nowhere.stderr, /not reached: unknown-blobs\/work; /);
+  // A place that is gone for good is forgotten with all pictures, also those that are taken down later.
+  const copy = join(root, 'moved-and-gone');
+  cpSync(moved, copy, { recursive: true });
+  for (const named of [
+    ['--url', smallUrl(5), '--gone', 'unknown-blobs/work'],
+    ['--url', smallUrl(6)],
+  ]) {
+    const ran = await ranInProcess(['takedown', '--corpus', copy, ...named]);
+    assert.equal(ran.code, 0, ran.stderr);
+  }
   // `store` is taken out when the crawl was moved into the folder.
   writeFileSync(join(moved, 'lait.yaml'), 'blobs: s3://birds/moved\n');
   const { code, stderr, unreached, erasedOfWorkers } = await takedown();
