@@ -236,12 +236,12 @@ export async function crawl(
         run.heldBytes += bytes;
         if (run.heldBytes >= maxHeldBytes && !stop.signal.aborted) requests.pause();
       } catch (error) {
-        run.crash ??= error;
         try {
-          if (isOurFault(error)) work.countDeath?.(claim);
+          if (isOurFault(error)) await work.countDeath(claim);
         } catch {
           // A store that is full or busy: the fault itself is what is told.
         }
+        run.crash ??= error;
       }
       alarm.ring();
     };
@@ -272,7 +272,7 @@ export async function crawl(
       // Fetch.
       for (const claim of claims) {
         if (claim.kind === 'page' && run.pagesStarted >= maxPages) {
-          work.giveBack(claim, isLimited ? 'next-run' : 'now');
+          await work.giveBack(claim, isLimited ? 'next-run' : 'now');
           continue;
         }
         if (claim.kind === 'page') {

@@ -46,9 +46,9 @@ export interface Work {
   /** Takes up to `limit` URLs of hosts that are ready. Nobody else gets them until they are committed or given back. */
   claim(limit: number): Promise<readonly Claim[]>;
   /** Puts a claim back as it was: to be claimed at once, or in the next run only. */
-  giveBack(claim: Claim, until: 'now' | 'next-run'): void;
+  giveBack(claim: Claim, until: 'now' | 'next-run'): void | Promise<void>;
   /** Notes that what a claim names broke the run by a fault of ours: after some times it is given up. */
-  countDeath?(claim: Claim): void;
+  countDeath(claim: Claim): void | Promise<void>;
   /**
    * Writes what became of claims, all or nothing, and gives what was written: nothing where others have the claims by now.
    * While another process is writing it does nothing and gives null.

@@ -41,13 +41,19 @@ export function checkTimeout({ leaseMs, timeoutMs }: { readonly leaseMs: number;
   throw expected(`${maxMs} ms or less`, 'timeoutMs', timeoutMs, `a lease of the shared corpus is ${leaseMs / 1000} s`);
 }
 
-/** Enters a worker; `pictures` is where in S3 it is going to put pictures. Throws a UserError when the clocks of machine and server are too far apart. */
-export async function enter(store: Store, corpusDir: string, pictures?: string): Promise<Lease> {
+/** What others are to know of a worker: where in S3 it is going to put pictures, and how many URLs of a host it takes at once. */
+export interface Told {
+  readonly pictures?: string | undefined;
+  readonly perHost?: number | undefined;
+}
+
+/** Enters a worker. Throws a UserError when the clocks of machine and server are too far apart. */
+export async function enter(store: Store, corpusDir: string, { pictures, perHost }: Told = {}): Promise<Lease> {
   const sentMs = steadyNow();
   const [row] = await store.query<{ id: string; now_ms: number }>(
-    `INSERT INTO lait.workers (machine, folder, pid, pictures) VALUES ($1, $2, $3, $4)
+    `INSERT INTO lait.workers (machine, folder, pid, pictures, per_host) VALUES ($1, $2, $3, $4, $5)
      RETURNING id, extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`,
-    [hostname(), resolve(corpusDir), process.pid, pictures ?? null],
+    [hostname(), resolve(corpusDir), process.pid, pictures ?? null, perHost ?? null],
   );
   const lease: Lease = { id: row!.id, batch: 0, beatMs: sentMs, isOver: false };
   const fault = skewFault(store, row!.now_ms, sentMs);

@@ -2,7 +2,7 @@
 import type { Defer } from '../../dataset/cleanup.ts';
 import type { Attempts } from './attempts.ts';
 import { beating } from './beating.ts';
-import { beat, beatsPerLease, enter, type Lease, leave, type Rest, reap } from './lease.ts';
+import { beat, beatsPerLease, enter, type Lease, leave, type Rest, reap, type Told } from './lease.ts';
 import { estimateQueued } from './overview.ts';
 import type { Store } from './store.ts';
 
@@ -22,20 +22,19 @@ export async function openPresence(
   store: Store,
   {
     corpusDir,
-    pictures,
+    told,
     leaseMs,
     rests,
   }: {
     readonly corpusDir: string;
-    /** Where in S3 it puts pictures. */
-    readonly pictures?: string | undefined;
+    readonly told?: Told;
     readonly leaseMs: number;
     readonly rests: () => readonly Rest[];
   },
   attempts: Attempts,
   defer: Defer,
 ): Promise<Presence> {
-  const entering = (): Promise<Lease> => enter(store, corpusDir, pictures);
+  const entering = (): Promise<Lease> => enter(store, corpusDir, told);
   let lease = await entering();
   let queued = 0;
   defer(() => leave(store, lease, rests()));

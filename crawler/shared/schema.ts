@@ -192,6 +192,8 @@ const laterColumns = [
   ['workers', 'swept', 'text'],
   // Where in S3 it puts pictures, whatever `blobs` becomes later: `work` of the place.
   ['workers', 'pictures', 'text'],
+  // URLs of a host that it takes at once.
+  ['workers', 'per_host', 'int'],
   // How often workers died that had it under way, as far as is known, and who asks it alone (suspects.ts).
   ['queue', 'deaths', 'smallint NOT NULL DEFAULT 0'],
   ['queue', 'asked_by', 'bigint'],

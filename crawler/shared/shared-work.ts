@@ -41,7 +41,7 @@ import { queueDue, type ScheduledRun } from './queue-due.ts';
 import { follow, openSharedCorpus } from './schema.ts';
 import { deadSeedsOf, openSeeds, type SharedSeeds } from './seeds.ts';
 import { openStore, type Store, storeFault } from './store.ts';
-import { noteAlone } from './suspects.ts';
+import { countDeath, isAskedAlone, noteAlone, takenPerHost } from './suspects.ts';
 import { openTaking, pollMs, type Taking } from './taking.ts';
 import { addSeeds, queueUrls, writeBatch } from './write.ts';
 
@@ -133,7 +133,12 @@ export const sharedWork =
     const work = blobs === undefined ? undefined : await openBlobs(within(blobs, 'work'));
     const presence = await openPresence(
       store,
-      { corpusDir, pictures: work?.place, leaseMs, rests: () => restsOf(holdings) },
+      {
+        corpusDir,
+        told: { pictures: work?.place, perHost: takenPerHost(perHost) },
+        leaseMs,
+        rests: () => restsOf(holdings),
+      },
       attempts,
       defer,
     ).catch((error: unknown) => {
@@ -196,13 +201,19 @@ function workOf(parts: Parts): Work {
         throw storeFault(error, store.place, { isRunning: true });
       }),
     claim: (limit) => claim(parts, limit),
-    giveBack(claimed, until) {
+    async giveBack(claimed, until) {
       const one = holdings.inFlight.get(claimed)!;
+      // The death of this worker has another cause from now on.
+      if (isAskedAlone(one.url)) await tried(() => noteAlone(store, null, one.url));
       holdings.inFlight.delete(claimed);
       putBack(holdings, one, { isKept: until === 'now' });
       if (until === 'now' || taking.isEnding()) return;
       taking.end();
       dropPages(holdings);
+    },
+    async countDeath(claimed) {
+      const one = holdings.inFlight.get(claimed);
+      if (one !== undefined) await tried(() => countDeath(store, one.url));
     },
     commit: (outcomes) => commit(parts, outcomes),
     nextReadyMs() {
@@ -281,7 +292,7 @@ async function claim(parts: Parts, limit: number): Promise<readonly Claim[]> {
 
 async function claimAlone(parts: Parts, suspect: HeldUrl): Promise<readonly Claim[]> {
   const isNoted = await parts.attempts.tried(async () => {
-    await noteAlone(parts.store, parts.presence.lease(), suspect.url);
+    await noteAlone(parts.store, parts.presence.lease().id, suspect.url);
     return true;
   });
   if (isNoted) return claimed(parts, [suspect]);

@@ -6,7 +6,7 @@ import { hostIdOf, hostNameIn } from './names.ts';
 import type { Presence } from './presence.ts';
 import type { SharedSeeds } from './seeds.ts';
 import type { Store } from './store.ts';
-import { urlsPerHost } from './suspects.ts';
+import { takenPerHost } from './suspects.ts';
 import { letGoOfOthers, nextReady, picturesLeft, takeHosts } from './take.ts';
 import type { BatchToWrite } from './write.ts';
 
@@ -58,7 +58,7 @@ export function openTaking(
     holdings.isUnsure = true;
     const found = await takeHosts(store, lease, {
       hosts: Math.min(limit, hostsPerTake),
-      perHost: Math.max(urlsPerHost, perHost),
+      perHost: takenPerHost(perHost),
       ...(isEnding ? { onlyPicturesOf: [...picturesAt] } : {}),
     });
     // Whoever queued the URLs of a new seed's host has named the seed in the same transaction.

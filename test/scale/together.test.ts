@@ -95,7 +95,8 @@ describe('on one store', { skip: noPostgres, concurrency: false }, () => {
         store,
         `DROP TABLE IF EXISTS lait.revisits, lait.runs, lait.jobs, lait.filter_batches, lait.filter_jobs, lait.judges;
          ALTER TABLE lait.origins DROP COLUMN IF EXISTS key; ALTER TABLE lait.corpus DROP COLUMN IF EXISTS ledger;
-         ALTER TABLE lait.workers DROP COLUMN IF EXISTS swept`,
+         ALTER TABLE lait.workers DROP COLUMN IF EXISTS swept, DROP COLUMN IF EXISTS per_host;
+         ALTER TABLE lait.queue DROP COLUMN IF EXISTS deaths, DROP COLUMN IF EXISTS asked_by`,
       );
       const { code, stderr } = await lait(folder, ...words);
       assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
