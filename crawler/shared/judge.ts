@@ -86,7 +86,9 @@ export async function openJudge(
     check();
     return answered(attempts, work, signal);
   };
-  let [hasSeenJob, isSaid] = [false, false];
+  /** The last job that was alive when this judge looked. */
+  let seenJob: string | null = null;
+  let isSaid = false;
   return {
     async next() {
       const { task, last } = await ask(() =>
@@ -105,20 +107,21 @@ export async function openJudge(
           );
           if (taken !== undefined) return { task: taken, last: null };
           const [row] = await query<LastJob>(
-            `SELECT machine, folder, extract(epoch FROM now() - seen_at)::float8 * 1000 AS "silentMs" FROM lait.filter_jobs
+            `SELECT id, machine, folder, extract(epoch FROM now() - seen_at)::float8 * 1000 AS "silentMs" FROM lait.filter_jobs
              ORDER BY seen_at DESC LIMIT 1`,
           );
           return { task: null, last: row ?? null };
         }),
       );
-      if (task === null && last === null) return hasSeenJob ? 'over' : 'wait';
+      if (task === null && last === null) return seenJob === null ? 'wait' : 'over';
       const silentMs = last?.silentMs ?? 0;
       if (last !== null && silentMs > maxSilentMs) {
-        // What was left behind before this judge came is no job.
-        if (!hasSeenJob) return 'wait';
+        // What was left behind before this judge came, or beside the job that it helped, is none.
+        if (seenJob === null) return 'wait';
+        if (seenJob !== last.id) return 'over';
         throw gone(last);
       }
-      hasSeenJob = true;
+      seenJob = last?.id ?? task?.job ?? seenJob;
       if (last !== null && silentMs > leaseMs && !isSaid) say?.(silence(last));
       isSaid = silentMs > leaseMs;
       return task ?? 'wait';
@@ -152,6 +155,7 @@ export async function openJudge(
 
 /** Who was the last to hand out, and how long ago it was heard of. */
 interface LastJob {
+  readonly id: string;
   readonly machine: string;
   readonly folder: string;
   readonly silentMs: number;

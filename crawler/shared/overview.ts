@@ -121,7 +121,7 @@ export const countJobs = (store: Store): Promise<readonly JobCounts[]> =>
      FROM lait.jobs j LEFT JOIN lait.workers w ON w.id = j.worker AND w.ended_at IS NULL GROUP BY kind ORDER BY kind`,
   );
 
-/** Batches of pairs that are handed out, those whose verdicts are not recorded yet, and who judges. */
+/** Batches of pairs that are handed out by filters that are alive, those whose verdicts are not recorded yet, and who judges. */
 export interface FilterCounts {
   readonly waiting: number;
   readonly held: number;
@@ -136,7 +136,8 @@ export async function countBatches({ query }: Store, leaseMs: number): Promise<F
      SELECT (SELECT count(*) FROM alive)::float8 AS judges, count(*) FILTER (WHERE result IS NOT NULL)::float8 AS judged,
        count(*) FILTER (WHERE result IS NULL AND a.id IS NOT NULL)::float8 AS held,
        count(*) FILTER (WHERE result IS NULL AND a.id IS NULL)::float8 AS waiting
-     FROM lait.filter_batches b LEFT JOIN alive a ON a.id = b.judge`,
+     FROM lait.filter_batches b JOIN lait.filter_jobs j ON j.id = b.job AND j.seen_at > now() - $1 * interval '1 ms'
+       LEFT JOIN alive a ON a.id = b.judge`,
     [leaseMs],
   );
   return row!;

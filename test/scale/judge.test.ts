@@ -8,6 +8,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +20,8 @@ import { crawl } from '../../crawler/crawl.ts';
 import { collect } from '../../crawler/shared/collect.ts';
 import { openFilterJob } from '../../crawler/shared/filter-job.ts';
 import { openJudge } from '../../crawler/shared/judge.ts';
+import { countBatches } from '../../crawler/shared/overview.ts';
+import { openSharedCorpus } from '../../crawler/shared/schema.ts';
 import { sharedWork } from '../../crawler/shared/shared-work.ts';
 import { openStore, type Store } from '../../crawler/shared/store.ts';
 import { sweepLeftOver } from '../../crawler/shared/sweep.ts';
@@ -197,6 +200,39 @@ function startJudge(env: Readonly<Record<string, string>>): ChildProcess {
     env: { ...process.env, ...env },
   });
 }
+
+test('a judge whose filter has ended is done, whatever another one has left behind', { skip: noPostgres }, async () => {
+  postgres ??= await startPostgres();
+  const own = await openStore({ url: postgres.newDatabase(), connections: 2 });
+  await openSharedCorpus(own, { create: true, leaseMs: 60_000 });
+  const filter = async (name: string, age: string): Promise<string> => {
+    const [row] = await own.query<{ id: string }>(
+      `WITH job AS (INSERT INTO lait.filter_jobs (ledger, machine, folder, pid, spec, seen_at)
+         VALUES ($1, $1, '/', 1, 'none', now() - $2::interval) RETURNING id),
+       batch AS (INSERT INTO lait.filter_batches (job, batch, only_here, content) SELECT id, 0, false, 'none' FROM job)
+       SELECT id FROM job`,
+      [name, age],
+    );
+    return row!.id;
+  };
+  await withCleanup(async (defer) => {
+    defer(() => own.close());
+    const judge = await openJudge({ store: own, leaseMs: 60_000, corpusDir: tmpdir() }, defer);
+    await filter('killed', '2 hours');
+    assert.equal(await judge.next(), 'wait', 'what was left behind before');
+    const helped = await filter('helped', '0 s');
+    assert.deepEqual(await countBatches(own, 60_000), { judges: 1, judged: 0, held: 0, waiting: 1 });
+    const task = await judge.next();
+    assert.ok(typeof task === 'object' && task.job === helped);
+    await judge.finish(task, Buffer.from('done'), 1);
+    await own.query('DELETE FROM lait.filter_jobs WHERE id = $1', [helped]);
+    assert.equal(await judge.next(), 'over');
+    const other = await filter('other', '0 s');
+    assert.equal(typeof (await judge.next()), 'object');
+    await own.query(`UPDATE lait.filter_jobs SET seen_at = now() - interval '61 minutes' WHERE id = $1`, [other]);
+    await assert.rejects(judge.next(), /Expected lait filter --share of other:\/ to go on/);
+  });
+});
 
 describe('a filter that machines share', { skip: noPostgres || noS3Server }, () => {
   test('comes to the verdicts of one machine, with one that is killed, and a server that crashes', {
