@@ -15,7 +15,7 @@ import { startProgress } from './progress.ts';
 import { openCheckpoint, requireRunFor, runDir, trainedDir } from './runs.ts';
 import { tell } from './tell.ts';
 import { featuresOf, trainingExamples } from './training-examples.ts';
-import { describeEnd, describeEpochs, showRankingAids, showStep } from './training-report.ts';
+import { describeEnd, describeEpochs, showChangedSettings, showRankingAids, showStep } from './training-report.ts';
 
 export const finetune = (context: CommandContext<'finetune', FinetuneFlags>): Promise<void> =>
   withCleanup((defer) => tune(context, defer));
@@ -70,6 +70,7 @@ async function tune(
         dataChanged,
         ...(peakFlops !== undefined && { peakFlops }),
         onRankingAids: showRankingAids(progress),
+        onChangedSettings: showChangedSettings(progress),
         resume: true,
       },
       { signal, onProgress: (state) => show(state) },

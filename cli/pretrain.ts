@@ -7,6 +7,7 @@ import { lockRun } from '../dataset/corpus-lock.ts';
 import { deleteTextsOf } from '../dataset/export/takedown-texts.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
+import { expected } from '../dataset/user-error.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
 import { hubScheme } from '../model/formats/hub.ts';
@@ -32,7 +33,14 @@ import { corporaOf, type PlannedStage, plannedStages, type StageSettings, sameFe
 import { count, table } from './table.ts';
 import { tell } from './tell.ts';
 import { type TrainingExamples, trainingExamples } from './training-examples.ts';
-import { describeEnd, describeEpochs, describeStop, showRankingAids, showStep } from './training-report.ts';
+import {
+  describeEnd,
+  describeEpochs,
+  describeStop,
+  showChangedSettings,
+  showRankingAids,
+  showStep,
+} from './training-report.ts';
 
 export const pretrain = (context: CommandContext<'pretrain', PretrainFlags>): Promise<void> =>
   withCleanup((defer) => trainStages(context, defer));
@@ -163,6 +171,7 @@ async function trainStages(
         ...{ ...base, ranks },
         onStartTexts: (done, total) => progress.update({ done, total, detail: 'texts, where contrast begins' }),
         onRankingAids: showRankingAids(progress),
+        onChangedSettings: showChangedSettings(progress),
       },
       stages.map((stage) => ({ ...stage, open: () => open(stage) })),
       { signal, onProgress: (state) => show(state, state.stage) },
@@ -204,7 +213,14 @@ function contrastOf(dir: string, stages: readonly PlannedStage[], wanted: Contra
   const begun = latestCheckpoint(latestStage(dir));
   if (begun !== undefined) {
     const { contrast } = readCheckpoint(begun).config;
-    return contrast ? { contrast } : {};
+    if (contrast === undefined) return {};
+    const different = (['pooling', 'shortcut'] as const).find((part) => contrast[part] !== wanted[part]);
+    if (different === undefined) return { contrast };
+    const [name, was, is] =
+      different === 'pooling'
+        ? ['--contrast-pooling', contrast.pooling, wanted.pooling]
+        : ['--contrast-start', contrast.shortcut ? 'linear' : 'random', wanted.shortcut ? 'linear' : 'random'];
+    throw expected(`${was}, as the run has it`, name, is, 'give that, or another --run to begin anew');
   }
   return stages.some(({ objectives }) => objectives.itc > 0) ? { contrast: wanted } : {};
 }

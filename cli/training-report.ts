@@ -61,6 +61,12 @@ export function describeEpochs(
   return `${count(steps)} steps of ${count(pairs)} pairs, ${epochs.toFixed(1)} epochs`;
 }
 
+/** Says by which settings a run goes on that has learned by others. */
+export const showChangedSettings =
+  (progress: Progress) =>
+  (changed: readonly string[]): void =>
+    progress.line(`the run goes on with other settings: ${changed.join(', ')}`);
+
 /** What a run says that was stopped before its last step. */
 export const describeStop = ({ steps }: Pick<TrainingSummary, 'steps'>): string =>
   `stopped at step ${count(steps)}, saved; the same command goes on`;

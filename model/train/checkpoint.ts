@@ -21,7 +21,7 @@ import type { Values } from '../runtime/parameter.ts';
 import { checkChecksums, checksumsName } from './checksums.ts';
 import type { MadeFrom } from './made-from.ts';
 import type { KeptMetrics } from './metrics.ts';
-import type { Best } from './progress.ts';
+import type { Best, RunSettings } from './progress.ts';
 import type { Signs } from './signs.ts';
 
 /** What a model is, apart from its parameters. */
@@ -46,6 +46,8 @@ export interface TrainingState {
   step: number;
   position: Position;
   readonly seed: number;
+  /** What it learns by; missing in checkpoints of older versions. */
+  settings?: RunSettings;
   best?: Best;
   signs?: Signs;
   /** What training has measured since the last evaluation. */

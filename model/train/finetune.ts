@@ -45,6 +45,7 @@ export async function finetune(
       objectives,
       collation: { task: 'finetune', special, ranking },
       loss: rankingLoss({ config, special, ranking }),
+      settings: ranking,
       flops: ({ pairs, pieces, regions }) => {
         const padded = { ...config, maxPieces: pieces, maxRegions: regions };
         return 3 * pairs * (2 * candidates - 1) * modelCost(padded, objectives).firstFlops;

@@ -10,6 +10,7 @@ import type { AdamW } from '../runtime/optimizer.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import type { BestBy } from './defaults.ts';
 import type { DataIdentity } from './made-from.ts';
+import type { RunSettings } from './progress.ts';
 import type { Ranks } from './ranks.ts';
 import type { Decay } from './schedule.ts';
 import type { Loss } from './step.ts';
@@ -62,6 +63,8 @@ export interface TrainOptions {
   readonly data?: readonly DataIdentity[];
   /** Goes on although the data, or the weights to start from, are no longer those that the run was made from. */
   readonly dataChanged?: 'ok' | undefined;
+  /** Hears, where a run goes on, which settings are no longer those that it has learned by so far. */
+  readonly onChangedSettings?: (changed: readonly string[]) => void;
   /** Goes on from the run's newest checkpoint, if there is one. */
   readonly resume?: boolean;
   readonly checkpointEverySteps?: number;
@@ -102,6 +105,8 @@ export interface Task {
   readonly objectives: ObjectiveWeights;
   readonly collation: Collation;
   readonly loss: Loss;
+  /** Its own among the settings that a run learns by; see settings.ts. */
+  readonly settings: RunSettings;
   /** Floating-point operations of learning from a batch of one shape. */
   readonly flops: (shape: BatchShape) => number;
 }

@@ -7,7 +7,8 @@ import { objectives } from '../net/imagebert.ts';
 import { checkObjectives, type ObjectiveWeights } from '../net/objective.ts';
 import { pretrainDefaults } from './defaults.ts';
 import type { TrainOptions } from './options.ts';
-import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import type { RunSettings, TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import { settingsOf } from './settings.ts';
 import type { Loss } from './step.ts';
 import { train } from './train.ts';
 
@@ -36,6 +37,7 @@ export async function pretrain(
       objectives,
       collation: { task: 'pretrain', ...setup, maxOverlap, hardNegatives, cleanMatching },
       loss: pretrainLoss(setup),
+      settings: ownSettings(options),
       flops: ({ pairs, pieces, regions }) => {
         const padded = { ...config, maxPieces: pieces, maxRegions: regions };
         return pairs * modelCost(padded, objectives, { hardNegatives, cleanMatching }).trainingFlops;
@@ -44,6 +46,17 @@ export async function pretrain(
     watch,
   );
 }
+
+type Learning = Omit<PretrainOptions, 'source'>;
+
+/** What it learns by beside what every run has. */
+const ownSettings = (options: Learning): RunSettings => {
+  const { objectives, hardNegatives } = { ...pretrainDefaults, ...options };
+  return { ...objectives, hardNegatives, cleanMatching: options.cleanMatching ?? objectives.itc > 0 };
+};
+
+/** The settings that such a run learns by. */
+export const pretrainSettings = (options: Learning): RunSettings => settingsOf(options, ownSettings(options));
 
 export interface PretrainSetup {
   readonly config: ModelConfig;

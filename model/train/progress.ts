@@ -95,6 +95,9 @@ export interface TrainingSummary {
   readonly last?: TrainingProgress;
 }
 
+/** What a run learns by, by the name of each setting; see settings.ts. */
+export type RunSettings = Readonly<Record<string, string | number | boolean>>;
+
 export interface Watch<Progress> {
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;

@@ -10,10 +10,11 @@ import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { patienceSpent } from './best.ts';
 import { bestCheckpoint, latestCheckpoint, readCheckpoint } from './checkpoint.ts';
-import { type PretrainOptions, pretrain } from './pretrain.ts';
+import { type PretrainOptions, pretrain, pretrainSettings } from './pretrain.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 import { lacksRankingAids } from './ranking-aids.ts';
 import { requireSame } from './same-run.ts';
+import { changedSettings } from './settings.ts';
 
 type Examples = Pick<PretrainOptions, 'source' | 'validation' | 'data'>;
 
@@ -57,6 +58,8 @@ export async function pretrainStages(
     const runDir = name === undefined ? base.runDir : join(base.runDir, name);
     const patience = own.patience ?? base.patience;
     const ended = base.resume && name !== undefined ? finishedStage(runDir, own.steps, patience) : undefined;
+    // What no later stage heeds either would be passed over.
+    if (ended && name === names.at(-1)) checkEnded(ended, { ...base, ...own });
     // One that was killed behind its last step makes up for what is missing, if it holds pairs out for that: then it has a best
     // checkpoint. Not with other ranks: these read no held-out pairs, and would pass over what the first begins.
     const examples = ended && (base.ranks || !ended.best || !lacksAids(ended)) ? undefined : await open();
@@ -106,6 +109,11 @@ export function latestStage(runDir: string): string {
   const names = JSON.parse(readFileSync(list, 'utf8')) as string[];
   const begun = names.map((name) => join(runDir, name)).filter((dir) => latestCheckpoint(dir) !== undefined);
   return begun.at(-1) ?? runDir;
+}
+
+/** Throws a UserError for settings that no step is left for. */
+function checkEnded({ checkpoint }: TrainingSummary, options: Omit<PretrainOptions, keyof Examples>): void {
+  changedSettings({ dir: checkpoint, was: readCheckpoint(checkpoint).state }, pretrainSettings(options), options);
 }
 
 const lacksAids = ({ checkpoint, best }: TrainingSummary): boolean =>

@@ -43,13 +43,14 @@ import { drawLearning } from './learning-picture.ts';
 import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
-import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
+import type { BestMeasure, RunSettings, TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 import { keepRankingAids } from './ranking-aids.ts';
 import type { Ranks } from './ranks.ts';
 import { openRunLog } from './run-log.ts';
 import { factsOf, requireSame } from './same-run.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import { hardnessAt, learningRate } from './schedule.ts';
+import { changedSettings, settingsOf } from './settings.ts';
 import { validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
 import { upcoming } from './upcoming.ts';
@@ -129,6 +130,7 @@ export const train = (
         `Expected an empty folder for the run but ${runDir} has checkpoints; resume it or choose another.`,
       );
     }
+    const learning = { ...options, by, settings: settingsOf(options, task.settings) };
     // Averages begin at what evaluates, which a checkpoint gives as its parameters.
     const averagesOf = (read: ReadonlyMap<string, Float32Array>) =>
       ema > 0 ? asAverages(parameters, read) : new Map();
@@ -137,7 +139,7 @@ export const train = (
       values: new Map([...values, ...averagesOf(measured)]),
     });
     const begin = async () =>
-      withAverages(newest ? resumed(newest, description, options) : await started(options, description, signal));
+      withAverages(newest ? resumed(newest, description, learning) : await started(options, description, signal));
     // A function of its own, so that this one does not hold the parameters as long as it trains.
     const loadStart = async () => {
       const { values, ...begun } = ranks ? await begunTogether(ranks, begin) : await begin();
@@ -145,7 +147,7 @@ export const train = (
       return begun;
     };
     const { state, featureStatistics } = await loadStart();
-    if (state.best?.by !== by) delete state.best;
+    state.settings = learning.settings;
     const model: MeasuredModel = { ...description, featureStatistics };
     const [metrics, sinceEvaluation] = [new Metrics(), new Metrics(state.sinceEvaluation)];
     const save = () => {
@@ -321,16 +323,23 @@ interface Begun extends Beginning {
 }
 
 /** The run as a checkpoint left it. Throws a UserError where it was another model's. */
-function resumed(dir: string, description: ModelDescription, options: TrainOptions): Begun {
+function resumed(
+  dir: string,
+  description: ModelDescription,
+  options: TrainOptions & { readonly by: BestMeasure; readonly settings: RunSettings },
+): Begun {
   const checkpoint = readCheckpoint(dir);
   checkSameModel(checkpoint, description);
   const { featureStatistics, values } = checkpoint;
   const state = { ...checkpoint.state };
+  if (state.best?.by !== options.by) delete state.best;
+  const changed = changedSettings({ dir: checkpoint.dir, was: state }, options.settings, options);
   const [was, is] = [state.madeFrom, madeFromOf(options)];
   if (is !== undefined && checkMadeFrom({ dir, was, is }, options.dataChanged) !== 'same') {
     state.madeFrom = is;
     if (was !== undefined) state.before = [...(state.before ?? []), { untilStep: state.step, madeFrom: was }];
   }
+  if (changed.length > 0) options.onChangedSettings?.(changed);
   return { state, featureStatistics, measured: values, values: new Map([...values, ...readOptimizer(checkpoint)]) };
 }
 

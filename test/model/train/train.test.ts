@@ -252,6 +252,32 @@ test('a run does not go on with another model', async (t) => {
   });
 });
 
+test('a run says which settings change as it goes on, and refuses those that it cannot heed', async () => {
+  const first = options({ steps: 2, seed: 3 });
+  await pretrain(first);
+  const dir = join(first.runDir, 'checkpoints/step-00000002');
+  const ended = (what: string) =>
+    `Expected the settings that ${dir} has ended with but received others: ${what}; --steps above 2 goes on, and another --run begins anew.`;
+  const refused: [Partial<PretrainOptions>, string][] = [
+    [{ seed: 0 }, `Expected 3 for seed, as ${dir} has it, but received 0; give --seed 3 to go on, or another --run to begin anew.`],
+    [{ seed: 0, steps: 9 }, `Expected 3 for seed, as ${dir} has it, but received 0; give --seed 3 to go on, or another --run to begin anew.`],
+    [{ batchSize: 4 }, ended('batchSize 8 → 4')],
+    [{ steps: 1 }, ended('steps 1, where 2 are made')],
+    [{ ema: 0.9, hardNegatives: true, objectives: { ...allObjectives, mlm: 2 } }, ended('ema 0 → 0.9, mlm 1 → 2, hardNegatives false → true')],
+  ]; // biome-ignore format: a table
+  for (const [own, message] of refused) {
+    await assert.rejects(pretrain({ ...first, resume: true, ...own }), { name: 'UserError', message });
+  }
+  const heard: (readonly string[])[] = [];
+  const again = { ...first, resume: true, onChangedSettings: (changed: readonly string[]) => heard.push(changed) };
+  await pretrain(again);
+  assert.deepEqual(heard, [], 'the same command again');
+  await pretrain({ ...again, batchSize: 4, steps: 4 });
+  await pretrain({ ...again, batchSize: 4, steps: 4 });
+  assert.deepEqual(heard, [['steps 2 → 4', 'batchSize 8 → 4']]);
+  assert.equal(readCheckpoint(first.runDir).state.settings?.batchSize, 4);
+});
+
 test('no examples and only one image are refused in one line', async () => {
   await assert.rejects(
     pretrain(options({ source: memorySource([], 1) })),
