@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { isS3 } from '../dataset/blobs/place.ts';
+import { runNamed } from '../dataset/run-names.ts';
 import { expected, UserError } from '../dataset/user-error.ts';
 import { noFlags } from './call-flags.ts';
 import {
@@ -33,7 +34,7 @@ export async function completeSettings<Name extends SectionName, Flags extends z
     const { readConfig, withFlags } = await import('./config-file.ts');
     const corpusDir = corpusOf(command);
     const config = readConfig(corpusDir);
-    const given = givenFlags(command, schema);
+    const given = namedRuns(corpusDir, definition.section, givenFlags(command, schema));
     const settings = withFlags(config, definition.section, given);
     const full = { ...context, corpusDir, config, settings };
     const all = { ...given, ...givenFlags(command, flags) };
@@ -125,6 +126,15 @@ function run<Context, Flags extends z.ZodObject>(
       await (command.getOptionValue('wait') ? inTurn(work, { signal, onWait: sayWaiting }) : work());
     });
   });
+}
+
+/** Runs by name, where flags have the paths that commands print. */
+function namedRuns(corpusDir: string, section: SectionName, given: Record<string, unknown>): Record<string, unknown> {
+  const keys = section === 'finetune' ? ['run', 'from'] : ['run'];
+  const named = keys.flatMap((key) =>
+    typeof given[key] === 'string' ? [[key, runNamed(corpusDir, given[key])] as const] : [],
+  );
+  return { ...given, ...Object.fromEntries(named) };
 }
 
 interface Heeded {

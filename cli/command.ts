@@ -108,6 +108,12 @@ export async function requirePlace(place: string, what: string, advice: string):
   if (!(await isThere(place))) throw new UserError(`Expected ${what} at ${place} but there is none; ${advice}.`);
 }
 
+/** As `requirePath`, of what is read whole: a folder is refused; a pipe is not. */
+export function requireFile(path: string, what: string, advice: string): void {
+  requirePath(path, what, advice);
+  if (statSync(path).isDirectory()) throw expected(what, 'a file', `the folder ${path}`, advice);
+}
+
 /** Throws unless a file that an earlier command makes is there; where one may not look, the system's error. */
 export function requirePath(path: string, what: string, advice: string): void {
   if (statSync(path, { throwIfNoEntry: false }) === undefined)

@@ -91,7 +91,10 @@ export function readFlags<Schema extends z.ZodObject>(
   const result = schema.safeParse(flags, { reportInput: true });
   if (result.success) return result.data;
   const messages = result.error.issues.flatMap((issue) =>
-    explain(issue, ([key = '']) => `correct the flag ${flagOf(String(key))}`),
+    explain(issue, ([key = '', at]) => {
+      const isJoined = typeof at === 'number' && String(issue.input).includes(',') && !issue.message.includes('spaces');
+      return `${isJoined ? 'separate them by spaces, ' : ''}correct the flag ${flagOf(String(key))}`;
+    }),
   );
   throw new UserError(messages.join('\n      '));
 }
@@ -102,8 +105,10 @@ function explain(issue: z.core.$ZodIssue, advice: (key: Key) => string): string[
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
-      const known = knownKeys(issue.path).join(', ');
-      return `Expected one of the keys ${known} but received ${path.join('.')}; ${advice(path)}.`;
+      const known = knownKeys(issue.path);
+      const near = nearest(key, known);
+      const meant = near === undefined ? '' : `did you mean ${near}? `;
+      return `Expected one of the keys ${known.join(', ')} but received ${path.join('.')}; ${meant}${advice(path)}.`;
     });
   }
   // Where the store is, there may be a password.
@@ -113,6 +118,28 @@ function explain(issue: z.core.$ZodIssue, advice: (key: Key) => string): string[
   return [
     `${expectation(issue)} for ${issue.path.join('.') || 'the settings'} but received ${received}; ${advice(issue.path)}.`,
   ];
+}
+
+/** The word that was probably meant: with at most a third of the letters of what was written to be changed, whatever their case. */
+function nearest(written: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((word) => ({ word, changes: changesBetween(written.toLowerCase(), word.toLowerCase()) }))
+    .sort((one, other) => one.changes - other.changes);
+  return best !== undefined && best.changes <= written.length / 3 ? best.word : undefined;
+}
+
+/** Letters to insert, delete or replace (Levenshtein). */
+function changesBetween(one: string, other: string): number {
+  if (Math.abs(one.length - other.length) > one.length) return one.length + other.length;
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (const [i, letter] of [...one].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < other.length; j += 1) {
+      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (letter === other[j] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
 }
 
 /** More of what was received helps nobody. */

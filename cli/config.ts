@@ -142,6 +142,9 @@ const scheduleSection = z.strictObject({
 /** The relevance model that needs neither training nor a hub: what EfficientNet's classes are called. A folder or file of that name is `./classes`. */
 export const classNames = 'classes';
 
+/** Many in one text would be a host that no page has. */
+const host = z.string().regex(/^[^,\s]+$/, 'Expected hosts separated by spaces');
+
 /** What is not set here is the preset's; its numbers and their sources are in filters/presets.ts. */
 const filter = z.strictObject({
   preset: z
@@ -149,12 +152,12 @@ const filter = z.strictObject({
     .default('lait')
     .meta({ description: 'whose rules and thresholds to use; each setting below replaces one of them' }),
   languages: z
-    .array(z.string().length(2))
+    .array(z.string().length(2, 'Expected two-letter codes separated by spaces'))
     .min(1)
     .optional()
     .meta({ description: 'languages to keep, as ISO 639-1 codes (lait: en)' }),
-  allowHosts: z.array(z.string()).optional().meta({ description: 'keep pairs of pages on these hosts only' }),
-  denyHosts: z.array(z.string()).optional().meta({ description: 'drop pairs of pages on these hosts' }),
+  allowHosts: z.array(host).optional().meta({ description: 'keep pairs of pages on these hosts only' }),
+  denyHosts: z.array(host).optional().meta({ description: 'drop pairs of pages on these hosts' }),
   maskPersons: z.boolean().optional().meta({
     description:
       "replace persons' full names by <PERSON> (CC12M); what of them is found, docs/filters.md says (lait: no)",

@@ -97,6 +97,10 @@ function knownFault(error: Error): Pick<Fault, 'line' | 'exitCode'> | null {
     return { line, exitCode: 2 };
   }
   if (typeof code !== 'string') return null;
+  // What is read from an open folder carries no path.
+  if (code === 'EISDIR' && path === undefined) {
+    return { line: 'Expected a file but received a folder (EISDIR); name the file itself.', exitCode: 2 };
+  }
   const isPath = typeof path === 'string';
   if (permissionCodes.has(code) || (pathCodes.has(code) && isPath && !isOurs(path))) {
     const name = isPath

@@ -1,6 +1,8 @@
 /** `lait filter`: judges what was crawled and prints the funnel. */
 import type { Funnel } from '../dataset/ledger/funnel.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
+import type { RuleRecord } from '../dataset/ledger/recipes.ts';
+import { movables } from '../filters/movable.ts';
 import { modelsLeftOut } from '../filters/presets.ts';
 import { type ScreenOptions, screenBy } from '../filters/screen.ts';
 import { frequentWords } from '../filters/text/corpus-words.ts';
@@ -8,6 +10,7 @@ import { decoding, type RuleTime, timed } from '../filters/timing.ts';
 import type { FilterFlags } from './call-flags.ts';
 import { type CommandContext, type Nothing, sayWaiting } from './command.ts';
 import { openRecipe, withModel } from './filter-recipe.ts';
+import { flagOf } from './flags.ts';
 import { startProgress } from './progress.ts';
 import { count, percent, table } from './table.ts';
 
@@ -51,7 +54,8 @@ export async function filter(context: CommandContext<'filter', FilterFlags>): Pr
     const left = modelsLeftOut(preset, { photo, unsafe, relevance: relevance !== undefined });
     const steps = left.map(({ option, step }) => `${step} (--${option}${models[option] ?? ''})`).join(', ');
     const note = `\nWithout a model, so not judged although ${preset} is published with it: ${steps}`;
-    print(result, () => `${funnelTable(result, watched.times)}${left.length > 0 ? note : ''}`);
+    const hint = thresholdHint(result, Object.values(watched.recipe).flat() as readonly RuleRecord[]);
+    print(result, () => `${funnelTable(result, watched.times)}${hint}${left.length > 0 ? note : ''}`);
   } finally {
     progress.stop();
     ledger.close();
@@ -80,6 +84,22 @@ export function funnelTable({ found, kept, rows }: Funnel, times: ReadonlyMap<st
   const decoded = times.get(decoding);
   const note = decoded ? `\ndecoded ${count(decoded.asked)} images, ${perSecond(decoded)} a second` : '';
   return `${table([header, ...lines], [0, 5])}${note}\n${count(kept)} of ${count(found)} pairs kept${share}`;
+}
+
+/** A rule that drops so many of all pairs is probably set for another corpus. */
+const nearlyAll = 0.9;
+
+/** Where nearly all pairs fall by one threshold: a line that says how it is moved. */
+export function thresholdHint(
+  { found, rows }: Pick<Funnel, 'found' | 'rows'>,
+  rules: readonly Pick<RuleRecord, 'name' | 'settings'>[],
+): string {
+  const row = rows.find(({ dropped }) => dropped > 0 && dropped >= nearlyAll * found);
+  const movable = movables.find(({ rule }) => rule === row?.rule);
+  if (row === undefined || movable === undefined) return '';
+  const { setting, key } = movable;
+  const value = rules.find(({ name }) => name === row.rule)?.settings[key];
+  return `\n${row.rule} drops ${count(row.dropped)} of ${count(found)} pairs: ${flagOf(setting)} (filter.${setting} in lait.yaml) moves its threshold${value === undefined ? '' : `, now ${value}`}`;
 }
 
 const perSecond = (time: RuleTime | undefined): string =>

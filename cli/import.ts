@@ -1,5 +1,5 @@
 /** `lait import`: COCO, Flickr, WebDataset and parquet sets become shards of a corpus. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockPart } from '../dataset/corpus-lock.ts';
 import { type ImportSource, importDataset } from '../dataset/import/import.ts';
@@ -28,6 +28,7 @@ export async function importSet({
       const [list = '', ...more] = paths;
       if (more.length > 0) throw expected('one list', 'urls', `${paths.length} paths`, 'import one after another');
       if (!existsSync(list)) throw expected('an existing file', 'urls', list, 'check the path');
+      if (statSync(list).isDirectory()) throw expected('a file', 'urls', `the folder ${list}`, 'name one list in it');
       const outFile = join(corpusDir, 'urls.jsonl');
       const { rows, badRows } = await importUrlList(
         { list, outFile },

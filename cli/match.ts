@@ -5,7 +5,7 @@ import { expected, UserError } from '../dataset/user-error.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { matchTexts, type TextMatch } from '../model/retrieval/match.ts';
 import { checkDetectorModel } from '../model/train/made-from.ts';
-import { type CommandContext, type Nothing, requirePath } from './command.ts';
+import { type CommandContext, type Nothing, requireFile } from './command.ts';
 import { openConfigured } from './detector.ts';
 import { openCheckpoint, trainedDir } from './runs.ts';
 import { percent, table } from './table.ts';
@@ -21,7 +21,11 @@ export async function match({
   const { run, checkpoint: which, ...others } = settings;
   others satisfies Nothing;
   const [image = '', ...texts] = args;
-  requirePath(image, 'an image', 'name a picture, then texts');
+  if (texts.length === 0) {
+    const advice = `give both, or search a corpus by words: lait embed --corpus ${corpusDir}, then lait view --corpus ${corpusDir}`;
+    throw expected('a picture and texts', 'lait match', `${image} alone`, advice);
+  }
+  requireFile(image, 'an image', 'name a picture, then texts');
   const checkpoint = openCheckpoint(await trainedDir(corpusDir, run, signal), which);
   const { dir, config: model } = checkpoint;
   const tokenizer = tokenizerOfModel(checkpoint);

@@ -112,7 +112,7 @@ const match = settingsCommand({
   section: 'match',
   summary: 'say how well each text fits an image, by a trained run',
   example: 'lait match photo.jpg "a wren on a branch" "a red bus" --corpus birds',
-  arguments: '<image> <texts...>',
+  arguments: '<image> [texts...]',
   needs: { checkpoint: ({ settings: { run } }) => ofHub('--run', run) },
   hasResult: true,
   load: async () => (await import('./match.ts')).match,

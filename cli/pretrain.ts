@@ -25,7 +25,15 @@ import { openRanks, type Ranks } from '../model/train/ranks.ts';
 import { checkStages, latestStage, pretrainStages } from '../model/train/stages.ts';
 import { bytesOfStep, type StepMemory, type StepSetup, stepMemory } from '../model/train/step-memory.ts';
 import type { PretrainFlags } from './call-flags.ts';
-import { type CommandContext, Interrupted, type KnownTo, type Nothing, requirePath, sayWaiting } from './command.ts';
+import {
+  type CommandContext,
+  Interrupted,
+  type KnownTo,
+  type Nothing,
+  requireFile,
+  requirePath,
+  sayWaiting,
+} from './command.ts';
 import { fetching, type Progress, startProgress } from './progress.ts';
 import { type Place, placeOf } from './ranks.ts';
 import { requireRunFor, runDir } from './runs.ts';
@@ -234,7 +242,7 @@ interface Start {
 async function startOf(from: string, signal: AbortSignal): Promise<Start | undefined> {
   if (from === 'scratch') return undefined;
   const weights = from === 'minilm' ? await ensurePretrained('minilm', fetching) : await weightsAt(from, signal);
-  requirePath(weights, 'weights to start from', 'give scratch, minilm, hf://OWNER/NAME or a model.safetensors');
+  requireFile(weights, 'weights to start from', 'give scratch, minilm, hf://OWNER/NAME or a model.safetensors');
   const beside = (name: string): string => join(weights, '..', name);
   const vocabulary = existsSync(beside('tokenizer.json')) ? beside('tokenizer.json') : beside('vocab.txt');
   requirePath(vocabulary, 'the vocabulary of the weights', 'put vocab.txt or tokenizer.json beside them');

@@ -1,5 +1,6 @@
 /** Where the runs of a corpus lie. */
 import { join } from 'node:path';
+import { runNamed } from '../dataset/run-names.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { hubScheme } from '../model/formats/hub.ts';
 import {
@@ -24,7 +25,7 @@ export async function trainedDir(corpusDir: string, run: string, signal?: AbortS
     const { ensureHubRun } = await import('../model/scorers/hub.ts');
     return ensureHubRun(run, { ...fetching, ...(signal && { signal }) });
   }
-  const dir = runDir(corpusDir, run);
+  const dir = runDir(corpusDir, runNamed(corpusDir, run));
   requirePath(dir, 'a run', 'run `lait pretrain` first');
   return latestStage(dir);
 }

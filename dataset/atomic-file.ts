@@ -56,8 +56,17 @@ export function replaceFile(path: string, write: (temporary: string) => void): v
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw namingFile(error, temporary, path);
   }
+}
+
+/** An error of the system with the name that the operator knows. */
+function namingFile(error: unknown, temporary: string, path: string): unknown {
+  const fault = error as NodeJS.ErrnoException;
+  if (!(error instanceof Error) || fault.path !== temporary) return error;
+  fault.path = path;
+  fault.message = fault.message.replaceAll(temporary, path);
+  return fault;
 }
 
 /** Whole files are in memory and are written within seconds. */

@@ -1,6 +1,6 @@
 /** Runs of training and their stages, by the names of their folders in a corpus' `runs/`: what is read of them without the model. */
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 
 /** `pretrain`, `staged`, and `staged/close` of a stage; what else lies in a run's folder is among them too. */
 export function runNames(corpusDir: string): string[] {
@@ -15,4 +15,13 @@ export function foldersIn(path: string): string[] {
   } catch {
     return [];
   }
+}
+
+/**
+ * The name of a run, or of its stage, that is given as its path: `birds/runs/pretrain`, as commands print it, is `pretrain` in the corpus
+ * birds. Anything else stays.
+ */
+export function runNamed(corpusDir: string, given: string): string {
+  const parts = relative(resolve(corpusDir, 'runs'), resolve(given)).split(sep);
+  return parts.length <= 2 && parts[0] !== '' && parts[0] !== '..' ? parts.join('/') : given;
 }

@@ -2,12 +2,14 @@
  * The rows of a list in each form that img2dataset takes, one object a row, with bounded memory. What a name says decides the form
  * (txt, csv, tsv, json, jsonl, ndjson, parquet), what the first bytes say the compression (gzip, Zstandard).
  */
+
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { parquetFault } from '../../dataset/shards/parquet-fault.ts';
 import { textLines } from '../../dataset/text-lines.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { archivePieces } from './archive-bytes.ts';
@@ -51,7 +53,12 @@ export async function* listRows(file: string, onNames: OnNames = () => {}): Asyn
     yield* rowsOf(file, onNames);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const reason = error instanceof BrokenArchive ? tellBreak(error) : error instanceof Error ? error.message : error;
+    const reason =
+      error instanceof BrokenArchive
+        ? tellBreak(error)
+        : /\.parquet$/i.test(file) || !(error instanceof Error)
+          ? parquetFault(error)
+          : error.message;
     throw expected('a list that can be read to its end', 'urls', `${basename(file)} (${reason})`, 'fetch it again');
   }
 }

@@ -3,7 +3,7 @@
  * into the ledger, images into the queue, and the next crawl downloads them. Rights signals of the archived answer count.
  * A file may lie on the web: it is then read as it comes and never stored.
  */
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { digestOf } from '../../dataset/atomic-file.ts';
 import { withCleanup } from '../../dataset/cleanup.ts';
 import { makeDurable } from '../../dataset/ledger/crawled.ts';
@@ -152,6 +152,7 @@ export async function importWarc(
 
 function fileBytes(file: string): AsyncIterable<Uint8Array> {
   if (!existsSync(file)) throw expected('a file', 'warc', file, 'give a WARC file or its URL');
+  if (statSync(file).isDirectory()) throw expected('a file', 'warc', `the folder ${file}`, 'name each file in it');
   return createReadStream(file);
 }
 

@@ -2,8 +2,10 @@
  * Subsets of ids as DataComp has them: a sorted NumPy array of `dtype("u8,u8")`, each id as two 64-bit halves. Also read: a
  * parquet table with a `uid` column, or a text file with an id on each line.
  */
+
 import { readFileSync, statSync } from 'node:fs';
 import { readParquet } from '../shards/parquet.ts';
+import { parquetFault } from '../shards/parquet-fault.ts';
 import { expected } from '../user-error.ts';
 
 /** The ids of a subset file: `.npy`, `.parquet`, else text. Throws a UserError when it has another form. */
@@ -26,7 +28,7 @@ async function parquetIds(path: string): Promise<string[]> {
     return (await readParquet(path, ['uid'])).map(({ uid }) => String(uid));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== undefined) throw error;
-    throw expected('a parquet file with a column uid', path, (error as Error).message, 'fetch or save it again');
+    throw expected('a parquet file with a column uid', path, parquetFault(error), 'fetch or save it again');
   }
 }
 

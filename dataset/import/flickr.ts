@@ -4,7 +4,7 @@
  * `captions.txt` (`image,caption`, quoted as CSV). A `split` column is followed. The official splits of Flickr8k are lists of
  * file names, `Flickr_8k.trainImages.txt` and so on.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { expected, UserError } from '../user-error.ts';
 import { readImage } from './coco.ts';
@@ -56,10 +56,12 @@ function* flickrSamples(
 }
 
 /** Without a byte order mark, and with one kind of line end. */
-const textOf = (path: string): string =>
-  readFileSync(path, 'utf8')
+function textOf(path: string): string {
+  if (statSync(path).isDirectory()) throw expected('a file', 'import', `the folder ${path}`, 'name the token file');
+  return readFileSync(path, 'utf8')
     .replace(/^\ufeff/, '')
     .replace(/\r\n?/g, '\n');
+}
 
 function readCaptions(path: string): Captions {
   const text = textOf(path);

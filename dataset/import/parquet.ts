@@ -3,6 +3,7 @@
  * of strings. Files are read a few rows at a time. A row's `split` column gives its split, else the file's name, as in
  * `train-00000-of-00005.parquet`.
  */
+
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
@@ -13,6 +14,7 @@ import {
   parquetReadObjects,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { parquetFault } from '../shards/parquet-fault.ts';
 import { expected } from '../user-error.ts';
 import type { ImportedSample } from './imported-sample.ts';
 import { readRecord, type SourceRecord, textNames } from './record.ts';
@@ -128,7 +130,7 @@ async function* rows(
           'a parquet file that can be read to its end',
           'import',
           path,
-          `rows from ${at}: ${(error as Error).message}`,
+          `rows from ${at}: ${parquetFault(error)}`,
         );
       });
     }

@@ -3,6 +3,7 @@
  * `vocab.txt`, or from a vocabulary that `vocabulary.ts` learned. WordPiece, as public BERT (arXiv 1810.04805), whose cased
  * vocabularies are known by their capitals, so that pieces alone say how a run read its texts.
  */
+import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as Library } from '@huggingface/tokenizers';
@@ -60,7 +61,11 @@ export function readTokenizer(path: string): Tokenizer {
     if (!found) throw expected('tokenizer.json or vocab.txt', path, 'neither', 'give a folder of a Hugging Face model');
     return readTokenizer(found);
   }
-  const text = readFileSync(path, 'utf8');
+  const bytes = readFileSync(path);
+  const text = bytes.toString('utf8');
+  if (text.includes('\0') || !isUtf8(bytes)) {
+    throw expected('tokenizer.json or vocab.txt', path, 'a file that is no text', 'take those of a BERT');
+  }
   if (!path.endsWith('.json')) return tokenizerOf(vocabularyLines(text), path);
   try {
     return definedTokenizer(JSON.parse(text) as TokenizerDefinition, path);

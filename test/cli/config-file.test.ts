@@ -41,7 +41,7 @@ describe('lait.yaml', () => {
   const mistakes: [text: string, message: RegExp][] = [
     [
       'crawl:\n  maxPage: 3\n',
-      /^Expected one of the keys seeds, .*allowPrivate.* but received crawl\.maxPage; edit lait\.yaml, line 2\.$/,
+      /^Expected one of the keys seeds, .*allowPrivate.* but received crawl\.maxPage; did you mean maxPages\? edit lait\.yaml, line 2\.$/,
     ],
     [
       'crawl:\n  maxPages: ten\n',
@@ -69,7 +69,7 @@ describe('lait.yaml', () => {
     ],
     [
       'regions:\n  onnx:\n    path: a.onnx\n    name: a\n    labels: [x]\n    input: { name: i, sidePx: 64 }\n    outputs: { boxes: b, scores: s }\n    boxFrom: centre\n',
-      /^Expected one of the keys path, name, labels, input, .* but received regions\.onnx\.boxFrom; edit lait\.yaml, line 8\.$/,
+      /^Expected one of the keys path, name, labels, input, .* but received regions\.onnx\.boxFrom; did you mean boxForm\? edit lait\.yaml, line 8\.$/,
     ],
     ['crawl: [\n', /^Expected YAML in lait\.yaml but line \d+ is not: /],
     ['- a\n', /^Expected a section of keys for the settings but received \["a"\]; /],

@@ -20,6 +20,15 @@ writeFileSync(join(folder, 'file'), '');
 writeFileSync(join(folder, 'empty.npy'), '');
 writeFileSync(join(folder, 'archive.zip'), 'PK\u0003\u0004 no archive of the web');
 writeFileSync(join(folder, 'page.html'), '<!doctype html><title>A page</title>');
+mkdirSync(join(folder, 'pictures'));
+mkdirSync(join(folder, 'shards/train'), { recursive: true });
+writeFileSync(join(folder, 'shards/train/00000.tar'), '');
+writeFileSync(
+  join(folder, 'logo.png'),
+  Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0xff]),
+);
+mkdirSync(join(folder, 'ships'));
+writeFileSync(join(folder, 'ships/lait.yaml'), 'filter:\n  minSidepx: 200\n');
 writeFileSync(join(folder, 'cut.parquet'), 'not a parquet file');
 mkdirSync(join(folder, 'birds'));
 Ledger.open(join(folder, 'birds')).close();
@@ -197,6 +206,62 @@ const cases: [args: readonly string[], line: string][] = [
     'lait: Expected RUN or RUN/STAGE of letters, digits, dots and dashes, or hf://OWNER/NAME for run but received ""; correct the flag --run.',
   ],
   [['help', 'nope'], "error: unknown command 'nope'"],
+  // Folders for files.
+  [
+    ['match', 'pictures', 'a dog', '--corpus', 'birds'],
+    'lait: Expected an image for a file but received the folder pictures; name a picture, then texts.',
+  ],
+  [
+    ['crawl', '--warc', 'pictures', '--corpus', 'birds'],
+    'lait: Expected a file for warc but received the folder pictures; name each file in it.',
+  ],
+  [
+    ['import', 'urls', 'pictures', '--corpus', 'new'],
+    'lait: Expected a file for urls but received the folder pictures; name one list in it.',
+  ],
+  [
+    ['import', 'flickr', 'pictures', 'pictures', '--corpus', 'birds'],
+    'lait: Expected a file for import but received the folder pictures; name the token file.',
+  ],
+  [
+    ['filter', '--vocabulary', 'logo.png', '--corpus', 'birds'],
+    'lait: Expected tokenizer.json or vocab.txt for logo.png but received a file that is no text; take those of a BERT.',
+  ],
+  // Shards of one split, or one of them.
+  ...['pretrain', 'finetune', 'evaluate'].flatMap((command): [string[], string][] => [
+    [
+      [command, '--corpus', 'birds', '--shards', 'shards/train'],
+      'lait: Expected a folder with a folder for each split for --shards but received shards/train, which is one of these; name the folder that holds train/, here shards.',
+    ],
+    ...['shards/train/00000.tar', 'shards/train/00000.tar/train'].map((path): [string[], string] => [
+      [command, '--corpus', 'birds', '--shards', path],
+      `lait: Expected a folder with a folder for each split for --shards but received the file ${path}; name the folder that holds train/, here shards.`,
+    ]),
+    [
+      [command, '--corpus', 'birds', '--shards', 'file'],
+      'lait: Expected a folder with a folder for each split for --shards but received the file file; name the folder that holds train/.',
+    ],
+  ]),
+  // A run by the path that commands print.
+  ...['birds/runs/pretrain', './birds/runs/pretrain/', join(folder, 'birds/runs/pretrain')].map(
+    (run): [string[], string] => [
+      ['match', 'file', 'a dog', '--corpus', 'birds', '--run', run],
+      'lait: Expected a run at birds/runs/pretrain but there is none; run `lait pretrain` first.',
+    ],
+  ),
+  // Lists with commas.
+  ...['en,de', 'English'].map((code): [string[], string] => [
+    ['filter', '--corpus', 'birds', '--languages', code],
+    `lait: Expected two-letter codes separated by spaces for languages.0 but received "${code}"; correct the flag --languages.`,
+  ]),
+  [
+    ['filter', '--corpus', 'birds', '--deny-hosts', 'a.test,b.test'],
+    'lait: Expected hosts separated by spaces for denyHosts.0 but received "a.test,b.test"; correct the flag --deny-hosts.',
+  ],
+  [
+    ['match', 'a dog running', '--corpus', 'birds'],
+    'lait: Expected a picture and texts for lait match but received a dog running alone; give both, or search a corpus by words: lait embed --corpus birds, then lait view --corpus birds.',
+  ],
 ];
 
 describe('an operator’s mistake', () => {
@@ -220,6 +285,27 @@ describe('an operator’s mistake', () => {
       assert.ok(!readdirSync(folder).includes('new'), 'a corpus was made');
       assert.ok(readdirSync(folder).includes('there'));
     }
+  });
+
+  it('a key with a slip of the pen is told with the key that was meant', async () => {
+    const { code, said } = await lait(['filter', '--corpus', 'ships']);
+    assert.deepEqual(
+      [code, said.split(' but ').at(-1)],
+      [2, 'received filter.minSidepx; did you mean minSidePx? edit ships/lait.yaml, line 2.\n'],
+    );
+  });
+
+  it('a list that is joined by commas is to be separated', async () => {
+    const { code, said } = await lait([
+      'schedule',
+      '--corpus',
+      'birds',
+      '--cron',
+      '@yearly',
+      '--then',
+      'filter,export',
+    ]);
+    assert.deepEqual([code, said.includes('separate them by spaces, correct the flag --then.')], [2, true], said);
   });
 
   it('a file that cannot be written is refused before hours of learning, and shards that are not there', async () => {
