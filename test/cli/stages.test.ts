@@ -97,7 +97,7 @@ test('stages follow one another; a run killed in the second goes on there; it is
 });
 
 const faults: [name: string, yaml: string, message: RegExp][] = [
-  ['an unknown key', '- name: a\n  step: 3\n', /^Expected one of the keys name, corpora, .* but received pretrain\.stages\.0\.step; edit .*, line 2\.$/],
+  ['an unknown key', '- name: a\n  step: 3\n', /^Expected one of the keys name, corpora, .* but received pretrain\.stages\.0\.step; did you mean steps\? edit .*, line 2\.$/],
   ['no name', '- steps: 3\n', /^Expected a?.* for pretrain\.stages\.0\.name but received .*; edit /],
   ['no steps at all', '- name: a\n  steps: 0\n', /for pretrain\.stages\.0\.steps but received 0; edit .*, line 2\.$/],
   ['no list', 'name: a\n', /^Expected a list for pretrain\.stages but received /],
