@@ -17,7 +17,7 @@ import {
   type SettingsDefinition,
   sayWaiting,
 } from './command.ts';
-import { configFileName, type SectionName, sectionSchema } from './config.ts';
+import { type Config, configFileName, type SectionName, sectionSchema } from './config.ts';
 import { addFlags, flagOf, givenFlags } from './flags.ts';
 import { tell } from './tell.ts';
 
@@ -36,7 +36,7 @@ export async function completeSettings<Name extends SectionName, Flags extends z
     const config = readConfig(corpusDir);
     const given = namedRuns(corpusDir, definition.section, givenFlags(command, schema));
     const settings = withFlags(config, definition.section, given);
-    const full = { ...context, corpusDir, config, settings };
+    const full = { ...context, corpusDir, config, settings, given: given as Partial<Config[Name]> };
     const all = { ...given, ...givenFlags(command, flags) };
     const heeded = definition.heeds?.(full);
     if (heeded) refuseIgnored(all, full, onlyHeeded(all, heeded as Heeded));

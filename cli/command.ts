@@ -43,6 +43,8 @@ export interface CorpusContext<Flags = Nothing> extends PlainContext<Flags> {
 export interface CommandContext<Name extends SectionName, Flags = Nothing> extends CorpusContext<Flags> {
   readonly config: Config;
   readonly settings: Config[Name];
+  /** Those of the settings that were given as flags. */
+  readonly given: Readonly<Partial<Config[Name]>>;
 }
 
 export interface Definition<Context, Flags extends z.ZodObject> {

@@ -2,7 +2,7 @@
 import { expected } from '../dataset/user-error.ts';
 import { type Recipe, type RecipeOptions, recipe } from '../filters/recipe.ts';
 import type { KnownWords } from '../filters/text/rare-words.ts';
-import type { KnownTo } from './command.ts';
+import type { CommandContext, KnownTo } from './command.ts';
 import { type Config, classNames } from './config.ts';
 import { knownWords } from './known-words.ts';
 
@@ -10,9 +10,15 @@ import { knownWords } from './known-words.ts';
  * With the model that anybody has, where a share by relevance is wanted, or a threshold of it given in this call, and none is named. Throws a
  * UserError for a threshold of `lait.yaml` alone (`configured`), where it is that of a model that nobody names, or of another one.
  */
-export function withModel(settings: Config['filter'], configured: Config['filter']): Config['filter'] {
+export function withModel({
+  settings,
+  given,
+  config: { filter: configured },
+}: Pick<CommandContext<'filter'>, 'settings' | 'given'> & {
+  readonly config: Pick<Config, 'filter'>;
+}): Config['filter'] {
   const { relevance, relevanceShare, minRelevance } = settings;
-  const isConfigured = minRelevance !== undefined && minRelevance === configured.minRelevance;
+  const isConfigured = minRelevance !== undefined && given.minRelevance === undefined;
   if (isConfigured && configured.relevance !== undefined && relevance !== configured.relevance)
     throw expected(
       `${configured.relevance}, whose minRelevance ${minRelevance} lait.yaml has, since a threshold is of one model,`,
@@ -51,7 +57,7 @@ export async function openRecipe(
       ? await load({ ...config, filter: settings }, corpusDir)
       : noScorers;
   try {
-    return { recipe: recipe({ ...given(settings), ...scorers, ...knownWords(settings, frequent) }), dispose };
+    return { recipe: recipe({ ...numbersOf(settings), ...scorers, ...knownWords(settings, frequent) }), dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -64,7 +70,14 @@ const noScorers = { scorers: {}, dispose: () => undefined };
 const load = async (config: Config, corpusDir: string) => (await import('./scorers.ts')).openScorers(config, corpusDir);
 
 /** Without the keys that have no value, which are the preset's, and those that name models and files. */
-const given = ({ unsafe, photo, relevance, relevanceHead, vocabulary, ...numbers }: Config['filter']): RecipeOptions =>
+const numbersOf = ({
+  unsafe,
+  photo,
+  relevance,
+  relevanceHead,
+  vocabulary,
+  ...numbers
+}: Config['filter']): RecipeOptions =>
   Object.fromEntries(
     Object.entries(numbers satisfies KnownTo<RecipeOptions, typeof numbers>).filter(([, value]) => value !== undefined),
   );

@@ -16,7 +16,7 @@ import { count, percent, table } from './table.ts';
 
 export async function filter(context: CommandContext<'filter', FilterFlags>): Promise<void> {
   const { corpusDir, config, signal, print } = context;
-  const settings = withModel(context.settings, context.config.filter);
+  const settings = withModel(context);
   const { share, ...others } = context.flags;
   others satisfies Nothing;
   const ledger = Ledger.openExisting(corpusDir, { signal, onWait: sayWaiting });

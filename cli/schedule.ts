@@ -40,12 +40,19 @@ export async function schedule(context: CommandContext<'crawl', ScheduleFlags>):
   const recrawl = settings.recrawl === 'never' ? 'due' : settings.recrawl;
   const follow = {
     filter: async () =>
-      (await import('./filter.ts')).filter({ ...context, flags: { share: false }, settings: config.filter, args: [] }),
+      (await import('./filter.ts')).filter({
+        ...context,
+        flags: { share: false },
+        settings: config.filter,
+        given: {},
+        args: [],
+      }),
     export: async () =>
       (await import('./export.ts')).exportCorpus({
         ...context,
         flags: { rebuild: false, share: false },
         settings: config.export,
+        given: {},
         args: [],
       }),
   } as const;

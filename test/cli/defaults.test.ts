@@ -86,23 +86,26 @@ describe('where no relevance model is named', () => {
     [{ minRelevance: 0.2 }, 'classes', { minRelevance: 0.3 }],
     [{ relevanceShare: 0.8 }, 'classes', { relevanceShare: 0.8 }],
   ];
+  const taken = (given: Given, configured: Given) => {
+    const filter = { ...schema.filter, ...configured };
+    return withModel({ settings: { ...filter, ...given }, given, config: { filter } });
+  };
   for (const [given, model, configured = {}] of cases)
     it(`${JSON.stringify(given)} takes ${model ?? 'none'}`, () =>
-      assert.equal(withModel({ ...schema.filter, ...given }, { ...schema.filter, ...configured }).relevance, model));
+      assert.equal(taken(given, configured).relevance, model));
   it('a threshold of lait.yaml is of no model', () => {
-    const settings = { ...schema.filter, minRelevance: 0.3 };
     assert.throws(
-      () => withModel(settings, settings),
+      () => taken({}, { minRelevance: 0.3 }),
       /^UserError: Expected a model, .* filter\.relevance .* add relevance: classes/,
     );
   });
   it('a threshold that lait.yaml has for one model is of no other', () => {
-    const configured = { ...schema.filter, relevance: 'runs/one', minRelevance: 0.3 };
-    const taken = (given: Given) => withModel({ ...configured, ...given }, configured);
-    assert.equal(taken({}).relevance, 'runs/one');
-    assert.equal(taken({ relevance: 'runs/other', minRelevance: 0.4 }).minRelevance, 0.4);
+    const configured = { relevance: 'runs/one', minRelevance: 0.3 };
+    assert.equal(taken({}, configured).relevance, 'runs/one');
+    for (const minRelevance of [0.3, 0.4])
+      assert.equal(taken({ relevance: 'runs/other', minRelevance }, configured).minRelevance, minRelevance);
     assert.throws(
-      () => taken({ relevance: 'runs/other' }),
+      () => taken({ relevance: 'runs/other' }, configured),
       /^UserError: Expected runs\/one, whose minRelevance 0\.3 lait\.yaml has, .* for filter\.relevance but received runs\/other; give --min-relevance/,
     );
   });

@@ -321,7 +321,7 @@ describe('a run on the hub', () => {
     let told = '';
     const whole = configSchema.parse({});
     await evaluate({
-      ...{ corpusDir: validation, args: [], flags: {}, signal: new AbortController().signal },
+      ...{ corpusDir: validation, args: [], flags: {}, given: {}, signal: new AbortController().signal },
       config: { ...whole, regions: { ...whole.regions, detector: 'onnx', onnx: { name: 'patches-32-224' } } as never },
       settings: { ...whole.evaluate, run: 'hf://me/birds-imagebert', split: 'validation', linearMap: 'off' },
       print: (_, text) => {
