@@ -156,6 +156,7 @@ describe('shards of many machines', { skip: noPostgres }, () => {
   test('a shard of a worker that is killed is written by another', async () => {
     const place = await corpus('killed');
     await askedFor(place);
+    const asked = Number(jobsLeft(place));
     const port = String(await freePort());
     const words = ['work', '--only', 'export', '--corpus', place.corpusDir, '--metrics-port', port];
     const child = spawn(process.execPath, [join(import.meta.dirname, '../../cli/lait.mjs'), ...words], {
@@ -165,12 +166,9 @@ describe('shards of many machines', { skip: noPostgres }, () => {
     const taken = () => postgres.sql(place.config.store!, 'SELECT count(*) FROM lait.jobs WHERE worker IS NOT NULL');
     while (taken() === '0' && child.exitCode === null) await sleep(20);
     const told = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    for (const line of [
-      /^lait_jobs{kind="export",state="waiting"} \d/m,
-      /^lait_jobs_done_total{kind="export"} \d/m,
-      /^lait_store_up 1$/m,
-    ])
-      assert.match(told, line);
+    const jobs = [...told.matchAll(/^lait_jobs{kind="export",state="\w+"} (\d+)$/gm)].map(([, n]) => Number(n));
+    assert.equal(jobs.reduce((sum, n) => sum + n, 0), asked, told); // biome-ignore format: one line
+    for (const line of [/^lait_jobs_done_total{kind="export"} \d/m, /^lait_store_up 1$/m]) assert.match(told, line);
     child.kill('SIGKILL');
     await ended;
     // One more, which died with a shard in its hands, and left something of it in the folder.
