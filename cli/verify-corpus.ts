@@ -8,7 +8,7 @@ import { exportRecords } from '../dataset/ledger/exports.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
 import { hasContent, leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
 import { cutSegments, forgetLostPictures } from '../dataset/ledger/lost-pictures.ts';
-import { openLedgerToRead, readableDatabases } from '../dataset/ledger/readable.ts';
+import { readableDatabases } from '../dataset/ledger/readable.ts';
 import { damageOf, salvageLedger } from '../dataset/ledger/salvage.ts';
 
 export interface CorpusReport {
@@ -67,25 +67,24 @@ export function verifyCorpus(
 
 /** Whether a corpus has a ledger, and no version of an export was ever finished in its own folder. */
 export async function hasNoExport(corpusDir: string): Promise<boolean> {
-  if (!hasContent(join(corpusDir, 'ledger.db')) || damageOf(join(corpusDir, 'ledger.db')) !== null) return false;
-  const { ledger, close } = await openLedgerToRead(corpusDir);
-  try {
-    return !exportRecords(ledger, corpusDir).some(
-      ({ folder, version }) => version > 0 && isOwnShards(realpathSync(corpusDir), folder),
-    );
-  } finally {
-    close();
-  }
+  const records = await exportsOf(corpusDir);
+  return records !== null && !records.some(({ folder, version }) => version > 0 && isOwnShards(realpathSync(corpusDir), folder)); // biome-ignore format: one line
 }
 
 /** Folders outside of the corpus' own that exports of it went to and that are there. */
 export async function exportsElsewhere(corpusDir: string): Promise<string[]> {
-  if (!hasContent(join(corpusDir, 'ledger.db')) || damageOf(join(corpusDir, 'ledger.db')) !== null) return [];
-  const { ledger, close } = await openLedgerToRead(corpusDir);
-  try {
-    const folders = exportRecords(ledger, corpusDir).map(({ folder }) => folder);
-    return folders.filter((folder) => !isOwnShards(realpathSync(corpusDir), folder) && existsSync(folder));
-  } finally {
-    close();
-  }
+  const folders = ((await exportsOf(corpusDir)) ?? []).map(({ folder }) => folder);
+  return folders.filter((folder) => !isOwnShards(realpathSync(corpusDir), folder) && existsSync(folder));
 }
+
+/** Null where there is no ledger, or a damaged one. */
+const exportsOf = (corpusDir: string): Promise<ReturnType<typeof exportRecords> | null> =>
+  withCleanup(async (defer) => {
+    if (!hasContent(join(corpusDir, 'ledger.db'))) return null;
+    const readable = await readableDatabases(corpusDir, ['ledger.db']);
+    defer(readable.remove);
+    if (damageOf(join(readable.folder, 'ledger.db')) !== null) return null;
+    const ledger = Ledger.openExisting(readable.folder);
+    defer(() => ledger.close());
+    return exportRecords(ledger, corpusDir);
+  });
