@@ -193,6 +193,7 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>): Prom
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
-    process.off('SIGHUP', hangUp);
+    // One that comes while a stopped command ends would end it by the signal instead.
+    if (!controller.signal.aborted) process.off('SIGHUP', hangUp);
   }
 }
