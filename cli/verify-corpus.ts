@@ -1,12 +1,11 @@
 /** What `lait verify` says of a corpus' own files, before its export: databases that are damaged or do not belong together, segments that are cut. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { repairFrontier } from '../crawler/frontier/repair.ts';
 import { withCleanup } from '../dataset/cleanup.ts';
-import { type CorpusPart, corpusParts, isOwnShards, lockPart, type Waiting } from '../dataset/corpus-lock.ts';
-import { exportRecords } from '../dataset/ledger/exports.ts';
+import { type CorpusPart, corpusParts, lockPart, type Waiting } from '../dataset/corpus-lock.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
-import { hasContent, leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
+import { leftWithoutLedger, refuseLostLedger } from '../dataset/ledger/lost-ledger.ts';
 import { cutSegments, forgetLostPictures } from '../dataset/ledger/lost-pictures.ts';
 import { readableDatabases } from '../dataset/ledger/readable.ts';
 import { damageOf, salvageLedger } from '../dataset/ledger/salvage.ts';
@@ -18,10 +17,14 @@ export interface CorpusReport {
   readonly repairs: readonly string[];
 }
 
-/** Checks, and with `repair` mends. Throws a CorpusBusy when it is to mend what somebody writes. */
+/** Checks, and with `repair` mends. `onLedger` hears of the ledger, where it can be read. Throws a CorpusBusy when it is to mend what somebody writes. */
 export function verifyCorpus(
   corpusDir: string,
-  { repair, ...waiting }: { readonly repair: boolean } & Waiting,
+  {
+    repair,
+    onLedger,
+    ...waiting
+  }: { readonly repair: boolean; readonly onLedger?: (ledger: Ledger) => void } & Waiting,
 ): Promise<CorpusReport> {
   return withCleanup(async (defer) => {
     const faults: string[] = [];
@@ -61,30 +64,7 @@ export function verifyCorpus(
     if (repair && frontier.faults.length > 0)
       repairs.push('frontier.db: fits ledger.db again; `lait crawl --recrawl due` finds links anew');
     if (frontier.queued > 0) repairs.push(`${frontier.queued} URLs are queued again: \`lait crawl\` fetches them`);
+    onLedger?.(ledger);
     return { faults, repairs };
   });
 }
-
-/** Whether a corpus has a ledger, and no version of an export was ever finished in its own folder. */
-export async function hasNoExport(corpusDir: string): Promise<boolean> {
-  const records = await exportsOf(corpusDir);
-  return records !== null && !records.some(({ folder, version }) => version > 0 && isOwnShards(realpathSync(corpusDir), folder)); // biome-ignore format: one line
-}
-
-/** Folders outside of the corpus' own that exports of it went to and that are there. */
-export async function exportsElsewhere(corpusDir: string): Promise<string[]> {
-  const folders = ((await exportsOf(corpusDir)) ?? []).map(({ folder }) => folder);
-  return folders.filter((folder) => !isOwnShards(realpathSync(corpusDir), folder) && existsSync(folder));
-}
-
-/** Null where there is no ledger, or a damaged one. */
-const exportsOf = (corpusDir: string): Promise<ReturnType<typeof exportRecords> | null> =>
-  withCleanup(async (defer) => {
-    if (!hasContent(join(corpusDir, 'ledger.db'))) return null;
-    const readable = await readableDatabases(corpusDir, ['ledger.db']);
-    defer(readable.remove);
-    if (damageOf(join(readable.folder, 'ledger.db')) !== null) return null;
-    const ledger = Ledger.openExisting(readable.folder);
-    defer(() => ledger.close());
-    return exportRecords(ledger, corpusDir);
-  });

@@ -1,27 +1,39 @@
 /** `lait verify`: the corpus' own files, then every file of its export against the manifest, repaired from what is whole if asked. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOwnShards } from '../dataset/corpus-lock.ts';
 import { printable, printablePath } from '../dataset/escape.ts';
 import { verify as check } from '../dataset/export/verify.ts';
+import { type ExportRecord, exportRecords } from '../dataset/ledger/exports.ts';
+import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { manifestName } from '../dataset/shards/manifest.ts';
 import { expected } from '../dataset/user-error.ts';
 import type { VerifyFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
-import { exportsElsewhere, hasNoExport, verifyCorpus } from './verify-corpus.ts';
+import { verifyCorpus } from './verify-corpus.ts';
 
 export async function verify({ corpusDir, flags, signal, print }: CorpusContext<VerifyFlags>): Promise<void> {
   const { repair, out: shardsDir = join(corpusDir, 'shards'), ...others } = flags;
   others satisfies Nothing;
   if (shardsDir === '') throw expected('a folder', 'out', '""', 'name one with an export');
-  const { faults: damages, repairs } = await verifyCorpus(corpusDir, { repair, signal, onWait: sayWaiting });
+  let exports = null as readonly ExportRecord[] | null;
+  const onLedger = (ledger: Ledger): void => {
+    exports = exportRecords(ledger, corpusDir);
+  };
+  const checked = await verifyCorpus(corpusDir, { repair, onLedger, signal, onWait: sayWaiting });
+  const { faults: damages, repairs } = checked;
   const databases = [...damages, ...repairs.map((line) => `repaired: ${line}`)].map(printable);
   if (damages.length > 0 && !repair) process.exitCode = 2;
-  const elsewhere = flags.out === undefined ? await exportsElsewhere(corpusDir) : [];
-  const unchecked = elsewhere.map((folder) => `not checked: ${printablePath(folder)}, \`lait verify --out\` does that`);
+  const isOwn = ({ folder }: { readonly folder: string }) => isOwnShards(realpathSync(corpusDir), folder);
+  const elsewhere =
+    flags.out === undefined ? (exports ?? []).filter((one) => !isOwn(one) && existsSync(one.folder)) : [];
+  const unchecked = elsewhere.map(
+    ({ folder }) => `not checked: ${printablePath(folder)}, \`lait verify --out\` does that`,
+  );
   if (flags.out === undefined && !existsSync(join(shardsDir, manifestName))) {
-    const isUnexported = await hasNoExport(corpusDir);
+    const isUnexported = exports !== null && !exports.some((one) => one.version > 0 && isOwn(one));
     if (damages.length > 0 || isUnexported) {
       const whole = damages.length > 0 ? [] : ['ledger.db, frontier.db and raw images are whole'];
       const none = isUnexported ? [`no export in ${printablePath(shardsDir)} yet`] : [];
