@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { steadyNow } from '../crawler/policy/clock.ts';
 import { removeFilterJobs } from '../crawler/shared/filter-job.ts';
 import { type DoJob, type JobWorker, openJobWorker } from '../crawler/shared/job-work.ts';
 import { type JobKind, type JobSet, ownerOf, setOf, takenBack } from '../crawler/shared/jobs.ts';
@@ -178,10 +179,14 @@ export async function regionDetectors(
 
 /**
  * Takes back all that was asked for and not taken over, waits until nobody is at it, and removes it: to be called by who holds the parts
- * of the corpus, so that nothing is asked for meanwhile. A store or bucket that is gone keeps nobody from taking something down: gives what
- * was not reached, which the next call tries again, and forgets what is gone for good.
+ * of the corpus, so that nothing is asked for meanwhile. A store or bucket that is gone, or workers that are at a job for longer than
+ * `maxWaitMs`, keep nobody from taking something down: gives what was not reached, which the next call tries again, and forgets what is
+ * gone for good. `say` hears why something was not reached.
  */
-export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Elsewhere): Promise<string[]> {
+export async function withdrawJobs(
+  { corpusDir, signal, gone = new Set() }: Elsewhere,
+  { maxWaitMs = Number.POSITIVE_INFINITY, say = tell }: Patience = {},
+): Promise<string[]> {
   const unreached: string[] = [];
   const orUnreached = async (place: string, work: () => Promise<void>): Promise<boolean> => {
     if (gone.has(place)) return true;
@@ -191,7 +196,7 @@ export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Else
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof UserError) || error instanceof CorpusBusy) throw error;
-      tell(error.message);
+      say(error.message);
       unreached.push(place);
       return false;
     }
@@ -200,7 +205,7 @@ export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Else
     if (isJobSet(set)) rmSync(keptOf(corpusDir, set), { recursive: true, force: true });
     for (const one of at) {
       const { store, blobs } = one;
-      const isTakenBack = await orUnreached(store, () => withdrawSet(corpusDir, store, set, signal));
+      const isTakenBack = await orUnreached(store, () => withdrawSet({ corpusDir, signal, maxWaitMs }, store, set));
       if (!isJobSet(set)) {
         if (isTakenBack) forgetAsked(corpusDir, set, one);
         continue;
@@ -216,8 +221,18 @@ export async function withdrawJobs({ corpusDir, signal, gone = new Set() }: Else
   return [...new Set(unreached)];
 }
 
-/** Throws a UserError where `lait.yaml` names this store no more, or it does not answer. */
-async function withdrawSet(corpusDir: string, store: string, set: AskedSet, signal: AbortSignal): Promise<void> {
+interface Patience {
+  /** For workers that are at a job, in ms. */
+  readonly maxWaitMs?: number;
+  readonly say?: (line: string) => void;
+}
+
+/** Throws a UserError where `lait.yaml` names this store no more, or it does not answer, or workers do not let go in time. */
+async function withdrawSet(
+  { corpusDir, signal, maxWaitMs }: Pick<Elsewhere, 'corpusDir' | 'signal'> & { readonly maxWaitMs: number },
+  store: string,
+  set: AskedSet,
+): Promise<void> {
   const config = readConfig(corpusDir);
   if (config.store === undefined || placeOfStore(config.store) !== store) {
     throw new UserError(
@@ -227,9 +242,15 @@ async function withdrawSet(corpusDir: string, store: string, set: AskedSet, sign
   if (!isJobSet(set)) return removeFilterJobs({ url: config.store, ledgerId: ownerOf(set) });
   await withCleanup(async (defer) => {
     const worker = await enterForJobs({ corpusDir, config, signal }, defer);
+    const startMs = steadyNow();
     for (let isTold = false; ; ) {
       const held = await worker.ask((jobs) => jobs.withdraw(set));
       if (held === 0) break;
+      if (steadyNow() - startMs >= maxWaitMs) {
+        throw new UserError(
+          `Expected workers to let go of ${set.kind} jobs of ${store} within ${maxWaitMs / 1000} s but ${held} ${held === 1 ? 'has' : 'have'} not; they remove what they have made when they end, and one that died has its job for ${worker.leaseSeconds} s: take it down again then.`,
+        );
+      }
       if (!isTold) tell(`lait: waiting for workers to let go of jobs that are wanted no more: ${held}`);
       isTold = true;
       await worker.rest();

@@ -56,15 +56,20 @@ export const takedownPreview = ({ corpusDir, databases, names }: TakedownQuestio
     }
   });
 
+/** Somebody looks at the page: workers of other machines are waited for so long, in ms. They look every two seconds. */
+const maxWaitMs = 15_000;
+
 /** What was removed here; `fault` says which other places were not reached, or that not all of them were looked into. */
 export type Taken = (TakedownSummary & { readonly fault: string | null }) | Sentence;
 
 export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Promise<Taken> =>
   orSentence(async () => {
     const { signal } = new AbortController();
+    const faults: string[] = [];
+    const patience = { maxWaitMs, say: (line: string): void => void faults.push(line) };
     const summary = await takedown(
       { corpusDir, ...takedownNamesIn(names, 'the names'), note },
-      { onWait: orBusyBefore, withdraw: () => withdrawJobs({ corpusDir, signal }) },
+      { onWait: orBusyBefore, withdraw: () => withdrawJobs({ corpusDir, signal }, patience) },
     );
     const done = await orSentence(async () => {
       const [elsewhere, visits] = [{ corpusDir, signal, onWait: orBusyAfter }, openVisits(signal)];
@@ -72,5 +77,6 @@ export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Pro
       await renewCopies(elsewhere, visits);
     });
     const unreached = [...summary.unreached, ...(await keptByWorkers(corpusDir))];
-    return { ...summary, unreached, fault: done?.error ?? null };
+    if (done) faults.push(done.error);
+    return { ...summary, unreached, fault: faults.length > 0 ? faults.join(' ') : null };
   });

@@ -45,13 +45,16 @@ export interface FilterJobOptions {
   readonly onRemoved?: () => void;
 }
 
-/** PostgreSQL's SQLSTATE: there is no such job. */
-const foreignKeyViolation = '23503';
-
 /** Results that are read at once. */
 const resultsAtOnce = 32;
 
-/** Removes what a ledger has handed out: to be called by who holds its filter. Throws a UserError where there is no such store. */
+/** SQL: what is told of a job while it is not taken back. */
+const isWanted = "spec <> ''";
+
+/**
+ * Removes what a ledger has handed out: to be called by who holds its filter. Who it was that handed out stays known, so that judges wait for
+ * the same command to go on. Throws a UserError where there is no such store.
+ */
 export async function removeFilterJobs({
   url,
   ledgerId,
@@ -62,7 +65,13 @@ export async function removeFilterJobs({
   const store = await openStore({ url });
   try {
     await openSharedCorpus(store, { create: false });
-    await store.query('DELETE FROM lait.filter_jobs WHERE ledger = $1', [ledgerId]);
+    await store.atomically(async (query) => {
+      // First, so that a copy of the folder hands out nothing more.
+      const jobs = await query<{ id: string }>(`UPDATE lait.filter_jobs SET spec = '' WHERE ledger = $1 RETURNING id`, [
+        ledgerId,
+      ]);
+      await query('DELETE FROM lait.filter_batches WHERE job = ANY ($1::bigint[])', [jobs.map(({ id }) => id)]);
+    });
   } catch (error) {
     throw storeFault(error, store.place);
   } finally {
@@ -100,10 +109,13 @@ export async function openFilterJob(
   );
   const gone = (): UserError =>
     new UserError(
-      `Expected the batches that ${resolve(corpusDir)} has handed out in ${store.place} but they are gone: a copy of this corpus is filtered there too; filter one of them at a time.`,
+      `Expected the batches that ${resolve(corpusDir)} has handed out in ${store.place} but they are gone: a copy of this corpus is filtered there too, or something was taken down in it; use one of them at a time.`,
     );
   const beat = async (): Promise<void> => {
-    const rows = await store.query('UPDATE lait.filter_jobs SET seen_at = now() WHERE id = $1 RETURNING id', [id]);
+    const rows = await store.query(
+      `UPDATE lait.filter_jobs SET seen_at = now() WHERE id = $1 AND ${isWanted} RETURNING id`,
+      [id],
+    );
     if (rows.length === 0) throw gone();
   };
   const check = beating({ beat, everyMs: leaseMs / beatsPerLease }, attempts, defer);
@@ -115,16 +127,16 @@ export async function openFilterJob(
     ...{ id, store, leaseMs },
     offer: async (batch, content, { onlyHere }) => {
       // Whose answer was lost is there already.
-      await ask(() =>
-        store
-          .query(
-            'INSERT INTO lait.filter_batches (job, batch, only_here, content) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
-            [id, batch, onlyHere, content],
-          )
-          .catch((error: unknown) => {
-            throw (error as { code?: unknown }).code === foreignKeyViolation ? gone() : error;
-          }),
+      const [job] = await ask(() =>
+        store.query(
+          `WITH job AS MATERIALIZED (SELECT id FROM lait.filter_jobs WHERE id = $1 AND ${isWanted} FOR SHARE),
+           new AS (INSERT INTO lait.filter_batches (job, batch, only_here, content)
+             SELECT id, $2, $3, $4 FROM job ON CONFLICT DO NOTHING)
+           SELECT FROM job`,
+          [id, batch, onlyHere, content],
+        ),
       );
+      if (job === undefined) throw gone();
     },
     state: async () => {
       const [row] = await ask(() =>

@@ -24,7 +24,7 @@ export interface Judge {
    * out has not been heard of for an hour.
    */
   next(): Promise<Task | 'wait' | 'over'>;
-  /** What the job's opener says of it; null when it is over. */
+  /** What the job's opener says of it; null when it is over, or was taken back. */
   specOf(job: string): Promise<Buffer | null>;
   /** Puts down what became of a batch; `pairs` are counted. */
   finish(task: Task, result: Buffer, pairs: number): Promise<void>;
@@ -130,7 +130,7 @@ export async function openJudge(
       const [row] = await ask(() =>
         store.query<{ spec: Buffer }>('SELECT spec FROM lait.filter_jobs WHERE id = $1', [job]),
       );
-      return row?.spec ?? null;
+      return row !== undefined && row.spec.length > 0 ? row.spec : null;
     },
     async finish({ job, batch }, result, pairs) {
       await ask(() =>

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { doerOf, enterForJobs, type JobPlace, shardWriters } from '../../cli/shared-jobs.ts';
+import { doerOf, enterForJobs, type JobPlace, shardWriters, withdrawJobs } from '../../cli/shared-jobs.ts';
+import { takeDown } from '../../cli/view/takedowns.ts';
 import { openJobWorker } from '../../crawler/shared/job-work.ts';
 import { jobsOf, setOf } from '../../crawler/shared/jobs.ts';
 import { enter } from '../../crawler/shared/lease.ts';
@@ -339,6 +340,11 @@ describe('what is taken down between plan and shard', { skip: noPostgres || noS3
     await Promise.race([waits, copied.then(() => assert.fail('it did not wait'))]);
     release();
     await copied;
+    const shown = await takeDown({ corpusDir: place.corpusDir, databases: place.corpusDir, names: url });
+    assert.match(
+      (shown as { fault: string }).fault,
+      /^Expected store: .* in lait\.yaml, where other machines were asked/,
+    );
     const ran = await ranInProcess(['takedown', '--url', url, '--corpus', place.corpusDir, '--json']);
     assert.equal(ran.code, 0, ran.stderr);
     const store = placeOf(place.config.store!);
@@ -372,6 +378,15 @@ describe('what is taken down between plan and shard', { skip: noPostgres || noS3
       await worker.doOne(['export'], async (job, signal) => {
         const undo = await doJob(job, signal);
         assert.ok(Object.keys(await hashesIn('s3://birds/other/jobs')).some((key) => key.endsWith('_stats.json')));
+        // Who looks at a page does not wait for a worker that is at a job for long.
+        const said: string[] = [];
+        const patience = { maxWaitMs: 1, say: (line: string) => said.push(line) };
+        assert.deepEqual(await withdrawJobs(place, patience), [placeOf(place.config.store!)]);
+        assert.match(
+          said.join('\n'),
+          /^Expected workers to let go of export jobs of \S+ within 0\.001 s but 1 has not; .*$/,
+        );
+        assert.notDeepEqual(readdirSync(join(place.corpusDir, 'asked')), []);
         // The same command, when less is kept.
         screenSmallCorpus(place.corpusDir, 7, (i) => i % 2 === 0);
         await askedFor(place);

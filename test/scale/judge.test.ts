@@ -18,7 +18,7 @@ import { openRecipe } from '../../cli/filter-recipe.ts';
 import { openJob, sharing } from '../../cli/filter-share.ts';
 import { crawl } from '../../crawler/crawl.ts';
 import { collect } from '../../crawler/shared/collect.ts';
-import { openFilterJob } from '../../crawler/shared/filter-job.ts';
+import { openFilterJob, removeFilterJobs } from '../../crawler/shared/filter-job.ts';
 import { openJudge } from '../../crawler/shared/judge.ts';
 import { countBatches } from '../../crawler/shared/overview.ts';
 import { openSharedCorpus } from '../../crawler/shared/schema.ts';
@@ -203,7 +203,8 @@ function startJudge(env: Readonly<Record<string, string>>): ChildProcess {
 
 test('a judge whose filter has ended is done, whatever another one has left behind', { skip: noPostgres }, async () => {
   postgres ??= await startPostgres();
-  const own = await openStore({ url: postgres.newDatabase(), connections: 2 });
+  const database = postgres.newDatabase();
+  const own = await openStore({ url: database, connections: 2 });
   await openSharedCorpus(own, { create: true, leaseMs: 60_000 });
   const filter = async (name: string, age: string): Promise<string> => {
     const [row] = await own.query<{ id: string }>(
@@ -222,6 +223,17 @@ test('a judge whose filter has ended is done, whatever another one has left behi
     assert.equal(await judge.next(), 'wait', 'what was left behind before');
     const helped = await filter('helped', '0 s');
     assert.deepEqual(await countBatches(own, 60_000), { judges: 1, judged: 0, held: 0, waiting: 1 });
+    const lost = await judge.next();
+    assert.ok(typeof lost === 'object' && lost.job === helped);
+    await removeFilterJobs({ url: database, ledgerId: 'helped' });
+    assert.equal(await judge.specOf(helped), null);
+    await judge.finish(lost, Buffer.from('done'), 1);
+    assert.equal(await judge.next(), 'wait', 'a takedown has taken the batch, and the filter may go on');
+    assert.deepEqual(await countBatches(own, 60_000), { judges: 1, judged: 0, held: 0, waiting: 0 });
+    await own.query(`UPDATE lait.filter_jobs SET spec = 'none' WHERE id = $1`, [helped]);
+    await own.query(`INSERT INTO lait.filter_batches (job, batch, only_here, content) VALUES ($1, 0, false, 'none')`, [
+      helped,
+    ]);
     const task = await judge.next();
     assert.ok(typeof task === 'object' && task.job === helped);
     await judge.finish(task, Buffer.from('done'), 1);
@@ -480,10 +492,15 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
     const { code, stdout, stderr } = await takedown;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /erased where workers have put them: 1 pictures in S3/);
-    assert.deepEqual([await ended, pairs(), handedOut()], [0, 0, '0']);
+    assert.deepEqual(
+      [pairs(), handedOut(), sql(`SELECT count(*) FROM lait.filter_jobs WHERE spec <> ''`)],
+      [0, '0', '0'],
+    );
 
     const expected = await alone(settings);
+    assert.equal(helper.exitCode, null, 'it waits for the filter');
     await shared(settings);
+    assert.equal(await ended, 0);
     assert.deepEqual(verdictsOf(corpus.ledger), expected);
     assert.equal((await ranInProcess(['takedown', '--url', gone, '--corpus', corpus.dir])).stderr, '');
   });
@@ -610,7 +627,9 @@ describe('a filter that machines share', { skip: noPostgres || noS3Server }, () 
 
     await withCleanup(async (defer) => {
       const handed = await openFilterJob({ url, corpusDir: bare, ledgerId: 'one', spec: Buffer.from('none') }, defer);
-      sql(`DELETE FROM lait.filter_jobs WHERE id = ${handed.id}`);
+      await handed.offer(0, Buffer.from('none'), { onlyHere: false });
+      await removeFilterJobs({ url, ledgerId: 'one' });
+      assert.equal(sql(`SELECT count(*) FROM lait.filter_batches WHERE job = ${handed.id}`), '0');
       await assert.rejects(
         handed.offer(0, Buffer.from('none'), { onlyHere: false }),
         /Expected the batches .* a copy of this corpus is filtered there too/,
