@@ -3,10 +3,8 @@
  * as img2dataset's `--image_size N --resize_mode keep_ratio --resize_only_if_bigger` does. What is measured stays the original's.
  */
 import { createHash } from 'node:crypto';
-import type { DecodedPixels } from '../../dataset/image/decode.ts';
+import type { DecodedAndSmall } from '../../dataset/image/decode.ts';
 import { withImage } from '../../dataset/image/open-image.ts';
-import { type PlainJpeg, sizeOfShorter } from '../../dataset/image/plain-jpeg.ts';
-import { resample } from '../../dataset/image/resample.ts';
 import { turboJpeg } from '../../dataset/image/turbo-jpeg.ts';
 import type { Resized } from '../../dataset/ledger/records.ts';
 import { exifJson } from '../../dataset/shards/exif.ts';
@@ -23,18 +21,20 @@ export interface SmallerImage {
 }
 
 /**
- * Null for an image that is no larger, or that cannot be encoded; its original is stored then. Pixels that are there already are not
- * decoded again.
+ * Null for an image that is no larger, or that cannot be encoded; its original is stored then. What was made smaller when it was measured is
+ * not decoded again.
  */
 export async function smallerImage(
   original: Buffer,
-  { decoded: { width, height, damaged }, pixels }: DecodedPixels,
+  { decoded: { width, height, damaged }, small }: DecodedAndSmall,
   { sidePx, quality }: StoreSize,
 ): Promise<SmallerImage | null> {
   if (Math.min(width, height) <= sidePx) return null;
-  const made = await (pixels === null
+  const made = await (small === null
     ? encodedBySharp(original, damaged, { sidePx, quality })
-    : encodedByTurbo(pixels, { sidePx, quality })
+    : turboJpeg()!
+        .encode(small.planes, quality)
+        .then((bytes) => ({ bytes, exif: small.exif }))
   ).catch(() => null);
   if (made === null) return null;
   const { bytes, exif } = made;
@@ -54,11 +54,6 @@ export async function smallerImage(
 interface Encoded {
   readonly bytes: Buffer;
   readonly exif: Buffer | null;
-}
-
-async function encodedByTurbo({ raster, header }: PlainJpeg, { sidePx, quality }: StoreSize): Promise<Encoded> {
-  const small = resample(raster, sizeOfShorter(header, sidePx), 'lanczos3');
-  return { bytes: await turboJpeg()!.encode(small, quality), exif: header.exif };
 }
 
 const encodedBySharp = (original: Buffer, damaged: boolean, { sidePx, quality }: StoreSize): Promise<Encoded> =>

@@ -8,7 +8,9 @@ import { hashShrink, hashSquare } from './hash-square.ts';
 import type { JpegHeader } from './jpeg-header.ts';
 import { type ImageHeader, TooManyPixels, withImage } from './open-image.ts';
 import { hashSidePx, perceptualHash } from './phash.ts';
-import { decodePlainJpeg, type PlainJpeg, shrinkTo, sizeOfShorter } from './plain-jpeg.ts';
+import { decodePlainJpeg, shrinkTo, sizeOfShorter, withPlainPlanes } from './plain-jpeg.ts';
+import { type Planes, resizePlanes, smallRaster } from './planes.ts';
+import type { Raster } from './resample.ts';
 import { type NoFormat, otherFormat, sniffFormat } from './sniff.ts';
 import type { Shrink } from './turbo-jpeg.ts';
 
@@ -35,10 +37,10 @@ export interface Decoded {
   readonly damaged: boolean;
 }
 
-/** A picture that was measured, and the pixels of it that are large enough to be made smaller; null where sharp has to decode again. */
-export interface DecodedPixels {
+/** A picture that was measured, and a smaller one of it; null where it is no larger, or where sharp has to decode again. */
+export interface DecodedAndSmall {
   readonly decoded: Decoded;
-  readonly pixels: PlainJpeg | null;
+  readonly small: { readonly planes: Planes; readonly exif: Buffer | null } | null;
 }
 
 /**
@@ -46,35 +48,53 @@ export interface DecodedPixels {
  * picture that shows most of itself counts, as it does for browsers.
  */
 export async function decodeImage(bytes: Buffer): Promise<Decoded | { readonly reason: ImageFault }> {
-  const found = await decodeOnce(bytes, hashShrink);
+  const found = await decodeOnce(bytes, () => plainMeasured(bytes));
   return 'reason' in found ? found : found.decoded;
 }
 
-/** The same, with pixels for a picture whose shorter side is `sidePx`: one decode serves both, where it is made by libjpeg-turbo. */
-export async function decodeForSize(
+/** The same, with the picture whose shorter side is `sidePx`: one decode serves both, where it is made by libjpeg-turbo. */
+export function decodeForSize(
   bytes: Buffer,
   sidePx: number,
-): Promise<DecodedPixels | { readonly reason: ImageFault }> {
-  return decodeOnce(bytes, (header) => {
+): Promise<DecodedAndSmall | { readonly reason: ImageFault }> {
+  return decodeOnce(bytes, async () => (await plainAndSmall(bytes, sidePx)) ?? plainMeasured(bytes));
+}
+
+async function plainMeasured(bytes: Buffer): Promise<Plain | null> {
+  const plain = await decodePlainJpeg(bytes, hashShrink);
+  return plain && { shown: measurePlain(plain.header, plain.raster), small: null };
+}
+
+function plainAndSmall(bytes: Buffer, sidePx: number): Promise<Plain | null> {
+  const shrinkOf = (header: JpegHeader): Shrink | null => {
     const most = hashShrink(header);
-    if (most === null || Math.min(header.width, header.height) <= sidePx) return most;
+    if (most === null || Math.min(header.width, header.height) <= sidePx) return null;
     return Math.min(most, shrinkTo(header, sizeOfShorter(header, sidePx))) as Shrink;
-  });
+  };
+  return withPlainPlanes(bytes, shrinkOf, ({ header, planes, shrink }) => ({
+    shown: measurePlain(header, smallRaster(planes, hashShrink(header)! / shrink)),
+    small: { planes: resizePlanes(planes, sizeOfShorter(header, sidePx)), exif: header.exif },
+  }));
+}
+
+interface Plain {
+  readonly shown: Measured;
+  readonly small: DecodedAndSmall['small'];
 }
 
 async function decodeOnce(
   bytes: Buffer,
-  shrinkOf: (header: JpegHeader) => Shrink | null,
-): Promise<DecodedPixels | { readonly reason: ImageFault }> {
+  decodePlain: () => Promise<Plain | null>,
+): Promise<DecodedAndSmall | { readonly reason: ImageFault }> {
   const format = sniffFormat(bytes);
   if (format === null) return { reason: otherFormat(bytes) };
-  const found = (shown: Measured, damaged: boolean, pixels: PlainJpeg | null = null): DecodedPixels => ({
+  const found = (shown: Measured, damaged: boolean, small: DecodedAndSmall['small'] = null): DecodedAndSmall => ({
     decoded: { format, ...shown, sha256: createHash('sha256').update(bytes).digest('hex'), damaged },
-    pixels,
+    small,
   });
   try {
-    const plain = format === 'jpg' ? await decodePlainJpeg(bytes, shrinkOf) : null;
-    if (plain !== null) return found(measurePlain(plain), false, plain);
+    const plain = format === 'jpg' ? await decodePlain() : null;
+    if (plain !== null) return found(plain.shown, false, plain.small);
     return found(await withImage(bytes, { failOn: 'error' }, measure), false);
   } catch (error) {
     if (isTooLarge(error)) return { reason: 'too-many-pixels' };
@@ -93,9 +113,10 @@ const isTooLarge = (error: unknown): boolean =>
 
 type Measured = Pick<Decoded, 'width' | 'height' | 'frames' | 'phash'>;
 
-function measurePlain({ header, raster, shrink }: PlainJpeg): Measured {
+/** Of a raster that is smaller than the picture by as much as its hash asks for. */
+function measurePlain(header: JpegHeader, raster: Raster): Measured {
   const { width, height } = header;
-  return { width, height, frames: 1, phash: perceptualHash(hashSquare(raster, shrink, header)) };
+  return { width, height, frames: 1, phash: perceptualHash(hashSquare(raster, header)) };
 }
 
 async function measure(image: Sharp, { width, height, orientation, frames, isOpaque }: ImageHeader): Promise<Measured> {

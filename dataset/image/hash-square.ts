@@ -6,7 +6,7 @@
 import type { JpegHeader } from './jpeg-header.ts';
 import { hashSidePx } from './phash.ts';
 import { shrinkAsSharp } from './plain-jpeg.ts';
-import { meansOf, type Raster, weightsOf } from './resample.ts';
+import { type Raster, weightsOf } from './resample.ts';
 import type { Shrink } from './turbo-jpeg.ts';
 
 /** By how much sharp has the decoder make a picture smaller for its hash; null for one that is smaller than the hash's square. */
@@ -14,10 +14,8 @@ export function hashShrink({ width, height }: Pick<JpegHeader, 'width' | 'height
   return shrinkAsSharp(Math.min(width, height) / hashSidePx);
 }
 
-/** `raster` is smaller than the picture by `shrink`, which is no more than the hash's. */
-export function hashSquare(raster: Raster, shrink: Shrink, header: JpegHeader): Uint8Array {
-  const left = hashShrink(header)! / shrink;
-  const { pixels, width, height } = left > 1 ? meansOf(raster, left as 2 | 4 | 8) : raster;
+/** `raster` is smaller than the picture by `hashShrink`. */
+export function hashSquare({ pixels, width, height }: Raster, header: JpegHeader): Uint8Array {
   const grey = header.components === 1 ? firstOf(pixels, width * height) : greyOf(pixels, width * height);
   const low = reducedRows(grey, width, height); // [32, W]
   const narrow = reducedRows(transposed(low, width, hashSidePx), hashSidePx, width); // [32, 32], columns first

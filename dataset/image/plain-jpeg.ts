@@ -7,6 +7,7 @@ import { withoutCostlyMetadata } from './costly-metadata.ts';
 import { withDecodeMemory } from './decode-memory.ts';
 import { type JpegHeader, jpegHeader } from './jpeg-header.ts';
 import { isStandardColour, maxPixels } from './open-image.ts';
+import type { Planes } from './planes.ts';
 import type { Raster } from './resample.ts';
 import { type Shrink, turboJpeg } from './turbo-jpeg.ts';
 
@@ -20,13 +21,16 @@ export interface PlainJpeg {
   readonly shrink: Shrink;
 }
 
-/** Decodes a JPEG as much smaller as `shrinkOf` says for its size; null when it is not for this decoder. */
-export async function decodePlainJpeg(
-  given: Buffer,
-  shrinkOf: (header: JpegHeader) => Shrink | null,
-): Promise<PlainJpeg | null> {
-  const turbo = turboJpeg();
-  if (turbo === null) return null;
+/** What of a file is decided before it is decoded. */
+interface Opened {
+  readonly bytes: Buffer;
+  readonly header: JpegHeader;
+  readonly shrink: Shrink;
+  /** What decoding takes, a raster's pixels with it, which are more than planes'. */
+  readonly memoryBytes: number;
+}
+
+function openPlainJpeg(given: Buffer, shrinkOf: (header: JpegHeader) => Shrink | null): Opened | null {
   const bytes = withoutCostlyMetadata(given, 'jpg');
   const header = jpegHeader(bytes);
   if (header === null || !header.isCommon || header.orientation !== 1) return null;
@@ -35,9 +39,35 @@ export async function decodePlainJpeg(
   const shrink = shrinkOf(header);
   if (shrink === null) return null;
   const rasterBytes = 4 * Math.ceil(width / shrink) * Math.ceil(height / shrink);
-  if (rasterBytes > maxRasterBytes) return null;
-  const raster = await withDecodeMemory(wholeBytes + rasterBytes, () => turbo.decode(bytes, header, shrink));
+  return rasterBytes > maxRasterBytes ? null : { bytes, header, shrink, memoryBytes: wholeBytes + rasterBytes };
+}
+
+/** Decodes a JPEG as much smaller as `shrinkOf` says for its size; null when it is not for this decoder. */
+export async function decodePlainJpeg(
+  given: Buffer,
+  shrinkOf: (header: JpegHeader) => Shrink | null,
+): Promise<PlainJpeg | null> {
+  const turbo = turboJpeg();
+  const opened = turbo === null ? null : openPlainJpeg(given, shrinkOf);
+  if (turbo === null || opened === null) return null;
+  const { bytes, header, shrink, memoryBytes } = opened;
+  const raster = await withDecodeMemory(memoryBytes, () => turbo.decode(bytes, header, shrink));
   return raster === null ? null : { header, shrink, raster: withoutPartOfPixel(raster, header, shrink) };
+}
+
+/** The same to planes of grey or YCbCr, as much smaller; what `use` makes of them, or null. */
+export async function withPlainPlanes<T>(
+  given: Buffer,
+  shrinkOf: (header: JpegHeader) => Shrink | null,
+  use: (plain: Omit<PlainJpeg, 'raster'> & { readonly planes: Planes }) => T,
+): Promise<T | null> {
+  const turbo = turboJpeg();
+  const opened = turbo === null ? null : openPlainJpeg(given, shrinkOf);
+  if (turbo === null || opened === null) return null;
+  const { bytes, header, shrink, memoryBytes } = opened;
+  return withDecodeMemory(memoryBytes, () =>
+    turbo.decodePlanes(bytes, header, shrink, (planes) => use({ header, shrink, planes })),
+  );
 }
 
 /** As libvips does, without the last column and row where they are not wholly of the picture. */

@@ -1,12 +1,14 @@
 /**
- * libjpeg-turbo through TurboJPEG's interface (`turbojpeg.h` 3): whole JPEGs to pixels at a power of two of their size, and pixels to JPEG, in
- * threads of libuv. The library comes prebuilt with `@julusian/jpeg-turbo` and is called through koffi; both are optional, and where
+ * libjpeg-turbo through TurboJPEG's interface (`turbojpeg.h` 3): whole JPEGs to pixels or planes at a power of two of their size, and planes to
+ * JPEG, in threads of libuv. The library comes prebuilt with `@julusian/jpeg-turbo` and is called through koffi; both are optional, and where
  * one is missing there is no such decoder. Callers ask `plain-jpeg.ts`, which says which files may come here.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { maxDecodeBytes } from './decode-memory.ts';
-import type { Raster } from './resample.ts';
+import type { Planes } from './planes.ts';
+import type { Plane, Raster } from './resample.ts';
+import { withScratch } from './scratch.ts';
 
 /** `TJPARAM_…` of `turbojpeg.h`. */
 const parameter = {
@@ -16,6 +18,7 @@ const parameter = {
   subsampling: 4,
   width: 5,
   height: 6,
+  colourSpace: 8,
   scanLimit: 13,
   maxMemoryMb: 23,
   saveMarkers: 25,
@@ -23,7 +26,18 @@ const parameter = {
 const decompress = 1; // TJINIT_DECOMPRESS
 const compress = 0; // TJINIT_COMPRESS
 const pixelRgbx = 2; // TJPF_RGBX
+const colourYCbCr = 1; // TJCS_YCbCr
+const colourGrey = 2; // TJCS_GRAY
 const subsampling420 = 2; // TJSAMP_420
+/** Pixels of a sample of colour, across and down, by `TJSAMP_…`; grey has none. */
+const pixelsOfColour: Readonly<Record<number, readonly [across: number, down: number]>> = {
+  0: [1, 1], // 4:4:4
+  1: [2, 1], // 4:2:2
+  2: [2, 2], // 4:2:0
+  4: [1, 2], // 4:4:0
+  5: [4, 1], // 4:1:1
+  6: [1, 4], // 4:4:1
+};
 
 /** libvips' limit, too: each scan is a pass over the whole picture. */
 const maxScans = 100;
@@ -37,13 +51,24 @@ export interface TurboJpeg {
    * encoder put beyond the edge; null when the file is not entirely well formed, is not of this
    * size, or takes more memory than a picture may.
    */
-  readonly decode: (
+  readonly decode: (bytes: Buffer, size: Size, shrink: Shrink) => Promise<Raster | null>;
+  /**
+   * The same to planes of grey or YCbCr, without the part of a last column and row; null for other colours, too. The planes are gone when `use`
+   * returns.
+   */
+  readonly decodePlanes: <T>(
     bytes: Buffer,
-    size: { readonly width: number; readonly height: number },
+    size: Size,
     shrink: Shrink,
-  ) => Promise<Raster | null>;
-  /** Baseline, 4:2:0, the standard's Huffman tables. Rejects when there is no memory. */
-  readonly encode: (raster: Raster, quality: number) => Promise<Buffer>;
+    use: (planes: Planes) => T,
+  ) => Promise<T | null>;
+  /** Planes of 4:2:0 with even sides to a baseline JPEG with the standard's Huffman tables. Rejects when there is no memory. */
+  readonly encode: (planes: Planes, quality: number) => Promise<Buffer>;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 
 type Handle = unknown;
@@ -106,14 +131,18 @@ function bind(path: string): TurboJpeg {
     handle,
     ...['const uint8_t *', 'size_t', 'uint8_t *', 'int', 'int'],
   ]) as Threaded;
+  const toPlanes = library.func('tj3DecompressToYUVPlanes8', 'int', [
+    handle,
+    ...['const uint8_t *', 'size_t', 'uint8_t **', 'int *'],
+  ]) as Threaded;
   const maxLength = library.func('tj3JPEGBufSize', 'size_t', ['int', 'int', 'int']) as (
     width: number,
     height: number,
     subsampling: number,
   ) => number;
-  const toJpeg = library.func('tj3Compress8', 'int', [
+  const toJpeg = library.func('tj3CompressFromYUVPlanes8', 'int', [
     handle,
-    ...['const uint8_t *', 'int', 'int', 'int', 'int'],
+    ...['const uint8_t **', 'int', 'const int *', 'int'],
     koffi.inout('uint8_t **'),
     koffi.inout('size_t *'),
   ]) as Threaded;
@@ -135,29 +164,78 @@ function bind(path: string): TurboJpeg {
     }
   }
 
+  /** Runs with a handle that has read the header and will decode at this scale; null when the file is not as is said. */
+  const withHeader = <T>(
+    bytes: Buffer,
+    size: Size,
+    shrink: Shrink,
+    use: (handle: Handle) => Promise<T | null>,
+  ): Promise<T | null> =>
+    withHandle(
+      decompress,
+      [
+        [parameter.stopOnWarning, 1],
+        [parameter.scanLimit, maxScans],
+        [parameter.maxMemoryMb, maxDecodeBytes / 2 ** 20],
+        [parameter.saveMarkers, 0],
+      ],
+      async (opened) => {
+        if (readHeader(opened, bytes, bytes.length) !== 0) return null;
+        // The buffers of callers are as large as the header says that is read here: what it says and the scale must be so.
+        if (get(opened, parameter.width) !== size.width || get(opened, parameter.height) !== size.height) return null;
+        return setScale(opened, { num: 1, denom: shrink }) === 0 ? use(opened) : null;
+      },
+    );
+
   return {
     decode: (bytes, size, shrink) =>
-      withHandle(
-        decompress,
-        [
-          [parameter.stopOnWarning, 1],
-          [parameter.scanLimit, maxScans],
-          [parameter.maxMemoryMb, maxDecodeBytes / 2 ** 20],
-          [parameter.saveMarkers, 0],
-        ],
-        async (opened) => {
-          if (readHeader(opened, bytes, bytes.length) !== 0) return null;
-          // The buffer below is as large as the header says that is read here: what it says and the scale must be so.
-          if (get(opened, parameter.width) !== size.width || get(opened, parameter.height) !== size.height) return null;
-          if (setScale(opened, { num: 1, denom: shrink }) !== 0) return null;
-          const width = Math.ceil(size.width / shrink);
-          const height = Math.ceil(size.height / shrink);
-          const pixels = Buffer.allocUnsafe(4 * width * height);
-          const failed = await inThread(toPixels, opened, bytes, bytes.length, pixels, 4 * width, pixelRgbx);
-          return failed === 0 ? { pixels, width, height } : null;
-        },
-      ),
-    encode: ({ pixels, width, height }, quality) =>
+      withHeader(bytes, size, shrink, async (opened) => {
+        const width = Math.ceil(size.width / shrink);
+        const height = Math.ceil(size.height / shrink);
+        const pixels = Buffer.allocUnsafe(4 * width * height);
+        const failed = await inThread(toPixels, opened, bytes, bytes.length, pixels, 4 * width, pixelRgbx);
+        return failed === 0 ? { pixels, width, height } : null;
+      }),
+    decodePlanes: (bytes, size, shrink, use) =>
+      withHeader(bytes, size, shrink, async (opened) => {
+        const space = get(opened, parameter.colourSpace);
+        const isGrey = space === colourGrey;
+        const factors = isGrey ? ([1, 1] as const) : pixelsOfColour[get(opened, parameter.subsampling)];
+        if ((!isGrey && space !== colourYCbCr) || factors === undefined) return null;
+        const [across, down] = factors;
+        const colour = {
+          width: Math.ceil(Math.ceil(size.width / shrink) / across),
+          height: Math.ceil(Math.ceil(size.height / shrink) / down),
+        };
+        const light = { width: colour.width * across, height: colour.height * down };
+        const [lightBytes, colourBytes] = [light.width * light.height, colour.width * colour.height];
+        return withScratch(lightBytes + 2 * colourBytes, async (scratch) => {
+          const part = (from: number, length: number): Buffer => scratch.subarray(from, from + length);
+          const samples = [
+            part(0, lightBytes),
+            part(lightBytes, colourBytes),
+            part(lightBytes + colourBytes, colourBytes),
+          ] as const;
+          const strides = [light.width, colour.width, colour.width];
+          const failed = await inThread(toPlanes, opened, bytes, bytes.length, samples, strides);
+          if (failed !== 0) return null;
+          const planeOf = (at: 0 | 1 | 2, { width, height }: Size): Plane => ({
+            samples: isGrey && at > 0 ? samples[at].fill(128) : samples[at],
+            stride: width,
+            width,
+            height,
+          });
+          return use({
+            width: Math.floor(size.width / shrink),
+            height: Math.floor(size.height / shrink),
+            light: planeOf(0, light),
+            colours: [planeOf(1, colour), planeOf(2, colour)],
+            across,
+            down,
+          });
+        });
+      }),
+    encode: ({ width, height, light, colours }, quality) =>
       withHandle(
         compress,
         [
@@ -165,13 +243,16 @@ function bind(path: string): TurboJpeg {
           [parameter.subsampling, subsampling420],
           [parameter.noRealloc, 1],
         ],
-        async (opened) => {
-          const made = Buffer.allocUnsafe(Number(maxLength(width, height, subsampling420)));
-          const length = [made.length];
-          const failed = await inThread(toJpeg, opened, pixels, width, 4 * width, height, pixelRgbx, [made], length);
-          if (failed !== 0) throw new Error('libjpeg-turbo could not encode');
-          return Buffer.from(made.subarray(0, Number(length[0])));
-        },
+        (opened) =>
+          withScratch(Number(maxLength(width, height, subsampling420)), async (made) => {
+            const planes = [light, ...colours];
+            const samples = planes.map((plane) => plane.samples);
+            const strides = planes.map((plane) => plane.stride);
+            const length = [made.length];
+            const failed = await inThread(toJpeg, opened, samples, width, strides, height, [made], length);
+            if (failed !== 0) throw new Error('libjpeg-turbo could not encode');
+            return Buffer.from(made.subarray(0, Number(length[0])));
+          }),
       ),
   };
 }

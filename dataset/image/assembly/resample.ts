@@ -75,26 +75,37 @@ export function across(
   }
 }
 
-/** The rounded means of whole squares of `side` pixels, 2, 4 or 8. */
-export function means(src: usize, dst: usize, width: i32, height: i32, side: i32): void {
-  const share = f32x4.splat(1.0 / <f32>(side * side));
-  const half = f32x4.splat(0.5);
-  let to = dst;
-  for (let top = 0; top + side <= height; top += side) {
-    for (let left = 0; left + side <= width; left += side) {
-      let row = src + ((<usize>(top * width + left)) << 2);
-      let sum = i16x8.splat(0);
-      for (let y = 0; y < side; y++) {
-        for (let x = 0; x < side; x += 2) {
-          sum = i16x8.add(sum, i16x8.extend_low_i8x16_u(v128.load64_zero(row + ((<usize>x) << 2))));
-        }
-        row += (<usize>width) << 2;
-      }
-      const whole = i32x4.add(i32x4.extend_low_i16x8_u(sum), i32x4.extend_high_i16x8_u(sum));
-      const mean = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(whole), share), half));
-      const words = i16x8.narrow_i32x4_s(mean, mean);
-      v128.store32_lane(to, i8x16.narrow_i16x8_u(words, words), 0);
-      to += 4;
+/** Columns become rows, in squares of eight bytes: reads and writes up to 7 bytes and 7 rows beyond the width and the height. */
+export function transpose(src: usize, dst: usize, width: i32, height: i32, srcStride: i32, dstStride: i32): void {
+  for (let top = 0; top < height; top += 8) {
+    for (let left = 0; left < width; left += 8) {
+      const from = src + <usize>(top * srcStride + left);
+      const ab = interleaved(from, srcStride);
+      const cd = interleaved(from + <usize>(2 * srcStride), srcStride);
+      const ef = interleaved(from + <usize>(4 * srcStride), srcStride);
+      const gh = interleaved(from + <usize>(6 * srcStride), srcStride);
+      const upperLow = i16x8.shuffle(ab, cd, 0, 8, 1, 9, 2, 10, 3, 11);
+      const upperHigh = i16x8.shuffle(ab, cd, 4, 12, 5, 13, 6, 14, 7, 15);
+      const lowerLow = i16x8.shuffle(ef, gh, 0, 8, 1, 9, 2, 10, 3, 11);
+      const lowerHigh = i16x8.shuffle(ef, gh, 4, 12, 5, 13, 6, 14, 7, 15);
+      const to = dst + <usize>(left * dstStride + top);
+      storeTwo(to, dstStride, i32x4.shuffle(upperLow, lowerLow, 0, 4, 1, 5));
+      storeTwo(to + <usize>(2 * dstStride), dstStride, i32x4.shuffle(upperLow, lowerLow, 2, 6, 3, 7));
+      storeTwo(to + <usize>(4 * dstStride), dstStride, i32x4.shuffle(upperHigh, lowerHigh, 0, 4, 1, 5));
+      storeTwo(to + <usize>(6 * dstStride), dstStride, i32x4.shuffle(upperHigh, lowerHigh, 2, 6, 3, 7));
     }
   }
+}
+
+/** Eight bytes of a row, each followed by the one below it. */
+function interleaved(at: usize, stride: i32): v128 {
+  const upper = v128.load64_zero(at);
+  const lower = v128.load64_zero(at + <usize>stride);
+  return i8x16.shuffle(upper, lower, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+/** Each half into a row. */
+function storeTwo(at: usize, stride: i32, rows: v128): void {
+  v128.store64_lane(at, rows, 0);
+  v128.store64_lane(at + <usize>stride, rows, 1);
 }

@@ -1,7 +1,14 @@
 /** The sums in WebAssembly, beside the same sums in plain integers. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Kernel, meansOf, type Raster, resample, weightsOf } from '../../../dataset/image/resample.ts';
+import {
+  type Kernel,
+  type Plane,
+  type Raster,
+  resample,
+  resamplePlane,
+  weightsOf,
+} from '../../../dataset/image/resample.ts';
 
 /** Pixels that follow from a seed. */
 function raster(width: number, height: number, seed = 1): Raster {
@@ -93,21 +100,70 @@ describe('a resize', () => {
   });
 });
 
-describe('means of whole squares', () => {
-  for (const side of [2, 4, 8] as const) {
-    test(`${side}`, () => {
+describe('a plane', () => {
+  /** The first channel of a raster, rows some bytes longer than they need to be. */
+  const planeOf = ({ pixels, width, height }: Raster, more: number): Plane => {
+    const stride = width + more;
+    const samples = new Uint8Array(stride * height).fill(77);
+    for (let i = 0; i < width * height; i++) samples[Math.floor(i / width) * stride + (i % width)] = pixels[4 * i]!;
+    return { samples, stride, width, height };
+  };
+  const rowsOf = ({ samples, stride, width, height }: Plane): number[] =>
+    Array.from({ length: width * height }, (_, i) => samples[Math.floor(i / width) * stride + (i % width)]!);
+
+  for (const [from, to] of [
+    [
+      [512, 384],
+      [341, 256],
+    ],
+    [
+      [37, 53],
+      [32, 20],
+    ],
+    [
+      [1, 1],
+      [5, 3],
+    ],
+    [
+      [400, 7],
+      [9, 7],
+    ],
+    [
+      [3, 2],
+      [2, 1],
+    ],
+  ] as const) {
+    test(`${from.join(' × ')} to ${to.join(' × ')} is as a channel of pixels`, () => {
+      const source = raster(from[0], from[1]);
+      const size = { width: to[0], height: to[1] };
+      const made = resamplePlane(planeOf(source, 3), size, 'lanczos3');
+      assert.deepEqual([made.width, made.height, made.stride % 8], [...to, 0]);
+      const { pixels } = resample(source, size, 'lanczos3');
+      assert.deepEqual(
+        rowsOf(made),
+        Array.from({ length: to[0] * to[1] }, (_, i) => pixels[4 * i]),
+      );
+    });
+  }
+  for (const side of [1, 2, 4, 8]) {
+    test(`means of squares of ${side}`, () => {
       const { pixels, width, height } = raster(37, 26);
-      const made = meansOf({ pixels, width, height }, side);
-      assert.deepEqual([made.width, made.height], [Math.floor(37 / side), Math.floor(26 / side)]);
-      for (let i = 0; i < made.pixels.length; i++) {
-        const [x, y] = [Math.floor(i / 4) % made.width, Math.floor(i / 4 / made.width)];
+      const to = { width: Math.floor(37 / side), height: Math.floor(26 / side) };
+      const steps = { across: side, down: side };
+      const made = rowsOf(resamplePlane(planeOf({ pixels, width, height }, 0), to, 'box', steps));
+      for (const [i, value] of made.entries()) {
+        const [x, y] = [i % to.width, Math.floor(i / to.width)];
         let sum = 0;
         for (let down = 0; down < side; down++) {
-          for (let right = 0; right < side; right++)
-            sum += pixels[4 * ((y * side + down) * width + x * side + right) + (i % 4)]!;
+          for (let right = 0; right < side; right++) sum += pixels[4 * ((y * side + down) * width + x * side + right)]!;
         }
-        assert.equal(made.pixels[i], Math.floor(sum / side ** 2 + 0.5));
+        assert.ok(Math.abs(value - sum / side ** 2) <= 1, 'rounded in each direction');
       }
     });
   }
+  test('a step of a half doubles a plane', () => {
+    const source = { samples: Uint8Array.of(0, 100), stride: 2, width: 2, height: 1 };
+    const made = resamplePlane(source, { width: 4, height: 2 }, 'triangle', { across: 0.5, down: 0.5 });
+    assert.deepEqual(rowsOf(made), [0, 25, 75, 100, 0, 25, 75, 100]);
+  });
 });
