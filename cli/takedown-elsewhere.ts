@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { eraseTakenDown, unnoted } from '../crawler/shared/erase-work.ts';
 import { placeOf } from '../crawler/shared/store.ts';
+import { tellTakenDownAt } from '../crawler/shared/taken-down.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { CorpusBusy, type Waiting } from '../dataset/corpus-lock.ts';
 import { Ledger } from '../dataset/ledger/ledger.ts';
@@ -87,6 +88,28 @@ async function notedPlaces(corpusDir: string): Promise<string[]> {
     return workPlaces(ledger);
   } finally {
     close();
+  }
+}
+
+/**
+ * Workers of a shared crawl ask for nothing any more that was taken down. Where the store is away, which is told, they hear of it by the
+ * next takedown or collection.
+ */
+export async function tellWorkers(
+  { corpusDir, signal, ...waiting }: Pick<Elsewhere, 'corpusDir' | 'signal' | 'onWait'>,
+  say: (line: string) => void = (line) => tell(`lait: ${line}`),
+): Promise<void> {
+  const { store } = readConfig(corpusDir);
+  if (store === undefined || !existsSync(join(corpusDir, 'ledger.db'))) return;
+  const ledger = Ledger.openExisting(corpusDir, { ...waiting, signal });
+  try {
+    await tellTakenDownAt(store, ledger);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof UserError)) throw error;
+    say(error.message);
+  } finally {
+    ledger.close();
   }
 }
 

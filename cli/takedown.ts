@@ -13,7 +13,7 @@ import type { TakedownFlags } from './call-flags.ts';
 import { type CorpusContext, type Nothing, type Print, sayWaiting } from './command.ts';
 import { startProgress } from './progress.ts';
 import { count, megabytes } from './table.ts';
-import { eraseWork, keptByWorkers, openVisits, renewCopies, tellUnknown } from './takedown-elsewhere.ts';
+import { eraseWork, keptByWorkers, openVisits, renewCopies, tellUnknown, tellWorkers } from './takedown-elsewhere.ts';
 
 export async function takedown({ corpusDir, flags, signal, print }: CorpusContext<TakedownFlags>): Promise<void> {
   const { url = [], host = [], sha256 = [], md5 = [], phash = [], distance, list = [], ...rest } = flags;
@@ -52,6 +52,7 @@ export async function takedown({ corpusDir, flags, signal, print }: CorpusContex
         },
       },
     );
+    await tellWorkers(elsewhere);
     const visits = openVisits(signal);
     const erased = await eraseWork(elsewhere, visits);
     progress.stop();
@@ -110,6 +111,7 @@ async function takeBack(
     const { tombstones, images, pages } = await undoTakedown({ corpusDir, ...names }, waiting);
     if (tombstones === 0)
       throw expected('something that was taken down', 'undo', 'what never was', 'see lait ledger explain');
+    await tellWorkers({ corpusDir, ...waiting });
     let queued = 0;
     if (existsSync(join(corpusDir, 'frontier.db'))) {
       const ledger = Ledger.openExisting(corpusDir);

@@ -7,7 +7,7 @@ import { type BrowsedPair, browsedColumns } from '../../dataset/ledger/browse.ts
 import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { withdrawJobs } from '../shared-jobs.ts';
-import { eraseWork, keptByWorkers, openVisits, renewCopies } from '../takedown-elsewhere.ts';
+import { eraseWork, keptByWorkers, openVisits, renewCopies, tellWorkers } from '../takedown-elsewhere.ts';
 import { orSentence, type Sentence } from './sentence.ts';
 
 export interface TakedownQuestion {
@@ -71,6 +71,7 @@ export const takeDown = ({ corpusDir, names, note = '' }: TakedownQuestion): Pro
       { corpusDir, ...takedownNamesIn(names, 'the names'), note },
       { onWait: orBusyBefore, withdraw: () => withdrawJobs({ corpusDir, signal }, patience) },
     );
+    await tellWorkers({ corpusDir, signal, onWait: orBusyAfter }, patience.say);
     const done = await orSentence(async () => {
       const [elsewhere, visits] = [{ corpusDir, signal, onWait: orBusyAfter }, openVisits(signal)];
       await eraseWork(elsewhere, visits);

@@ -25,6 +25,7 @@ import { openRecordables, withoutPicture } from './recordable.ts';
 import { openSharedCorpus } from './schema.ts';
 import { allSeeds } from './seeds.ts';
 import { openStore, type Store, storeFault } from './store.ts';
+import { tellTakenDown } from './taken-down.ts';
 
 export interface CollectSummary {
   readonly batches: number;
@@ -156,6 +157,7 @@ export async function collect(
       });
       // What is queued stays in the database: a crawl of this folder reads pages whole once more, and finds it again.
       if (frontier.followed() === null) frontier.setFollowed('');
+      await store.atomically((query) => tellTakenDown(query, ledger));
       // Last: it needs a right of its own.
       await eraseTakenDown(ledger, { work, at, signal });
       const missing = workers

@@ -148,7 +148,7 @@ export function claimOf({ host, url }: HeldUrl, trap: Claim['trap']): Claim {
     referrerPolicy: url.referrerPolicy,
     deaths: url.deaths,
     host: { id: 0, name, failures, pages, renderTries, renderGains },
-    isTakenDown: false,
+    isTakenDown: url.isTakenDown,
     trap,
     referrer: url.page === null ? undefined : { page: url.page, policy: url.referrerPolicy ?? undefined },
     revisit: url.visited?.revisit ?? null,

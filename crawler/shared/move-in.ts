@@ -17,6 +17,7 @@ import { inParts, keepWorkersOut, type Moved, type MoveWatch, openForMove, stopp
 import { hostIdOf, hostNameIn, urlHashOf, uuidOf } from './names.ts';
 import { openSharedCorpus } from './schema.ts';
 import { type Query, type Store, storeFault } from './store.ts';
+import { tellTakenDown } from './taken-down.ts';
 import { addSeeds } from './write.ts';
 
 /** Moves a folder's frontier into an empty store. Throws a UserError for a store that has another crawl. */
@@ -45,6 +46,7 @@ export async function moveIn(
         await moveOrigins(query, db);
         await moveSigns(query, db, ledger);
         await addSeeds(query, frontier.seeds());
+        await tellTakenDown(query, ledger);
         await query('UPDATE lait.corpus SET ledger = $1', [id]);
         return { ...(await countsOf(query)), isKnown: false };
       });

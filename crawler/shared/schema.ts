@@ -105,6 +105,9 @@ const laterTables: Readonly<Record<string, string>> = {
     );
     CREATE INDEX jobs_open ON lait.jobs (n) WHERE NOT is_done;
     CREATE INDEX jobs_done ON lait.jobs (kind, job_set) WHERE is_done;`,
+  // What was taken down in the folder of a ledger: hashes of URLs and hosts (taken-down.ts).
+  taken_down: `
+    CREATE TABLE lait.taken_down (name uuid NOT NULL, ledger text NOT NULL, PRIMARY KEY (name, ledger));`,
   // What machines that filter together need (filter-job.ts, judge.ts): there only while `lait filter --share` runs, and no record of
   // anything. Contents, results and what is told of a job are gzip of JSON.
   filter_batches: `

@@ -6,6 +6,7 @@ import type { ReferrerPolicy } from '../policy/referrer.ts';
 import type { Lease } from './lease.ts';
 import type { Visited } from './revisits.ts';
 import type { Store } from './store.ts';
+import { takenDownAmong } from './taken-down.ts';
 
 /** A URL of the queue. */
 export interface TakenUrl {
@@ -22,6 +23,8 @@ export interface TakenUrl {
   readonly priority: number;
   /** Of a page or sitemap that was visited before. */
   readonly visited: Visited | null;
+  /** Some folder that collects has taken it down. */
+  readonly isTakenDown: boolean;
   tries: number;
   /** Of workers, by what is known (suspects.ts). */
   readonly deaths: number;
@@ -55,20 +58,21 @@ export async function takeHosts(
   { hosts, perHost, onlyPicturesOf }: Wanted,
 ): Promise<TakenHost[]> {
   const [of, values] = onlyPicturesOf === undefined ? ['', []] : ['AND id = ANY ($3::bigint[])', [onlyPicturesOf]];
-  const taken = await store.query<Omit<TakenHost, 'urls'> & { readonly alive: boolean }>(
+  const taken = await store.query<Omit<TakenHost, 'urls'> & { readonly isAnyTakenDown: boolean }>(
     `WITH me AS MATERIALIZED (SELECT id FROM lait.workers WHERE id = $1 AND ended_at IS NULL FOR SHARE),
      ready AS MATERIALIZED (
        SELECT id FROM lait.hosts WHERE waiting AND worker IS NULL AND next_at <= now() AND EXISTS (SELECT FROM me) ${of}
        ORDER BY next_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
      UPDATE lait.hosts h SET worker = $1 FROM ready WHERE h.id = ready.id
-     RETURNING h.id, h.name, h.failures, h.pages, h.render_tries AS "renderTries", h.render_gains AS "renderGains"`,
+     RETURNING h.id, h.name, h.failures, h.pages, h.render_tries AS "renderTries", h.render_gains AS "renderGains",
+       EXISTS (SELECT FROM lait.taken_down) AS "isAnyTakenDown"`,
     [lease.id, hosts, ...values],
   );
   if (taken.length === 0) return [];
-  const byId = new Map(taken.map((host) => [host.id, { ...host, urls: [] as TakenUrl[] }]));
+  const byId = new Map(taken.map(({ isAnyTakenDown: _, ...host }) => [host.id, { ...host, urls: [] as TakenUrl[] }]));
   // A statement of its own: what the one before saw of the queue may be older than its hosts.
   const rows = await store.query<
-    Omit<TakenUrl, 'kind' | 'visited'> & {
+    Omit<TakenUrl, 'kind' | 'visited' | 'isTakenDown'> & {
       readonly host: string;
       readonly kindNumber: number;
       readonly intervalMs: number | null;
@@ -86,9 +90,12 @@ export async function takeHosts(
      ORDER BY q.priority DESC, q.seq`,
     [[...byId.keys()], perHost, onlyPicturesOf === undefined ? anyPriority : priority.seed],
   );
-  for (const { host, kindNumber, intervalMs, body, known, ...url } of rows) {
+  const refused = taken.some(({ isAnyTakenDown }) => isAnyTakenDown) ? await takenDownAmong(store.query, rows) : null;
+  for (const row of rows) {
+    const { host, kindNumber, intervalMs, body, known, ...url } = row;
+    const isTakenDown = refused?.has(row) ?? false;
     const visited = intervalMs === null ? null : { revisit: { intervalMs, hash: body }, page: known };
-    byId.get(host)!.urls.push({ ...url, kind: kinds[kindNumber]!, visited });
+    byId.get(host)!.urls.push({ ...url, kind: kinds[kindNumber]!, visited, isTakenDown });
   }
   const empty = [...byId.values()].filter(({ urls }) => urls.length === 0).map(({ id }) => id);
   if (empty.length > 0) await idle(store, lease, empty);

@@ -117,20 +117,28 @@ export interface Storable {
 export const hasTombstones = (ledger: Ledger): boolean =>
   ledger.statement('SELECT 1 FROM tombstones LIMIT 1').get() !== undefined;
 
+/** All by which a takedown names a page or picture without knowing its bytes: its addresses, and its host with those above it. */
+export function namesOfUrl(url: string): { readonly urls: readonly string[]; readonly hosts: readonly string[] } {
+  if (!URL.canParse(url)) return { urls: [url], hosts: [] };
+  return { urls: [url, keyOf(withoutFragment(url))], hosts: hostAndParents(hostNameOf(url)) };
+}
+
+/** The URLs and hosts that were taken down, with all that followed. */
+export const takenDownAddresses = (ledger: Ledger): readonly (readonly ['url' | 'host', string])[] =>
+  ledger.statement(`SELECT kind, value FROM tombstones WHERE kind IN ('url', 'host')`).raw().all() as (readonly [
+    'url' | 'host',
+    string,
+  ])[];
+
 /** Whether a takedown has removed this, by URL, by host, by the bytes' hash or by likeness: then it is not fetched nor stored again. */
 export function isTakenDown(ledger: Ledger, { url, sha256, phash, md5 }: Storable): boolean {
   if (!hasTombstones(ledger)) return false;
-  const isUrl = url !== undefined && URL.canParse(url);
   const found = ledger.statement(
-    `SELECT 1 FROM tombstones WHERE (kind = 'url' AND value IN (@url, @key)) OR (kind = 'sha256' AND value = @sha256)
-       OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts))) LIMIT 1`,
+    `SELECT 1 FROM tombstones WHERE (kind = 'url' AND value IN (SELECT value FROM json_each(@urls)))
+       OR (kind = 'sha256' AND value = @sha256) OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts))) LIMIT 1`,
   );
-  const known = {
-    url: url ?? null,
-    key: isUrl ? keyOf(withoutFragment(url)) : null,
-    sha256: sha256 ?? null,
-    hosts: JSON.stringify(isUrl ? hostAndParents(hostNameOf(url)) : []),
-  };
+  const { urls, hosts } = url === undefined ? { urls: [], hosts: [] } : namesOfUrl(url);
+  const known = { urls: JSON.stringify(urls), hosts: JSON.stringify(hosts), sha256: sha256 ?? null };
   if (found.get(known) !== undefined) return true;
   const of = (kind: TombstoneKind): string[] =>
     ledger.statement('SELECT value FROM tombstones WHERE kind = ?').pluck().all(kind) as string[];
@@ -145,18 +153,15 @@ export function isTakenDown(ledger: Ledger, { url, sha256, phash, md5 }: Storabl
  * does. What the corpus has of them by other pages stays.
  */
 export function refuseShown(ledger: Ledger, pageUrl: string, imageUrls: readonly string[]): void {
-  const isUrl = URL.canParse(pageUrl);
+  const { urls, hosts } = namesOfUrl(pageUrl);
   const causes = ledger
     .statement(
       `SELECT DISTINCT iif(cause IN ('', 'unknown'), kind || ' ' || value, cause) FROM tombstones
-       WHERE (kind = 'url' AND value IN (@url, @key)) OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts)))`,
+       WHERE (kind = 'url' AND value IN (SELECT value FROM json_each(@urls)))
+         OR (kind = 'host' AND value IN (SELECT value FROM json_each(@hosts)))`,
     )
     .pluck()
-    .all({
-      url: pageUrl,
-      key: isUrl ? keyOf(withoutFragment(pageUrl)) : null,
-      hosts: JSON.stringify(isUrl ? hostAndParents(hostNameOf(pageUrl)) : []),
-    }) as string[];
+    .all({ urls: JSON.stringify(urls), hosts: JSON.stringify(hosts) }) as string[];
   const stored = ledger.statement('SELECT 1 FROM images WHERE url = ? AND segment IS NOT NULL');
   const fresh = imageUrls.filter((url) => stored.get(url) === undefined);
   raiseDerived(
