@@ -40,9 +40,12 @@ import { openWorkers } from './workers/workers.ts';
 /** A host that is not ready for so long ends the run; the next one goes on with it. Longer than every back-off and Crawl-delay. */
 const maxWaitMs = 120_000;
 
-/** Outcomes are committed together: so many, or when the first has waited so long. A kill loses no more than that. */
+/**
+ * Outcomes are committed together: so many, or when the first has waited so long, ten times as long as the last commit took, which waits for the
+ * disk. A kill loses no more than that, and hosts are not asked again before.
+ */
 const commitEvery = maxUncommitted;
-const commitAfterMs = 50;
+const commitAfterMs = { least: 50, most: 200, timesCommit: 10 };
 /** Ours: no more than that is committed together, in bytes, or one outcome; a picture may have 50 MB. */
 const maxBatchBytes = 64_000_000;
 /** Ours: while so many bytes are not committed no further request begins, since another writer may hold the ledger for minutes. */
@@ -71,6 +74,8 @@ interface RunState {
   committing: readonly Held[] | null;
   /** When the first of them came, by the monotonic clock. */
   firstOutcomeMs: number;
+  /** How long the first of them waits for others. */
+  commitAfterMs: number;
   /** Pages fetched or in flight; those that are queued again do not count. */
   pagesStarted: number;
   /** No host is ready before, in ms since 1970. */
@@ -221,6 +226,7 @@ export async function crawl(
       heldBytes: 0,
       committing: null,
       firstOutcomeMs: 0,
+      commitAfterMs: commitAfterMs.least,
       pagesStarted: 0,
       nextClaimMs: 0,
       busySinceMs: null,
@@ -286,9 +292,10 @@ export async function crawl(
       // Commit.
       const waiting = run.outcomes.length;
       const ageMs = waiting > 0 ? performance.now() - run.firstOutcomeMs : 0;
-      if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= commitAfterMs)) {
+      if (waiting > 0 && (waiting >= commitEvery || waiting === run.inFlight || ageMs >= run.commitAfterMs)) {
         run.committing ??= nextBatch(run.outcomes);
         const batch = run.committing.map(({ outcome }) => outcome);
+        const commitStartMs = performance.now();
         const written = await work.commit(batch);
         if (written === null) {
           run.busySinceMs ??= performance.now();
@@ -298,6 +305,8 @@ export async function crawl(
           continue;
         }
         run.busySinceMs = null;
+        const { least, most, timesCommit } = commitAfterMs;
+        run.commitAfterMs = Math.min(most, Math.max(least, timesCommit * (performance.now() - commitStartMs)));
         run.heldBytes -= run.committing.reduce((sum, { bytes }) => sum + bytes, 0);
         if (run.heldBytes < maxHeldBytes) requests.start();
         run.committing = null;
@@ -318,7 +327,7 @@ export async function crawl(
       if (claims.length > 0) continue;
       const readyMs = stop.signal.aborted ? Number.POSITIVE_INFINITY : run.nextClaimMs - steadyNow();
       if (run.inFlight === 0 && readyMs > maxWaitMs) break;
-      await alarm.wait(Math.min(room > 0 ? readyMs : maxWaitMs, waiting > 0 ? commitAfterMs - ageMs : maxWaitMs));
+      await alarm.wait(Math.min(room > 0 ? readyMs : maxWaitMs, waiting > 0 ? run.commitAfterMs - ageMs : maxWaitMs));
     }
 
     // ── end ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

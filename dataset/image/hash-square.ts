@@ -6,7 +6,7 @@
 import type { JpegHeader } from './jpeg-header.ts';
 import { hashSidePx } from './phash.ts';
 import { shrinkAsSharp } from './plain-jpeg.ts';
-import { type Raster, weightsOf } from './resample.ts';
+import { type Raster, sumRows, weightsOf } from './resample.ts';
 import type { Shrink } from './turbo-jpeg.ts';
 
 /** By how much sharp has the decoder make a picture smaller for its hash; null for one that is smaller than the hash's square. */
@@ -35,18 +35,11 @@ function reducedRows(plane: Uint8Array, width: number, height: number): Uint8Arr
       means[y * width + x] = Math.floor((sum + together / 2) / together);
     }
   }
-  const { starts, weights, taps } = weightsOf(rows, hashSidePx, 'lanczos3', step / together);
-  const reduced = new Uint8ClampedArray(hashSidePx * width); // rounds
-  for (let y = 0; y < hashSidePx; y++) {
-    const from = starts[y]! * width;
-    const used = Math.min(taps, rows - starts[y]!);
-    for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (let tap = 0; tap < used; tap++) sum += weights[y * taps + tap]! * means[from + tap * width + x]!;
-      reduced[y * width + x] = sum;
-    }
-  }
-  return new Uint8Array(reduced.buffer);
+  return sumRows(
+    means,
+    { width, from: rows, to: hashSidePx },
+    weightsOf(rows, hashSidePx, 'lanczos3', step / together),
+  );
 }
 
 function transposed(plane: Uint8Array, width: number, height: number): Uint8Array {

@@ -79,6 +79,16 @@ interface Sums {
     weights: number,
     taps: number,
   ) => void;
+  readonly downExactly: (
+    src: number,
+    dst: number,
+    width: number,
+    from: number,
+    rows: number,
+    starts: number,
+    weights: number,
+    taps: number,
+  ) => void;
   readonly across: (
     src: number,
     dst: number,
@@ -203,6 +213,32 @@ export function resamplePlane(
   return { ...to, stride: madeStride, samples: bytes.slice(made, made + madeStride * to.height) };
 }
 
+/** `to` rows of the same width from `from` rows, with weights that are not rounded: as in JavaScript to the last bit. */
+export function sumRows(
+  plane: Uint8Array,
+  { width, from, to }: RowCounts,
+  { starts, weights, taps }: Weights,
+): Uint8Array {
+  const [src, dst, startsAt, weightsAt] = layOut([width * from, width * to, starts.byteLength, weights.byteLength]) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const bytes = new Uint8Array(memory.buffer);
+  bytes.set(plane.subarray(0, width * from), src);
+  bytes.set(bytesOf(starts), startsAt);
+  bytes.set(bytesOf(weights), weightsAt);
+  sums.downExactly(src, dst, width, from, to, startsAt, weightsAt, taps);
+  return bytes.slice(dst, dst + width * to);
+}
+
+interface RowCounts {
+  readonly width: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 interface FixedWeights extends Omit<Weights, 'weights'> {
   readonly weights: Int16Array;
 }
@@ -244,5 +280,5 @@ function kept<T>(key: string, make: () => T): T {
   return made;
 }
 
-const bytesOf = (array: Int32Array | Int16Array): Uint8Array =>
+const bytesOf = (array: Int32Array | Int16Array | Float64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

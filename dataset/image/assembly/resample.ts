@@ -37,6 +37,45 @@ export function down(src: usize, dst: usize, rowBytes: i32, rows: i32, starts: u
   }
 }
 
+/**
+ * The same with weights of 64 bits, added in order and rounded to the nearest even number, as in JavaScript; of `from` rows, beyond which weights
+ * do not count. Rows of `width` bytes are read, and but for the last overwritten, up to 3 bytes beyond their end.
+ */
+export function downExactly(
+  src: usize,
+  dst: usize,
+  width: i32,
+  from: i32,
+  rows: i32,
+  starts: usize,
+  weights: usize,
+  taps: i32,
+): void {
+  const most = f64x2.splat(255);
+  const least = f64x2.splat(0);
+  for (let y = 0; y < rows; y++) {
+    const start = load<i32>(starts + ((<usize>y) << 2));
+    const used = min(taps, from - start);
+    const rowWeights = weights + ((<usize>(y * taps)) << 3);
+    for (let x = 0; x < width; x += 4) {
+      let at = src + <usize>(start * width + x);
+      let a = least;
+      let b = least;
+      for (let t = 0; t < used; t++) {
+        const weight = v128.load64_splat(rowWeights + ((<usize>t) << 3));
+        const four = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at)));
+        a = f64x2.add(a, f64x2.mul(weight, f64x2.convert_low_i32x4_s(four)));
+        b = f64x2.add(b, f64x2.mul(weight, f64x2.convert_low_i32x4_s(i32x4.shuffle(four, four, 2, 3, 2, 3))));
+        at += <usize>width;
+      }
+      const low = i32x4.trunc_sat_f64x2_s_zero(f64x2.nearest(f64x2.min(f64x2.max(a, least), most)));
+      const high = i32x4.trunc_sat_f64x2_s_zero(f64x2.nearest(f64x2.min(f64x2.max(b, least), most)));
+      const words = i16x8.narrow_i32x4_s(i32x4.shuffle(low, high, 0, 1, 4, 5), least);
+      v128.store32_lane(dst + <usize>(y * width + x), i8x16.narrow_i16x8_u(words, words), 0);
+    }
+  }
+}
+
 /** Along the rows: pixel x of `width` is the sum of `taps` pixels, a multiple of four, from pixel starts[x] on. */
 export function across(
   src: usize,

@@ -7,6 +7,7 @@ import {
   type Raster,
   resample,
   resamplePlane,
+  sumRows,
   weightsOf,
 } from '../../../dataset/image/resample.ts';
 
@@ -98,6 +99,27 @@ describe('a resize', () => {
     const source = raster(33, 21);
     assert.deepEqual(resample(source, source, 'lanczos3').pixels, source.pixels);
   });
+});
+
+test('rows summed with exact weights are as in JavaScript to the last bit', () => {
+  for (const [width, from, to] of [
+    [64, 48, 32],
+    [37, 100, 32],
+    [3, 32, 32],
+    [50, 20, 32],
+  ] as const) {
+    const { pixels } = raster(width, from);
+    const { starts, weights, taps } = weightsOf(from, to, 'lanczos3');
+    const wanted = new Uint8ClampedArray(width * to);
+    for (let i = 0; i < wanted.length; i++) {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      let sum = 0;
+      for (let tap = 0; tap < Math.min(taps, from - starts[y]!); tap++)
+        sum += weights[y * taps + tap]! * pixels[(starts[y]! + tap) * width + x]!;
+      wanted[i] = sum;
+    }
+    assert.deepEqual([...sumRows(pixels, { width, from, to }, { starts, weights, taps })], [...wanted]);
+  }
 });
 
 describe('a plane', () => {
