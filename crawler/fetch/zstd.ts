@@ -8,14 +8,20 @@ import { isSkippable, maxBlockBytes, type ZstdFrame, zstdBlock, zstdFrame } from
 /** RFC 9659: a window that every client of HTTP accepts, and the largest that browsers do. */
 const maxHttpWindowBytes = 8_388_608;
 
+/** Ours: encoders that begin new frames do so every few kilobytes at the soonest. Each is set up for, however short it is. */
+const maxFrames = 20_000;
+
 /**
- * A body of any number of frames. One that is cut gives its whole blocks. Throws when it is none, when it needs more memory than
+ * A body of frames in a row. One that is cut gives its whole blocks. Throws when it is none, when it needs more memory than
  * browsers give, and with the code ERR_BUFFER_TOO_LARGE when it would be longer than `maxBytes`.
  */
 export async function unzstd(bytes: Buffer, maxBytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let left = maxBytes;
+  let frames = 0;
   for (let at = 0; at < bytes.length; ) {
+    frames += 1;
+    if (frames > maxFrames) throw new Error(`more than ${maxFrames} frames`);
     const rest = bytes.subarray(at);
     if (isSkippable(rest)) {
       at += 8 + rest.readUInt32LE(4);

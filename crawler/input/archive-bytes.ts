@@ -4,7 +4,7 @@
  * one it lies, so that a reader finds the next record after a damaged one and can say where in the file something is. A
  * `.warc.zst` may begin with a frame that holds the dictionary of all others (IIPC, "Zstandard Compression for WARC Files 1.0").
  */
-import { crc32, createInflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { isSkippable } from '../../dataset/shards/zstd-frame.ts';
 import { type Broken, BrokenArchive, type Member } from './broken-archive.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -82,7 +82,8 @@ async function* gzipMember(input: ByteReader, memberOffset: number): AsyncGenera
   await gzipHeader(input, broken);
   let checksum = 0;
   let byteLength = 0;
-  for await (const bytes of inflated(input, broken)) {
+  const whole = shortContent(input);
+  for await (const bytes of whole === null ? inflated(input, broken) : [whole]) {
     checksum = crc32(bytes, checksum);
     byteLength += bytes.length;
     yield bytes;
@@ -123,6 +124,28 @@ async function skipZeroEnded(input: ByteReader, broken: Broken): Promise<void> {
     skipped += bytes.length;
   }
   throw broken('damaged');
+}
+
+/** Ours: a member that is not longer, as a record's seldom is, is decoded at once; a stream for each costs far more than it does. */
+const maxShortBytes = 32_768;
+const maxShortContentBytes = 1_048_576;
+
+/**
+ * The content of a short deflate stream that is here already, which is taken from the input; null, and nothing is taken, for one that is
+ * longer, still to come or damaged.
+ */
+function shortContent(input: ByteReader): Buffer | null {
+  const options = { info: true, chunkSize: 16_384, maxOutputLength: maxShortContentBytes } as const;
+  try {
+    const { buffer, engine } = inflateRawSync(input.here(maxShortBytes), options) as unknown as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    input.takeHere(engine.bytesWritten);
+    return buffer;
+  } catch {
+    return null;
+  }
 }
 
 /** One deflate stream; what follows it stays in the input. */

@@ -36,12 +36,22 @@ export class ByteReader {
     return this.#held.subarray(0, byteLength);
   }
 
+  /** What has come and was not taken, so many bytes at most; they stay to be taken. */
+  here(maxBytes: number): Buffer {
+    return this.#held.subarray(0, maxBytes);
+  }
+
+  /** Takes so many of the bytes that are here. */
+  takeHere(byteLength: number): void {
+    this.#held = this.#held.subarray(byteLength);
+    this.offset += byteLength;
+  }
+
   /** Exactly so many bytes; null when there are fewer, and then none are taken. */
   async exactly(byteLength: number): Promise<Buffer | null> {
     const bytes = await this.peek(byteLength);
     if (bytes.length < byteLength) return null;
-    this.#held = this.#held.subarray(byteLength);
-    this.offset += byteLength;
+    this.takeHere(byteLength);
     return bytes;
   }
 

@@ -128,6 +128,8 @@ async function* jsonLines(file: string): AsyncGenerator<ListRow> {
 }
 
 function parseLine(line: string): ListRow {
+  // Without an error, which costs far more than what it is about.
+  if (!line.trimStart().startsWith('{')) return 'no-json';
   try {
     // Python writes NaN and Infinity, which no JSON has; strings are passed over as they are.
     const json = line.replace(/"(?:[^"\\]|\\.)*(?:"|$)|-?\bInfinity\b|\bNaN\b/g, (found) =>

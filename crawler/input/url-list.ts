@@ -199,7 +199,7 @@ interface Wanted {
   readonly captionColumn: string | undefined;
 }
 
-/** Rows in which a column for the URL is looked for: JSON may leave out what a row has not. */
+/** Rows in which a column for the URL is looked for: JSON may leave out what a row has not. They are held, so that they may weigh no more than a batch. */
 const maxRowsWithoutColumns = 1000;
 
 /** Rows with the columns that are read of them. Throws a UserError where no row has the URL's, or the one that was named. */
@@ -215,17 +215,27 @@ async function* withColumns(wanted: Wanted): AsyncGenerator<{ readonly row: List
     known.isWhole = true;
   });
   let waiting: ListRow[] = [];
+  let length = 0;
   for await (const row of rows) {
     if (!known.isWhole && typeof row !== 'string') learn(Object.keys(row));
     waiting.push(row);
     const { columns } = known;
-    if (columns === null && !known.isWhole && waiting.length < maxRowsWithoutColumns) continue;
-    if (columns === null) throw columnExpected(seen, wanted);
+    if (columns === null) {
+      length += known.isWhole ? 0 : lengthOf(row);
+      const mayCome = !known.isWhole && waiting.length < maxRowsWithoutColumns && length < maxBatchLength;
+      if (mayCome) continue;
+      throw columnExpected(seen, wanted);
+    }
     for (const one of waiting) yield { row: one, columns };
     waiting = [];
   }
   if (waiting.length > 0) throw columnExpected(seen, wanted);
 }
+
+const lengthOf = (row: ListRow): number => (typeof row === 'string' ? 0 : JSON.stringify(row, asText).length);
+
+/** JSON has no whole numbers above what it can count to; parquet has. */
+const asText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
 
 /** Names that a list may have over all its rows; those after them are not kept. */
 const maxNames = 1000;

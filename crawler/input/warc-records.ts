@@ -81,6 +81,8 @@ class PieceReader {
   readonly #pieces: AsyncIterator<Piece>;
   #bytes: Buffer = Buffer.alloc(0);
   #startsMember = false;
+  /** So many bytes that come next are known to end no head: where heads are too long, each would be searched for again. */
+  #endless = 0;
   /** Whether all pieces were read. */
   isOver = false;
   /** Where the member begins that the bytes are of. */
@@ -106,11 +108,13 @@ class PieceReader {
     this.#startsMember = false;
     for (;;) {
       if (!isPrefixOfRecord(head)) return { bad: 'no-record' };
-      const end = endOfHead(head);
+      const end = endOfHead(head, Math.max(0, this.#endless - maxEndBytes));
       if (end !== null && end.next <= maxHeadBytes) {
         this.#bytes = head.subarray(end.next);
+        this.#endless = 0;
         return head.toString('utf8', 0, end.end);
       }
+      this.#endless = end === null ? head.length : end.end;
       if (head.length > maxHeadBytes) {
         this.#bytes = head;
         return { bad: 'header-too-long' };
@@ -118,6 +122,7 @@ class PieceReader {
       this.#bytes = Buffer.alloc(0);
       if (!(await this.#fill()) || this.#isNextRecord()) {
         if (this.#bytes.length === 0) this.#bytes = head;
+        else this.#endless = 0;
         return { bad: 'record-cut' };
       }
       head = Buffer.concat([head, this.#bytes]);
@@ -170,6 +175,7 @@ class PieceReader {
 
   #drop(byteLength: number): void {
     if (byteLength > 0) this.#startsMember = false;
+    this.#endless = Math.max(0, this.#endless - byteLength);
     this.#bytes = this.#bytes.subarray(byteLength);
   }
 
@@ -196,13 +202,20 @@ const isPrefixOfRecord = (head: Buffer): boolean =>
     ? recordStart.subarray(0, head.length).equals(head)
     : head.subarray(0, recordStart.length).equals(recordStart);
 
-/** Where a head ends and what follows it begins. Lines end in CR LF; some writers leave the CR out. */
-export function endOfHead(bytes: Buffer): { readonly end: number; readonly next: number } | null {
-  const strict = bytes.indexOf('\r\n\r\n');
-  const loose = bytes.indexOf('\n\n');
-  if (loose !== -1 && (strict === -1 || loose < strict)) return { end: loose, next: loose + 2 };
-  return strict === -1 ? null : { end: strict, next: strict + 4 };
+/** Bytes of the longest end of a head. */
+const maxEndBytes = 4;
+
+/** Where a head ends and what follows it begins, looked for from a byte on. Lines end in CR LF; some writers leave the CR out. */
+export function endOfHead(bytes: Buffer, from = 0): { readonly end: number; readonly next: number } | null {
+  for (let at = bytes.indexOf(lf, from); at !== -1; at = bytes.indexOf(lf, at + 1)) {
+    if (bytes[at + 1] === lf) return { end: at, next: at + 2 };
+    if (bytes[at - 1] === cr && bytes[at + 1] === cr && bytes[at + 2] === lf) return { end: at - 1, next: at + 3 };
+  }
+  return null;
 }
+
+const lf = 10;
+const cr = 13;
 
 export type Fields = Readonly<Record<string, readonly string[]>>;
 

@@ -45,6 +45,16 @@ describe('zstd', () => {
     await assert.rejects(decode(repeated(100_001, 20), 100_000), tooLarge);
     assert.equal((await decode(repeated(100_000, 20), 100_000)).length, 100_000);
   });
+  test('frames without end', async () => {
+    const empty = Buffer.from('28b52ffd2000010000', 'hex');
+    const passedOver = Buffer.from('502a4d1800000000', 'hex');
+    assert.deepEqual(
+      await decode(Buffer.concat([...Array(10_000).fill(empty), repeated(5, 10)])),
+      Buffer.from('xxxxx'),
+    );
+    for (const one of [empty, passedOver])
+      await assert.rejects(decode(Buffer.concat(Array(20_001).fill(one))), /more than 20000 frames/);
+  });
   test('more memory than browsers give, a dictionary, damage, and what is no frame', async () => {
     assert.equal((await decode(repeated(5, 23))).length, 5);
     await assert.rejects(decode(repeated(5, 24)), /window larger than 8 MiB/);

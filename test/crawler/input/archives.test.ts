@@ -1,13 +1,16 @@
 /** Archives as other tools write them (archives/make.py), and as no tool should: cut, damaged, with lies about lengths. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
-import { createGzip, gzipSync } from 'node:zlib';
+import zlib, { createGzip, gzipSync } from 'node:zlib';
+import { archivePieces } from '../../../crawler/input/archive-bytes.ts';
 import { importWarc, type WarcSummary } from '../../../crawler/input/warc.ts';
+import { warcRecords } from '../../../crawler/input/warc-records.ts';
 import { UserError } from '../../../dataset/user-error.ts';
 import { temporaryCorpus } from '../../helpers/corpus.ts';
 
@@ -221,4 +224,40 @@ describe('records that lie', () => {
       assert.equal(Object.values(unusable).length, 1);
     }
   });
+});
+
+test('short members, as records are, open no stream each', async (t) => {
+  const opened = t.mock.method(zlib, 'createInflateRaw');
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  const members = [
+    ...Array(500).fill(gzipSync('')),
+    ...Array(500).fill(gzipSync('a')),
+    gzipSync('b'.repeat(2_000_000)),
+  ];
+  let content = '';
+  for await (const { bytes } of archivePieces(Readable.from([Buffer.concat(members)]))) content += bytes;
+  assert.equal(content, 'a'.repeat(500) + 'b'.repeat(2_000_000));
+  assert.equal(opened.mock.callCount(), 1);
+});
+
+test('beginnings of records without an end are looked through once', async (t) => {
+  let looked = 0;
+  const indexOf = Buffer.prototype.indexOf;
+  t.mock.method(Buffer.prototype, 'indexOf', function (this: Buffer, ...args: Parameters<typeof indexOf>) {
+    const found = indexOf.apply(this, args);
+    looked += (found === -1 ? this.length : found) - Math.min(this.length, Number(args[1] ?? 0));
+    return found;
+  });
+  for (const start of ['WARC/\n', 'WARC/1.0\r\n\r\n', 'WARC/1.0\r\nContent-Length: 0\r\n\r\n\r\n\r\n']) {
+    const bytes = Buffer.from(start.repeat(300_000 / start.length));
+    looked = 0;
+    const bad: string[] = [];
+    for await (const { blockLength } of warcRecords(archivePieces(Readable.from([bytes])), (what) => bad.push(what)))
+      assert.equal(blockLength, 0);
+    assert.ok(looked < 4 * bytes.length, `${looked} of ${bytes.length} bytes`);
+  }
 });

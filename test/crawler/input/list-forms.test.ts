@@ -284,6 +284,12 @@ describe('a list', () => {
       content: `url,caption\n${`${','.repeat(9998)}"\n"`.repeat(450)}`,
       message: /x\.csv \(a row has more than 4000000 bytes\)/,
     },
+    {
+      name: 'JSON of long rows without a URL, of which only some megabytes are looked through',
+      file: 'x.jsonl',
+      content: `${`${JSON.stringify({ text: 'x'.repeat(900_000) })}\n`.repeat(20)}${json(a, 'one')}\n`,
+      message: /x\.jsonl with "text";/,
+    },
     { name: 'an empty folder', file: 'x/y.md', content: '', message: /a folder with lists/ },
   ]) {
     test(`${name} is a user error`, async () => {
