@@ -192,12 +192,13 @@ export async function crawl(
       files: policyFiles,
       signal: stop.signal,
       onNew: async (origin, { sitemaps, allows }) => {
-        if (!followed.contains(`${origin}/`)) return;
+        if (!followed.inArea(`${origin}/`)) return;
         const usual = allows(origin + usualSitemapPath) ? [usualSitemapPath] : [];
         const named = sitemaps.length > 0 ? sitemaps : usual;
         const urls = named.map((url) => absoluteUrl(url, origin)).filter((url) => url !== null);
+        const addresses = urls.map(addressOf).filter(({ url }) => !followed.isDenied(url));
         await work.add(
-          urls.map((url) => ({ ...addressOf(url), kind: 'sitemap', depth: 1, priority: priority.sitemap })),
+          addresses.map((address) => ({ ...address, kind: 'sitemap', depth: 1, priority: priority.sitemap })),
         );
       },
     });

@@ -73,6 +73,42 @@ export async function decodeBody(
   return bytes;
 }
 
+/** For Accept-Encoding of what `decodeStart` is to read. */
+export const encodingsOfStart = 'gzip, deflate';
+
+/**
+ * At most `maxBytes` of the body as it was before encoding: of one that is longer, its start. Only of gzip and deflate, used once; other
+ * codings are decoded as by `decodeBody`, and throw what that throws.
+ */
+export async function decodeStart(
+  body: Buffer,
+  encoding: string | string[] | undefined,
+  maxBytes: number,
+): Promise<Buffer> {
+  const name = String(encoding ?? '')
+    .trim()
+    .toLowerCase();
+  const coding = aliases.get(name) ?? name;
+  if (coding !== 'gzip' && coding !== 'deflate') return decodeBody(body, encoding, maxBytes);
+  try {
+    return await decodeBody(body, encoding, maxBytes);
+  } catch (error) {
+    if (!isTooLarge(error)) throw error;
+  }
+  const isRaw = coding === 'deflate' && ((body[0] ?? 0) & 0x0f) !== 8;
+  const stream = isRaw ? zlib.createInflateRaw(asFarAsItGoes) : zlib.createUnzip(asFarAsItGoes);
+  stream.end(body);
+  const pieces: Buffer[] = [];
+  let byteLength = 0;
+  for await (const piece of stream) {
+    pieces.push(piece);
+    byteLength += piece.length;
+    // Leaving the loop destroys the stream.
+    if (byteLength >= maxBytes) break;
+  }
+  return Buffer.concat(pieces).subarray(0, maxBytes);
+}
+
 /** Codings of the IANA registry that we do not undo. */
 const isRegistered = (name: string): boolean =>
   ['compress', 'dcb', 'dcz', 'exi', 'pack200-gzip', 'aes128gcm'].includes(name);

@@ -10,7 +10,7 @@ import { headerReferrerPolicy, type ReferrerPolicy, refererOf } from '../policy/
 import type { Headers } from '../policy/rights.ts';
 import { absoluteUrl, isTooLong, keyOf } from '../policy/url.ts';
 import { type AddressGuard, AddressRefused } from './address-guard.ts';
-import { acceptEncoding, decodeBody } from './content-encoding.ts';
+import { acceptEncoding, decodeBody, decodeStart } from './content-encoding.ts';
 import { firstValue } from './headers.ts';
 import { type Dispatch, lenientDispatch } from './lenient-http.ts';
 import { hintsAtNoNetwork, machineLacks, type Network, NoNetwork, Withheld } from './local-faults.ts';
@@ -38,6 +38,12 @@ export interface NotFetched {
   readonly latencyMs: number;
 }
 
+/** An answer that leads elsewhere. */
+export interface Redirect {
+  readonly url: string;
+  readonly headers: Headers;
+}
+
 export interface FetchRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Headers about the URL itself, such as `If-Modified-Since`: where redirects lead, they would be about another document. */
@@ -51,7 +57,7 @@ export interface FetchRequest {
   /** A reason not to take the body, from status and headers; null to go on. Not called for redirects. */
   readonly refuse?: (status: number, headers: Headers) => Reason | null;
   /** A reason not to follow a redirect to this URL; null to follow. */
-  readonly refuseRedirect?: (url: string) => Reason | null | Promise<Reason | null>;
+  readonly refuseRedirect?: (url: string, from: Redirect) => Reason | null | Promise<Reason | null>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -176,7 +182,7 @@ export function openFetcher(
         if (target === null) return stop('redirect-to-nowhere');
         if (isTooLong(keyOf(target))) return stop('url-too-long');
         if (hop >= redirects) return stop('too-many-redirects');
-        const refusal = await request.refuseRedirect?.(target);
+        const refusal = await request.refuseRedirect?.(target, { url: at, headers: response.headers });
         if (refusal) return { ...stop(refusal), url: target };
         policy = headerReferrerPolicy(response.headers['referrer-policy']) ?? policy;
         at = target;
@@ -283,7 +289,8 @@ function oneHop(
 
     const finish = (): void => {
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-      decodeBody(body, headers['content-encoding'], request.maxBytes).then(
+      const decode = request.truncate ? decodeStart : decodeBody;
+      decode(body, headers['content-encoding'], request.maxBytes).then(
         (whole) => end({ ok: true, status: status!, headers, body: whole, url, latencyMs }),
         (error: NodeJS.ErrnoException) =>
           fail(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-many-bytes' : 'broken-compression'),

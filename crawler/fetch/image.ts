@@ -9,7 +9,7 @@ import type { ImageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import { iconFileReason, iconFileSidePx, takesAway } from '../frontier/repeated-images.ts';
 import type { Reason } from '../policy/reasons.ts';
-import { type Evidence, type Rights, rightsOf } from '../policy/rights.ts';
+import { evidenceOf, type Rights, rightsOf } from '../policy/rights.ts';
 import { rslLinks } from '../policy/rsl.ts';
 import { keyOf } from '../policy/url.ts';
 import { embeddedRights } from './embedded-rights.ts';
@@ -29,7 +29,7 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   let atRules = rules;
   let rights: Rights | undefined;
   const { imageBefore: before } = claim;
-  const redirects = redirectsOf(claim, tools.rulesOf);
+  const redirects = redirectsOf(claim, tools.rulesOf, { readRights: true });
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxImageBytes,
     referrer: claim.referrer,
@@ -49,8 +49,8 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
       // Any other type may be wrong: browsers look at the bytes of an image, whatever the server calls it. Not so for SVG.
       return type?.startsWith('image/svg') ? 'unsupported-format-svg' : null;
     },
-    refuseRedirect: async (url) => {
-      const refusal = await redirects.refuseRedirect(url);
+    refuseRedirect: async (url, from) => {
+      const refusal = await redirects.refuseRedirect(url, from);
       if (refusal !== null) return refusal;
       const next = await tools.rulesOf(new URL(url).origin);
       if (next.kind === 'rules') atRules = next;
@@ -61,7 +61,7 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
   });
   const { latencyMs, status, headers } = response;
   const fetchedAtMs = Date.now();
-  let evidence = evidenceOf(rights?.evidence ?? {});
+  let evidence = evidenceOf(rights?.evidence ?? redirects.evidence());
   const requests = redirects.requests();
   if (!response.ok && response.reason === otherHost) {
     return { latencyMs, requests, moved: { at: response.url, hops: redirects.hops() } };
@@ -125,9 +125,6 @@ export async function fetchImage(claim: Claim, rules: AllowedRules, tools: Fetch
     decoded: { bytes, measured: decoded, smaller },
   };
 }
-
-const evidenceOf = (rights: Evidence): Pick<ImageRecord, 'rights'> =>
-  Object.keys(rights).length > 0 ? { rights } : {};
 
 /** An ETag holds where redirects lead, too: it says which bytes are here. */
 const ifChanged = (image: ImageRecord | null): Record<string, string> =>

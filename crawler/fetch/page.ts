@@ -13,7 +13,7 @@ import { isSitemapXml } from '../page/sitemap.ts';
 import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { headerReferrerPolicy } from '../policy/referrer.ts';
-import { type Headers, type Rights, type RslLicences, rightsOf } from '../policy/rights.ts';
+import { evidenceOf, type Headers, type Rights, type RslLicences, rightsOf } from '../policy/rights.ts';
 import { trapReason } from '../policy/traps.ts';
 import { absoluteUrl, addressOf, keyOf } from '../policy/url.ts';
 import type { ReadPage } from '../workers/tasks.ts';
@@ -35,9 +35,14 @@ const maxRichness = 5;
 /** Fetches and reads a page that robots.txt allows. */
 export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchTools): Promise<FetchResult> {
   const { before } = claim;
-  const redirects = redirectsOf(claim, tools.rulesOf, (target) => {
-    const url = keyOf(target);
-    return tools.scope.contains(url) || takesScopeAlong(claim, url, tools) ? trapReason(url) : 'redirect-out-of-scope';
+  const redirects = redirectsOf(claim, tools.rulesOf, {
+    readRights: true,
+    refuse: (target) => {
+      const url = keyOf(target);
+      return tools.scope.contains(url) || takesScopeAlong(claim, url, tools)
+        ? trapReason(url)
+        : 'redirect-out-of-scope';
+    },
   });
   const response = await tools.fetcher.get(claim.at, {
     maxBytes: maxPageBytes,
@@ -54,7 +59,14 @@ export async function fetchPage(claim: Claim, rules: AllowedRules, tools: FetchT
     latencyMs,
     requests,
     // What was read at an earlier visit stays, so that its pairs can still be judged; the reason marks them.
-    page: { ...before?.page, url: claim.url, status: isRefusal(reason) ? 'refused' : 'failed', reason, fetchedAtMs },
+    page: {
+      ...before?.page,
+      url: claim.url,
+      status: isRefusal(reason) ? 'refused' : 'failed',
+      reason,
+      ...evidenceOf({ ...before?.page.rights, ...redirects.evidence() }),
+      fetchedAtMs,
+    },
     ...(before ? { revisit: before.revisit } : {}),
     ...(isTemporary(reason) ? { again: { reason, status, headers, ...waits } } : {}),
   });
@@ -202,7 +214,7 @@ async function readPage(
   if (!rights.nofollow) newUrls.push(...refresh.newUrls);
   if (!rights.nofollow && claim.depth === 0) {
     for (const address of page.feeds.map(addressOf)) {
-      if (tools.scope.contains(address.url))
+      if (tools.scope.inArea(address.url) && !tools.scope.isDenied(address.url))
         newUrls.push({ ...address, kind: 'sitemap', depth, priority: priority.sitemap });
     }
   }

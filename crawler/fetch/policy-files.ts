@@ -6,10 +6,12 @@
  */
 import { steadyNow } from '../policy/clock.ts';
 import { type Manners, maxFailures, retryAfterMs } from '../policy/politeness.ts';
+import type { Reason } from '../policy/reasons.ts';
 import type { TdmRule } from '../policy/rights.ts';
 import type { RslContent } from '../policy/rsl.ts';
 import type { Workers } from '../workers/workers.ts';
 import { type Fetched, type Fetcher, isTemporary, type NotFetched } from './fetch.ts';
+import { firstValue } from './headers.ts';
 import { believeRulesMs, putOffMs } from './robots.ts';
 
 export type PolicyFile<T> = (
@@ -108,7 +110,12 @@ function answer({ value, failures }: Stored, untilMs: number, requested: boolean
   return { kind: 'known', value: value ?? null, untilMs, requested };
 }
 
-const isPassing = (response: Fetched | NotFetched): boolean =>
-  response.ok
-    ? response.status >= 500 || response.status === 429 || response.status === 408
-    : isTemporary(response.reason);
+/** Whether nobody knows whether the file is there. */
+function isPassing(response: Fetched | NotFetched): boolean {
+  if (response.ok) return response.status >= 500 || response.status === 429 || response.status === 408;
+  // It is there and could not be read, unless it is a page by its type: sites answer with their home page for what they lack.
+  if (unread.has(response.reason)) return !/html/i.test(firstValue(response.headers['content-type']) ?? '');
+  return isTemporary(response.reason);
+}
+
+const unread: ReadonlySet<Reason> = new Set<Reason>(['too-many-bytes', 'broken-compression', 'broken-http', 'tls']);

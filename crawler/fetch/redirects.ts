@@ -6,8 +6,9 @@
 
 import type { Lease } from '../frontier/schema.ts';
 import type { Reason } from '../policy/reasons.ts';
+import { type Evidence, type Rights, rightsOf } from '../policy/rights.ts';
 import { hostNameOf } from '../policy/url.ts';
-import { maxRedirects } from './fetch.ts';
+import { maxRedirects, type Redirect } from './fetch.ts';
 import type { RulesOf } from './origin-rules.ts';
 
 /** The reason of a request that ended because its target lies on another host, or on an origin that is put off. */
@@ -15,25 +16,41 @@ export const otherHost = 'other-host' satisfies Reason;
 
 export interface Redirects {
   /** For `Fetcher.get`: the reason not to follow, or null. */
-  readonly refuseRedirect: (url: string) => Promise<Reason | null>;
+  readonly refuseRedirect: (url: string, from: Redirect) => Promise<Reason | null>;
+  /** Of the rights that a redirect has reserved. */
+  readonly evidence: () => Evidence;
   /** Hops so far, those of earlier claims of this URL included. */
   readonly hops: () => number;
   /** Requests that the claim's host had. */
   readonly requests: () => number;
 }
 
-/** Follows the redirects of a claim; `refuse` says what else forbids a target, before its robots.txt is read. */
+/** Follows the redirects of a claim. */
 export function redirectsOf(
   claim: Lease,
   rulesOf: RulesOf,
-  refuse: (url: string) => Reason | null = () => null,
+  {
+    refuse = () => null,
+    readRights = false,
+  }: {
+    /** What else forbids a target, before its robots.txt is read. */
+    readonly refuse?: (url: string) => Reason | null;
+    /** A redirect that reserves its rights ends the request: what it leads to is had by its address alone. */
+    readonly readRights?: boolean;
+  } = {},
 ): Redirects {
   const host = hostNameOf(claim.at);
   let hops = claim.hops;
   let requests = 1;
+  let evidence: Evidence = {};
   return {
-    refuseRedirect: async (url) => {
+    refuseRedirect: async (url, from) => {
       hops += 1;
+      if (readRights) {
+        const rights = await rightsOfRedirect(from, rulesOf);
+        evidence = rights.evidence;
+        if (rights.refused !== null) return rights.refused;
+      }
       if (hops > maxRedirects) return 'too-many-redirects';
       const refusal = refuse(url);
       if (refusal !== null) return refusal;
@@ -45,10 +62,29 @@ export function redirectsOf(
       if (forbidden === null) requests += 1;
       return forbidden;
     },
+    evidence: () => evidence,
     hops: () => hops,
     requests: () => requests,
   };
 }
+
+/**
+ * What a redirect's own headers and the rules of its address say about use. That it is not to be indexed is meant for the address,
+ * and search engines follow it all the same.
+ */
+async function rightsOfRedirect({ url, headers }: Redirect, rulesOf: RulesOf): Promise<Rights> {
+  const rules = await rulesOf(new URL(url).origin);
+  const ofOrigin =
+    rules.kind === 'rules'
+      ? { tdmrep: rules.tdmrep, robotsUsage: rules.robots.usagePreferences(url), licences: rules.licences }
+      : { tdmrep: [], robotsUsage: [] };
+  const rights = rightsOf({ headers, url, ...ofOrigin });
+  if (rights.refused === null || !aboutIndexes.has(rights.refused)) return rights;
+  const { 'x-robots-tag': _, ...others } = headers;
+  return rightsOf({ headers: others, url, ...ofOrigin });
+}
+
+const aboutIndexes: ReadonlySet<Reason> = new Set<Reason>(['rights-noindex', 'rights-noimageindex', 'rights-none']);
 
 /** The reason why robots.txt of a URL's origin forbids it, or null. */
 export async function refusedByRobots(url: string, rulesOf: RulesOf): Promise<Reason | null> {

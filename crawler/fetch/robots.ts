@@ -6,6 +6,7 @@
  */
 import { backOffMs, type Manners, maxFailures, retryAfterMs } from '../policy/politeness.ts';
 import { meaningOf, type Reason } from '../policy/reasons.ts';
+import { encodingsOfStart } from './content-encoding.ts';
 import type { Fetched, Fetcher, NotFetched } from './fetch.ts';
 
 export type RobotsAnswer =
@@ -22,6 +23,7 @@ export async function fetchRobots(fetcher: Fetcher, origin: string, signal?: Abo
   const response = await fetcher.get(`${origin}/robots.txt`, {
     maxBytes: maxRobotsBytes,
     truncate: true,
+    headers: { 'accept-encoding': encodingsOfStart },
     refuseRedirect: () => {
       hops += 1;
       return hops > maxRedirects ? 'too-many-redirects' : null;

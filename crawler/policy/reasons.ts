@@ -49,7 +49,7 @@ const exact = {
   'contact-required': refusedNow('a crawl without a contact may ask this machine only'),
   'redirect-out-of-scope': refusedNow('it redirects to a page outside of the scope of the crawl'),
   'url-too-long': forbidden('its URL is longer than any that servers take'),
-  'trap-host-limit': forbidden('its host has as many pages as maxPagesPerHost allows'),
+  'trap-host-limit': refusedNow('its host has as many pages as maxPagesPerHost allows'),
   'trap-deep-path': forbidden('its path has more segments than any page needs'),
   'trap-repeating-path': forbidden('its path repeats itself'),
   'trap-many-parameters': forbidden('its query has more parameters than any page needs'),

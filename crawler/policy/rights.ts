@@ -13,6 +13,10 @@ import { forbidsTraining, type UsagePreference } from './usage-preferences.ts';
 /** Raw values by signal name: `x-robots-tag`, `meta-robots`, `tdm-reservation`, `tdmrep.json`, `content-usage`, … */
 export type Evidence = Record<string, string>;
 
+/** Of a record: none where nothing was said. */
+export const evidenceOf = (rights: Evidence): { readonly rights?: Evidence } =>
+  Object.keys(rights).length > 0 ? { rights } : {};
+
 export interface Rights {
   /** The reason of a refusal; null when nothing forbids. */
   readonly refused: Reason | null;
@@ -33,11 +37,20 @@ const valued = new Set(['unavailable_after', 'max-snippet', 'max-image-preview',
 /** A crawler's name. A date after `unavailable_after` has commas and colons too, and is none. */
 const agentName = /^(?:\*|[a-z_][\w.-]*)$/;
 
+/** The parts of a list; the comma after a weekday belongs to the date of `unavailable_after` (RFC 9110 §5.6.7). */
+const partsOf = (value: string): string[] => value.split(/(?<!\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}),/i);
+
+/** Whether a page was available until a date that has passed. A date that nobody can read says nothing. */
+function isPast(directive: string, nowMs: number): boolean {
+  const [, date] = /^unavailable_after\s*:\s*(.{1,100})$/.exec(directive) ?? [];
+  return date !== undefined && Date.parse(date) < nowMs;
+}
+
 /** The directives of X-Robots-Tag values that address every crawler or this one. */
 export function robotsDirectives(value: string): Set<string> {
   const directives = new Set<string>();
   let forUs = true;
-  for (const part of value.split(',')) {
+  for (const part of partsOf(value)) {
     let directive = part.trim().toLowerCase();
     const colon = directive.indexOf(':');
     const name = directive.slice(0, colon).trim();
@@ -67,10 +80,20 @@ export interface RightsSources {
   readonly robotsUsage: readonly UsagePreference[];
   /** Licences that robots.txt, headers or the page name. */
   readonly licences?: RslLicences;
+  /** Now, for `unavailable_after`; in ms since 1970. */
+  readonly nowMs?: number;
 }
 
 /** What the signals of one page or one image together say. */
-export function rightsOf({ headers, meta, url, tdmrep, robotsUsage, licences = new Map() }: RightsSources): Rights {
+export function rightsOf({
+  headers,
+  meta,
+  url,
+  tdmrep,
+  robotsUsage,
+  licences = new Map(),
+  nowMs = Date.now(),
+}: RightsSources): Rights {
   const evidence: Evidence = {};
   const reasons: Reason[] = [];
   const directives = new Set<string>();
@@ -85,9 +108,10 @@ export function rightsOf({ headers, meta, url, tdmrep, robotsUsage, licences = n
     const value = meta?.get(name);
     if (value === undefined) continue;
     evidence[`meta-${name}`] = value;
-    for (const directive of value.toLowerCase().split(',')) directives.add(directive.trim());
+    for (const directive of partsOf(value.toLowerCase())) directives.add(directive.trim());
   }
   for (const word of refusing) if (directives.has(word)) reasons.push(`rights-${word}`);
+  if ([...directives].some((directive) => isPast(directive, nowMs))) reasons.push('rights-noindex');
 
   const reservation = tdmReservation(headers, meta, url, tdmrep, evidence);
   if (reservation) reasons.push('rights-tdm-reservation');
@@ -169,10 +193,12 @@ function tdmReservation(
     ['tdm-reservation', headerText(headers['tdm-reservation']), headerText(headers['tdm-policy'])],
     ['meta-tdm-reservation', meta?.get('tdm-reservation') ?? null, meta?.get('tdm-policy') ?? null],
   ] as const) {
-    const trimmed = value?.trim();
-    if (trimmed !== '0' && trimmed !== '1') continue;
-    evidence[source] = policy ? `${trimmed} ${policy}` : trimmed;
-    return trimmed === '1';
+    // A proxy and what is behind it may both say it: one reservation among them reserves.
+    const said = new Set(value?.split(',').map((one) => one.trim()));
+    const decisive = ['1', '0'].find((one) => said.has(one));
+    if (decisive === undefined) continue;
+    evidence[source] = policy ? `${decisive} ${policy}` : decisive;
+    return decisive === '1';
   }
   return false;
 }

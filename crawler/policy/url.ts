@@ -27,6 +27,9 @@ export type Scope = 'host' | 'domain' | 'any';
 /** Which URLs a crawl may follow. All are normalised. */
 export interface FollowedUrls {
   readonly contains: (url: string) => boolean;
+  /** Whether its host or site is one of the scope, whatever its path: for sitemaps and feeds, since `allow` is for pages. */
+  readonly inArea: (url: string) => boolean;
+  readonly isDenied: (url: string) => boolean;
   /** For a URL that a seed redirects to: whether it belongs to the seed's site, so that the scope moves along with the seed. */
   readonly movesWith: (seed: string, url: string) => boolean;
   /** Widens the scope by a seed. */
@@ -61,13 +64,23 @@ export function openScope(
 ): FollowedUrls {
   const areaOf = (url: string): string => (scope === 'host' ? hostAndPortOf(url) : siteOf(url));
   const areas = new Set(seeds.map(areaOf));
-  const matches = (url: string): boolean =>
-    !deny.some((pattern) => pattern.test(url)) && (allow.length === 0 || allow.some((pattern) => pattern.test(url)));
+  const isDenied = anyOf(deny);
+  const isAllowed = anyOf(allow);
+  const inArea = (url: string): boolean => scope === 'any' || areas.has(areaOf(url));
+  const matches = (url: string): boolean => !isDenied(url) && (allow.length === 0 || isAllowed(url));
   return {
-    contains: (url) => (scope === 'any' || areas.has(areaOf(url))) && matches(url),
+    contains: (url) => inArea(url) && matches(url),
+    inArea,
+    isDenied,
     movesWith: (seed, url) => siteOf(seed) === siteOf(url) && matches(url),
     add: (seed) => areas.add(areaOf(seed)),
   };
+}
+
+/** Whether one of the patterns matches. A pattern with `g` or `y` would go on from where its last match ended. */
+function anyOf(patterns: readonly RegExp[]): (text: string) => boolean {
+  const stateless = patterns.map(({ source, flags }) => new RegExp(source, flags.replace(/[gy]/g, '')));
+  return (text) => stateless.some((pattern) => pattern.test(text));
 }
 
 /** The registrable domain. Addresses and single names (localhost) have none: they are their own site, with their port. */

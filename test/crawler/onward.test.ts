@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { crawl } from '../../crawler/crawl.ts';
+import type { CrawlOptions } from '../../crawler/crawl-options.ts';
 import { refreshTarget } from '../../crawler/page/links.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
 import { picture } from '../helpers/picture.ts';
@@ -36,7 +37,12 @@ describe('refresh', () => {
   }
 });
 
-async function crawled(t: TestContext, routesOf: (site: Site) => Record<string, Route>, seed = '/') {
+async function crawled(
+  t: TestContext,
+  routesOf: (site: Site) => Record<string, Route>,
+  seed = '/',
+  options: Partial<CrawlOptions> = {},
+) {
   const routes: Record<string, Route> = {};
   const site = await startSite({ routes });
   Object.assign(routes, routesOf(site));
@@ -45,7 +51,7 @@ async function crawled(t: TestContext, routesOf: (site: Site) => Record<string, 
     corpus.remove();
     await site.close();
   });
-  const summary = await crawl({ ...own, seeds: [site.url + seed], corpusDir: corpus.dir }, corpus);
+  const summary = await crawl({ ...own, seeds: [site.url + seed], corpusDir: corpus.dir, ...options }, corpus);
   return { corpus, site, summary };
 }
 
@@ -74,6 +80,26 @@ test('meta refresh, the Refresh header, frames, feeds, the next page and the usu
     '/sitemap.xml': 'sitemap',
   });
   assert.deepEqual(corpus.pairs(), ['/boat.jpg | sitemap | A boat on the lake | /item']);
+});
+
+test('patterns of pages leave the sitemaps and feeds that lead to such pages', async (t) => {
+  const routes = ({ url }: Site): Record<string, Route> => ({
+    '/robots.txt': `Sitemap: ${url}/maps/s.xml\nSitemap: ${url}/private/s.xml\n`,
+    '/': `<link rel="alternate" type="application/rss+xml" href="/feed">`,
+    '/maps/s.xml': `<urlset><url><loc>${url}/articles/1</loc></url><url><loc>${url}/other</loc></url></urlset>`,
+    '/feed': { headers: { 'content-type': 'application/rss+xml' }, body: feed(`${url}/articles`) },
+    ...Object.fromEntries(['/articles/1', '/articles/item', '/other'].map((path) => [path, nothing])),
+  });
+  const patterns = { allow: [/\/articles\//], deny: [/\/private\//, /:\d+\/$/] };
+  const { corpus, site } = await crawled(t, routes, '/', patterns);
+  assert.deepEqual(corpus.pages(), {
+    '/': 'fetched',
+    '/articles/1': 'fetched',
+    '/articles/item': 'fetched',
+    '/feed': 'sitemap',
+    '/maps/s.xml': 'sitemap',
+  });
+  assert.equal(site.hits.get('/private/s.xml'), undefined);
 });
 
 test('a usual sitemap that is not there, or that robots.txt forbids, has no row', async (t) => {

@@ -65,6 +65,30 @@ describe('a file of rights', () => {
       ],
     },
     {
+      name: 'that is too large to read is no file that is not there',
+      answers: [{ headers: { 'content-type': 'application/json' }, body: ' '.repeat(1_000_001) }, reserving],
+      expected: [
+        { afterMs: 0, says: 'policy-file-unreachable', asked: 1 },
+        { afterMs: 3000, says: 'reserves', asked: 2 },
+      ],
+    },
+    {
+      name: 'in broken compression, too',
+      answers: [{ headers: { 'content-encoding': 'br' }, body: 'no brotli' }, reserving],
+      expected: [
+        { afterMs: 0, says: 'policy-file-unreachable', asked: 1 },
+        { afterMs: 3000, says: 'reserves', asked: 2 },
+      ],
+    },
+    {
+      name: 'for which a large page comes is not there',
+      answers: [{ headers: { 'content-type': 'text/html' }, body: ' '.repeat(1_000_001) }, reserving],
+      expected: [
+        { afterMs: 0, says: 'nothing', asked: 1 },
+        { afterMs: 3000, says: 'nothing', asked: 1 },
+      ],
+    },
+    {
       name: 'that is not there says nothing for a day',
       answers: [{ status: 404 }, reserving],
       expected: [

@@ -22,7 +22,7 @@ for (const { value, directives } of [
   { value: 'OtherBot: noai, LAIT: noimageai', directives: ['noimageai'] },
   {
     value: 'unavailable_after: Wednesday, 03-Jan-30 15:00:00 GMT, noai',
-    directives: ['unavailable_after: wednesday', '03-jan-30 15:00:00 gmt', 'noai'],
+    directives: ['unavailable_after: wednesday, 03-jan-30 15:00:00 gmt', 'noai'],
   },
   {
     value: 'unavailable_after: 2030-01-01T15:00:00Z, noai',
@@ -52,6 +52,39 @@ describe('one page or image', () => {
     { name: 'nofollow alone refuses no image', given: { meta: meta({ robots: 'nofollow' }) }, refused: null },
     { name: 'TDM header', given: { headers: { 'tdm-reservation': '1' } }, refused: 'rights-tdm-reservation' },
     { name: 'TDM header of another value', given: { headers: { 'tdm-reservation': 'yes' } }, refused: null },
+    {
+      name: 'TDM header of a proxy and of what is behind',
+      given: { headers: { 'tdm-reservation': '1, 1' } },
+      refused: 'rights-tdm-reservation',
+    },
+    {
+      name: 'TDM headers that differ',
+      given: { headers: { 'tdm-reservation': ['0', '1'] } },
+      refused: 'rights-tdm-reservation',
+    },
+    { name: 'two TDM metas', given: { meta: meta({ 'tdm-reservation': '1, 1' }) }, refused: 'rights-tdm-reservation' },
+    {
+      name: 'a date that has passed',
+      given: { headers: { 'x-robots-tag': 'noarchive, unavailable_after: Wed, 03 Dec 2025 13:09:53 GMT' } },
+      refused: 'rights-noindex',
+    },
+    {
+      name: 'one of RFC 850',
+      given: { headers: { 'x-robots-tag': 'unavailable_after: 25-Jun-2010 15:00:00 PST' } },
+      refused: 'rights-noindex',
+    },
+    {
+      name: 'one in a meta tag',
+      given: { meta: meta({ robots: 'unavailable_after: 2025-09-21' }) },
+      refused: 'rights-noindex',
+    },
+    {
+      name: 'one of another crawler',
+      given: { headers: { 'x-robots-tag': 'otherbot: unavailable_after: 2025-09-21' } },
+      refused: null,
+    },
+    { name: 'a date to come', given: { headers: { 'x-robots-tag': 'unavailable_after: 2999-09-21' } }, refused: null },
+    { name: 'a date that is none', given: { headers: { 'x-robots-tag': 'unavailable_after: soon' } }, refused: null },
     { name: 'TDM meta', given: { meta: meta({ 'tdm-reservation': '1' }) }, refused: 'rights-tdm-reservation' },
     {
       name: 'the TDM header decides before the meta tag',
@@ -129,6 +162,42 @@ test('tdmrep.json entries that are not as the protocol says are left out', () =>
   );
   assert.deepEqual(parseTdmrep('{"location":"/"}'), []);
   assert.deepEqual(parseTdmrep('<html>'), []);
+});
+
+test('what reserves its rights and redirects is not followed', async (t) => {
+  const elsewhere = (headers: Record<string, string> = {}) => ({
+    status: 302,
+    headers: { location: '/free.jpg', ...headers },
+  });
+  const site = await startSite({
+    routes: {
+      '/': `<main><p><img src="/tdm/1.jpg" alt="A picture in a folder"><img src="/2.jpg" alt="A picture with a header">
+        <img src="/3.jpg" alt="A picture that is not to be indexed"></p></main><a href="/moved">m</a>`,
+      '/.well-known/tdmrep.json': '[{"location":"/tdm/","tdm-reservation":1}]',
+      '/tdm/1.jpg': elsewhere(),
+      '/2.jpg': elsewhere({ 'x-robots-tag': 'noindex, noai' }),
+      '/3.jpg': elsewhere({ 'x-robots-tag': 'noindex' }),
+      '/moved': { status: 301, headers: { location: '/page', 'tdm-reservation': '1' } },
+      '/page': '<main><p>Words.</p></main>',
+      '/free.jpg': await picture(1),
+    },
+  });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  const own = { allowPrivate: true, minDelayMs: 0, render: 'never' } as const;
+  await crawl({ ...own, seeds: [site.url], corpusDir: corpus.dir }, corpus);
+  assert.deepEqual(corpus.images(), {
+    '/2.jpg': 'rights-noai',
+    '/3.jpg': 'success',
+    '/tdm/1.jpg': 'rights-tdm-reservation',
+  });
+  assert.deepEqual(corpus.pages(), { '/': 'fetched', '/moved': 'rights-tdm-reservation' });
+  const evidence = corpus.ledger.db.prepare(`SELECT rights FROM pages WHERE url LIKE '%/moved'`).pluck().get();
+  assert.deepEqual(JSON.parse(evidence as string), { 'tdm-reservation': '1' });
+  assert.equal(site.hits.get('/page'), undefined);
 });
 
 test('a crawl keeps the evidence and takes no byte of a refused image', async (t) => {

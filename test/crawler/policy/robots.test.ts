@@ -1,6 +1,7 @@
 /** robots.txt: what each status means (RFC 9309 §2.3.1), and the rules. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { crawl } from '../../../crawler/crawl.ts';
 import { addressGuard } from '../../../crawler/fetch/address-guard.ts';
 import { openFetcher } from '../../../crawler/fetch/fetch.ts';
@@ -88,6 +89,18 @@ describe('what the answer for robots.txt means', () => {
       routes: { '/robots.txt': { body: `${'#'.repeat(500 * 1024 - 1)}\n${forbidAll}` } },
       expected: `${'#'.repeat(500 * 1024 - 1)}\n`,
     },
+    ...(['gzip', 'deflate'] as const).map((encoding) => ({
+      name: `so of a longer one in ${encoding}`,
+      routes: {
+        '/robots.txt': {
+          headers: { 'content-encoding': encoding },
+          body: (encoding === 'gzip' ? gzipSync : deflateSync)(
+            `${'#'.repeat(500 * 1024 - 1)}\n${forbidAll.repeat(40_000)}`,
+          ),
+        },
+      },
+      expected: `${'#'.repeat(500 * 1024 - 1)}\n`,
+    })),
   ];
   for (const { name, routes, expected } of cases) {
     test(name, async (t) => {

@@ -100,6 +100,20 @@ describe('scope', () => {
     );
   });
 
+  test('sitemaps may lie anywhere on the site, but for what is denied', () => {
+    const { inArea, isDenied } = openScope(seeds, 'host', { allow: [/\/x\//], deny: [/\/private/] });
+    const sitemaps = ['https://www.a.co.uk/s.xml', 'https://b.co.uk/s.xml', 'https://www.a.co.uk/private.xml'];
+    assert.deepEqual(
+      sitemaps.map((url) => inArea(url) && !isDenied(url)),
+      [true, false, false],
+    );
+  });
+  test('a pattern that remembers where it was is asked anew each time', () => {
+    const { contains } = openScope(seeds, 'host', { allow: [/\/x\//g], deny: [/\/private/y] });
+    const url = 'https://www.a.co.uk/x/1';
+    assert.deepEqual([url, url, url].map(contains), [true, true, true]);
+  });
+
   for (const { seed, target, moves } of [
     { seed: 'https://example.org/', target: 'https://www.example.org/', moves: true },
     { seed: 'https://www.example.org/', target: 'https://shop.example.org/en/', moves: true },
