@@ -14,6 +14,7 @@ import { specialPieceIds, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { shortcutFold } from '../model/net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../model/net/parameters.ts';
 import { cosinesWithoutHubs } from '../model/ranking/hubs.ts';
+import { openImageMap, withImageMap } from '../model/ranking/image-map.ts';
 import type { RetrievalSet } from '../model/ranking/recall.ts';
 import { scoringFunctions, scoringOf } from '../model/ranking/scoring.ts';
 import { splitImages } from '../model/retrieval/evaluate.ts';
@@ -21,6 +22,7 @@ import { openExecutable } from '../model/runtime/executable.ts';
 import type { Arrays, Executable } from '../model/runtime/traced-function.ts';
 import type { Checkpoint } from '../model/train/checkpoint.ts';
 import type { KeptHubBank } from '../model/train/hub-bank.ts';
+import { readImageMap } from '../model/train/image-map.ts';
 
 const batchRows = 64;
 
@@ -98,15 +100,19 @@ export function embedded(checkpoint: Checkpoint, set: OwnedSet, file: string, ap
     });
   const images = shortestFirst(set.images.map(({ labels }) => labels.length));
   const folds = set.imageIds.map(shortcutFold);
+  const kept = readImageMap(checkpoint.dir);
+  const map = kept && openImageMap(kept);
   for (const fold of apart ? new Set(folds) : [undefined]) {
     const rows = images.filter((row) => fold === undefined || folds[row] === fold);
     const shortcutFolds = { shape: [batchRows], values: new Int32Array(batchRows).fill(fold ?? 0) };
-    const { embedImages } = scoring(fold === undefined ? {} : { shortcutFolds });
+    const ofFold = scoring(fold === undefined ? {} : { shortcutFolds });
+    const { embedImages } = map ? withImageMap(ofFold, map) : ofFold;
     put(rows, embedImages(rows.map((row) => set.images[row]!)), 0);
   }
   const texts = shortestFirst(set.texts.map((text) => text.length));
   put(texts, scoring().embedTexts(texts.map((row) => set.texts[row]!)), I);
   model.dispose();
+  map?.dispose();
   writeFileAtomic(file, Buffer.from(all.buffer));
   return { images: all.subarray(0, I * itcSize), texts: all.subarray(I * itcSize) };
 }

@@ -11,7 +11,14 @@ import { corpusFacts } from '../../dataset/ledger/corpus-facts.ts';
 import { openLedgerToRead } from '../../dataset/ledger/readable.ts';
 import { temporaryFolder } from '../../dataset/temporary-folder.ts';
 import { type HubAddress, hubScheme } from '../../model/formats/hub.ts';
-import { hubsName, rerankName, runFiles, trainingName, weightsName } from '../../model/train/checkpoint.ts';
+import {
+  hubsName,
+  imageMapName,
+  rerankName,
+  runFiles,
+  trainingName,
+  weightsName,
+} from '../../model/train/checkpoint.ts';
 import { checksumsName } from '../../model/train/checksums.ts';
 import { type DataIdentity, type MadeFrom, weightsSha256 } from '../../model/train/made-from.ts';
 import { describeBest, openCheckpoint, trainedDir } from '../runs.ts';
@@ -62,7 +69,7 @@ export async function preparedRun({
   const corpus = folders.some(isOwn) ? await corpusOf(corpusDir) : null;
   const unknown = folders.filter((folder) => corpus === null || !isOwn(folder));
   const state = withoutFolders(checkpoint.state);
-  const fitted = { [hubsName]: 'how much is taken off for hubs', [rerankName]: 'how much matching counts beside contrast' }; // biome-ignore format: one line
+  const fitted = { [imageMapName]: 'how much a map of whole images counts', [hubsName]: 'how much is taken off for hubs', [rerankName]: 'how much matching counts beside contrast' }; // biome-ignore format: one line
   const card = modelCard({
     name: address.name,
     license,

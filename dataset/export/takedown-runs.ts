@@ -1,6 +1,6 @@
 /**
- * Runs that learned from what a takedown removes. Their checkpoints stay as they are: weights are not unlearned, and `hubs.safetensors` keeps embeddings
- * of training pairs. Whoever takes down is told of them.
+ * Runs that learned from what a takedown removes. Their checkpoints stay as they are: weights are not unlearned, `hubs.safetensors` keeps embeddings
+ * of training pairs and `image-map.safetensors` features of training pictures. Whoever takes down is told of them.
  */
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';

@@ -2,10 +2,12 @@
 import { specialPieceIds } from '../data/tokenizer.ts';
 import { similarityScale } from '../net/objectives/itc.ts';
 import { parameterSpecs } from '../net/parameters.ts';
+import { openImageMap, withImageMap } from '../ranking/image-map.ts';
 import { type Scoring, scoringFunctions, scoringOf } from '../ranking/scoring.ts';
 import { openExecutable } from '../runtime/executable.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import type { Checkpoint } from '../train/checkpoint.ts';
+import { readImageMap } from '../train/image-map.ts';
 
 export interface RetrievalModelOptions {
   readonly compiled?: boolean;
@@ -19,7 +21,7 @@ export interface RetrievalModel extends Scoring {
 }
 
 export function openRetrievalModel(
-  { config, vocabulary, objectives, featureStatistics, values }: Checkpoint,
+  { dir, config, vocabulary, objectives, featureStatistics, values }: Checkpoint,
   { batchPairs = 128, ...running }: RetrievalModelOptions = {},
 ): RetrievalModel {
   const special = specialPieceIds(vocabulary);
@@ -29,10 +31,16 @@ export function openRetrievalModel(
     ...running,
   });
   model.load(values);
+  const kept = objectives.itc > 0 ? readImageMap(dir) : undefined;
+  const map = kept && openImageMap(kept);
+  const scoring = scoringOf(model, { config, special, featureStatistics }, { batchPairs });
   return {
-    ...scoringOf(model, { config, special, featureStatistics }, { batchPairs }),
+    ...(map ? withImageMap(scoring, map) : scoring),
     // The parameters stay, and a further function would compile all of them anew.
     similarityScale: () => similarityScale(values.get('itc.temperature')?.[0] ?? 0),
-    dispose: () => model.dispose(),
+    dispose: () => {
+      model.dispose();
+      map?.dispose();
+    },
   };
 }

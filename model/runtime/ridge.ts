@@ -95,7 +95,7 @@ export function matrixOf(rows: readonly Float32Array[]): Matrix {
 }
 
 /** Mean and standard deviation of each column. A column that never changes has the deviation 1e-6. */
-function moments({ rows, columns, values }: Matrix): { mean: Float32Array; scale: Float32Array } {
+export function moments({ rows, columns, values }: Matrix): { mean: Float32Array; scale: Float32Array } {
   const sum = new Float64Array(columns);
   const squares = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {
@@ -110,12 +110,12 @@ function moments({ rows, columns, values }: Matrix): { mean: Float32Array; scale
   return { mean, scale: Float32Array.from(squares, (one) => Math.sqrt(one / rows) + 1e-6) };
 }
 
-function standardised({ columns, values }: Matrix, mean: Float32Array, scale: Float32Array): Float32Array {
+export function standardised({ columns, values }: Matrix, mean: Float32Array, scale: Float32Array): Float32Array {
   return values.map((value, at) => (value - mean[at % columns]!) / scale[at % columns]!);
 }
 
 /** Solves (A + λI) X = B for a symmetric A without negative directions, by Cholesky. */
-function openSolver() {
+export function openSolver() {
   const graph = new Graph();
   const T = { T: type('float32') };
   const factor = graph.add('factor', 'Cholesky', [graph.placeholder('system', 'float32', [-1, -1])], T);
@@ -126,18 +126,30 @@ function openSolver() {
   });
   graph.add('whole', 'MatrixTriangularSolve', [factor, half], { ...T, lower: bool(true), adjoint: bool(true) });
   const running = graph.start();
+  const run = (node: 'half' | 'whole', system: Matrix, lambda: number, right: Matrix): Float32Array => {
+    const values = system.values.slice();
+    for (let at = 0; at < system.rows; at++) values[at * system.columns + at]! += lambda;
+    const [solved] = running.run(
+      {
+        system: { shape: [system.rows, system.columns], values },
+        right: { shape: [right.rows, right.columns], values: right.values },
+      },
+      [node],
+    );
+    return solved!.values as Float32Array;
+  };
   return {
-    solve(system: Matrix, lambda: number, right: Matrix): Float32Array {
-      const values = system.values.slice();
-      for (let at = 0; at < system.rows; at++) values[at * system.columns + at]! += lambda;
-      const [solved] = running.run(
-        {
-          system: { shape: [system.rows, system.columns], values },
-          right: { shape: [right.rows, right.columns], values: right.values },
-        },
-        ['whole'],
-      );
-      return solved!.values as Float32Array;
+    solve: (system: Matrix, lambda: number, right: Matrix): Float32Array => run('whole', system, lambda, right),
+    /** The diagonal of the inverse of A + λI. */
+    inverseDiagonal(system: Matrix, lambda: number): Float32Array {
+      const N = system.rows;
+      const identity = new Float32Array(N * N);
+      for (let at = 0; at < N; at++) identity[at * (N + 1)] = 1;
+      // The inverse is the product of that of the factor with itself, transposed.
+      const half = run('half', system, lambda, { rows: N, columns: N, values: identity });
+      const diagonal = new Float32Array(N);
+      for (let at = 0; at < half.length; at++) diagonal[at % N]! += half[at]! ** 2;
+      return diagonal;
     },
     dispose: () => running.dispose(),
   };

@@ -15,7 +15,8 @@ import { mapDecoded } from '../regions/decode-batch.ts';
 import { type Detector, detectAll, type Regions } from '../regions/region.ts';
 import { openRetrievalModel, type RetrievalModel } from '../retrieval/retrieval-model.ts';
 import type { Precision } from '../runtime/traced-function.ts';
-import { type Checkpoint, readCheckpoint } from '../train/checkpoint.ts';
+import { type Checkpoint, imageMapName, readCheckpoint, weightsName } from '../train/checkpoint.ts';
+import { hasImageMap } from '../train/image-map.ts';
 import { checkDetectorModel } from '../train/made-from.ts';
 import { scoreTextsOfImages } from './texts-of-images.ts';
 
@@ -113,7 +114,8 @@ const cosines: ScoreMatched = (model, images, texts, pairs) => {
 };
 
 function identity({ dir, vocabulary, tokenizer, config }: Checkpoint, { name, model, settings }: Detector): string {
-  const hash = createHash('sha256').update(readFileSync(join(dir, 'model.safetensors')));
+  const hash = createHash('sha256').update(readFileSync(join(dir, weightsName)));
+  if (hasImageMap(dir)) hash.update(readFileSync(join(dir, imageMapName)));
   return hash
     .update(JSON.stringify([vocabulary, tokenizer ?? null, config, name, model, settings ?? {}]))
     .digest('hex')

@@ -214,14 +214,15 @@ export function featureStatisticsIn(tensors: ReadonlyMap<string, StoredTensor>):
 export const weightsName = 'model.safetensors';
 export const trainingName = 'training.json';
 export const tokenizerName = 'tokenizer.json';
-/** The bank of hub-bank.ts, and the weight of rerank-weight.ts. */
+/** The map of image-map.ts, the bank of hub-bank.ts, and the weight of rerank-weight.ts. */
+export const imageMapName = 'image-map.safetensors';
 export const hubsName = 'hubs.safetensors';
 export const rerankName = 'rerank.json';
 
 /** What is needed of a checkpoint beside `config.json` to use it, and what it may have besides; going on with its run takes the optimiser too. */
 export const runFiles = {
   needed: [weightsName, 'vocab.txt', trainingName],
-  optional: [tokenizerName, hubsName, rerankName, checksumsName],
+  optional: [tokenizerName, imageMapName, hubsName, rerankName, checksumsName],
 } as const;
 
 /** Where a checkpoint's run stands. Throws a UserError where the file does not say it. */

@@ -15,20 +15,19 @@ import { poolTexts } from '../net/imagebert.ts';
 import { learnedScale, shortcutFold } from '../net/objectives/itc.ts';
 import { itcSize, parameterSpecs } from '../net/parameters.ts';
 import { contrastSpace } from '../ranking/contrast-space.ts';
-import { chooseLambda, fitLinearMap, minTrainingImages, wholeImageFeature } from '../ranking/linear-map.ts';
+import { chooseLambda, fitLinearMap, minTrainingImages } from '../ranking/linear-map.ts';
 import { openExecutable } from '../runtime/executable.ts';
 import type { Values } from '../runtime/parameter.ts';
 import { predictedDirections } from '../runtime/reduced-map.ts';
 import { matrixOf } from '../runtime/ridge.ts';
 import type { Precision } from '../runtime/traced-function.ts';
 import { bestScale } from './best-scale.ts';
+import { readCaptioned } from './captioned.ts';
 import type { ModelDescription } from './checkpoint.ts';
 import { headsOf, maxPredicted, type Pieces, regionWords, type TrainingImage } from './contrast-heads.ts';
 
 /** Ours: a map of 2,000 inputs gains little from more. */
 const maxImages = 10_000;
-/** An epoch gives one text of each image, and five are as many as image-caption sets have. */
-const maxEpochs = 5;
 
 export interface ContrastStartOptions {
   /** The other parameters. */
@@ -49,7 +48,11 @@ export async function startContrast(
   options: ContrastStartOptions,
 ): Promise<Values | undefined> {
   const { values, pretrained, signal } = options;
-  const training = await readCaptioned(source, options.featureStatistics);
+  const training = (await readCaptioned(source, maxImages)).map(({ imageId, feature: raw, texts }): TrainingImage => {
+    const feature = new Float32Array(raw.length);
+    standardizeInto(feature, 0, raw, options.featureStatistics);
+    return { feature, texts, fold: shortcutFold(imageId) };
+  });
   if (training.length < 2 * minTrainingImages) return undefined;
   const texts = training.flatMap((one) => one.texts);
   const states = pretrained ? await statesOf(description, texts, options) : undefined;
@@ -67,25 +70,6 @@ export async function startContrast(
   for (const [name, own] of regionWords(description, { values, space, training, lambda })) heads.set(name, own);
   heads.set('itc.temperature', Float32Array.of(learnedScale(bestScale(cosines, owner))));
   return heads;
-}
-
-/** Images with the texts that the first epochs give of them, features on the model's scale. */
-async function readCaptioned(source: ExampleSource, featureStatistics: FeatureStatistics): Promise<TrainingImage[]> {
-  const found = new Map<string, TrainingImage & { texts: Pieces[] }>();
-  for (let epoch = 0; epoch < maxEpochs && (epoch === 0 || found.size < maxImages); epoch++) {
-    for await (const { imageId, pieces, regions } of source.epoch(epoch)) {
-      const known = found.get(imageId);
-      if (known) {
-        if (!known.texts.some((text) => text.join() === pieces.join())) known.texts.push(pieces);
-        continue;
-      }
-      if (found.size === maxImages) break;
-      const feature = new Float32Array(featureStatistics.mean.length);
-      standardizeInto(feature, 0, wholeImageFeature(regions), featureStatistics);
-      found.set(imageId, { feature, texts: [pieces], fold: shortcutFold(imageId) });
-    }
-  }
-  return [...found.values()];
 }
 
 /** What the encoder makes of each text, by the model's own pooling. */

@@ -1,28 +1,40 @@
 /**
- * What ranking by a checkpoint takes beside its parameters: the bank that tells hubs (hub-bank.ts) and the weight of matching beside
- * contrast (rerank-weight.ts). Both are made when a run ends, for its last checkpoint and its best; a run whose end was cut short makes
- * them when it is called again.
+ * What ranking by a checkpoint takes beside its parameters: the map of whole images (image-map.ts), the bank that tells hubs (hub-bank.ts) and
+ * the weight of matching beside contrast (rerank-weight.ts). Each is made as those before it leave contrast, when a run ends, for its last
+ * checkpoint and its best; a run whose end was cut short makes them when it is called again.
  */
 import type { ExampleSource } from '../data/source.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
+import { openImageMap, withImageMap } from '../ranking/image-map.ts';
 import type { Values } from '../runtime/parameter.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import type { HeldOut } from './held-out.ts';
 import { type Keeping, keepHubBank, readHubBank } from './hub-bank.ts';
+import { hasImageMap, keepImageMap, readImageMap } from './image-map.ts';
 import { isBeside, keepRerankWeight, readRerankWeight } from './rerank-weight.ts';
 
 type Learned = Pick<ObjectiveWeights, 'itc' | 'itm'>;
 
+interface Lacking {
+  readonly map: boolean;
+  readonly bank: boolean;
+  readonly weight: boolean;
+}
+
 /** What a checkpoint of a run that learned these lacks. A weight beside another bank, or before there was one, is none. */
-function lacking(checkpoint: string, { itc, itm }: Learned): { readonly bank: boolean; readonly weight: boolean } {
-  if (itc === 0) return { bank: false, weight: false };
+function lacking(checkpoint: string, { itc, itm }: Learned): Lacking {
+  if (itc === 0) return { map: false, bank: false, weight: false };
   const bank = readHubBank(checkpoint);
   const weight = readRerankWeight(checkpoint);
-  return { bank: bank?.madeOf === undefined, weight: itm > 0 && !(weight && isBeside(weight, bank)) };
+  return {
+    map: !hasImageMap(checkpoint),
+    bank: bank?.madeOf === undefined,
+    weight: itm > 0 && !(weight && isBeside(weight, bank)),
+  };
 }
 
 export function lacksRankingAids(checkpoints: readonly string[], learned: Learned): boolean {
-  return checkpoints.map((one) => lacking(one, learned)).some(({ bank, weight }) => bank || weight);
+  return checkpoints.map((one) => lacking(one, learned)).some(({ map, bank, weight }) => map || bank || weight);
 }
 
 /**
@@ -39,8 +51,16 @@ export async function keepRankingAids(
     for (const dir of checkpoints) {
       if (!lacksRankingAids([dir], learned)) continue;
       load(readCheckpoint(dir).values);
-      if (lacking(dir, learned).bank) await keepHubBank(dir, source, heldOut, keeping);
-      if (lacking(dir, learned).weight) await keepRerankWeight(dir, heldOut, readHubBank(dir), keeping);
+      if (lacking(dir, learned).map) await keepImageMap(dir, source, heldOut, keeping);
+      const kept = readImageMap(dir);
+      const map = kept && openImageMap(kept);
+      const mapped = map ? { ...heldOut, scoring: withImageMap(heldOut.scoring, map) } : heldOut;
+      try {
+        if (lacking(dir, learned).bank) await keepHubBank(dir, source, mapped, keeping);
+        if (lacking(dir, learned).weight) await keepRerankWeight(dir, mapped, readHubBank(dir), keeping);
+      } finally {
+        map?.dispose();
+      }
     }
     return true;
   } catch (error) {

@@ -260,7 +260,7 @@ describe('a run on the hub', () => {
     );
     assert.match(
       card,
-      /What it decided: which checkpoint this is, how much is taken off for hubs, how much matching counts/,
+      /What it decided: which checkpoint this is, how much a map of whole images counts, how much is taken off for hubs, how much matching counts/,
     );
     assert.match(card, /It began with random weights\./);
     assert.match(card, /no link found/);
