@@ -41,7 +41,7 @@ import { openWorkers } from './workers/workers.ts';
 const maxWaitMs = 120_000;
 
 /**
- * Outcomes are committed together: so many, or when the first has waited so long, ten times as long as the last commit took, which waits for the
+ * Outcomes are committed together: so many, or when the first has waited ten times as long as the last commit took, within bounds, which waits for the
  * disk. A kill loses no more than that, and hosts are not asked again before.
  */
 const commitEvery = maxUncommitted;
