@@ -263,6 +263,6 @@ export const demoFlags = z.strictObject({
   corpus: z.string().default('demo').meta({ description: 'corpus directory', placeholder: 'dir' }),
   // Of fewer too few are left to learn which texts fit.
   pictures: z.int().min(80).optional().meta({ description: 'how many pictures the website has (default: all)' }),
-  steps: z.int().min(1).optional().meta({ description: 'training steps (default: 400)' }),
+  steps: z.int().min(1).optional().meta({ description: 'training steps (default: 150)' }),
 });
 export type DemoFlags = z.output<typeof demoFlags>;

@@ -105,7 +105,12 @@ async function trainStages(
     vocabularySize: tokenizer.size,
     featureSize: columns.featureSize,
     classes: columns.labels.length,
-    ...contrastOf(dir, stages, { pooling, shortcut: contrastStart === 'linear' }),
+    ...contrastOf(dir, stages, {
+      pooling,
+      shortcut: contrastStart === 'linear',
+      // A vocabulary of another's breaks up words that are not rare.
+      ...(start === undefined && contrastStart === 'linear' && { wholeWords: true }),
+    }),
   };
   tell(
     `${preset}: ${model.layers} layers of ${model.hiddenSize}, a vocabulary of ${count(tokenizer.size)} word pieces, ` +

@@ -38,6 +38,11 @@ export interface ContrastForm {
   readonly pooling: 'first' | 'mean';
   /** Adds a linear map of the whole image's feature and one of the text's word pieces, fitted before the first step and then kept. */
   readonly shortcut: boolean;
+  /**
+   * Whether that map reads whole words only: where the vocabulary was learned from the run's own texts, a word that it breaks up is a rare one,
+   * and its first letters say nothing. Absent: the pieces that words begin with count too, as in a vocabulary of another's.
+   */
+  readonly wholeWords?: boolean;
 }
 
 /** What a preset decides; the data decides the rest. */

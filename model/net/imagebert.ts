@@ -238,11 +238,11 @@ function embedAlone(model: Model, side: 'image' | 'text', parts: Parts, reading:
     parameters,
     side,
     poolAlone(model, parts, reading),
-    config.contrast?.shortcut ? shortcut(parameters, side, reading) : undefined,
+    config.contrast?.shortcut ? shortcut(model, side, reading) : undefined,
   );
 }
 
-const shortcut = (parameters: Parameters, side: 'image' | 'text', { inputs, features }: Reading): Tensor =>
+const shortcut = ({ parameters, config }: Model, side: 'image' | 'text', { inputs, features }: Reading): Tensor =>
   side === 'image'
     ? imageShortcut(parameters, {
         features: features!.standard,
@@ -251,7 +251,11 @@ const shortcut = (parameters: Parameters, side: 'image' | 'text', { inputs, feat
         mask: input(inputs, 'regionMask'),
         folds: inputs.shortcutFolds,
       })
-    : textShortcut(parameters, input(inputs, 'pieces'), input(inputs, 'pieceMask'));
+    : textShortcut(parameters, {
+        pieces: input(inputs, 'pieces'),
+        mask: input(inputs, 'pieceMask'),
+        wholeWords: config.contrast?.wholeWords,
+      });
 
 /**
  * Matching logits [B] of pairs chosen among images and texts by `imageRows` and `textRows` [B]: each image and text of the

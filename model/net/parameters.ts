@@ -76,6 +76,9 @@ export function parameterSpecs(config: ModelConfig, heads: Heads = { itc: false 
                   (one) => ({ ...one, start: 'zeros', rate: 0 }) as const,
                 ),
                 { name: 'itc.text.shortcut', shape: [V, itcSize], start: 'zeros', decays: false, rate: 0 } as const,
+                ...(config.contrast.wholeWords
+                  ? [{ name: 'itc.text.shortcut.inside', shape: [V], start: 'zeros', decays: false, rate: 0 } as const]
+                  : []),
               ]
             : []),
         ]

@@ -23,8 +23,8 @@ export interface ContrastSpace extends TextSpace {
 }
 
 export interface ContrastSpaceOptions {
-  /** Which pieces may have a direction; all unless given. */
-  readonly counts?: (piece: number) => boolean;
+  /** Which pieces count, by themselves and by the next one of the text; all unless given. */
+  readonly counts?: (piece: number, next: number | undefined) => boolean;
   /** The state of each training text, and of no others. */
   readonly states?: ReadonlyMap<Pieces, Float32Array> | undefined;
 }
@@ -35,17 +35,19 @@ export function contrastSpace(
   { counts: has = () => true, states }: ContrastSpaceOptions = {},
 ): ContrastSpace {
   const counts = new Map<number, number>();
-  for (const text of texts)
-    for (const piece of new Set(text)) if (has(piece)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+  for (const text of texts) {
+    const own = new Set(text.filter((piece, at) => has(piece, text[at + 1])));
+    for (const piece of own) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+  }
   const kept = [...counts].sort(([a, one], [b, other]) => other - one || a - b).slice(0, maxPieceKinds);
   const columns = new Map(kept.map(([piece], at) => [piece, at]));
   const pieceWeights = Float32Array.from(kept, ([, count]) => Math.log((1 + texts.length) / (1 + count)) + 1);
   const bag = (text: Pieces, to: Float32Array): void => {
     const share = 1 / Math.sqrt(text.length + 1); // its last [SEP] counts as a piece
-    for (const piece of text) {
-      const column = columns.get(piece);
+    text.forEach((piece, at) => {
+      const column = has(piece, text[at + 1]) ? columns.get(piece) : undefined;
       if (column !== undefined) to[column]! += share * pieceWeights[column]!;
-    }
+    });
   };
   const P = kept.length;
   const one = new Float32Array(P);

@@ -18,6 +18,9 @@ export const shortcutName = 'itc.text.shortcut';
 
 export type Pieces = readonly number[];
 
+/** As WordPiece marks a piece that goes on with a word. */
+export const isInsideWord = (piece: string | undefined): boolean => piece?.startsWith('##') ?? false;
+
 export interface TrainingImage extends CaptionedFeature<Pieces> {
   readonly fold: number;
 }
@@ -37,7 +40,7 @@ export interface Fit {
  * as the states beside them are, so that what training adds weighs as much.
  */
 export function headsOf(
-  { config: { hiddenSize: H, vocabularySize: V, featureSize: D } }: ModelDescription,
+  { config: { hiddenSize: H, vocabularySize: V, featureSize: D, contrast }, vocabulary }: ModelDescription,
   { pieces, pieceWeights, state, fit }: ContrastSpace,
   { map: { offset }, directions, lambda, training, drawn }: Fit,
 ): Values {
@@ -105,6 +108,9 @@ export function headsOf(
     ['itc.text.weight', textWeight],
     ['itc.text.bias', textBias],
     [shortcutName, textTable],
+    ...(contrast?.wholeWords
+      ? [['itc.text.shortcut.inside', Float32Array.from(vocabulary, (piece) => (isInsideWord(piece) ? 1 : 0))] as const]
+      : []),
   ]);
 }
 

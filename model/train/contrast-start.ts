@@ -24,7 +24,7 @@ import type { Precision } from '../runtime/traced-function.ts';
 import { bestScale } from './best-scale.ts';
 import { readCaptioned } from './captioned.ts';
 import type { ModelDescription } from './checkpoint.ts';
-import { headsOf, maxPredicted, type Pieces, regionWords, type TrainingImage } from './contrast-heads.ts';
+import { headsOf, isInsideWord, maxPredicted, type Pieces, regionWords, type TrainingImage } from './contrast-heads.ts';
 
 /** Ours: a map of 2,000 inputs gains little from more. */
 const maxImages = 10_000;
@@ -56,8 +56,14 @@ export async function startContrast(
   if (training.length < 2 * minTrainingImages) return undefined;
   const texts = training.flatMap((one) => one.texts);
   const states = pretrained ? await statesOf(description, texts, options) : undefined;
-  // A piece inside a word, as WordPiece marks it, says little by itself.
-  const space = contrastSpace(texts, { counts: (piece) => !description.vocabulary[piece]?.startsWith('##'), states });
+  // A piece inside a word says little by itself.
+  const isInside = (piece: number | undefined) =>
+    isInsideWord(piece === undefined ? '' : description.vocabulary[piece]);
+  const { wholeWords } = description.config.contrast ?? {};
+  const space = contrastSpace(texts, {
+    counts: (piece, next) => !isInside(piece) && !(wholeWords && isInside(next)),
+    states,
+  });
   const { lambda, cosines, owner } = await chooseLambda(training, space);
   await setImmediate();
   signal?.throwIfAborted();

@@ -67,11 +67,23 @@ export function imageShortcut(
   return tf.squeeze(tf.matMul(tf.expandDims(chosen, 1), all), [1]);
 }
 
-/** The sum of the rows of word pieces [N, W], over the root of their number: [N, itcSize]. Special pieces have rows of 0. */
-export function textShortcut(parameters: Parameters, pieces: Tensor, mask: Tensor): Tensor {
+/**
+ * The sum of the rows of word pieces [N, W], over the root of their number: [N, itcSize]. Special pieces have rows of 0; of `wholeWords`
+ * a piece counts only where the next one does not go on with its word.
+ */
+export function textShortcut(
+  parameters: Parameters,
+  { pieces, mask, wholeWords = false }: { pieces: Tensor; mask: Tensor; wholeWords?: boolean | undefined },
+): Tensor {
   const [N, W] = pieces.shape as [number, number];
-  const rows = tf.gather(parameters('itc.text.shortcut'), tf.reshape(pieces, [N * W]) as never);
-  const weights = tf.div(mask, tf.sqrt(tf.sum(mask, 1, true))); // [N, W]
+  const ids = tf.reshape(pieces, [N * W]);
+  const rows = tf.gather(parameters('itc.text.shortcut'), ids as never);
+  let weights = tf.div(mask, tf.sqrt(tf.sum(mask, 1, true))); // [N, W]
+  if (wholeWords) {
+    const inside = tf.reshape(tf.gather(parameters('itc.text.shortcut.inside'), ids as never), [N, W]);
+    const goesOn = tf.concat([tf.slice(inside, [0, 1], [N, W - 1]), tf.zeros([N, 1])], 1);
+    weights = tf.mul(weights, tf.sub(1, goesOn));
+  }
   return tf.squeeze(tf.matMul(tf.expandDims(weights, 1), tf.reshape(rows, [N, W, -1])), [1]);
 }
 

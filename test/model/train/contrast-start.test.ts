@@ -176,6 +176,36 @@ test('texts are their pieces, the rarer the heavier, and the states of their enc
   );
 });
 
+test('where whole words count, neither a word that is broken up nor any of its pieces says anything', async () => {
+  const broken = vocabulary.map((piece, at) => (at >= 50 ? `##inside${at}` : piece));
+  const whole = { ...own, contrast: { ...own.contrast, wholeWords: true } };
+  const examples = smallExamples(200).map((one) => ({ ...one, pieces: [...one.pieces.slice(0, -1), 40, 50] }));
+  const source = memorySource(examples, 4);
+  await pretrain(options({ runDir: 'broken', source, vocabulary: broken, config: whole, learningRate: 1e-12 }));
+  const model = openRetrievalModel(readCheckpoint(join(root, 'broken')));
+  try {
+    const alike = model.embedTexts([
+      [5, 6, 40],
+      [5, 6, 40, 51],
+      [5, 6, 41, 52],
+    ]);
+    const [bare, one, other] = [0, 1, 2].map((at) =>
+      alike.slice((at * alike.length) / 3, ((at + 1) * alike.length) / 3),
+    );
+    const cosine = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, at) => sum + value * b[at]!, 0);
+    assert.ok(cosine(one!, other!) > 1 - 1e-5, `${cosine(one!, other!)}`);
+    // Its first piece alone is a word, though no text of training has it as one.
+    assert.ok(cosine(bare!, one!) > 0.9, `${cosine(bare!, one!)}`);
+  } finally {
+    model.dispose();
+  }
+  const { values } = readCheckpoint(join(root, 'broken'));
+  const table = values.get('itc.text.shortcut')!;
+  const size = table.length / vocabulary.length;
+  assert.ok(table.subarray(40 * size, 41 * size).every((value) => value === 0));
+  assert.deepEqual([...values.get('itc.text.shortcut.inside')!.subarray(48, 52)], [0, 0, 1, 1]);
+});
+
 test('the scale of contrast follows from how well pairs are told apart', () => {
   const images = 64;
   const owner = Array.from({ length: images }, (_, at) => at);
