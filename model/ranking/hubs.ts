@@ -5,8 +5,8 @@
  * normalisation (Bogolin et al. 2022, arXiv 2112.12777). Nothing of what is ranked is looked at but the item itself.
  */
 import { itcSize } from '../net/parameters.ts';
+import { leastLosses } from './contrast-loss.ts';
 import { sureGain } from './gain.ts';
-import { ranks, recallsOfRanks } from './recall.ts';
 
 /** Training pairs of a bank: 200 of them do less, 2,300 hardly more than 1,000 (docs/learning.md). Ours. */
 export const bankPairs = 2_000;
@@ -106,22 +106,18 @@ const empty = new Float32Array(0);
 
 /**
  * What to take off, by the surest gain on held-out images and texts, of which `owner` [T] names each text's image: that in
- * mean recall at 1, 5 and 10, as `sureGain` counts it. Nothing where none is sure.
+ * contrast's loss, as `sureGain` counts it. Nothing where none is sure.
  */
 export function surestHubness({ cosines, bankImages, bankTexts }: BankTables, owner: readonly number[]): TakenOff {
   const T = owner.length;
   const I = cosines.length / T;
-  const before = ranks(cosines, owner);
   const surest = (side: 'image' | 'text', withBank: Float32Array, itemOf: (place: number) => number): Hubness => {
-    const recallsBefore = before[side].map(recallOf);
+    const before = leastLosses(cosines, owner, side);
     let best = { taken: nothing, sure: 0 };
     for (const taken of triedHubness) {
       const own = hubness(withBank, side === 'text' ? T : I, taken);
-      const after = ranks(
-        cosines.map((one, place) => one - own[itemOf(place)]!),
-        owner,
-      );
-      const sure = sureGain(after[side].map((rank, query) => recallOf(rank) - recallsBefore[query]!));
+      const after = leastLosses(cosines.map((one, place) => one - own[itemOf(place)]!), owner, side); // biome-ignore format: one line
+      const sure = sureGain(Array.from(after, (loss, query) => before[query]! - loss));
       if (sure > best.sure) best = { taken, sure };
     }
     return best.taken;
@@ -166,10 +162,4 @@ function rowsOf(vectors: Float32Array, rows: readonly number[]): Float32Array {
     chosen.set(vectors.subarray(row * itcSize, (row + 1) * itcSize), at * itcSize);
   });
   return chosen;
-}
-
-/** Mean of the recalls at 1, 5 and 10 of one query. */
-function recallOf(rank: number): number {
-  const { r1, r5, r10 } = recallsOfRanks([rank]);
-  return (r1 + r5 + r10) / 3;
 }

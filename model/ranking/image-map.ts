@@ -7,6 +7,7 @@ import { itcSize } from '../net/parameters.ts';
 import type { Regions } from '../regions/region.ts';
 import { type KernelMap, openKernelMap } from '../runtime/kernel-ridge.ts';
 import { matrixOf } from '../runtime/ridge.ts';
+import { leastLosses } from './contrast-loss.ts';
 import { sureGain } from './gain.ts';
 import { cosinesOf } from './hubs.ts';
 import { wholeImageFeature } from './linear-map.ts';
@@ -22,8 +23,6 @@ export interface ImageMap {
 
 /** Tried, beside nothing: from a quarter of contrast's embedding to twice. Ours. */
 export const triedMapWeights: readonly number[] = [0.25, 0.5, 0.75, 1, 1.5, 2];
-/** Of cosines, from 5 to 80 in steps of √2. Ours. */
-const triedScales = Array.from({ length: 9 }, (_, step) => 5 * 2 ** (step / 2));
 
 export interface OpenImageMap {
   /** What images are predicted as, [N, itcSize], each at length 1. Those that the map learned from: as if it had not. */
@@ -58,33 +57,22 @@ interface HeldOutPairs {
 }
 
 /**
- * The weight with the surest gain on held-out pairs, as `sureGain` counts it, in contrast's loss among all of them, each weight at its own best scale: recall of so few
- * says too little (docs/learning.md). 0 where none is sure.
+ * The weight with the surest gain on held-out pairs, as `sureGain` counts it, in contrast's loss among all of them, each weight at its own best scale.
+ * 0 where none is sure.
  */
 export function surestMapWeight({ images, predicted, texts }: HeldOutPairs): number {
-  const lossesBy = (weight: number): number[] => leastLosses(cosinesOf(summed(images, predicted, weight), texts));
+  const owner = Array.from({ length: texts.length / itcSize }, (_, pair) => pair);
+  const lossesBy = (weight: number): number[] => {
+    const cosines = cosinesOf(summed(images, predicted, weight), texts);
+    return (['image', 'text'] as const).flatMap((wanted) => [...leastLosses(cosines, owner, wanted)]);
+  };
   const before = lossesBy(0);
   let best = { weight: 0, sure: 0 };
   for (const weight of triedMapWeights) {
-    const sure = sureGain(lossesBy(weight).map((loss, pair) => before[pair]! - loss));
+    const sure = sureGain(lossesBy(weight).map((loss, query) => before[query]! - loss));
     if (sure > best.sure) best = { weight, sure };
   }
   return best.weight;
-}
-
-/** Contrast's loss of each pair, the mean of both directions, from cosines [N × N], at the scale of the least. */
-function leastLosses(cosines: Float32Array): number[] {
-  const N = Math.sqrt(cosines.length);
-  const pairs = Array.from({ length: N }, (_, pair) => pair);
-  const lossesAt = (scale: number): number[] =>
-    pairs.map((pair) => {
-      const own = cosines[pair * (N + 1)]!;
-      const rest = (cosine: (other: number) => number): number =>
-        Math.log(pairs.reduce((sum, other) => sum + Math.exp(scale * (cosine(other) - own)), 0));
-      return (rest((other) => cosines[pair * N + other]!) + rest((other) => cosines[other * N + pair]!)) / 2;
-    });
-  const total = (losses: readonly number[]): number => losses.reduce((sum, one) => sum + one, 0);
-  return triedScales.map(lossesAt).reduce((least, losses) => (total(losses) < total(least) ? losses : least));
 }
 
 const summed = (embedded: Float32Array, predicted: Float32Array, weight: number): Float32Array =>
