@@ -26,7 +26,7 @@ export async function unpacked(bytes: Buffer): Promise<unknown> {
 }
 
 /** A pair without its page, whose text all pairs of the page share, and its sample without the pair. */
-interface PackedPair extends Pick<PairToJudge, 'row' | 'missing' | 'before'> {
+interface PackedPair extends Pick<PairToJudge, 'row' | 'missing' | 'cleanedText' | 'before'> {
   readonly page: number;
   readonly pair: Omit<Pair, 'pageTitle' | 'pageText'>;
   readonly image: Omit<StoredSample, keyof Pair> | null;
@@ -48,9 +48,9 @@ export function packBatch({ pairs, ...rest }: BatchContent): Promise<Buffer> {
     }
     return number;
   };
-  const packedPairs = pairs.map(({ row, pair, sample, missing, before }): PackedPair => {
+  const packedPairs = pairs.map(({ row, pair, sample, ...known }): PackedPair => {
     const { pageTitle: _, pageText: __, ...own } = pair;
-    return { row, page: pageOf(pair), pair: own, image: sample && measuredOf(sample), missing, before };
+    return { row, page: pageOf(pair), pair: own, image: sample && measuredOf(sample), ...known };
   });
   return packed({ pages, pairs: packedPairs, ...rest } satisfies PackedBatch);
 }
@@ -59,10 +59,10 @@ export async function unpackBatch(bytes: Buffer): Promise<BatchContent> {
   const { pages, pairs, ...rest } = (await unpacked(bytes)) as PackedBatch;
   return {
     ...rest,
-    pairs: pairs.map(({ row, page, pair: own, image, missing, before }) => {
+    pairs: pairs.map(({ row, page, pair: own, image, ...known }) => {
       const [pageTitle, pageText] = pages[page]!;
       const pair = { ...own, pageTitle, pageText };
-      return { row, pair, sample: image && { ...pair, ...image }, missing, before };
+      return { row, pair, sample: image && { ...pair, ...image }, ...known };
     }),
   };
 }

@@ -44,7 +44,7 @@ export async function judgePairs(
 
   /** Judges the pair at hand; undefined when a rule has to be loaded first. */
   const judgeOne = (): Judged | undefined => {
-    const { row, pair, sample, missing, before } = pairs[at]!;
+    const { row, pair, sample, missing, cleanedText, before } = pairs[at]!;
     const begin = (one: Rule): boolean => {
       rule = one.name;
       wanting = one.load && !loaded.has(one.name) ? one : undefined;
@@ -77,7 +77,8 @@ export async function judgePairs(
     if (byText !== 'passed') return byText;
     if (!sample) return { ...known, scores, droppedBy: downloadRule, reason: missing };
     const byImage = first(recipe.image, { ...sample, text });
-    return byImage === 'passed' ? { known, scores, before, sample: { ...sample, text } } : byImage;
+    if (byImage !== 'passed') return byImage;
+    return { known, scores, before, sample: { ...sample, text }, isTextOfScores: (cleanedText ?? pair.text) === text };
   };
 
   /** A pair is done when `at` moves on: what was stopped before is judged again. */

@@ -18,6 +18,8 @@ export interface PairToScore {
   readonly scores: readonly Score[];
   readonly before: PairToJudge['before'];
   readonly sample: StoredSample;
+  /** Whether the pair's stored scores are of this text; else it has none. */
+  readonly isTextOfScores: boolean;
 }
 
 /** What scored rules are asked with. */
@@ -66,6 +68,8 @@ async function scoreGroup(
 
   for (const rule of rules) {
     const subject = ({ sample }: PairToScore) => (rule.subject === 'image' ? sample.sha256 : sample.id);
+    const scoresFor = (pair: PairToScore) =>
+      rule.subject === 'image' || pair.isTextOfScores ? scoresOf(subject(pair)) : {};
     const verdicts = new Map<string, Verdict>();
     const wanted = new Map<string, StoredSample>();
     for (const pair of rest) {
@@ -73,7 +77,7 @@ async function scoreGroup(
       const known = reusable(pair.before, rule.name);
       if (known) verdicts.set(pair.known.id, known);
       else if (!wanted.has(key)) {
-        if (!stored.has(key)) stored.set(key, scoresOf(key));
+        if (!stored.has(key)) stored.set(key, scoresFor(pair));
         const score = stored.get(key)![rule.scoreName];
         if (score === undefined) wanted.set(key, pair.sample);
         else verdicts.set(key, rule.judge(score));

@@ -150,10 +150,10 @@ function recordBatch(
   verdicts: readonly PairVerdict[],
   isSome: boolean,
 ): void {
-  const before = new Map(batch.map((pair) => [pair.row, pair.before]));
+  const known = new Map(batch.map((pair) => [pair.row, pair]));
   const isSame = ({ row, droppedBy, reason, cleanedText, language, scores = [] }: PairVerdict): boolean => {
-    const was = before.get(row!);
-    if (!was || scores.length > 0 || was.cleanedText !== (cleanedText ?? null)) return false;
+    const { before: was, cleanedText: text } = known.get(row!)!;
+    if (!was || scores.length > 0 || text !== (cleanedText ?? null)) return false;
     if (language && (was.language?.code !== language.code || was.language.score !== language.score)) return false;
     if (droppedBy === null) return was.droppedBy === null || was.droppedBy.startsWith('corpus/');
     return was.droppedBy === droppedBy && was.reason === reason;

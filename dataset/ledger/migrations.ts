@@ -2,6 +2,10 @@
 import type Database from 'better-sqlite3';
 import { UserError } from '../user-error.ts';
 
+/** SQL: by how many versions and settings of `text/clean`, or its absence, this ledger's texts were cleaned. */
+const waysOfCleaning = `SELECT count(DISTINCT coalesce((SELECT json_array(value -> 'version', value -> 'settings') FROM json_each(recipes.rules)
+  WHERE value ->> 'name' = 'text/clean'), '')) FROM recipes`;
+
 /** Append only: a step that has shipped never changes. */
 const steps: readonly string[] = [
   `CREATE TABLE pages (
@@ -277,6 +281,16 @@ const steps: readonly string[] = [
    INSERT INTO work_pictures SELECT sha256, '', part, segment, offset, byte_length, refused FROM old_work_pictures;
    DROP TABLE old_work_pictures;
    CREATE INDEX work_pictures_refused ON work_pictures (refused) WHERE refused = 1;`,
+  // Scores of a pair are of the picture and the cleaned text that its rows have now. Of pairs whose picture was replaced, and of all once
+  // texts were cleaned in several ways, that is not known: they are scored anew.
+  `UPDATE pairs SET judged_by = NULL WHERE EXISTS (SELECT 1 FROM scores WHERE subject = id AND rule LIKE 'match/%')
+     AND (image_id IN (SELECT image_id FROM replaced_images) OR (${waysOfCleaning}) > 1);
+   DELETE FROM scores WHERE rule LIKE 'match/%'
+     AND (subject IN (SELECT id FROM pairs WHERE image_id IN (SELECT image_id FROM replaced_images)) OR (${waysOfCleaning}) > 1);
+   CREATE TRIGGER picture_to_score AFTER UPDATE OF sha256 ON images WHEN old.sha256 IS NOT NULL AND old.sha256 IS NOT new.sha256
+     BEGIN DELETE FROM scores WHERE subject IN (SELECT id FROM pairs WHERE image_id = new.id); END;
+   CREATE TRIGGER text_to_score AFTER UPDATE OF cleaned_text ON pairs WHEN old.cleaned_text IS NOT new.cleaned_text
+     BEGIN DELETE FROM scores WHERE subject = new.id; END;`,
 ];
 
 /** The version that this lait writes. */

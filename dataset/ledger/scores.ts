@@ -1,7 +1,10 @@
 /** Rules' scores: stored whatever the verdict, so that a moved threshold scores nothing again. */
 import type { Ledger } from './ledger.ts';
 
-/** A rule's number for a pair (`subject` is the pair's id) or for an image (`subject` is its SHA-256). */
+/**
+ * A rule's number for a pair (`subject` is the pair's id) or for an image (`subject` is its SHA-256). That of a pair is of the picture and
+ * the cleaned text that the pair has now: where either changes, triggers of the ledger delete it.
+ */
 export interface Score {
   readonly subject: string;
   readonly rule: string;

@@ -25,12 +25,13 @@ export interface PairToJudge {
   readonly sample: StoredSample | null;
   /** Why there is no sample, in kebab-case (`pending`: not fetched yet); null when there is one. */
   readonly missing: string | null;
+  /** The text after the cleaning that its stored scores are of; null: as found. */
+  readonly cleanedText: string | null;
   /** What an earlier recipe said of it, null when it was never judged or has changed since. */
   readonly before: {
     readonly recipe: number;
     readonly droppedBy: string | null;
     readonly reason: string | null;
-    readonly cleanedText: string | null;
     readonly language: TextLanguage | null;
   } | null;
 }
@@ -159,13 +160,13 @@ function pairToJudge(columns: PairRow, page: { readonly title: string; readonly 
   const before =
     recipe === null
       ? null
-      : { recipe, droppedBy, reason, cleanedText, language: code === null ? null : { code, score: score ?? 0 } };
+      : { recipe, droppedBy, reason, language: code === null ? null : { code, score: score ?? 0 } };
   if (status !== 'success' || sha256 === null) {
-    return { row, pair, sample: null, missing: (imageReason ?? status).replaceAll('_', '-'), before };
+    return { row, pair, sample: null, missing: (imageReason ?? status).replaceAll('_', '-'), cleanedText, before };
   }
   const place = { segment, offset, resized: resizedFrom(resized) };
   const sample = { ...pair, format, width, height, frames, byteLength, sha256, phash, ...place };
-  return { row, pair, sample, missing: null, before };
+  return { row, pair, sample, missing: null, cleanedText, before };
 }
 
 /** Records verdicts and their scores in one transaction; repeating it changes nothing. */

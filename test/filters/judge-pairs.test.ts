@@ -32,7 +32,14 @@ const recipe: Recipe = {
   corpus: [],
 };
 const toJudge = (texts: readonly string[]): PairToJudge[] =>
-  texts.map((text, row) => ({ row, pair: pair({ text }), sample: null, missing: 'pending', before: null }));
+  texts.map((text, row) => ({
+    row,
+    pair: pair({ text }),
+    sample: null,
+    missing: 'pending',
+    cleanedText: null,
+    before: null,
+  }));
 const given = { recipe, reusable: () => undefined, timeoutMs: 200 };
 const outcomes = async (texts: readonly string[]) =>
   (await judgePairs(toJudge(texts), given)).map((one) =>

@@ -10,12 +10,15 @@ import { Ledger } from '../../dataset/ledger/ledger.ts';
 import { openRawStore, type RawStore } from '../../dataset/ledger/raw-store.ts';
 import { scoresOf } from '../../dataset/ledger/scores.ts';
 import { keptSamples } from '../../dataset/ledger/survivors.ts';
+import { pairsToJudge } from '../../dataset/ledger/verdicts.ts';
 import type { RelevanceScorer } from '../../dataset/scorer.ts';
+import { packBatch, unpackBatch } from '../../filters/batch-content.ts';
 import { imageBlur, laplacianVariance } from '../../filters/image/blur.ts';
 import { greyEntropyBits, imageFlat } from '../../filters/image/flat.ts';
 import { imagePhoto } from '../../filters/image/photo.ts';
 import { decodePixels } from '../../filters/image/pixels.ts';
 import { imageUnsafe } from '../../filters/image/unsafe.ts';
+import { type Judged, judgePairs } from '../../filters/judge-pairs.ts';
 import { matchRelevance } from '../../filters/match/relevance.ts';
 import { type RecipeOptions, recipe } from '../../filters/recipe.ts';
 import { screen } from '../../filters/screen.ts';
@@ -217,4 +220,59 @@ describe('screen with scored rules', () => {
     assert.equal(pairs.length, 6);
     assert.equal(images.length, 2);
   });
+
+  /** A model that says how long texts are, and what it was asked for. */
+  function lengthScorer() {
+    const asked: string[] = [];
+    const relevance: RelevanceScorer = {
+      model: 'length',
+      score: async (list) => {
+        asked.push(...list.map(({ text }) => text));
+        return list.map(({ image, text }) => image.length + text.length / 100);
+      },
+    };
+    return { asked, relevance };
+  }
+
+  it('asks a model again for a pair whose address gives another picture', async () => {
+    const { asked, relevance } = lengthScorer();
+    const screenAll = () => screen({ ledger, recipe: recipe({ ...options, relevance }), raw });
+    const [before, after] = [await noise().jpeg().toBuffer(), await noise(50).jpeg().toBuffer()];
+    const texts = ['A picture of the noise'];
+    store({ one: { bytes: before, texts }, two: { bytes: await noise(40).jpeg().toBuffer(), texts } });
+    await screenAll();
+    store({ one: { bytes: after, texts } });
+    assert.equal([...keptSamples(ledger)].length, 1);
+    assert.deepEqual(ledger.db.prepare(`SELECT count(*) FROM scores WHERE rule LIKE 'match/%'`).pluck().all(), [1]);
+    await screenAll();
+    assert.equal(asked.length, 3);
+    const scores = [...keptSamples(ledger)].map(({ byteLength, scores }) => [byteLength, scores]);
+    for (const [bytes, found] of scores) {
+      assert.equal((found as Record<string, number>)['match/relevance@length'], (bytes as number) + 0.22);
+    }
+  });
+
+  it('asks a model again for a text that is cleaned otherwise, here and where batches are judged elsewhere', async () => {
+    const { asked, relevance } = lengthScorer();
+    const text = 'Figure 3: a picture of the noise';
+    store({ one: { bytes: await noise().jpeg().toBuffer(), texts: [text] } });
+    const made = (crop: boolean) => recipe({ ...options, crop, relevance });
+    const screenAll = (crop: boolean) => screen({ ledger, recipe: made(crop), raw });
+    await screenAll(true);
+    const [batch] = [...pairsToJudge(ledger, -1)];
+    const content = { pairs: batch!, scores: {}, places: {} };
+    assert.deepEqual(await unpackBatch(await packBatch(content)), content);
+    assert.deepEqual(await judgePairs(batch!, { recipe: made(false), reusable: () => undefined }).then(areOfScores), [false]); // biome-ignore format: one line
+    assert.deepEqual(await judgePairs(batch!, { recipe: made(true), reusable: () => undefined }).then(areOfScores), [true]); // biome-ignore format: one line
+    await screenAll(false);
+    await screenAll(false);
+    await screenAll(true);
+    assert.deepEqual(asked, ['a picture of the noise', text, 'a picture of the noise']);
+    // Cleaned otherwise while no model judges: nothing is left to be taken for the text of now.
+    await screen({ ledger, recipe: recipe({ ...options, crop: false }), raw });
+    assert.deepEqual(Object.keys([...keptSamples(ledger)][0]!.scores), ['image/blur', 'image/flat']);
+  });
 });
+
+const areOfScores = (judged: readonly Judged[]): unknown[] =>
+  judged.map((one) => ('isTextOfScores' in one ? one.isTextOfScores : one));

@@ -13,9 +13,8 @@ const root = mkdtempSync(join(tmpdir(), 'lait-migrations-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 /** A ledger as a lait of that version left it: a page, an image, two judged pairs, a recipe and a score. */
-function old(version: number): string {
-  const corpus = join(root, `version-${version}`);
-  mkdirSync(corpus);
+function old(version: number, change = ''): string {
+  const corpus = mkdtempSync(join(root, `version-${version}-`));
   const db = new Database(join(corpus, 'ledger.db'));
   migrate(db, corpus, version);
   const sha256 = 'a'.repeat(64);
@@ -28,7 +27,8 @@ function old(version: number): string {
      INSERT INTO pairs (id, image_id, page_id, page_url, text, source, source_rank, judged_by, dropped_by, drop_reason)
        VALUES ('${'1'.repeat(32)}', 1, 1, 'https://a.example/', 'A red boat', 'alt', 1, 1, NULL, NULL),
               ('${'2'.repeat(32)}', 1, 1, 'https://a.example/', 'boat', 'title', 6, 1, 'text/length', 'too-short');
-     INSERT INTO scores (subject, rule, score) VALUES ('${sha256}', 'image/blur', 80.5);`,
+     INSERT INTO scores (subject, rule, score) VALUES ('${sha256}', 'image/blur', 80.5);
+     ${change}`,
   );
   db.close();
   return corpus;
@@ -57,6 +57,40 @@ describe('migrations: a ledger of an earlier version opens with everything in it
       }
     });
   }
+});
+
+test('scores of pairs that may be of another picture or text are taken back, with the verdicts that rest on them', () => {
+  const [a, b] = ['1', '2'].map((digit) => digit.repeat(32));
+  const scoresAfter = (version: number, change: string): unknown[] => {
+    const corpus = old(version, change);
+    const ledger = Ledger.open(corpus);
+    try {
+      return ledger.db
+        .prepare(`SELECT id, judged_by, score FROM pairs LEFT JOIN scores ON subject = id ORDER BY id`)
+        .raw()
+        .all();
+    } finally {
+      ledger.close();
+    }
+  };
+  const scored = `UPDATE pairs SET dropped_by = NULL; INSERT INTO scores VALUES ('${a}', 'match/relevance@m', 0.5);`;
+  const clean = (id: number, crop: boolean) =>
+    `INSERT INTO recipes (id, sha256, rules, judged_at_ms)
+       VALUES (${id}, 'r${id}', '[{"name":"text/clean","version":4,"settings":{"crop":${crop}}},{"name":"text/length","settings":{"id":${id}}}]', 7) ON CONFLICT (id) DO UPDATE SET rules = excluded.rules;`;
+  const same = `${scored} ${clean(1, true)} ${clean(2, true)}`;
+  const last = 18;
+  assert.deepEqual(scoresAfter(last, same), [[a, 1, 0.5], [b, 1, null]]); // biome-ignore format: one line
+  assert.deepEqual(scoresAfter(last, `${same} ${clean(3, false)}`), [[a, null, null], [b, 1, null]]); // biome-ignore format: one line
+  assert.deepEqual(
+    scoresAfter(
+      last,
+      `${same} INSERT INTO replaced_images (sha256, image_id, segment, offset, byte_length) VALUES ('x', 1, 0, 0, 1);`,
+    ),
+    [
+      [a, null, null],
+      [b, 1, null],
+    ],
+  );
 });
 
 test('a ledger of a newer version is refused, with what to do, and is left as it is', () => {

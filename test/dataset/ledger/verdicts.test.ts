@@ -224,7 +224,6 @@ describe('verdicts', () => {
       recipe: first,
       droppedBy: 'text/length',
       reason: 'too-short',
-      cleanedText: null,
       language: null,
     });
   });
