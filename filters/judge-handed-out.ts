@@ -1,5 +1,6 @@
 /** Judges batches that another process hands out, one after the other, until there are none. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { rawMissing } from '../dataset/ledger/lost-pictures.ts';
 import type { RuleRecord } from '../dataset/ledger/recipes.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { WorkPlace } from '../dataset/ledger/work-pictures.ts';
@@ -45,9 +46,6 @@ export interface JudgeHandedOutOptions {
 }
 
 const pollMs = 250;
-
-/** The reason for which a pair is dropped whose picture is gone. */
-const rawMissing = 'raw-missing';
 
 /** Returns how much was judged when all is over, or when the signal ends it. */
 export async function judgeHandedOut(

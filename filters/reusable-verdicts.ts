@@ -2,6 +2,7 @@
  * Verdicts that need not be asked for again. A pair keeps the first rule that dropped it, so every rule before that one, in
  * the order of the recipe that judged it, let it pass; where the rule's version and settings are the same today, it would again.
  */
+import { rawMissing } from '../dataset/ledger/lost-pictures.ts';
 import { downloadRule, judgingOrder, type RuleRecord, ruleIdentity } from '../dataset/ledger/recipes.ts';
 import type { PairToJudge } from '../dataset/ledger/verdicts.ts';
 import { drop, keep, type Verdict } from './filter.ts';
@@ -67,7 +68,8 @@ export function reusableVerdicts(
     const rule = places.get(name);
     if (!rule?.isSame) return undefined;
     if (before.droppedBy === null) return keep;
-    if (before.droppedBy === name) return drop(before.reason ?? '');
+    // The picture may be there again.
+    if (before.droppedBy === name) return before.reason === rawMissing ? undefined : drop(before.reason ?? '');
     return rule.place < (places.get(before.droppedBy)?.place ?? -1) ? keep : undefined;
   };
 }

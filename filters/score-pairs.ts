@@ -3,7 +3,8 @@
  * only when no score of that model is known for it.
  */
 
-import type { RawStore } from '../dataset/ledger/raw-store.ts';
+import { rawMissing } from '../dataset/ledger/lost-pictures.ts';
+import { type RawStore, readUnlessLost } from '../dataset/ledger/raw-store.ts';
 import type { Score } from '../dataset/ledger/scores.ts';
 import type { StoredSample } from '../dataset/ledger/stored-sample.ts';
 import type { PairToJudge, PairVerdict } from '../dataset/ledger/verdicts.ts';
@@ -27,20 +28,15 @@ export interface ScoringTools {
   readonly reusable: ReusableVerdicts;
   /** The stored scores of a pair (its id) or an image (its SHA-256), by the name that they are stored under. */
   readonly scoresOf: (subject: string) => Readonly<Record<string, number>>;
-  /** The bytes of a picture as they are stored; null where they are gone, which drops its pairs as `raw-missing`. */
+  /** The bytes of a picture as they are stored; null where they are gone, which drops its pairs as `raw-missing`. Throws where they may be there. */
   readonly read: (sample: StoredSample) => Promise<Buffer | null>;
 }
 
-/** Reads pictures of the corpus folder; one that cannot be read is gone. */
+/** Reads pictures of the corpus folder. */
 export const readingRaw =
   (raw: Pick<RawStore, 'read'>): ScoringTools['read'] =>
-  async (sample) => {
-    try {
-      return raw.read(sample);
-    } catch {
-      return null;
-    }
-  };
+  async (sample) =>
+    readUnlessLost(raw, sample);
 
 /** Images in memory at once: 32 photographs of 10 MB are 320 MB, and a model's batch. */
 const pairsAtOnce = 32;
@@ -87,7 +83,7 @@ async function scoreGroup(
     const opened = await Promise.all([...wanted.values()].map((sample) => imageOf(images, read, sample)));
     for (const [at, [key, sample]] of [...wanted].entries()) {
       const image = opened[at]!;
-      if (image === null) verdicts.set(key, drop('raw-missing'));
+      if (image === null) verdicts.set(key, drop(rawMissing));
       else unscored.set(key, { ...sample, ...image });
     }
     const fresh = new Map<string, number>();

@@ -11,6 +11,7 @@ import { lockPart } from '../dataset/corpus-lock.ts';
 import { recordCorpusDrops } from '../dataset/ledger/corpus-drops.ts';
 import { type Funnel, funnel } from '../dataset/ledger/funnel.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
+import { judgeFoundPictures } from '../dataset/ledger/lost-pictures.ts';
 import { openRawStore, type RawStore } from '../dataset/ledger/raw-store.ts';
 import {
   currentRecipe,
@@ -94,6 +95,7 @@ async function judgeCorpus(options: ScreenOptions, judgeAll: JudgeAll | null): P
   refuseTwins(rules.map(({ name }) => name));
   const id = await ledger.writeWhenFree(() => {
     deleteStaleScores(ledger, recipe);
+    judgeFoundPictures(ledger, dirname(ledger.db.name));
     return recipeId(ledger, rules, recipe.preset ?? null);
   });
   if (countUnjudged(ledger, id) === 0 && currentRecipe(ledger)?.finished) return funnel(ledger);

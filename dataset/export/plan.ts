@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { type Evidence, evidenceOf, type FailedPair, failedPair, newFailedPairs } from '../ledger/evidence.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { RawStore } from '../ledger/raw-store.ts';
+import { type RawStore, readUnlessLost } from '../ledger/raw-store.ts';
 import type { Resized } from '../ledger/records.ts';
 import { type KeptSample, keptSample, keptSamples } from '../ledger/survivors.ts';
 import type { ShardItem } from '../shards/writer.ts';
@@ -101,7 +101,7 @@ export function planHash(plan: ShardPlan, configuration: unknown): string {
 
 /** The plan's pairs with a way to their images. */
 export function* planItems({ pairs: all }: ShardPlan, raw: RawStore): Generator<ShardItem> {
-  for (const pair of all) yield itemOf(pair, (image) => () => readRaw(raw, image));
+  for (const pair of all) yield itemOf(pair, (image) => () => readUnlessLost(raw, image));
 }
 
 /** As `planItems`, of pictures that are read while those before them are written, so many of them ahead. */
@@ -140,15 +140,6 @@ function itemOf(
     fetchedAtMs,
     ...(more === null ? {} : { more }),
   };
-}
-
-/** The image's bytes, null when its segment is gone or cut. */
-function readRaw(raw: RawStore, image: PlannedImage): Buffer | null {
-  try {
-    return raw.read(image);
-  } catch {
-    return null;
-  }
 }
 
 /** What the ledger knows now of a pair that was exported; null where it was taken down, or has no image any more. */

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from './ledger.ts';
-import { committedSegmentEnds, segmentName } from './raw-store.ts';
+import { committedSegmentEnds, NoSegments, segmentName, segments } from './raw-store.ts';
 
 /** A segment that lacks bytes. */
 export interface CutSegment {
@@ -24,13 +24,38 @@ export function cutSegments(ledger: Ledger, corpusDir: string): CutSegment[] {
   });
 }
 
-/** Tells whether `raw/` has the bytes of a picture that lies here, as far as the sizes of its segments say. */
+/** The reason for which a pair is dropped whose picture is gone. */
+export const rawMissing = 'raw-missing';
+
+/** Tells whether `raw/` has the bytes of a picture that lies here, as far as the sizes of its segments say. Throws a NoSegments where it has none. */
 export function storedPlaces(
   ledger: Ledger,
   corpusDir: string,
 ): (place: { readonly segment: number; readonly offset: number; readonly byteLength: number }) => boolean {
-  const cut = new Map(cutSegments(ledger, corpusDir).map(({ segment, bytes }) => [segment, bytes ?? -1]));
-  return ({ segment, offset, byteLength }) => offset + byteLength <= (cut.get(segment) ?? Number.POSITIVE_INFINITY);
+  const cuts = cutSegments(ledger, corpusDir);
+  const folder = join(corpusDir, 'raw');
+  const isThere = cuts.length === 0 || segments(folder).length > 0;
+  const cut = new Map(cuts.map(({ segment, bytes }) => [segment, bytes ?? -1]));
+  return ({ segment, offset, byteLength }) => {
+    if (!isThere) throw new NoSegments(folder);
+    return offset + byteLength <= (cut.get(segment) ?? Number.POSITIVE_INFINITY);
+  };
+}
+
+/** Has the pairs judged again that were dropped for want of a picture which `raw/` has now. */
+export function judgeFoundPictures(ledger: Ledger, corpusDir: string): void {
+  const missing = ledger.db
+    .prepare(
+      `SELECT p.rowid AS row, i.segment, i.offset, i.byte_length AS byteLength FROM pairs p JOIN images i ON i.id = p.image_id
+       WHERE p.drop_reason = ? AND p.judged_by IS NOT NULL AND i.segment IS NOT NULL`,
+    )
+    .all(rawMissing) as { row: number; segment: number; offset: number; byteLength: number }[];
+  if (missing.length === 0) return;
+  const isStored = storedPlaces(ledger, corpusDir);
+  const forget = ledger.db.prepare('UPDATE pairs SET judged_by = NULL WHERE rowid = ?');
+  ledger.write(() => {
+    for (const { row, ...place } of missing) if (isStored(place)) forget.run(row);
+  });
 }
 
 /** Makes the ledger say that these pictures are still to be fetched, and returns their URLs. */

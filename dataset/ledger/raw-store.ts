@@ -47,9 +47,34 @@ export class SegmentCutOff extends Error {
   override readonly name = 'SegmentCutOff';
 }
 
+/** There are no segments at all where pictures are to be read: a folder that is not mounted, or was moved away. */
+export class NoSegments extends UserError {
+  constructor(folder: string) {
+    super(
+      `Expected the pictures of the corpus in ${folder} but it has none; mount it or put it back and run the same command again, or, where they are lost, run \`lait verify --repair\`, which has them fetched again.`,
+      { exitCode: 1 },
+    );
+  }
+}
+
 /** Whether reading failed because the bytes are not there: their segment is gone, or ends before. */
 export const isMissing = (error: unknown): boolean =>
-  error instanceof SegmentCutOff || (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+  error instanceof SegmentCutOff ||
+  error instanceof NoSegments ||
+  (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+
+/** The bytes of a picture; null where only they are gone. Throws a NoSegments where all are, and what the system says where it cannot read. */
+export function readUnlessLost(
+  raw: Pick<RawStore, 'read'>,
+  place: RawPlace & { readonly byteLength: number },
+): Buffer | null {
+  try {
+    return raw.read(place);
+  } catch (error) {
+    if (error instanceof NoSegments || !isMissing(error)) throw error;
+    return null;
+  }
+}
 
 /** The name of a segment's file. */
 export const segmentName = (segment: number): string => `${String(segment).padStart(6, '0')}.tar`;
@@ -57,7 +82,7 @@ export const segmentName = (segment: number): string => `${String(segment).padSt
 export interface RawStore {
   /** Writes an image to the end of the last segment and says where. The caller commits that place to the ledger. */
   append(image: { readonly sha256: string; readonly format: string; readonly bytes: Uint8Array }): RawPlace;
-  /** The image's bytes; throws when the segment is missing, and a SegmentCutOff when it ends before. */
+  /** The image's bytes; throws when the segment is missing, a NoSegments when all are, and a SegmentCutOff when it ends before. */
   read(place: RawPlace & { readonly byteLength: number }): Buffer;
   /** Overwrites an image with zeros and its name with `removed`, so that all other places stay true. A missing segment is fine. */
   erase(place: RawPlace & { readonly byteLength: number }): void;
@@ -188,10 +213,18 @@ export function openRawStore(corpusDir: string, options: RawStoreOptions = {}): 
     return fd;
   }
 
+  function openReader(segment: number): number {
+    try {
+      return openSync(path(segment), 'r');
+    } catch (error) {
+      if (isMissing(error) && segments(folder).length === 0) throw new NoSegments(folder);
+      throw error;
+    }
+  }
+
   function reader(segment: number): number {
     if (writer?.segment === segment) return writer.fd;
-    const known = readers.get(segment);
-    const fd = known ?? openSync(path(segment), 'r');
+    const fd = readers.get(segment) ?? openReader(segment);
     readers.delete(segment);
     readers.set(segment, fd);
     if (readers.size > 16) {

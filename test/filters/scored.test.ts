@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -219,6 +219,37 @@ describe('screen with scored rules', () => {
     await screen({ ledger, recipe: made({ relevance: { ...relevance, model: 'r2' } }), raw });
     assert.equal(pairs.length, 6);
     assert.equal(images.length, 2);
+  });
+
+  it('fails where a picture cannot be read, and asks again for one whose bytes are back', async () => {
+    const keys = store({ one: { bytes: await noise().jpeg().toBuffer(), texts: ['A picture of the noise'] } });
+    const made = (minSharpness = 60) => recipe({ ...options, minSharpness });
+    const failing = (code: string) => ({
+      read: () => {
+        throw Object.assign(new Error(`${code}: read`), { code });
+      },
+    });
+    for (const code of ['EIO', 'EACCES', 'EMFILE']) {
+      await assert.rejects(screen({ ledger, recipe: made(), raw: failing(code) }), { code });
+    }
+    raw.close();
+    renameSync(join(folder, 'raw'), join(folder, 'away'));
+    for (const isMounted of [false, true]) {
+      if (isMounted) mkdirSync(join(folder, 'raw'));
+      await assert.rejects(screen({ ledger, recipe: made() }), { name: 'UserError', exitCode: 1, message: /mount it/ });
+    }
+    // Another segment is there, this one is not.
+    writeFileSync(join(folder, 'raw/000001.tar'), '');
+    await screen({ ledger, recipe: made() });
+    assert.deepEqual(dropped(), { 'image/flat': 'raw-missing 1' });
+    renameSync(join(folder, 'away/000000.tar'), join(folder, 'raw/000000.tar'));
+    await screen({ ledger, recipe: made() });
+    assert.deepEqual(dropped(), {});
+    // By another recipe's verdict too: an earlier lait took any error for lost bytes.
+    ledger.db.exec(`UPDATE pairs SET dropped_by = 'image/flat', drop_reason = 'raw-missing'; DELETE FROM scores;`);
+    await screen({ ledger, recipe: made(50) });
+    assert.deepEqual(dropped(), {});
+    assert.deepEqual(Object.keys(scoresOf(ledger, keys.one!)), ['image/blur', 'image/flat']);
   });
 
   /** A model that says how long texts are, and what it was asked for. */

@@ -166,6 +166,19 @@ test('a picture whose bytes are lost has no sample, and comes when they are ther
   await assertWhole(outDir);
 });
 
+test('a folder of pictures that is not mounted ends an export, which writes nothing of it', async () => {
+  const corpus = copy();
+  const outDir = join(corpus, 'elsewhere');
+  renameSync(join(corpus, 'raw'), join(corpus, 'away'));
+  await assert.rejects(exportShards({ ...options(corpus), outDir }), {
+    name: 'UserError',
+    exitCode: 1,
+    message: /mount it/,
+  });
+  renameSync(join(corpus, 'away'), join(corpus, 'raw'));
+  assert.deepEqual((await exportShards({ ...options(corpus), outDir })).failed, { 'http-404': 4 });
+});
+
 test('a moved threshold rewrites the shards that it touches and no others; moved back, the pairs come under new keys', async () => {
   const corpus = copy();
   const shards = join(corpus, 'shards');
