@@ -24,6 +24,7 @@ type Features = Readonly<Record<string, number>>;
 /** A place of a picture on a page without labels. */
 export interface UnlabelledPlace {
   readonly features: Features;
+  readonly words: Features;
   readonly beside: Features;
 }
 
@@ -103,10 +104,10 @@ export function unlabelledPlaces(folder: string, labelled: ReadonlySet<string>):
         const file = `${split}/html/${name}`;
         const main = mainTextOf(folder, { repository: 'wcxb', path: file })!;
         if (!URL.canParse(main.url) || labelled.has(siteOf(main.url))) return [];
-        const { places, blocks } = crawledPlaces(readHtml(folder, 'wcxb', file).toString('utf8'), main.url);
+        const { places, words, blocks } = crawledPlaces(readHtml(folder, 'wcxb', file).toString('utf8'), main.url);
         const beside = besideMainText(places, blocks, main);
         const all = places.flatMap(({ features, refusal }, at) =>
-          refusal === null ? [{ features, beside: beside[at]! }] : [],
+          refusal === null ? [{ features, words: words[at]!, beside: beside[at]! }] : [],
         );
         const step = Math.max(1, all.length / maxPlacesOfPage);
         return all.filter((_, at) => Math.floor(at / step) !== Math.floor((at - 1) / step));

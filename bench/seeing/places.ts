@@ -1,5 +1,7 @@
 /** The places of pictures on a labelled page, as the crawl sees them, with the class that the labels give each. */
+import type { Element } from 'domhandler';
 import type { TextBlock } from '../../crawler/page/candidates.ts';
+import { elementsAround, wordsOfLabel } from '../../crawler/page/class-vocabulary.ts';
 import { ImageTexts } from '../../crawler/page/image-texts.ts';
 import { jsonLdImages } from '../../crawler/page/json-ld.ts';
 import { openGraphImages } from '../../crawler/page/open-graph.ts';
@@ -16,8 +18,20 @@ export interface LabelledPlace extends Place {
   readonly class: PictureClass | null;
 }
 
-/** The places of a page's pictures, and its headings, paragraphs and links. */
-export function crawledPlaces(html: string, pageUrl: string): { places: Place[]; blocks: readonly TextBlock[] } {
+export const ownPrefix = 'own ';
+export const aroundPrefix = 'around ';
+
+/** What the crawl sees of a page. */
+export interface CrawledPlaces {
+  readonly places: readonly Place[];
+  /** For each place, the words of the classes at it ("own photo") and around it ("around gallery"). */
+  readonly words: readonly Readonly<Record<string, number>>[];
+  /** Headings, paragraphs and links. */
+  readonly blocks: readonly TextBlock[];
+}
+
+/** The places of a page's pictures, the words around them, and the page's texts. */
+export function crawledPlaces(html: string, pageUrl: string): CrawledPlaces {
   const scan = scanPage(parseHtml(html), pageUrl);
   const { head, blocks } = scan;
   const described = [...jsonLdImages(head.jsonLd, head.base), ...openGraphImages(head.metaTags, head.base)];
@@ -26,7 +40,16 @@ export function crawledPlaces(html: string, pageUrl: string): { places: Place[];
     representative: new Set(described.map(({ url }) => keyOf(url))),
     hasCaption: (candidate) => texts.caption(candidate) !== '',
   });
-  return { places, blocks };
+  const words = places.map(({ candidate: { element } }) => {
+    const elements = elementsAround(element, (one) => scan.mass.isHolder(one));
+    const wordsAt = (of: readonly Element[]): string[] =>
+      of.flatMap(({ attribs }) => [attribs.class ?? '', attribs.id ?? ''].flatMap(wordsOfLabel));
+    return Object.fromEntries([
+      ...wordsAt([element]).map((word) => [`${ownPrefix}${word}`, 1]),
+      ...wordsAt(elements).map((word) => [`${aroundPrefix}${word}`, 1]),
+    ]) as Record<string, number>;
+  });
+  return { places, words, blocks };
 }
 
 /** `places` are those of the page, as the crawl sees them. */

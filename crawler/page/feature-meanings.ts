@@ -24,6 +24,7 @@ const meanings: ReadonlyMap<string, string> = new Map([
   ['class-brand', 'classed as a brand'],
   ['class-menu', 'classed as a menu'],
   ['class-offer', 'classed as an offer'],
+  ['class-vocabulary', 'by the words of the classes around it'],
   ['class-offer-single', 'classed as an offer, on a page about one thing'],
   ['in-figure', 'in a figure'],
   ['background', 'behind what an element holds'],

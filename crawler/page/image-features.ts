@@ -22,6 +22,9 @@ import { isElement } from './walk.ts';
 
 export type Features = Readonly<Record<string, number>>;
 
+/** The feature that is a sum of learned weights itself. */
+export const classVocabulary = 'class-vocabulary';
+
 /** Shorter side of an icon, in CSS pixels: toolbars and avatars go up to 64. */
 const maxIconSidePx = 64;
 
@@ -100,6 +103,8 @@ export function featuresOf(
   const signs = facts.classSigns(element);
   for (const sign of signs) say(sign, true);
   say('class-offer-single', signs.has('class-offer') && facts.singleness);
+
+  say(classVocabulary, facts.classVocabulary(element));
 
   say('in-control', isInControl(element));
   say('lazy', attribs.loading === 'lazy');

@@ -6,6 +6,7 @@ import type { Element } from 'domhandler';
 import { withoutFragment } from '../policy/url.ts';
 import type { ImageCandidate } from './candidates.ts';
 import { classSignReader } from './class-signs.ts';
+import { vocabularyReader } from './class-vocabulary.ts';
 import { fileStem } from './file-stem.ts';
 import { declaredSize, knownSize, type ShownSize } from './image-size.ts';
 import { isImageFile } from './links.ts';
@@ -62,6 +63,8 @@ export interface PageFacts {
   readonly cardLinksOf: (candidate: ImageCandidate) => number;
   /** What the classes around an element say. */
   readonly classSigns: (element: Element) => ReadonlySet<string>;
+  /** What the words of those classes weigh. */
+  readonly classVocabulary: (element: Element) => number;
   /** Whether the card of a picture has a date, as teasers of articles do. */
   readonly isDated: (candidate: ImageCandidate) => boolean;
   /** The part of the page's images and texts that come before: 0 to 1. */
@@ -152,6 +155,7 @@ export function factsOf(scan: PageScan, pageUrl: string): PageFacts {
     pictures: scan.candidates.length,
     placesOf: (candidate) => places.get(candidate.url)!,
     classSigns: classSignReader((element) => scan.mass.isHolder(element)),
+    classVocabulary: vocabularyReader((element) => scan.mass.isHolder(element)),
     isDated: (candidate) => dated.has(candidate),
     positionOf: ({ rank }) => rank / lastRank,
     fileOf: (candidate) => files.get(candidate)!,

@@ -1,10 +1,15 @@
 /** What a picture is on its page: its subject, a teaser of another page, or furniture. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Element } from 'domhandler';
+import { vocabularyReader } from '../../../crawler/page/class-vocabulary.ts';
 import { subjectWeights } from '../../../crawler/page/dominance-weights.ts';
 import { minSubjectScore } from '../../../crawler/page/dominant.ts';
 import { extractPage } from '../../../crawler/page/extract.ts';
 import { knownFeatures } from '../../../crawler/page/feature-meanings.ts';
+import { parseHtml } from '../../../crawler/page/parse.ts';
+import { aroundWeights, ownWeights } from '../../../crawler/page/vocabulary-weights.ts';
+import { isElement } from '../../../crawler/page/walk.ts';
 
 const url = 'https://a.example/news/2024/red-boat-on-the-lake.html';
 const paragraph = `<p>${'The boat that lay on the shore for years has been painted red again by its owner. '.repeat(6)}</p>`;
@@ -236,6 +241,42 @@ test('a small copy of a picture that is larger elsewhere on the page, by the nam
 test('a picture in two places is what it is in the better one', () => {
   const html = `<header>${img()}</header>${page(`<figure>${img()}</figure>`)}`;
   assert.equal(judge(html), 'subject');
+});
+
+describe('words of the classes around a picture', () => {
+  const isFree = (): boolean => false;
+  const sumIn = (html: string, holdsText: (element: Element) => boolean = isFree): number => {
+    const image = parseHtml(html).children.flatMap((node) => (isElement(node) ? imagesIn(node) : []))[0]!;
+    return vocabularyReader(holdsText)(image);
+  };
+  const imagesIn = (element: Element): Element[] =>
+    element.name === 'img' ? [element] : element.children.flatMap((node) => (isElement(node) ? imagesIn(node) : []));
+  const gallery = aroundWeights.get('gallery')!;
+  const related = aroundWeights.get('related')!;
+
+  test('each has its weight once, in capitals, hyphens and ids', () => {
+    assert.ok(gallery > 0 && related < 0);
+    const html = '<div id=mainGallery7><p class="gallery__Related"><img src=a.jpg class=gallery></p></div>';
+    const known = [gallery, ownWeights.get('gallery') ?? 0, related, aroundWeights.get('main') ?? 0];
+    assert.equal(sumIn(html).toFixed(6), known.reduce((sum, weight) => sum + weight).toFixed(6));
+  });
+  test('an element that holds most of the text, the body and elements far away say nothing', () => {
+    assert.equal(
+      sumIn('<div class=gallery><p class=related><img></p></div>', ({ name }) => name === 'div'),
+      related,
+    );
+    assert.equal(sumIn('<body class=gallery><p class=related><img></p></body>'), related);
+    assert.equal(sumIn(`<div class=gallery>${'<div>'.repeat(20)}<img>${'</div>'.repeat(20)}</div>`), 0);
+  });
+  test('a name that every object has is no word', () =>
+    assert.equal(sumIn('<p class="constructor __proto__"><img></p>'), 0));
+  test('the sum is a part of the score', () => {
+    const { images } = extractPage(page(`<div class=gallery><p class=related>${img()}</p></div>`), url);
+    const image = images.find((one) => one.url.endsWith('photo.jpg'))!;
+    const [value, part] = image.dominance!.features['class-vocabulary']!;
+    assert.equal(value, part);
+    assert.notEqual(value, 0);
+  });
 });
 
 test('each feature has its words, and a weight', () => {
