@@ -100,7 +100,11 @@ function sourceOf(form: string, paths: readonly string[], flags: ImportFlags): I
       return { from: 'coco', captions: first, images, ...split };
     case 'flickr': {
       twoPaths(form, paths, 'a token file and an image folder');
-      const splitFiles = Object.fromEntries(lists.map(splitAndFile));
+      const pairs = lists.map(splitAndFile);
+      const twice = pairs.map(([name]) => name).find((name, place, names) => names.indexOf(name) !== place);
+      if (twice !== undefined)
+        throw expected('one list for each split', 'splitFile', `two of ${twice}`, 'join them to one file');
+      const splitFiles = Object.fromEntries(pairs);
       return { from: 'flickr', tokens: first, images, ...split, ...(lists.length > 0 ? { splitFiles } : {}) };
     }
     case 'webdataset':

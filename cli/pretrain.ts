@@ -8,6 +8,7 @@ import { deleteTextsOf } from '../dataset/export/takedown-texts.ts';
 import { readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { expected } from '../dataset/user-error.ts';
+import { textsOf } from '../model/data/example.ts';
 import { readTokenizer, type Tokenizer, tokenizerOf, tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { VocabularyLearner } from '../model/data/vocabulary.ts';
 import { hubScheme } from '../model/formats/hub.ts';
@@ -277,8 +278,10 @@ async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => within(corpus.shards, 'train'))));
   const learner = new VocabularyLearner();
   for await (const { fields } of readShards({ paths: [...shards], signal })) {
-    learner.add(fields.txt?.toString('utf8') ?? '');
+    for (const text of textsOf(fields).texts) learner.add(text);
   }
+  if (learner.isEmpty)
+    throw expected('texts to learn word pieces from', 'the training shards', 'none', 'export pairs with texts first');
   return tokenizerOf(learner.learn({ size: vocabularySize }));
 }
 

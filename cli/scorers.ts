@@ -1,5 +1,5 @@
 /** Opens the models that filters score with, and frees them. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RelevanceScorer } from '../dataset/scorer.ts';
 import { expected } from '../dataset/user-error.ts';
@@ -100,9 +100,7 @@ export async function openRelevance(name: string, options: OpenRelevanceOptions)
     const textFeatures = keep(miniLmFeatures(await ensurePretrained('minilm', fetching)));
     return classNameRelevance(imageNetClasses(weights, names), await imageFeatures(), textFeatures);
   }
-  const path = name.startsWith(hubScheme)
-    ? await ensureHubScorer(name, fetching)
-    : ([name, join(corpusDir, name)].find((one) => existsSync(one)) ?? name);
+  const path = name.startsWith(hubScheme) ? await ensureHubScorer(name, fetching) : placeOf(name, corpusDir);
   requirePath(
     path,
     'a relevance model',
@@ -123,6 +121,20 @@ export async function openRelevance(name: string, options: OpenRelevanceOptions)
   if (head === 'map') return openFoldedMap(checkpoint, corpusDir, settings, keep);
   const detector = keep(await openConfigured(settings));
   return keep(imageBertRelevance(dir, { detector, ...(head && { head }) }));
+}
+
+/** A path from the working folder or, as lait.yaml has it, from the corpus; one that leads to two places is refused. */
+function placeOf(name: string, corpusDir: string): string {
+  const places = [name, join(corpusDir, name)].filter((one) => existsSync(one));
+  const [here, there] = [...new Set(places.map((one) => realpathSync(one)))];
+  if (there !== undefined)
+    throw expected(
+      'one relevance model',
+      'relevance',
+      `${name}, which is ${here} and ${there}`,
+      'write the whole path',
+    );
+  return places[0] ?? name;
 }
 
 /** Fits the maps to the training split of the corpus. */

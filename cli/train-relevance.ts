@@ -8,6 +8,7 @@ import { expandShardPaths, isUrl } from '../dataset/shards/paths.ts';
 import { imageFields, readShards } from '../dataset/shards/reader.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { UserError } from '../dataset/user-error.ts';
+import { textsOf } from '../model/data/example.ts';
 import { loadRelevance } from '../model/scorers/relevance.ts';
 import { type CaptionedImage, trainRelevance as train } from '../model/scorers/train-relevance.ts';
 import type { TrainRelevanceFlags } from './call-flags.ts';
@@ -90,8 +91,6 @@ async function* captioned(shards: readonly string[], signal: AbortSignal): Async
   for await (const { fields } of readShards({ paths: shards, signal })) {
     const image = imageFields.map((name) => fields[name]).find((bytes) => bytes !== undefined);
     if (!image) continue;
-    const about = fields.json ? (JSON.parse(fields.json.toString('utf8')) as { texts?: unknown }) : {};
-    const texts = Array.isArray(about.texts) ? about.texts.map(String) : [fields.txt?.toString('utf8') ?? ''];
-    for (const text of texts) if (text !== '') yield { image, text };
+    for (const text of textsOf(fields).texts) if (text !== '') yield { image, text };
   }
 }

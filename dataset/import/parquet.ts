@@ -69,12 +69,11 @@ async function* fileSamples(path: string, options: ParquetImportOptions): AsyncG
   for await (const row of rows(file, metadata, read, path)) {
     const { [imageColumn]: image, ...about } = row;
     const found = readRecord(textValues(about), textColumn);
-    yield {
-      ...found,
-      name: nameOf(about, image, `${basename(path)}:${at}`),
-      split: options.split ?? found.split ?? splitOfFile,
-      image: imageBytes(image),
-    };
+    const name = nameOf(about, image, `${basename(path)}:${at}`);
+    const split = options.split ?? found.split ?? splitOfFile;
+    const [first = null, ...further] = Array.isArray(image) ? image.map(imageBytes) : [imageBytes(image)];
+    yield { ...found, name, split, image: first };
+    for (const _ of further) yield { name, split, url: '', image: null, texts: [], fault: 'further-image' };
     at += 1;
   }
 }
@@ -171,8 +170,7 @@ function nameOf(row: SourceRecord, image: unknown, fallback: string): string {
   return fallback;
 }
 
-function imageBytes(value: unknown): Buffer | null {
-  const one = Array.isArray(value) ? (value[0] as unknown) : value;
+function imageBytes(one: unknown): Buffer | null {
   const bytes = one instanceof Uint8Array ? one : ((one as { bytes?: unknown } | null)?.bytes ?? null);
   return bytes instanceof Uint8Array ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : null;
 }

@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import { expandShardPaths } from '../shards/paths.ts';
 import { type BadInput, imageFields, readShard, type ShardSample } from '../shards/reader.ts';
+import { expected } from '../user-error.ts';
 import type { ImportedSample } from './imported-sample.ts';
 import { parseJson } from './lenient-json.ts';
 import { type ReadRecord, readRecord, type SourceRecord } from './record.ts';
@@ -23,17 +24,31 @@ export interface WebDatasetOptions {
 }
 
 export async function* readWebDataset(options: WebDatasetOptions): AsyncGenerator<ImportedSample> {
-  for (const shard of await expandShardPaths(options.paths)) yield* shardSamples(shard, options);
+  const { textColumn } = options;
+  let hasSamples = false;
+  let hasColumn = false;
+  for (const shard of await expandShardPaths(options.paths)) {
+    for await (const { hasTextColumn, ...sample } of shardSamples(shard, options)) {
+      hasSamples = true;
+      hasColumn ||= hasTextColumn;
+      yield sample;
+    }
+  }
+  if (textColumn !== undefined && hasSamples && !hasColumn)
+    throw expected(`samples with ${textColumn}`, 'textColumn', 'none', 'name a member, or a field of the JSON member');
 }
 
-async function* shardSamples(shard: string, options: WebDatasetOptions): AsyncGenerator<ImportedSample> {
+type FoundSample = ImportedSample & { readonly hasTextColumn: boolean };
+
+async function* shardSamples(shard: string, options: WebDatasetOptions): AsyncGenerator<FoundSample> {
   const splitOfShard = splitOfPath(shard);
   const faults = new Faults();
   const onBad = (bad: BadInput) => {
     faults.add(bad);
     options.onBad?.(bad);
   };
-  const failed = (name: string, fault: string): ImportedSample => ({
+  const failed = (name: string, fault: string): FoundSample => ({
+    hasTextColumn: false,
     name,
     split: options.split ?? splitOfShard,
     url: '',
@@ -94,6 +109,8 @@ const stemOf = (name: string): string => {
 };
 
 interface ReadSample extends Omit<ReadRecord, 'split'> {
+  /** It has the texts that the user has named. */
+  readonly hasTextColumn: boolean;
   readonly split: string | null;
   readonly image: Buffer | null;
   readonly fault?: string;
@@ -113,11 +130,12 @@ function sampleOf({ fields }: ShardSample, textColumn: string | undefined): Read
   ];
   const images = fieldsAs(endings);
   const [imageField] = images;
-  const textField = fieldsAs(['txt', 'caption', 'text'])[0];
+  // What the user names is meant, whatever text lies beside it.
+  const textField = fieldsAs(textColumn === undefined ? ['txt', 'caption', 'text'] : [textColumn])[0];
   const jsonField = fieldsAs(['json'])[0];
   const parsed = jsonField === undefined ? { value: {} } : parseJson(fields[jsonField]!);
   const about = 'value' in parsed ? recordOf(parsed.value) : {};
-  const read = readRecord(about, textColumn !== undefined && about[textColumn] !== undefined ? textColumn : undefined);
+  const read = readRecord(about, textColumn);
   const text = textField === undefined ? undefined : fields[textField]!;
   const isLong = text !== undefined && text.length > maxTextBytes;
   const texts = text === undefined || isLong ? read.texts : textsBoth(text.toString('utf8'), read.texts);
@@ -125,6 +143,7 @@ function sampleOf({ fields }: ShardSample, textColumn: string | undefined): Read
   return {
     ...read,
     texts,
+    hasTextColumn: textColumn !== undefined && (textField !== undefined || about[textColumn] !== undefined),
     image: imageField === undefined ? null : fields[imageField]!,
     ...(fault === undefined ? {} : { fault }),
     furtherImages: Math.max(0, images.length - 1),

@@ -20,6 +20,11 @@ export class VocabularyLearner {
   readonly #split = wordSplitter();
   readonly #counts = new Map<string, number>();
 
+  /** No text so far had a word. */
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
   add(text: string): void {
     for (const word of this.#split(text)) {
       if (word.length <= maxWordLength) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);

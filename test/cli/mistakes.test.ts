@@ -118,6 +118,10 @@ const cases: [args: readonly string[], line: string][] = [
     'lait: Expected a split of letters, digits and dashes, and a file, as in train=list.txt for splitFile.0 but received "train.txt"; correct the flag --split-file.',
   ],
   [
+    ['import', 'flickr', 'a.txt', 'b', '--split-file', 'train=a', 'train=b', '--corpus', 'new'],
+    'lait: Expected one list for each split for splitFile but received two of train; join them to one file.',
+  ],
+  [
     ['import', 'flickr', 'a.txt', 'b', '--split-file', '../x=file', '--corpus', 'new'],
     'lait: Expected a split of letters, digits and dashes, and a file, as in train=list.txt for splitFile.0 but received "../x=file"; correct the flag --split-file.',
   ],

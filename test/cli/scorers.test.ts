@@ -63,6 +63,22 @@ describe('openRelevance', () => {
     assert.equal(broken, null);
   });
 
+  it('refuses a path that leads to one run from the working folder and to another from the corpus', async (t) => {
+    const [elsewhere, before] = [mkdtempSync(join(tmpdir(), 'lait-scorers-')), process.cwd()];
+    t.after(() => {
+      process.chdir(before);
+      rmSync(elsewhere, { recursive: true });
+    });
+    mkdirSync(join(elsewhere, 'runs/small'), { recursive: true });
+    process.chdir(elsewhere);
+    await assert.rejects(open('runs/small'), {
+      name: 'UserError',
+      message: /Expected one relevance model for relevance/,
+    });
+    process.chdir(corpusDir);
+    await open('runs/small');
+  });
+
   it('asks for the shards of the run where its maps are wanted', async () => {
     await assert.rejects(open('runs/small', { head: 'map' }), {
       name: 'UserError',

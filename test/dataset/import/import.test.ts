@@ -168,6 +168,29 @@ test('WebDataset: any shards, upper case, other fields, split folders; importing
   assert.deepEqual(hashes(other), hashes(outDir));
 });
 
+test('WebDataset: the texts that are named, whatever text lies beside them', async () => {
+  const source = join(root, 'named');
+  mkdirSync(source);
+  const writer = new TarWriter(join(source, '0.tar'));
+  const jpg = readFileSync(join(images, 'a.jpg'));
+  const [txt, json] = [Buffer.from('Alt text'), Buffer.from('{"re_caption":"A better one"}')];
+  writer.add('one', { jpg, txt, json });
+  writer.add('two', { jpg, txt, json: Buffer.from('{"caption":"Two"}') });
+  writer.commit();
+  const outDir = newOut();
+  const from = { from: 'webdataset', paths: source } as const;
+  const { failed } = await importDataset({ ...from, textColumn: 're_caption' }, { outDir });
+  assert.deepEqual(failed, { 'no-text': 1 });
+  assert.deepEqual(
+    (await read(outDir, 'train')).map(({ texts }) => texts),
+    [['A better one']],
+  );
+  await assert.rejects(importDataset({ ...from, textColumn: 'none' }, { outDir: newOut() }), {
+    name: 'UserError',
+    message: /Expected samples with none for textColumn/,
+  });
+});
+
 test('parquet: image structs or bytes, one text or a list', async () => {
   const bytes = readFileSync(join(images, 'a.jpg'));
   const struct = write(
