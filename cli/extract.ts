@@ -19,7 +19,7 @@ export async function extract({ corpusDir, flags, signal, print }: CorpusContext
     const onProgress = (pages: number): void => progress.update({ done: pages, detail: 'pages' });
     const { pages, queued, unread } = await extractAgain({ corpusDir }, { ledger, onProgress, signal });
     progress.stop();
-    const left = `\n${count(unread)} kept pages cannot be read again: their record is broken, reading them costs too much, or has ended the process. They stay as they were.`;
+    const left = `\n${count(unread)} kept pages are not read again: a later version of them was read and not kept, their record is broken, reading them costs too much, or has ended the process. They stay as they were.`;
     const none = '\nSet crawl.keepPages, and crawls keep the pages that they read from then on.';
     print(
       { pages, queued, unread },

@@ -182,7 +182,7 @@ export async function crawl(
       seeds: seeds.map((address) => ({ ...address, kind: 'page', depth: 0, priority: priority.seed })),
       recrawl,
       contact,
-      followedBy: (all) => followedBy(all, { scope, maxDepth, allow, deny }),
+      followedBy: (all) => followedBy(all, { scope, maxDepth, allow, deny, render, images: takeImages }),
     });
     const followed = openScope(allSeeds, scope, options);
     const policyFiles = openPolicyFiles(work.origins, fetcher, { manners, workers, signal: stop.signal });

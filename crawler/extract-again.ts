@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { withCleanup } from '../dataset/cleanup.ts';
-import { knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
+import { asVisited, knownPage, makeDurable } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { type KeptPage, keptPages, openPageStore } from '../dataset/ledger/page-store.ts';
 import { inlineLicences } from './fetch/licences.ts';
@@ -13,6 +13,7 @@ import { beginArchive } from './frontier/archives.ts';
 import { holdFrontier } from './frontier/open.ts';
 import { openPageBatches } from './frontier/page-batches.ts';
 import { removeRepeatedImages } from './frontier/repeated-images.ts';
+import { pairEndOf } from './frontier/revisit.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
 import { headerReferrerPolicy } from './policy/referrer.ts';
 import { type Headers, rightsOf } from './policy/rights.ts';
@@ -24,7 +25,10 @@ export interface ExtractSummary {
   readonly pages: number;
   /** Images that were not known. */
   readonly queued: number;
-  /** Pages that stay as they were: their record is no page, reading them costs too much now, or has ended the process again and again. */
+  /**
+   * Pages that stay as they were: they were read later and not kept then, their record is no page, reading them costs too much now, or has
+   * ended the process again and again.
+   */
   readonly unread: number;
 }
 
@@ -32,6 +36,7 @@ export interface ExtractSummary {
 interface ReadAgain {
   readonly url: string;
   readonly headers: Headers;
+  readonly readAtMs: number;
   readonly page: ReadPage;
 }
 
@@ -59,19 +64,21 @@ export async function extractAgain(
     const batches = openPageBatches(
       { ledger, frontier },
       {
-        endsOthers: true,
+        // Whatever came of the last visit, what is kept was read.
+        endOf: (page) => pairEndOf({ ...page, status: page.status === 'refused' ? 'refused' : 'fetched' }),
         onCommit(committed) {
           pages += committed.pages.length;
+          unread += committed.older;
           queued += committed.queued;
           onProgress?.(pages);
         },
       },
     );
     const workers = workersUntil(signal, defer);
-    const readPage = async ({ url, html, headers }: RecordedPage): Promise<ReadAgain | null> => {
+    const readPage = async ({ url, html, headers, readAtMs }: RecordedPage): Promise<ReadAgain | null> => {
       const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
       const read = await workers.run('renderedPage', { html, url, referrerPolicy });
-      if (read.done) return { url, headers, page: read.value };
+      if (read.done) return { url, headers, readAtMs, page: read.value };
       if (read.reason === 'too-costly') unread += 1;
       return null;
     };
@@ -91,8 +98,8 @@ export async function extractAgain(
       if (signal?.aborted) break;
       const known = knownPage(ledger, kept.url);
       if (read === null || known === null) continue;
-      const { hasOrigins: _, ...before } = known;
-      const { url, headers, page } = read;
+      const before = asVisited(known);
+      const { url, headers, readAtMs, page } = read;
       const { images, meta, title, text, licenseUrl, rslInline } = page;
       const rights = rightsOf({ headers, meta, url, tdmrep: [], robotsUsage: [], licences: inlineLicences(rslInline) });
       await batches.add({
@@ -101,6 +108,7 @@ export async function extractAgain(
           ...(rights.refused ? { status: 'refused', reason: rights.refused } : {}),
           title,
           text,
+          readAtMs,
           licenseUrl,
           rights: { ...before.rights, ...rights.evidence },
         },

@@ -1,9 +1,9 @@
 /**
  * Queues again what failed for certain reasons, and nothing else (`lait retry --reason timeout-whole`); the next crawl
- * fetches it. What a site or its owner refused is never retried.
+ * fetches it, pages whole, also where they have not changed. What a site or its owner refused is never retried.
  */
 import { withCleanup } from '../dataset/cleanup.ts';
-import { reasonsGiven, urlsWithReasons } from '../dataset/ledger/crawled.ts';
+import { readWhole, reasonsGiven, urlsWithReasons } from '../dataset/ledger/crawled.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
 import { expected } from '../dataset/user-error.ts';
 import { holdFrontier } from './frontier/open.ts';
@@ -16,8 +16,9 @@ export async function retry(
   { ledger }: { readonly ledger: Ledger },
 ): Promise<{ readonly pages: number; readonly images: number }> {
   const { pages, images } = urlsToRetry(ledger, reasons);
-  return withCleanup((defer) => {
+  return withCleanup(async (defer) => {
     const frontier = holdFrontier(corpusDir, ledger, defer);
+    await ledger.writeWhenFree(() => readWhole(ledger, pages));
     const again = (url: string, kind: UrlKind): boolean => frontier.requeue(url, kind, { isRetry: true });
     return frontier.atomically(() => {
       frontier.forgetFailures();

@@ -25,7 +25,7 @@ export interface Start {
   readonly recrawl?: 'due' | 'all' | undefined;
   /** See `CrawlOptions`. */
   readonly contact?: string | undefined;
-  /** By which settings links are followed, given all seeds: where that changes, pages are to be read whole once more. */
+  /** By which settings links and pictures are taken, given all seeds: where that changes, pages are to be read whole once more. */
   readonly followedBy: (seeds: readonly string[]) => string;
 }
 

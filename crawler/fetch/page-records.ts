@@ -48,6 +48,8 @@ export interface RecordedPage {
   readonly url: string;
   readonly html: string;
   readonly headers: Headers;
+  /** In ms since 1970. */
+  readonly readAtMs: number;
 }
 
 /** Reads back what `pageRecords` wrote; null when there is no answer among the records. */
@@ -59,7 +61,7 @@ export async function readPageRecords(records: Uint8Array): Promise<RecordedPage
       const headers = Object.fromEntries(record.httpHeaders?.headers ?? []) as Headers;
       const url = record.warcTargetURI ?? '';
       const html = decodeText(body, firstValue(headers['content-type']), new URL(url).hostname);
-      page = { url, html, headers };
+      page = { url, html, headers, readAtMs: Date.parse(record.warcDate ?? '') || 0 };
     }
     if (record.warcType === 'conversion' && page !== null) page = { ...page, html: body.toString('utf8') };
   }

@@ -158,24 +158,14 @@ function readAsSitemap(
   };
 }
 
-/**
- * Headers that fetch a page only if it changed. One that scripts fill in may change while its HTML does not, and one that
- * was refused is to be read again, since its pairs are not known.
- */
-function conditions(page: PageRecord | undefined): Record<string, string> {
-  if (!page || page.rendered || page.reason?.startsWith('rights-')) return {};
-  return {
-    ...(page.etag ? { 'if-none-match': page.etag } : {}),
-    ...(page.lastModified ? { 'if-modified-since': page.lastModified } : {}),
-  };
-}
+/** Headers that fetch a page only if it changed. */
+const conditions = (page: PageRecord | undefined): Record<string, string> => ({
+  ...(page?.etag ? { 'if-none-match': page.etag } : {}),
+  ...(page?.lastModified ? { 'if-modified-since': page.lastModified } : {}),
+});
 
-const isSame = ({ status, body }: Fetched, { page, revisit }: NonNullable<Claim['before']>): boolean =>
-  hasContent(status) &&
-  !page.rendered &&
-  page.reason !== 'needs-browser' &&
-  !page.reason?.startsWith('rights-') &&
-  revisit.hash === bodyHash(body);
+const isSame = ({ status, body }: Fetched, { revisit }: NonNullable<Claim['before']>): boolean =>
+  hasContent(status) && revisit.hash === bodyHash(body);
 
 /** A file that says what may be done with a page could not be had; it is asked for again then, in ms since 1970. */
 interface Waits {
@@ -231,6 +221,9 @@ async function readPage(
   const otherRequests = new Map(requestsByOrigin);
   otherRequests.delete(origin);
   const fetchedAtMs = Date.now();
+  const hash = bodyHash(body);
+  // What scripts add may be another one.
+  const isChanged = rendered !== undefined || claim.revisit?.hash !== hash;
   const records =
     tools.keepPages && !rights.refused ? await pageRecords(response, renderedHtml, fetchedAtMs) : undefined;
   return {
@@ -254,7 +247,7 @@ async function readPage(
     ...(redirected
       ? { redirected: { ...claim.before?.page, url: claim.url, status: 'skipped', reason: 'redirected', fetchedAtMs } }
       : {}),
-    revisit: { intervalMs: nextIntervalMs(claim.before?.revisit.intervalMs ?? null, true), hash: bodyHash(body) },
+    revisit: { intervalMs: nextIntervalMs(claim.before?.revisit.intervalMs ?? null, isChanged), hash },
     found,
     ...(records ? { records } : {}),
     refused: page.refused,

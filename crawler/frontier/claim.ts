@@ -2,7 +2,14 @@
  * A claimed URL with everything that is known of it, read once when it is leased: whoever fetches it needs no database. What
  * became of it goes back as an outcome (outcome.ts), which `commit` writes.
  */
-import { type KnownImage, type KnownPage, knownImage, knownPage, pageOfImage } from '../../dataset/ledger/crawled.ts';
+import {
+  asVisited,
+  type KnownImage,
+  type KnownPage,
+  knownImage,
+  knownPage,
+  pageOfImage,
+} from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import { hasTombstones } from '../../dataset/ledger/tombstones.ts';
@@ -10,7 +17,7 @@ import type { Reason } from '../policy/reasons.ts';
 import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { keyOf } from '../policy/url.ts';
 import type { Frontier } from './frontier.ts';
-import type { Revisit } from './revisit.ts';
+import { askedAgain, type Revisit, readAnew } from './revisit.ts';
 import type { Host, Lease } from './schema.ts';
 
 export interface Claim extends Lease {
@@ -65,9 +72,6 @@ function referrerOf(ledger: Ledger, { kind, url, referrerPolicy }: Lease): Claim
   return page === undefined ? undefined : { page, policy: referrerPolicy ?? undefined };
 }
 
-/** A page whose pairs are not all known, or have ended, is read again whatever its server says of changes. */
-function visited({ hasOrigins, ...page }: KnownPage, revisit: Revisit): NonNullable<Claim['before']> {
-  const isRead = page.status === 'fetched' || page.status === 'unchanged' || page.status === 'failed';
-  if (hasOrigins && isRead && page.reason !== 'gone') return { page, revisit };
-  return { page: { ...page, etag: null, lastModified: null }, revisit: { ...revisit, hash: '' } };
-}
+/** A page that was not read wholly is read again whatever its server says of changes. */
+const visited = (known: KnownPage, revisit: Revisit): NonNullable<Claim['before']> =>
+  (known.hasOrigins ? askedAgain : readAnew)(asVisited(known), revisit);

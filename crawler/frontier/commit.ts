@@ -72,16 +72,20 @@ export function openCommit(
     return { ...outcome, found: merged, newUrls: [...newUrls, ...added] };
   };
 
-  /** A page's pictures are asked for again with it, each once in a run. */
-  const queueImagesAgain = ({ claim, page, found, newUrls = [] }: FetchOutcome): void => {
+  /** A page's pictures are asked for again with it, each once in a run; those of one that is unchanged also where they never were. */
+  const queueImagesAgain = ({ claim, page, found = [], newUrls = [] }: FetchOutcome): void => {
     if (!takeImages || claim.kind !== 'page' || page === undefined) return;
-    const isUnchanged = page.status === 'unchanged';
-    const urls = isUnchanged ? imagesOfPage(ledger, page.url) : (found ?? []).map(({ url }) => url);
-    const policies = new Map(newUrls.map(({ url, referrerPolicy }) => [url, referrerPolicy ?? null]));
-    for (const url of urls) {
-      if (!isImageOlderThan(ledger, url, openedAtMs) || !frontier.requeue(url, 'image')) continue;
-      if (!isUnchanged) frontier.setReferrerPolicy(url, policies.get(url) ?? null);
+    const again = (url: string): boolean => isImageOlderThan(ledger, url, openedAtMs) && frontier.requeue(url, 'image');
+    if (page.status === 'unchanged') {
+      const [kind, depth] = ['image', claim.depth + 1] as const;
+      for (const { url, isPending } of imagesOfPage(ledger, page.url)) {
+        if (isPending) queue([{ url, kind, depth, priority: priority.image }], []);
+        else again(url);
+      }
+      return;
     }
+    const policies = new Map(newUrls.map(({ url, referrerPolicy }) => [url, referrerPolicy ?? null]));
+    for (const { url } of found) if (again(url)) frontier.setReferrerPolicy(url, policies.get(url) ?? null);
   };
 
   /** Queues what is new and returns it, but for pages of a pattern that proved to be a trap, which go to `trapped`. */

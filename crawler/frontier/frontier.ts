@@ -106,7 +106,7 @@ export class Frontier {
     this.#sql.setCommits.run(commits);
   }
 
-  /** By which settings the last run chose the links that it followed; null before the first. */
+  /** By which settings the last run chose the links and pictures that it took; null before the first. */
   followed(): string | null {
     return (this.#sql.followed.get() as string | undefined) ?? null;
   }

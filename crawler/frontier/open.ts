@@ -49,7 +49,7 @@ export function openFrontier(corpusDir: string, ledger: Ledger): Frontier {
 }
 
 /**
- * Remembers by which settings links are followed. Where they are others than those of the last run, pages hold links that it passed
+ * Remembers by which settings links and pictures are taken. Where they are others than those of the last run, pages hold what it passed
  * over: their next visit reads them whole, also when their servers say that they have not changed.
  */
 export async function rememberFollowed(frontier: Frontier, ledger: Ledger, settings: string): Promise<void> {

@@ -3,11 +3,11 @@
  * committed together, for one sync of the disk: as many as weigh no more than a transaction should.
  */
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
+import type { PairEnd } from '../../dataset/ledger/origins.ts';
 import type { FoundImage, PageRecord } from '../../dataset/ledger/records.ts';
 import { priority } from '../policy/priority.ts';
 import type { Address } from '../policy/url.ts';
 import type { Frontier } from './frontier.ts';
-import { pairEndOf } from './revisit.ts';
 import type { NewUrl } from './schema.ts';
 
 /** An image of a page, with what to request for it. */
@@ -22,6 +22,8 @@ export interface ArchivedPage {
 /** What was committed. */
 export interface CommittedPages {
   readonly pages: readonly ArchivedPage[];
+  /** Pages of which something later is known: they are left out. */
+  readonly older: number;
   /** Images that were not known. */
   readonly queued: number;
 }
@@ -37,24 +39,27 @@ export const maxBatchLength = 10_000_000;
 /** Ours: so many pages cost one sync of the disk. */
 const maxPages = 50;
 
-/** With `endsOthers` a page's pairs are those that are found now, and what it showed before ends. `onCommit` hears of each batch. */
+/** `endOf` says why pairs end that a page showed before and does not show now; null where they stay. `onCommit` hears of each batch. */
 export function openPageBatches(
   { ledger, frontier }: { readonly ledger: Ledger; readonly frontier: Frontier },
-  { endsOthers, onCommit }: { readonly endsOthers: boolean; readonly onCommit: (committed: CommittedPages) => void },
+  {
+    endOf,
+    onCommit,
+  }: {
+    readonly endOf: (page: PageRecord) => PairEnd | null;
+    readonly onCommit: (committed: CommittedPages) => void;
+  },
 ): PageBatches {
   let pages: ArchivedPage[] = [];
   let length = 0;
   const flush = async (): Promise<void> => {
-    await ledger.writeWhenFree(() => {
-      for (const { page, found } of pages) {
-        const status = page.status === 'refused' ? 'refused' : 'fetched';
-        ledger.recordPage(page, found, endsOthers ? pairEndOf({ ...page, status }) : undefined);
-      }
-    });
-    const queued = frontier.atomically(() =>
-      pages.reduce((sum, { found }) => sum + frontier.add(found.map(imageToQueue)), 0),
+    const recorded = await ledger.writeWhenFree(() =>
+      pages.filter(({ page, found }) => ledger.recordPage(page, found, endOf(page))),
     );
-    const committed = { pages, queued };
+    const queued = frontier.atomically(() =>
+      recorded.reduce((sum, { found }) => sum + frontier.add(found.map(imageToQueue)), 0),
+    );
+    const committed = { pages: recorded, older: pages.length - recorded.length, queued };
     pages = [];
     length = 0;
     onCommit(committed);

@@ -65,6 +65,7 @@ export function openRecord({
     const known = knownPage(ledger, pageUrl);
     if (known?.status !== 'fetched' && known?.status !== 'unchanged') return false;
     const { hasOrigins: _, ...page } = known;
+    // The same reading with one more image.
     ledger.recordPage(page, [{ url: imageUrl, texts: [{ source: 'sitemap', text }] }]);
     return true;
   };

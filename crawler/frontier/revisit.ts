@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import type { PairEnd } from '../../dataset/ledger/origins.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
+import { meaningOf } from '../policy/reasons.ts';
 
 const hourMs = 3_600_000;
 
@@ -30,6 +31,27 @@ export function nextIntervalMs(before: number | null, changed: boolean): number 
   if (before === null) return firstIntervalMs;
   return Math.round(Math.min(maxIntervalMs, Math.max(minIntervalMs, before * (changed ? shorter : longer))));
 }
+
+/**
+ * A page and its revisit as the next visit may ask by them. Only where the last one read the page wholly can its server say that nothing has
+ * changed: one that scripts fill in may change while its HTML does not, one that was read without its scripts lacks what they add, and of one
+ * that was refused or gone the pairs have ended. All others are read again, whatever their servers say.
+ */
+export function askedAgain<Page extends Pick<PageRecord, 'status' | 'reason' | 'rendered' | 'etag' | 'lastModified'>>(
+  page: Page,
+  revisit: Revisit,
+): { readonly page: Page; readonly revisit: Revisit } {
+  const { status, reason = null, rendered = false } = page;
+  const isRead = status === 'fetched' || status === 'unchanged' || status === 'failed';
+  const isIncomplete = reason !== null && meaningOf(reason)?.class === 'incomplete';
+  return isRead && reason !== 'gone' && !isIncomplete && !rendered ? { page, revisit } : readAnew(page, revisit);
+}
+
+/** The same of one that is read again in any case. */
+export const readAnew = <Page>(page: Page, revisit: Revisit): { readonly page: Page; readonly revisit: Revisit } => ({
+  page: { ...page, etag: null, lastModified: null },
+  revisit: { ...revisit, hash: '' },
+});
 
 export const bodyHash = (body: Buffer): string => hash('sha1', body);
 

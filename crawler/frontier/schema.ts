@@ -81,7 +81,7 @@ const corpusTable = `
   CREATE TABLE corpus (id TEXT, commits INTEGER NOT NULL) STRICT;
   INSERT INTO corpus (commits) VALUES (0);`;
 
-// By which settings the last run chose the links that it followed; no row before the first.
+// By which settings the last run chose the links and pictures that it took; no row before the first.
 const followedTable = `
   CREATE TABLE followed (settings TEXT NOT NULL) STRICT;`;
 

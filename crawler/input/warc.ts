@@ -47,7 +47,7 @@ export interface WarcOptions {
 export interface WarcSummary {
   readonly records: number;
   readonly pages: number;
-  /** Pages whose rights are reserved. */
+  /** Pages among them whose rights are reserved. */
   readonly refused: number;
   readonly images: number;
   /** What was passed over, how often by reason: records that are none, and pages that cannot be read. */
@@ -56,8 +56,18 @@ export interface WarcSummary {
   readonly broken: { readonly reason: Break; readonly memberOffset: number } | null;
 }
 
-/** A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, a bad record, or one by which the process died each time. */
-type Unusable = BadRecord | 'page-unreadable' | 'page-too-large' | 'too-costly' | 'process-died' | 'frame-too-large';
+/**
+ * A page that cannot be decoded or is longer than a page may be, a frame that is longer than memory allows, a bad record, one by which the
+ * process died each time, or a page that was visited, or archived, later than that.
+ */
+type Unusable =
+  | BadRecord
+  | 'page-unreadable'
+  | 'page-too-large'
+  | 'too-costly'
+  | 'process-died'
+  | 'frame-too-large'
+  | 'older';
 
 /** Not read, since the import was stopped: the next one reads it. */
 type Stopped = 'stopped';
@@ -100,8 +110,10 @@ export async function importWarc(
     const batches = openPageBatches(
       { ledger, frontier },
       {
-        endsOthers: false,
-        onCommit({ pages }) {
+        // Its scripts did not run: it ends nothing but what its rights reserve.
+        endOf: ({ status }) => (status === 'refused' ? 'page-refused' : null),
+        onCommit({ pages, older }) {
+          if (older > 0) unusable.older = (unusable.older ?? 0) + older;
           for (const { page, found } of pages) {
             counts.pages += 1;
             counts.refused += page.status === 'refused' ? 1 : 0;
@@ -168,7 +180,8 @@ interface ArchivedPageAnswer {
   readonly contentType: string | undefined;
   readonly headers: Headers;
   readonly body: Buffer;
-  readonly fetchedAtMs: number;
+  /** Null for a record whose date is none. */
+  readonly capturedAtMs: number | null;
 }
 
 /** The answer of a record; what is wrong with it; or null when it is none that a crawl would have read as a page. */
@@ -188,12 +201,12 @@ async function answerOf({
   if (blockLength > maxBlockBytes) return 'page-too-large';
   const body = await answer.body();
   if (typeof body === 'string') return body;
-  return { at, contentType, headers: answer.headers, body, fetchedAtMs: dateOf(fields['warc-date']?.[0]) };
+  return { at, contentType, headers: answer.headers, body, capturedAtMs: dateOf(fields['warc-date']?.[0]) };
 }
 
 /** The page of an answer, or why there is none. */
 async function readAnswer(
-  { at, contentType, headers, body, fetchedAtMs }: ArchivedPageAnswer,
+  { at, contentType, headers, body, capturedAtMs }: ArchivedPageAnswer,
   workers: Workers,
 ): Promise<ArchivedPage | Unusable | Stopped> {
   const referrerPolicy = headerReferrerPolicy(headers['referrer-policy']);
@@ -214,7 +227,9 @@ async function readAnswer(
     reason: rights.refused,
     title,
     text,
-    fetchedAtMs,
+    fetchedAtMs: capturedAtMs ?? Date.now(),
+    // One without a date may be older than all that is known.
+    readAtMs: capturedAtMs ?? 0,
     licenseUrl,
     rights: rights.evidence,
   };
@@ -224,8 +239,8 @@ async function readAnswer(
 /** Bytes of a block as stored; a page is as a rule compressed there, and has headers before it. */
 const maxBlockBytes = maxPageBytes + 65_536;
 
-/** Milliseconds since 1970; of a date that is none, now. */
-function dateOf(warcDate = ''): number {
+/** Milliseconds since 1970, now at most; null for a date that is none. */
+function dateOf(warcDate = ''): number | null {
   const ms = Date.parse(warcDate);
-  return Number.isNaN(ms) ? Date.now() : ms;
+  return Number.isNaN(ms) ? null : Math.min(ms, Date.now());
 }

@@ -36,13 +36,14 @@ export interface FollowedUrls {
   readonly add: (seed: string) => void;
 }
 
-/** What decides which links are followed, to be compared with that of another run. */
+/** What decides which links and pictures of a page are taken, to be compared with that of another run. */
 export function followedBy(
   seeds: readonly string[],
-  { scope, maxDepth, allow = [], deny = [] }: FollowOptions,
+  { scope, maxDepth, allow = [], deny = [], render, images }: FollowOptions,
 ): string {
   const hosts = scope === 'any' ? [] : [...new Set(seeds.map((seed) => new URL(seed).host))].sort();
-  return JSON.stringify({ scope, hosts, maxDepth, allow: allow.map(String).sort(), deny: deny.map(String).sort() });
+  const [allowed, denied] = [allow, deny].map((patterns) => patterns.map(String).sort());
+  return JSON.stringify({ scope, hosts, maxDepth, allow: allowed, deny: denied, render, images });
 }
 
 /** The same settings as they are of a run that names no seed, which many machines compare. */
@@ -54,6 +55,9 @@ interface FollowOptions {
   readonly maxDepth: number;
   readonly allow?: readonly RegExp[] | undefined;
   readonly deny?: readonly RegExp[] | undefined;
+  /** When pages are rendered, and whether their images are downloaded. */
+  readonly render: string;
+  readonly images: boolean;
 }
 
 /** The URLs in the scope that the seeds span; deny wins over allow. */

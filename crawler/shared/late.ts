@@ -2,7 +2,7 @@
  * Of two visits to a page or picture the later one counts, also where its batch comes first into the folder: one waits for pictures of its
  * worker, or the folder has crawled on by itself.
  */
-import { knownImage, knownImageVisit, knownPage } from '../../dataset/ledger/crawled.ts';
+import { asVisited, type KnownPage, knownImage, knownImageVisit, knownPage } from '../../dataset/ledger/crawled.ts';
 import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Recordable } from '../frontier/record.ts';
@@ -21,16 +21,14 @@ export interface Timely {
 /** The outcome without the pages and the picture of which the ledger has a later visit; a picture that the folder has stays when its visit failed. */
 export function timely(ledger: Ledger, outcome: Recordable): Timely {
   const { page, redirected, found, refused, image, decoded, ...rest } = outcome;
-  const knownOf = (row: PageRecord | undefined): PageRecord | null => (row ? laterVisit(ledger, row) : null);
+  const knownOf = (row: PageRecord | undefined): KnownPage | null => (row ? laterVisit(ledger, row) : null);
   const [ofPage, ofRedirected] = [knownOf(page), knownOf(redirected)];
-  const isPageTold = ofPage === null || isWithoutContent(ofPage);
+  const isPageTold = page !== undefined && (ofPage === null || isWithoutContent(ofPage) || isReadAfter(page, ofPage));
   const isImageTold = image === undefined || !hasLaterImage(ledger, image);
   return {
     outcome: {
       ...rest,
-      ...(page && isPageTold
-        ? { page: keptPage(ledger, page), ...(found && { found }), ...(refused && { refused }) }
-        : {}),
+      ...(isPageTold ? { page: keptPage(ledger, page), ...(found && { found }), ...(refused && { refused }) } : {}),
       ...(redirected && ofRedirected === null ? { redirected } : {}),
       ...(image && isImageTold ? { image: kept(ledger, image), ...(decoded && { decoded }) } : {}),
     },
@@ -50,7 +48,7 @@ export function recordLater(ledger: Ledger, later: readonly PageRecord[]): void 
 }
 
 /** Links that lead into a trap are noted when they are collected, and say nothing of a visit. */
-function laterVisit(ledger: Ledger, { url, fetchedAtMs }: PageRecord): PageRecord | null {
+function laterVisit(ledger: Ledger, { url, fetchedAtMs }: PageRecord): KnownPage | null {
   const known = knownPage(ledger, url);
   if (known === null || known.fetchedAtMs <= fetchedAtMs) return null;
   return known.reason?.startsWith('trap-') ? null : known;
@@ -59,12 +57,16 @@ function laterVisit(ledger: Ledger, { url, fetchedAtMs }: PageRecord): PageRecor
 const isWithoutContent = ({ status, title = '', text = '' }: PageRecord): boolean =>
   status !== 'fetched' && status !== 'skipped' && title === '' && text === '';
 
+/** The later visit did not read the page: what it has is of one that was before this one. */
+const isReadAfter = (page: RecordedPage, { readAtMs }: KnownPage): boolean =>
+  (page.status === 'fetched' || pairEndOf(page) !== null) && readAtMs !== null && readAtMs < page.fetchedAtMs;
+
 /** Workers do not know what the folder has: what was read at an earlier visit stays when a later one finds it unchanged, or fails. */
 function keptPage(ledger: Ledger, page: RecordedPage): RecordedPage {
   if (!isWithoutContent(page)) return page;
   const known = knownPage(ledger, page.url);
   if (known === null || isWithoutContent(known)) return page;
-  const { hasOrigins: _, ...before } = known;
+  const before = asVisited(known);
   const { status, reason = null, rights, fetchedAtMs } = page;
   return { ...before, status, reason, fetchedAtMs, ...(rights && { rights: { ...before.rights, ...rights } }) };
 }

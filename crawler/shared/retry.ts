@@ -111,6 +111,12 @@ async function requeueSome(query: Query, urls: readonly Named[]): Promise<number
     [urls.map(({ host }) => host), urls.map(({ hash }) => hash)],
   );
   const hosts = [...new Set(rows.map(({ host }) => host))];
+  // Pages are read whole, also where they have not changed.
+  await query(
+    `UPDATE lait.revisits r SET body = '', page = (r.page::jsonb || '{"etag": null, "lastModified": null}')::json
+     FROM unnest($1::bigint[], $2::uuid[]) u (host, hash) WHERE r.host = u.host AND r.hash = u.hash`,
+    [urls.map(({ host }) => host), urls.map(({ hash }) => hash)],
+  );
   await query(
     `WITH failed AS (
        SELECT id FROM lait.hosts WHERE id = ANY ($1::bigint[]) AND failures > 0 ORDER BY id FOR NO KEY UPDATE)

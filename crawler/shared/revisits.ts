@@ -2,7 +2,7 @@
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
-import type { Revisit } from '../frontier/revisit.ts';
+import { askedAgain, type Revisit } from '../frontier/revisit.ts';
 import type { UrlKind } from '../frontier/schema.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { hostIdOf, hostNameIn, urlHashOf } from './names.ts';
@@ -24,10 +24,7 @@ export interface Visited {
 export function beforeOf(url: string, { revisit, page }: Visited): Claim['before'] {
   // The row of a redirect says nothing about the page that it led to.
   if (page === null || page.status === 'skipped') return null;
-  const before = { ...page, url, fetchedAtMs: 0 };
-  const isRead = page.status === 'fetched' || page.status === 'unchanged' || page.status === 'failed';
-  if (isRead && page.reason !== 'gone') return { page: before, revisit };
-  return { page: { ...before, etag: null, lastModified: null }, revisit: { ...revisit, hash: '' } };
+  return askedAgain({ ...page, url, fetchedAtMs: 0 }, revisit);
 }
 
 /** A visit that is over, and what it says of the next one. */

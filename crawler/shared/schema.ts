@@ -192,6 +192,8 @@ async function read(query: Query, store: Store): Promise<SharedCorpus> {
 const laterColumns = [
   ['origins', 'key', 'text'],
   ['corpus', 'ledger', 'text'],
+  // What was visited before is read whole at its next visit: the settings by which links and pictures are taken were others.
+  ['corpus', 'whole_at', 'timestamptz'],
   ['workers', 'swept', 'text'],
   // Where in S3 it puts pictures, whatever `blobs` becomes later: `work` of the place.
   ['workers', 'pictures', 'text'],
@@ -229,7 +231,7 @@ const statementsOf = (sql: string): string[] =>
     .split(';\n')
     .filter((one) => one.trim() !== '');
 
-/** All workers follow the same links, or what the crawl finds would depend on who reads a page. */
+/** All workers take the same links and pictures, or what the crawl finds would depend on who reads a page. */
 export async function follow(store: Store, settings: string): Promise<void> {
   const [row] = await store.query<{ followed: string | null; others: boolean }>(
     `SELECT followed, (SELECT count(*) FROM lait.workers
@@ -241,5 +243,8 @@ export async function follow(store: Store, settings: string): Promise<void> {
       `Expected the settings by which the other workers follow links (${row!.followed}) but received ${settings}; use one lait.yaml for all, or stop the others first.`,
     );
   }
-  await store.query('UPDATE lait.corpus SET followed = $1', [settings]);
+  await store.query(
+    'UPDATE lait.corpus SET whole_at = CASE WHEN followed IS NULL THEN whole_at ELSE now() END, followed = $1',
+    [settings],
+  );
 }

@@ -1,4 +1,5 @@
 /** Takes hosts whose time has come, with the first of their URLs. Who takes a host is the only one to ask it until it lets go. */
+import { readAnew } from '../frontier/revisit.ts';
 import { kinds, type UrlKind } from '../frontier/schema.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { priority } from '../policy/priority.ts';
@@ -78,10 +79,12 @@ export async function takeHosts(
       readonly intervalMs: number | null;
       readonly body: string;
       readonly known: Visited['page'];
+      readonly isOfOtherSettings: boolean | null;
     }
   >(
     `SELECT q.host, q.url_host AS "urlHost", q.hash, u.kind AS "kindNumber", u.url, coalesce(q.at, u.written, u.url) AS at, u.written, u.page,
-       u.referrer_policy AS "referrerPolicy", q.hops, u.depth, q.priority, q.tries, q.deaths, r.interval_ms AS "intervalMs", r.body, r.page AS known
+       u.referrer_policy AS "referrerPolicy", q.hops, u.depth, q.priority, q.tries, q.deaths, r.interval_ms AS "intervalMs", r.body, r.page AS known,
+       r.read_at < (SELECT whole_at FROM lait.corpus) AS "isOfOtherSettings"
      FROM unnest($1::bigint[]) h (id) CROSS JOIN LATERAL (
        SELECT * FROM lait.queue q WHERE q.host = h.id AND q.priority > $3 AND (q.not_before IS NULL OR q.not_before <= now())
        ORDER BY q.priority DESC, q.seq LIMIT $2) q
@@ -92,9 +95,10 @@ export async function takeHosts(
   );
   const refused = taken.some(({ isAnyTakenDown }) => isAnyTakenDown) ? await takenDownAmong(store.query, rows) : null;
   for (const row of rows) {
-    const { host, kindNumber, intervalMs, body, known, ...url } = row;
+    const { host, kindNumber, intervalMs, body, known, isOfOtherSettings, ...url } = row;
     const isTakenDown = refused?.has(row) ?? false;
-    const visited = intervalMs === null ? null : { revisit: { intervalMs, hash: body }, page: known };
+    const visit = intervalMs === null ? null : { revisit: { intervalMs, hash: body }, page: known };
+    const visited = visit?.page && isOfOtherSettings ? readAnew(visit.page, visit.revisit) : visit;
     byId.get(host)!.urls.push({ ...url, kind: kinds[kindNumber]!, visited, isTakenDown });
   }
   const empty = [...byId.values()].filter(({ urls }) => urls.length === 0).map(({ id }) => id);

@@ -9,8 +9,10 @@ export function makeDurable(ledger: Ledger): void {
 
 /** A page as it was recorded. */
 export interface KnownPage extends PageRecord {
-  /** Every pair that it gives is known. False for what an earlier version of lait recorded, and for lists. */
+  /** It was read wholly, so that every pair that it gives is known. False for what an earlier version of lait recorded, and for lists. */
   readonly hasOrigins: boolean;
+  /** When something last said for certain what stands there; null where that is not known. */
+  readonly readAtMs: number | null;
 }
 
 /** A page's row as it was recorded; null when there is none. */
@@ -18,7 +20,7 @@ export function knownPage(ledger: Ledger, url: string): KnownPage | null {
   const row = ledger
     .statement(
       `SELECT url, status, reason, title, text, fetched_at_ms AS fetchedAtMs, etag, last_modified AS lastModified,
-         rendered, license_url AS licenseUrl, rights, has_origins AS hasOrigins FROM pages WHERE url = ?`,
+         rendered, license_url AS licenseUrl, rights, has_origins AS hasOrigins, read_at_ms AS readAtMs FROM pages WHERE url = ?`,
     )
     .get(url) as
     | (Omit<KnownPage, 'rendered' | 'rights' | 'hasOrigins'> & {
@@ -35,6 +37,17 @@ export function knownPage(ledger: Ledger, url: string): KnownPage | null {
     hasOrigins: hasOrigins === 1,
     ...(rights === null ? {} : { rights: JSON.parse(rights) }),
   };
+}
+
+/** The row as a visit that read nothing records it once more: when the page was read stays as it is. */
+export function asVisited({ hasOrigins: _, readAtMs: __, ...page }: KnownPage): PageRecord {
+  return page;
+}
+
+/** Makes the next visits of these pages read them whole, also when their servers say that they have not changed. */
+export function readWhole(ledger: Ledger, urls: readonly string[]): void {
+  const mark = ledger.statement('UPDATE pages SET has_origins = 0 WHERE url = ?');
+  for (const url of urls) mark.run(url);
 }
 
 /** An image that was downloaded. */
@@ -80,17 +93,17 @@ export function knownImageVisit(
   return row ?? null;
 }
 
-/** The URLs of the images of all pairs that a page gives. */
-export function imagesOfPage(ledger: Ledger, pageUrl: string): string[] {
-  return ledger
+/** The images of all pairs that a page gives, and whether nothing became of them yet. */
+export function imagesOfPage(ledger: Ledger, pageUrl: string): { readonly url: string; readonly isPending: boolean }[] {
+  const rows = ledger
     .statement(
-      `SELECT i.url FROM pages g JOIN pairs p ON p.page_id = g.id AND p.gone IS NULL JOIN images i ON i.id = p.image_id
+      `SELECT i.url, i.status FROM pages g JOIN pairs p ON p.page_id = g.id AND p.gone IS NULL JOIN images i ON i.id = p.image_id
          WHERE g.url = @pageUrl
-       UNION SELECT i.url FROM pages g JOIN other_origins o ON o.page_id = g.id JOIN pairs p ON p.id = o.pair_id
+       UNION SELECT i.url, i.status FROM pages g JOIN other_origins o ON o.page_id = g.id JOIN pairs p ON p.id = o.pair_id
          JOIN images i ON i.id = p.image_id WHERE g.url = @pageUrl`,
     )
-    .pluck()
-    .all({ pageUrl }) as string[];
+    .all({ pageUrl }) as { url: string; status: string }[];
+  return rows.map(({ url, status }) => ({ url, isPending: status === 'pending' }));
 }
 
 /** Whether the image was downloaded, and not asked for since `ms`, in ms since 1970. */

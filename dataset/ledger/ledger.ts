@@ -233,12 +233,14 @@ export class Ledger {
    * better source, then the page whose URL sorts first, so that the result does not depend on the order of the crawl.
    * With `others`, these are all that the page gives: pairs that it gave before end for this reason, unless another page
    * still gives them. What was taken down does not come back: neither an image by its URL or host nor anything from
-   * such a page, of which no picture is stored any more.
+   * such a page, of which no picture is stored any more. Returns false, and writes nothing, for what was read before something later that is
+   * known of the page.
    */
-  recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): void {
-    this.write(() => {
+  recordPage(page: PageRecord, images: readonly FoundImage[] = [], others: PairEnd | null = null): boolean {
+    return this.write(() => {
       const isAnyTakenDown = hasTombstones(this);
       const isRefused = isAnyTakenDown && this.isTakenDown({ url: page.url });
+      if (!isRefused && this.#isOlder(page)) return false;
       const { id, isNew: isNewPage } = this.#upsertPage(isRefused ? takenDownPage(page) : page, others !== null);
       if (isRefused)
         refuseShown(
@@ -257,19 +259,31 @@ export class Ledger {
         else if (image.dominance !== undefined || others !== null) recordPlace(this, imageId, id, image.dominance);
       }
       // A new page gave nothing before.
-      if (others === null || isNewPage) return;
+      if (others === null || isNewPage) return true;
       forgetOtherPlaces(this, id, shown);
       endOtherPairs(this, id, given, others, page.fetchedAtMs);
+      return true;
     });
+  }
+
+  /** Whether a later reading is known than one that is not of now, or a later visit that found the page unchanged. */
+  #isOlder({ url, readAtMs = null, fetchedAtMs }: PageRecord): boolean {
+    if (readAtMs === null) return false;
+    const later = this.statement(
+      `SELECT 1 FROM pages WHERE url = ? AND (read_at_ms > ? OR (status = 'unchanged' AND fetched_at_ms > ?))`,
+    );
+    return later.get(url, readAtMs, fetchedAtMs) !== undefined;
   }
 
   /**
    * A visit that did not come to the page (refused, failed) says nothing about what stands there: what an earlier one found
-   * stays, whoever found it. Only a takedown takes it away.
+   * stays, whoever found it. Only a takedown takes it away. `isCertain`: it says all that stands there, be it nothing. When that was last so,
+   * or the page was read otherwise, is `read_at_ms`, which other visits do not move; `has_origins` says whether it was so then.
    */
-  #upsertPage(page: PageRecord, isWhole: boolean): Row {
+  #upsertPage(page: PageRecord, isCertain: boolean): Row {
+    const readAtMs = page.readAtMs ?? (isCertain || page.status === 'fetched' ? page.fetchedAtMs : null);
     if (page.title === undefined && (page.status === 'failed' || page.status === 'refused')) {
-      const known = this.#markPage(page);
+      const known = this.#markPage(page, readAtMs);
       if (known !== null) return { id: known, isNew: false };
     }
     const values = {
@@ -284,31 +298,34 @@ export class Ledger {
       rendered: page.rendered ? 1 : 0,
       licenseUrl: page.licenseUrl ?? null,
       rights: page.rights ? JSON.stringify(page.rights) : null,
-      hasOrigins: isWhole ? 1 : 0,
+      hasOrigins: isCertain ? 1 : 0,
+      readAtMs,
     };
     const inserted = this.statement(
       `INSERT INTO pages (url, status, reason, title, text, fetched_at_ms, etag, last_modified, rendered, license_url, rights,
-           has_origins)
+           has_origins, read_at_ms)
          VALUES (@url, @status, @reason, @title, @text, @fetchedAtMs, @etag, @lastModified, @rendered, @licenseUrl, @rights,
-           @hasOrigins)
+           @hasOrigins, @readAtMs)
          ON CONFLICT (url) DO NOTHING`,
     ).run(values);
     if (inserted.changes > 0) return { id: Number(inserted.lastInsertRowid), isNew: true };
     const { id } = this.statement(
       `UPDATE pages SET status = @status, reason = @reason, title = @title, text = @text, fetched_at_ms = @fetchedAtMs,
            etag = @etag, last_modified = @lastModified, rendered = @rendered, license_url = @licenseUrl, rights = @rights,
-           has_origins = max(has_origins, @hasOrigins)
+           has_origins = iif(@readAtMs IS NULL OR @readAtMs IS read_at_ms, has_origins, @hasOrigins),
+           read_at_ms = coalesce(@readAtMs, read_at_ms)
          WHERE url = @url RETURNING id`,
     ).get(values) as { id: number };
     return { id, isNew: false };
   }
 
   /** Gives a page that was read before another status and reason, and returns its id; null when there is none. */
-  #markPage({ url, status, reason = null, fetchedAtMs }: PageRecord): number | null {
+  #markPage({ url, status, reason = null, fetchedAtMs }: PageRecord, readAtMs: number | null): number | null {
     if (reason === 'taken-down') return null;
     const row = this.statement(
-      'UPDATE pages SET status = ?, reason = ?, fetched_at_ms = ? WHERE url = ? RETURNING id',
-    ).get(status, reason, fetchedAtMs, url) as { id: number } | undefined;
+      `UPDATE pages SET status = ?, reason = ?, fetched_at_ms = ?, read_at_ms = coalesce(?, read_at_ms) WHERE url = ?
+         RETURNING id`,
+    ).get(status, reason, fetchedAtMs, readAtMs, url) as { id: number } | undefined;
     return row?.id ?? null;
   }
 

@@ -6,6 +6,10 @@ import { UserError } from '../user-error.ts';
 const waysOfCleaning = `SELECT count(DISTINCT coalesce((SELECT json_array(value -> 'version', value -> 'settings') FROM json_each(recipes.rules)
   WHERE value ->> 'name' = 'text/clean'), '')) FROM recipes`;
 
+/** Notes when pages were read whose last visit read them: all that is known of what an earlier version of lait wrote. A part of a step. */
+export const noteReadings = `UPDATE pages SET read_at_ms = fetched_at_ms
+     WHERE read_at_ms IS NULL AND (status = 'fetched' OR reason IN ('gone', 'redirected') OR reason LIKE 'rights-%');`;
+
 /** Append only: a step that has shipped never changes. */
 const steps: readonly string[] = [
   `CREATE TABLE pages (
@@ -291,6 +295,9 @@ const steps: readonly string[] = [
      BEGIN DELETE FROM scores WHERE subject IN (SELECT id FROM pairs WHERE image_id = new.id); END;
    CREATE TRIGGER text_to_score AFTER UPDATE OF cleaned_text ON pairs WHEN old.cleaned_text IS NOT new.cleaned_text
      BEGIN DELETE FROM scores WHERE subject = new.id; END;`,
+  // When something last said for certain what stands at a page (ledger.ts); NULL where that is not known.
+  `ALTER TABLE pages ADD COLUMN read_at_ms INTEGER;
+   ${noteReadings}`,
 ];
 
 /** The version that this lait writes. */

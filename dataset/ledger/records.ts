@@ -10,6 +10,11 @@ export interface PageRecord {
   /** The beginning of the visible text, for the language filter. */
   readonly text?: string;
   readonly fetchedAtMs: number;
+  /**
+   * For what was not read just now (a web archive, a page that was kept): when it was. It counts only where nothing later is known of
+   * the page.
+   */
+  readonly readAtMs?: number | null;
   readonly etag?: string | null;
   readonly lastModified?: string | null;
   readonly rendered?: boolean;

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { UserError } from '../user-error.ts';
 import { Ledger } from './ledger.ts';
+import { noteReadings } from './migrations.ts';
 import { readPagesWhole } from './origins.ts';
 
 /** Rows read at once where all can be read. */
@@ -52,6 +53,7 @@ export function salvageLedger(corpusDir: string): Salvaged {
     const ledger = Ledger.open(workshop);
     try {
       rows = copyRows(path, ledger);
+      ledger.db.exec(noteReadings);
       readPagesWhole(ledger);
       ledger.db.pragma('wal_checkpoint(TRUNCATE)');
       ledger.db.pragma('journal_mode = DELETE');

@@ -17,7 +17,7 @@ test('nothing is written to a ledger, or said of a folder, that was moved, repla
   const ledger = Ledger.open(corpus);
   t.after(() => ledger.close());
   const check = heldFolder(corpus, (close) => t.after(() => void close()));
-  const write = (): void => ledger.recordPage({ url: 'https://a.example/', status: 'fetched', fetchedAtMs: 1 });
+  const write = (): unknown => ledger.recordPage({ url: 'https://a.example/', status: 'fetched', fetchedAtMs: 1 });
   const refuses = async (words: RegExp): Promise<void> => {
     assert.throws(write, told(words));
     assert.throws(() => ledger.tryWrite(write), told(words));

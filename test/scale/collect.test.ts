@@ -393,7 +393,7 @@ function fillFrontier(corpus: TemporaryCorpus): void {
   // A page that was read is due again.
   frontier.setRevisit(4, { intervalMs: 3_600_000, hash: 'def' }, now - 7_200_000);
   assert.equal(frontier.queueDue(now), 1);
-  frontier.setFollowed(followedBy(frontier.seeds(), { scope: 'host', maxDepth: 16 }));
+  frontier.setFollowed(followedBy(frontier.seeds(), { scope: 'host', maxDepth: 16, render: 'auto', images: true }));
   frontier.close();
 }
 
@@ -417,7 +417,7 @@ describe('a crawl that moves from a folder to a store and back', { skip: noPostg
     assert.deepEqual(moved, { isKnown: false, hosts: 5, urls: 10, queued: 9, origins: 2 });
     assert.deepEqual(await moveIn(stores, corpus), { ...moved, isKnown: true });
     assert.equal(postgres.sql(url, 'SELECT followed IS NULL FROM lait.corpus'), 't', 'workers say what they follow');
-    const theirs = followedBy([], { scope: 'host', maxDepth: 16 });
+    const theirs = followedBy([], { scope: 'host', maxDepth: 16, render: 'auto', images: true });
     postgres.sql(url, `UPDATE lait.corpus SET followed = '${theirs}'`);
     const other = newCorpus(t);
     fillFrontier(other);
