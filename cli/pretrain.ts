@@ -41,7 +41,7 @@ import { requireRunFor, runDir } from './runs.ts';
 import { corporaOf, type PlannedStage, plannedStages, type StageSettings, sameFeatures } from './stages.ts';
 import { count, table } from './table.ts';
 import { tell } from './tell.ts';
-import { type TrainingExamples, trainingExamples } from './training-examples.ts';
+import { identityOf, type TrainingExamples, trainingExamples } from './training-examples.ts';
 import {
   describeEnd,
   describeEpochs,
@@ -187,7 +187,10 @@ async function trainStages(
         onRankingAids: showRankingAids(progress),
         onChangedSettings: showChangedSettings(progress),
       },
-      stages.map((stage) => ({ ...stage, open: () => open(stage) })),
+      stages.map((stage) => ({
+        ...{ ...stage, open: () => open(stage) },
+        identify: () => identityOf(stage.corpora, config, signal),
+      })),
       { signal, onProgress: (state) => show(state, state.stage) },
     );
     progress.stop();

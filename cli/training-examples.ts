@@ -60,12 +60,33 @@ interface ReadingOptions {
   readonly signal: AbortSignal;
 }
 
+const splits = ['train', 'validation'];
+
+/** What the examples of these corpora are, by content. Reads no shard that a manifest tells of. */
+export async function identityOf(
+  corpora: readonly CorpusShare[],
+  { regions }: Config,
+  signal: AbortSignal,
+): Promise<DataIdentity[]> {
+  const data: DataIdentity[] = [];
+  for (const corpus of corpora) {
+    for (const split of splits) {
+      const folder = within(corpus.shards, split);
+      if (!(await isThere(folder, signal))) continue;
+      const columns = columnsIdentity(await readColumnsManifest(regionsOf(corpus, regions)));
+      data.push(
+        dataIdentity({ corpus: corpus.dir, split, share: corpus.share }, await readSetIdentity(folder), columns),
+      );
+    }
+  }
+  return data;
+}
+
 export async function trainingExamples(options: ReadingOptions): Promise<TrainingExamples> {
   const { corpora, config, seed, run, tokenizer, maxPieces, maxRegions, isMeasured = true, signal } = options;
   const skipped = new SkippedSamples();
   const parts: { source: ExampleSource; share: number }[] = [];
   const validation: Example[] = [];
-  const data: DataIdentity[] = [];
   const descriptions: string[] = [];
   let samples = 0;
   for (const corpus of corpora) {
@@ -76,17 +97,10 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
       ...{ tokenizer, maxPieces, maxRegions, signal },
       onBad: skipped.add,
     });
-    for (const split of ['train', 'validation']) {
+    for (const split of splits) {
       const folder = within(corpus.shards, split);
       if (!(await isThere(folder, signal))) continue;
       await requireFeatures(folder, of(split).regions, signal);
-      data.push(
-        dataIdentity(
-          { corpus: dir, split, share },
-          await readSetIdentity(folder),
-          columnsIdentity(await readColumnsManifest(of(split).regions)),
-        ),
-      );
     }
     const train = await firstImages(readExamples(of('train')), { maxImages: maxSamplesInMemory, together: true });
     samples += train.samples;
@@ -106,7 +120,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   return {
     source: parts.length === 1 ? parts[0]!.source : mixedSource(parts, seed),
     validation,
-    data,
+    data: await identityOf(corpora, config, signal),
     samples,
     description: [...descriptions, ...(isMeasured ? [`${count(validation.length)} held out`] : [])].join(', '),
     skipped,

@@ -44,6 +44,15 @@ export function dataIdentity(
 export const weightsSha256 = (path: string): string =>
   knownSha256(dirname(path), basename(path)) ?? filesSha256([path]);
 
+/** What a run of these options is made from; undefined where its data cannot be named. */
+export const madeFromOf = ({
+  data,
+  startFrom,
+}: {
+  readonly data?: readonly DataIdentity[] | undefined;
+  readonly startFrom?: string | undefined;
+}): MadeFrom | undefined => data && { data, start: startFrom === undefined ? null : weightsSha256(startFrom) };
+
 /** A sentence part for each thing in which a run would go on with something else than it was made from. */
 export function differences(was: MadeFrom, is: MadeFrom): string[] {
   const found: string[] = [];

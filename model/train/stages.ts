@@ -4,12 +4,14 @@
  * stages are, which are finished and which comes next is decided here and nowhere else.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../dataset/atomic-file.ts';
 import { makeFolder } from '../../dataset/make-folder.ts';
 import { UserError } from '../../dataset/user-error.ts';
 import { patienceSpent } from './best.ts';
-import { bestCheckpoint, latestCheckpoint, readCheckpoint } from './checkpoint.ts';
+import { bestCheckpoint, checkSameModel, latestCheckpoint, readCheckpoint, weightsName } from './checkpoint.ts';
+import { pretrainDefaults } from './defaults.ts';
+import { checkMadeFrom, madeFromOf } from './made-from.ts';
 import { type PretrainOptions, pretrain, pretrainSettings } from './pretrain.ts';
 import type { TrainingProgress, TrainingSummary, Watch } from './progress.ts';
 import { lacksRankingAids } from './ranking-aids.ts';
@@ -26,7 +28,12 @@ export interface Stage
   readonly name?: string;
   /** Opens its examples when it begins. */
   readonly open: () => Promise<Examples>;
+  /** What its examples are by content, without opening them: of one that has begun, to be compared. */
+  readonly identify?: () => Promise<PretrainOptions['data']>;
 }
+
+/** What all stages have. */
+type Shared = Omit<PretrainOptions, 'steps' | keyof Examples>;
 
 export interface StageProgress extends TrainingProgress {
   readonly stage?: string;
@@ -40,7 +47,7 @@ const listName = 'stages.json';
  * summary. Throws what `checkStages` and `train` throw.
  */
 export async function pretrainStages(
-  base: Omit<PretrainOptions, 'steps' | keyof Examples>,
+  base: Shared,
   stages: readonly Stage[],
   { onProgress, signal }: Watch<StageProgress> = {},
 ): Promise<TrainingSummary> {
@@ -52,17 +59,16 @@ export async function pretrainStages(
     makeFolder(base.runDir);
     writeFileAtomic(join(base.runDir, listName), `${JSON.stringify(names)}\n`);
   }
+  const done = base.resume && names.length > 0 ? await checkBegun(base, stages) : undefined;
   let startFrom = base.startFrom;
   let summary: TrainingSummary | undefined;
-  for (const { name, open, ...own } of stages) {
+  for (const { name, open, identify: _, ...own } of stages) {
     const runDir = name === undefined ? base.runDir : join(base.runDir, name);
-    const patience = own.patience ?? base.patience;
-    const ended = base.resume && name !== undefined ? finishedStage(runDir, own.steps, patience) : undefined;
-    // What no later stage heeds either would be passed over.
-    if (ended && name === names.at(-1)) checkEnded(ended, { ...base, ...own });
+    const ended = done?.get(name);
     // One that was killed behind its last step makes up for what is missing, if it holds pairs out for that: then it has a best
     // checkpoint. Not with other ranks: these read no held-out pairs, and would pass over what the first begins.
-    const examples = ended && (base.ranks || !ended.best || !lacksAids(ended)) ? undefined : await open();
+    const isWhole = base.ranks || !ended?.best || !lacksAids(ended);
+    const examples = ended && isWhole ? undefined : await open();
     const finished = (examples?.validation ?? []).length < 2 ? ended : undefined;
     if (finished) await examples?.source.close();
     summary =
@@ -75,7 +81,7 @@ export async function pretrainStages(
         },
       ));
     if (summary.stopped) return summary;
-    startFrom = join(summary.best?.checkpoint ?? summary.checkpoint, 'model.safetensors');
+    startFrom = weightsAfter(summary);
   }
   return summary as TrainingSummary;
 }
@@ -111,21 +117,57 @@ export function latestStage(runDir: string): string {
   return begun.at(-1) ?? runDir;
 }
 
-/** Throws a UserError for settings that no step is left for. */
-function checkEnded({ checkpoint }: TrainingSummary, options: Omit<PretrainOptions, keyof Examples>): void {
-  changedSettings({ dir: checkpoint, was: readCheckpoint(checkpoint).state }, pretrainSettings(options), options);
+/**
+ * Compares the stages that have begun with what they are to be, before any of them trains, and throws what a run without stages throws. Gives
+ * those that have no step left to do, by name.
+ */
+async function checkBegun(base: Shared, stages: readonly Stage[]): Promise<ReadonlyMap<unknown, TrainingSummary>> {
+  const found = new Map<unknown, TrainingSummary>();
+  const all = stages.map((stage) => {
+    const dir = latestCheckpoint(join(base.runDir, stage.name!));
+    return { stage, dir, ended: dir === undefined ? undefined : endOf(dir, { ...base, ...stage }) };
+  });
+  let startFrom = base.startFrom;
+  let isStartKnown = true;
+  for (const [at, { stage, dir, ended }] of all.entries()) {
+    const { name, open: _, identify, ...own } = stage;
+    const options = { ...base, ...own };
+    if (dir !== undefined) {
+      const checkpoint = readCheckpoint(dir);
+      checkSameModel(checkpoint, { ...options, objectives: options.objectives ?? pretrainDefaults.objectives });
+      if (ended) {
+        // What all stages share is heeded by a later one that has steps left to do.
+        const isHeeded = all.slice(at + 1).some((later) => later.ended === undefined);
+        const ofItsOwn = { ...own, ...own.objectives };
+        const heard = Object.entries(pretrainSettings(options)).filter(([setting]) => !isHeeded || setting in ofItsOwn);
+        changedSettings({ dir, was: checkpoint.state }, Object.fromEntries(heard), options);
+      }
+      const madeFrom = madeFromOf({ data: await identify?.(), startFrom });
+      const is = madeFrom && (isStartKnown ? madeFrom : { ...madeFrom, start: 'those of a stage that trains on' });
+      if (is) checkMadeFrom({ dir, was: checkpoint.madeFrom, is }, base.dataChanged);
+      if (ended) found.set(name, ended);
+    }
+    isStartKnown = ended !== undefined;
+    startFrom = ended && weightsAfter(ended);
+  }
+  return found;
 }
+
+/** What the stage after it starts from. */
+const weightsAfter = ({ best, checkpoint }: TrainingSummary): string =>
+  join(best?.checkpoint ?? checkpoint, weightsName);
 
 const lacksAids = ({ checkpoint, best }: TrainingSummary): boolean =>
   lacksRankingAids([checkpoint, best?.checkpoint ?? checkpoint], readCheckpoint(checkpoint).objectives);
 
 /** The summary of a stage that has done all its steps or is out of patience; undefined where some are left. */
-function finishedStage(runDir: string, steps: number, patience: number | undefined): TrainingSummary | undefined {
-  const checkpoint = latestCheckpoint(runDir);
-  if (checkpoint === undefined) return undefined;
+function endOf(
+  checkpoint: string,
+  { steps, patience }: Pick<PretrainOptions, 'steps' | 'patience'>,
+): TrainingSummary | undefined {
   const { state } = readCheckpoint(checkpoint);
   const outOfPatience = state.step < steps && patienceSpent(state.best, patience);
   if (state.step < steps && !outOfPatience) return undefined;
-  const best = bestCheckpoint(runDir);
+  const best = bestCheckpoint(dirname(dirname(checkpoint)));
   return { steps: state.step, stopped: false, outOfPatience, checkpoint, ...(best && { best }), compiled: true };
 }

@@ -40,7 +40,7 @@ import { evaluation } from './evaluation.ts';
 import { openHeldOut } from './held-out.ts';
 import { itmEntropy } from './label-entropy.ts';
 import { drawLearning } from './learning-picture.ts';
-import { checkMadeFrom, type MadeFrom, weightsSha256 } from './made-from.ts';
+import { checkMadeFrom, madeFromOf } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { BestMeasure, RunSettings, TrainingProgress, TrainingSummary, Watch } from './progress.ts';
@@ -342,9 +342,6 @@ function resumed(
   if (changed.length > 0) options.onChangedSettings?.(changed);
   return { state, featureStatistics, measured: values, values: new Map([...values, ...readOptimizer(checkpoint)]) };
 }
-
-const madeFromOf = ({ data, startFrom }: TrainOptions): MadeFrom | undefined =>
-  data && { data, start: startFrom === undefined ? null : weightsSha256(startFrom) };
 
 /** A new run: what the file to start from lacks is drawn from the seed, or measured on the first epoch. */
 async function started(

@@ -8,11 +8,13 @@ import { memorySource, mixedSource } from '../../../model/data/source.ts';
 import { type Ranking, rank, rankingArrays } from '../../../model/net/objectives/ranking.ts';
 import { tf } from '../../../model/runtime/backend.ts';
 import { latestCheckpoint, readCheckpoint } from '../../../model/train/checkpoint.ts';
+import { pretrainDefaults } from '../../../model/train/defaults.ts';
 import { finetune } from '../../../model/train/finetune.ts';
+import type { DataIdentity } from '../../../model/train/made-from.ts';
 import { pretrain } from '../../../model/train/pretrain.ts';
 import type { TrainingProgress, Watch } from '../../../model/train/progress.ts';
 import { readRerankWeight } from '../../../model/train/rerank-weight.ts';
-import { pretrainStages, type StageProgress } from '../../../model/train/stages.ts';
+import { pretrainStages, type Stage, type StageProgress } from '../../../model/train/stages.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lait-finetune-'));
@@ -133,6 +135,56 @@ test('stages follow one another from weights to weights, then fine-tuning; what 
     assert.deepEqual(after.values.get('cls.moc.weight'), before.values.get('cls.moc.weight'), 'other heads stay');
     assert.notDeepEqual(after.values.get('cls.itm.weight'), before.values.get('cls.itm.weight'));
   }
+});
+
+test('a stage that is done is passed over only where it would be made from the same, in the same way', async () => {
+  const source = memorySource(smallExamples(24), 1);
+  const data = (sha256: string): DataIdentity[] => [
+    { corpus: 'c', split: 'train', share: 1, version: 1, sha256, shards: { [sha256]: sha256 }, features: 'f', detectorModel: null },
+  ]; // biome-ignore format: one line
+  const base = {
+    runDir: join(root, 'changed'),
+    config,
+    vocabulary,
+    detector: 'test',
+    learningRate: 2e-3,
+    resume: true,
+  };
+  const stage = (
+    name: string,
+    steps: number,
+    { sha256 = name, ...own }: Partial<Stage> & { sha256?: string } = {},
+  ) => ({
+    ...{ name, steps, batchSize: 8, ...own },
+    open: async () => ({ source, data: data(sha256) }),
+    identify: async () => data(sha256),
+  });
+  const seen: string[] = [];
+  const run = (stages: Stage[], own = {}) =>
+    pretrainStages({ ...base, ...own }, stages, {
+      onProgress: (state) => void seen.push(`${state.stage} ${state.step}`),
+    });
+  const stages = [stage('web', 1), stage('close', 1)];
+  await run(stages);
+  await run(stages);
+  assert.deepEqual(seen, ['web 1', 'close 1']);
+  const refused: [stages: Stage[], own: object, message: RegExp][] = [
+    // Told before the first stage trains on, not when the second one's turn has come.
+    [[stage('web', 2), stages[1]!], {}, /close.* was made from .*: the weights that it began with; give --data-changed ok/],
+    [[stage('web', 1, { sha256: 'grown' }), stages[1]!], {}, /web.* was made from .*train of c: of 1 shards 1 added, 1 removed; give/],
+    [[stage('web', 1, { batchSize: 4 }), stages[1]!], {}, /Expected the settings that .*web.* has ended with .*: batchSize 8 → 4;/],
+    [[stage('web', 1, { batchSize: 4 }), stage('close', 2)], {}, /Expected the settings that .*web.* has ended with .*: batchSize 8 → 4;/],
+    [[stage('web', 1, { objectives: { ...pretrainDefaults.objectives, mlm: 2 } }), stages[1]!], {}, /: mlm 1 → 2;/],
+    [stages, { maxGradNorm: 0 }, /Expected the settings that .*web.* has ended with .*: maxGradNorm 1 → 0;/],
+    [stages, { config: { ...config, dropout: 0.3 } }, /Expected .* for dropout but received 0\.3; continue/],
+  ]; // biome-ignore format: a table
+  for (const [now, own, message] of refused) await assert.rejects(run(now, own), { name: 'UserError', message });
+  assert.equal(seen.length, 2, 'nothing was trained');
+  // What all stages share may change where a later one goes on by it.
+  await run([stages[0]!, stage('close', 2)], { maxGradNorm: 0 });
+  const grown = [stage('web', 2, { sha256: 'grown' }), stage('close', 2)];
+  await run(grown, { maxGradNorm: 0, dataChanged: 'ok' });
+  assert.deepEqual(seen, ['web 1', 'close 1', 'close 2', 'web 2']);
 });
 
 test('a mixture gives examples by their shares until each source was read through', async () => {
