@@ -3,6 +3,7 @@
  * Unlike regions (class-words.ts) none decides; each is a feature with a learned weight.
  */
 import type { Element } from 'domhandler';
+import { oncePerElement } from './once-per-element.ts';
 import { remembered } from './remembered.ts';
 import { isElement } from './walk.ts';
 
@@ -43,8 +44,14 @@ const signsIn = remembered(
   { maxTexts: 10_000, maxLength: maxLabelLength },
 );
 
+const noSigns: readonly string[] = [];
+
 /** A reader for the pictures of one page: the names of the signs around a picture, up to an element that holds most of the text. */
 export function classSignReader(holdsText: (element: Element) => boolean): (element: Element) => ReadonlySet<string> {
+  const signsOf = oncePerElement(({ attribs: { class: classes = '', id = '' } }): readonly string[] => {
+    const label = `${classes} ${id}`.trim().slice(0, maxLabelLength);
+    return label === '' ? noSigns : signsIn(label);
+  });
   return (element) => {
     const all = new Set<string>();
     let node: Element['parent'] = element;
@@ -52,11 +59,8 @@ export function classSignReader(holdsText: (element: Element) => boolean): (elem
       let step = 0;
       node && isElement(node) && step < maxAncestors && !holdsText(node);
       step += 1, node = node.parent
-    ) {
-      const { class: classes = '', id = '' } = node.attribs;
-      const label = `${classes} ${id}`.trim().slice(0, maxLabelLength);
-      if (label !== '') for (const sign of signsIn(label)) all.add(sign);
-    }
+    )
+      for (const sign of signsOf(node)) all.add(sign);
     return all;
   };
 }

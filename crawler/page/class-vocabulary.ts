@@ -4,6 +4,7 @@
  * None decides: their sum is one feature.
  */
 import type { Element } from 'domhandler';
+import { oncePerElement } from './once-per-element.ts';
 import { remembered } from './remembered.ts';
 import { aroundWeights, ownWeights } from './vocabulary-weights.ts';
 import { isElement } from './walk.ts';
@@ -37,30 +38,45 @@ export function elementsAround(element: Element, holdsText: (element: Element) =
   return elements;
 }
 
-/** Those words of a label that have a weight. Ours: around the pictures of a page there are some hundred different labels. */
-const knownWords = remembered(
-  (label: string): readonly string[] =>
-    wordsOfLabel(label).filter((word) => aroundWeights.has(word) || ownWeights.has(word)),
-  { maxTexts: 10_000, maxLength: maxLabelLength },
+interface Word {
+  readonly around: number;
+  readonly own: number;
+}
+
+const words: ReadonlyMap<string, Word> = new Map(
+  [...aroundWeights.keys(), ...ownWeights.keys()].map((word) => [
+    word,
+    { around: aroundWeights.get(word) ?? 0, own: ownWeights.get(word) ?? 0 },
+  ]),
 );
 
-const none: readonly string[] = [];
-const wordsIn = (label: string | undefined): readonly string[] => (label ? knownWords(label) : none);
+/** Those words of a label that have a weight. */
+const readWords = (label: string): readonly Word[] =>
+  [...new Set(wordsOfLabel(label))].flatMap((word) => words.get(word) ?? []);
+
+/** Ours: around the pictures of a page there are some hundred different labels. */
+const knownWords = remembered(readWords, { maxTexts: 10_000, maxLength: maxLabelLength });
+
+const none: readonly Word[] = [];
+
+function wordsAt({ attribs: { class: classes = '', id = '' } }: Element): readonly Word[] {
+  if (id === '') return classes === '' ? none : knownWords(classes);
+  // Ids with a number are of one element.
+  const byId = /\d/.test(id) ? readWords(id) : knownWords(id);
+  if (classes === '') return byId;
+  return byId.length === 0 ? knownWords(classes) : [...knownWords(classes), ...byId];
+}
 
 /** A reader for the pictures of one page: the sum of the weights of all words around a picture, each once. */
 export function vocabularyReader(holdsText: (element: Element) => boolean): (element: Element) => number {
+  const wordsOf = oncePerElement(wordsAt);
   return (element) => {
-    const words = new Set<string>();
+    const counted = new Set<Word>();
+    for (const word of wordsOf(element)) counted.add(word);
     let sum = 0;
-    for (const { attribs } of elementsAround(element, holdsText)) {
-      for (const label of [attribs.class, attribs.id])
-        for (const word of wordsIn(label)) {
-          if (words.has(word)) continue;
-          words.add(word);
-          sum += aroundWeights.get(word) ?? 0;
-        }
-      if (attribs === element.attribs) for (const word of words) sum += ownWeights.get(word) ?? 0;
-    }
+    for (const { own } of counted) sum += own;
+    for (const one of elementsAround(element, holdsText)) for (const word of wordsOf(one)) counted.add(word);
+    for (const { around } of counted) sum += around;
     return sum;
   };
 }
