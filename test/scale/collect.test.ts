@@ -241,6 +241,22 @@ test('a page keeps what its first visit found when that comes after one which fo
   assert.deepEqual(known, ['unchanged', 'Birds', 'Of the harbour.', '"1"', '{"x-robots-tag":"all"}', 2000]);
 });
 
+test('a page that was read by a worker counts where only a later visit that failed was brought before', (t) => {
+  const { ledger } = newCorpus(t);
+  const page = { url: 'https://a.example/', title: 'Old', text: '', reason: null } as const;
+  ledger.recordPage({ ...page, status: 'fetched', fetchedAtMs: 1000 });
+  ledger.recordPage({ url: page.url, status: 'failed', reason: 'http-500', fetchedAtMs: 3000 });
+  const bring = (title: string, fetchedAtMs: number): unknown => {
+    const visit = { ...page, title, status: 'fetched', fetchedAtMs } as const;
+    const { outcome, later } = timely(ledger, { claim: { writtenUrl: null, depth: 1 }, page: visit });
+    if (outcome.page) ledger.recordPage(outcome.page);
+    recordLater(ledger, later);
+    return ledger.db.prepare('SELECT title, status, reason, fetched_at_ms, read_at_ms FROM pages').raw().get();
+  };
+  assert.deepEqual(bring('New', 2000), ['New', 'failed', 'http-500', 3000, 2000]);
+  assert.deepEqual(bring('Between', 1500), ['New', 'failed', 'http-500', 3000, 2000]);
+});
+
 test('pictures of a page that was taken down before it was read are refused, until that is taken back', (t) => {
   const { ledger, images } = newCorpus(t);
   const request = { urls: [keyOf('https://a.example/')], hosts: [], sha256s: [], md5s: [], like: [] };

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
 import { collect } from '../../crawler/shared/collect.ts';
 import { queueDue, type ScheduledRun } from '../../crawler/shared/queue-due.ts';
+import { retryShared } from '../../crawler/shared/retry.ts';
 import { sharedWork } from '../../crawler/shared/shared-work.ts';
 import { openStore } from '../../crawler/shared/store.ts';
 import { temporaryCorpus } from '../helpers/corpus.ts';
@@ -99,6 +100,53 @@ test('a run visits what is due once, with new links, by all machines together', 
     ['B', 'failed', 'gone'],
     ['New', 'unchanged', null],
   ]);
+});
+
+test('a page is asked for whole after other settings, and by a retry', { skip: noPostgres }, async (t) => {
+  const url = postgres.newDatabase();
+  const corpus = temporaryCorpus();
+  corpus.raw.close();
+  const asked: (string | undefined)[] = [];
+  const tagged = await startSite({
+    routes: {
+      '/': (req, res) => {
+        asked.push(req.headers['if-none-match']);
+        res.writeHead(req.headers['if-none-match'] ? 304 : 200, { etag: '"1"', 'content-type': 'text/html' });
+        res.end('<title>A</title><p>The harbour.</p>');
+      },
+    },
+  });
+  t.after(async () => {
+    corpus.remove();
+    await tagged.close();
+  });
+  const settings = { allowPrivate: true, minDelayMs: 0, render: 'never', timeoutMs: 2000 } as const;
+  const work = (run?: ScheduledRun, maxDepth = 16) =>
+    crawl(
+      { ...settings, maxDepth, seeds: [`${tagged.url}/`], corpusDir: corpus.dir },
+      { openWork: sharedWork({ url, corpusDir: corpus.dir, run }) },
+    );
+  let runs = 0;
+  const again = (maxDepth: number) => {
+    runs += 1;
+    return work({ at: new Date(Date.now() + 1000 * runs), all: true }, maxDepth);
+  };
+  await work();
+  await again(16);
+  await again(15);
+  await again(15);
+  assert.deepEqual(asked.splice(0), [undefined, '"1"', undefined, '"1"']);
+
+  postgres.sql(url, 'UPDATE lait.revisits SET page = (page::jsonb || \'{"reason": "needs-browser"}\')::json');
+  await again(15);
+  await again(15);
+  assert.deepEqual(asked.splice(0), [undefined, '"1"']);
+
+  await collect({ corpusDir: corpus.dir, url }, corpus);
+  corpus.ledger.db.exec("UPDATE pages SET reason = 'http-404'");
+  assert.deepEqual(await retryShared({ url, reasons: ['http-404'] }, corpus), { pages: 1, images: 0 });
+  await work(undefined, 15);
+  assert.deepEqual(asked, [undefined]);
 });
 
 test('the command wants a store that is there, and seeds as any crawl', { skip: noPostgres }, async (t) => {
