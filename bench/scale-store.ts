@@ -165,7 +165,16 @@ async function writePages(store: Store, lease: Lease, pages: Pages): Promise<num
     ...{ ...prepared, record, aliases: [], returned: [], putOff: [], rests: [], newSeeds: [] },
     finished: taken.flatMap((host) => host.urls.map(({ urlHost, hash }) => ({ urlHost, hash }))),
     hosts: taken.map(({ id, urls }) => ({
-      ...{ id, pauseMs: 0, isLetGo: true, pages: urls.length, failures: 0, renderTries: 0, renderGains: 0 },
+      ...{
+        id,
+        pauseMs: 0,
+        isLetGo: true,
+        pages: urls.length,
+        readPages: urls.length,
+        failures: 0,
+        renderTries: 0,
+        renderGains: 0,
+      },
     })),
     ...{ pages: outcomes.length, images: 0, bytes: 0 },
   });

@@ -12,7 +12,7 @@ import { type RecordedPage, readPageRecords } from './fetch/page-records.ts';
 import { beginArchive } from './frontier/archives.ts';
 import { holdFrontier } from './frontier/open.ts';
 import { openPageBatches } from './frontier/page-batches.ts';
-import { removeRepeatedImages } from './frontier/repeated-images.ts';
+import { refuseRepeatedImages } from './frontier/repeated-images.ts';
 import { pairEndOf } from './frontier/revisit.ts';
 import { withSitemapTexts } from './frontier/sitemap-texts.ts';
 import { headerReferrerPolicy } from './policy/referrer.ts';
@@ -116,7 +116,7 @@ export async function extractAgain(
       });
     }
     await batches.flush();
-    await ledger.writeWhenFree(() => removeRepeatedImages(ledger, frontier));
+    await ledger.writeWhenFree(() => refuseRepeatedImages(ledger, frontier));
     isWhole = !signal?.aborted;
     return { pages, queued, unread };
   });

@@ -13,7 +13,7 @@ import { type Claim, claimUrls } from './frontier/claim.ts';
 import { openCommit } from './frontier/commit.ts';
 import { holdFrontier, rememberFollowed } from './frontier/open.ts';
 import type { FetchOutcome } from './frontier/outcome.ts';
-import { removeRepeatedImages } from './frontier/repeated-images.ts';
+import { refuseRepeatedImages } from './frontier/repeated-images.ts';
 import { type NewUrl, suspendedMs } from './frontier/schema.ts';
 import { checkNotEmpty, checkQueue, type DeadSeed, deadSeeds } from './input/seeds.ts';
 import { steadyNow } from './policy/clock.ts';
@@ -141,7 +141,7 @@ function openCorpusWork(
     add: async (urls) => void frontier.atomically(() => frontier.add(urls)),
     origins: frontier,
     async end({ isStopped }) {
-      const work = (): void => removeRepeatedImages(ledger, frontier);
+      const work = (): void => refuseRepeatedImages(ledger, frontier);
       if (isStopped) ledger.tryWrite(work);
       else await ledger.writeWhenFree(work);
       return { pairs: countPairs(ledger), queued: frontier.queued(), deadSeeds: deadSeeds(ledger, frontier) };

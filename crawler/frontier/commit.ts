@@ -108,6 +108,7 @@ export function openCommit(
     const images = found.map(({ url }) => url);
     const newImages = frontier.countImagePages(claim.hostId, images);
     if (claim.kind !== 'page' || page?.status !== 'fetched') return;
+    frontier.countRead(claim.hostId);
     const pattern = patternOf(page.url);
     const newLeads = added.filter(({ url, kind }) => kind === 'page' && patternOf(url) !== pattern).length;
     frontier.countNovelty(page.url, { text: `${page.title ?? ''} ${page.text ?? ''}`, newImages, newLeads });

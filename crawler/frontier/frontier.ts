@@ -418,9 +418,15 @@ export class Frontier {
     return urls.filter((url) => this.#sql.countImagePage.get(hostId, url) === 1).length;
   }
 
-  /** Images that at least so many pages and such a share of the pages of one host show. */
-  repeatedImages(minPages: number, minShare: number): string[] {
-    return this.#sql.repeatedImages.all(minPages, minShare) as string[];
+  /** Counts one more page of a host that was read: others of its pages were refused, or failed, and showed nothing. */
+  countRead(hostId: number): void {
+    this.#sql.countRead.run(hostId);
+  }
+
+  /** Images that at least so many pages of one host show, and whether that is such a share of those that were read. */
+  imagesShownOften(minPages: number, minShare: number): { readonly url: string; readonly isRepeated: boolean }[] {
+    const rows = this.#sql.shownOften.all(minShare, minPages) as { url: string; isRepeated: number }[];
+    return rows.map(({ url, isRepeated }) => ({ url, isRepeated: isRepeated === 1 }));
   }
 
   addSitemapTexts(texts: readonly SitemapTexts[]): void {

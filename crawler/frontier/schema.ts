@@ -57,7 +57,7 @@ export interface Host {
 }
 
 /** The version that this lait writes. */
-export const frontierVersion = 10;
+export const frontierVersion = 11;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -104,7 +104,8 @@ const schema = `
     render_tries INTEGER NOT NULL DEFAULT 0,
     render_gains INTEGER NOT NULL DEFAULT 0,
     put_off INTEGER NOT NULL DEFAULT 0,
-    put_off_until_ms INTEGER NOT NULL DEFAULT 0
+    put_off_until_ms INTEGER NOT NULL DEFAULT 0,
+    read_pages INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX hosts_ready ON hosts (next_at_ms) WHERE queued > 0;
   CREATE INDEX hosts_active ON hosts (id) WHERE active > 0;
@@ -175,6 +176,7 @@ const steps = [
   followedTable,
   `ALTER TABLE urls ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0; ${deathsIndex}`,
   archiveTables,
+  'ALTER TABLE hosts ADD COLUMN read_pages INTEGER NOT NULL DEFAULT 0; UPDATE hosts SET read_pages = pages;',
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */

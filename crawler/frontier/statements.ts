@@ -125,12 +125,11 @@ export function statements(db: Database.Database) {
          ON CONFLICT DO UPDATE SET pages = pages + 1 RETURNING pages`,
       )
       .pluck(),
-    repeatedImages: db
-      .prepare(
-        `SELECT url FROM sightings s JOIN hosts h ON h.id = s.host_id
-         WHERE s.pages >= ? AND s.pages >= ? * h.pages ORDER BY url`,
-      )
-      .pluck(),
+    countRead: db.prepare('UPDATE hosts SET read_pages = read_pages + 1 WHERE id = ?'),
+    shownOften: db.prepare(
+      `SELECT url, max(s.pages >= ? * h.read_pages) AS isRepeated FROM sightings s JOIN hosts h ON h.id = s.host_id
+       WHERE s.pages >= ? GROUP BY url ORDER BY url`,
+    ),
     addSitemapText: db.prepare(
       'INSERT INTO sitemap_texts (page_url, image_url, text, image_written) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     ),

@@ -14,7 +14,7 @@ import { expected } from '../../dataset/user-error.ts';
 import type { Frontier } from '../frontier/frontier.ts';
 import { holdFrontier } from '../frontier/open.ts';
 import { openRecord } from '../frontier/record.ts';
-import { minPageShare, minPages, refuseRepeated } from '../frontier/repeated-images.ts';
+import { minPageShare, minPages, refuseRepeated, type ShownOften } from '../frontier/repeated-images.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { namesOf, type RecordedOutcome } from './batch.ts';
 import { eraseTakenDown } from './erase-work.ts';
@@ -149,8 +149,8 @@ export async function collect(
         lost += found.filter((one) => one === null).length;
         onProgress?.(batches, total);
       }
-      const repeated = await repeatedImages(store);
-      await ledger.writeWhenFree(() => refuseRepeated(ledger, repeated));
+      const shown = await imagesShownOften(store);
+      await ledger.writeWhenFree(() => refuseRepeated(ledger, shown));
       const seeds = await allSeeds(store);
       frontier.atomically(() => {
         for (const seed of seeds) frontier.addSeed(seed);
@@ -200,10 +200,10 @@ function enter(frontier: Frontier, outcome: RecordedOutcome, { isLast }: { reado
   if (newSeed !== undefined) frontier.addSeed(newSeed);
 }
 
-async function repeatedImages(store: Store): Promise<string[]> {
-  const rows = await store.query<{ url: string }>(
-    `SELECT s.url FROM lait.sightings s JOIN lait.hosts h ON h.id = s.host WHERE s.pages >= $1 AND s.pages >= $2::float8 * h.pages`,
+/** As a folder's frontier has it. Hosts of an earlier lait have counted no pages as read so far. */
+const imagesShownOften = (store: Store): Promise<readonly ShownOften[]> =>
+  store.query<{ [Key in keyof ShownOften]: ShownOften[Key] }>(
+    `SELECT s.url, bool_or(s.pages >= $2::float8 * coalesce(h.read_pages, h.pages)) AS "isRepeated"
+     FROM lait.sightings s JOIN lait.hosts h ON h.id = s.host WHERE s.pages >= $1 GROUP BY s.url`,
     [minPages, minPageShare],
   );
-  return rows.map(({ url }) => url);
-}

@@ -214,18 +214,21 @@ export function changesOf(outcomes: readonly FetchOutcome[], inFlight: ReadonlyM
 
 /** Of one outcome, added to what the batch says of its host so far. */
 function changeOf(host: HeldHost, outcome: FetchOutcome, before: HostChange | undefined): HostChange {
-  const { claim, end, hostFailed, rendered, pauseMs } = outcome;
+  const { claim, end, page, hostFailed, rendered, pauseMs } = outcome;
   const failed = before?.failures ?? host.failures;
   const failures = hostFailed === undefined ? failed : hostFailed ? failed + 1 : 0;
   // What was stopped may have been asked for: its host rests as after an answer.
   const stoppedMs = end === 'later' ? Math.max(pauseMs, host.pauseMs) : pauseMs;
   const rest = hostFailed && failures >= maxFailures ? restMs : 0;
-  const isPage = end === 'done' && claim.kind === 'page' && claim.revisit === null;
+  const isFirstVisit = claim.kind === 'page' && claim.revisit === null;
+  const isPage = end === 'done' && isFirstVisit;
+  const isRead = isFirstVisit && page?.status === 'fetched';
   return {
     id: host.id,
     pauseMs: Math.max(before?.pauseMs ?? 0, stoppedMs, rest),
     isLetGo: false,
     pages: (before?.pages ?? 0) + (isPage ? 1 : 0),
+    readPages: (before?.readPages ?? 0) + (isRead ? 1 : 0),
     failures,
     renderTries: (before?.renderTries ?? 0) + (rendered ? 1 : 0),
     renderGains: (before?.renderGains ?? 0) + (rendered?.gained ? 1 : 0),

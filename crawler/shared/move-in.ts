@@ -86,10 +86,10 @@ const leftMs = (atMs: number): number => (atMs >= suspendedMs ? 0 : Math.max(0, 
 async function moveHosts(query: Query, db: Database.Database): Promise<void> {
   for (const part of inParts(rowsIn(db, 'SELECT * FROM hosts'))) {
     await query(
-      `INSERT INTO lait.hosts (id, name, next_at, pages, failures, render_tries, render_gains)
-       SELECT id, name, now() + ms * interval '1 ms', pages, failures, tries, gains
-       FROM unnest($1::bigint[], $2::text[], $3::float8[], $4::int[], $5::int[], $6::int[], $7::int[])
-         h (id, name, ms, pages, failures, tries, gains)`,
+      `INSERT INTO lait.hosts (id, name, next_at, pages, failures, render_tries, render_gains, read_pages)
+       SELECT id, name, now() + ms * interval '1 ms', pages, failures, tries, gains, read
+       FROM unnest($1::bigint[], $2::text[], $3::float8[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[])
+         h (id, name, ms, pages, failures, tries, gains, read)`,
       [
         part.map(({ name }) => hostIdOf(String(name))),
         part.map(({ name }) => name),
@@ -98,6 +98,7 @@ async function moveHosts(query: Query, db: Database.Database): Promise<void> {
         part.map(({ failures }) => failures),
         part.map(({ render_tries }) => render_tries),
         part.map(({ render_gains }) => render_gains),
+        part.map(({ read_pages }) => read_pages),
       ],
     );
   }

@@ -145,14 +145,16 @@ const atMs = (leftMs: number): number => (leftMs > 0 ? Math.round(steadyNow() + 
 
 async function bringHosts(query: Query, db: Database.Database): Promise<number> {
   const write = db.prepare(
-    `INSERT INTO hosts (name, next_at_ms, pages, failures, render_tries, render_gains) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO hosts (name, next_at_ms, pages, failures, render_tries, render_gains, read_pages) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET next_at_ms = excluded.next_at_ms, pages = excluded.pages, failures = excluded.failures,
-       render_tries = excluded.render_tries, render_gains = excluded.render_gains`,
+       render_tries = excluded.render_tries, render_gains = excluded.render_gains,
+       read_pages = excluded.read_pages`,
   );
   let hosts = 0;
-  const sql = `SELECT name, extract(epoch FROM next_at - now())::float8 * 1000 AS ms, pages, failures, render_tries, render_gains FROM lait.hosts`;
+  const sql = `SELECT name, extract(epoch FROM next_at - now())::float8 * 1000 AS ms, pages, failures, render_tries, render_gains,
+     coalesce(read_pages, pages) AS read_pages FROM lait.hosts`;
   for await (const row of rowsOf<Record<string, number>>(query, 'hosts', sql)) {
-    write.run(row.name, atMs(row.ms!), row.pages, row.failures, row.render_tries, row.render_gains);
+    write.run(row.name, atMs(row.ms!), row.pages, row.failures, row.render_tries, row.render_gains, row.read_pages);
     hosts += 1;
   }
   return hosts;

@@ -202,6 +202,8 @@ const laterColumns = [
   // How often workers died that had it under way, as far as is known, and who asks it alone (suspects.ts).
   ['queue', 'deaths', 'smallint NOT NULL DEFAULT 0'],
   ['queue', 'asked_by', 'bigint'],
+  // Pages of a host that were read; null for what was not counted yet.
+  ['hosts', 'read_pages', 'int'],
 ] as const;
 
 async function addColumn(query: Query, table: string, column: string, type: string): Promise<void> {

@@ -32,6 +32,7 @@ export interface HostChange {
   readonly pauseMs: number;
   readonly isLetGo: boolean;
   readonly pages: number;
+  readonly readPages: number;
   readonly failures: number;
   readonly renderTries: number;
   readonly renderGains: number;
@@ -292,11 +293,11 @@ async function changeHosts(
 ): Promise<ReadonlyMap<string, number>> {
   if (hosts.length === 0) return new Map();
   const rows = await query<{ id: string; ms: number }>(
-    `UPDATE lait.hosts h SET next_at = greatest(h.next_at, now() + c.ms * interval '1 ms'), pages = h.pages + c.pages,
+    `UPDATE lait.hosts h SET next_at = greatest(h.next_at, now() + c.ms * interval '1 ms'), pages = h.pages + c.pages, read_pages = coalesce(h.read_pages, h.pages) + c.read_pages,
        failures = c.failures, render_tries = h.render_tries + c.tries, render_gains = h.render_gains + c.gains,
        worker = CASE WHEN c.let_go THEN NULL ELSE h.worker END
-     FROM unnest($2::bigint[], $3::float8[], $4::boolean[], $5::int[], $6::int[], $7::int[], $8::int[])
-       c (id, ms, let_go, pages, failures, tries, gains)
+     FROM unnest($2::bigint[], $3::float8[], $4::boolean[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[])
+       c (id, ms, let_go, pages, failures, tries, gains, read_pages)
      WHERE h.id = c.id AND h.worker = $1 RETURNING h.id, extract(epoch FROM h.next_at - now())::float8 * 1000 AS ms`,
     [
       lease.id,
@@ -307,6 +308,7 @@ async function changeHosts(
       hosts.map(({ failures }) => failures),
       hosts.map(({ renderTries }) => renderTries),
       hosts.map(({ renderGains }) => renderGains),
+      hosts.map(({ readPages }) => readPages),
     ],
   );
   return new Map(rows.map(({ id, ms }) => [id, ms]));

@@ -142,10 +142,23 @@ export function refuseNewImage(ledger: Ledger, url: string, reason: string, atMs
     .run(url, reason, atMs);
 }
 
-/** Marks images as refused for a reason, whatever they were before. */
+/** Marks images that are there, or still to be downloaded, as refused for a reason. Their bytes and pairs stay, for `readmitImages`. */
 export function refuseImages(ledger: Ledger, urls: readonly string[], reason: string): void {
-  const refuse = ledger.statement(`UPDATE images SET status = 'refused', reason = ? WHERE url = ?`);
+  const refuse = ledger.statement(
+    `UPDATE images SET status = 'refused', reason = ? WHERE url = ? AND (status = 'pending' OR (status = 'success' AND reason IS NOT 'gone'))`,
+  );
   for (const url of urls) refuse.run(reason, url);
+}
+
+/** Makes images that were refused for a reason what they were before, and gives those of them that were never downloaded. */
+export function readmitImages(ledger: Ledger, urls: readonly string[], reason: string): string[] {
+  const readmit = ledger
+    .statement(
+      `UPDATE images SET status = iif(segment IS NULL, 'pending', 'success'), reason = NULL
+       WHERE url = ? AND status = 'refused' AND reason = ? RETURNING segment IS NULL`,
+    )
+    .pluck();
+  return urls.filter((url) => readmit.get(url, reason) === 1);
 }
 
 /** Removes the pairs of all images that were refused for one of these reasons. */
@@ -181,10 +194,14 @@ export function urlsWithReasons(
   return { pages: of('pages'), images: of('images') };
 }
 
-/** Pairs that some page gives, whatever the filters say of them. */
+/** Pairs that some page gives, those of pictures that repeat over a site apart, whatever the filters say of them. */
 export function countPairs(ledger: Ledger): number {
   return ledger
-    .statement('SELECT (SELECT count(*) FROM pairs) - (SELECT count(*) FROM pairs WHERE gone IS NOT NULL)')
+    .statement(
+      `SELECT (SELECT count(*) FROM pairs) - (SELECT count(*) FROM pairs WHERE gone IS NOT NULL)
+         - (SELECT count(*) FROM images i CROSS JOIN pairs p ON p.image_id = i.id AND p.gone IS NULL
+            WHERE i.status = 'refused' AND i.reason = 'decoration-repeated')`,
+    )
     .pluck()
     .get() as number;
 }

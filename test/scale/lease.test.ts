@@ -85,7 +85,15 @@ describe('a host', { skip: noPostgres }, () => {
     const [host] = await takeHosts(store, owner, all);
     const rests = [{ url: 'https://a.example/part.js', pauseMs: 30_000 }];
     assert.notEqual(await writeBatch(store, other, { ...nothing, rests }), null);
-    const change = { pauseMs: 100, isLetGo: false, pages: 1, failures: 0, renderTries: 0, renderGains: 0 };
+    const change = {
+      pauseMs: 100,
+      isLetGo: false,
+      pages: 1,
+      readPages: 1,
+      failures: 0,
+      renderTries: 0,
+      renderGains: 0,
+    };
     const written = await writeBatch(store, owner, { ...nothing, hosts: [{ id: host!.id, ...change }] });
     assert.ok(written!.pauses.get(host!.id)! > 20_000, 'what its owner hears of it');
     await store.close();
