@@ -43,3 +43,4 @@ export { type PretrainOptions, pretrain } from '../model/train/pretrain.ts';
 export type { Best, HeldOutMeasures, TrainingProgress, TrainingSummary, Watch } from '../model/train/progress.ts';
 export { openRanks, type Ranks } from '../model/train/ranks.ts';
 export type { MeetingOptions } from '../model/train/rendezvous.ts';
+export type { TakenWeights } from '../model/train/start-weights.ts';

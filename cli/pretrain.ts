@@ -48,6 +48,7 @@ import {
   describeStop,
   showChangedSettings,
   showRankingAids,
+  showStartWeights,
   showStep,
 } from './training-report.ts';
 
@@ -184,6 +185,7 @@ async function trainStages(
       {
         ...{ ...base, ranks },
         onStartTexts: (done, total) => progress.update({ done, total, detail: 'texts, where contrast begins' }),
+        onStartWeights: showStartWeights(progress),
         onRankingAids: showRankingAids(progress),
         onChangedSettings: showChangedSettings(progress),
       },

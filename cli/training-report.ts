@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pictureName } from '../model/train/learning-picture.ts';
 import type { HeldOutMeasures, TrainingProgress, TrainingSummary } from '../model/train/progress.ts';
+import type { TakenWeights } from '../model/train/start-weights.ts';
 import { clock, type Progress } from './progress.ts';
 import { describeBest } from './runs.ts';
 import { count, percent } from './table.ts';
@@ -21,6 +22,12 @@ export const showStep =
     if (checkpoint !== undefined || state.validation !== undefined || step % everySteps === 0)
       progress.line(`${stage === undefined ? '' : `${stage}  `}${describeLosses(state)}`);
   };
+
+/** Says how much of a new run is from the weights that it starts from. */
+export const showStartWeights =
+  (progress: Progress) =>
+  ({ taken, of, anew }: TakenWeights): void =>
+    progress.line(`${taken} of ${of} tensors are from the weights to start from; anew begin ${anew.join(', ')}`);
 
 /** Shows what a run still does behind its last step. */
 export const showRankingAids =

@@ -29,6 +29,24 @@ export function toHuggingFace(parameters: readonly ParameterSpec[], values: Valu
   return stored;
 }
 
+/** The names that a parameter is stored under: query, key and value apart. */
+export function storedNames(name: string): readonly string[] {
+  const match = joined.exec(name);
+  return match ? parts.map((part) => `${match[1]}.${part}.${match[2]}`) : [name];
+}
+
+/** A stored tensor under whichever name it has: with or without `bert.`, a LayerNorm's as weight and bias or as gamma and beta. */
+export function storedTensor(tensors: ReadonlyMap<string, StoredTensor>, name: string): StoredTensor | undefined {
+  const old = (one: string) =>
+    one.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
+  const plain = name.replace(/^bert\./, '');
+  for (const one of [name, plain, old(name), old(plain)]) {
+    const tensor = tensors.get(one);
+    if (tensor) return tensor;
+  }
+  return undefined;
+}
+
 /**
  * Our parameters from tensors under Hugging Face's names: a BertModel's (with or without `bert.`), a BertForPreTraining's or
  * ours. What is not there is absent from the result. Throws a UserError for a tensor of another shape.
@@ -38,9 +56,7 @@ export function fromHuggingFace(
   tensors: ReadonlyMap<string, StoredTensor>,
 ): Values {
   const find = (name: string, shape: readonly number[]): Float32Array | undefined => {
-    const old = name.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
-    const names = [name, name.replace(/^bert\./, ''), old];
-    const tensor = names.map((one) => tensors.get(one)).find((one) => one !== undefined);
+    const tensor = storedTensor(tensors, name);
     if (!tensor) return undefined;
     if (tensor.shape.join() !== shape.join()) {
       throw expected(`the shape [${shape}]`, name, `[${tensor.shape}]`, 'choose a preset of the same sizes');
@@ -55,9 +71,8 @@ export function fromHuggingFace(
       if (found) values.set(name, found);
       continue;
     }
-    const [, before, kind] = match;
     const [rows = 0, ...rest] = shape;
-    const found = parts.map((part) => find(`${before}.${part}.${kind}`, [rows / 3, ...rest]));
+    const found = storedNames(name).map((part) => find(part, [rows / 3, ...rest]));
     if (found.some((one) => one === undefined)) continue;
     const whole = new Float32Array(rows * elementCount(rest));
     found.forEach((one, index) => {

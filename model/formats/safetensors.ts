@@ -1,6 +1,6 @@
 /**
  * safetensors files (github.com/huggingface/safetensors, "Format"): 8 bytes little-endian length of a JSON header, the header,
- * then the tensors' bytes. Read as float32 from F32, F16 and BF16; written as F32.
+ * then the tensors' bytes. Read as float32 from F64, F32, F16 and BF16; written as F32.
  */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { writeAll } from '../../dataset/atomic-file.ts';
@@ -140,6 +140,7 @@ const widths: Readonly<Record<string, number | undefined>> = Object.assign(Objec
 });
 
 const decoders: Readonly<Record<string, { width: number; read: (bytes: ArrayBuffer) => Float32Array }>> = {
+  F64: { width: 8, read: (bytes) => Float32Array.from(new Float64Array(bytes)) },
   F32: { width: 4, read: (bytes) => new Float32Array(bytes) },
   F16: { width: 2, read: (bytes) => floatsFromHalves(new Uint16Array(bytes)) },
   BF16: {

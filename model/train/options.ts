@@ -13,6 +13,7 @@ import type { DataIdentity } from './made-from.ts';
 import type { RunSettings } from './progress.ts';
 import type { Ranks } from './ranks.ts';
 import type { Decay } from './schedule.ts';
+import type { TakenWeights } from './start-weights.ts';
 import type { Loss } from './step.ts';
 
 /** What a run of any task needs. */
@@ -55,10 +56,12 @@ export interface TrainOptions {
   readonly ema?: number;
   readonly seed?: number;
   /**
-   * A safetensors file to start from, of a Hugging Face BERT or of ours (then with its feature statistics). Parameters that it lacks
-   * start at random.
+   * A safetensors file to start from, of a Hugging Face BERT or of ours (then with its feature statistics). It has the tables and the
+   * encoder whole; heads that it lacks start at random.
    */
   readonly startFrom?: string;
+  /** Hears, where a new run starts from a file that lacks heads, how much of the run is from it. */
+  readonly onStartWeights?: (taken: TakenWeights) => void;
   /** What the examples are, by content; absent where they come from nowhere that could be named. */
   readonly data?: readonly DataIdentity[];
   /** Goes on although the data, or the weights to start from, are no longer those that the run was made from. */

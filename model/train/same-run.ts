@@ -18,6 +18,7 @@ type OwnOption =
   | 'validation'
   | 'onRankingAids'
   | 'onStartTexts'
+  | 'onStartWeights'
   | 'onChangedSettings'
   | 'dataChanged'
   | 'resume'

@@ -11,8 +11,6 @@ import { measureFeatureStatistics } from '../data/feature-statistics.ts';
 import { collateBatch, type LoadedBatch, type LoaderOptions, openLoader } from '../data/loader.ts';
 import { firstPosition, lengthBuckets, lengthsOfRun } from '../data/sampler.ts';
 import { specialPieceIds } from '../data/tokenizer.ts';
-import { fromHuggingFace } from '../formats/hugging-face.ts';
-import { readSafetensors } from '../formats/safetensors.ts';
 import { checkConfig } from '../net/config.ts';
 import { parameterSpecs } from '../net/parameters.ts';
 import { scoringFunctions } from '../ranking/scoring.ts';
@@ -51,6 +49,7 @@ import { factsOf, requireSame } from './same-run.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import { hardnessAt, learningRate } from './schedule.ts';
 import { changedSettings, settingsOf } from './settings.ts';
+import { readStartWeights } from './start-weights.ts';
 import { validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
 import { upcoming } from './upcoming.ts';
@@ -353,10 +352,12 @@ async function started(
   const { startFrom, source, seed = pretrainDefaults.seed } = options;
   const madeFrom = madeFromOf(options);
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
-  const { tensors } = startFrom ? readSafetensors(startFrom) : { tensors: new Map() };
+  const start = startFrom === undefined ? undefined : readStartWeights(startFrom, config, parameters);
+  if (start && start.told.taken < start.told.of) options.onStartWeights?.(start.told);
   const measured =
-    featureStatisticsIn(tensors) ?? (await measureFeatureStatistics(source.epoch(0), config.featureSize));
-  const loaded = fromHuggingFace(parameters, tensors);
+    (start && featureStatisticsIn(start.tensors)) ??
+    (await measureFeatureStatistics(source.epoch(0), config.featureSize));
+  const loaded: Values = start?.values ?? new Map();
   const values = new Map([...startValues(parameters, seed), ...loaded]);
   // Heads that have learned go on from where they are, and shortcuts that they never had stay 0.
   if (parameters.some(({ name }) => name === shortcutName) && !loaded.has('itc.image.weight')) {

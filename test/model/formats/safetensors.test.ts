@@ -43,14 +43,21 @@ function file(header: unknown, ...data: ArrayBufferView[]): Buffer {
   return Buffer.concat([length, text, ...bytes]);
 }
 
-test('halves and bfloat16 are widened, integers are passed over, unwanted tensors are not read', () => {
+test('halves and bfloat16 are widened, doubles narrowed, integers are passed over, unwanted tensors are not read', () => {
   const header = {
     half: { dtype: 'F16', shape: [2], data_offsets: [0, 4] },
     brain: { dtype: 'BF16', shape: [1, 1], data_offsets: [4, 6] },
     ids: { dtype: 'I64', shape: [1], data_offsets: [6, 14] },
     full: { dtype: 'F32', shape: [], data_offsets: [14, 18] },
+    double: { dtype: 'F64', shape: [1], data_offsets: [18, 26] },
   };
-  const data = [Uint16Array.of(0x3c00, 0xc000), Uint16Array.of(0x4049), BigInt64Array.of(5n), Float32Array.of(0.1)];
+  const data = [
+    Uint16Array.of(0x3c00, 0xc000),
+    Uint16Array.of(0x4049),
+    BigInt64Array.of(5n),
+    Float32Array.of(0.1),
+    Float64Array.of(0.5),
+  ];
   writeFileSync(path, file(header, ...data));
   assert.deepEqual(
     readSafetensors(path).tensors,
@@ -58,6 +65,7 @@ test('halves and bfloat16 are widened, integers are passed over, unwanted tensor
       ['half', { shape: [2], values: Float32Array.of(1, -2) }],
       ['brain', { shape: [1, 1], values: Float32Array.of(3.140625) }],
       ['full', { shape: [], values: Float32Array.of(0.1) }],
+      ['double', { shape: [1], values: Float32Array.of(0.5) }],
     ]),
   );
   assert.deepEqual([...readSafetensors(path, (name) => name === 'full').tensors.keys()], ['full']);
