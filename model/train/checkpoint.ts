@@ -49,6 +49,8 @@ export interface TrainingState {
   /** What it learns by; missing in checkpoints of older versions. */
   settings?: RunSettings;
   best?: Best;
+  /** By what the best and the signs were measured, see `yardstick`. Missing in checkpoints of older versions, and where nothing was measured. */
+  yardstick?: string;
   signs?: Signs;
   /** What training has measured since the last evaluation. */
   sinceEvaluation?: KeptMetrics;

@@ -2,6 +2,7 @@
  * What a run measures on pairs that it never learns from: each objective's loss, retrieval, and the margins of matching. The pairs,
  * their masks and partners are the same each time, so that two measures differ by the parameters alone.
  */
+import { createHash } from 'node:crypto';
 import { random } from '../../dataset/random.ts';
 import { type Collation, collate } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
@@ -15,7 +16,7 @@ import { type PairIndex, type Scoring, scoringOf, similarities } from '../rankin
 import type { Arrays, Executable } from '../runtime/traced-function.ts';
 import { itmEntropy } from './label-entropy.ts';
 import { Metrics, measuredOf } from './metrics.ts';
-import type { HeldOutMeasures, HeldOutRetrieval } from './progress.ts';
+import type { BestMeasure, HeldOutMeasures, HeldOutRetrieval } from './progress.ts';
 
 /** Pairs, each of an image and words of its own, that losses and retrieval by contrast are measured on at most. Ours. */
 const maxPairs = 256;
@@ -47,14 +48,46 @@ export interface HeldOut {
   measure(): HeldOutMeasures;
 }
 
+/** The pairs that are measured of these examples; none where they are too few. */
+function measuredPairs(examples: readonly Example[]): Example[] {
+  const pairs = differentPairs(examples).slice(0, maxPairs);
+  return pairs.length < 2 ? [] : pairs;
+}
+
+/**
+ * What the values of a measure rest on beside the parameters, as a digest: the held-out pairs and how they are put into batches, and of a sum of
+ * losses its weights. Values of two yardsticks are not to be compared. undefined where nothing is measured.
+ */
+export function yardstick(
+  by: BestMeasure,
+  { examples, batchSize, collation, weights }: Omit<HeldOutOptions, 'config' | 'special' | 'featureStatistics'>,
+): string | undefined {
+  const pairs = measuredPairs(examples);
+  if (pairs.length === 0) return undefined;
+  const hash = createHash('sha256');
+  for (const { key, imageId, pieces, regions } of pairs) {
+    hash.update(JSON.stringify([key, imageId, pieces]));
+    for (const { buffer, byteOffset, byteLength } of [regions.boxes, regions.labels, regions.features]) {
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+  }
+  const learned = Object.entries(weights).filter(([, weight]) => weight > 0);
+  const { task } = collation;
+  const batches = task === 'pretrain' ? [collation.maxOverlap, collation.cleanMatching] : [collation.ranking];
+  const measured = by === 'loss' ? learned : learned.map(([name]) => name);
+  // Retrieval reads each image and text as it is.
+  const how = by === 'retrieval' ? [(weights.itc ?? 0) > 0] : [batchSize, task, batches, measured];
+  return hash.update(JSON.stringify(how)).digest('hex').slice(0, 16);
+}
+
 /**
  * Prepares an executable, which has the function `validate` and the `scoringFunctions`, to measure. undefined where there are fewer
  * than two pairs of different images and words.
  */
 export function openHeldOut(executable: Executable, options: HeldOutOptions): HeldOut | undefined {
   const { config, weights, batchSize } = options;
-  const pairs = differentPairs(options.examples).slice(0, maxPairs);
-  if (pairs.length < 2) return undefined;
+  const pairs = measuredPairs(options.examples);
+  if (pairs.length === 0) return undefined;
   const buckets = lengthBuckets(config);
   const padTo = {
     pieces: bucketFor(buckets.pieces, Math.max(...pairs.map(({ pieces }) => pieces.length))),

@@ -35,10 +35,10 @@ import { shortcutName } from './contrast-heads.ts';
 import { startContrast } from './contrast-start.ts';
 import { pretrainDefaults } from './defaults.ts';
 import { evaluation } from './evaluation.ts';
-import { openHeldOut } from './held-out.ts';
+import { openHeldOut, yardstick } from './held-out.ts';
 import { itmEntropy } from './label-entropy.ts';
 import { drawLearning } from './learning-picture.ts';
-import { checkMadeFrom, madeFromOf } from './made-from.ts';
+import { checkMadeFrom, differences, madeFromOf } from './made-from.ts';
 import { type Measured, Metrics, workOf } from './metrics.ts';
 import type { Task, TrainOptions } from './options.ts';
 import type { BestMeasure, RunSettings, TrainingProgress, TrainingSummary, Watch } from './progress.ts';
@@ -50,7 +50,7 @@ import { saveCheckpoint } from './save-checkpoint.ts';
 import { hardnessAt, learningRate } from './schedule.ts';
 import { changedSettings, settingsOf } from './settings.ts';
 import { readStartWeights } from './start-weights.ts';
-import { validateFunction } from './step.ts';
+import { type Loss, validateFunction } from './step.ts';
 import { tensorboardWriter } from './tensorboard.ts';
 import { upcoming } from './upcoming.ts';
 import { prepareUpdate, update, updateFunctions } from './update.ts';
@@ -129,7 +129,11 @@ export const train = (
         `Expected an empty folder for the run but ${runDir} has checkpoints; resume it or choose another.`,
       );
     }
-    const learning = { ...options, by, settings: settingsOf(options, task.settings) };
+    const held = { examples: isFirst ? validation : [], batchSize, collation: task.collation, weights };
+    const learning = {
+      ...options,
+      ...{ by, yardstick: yardstick(by, held), weights, settings: settingsOf(options, task.settings) },
+    };
     // Averages begin at what evaluates, which a checkpoint gives as its parameters.
     const averagesOf = (read: ReadonlyMap<string, Float32Array>) =>
       ema > 0 ? asAverages(parameters, read) : new Map();
@@ -147,6 +151,7 @@ export const train = (
     };
     const { state, featureStatistics } = await loadStart();
     state.settings = learning.settings;
+    if (learning.yardstick !== undefined) state.yardstick = learning.yardstick;
     const model: MeasuredModel = { ...description, featureStatistics };
     const [metrics, sinceEvaluation] = [new Metrics(), new Metrics(state.sinceEvaluation)];
     const save = () => {
@@ -174,8 +179,8 @@ export const train = (
     const preparing = { accumulate, peers: ranks?.count ?? 0 };
     for (const batch of firsts) prepareUpdate(executable, (await collateBatch(batch, loading)).arrays, preparing);
     const heldOut = openHeldOut(executable, {
-      ...{ examples: isFirst ? validation : [], batchSize, config, special, weights, featureStatistics },
-      collation: task.collation,
+      ...held,
+      ...{ config, special, featureStatistics },
     });
     if (patience !== undefined && heldOut === undefined && isFirst) {
       throw expected('two held-out pairs or more', '--patience', validation.length, 'hold pairs out, or leave it out');
@@ -322,24 +327,44 @@ interface Begun extends Beginning {
 }
 
 /** The run as a checkpoint left it. Throws a UserError where it was another model's. */
-function resumed(
-  dir: string,
-  description: ModelDescription,
-  options: TrainOptions & { readonly by: BestMeasure; readonly settings: RunSettings },
-): Begun {
+function resumed(dir: string, description: ModelDescription, options: TrainOptions & Learning): Begun {
   const checkpoint = readCheckpoint(dir);
   checkSameModel(checkpoint, description);
   const { featureStatistics, values } = checkpoint;
   const state = { ...checkpoint.state };
-  if (state.best?.by !== options.by) delete state.best;
-  const changed = changedSettings({ dir: checkpoint.dir, was: state }, options.settings, options);
   const [was, is] = [state.madeFrom, madeFromOf(options)];
+  const [before, isOther] = [state.best, isMeasuredOtherwise(state, options)];
+  if (isOther) delete state.signs;
+  if (isOther || before?.by !== options.by) delete state.best;
+  const changed = changedSettings({ dir: checkpoint.dir, was: state }, options.settings, options);
+  if (before && !state.best)
+    changed.push(`what the best is measured by: it was step ${before.step}, and is sought anew`);
   if (is !== undefined && checkMadeFrom({ dir, was, is }, options.dataChanged) !== 'same') {
     state.madeFrom = is;
     if (was !== undefined) state.before = [...(state.before ?? []), { untilStep: state.step, madeFrom: was }];
   }
   if (changed.length > 0) options.onChangedSettings?.(changed);
   return { state, featureStatistics, measured: values, values: new Map([...values, ...readOptimizer(checkpoint)]) };
+}
+
+/** What is learned, and by what the best is found. */
+interface Learning {
+  readonly by: BestMeasure;
+  readonly yardstick: string | undefined;
+  readonly weights: Loss['weights'];
+  readonly settings: RunSettings;
+}
+
+/** Whether held-out values of now and before say nothing of each other. Older checkpoints tell no yardstick: it is taken for the same unless data or weights are others. */
+function isMeasuredOtherwise(
+  { yardstick: before, madeFrom, settings }: TrainingState,
+  { yardstick: now, weights, by, ...options }: TrainOptions & Learning,
+): boolean {
+  if (now === undefined) return false;
+  if (before !== undefined) return before !== now;
+  const is = madeFromOf(options);
+  const isReweighted = Object.keys(weights).some((name) => settings !== undefined && settings[name] !== options.settings[name]); // biome-ignore format: one line
+  return (by === 'loss' && isReweighted) || (madeFrom !== undefined && is !== undefined && differences(madeFrom, is).length > 0); // biome-ignore format: one line
 }
 
 /** A new run: what the file to start from lacks is drawn from the seed, or measured on the first epoch. */

@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { memorySource } from '../../../model/data/source.ts';
+import { specialPieceIds } from '../../../model/data/tokenizer.ts';
 import type { ObjectiveWeights } from '../../../model/net/objective.ts';
 import { bestCheckpoint, checkpoints, readCheckpoint, readOptimizer } from '../../../model/train/checkpoint.ts';
 import type { BestBy } from '../../../model/train/defaults.ts';
-import { meanRecall } from '../../../model/train/held-out.ts';
+import { meanRecall, yardstick } from '../../../model/train/held-out.ts';
 import type { DataIdentity } from '../../../model/train/made-from.ts';
 import { type PretrainOptions, pretrain } from '../../../model/train/pretrain.ts';
-import type { HeldOutMeasures, TrainingProgress } from '../../../model/train/progress.ts';
+import type { BestMeasure, HeldOutMeasures, TrainingProgress } from '../../../model/train/progress.ts';
 import { readRunLog } from '../../../model/train/run-log.ts';
 import { allObjectives, config, smallExamples, vocabulary } from '../small-model.ts';
 
@@ -155,6 +156,54 @@ for (const [bestBy, own, value] of measures) {
     assert.equal(readCheckpoint(runDir, 'last').state.step, 12);
   });
 }
+
+test('the best is sought anew where it is measured otherwise, and stays where it is not', async () => {
+  const objectives = { mlm: 1, moc: 0, mrfr: 0, itm: 0, itc: 0 };
+  const evaluate = { evaluateEverySteps: 1, validation: smallExamples(20, 2), compiled: false };
+  const own = options({ steps: 1, objectives, bestBy: 'loss', ...evaluate });
+  await pretrain(own);
+  /** Goes on for a step; whether that is the best now, and what was heard of the best. */
+  const goOn = async (steps: number, change: Partial<PretrainOptions>) => {
+    const heard: string[] = [];
+    const onChangedSettings = (changed: readonly string[]) =>
+      void heard.push(...changed.filter((one) => /best/.test(one)));
+    await pretrain({ ...own, learningRate: 30, warmupShare: 0, steps, resume: true, onChangedSettings, ...change });
+    return [bestCheckpoint(own.runDir)?.step === steps, heard];
+  };
+  const anew = (step: number) => [true, [`what the best is measured by: it was step ${step}, and is sought anew`]];
+  assert.deepEqual((await goOn(2, {}))[1], []);
+  const validation = smallExamples(20, 3);
+  const before = bestCheckpoint(own.runDir)!.step;
+  assert.deepEqual(await goOn(3, { validation }), anew(before), 'other held-out pairs');
+  assert.deepEqual(
+    await goOn(4, { validation, objectives: { ...objectives, mlm: 2 } }),
+    anew(3),
+    'other weights of the sum',
+  );
+});
+
+test('a yardstick is another where values are not to be compared', () => {
+  const examples = smallExamples(8);
+  const special = specialPieceIds(vocabulary);
+  const collation = { task: 'pretrain', config, special, objectives: allObjectives, maxOverlap: 0.4, hardNegatives: false, cleanMatching: false } as const; // biome-ignore format: one line
+  const held = { examples, batchSize: 8, collation, weights: allObjectives };
+  const features = examples[0]!.regions.features.map((value) => value + 1);
+  const otherFeatures = [{ ...examples[0]!, regions: { ...examples[0]!.regions, features } }, ...examples.slice(1)];
+  const table: [by: BestMeasure, change: Partial<typeof held>, isSame: boolean][] = [
+    ['retrieval', {}, true],
+    ['retrieval', { examples: examples.slice(1) }, false],
+    ['retrieval', { examples: otherFeatures }, false],
+    ['retrieval', { batchSize: 4, weights: { ...allObjectives, mlm: 2 } }, true],
+    ['retrieval', { weights: { ...allObjectives, itc: allObjectives.itc > 0 ? 0 : 1 } }, false],
+    ['loss', { weights: { ...allObjectives, mlm: 2 } }, false],
+    ['mlm', { weights: { ...allObjectives, mlm: 2 } }, true],
+    ['mlm', { batchSize: 4 }, false],
+  ];
+  for (const [by, change, isSame] of table) {
+    assert.equal(yardstick(by, held) === yardstick(by, { ...held, ...change }), isSame, `${by} ${Object.keys(change)}`);
+  }
+  assert.equal(yardstick('loss', { ...held, examples: examples.slice(0, 1) }), undefined);
+});
 
 test('a measure of what is not learned, and patience without held-out pairs, are refused', async () => {
   const refused: [Partial<PretrainOptions>, string][] = [
