@@ -5,6 +5,7 @@ import { within } from '../dataset/blobs/place.ts';
 import { makeFolder } from '../dataset/make-folder.ts';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
 import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
+import { UserError } from '../dataset/user-error.ts';
 import { readExamples } from '../model/data/example.ts';
 import { tokenizerOfModel } from '../model/data/tokenizer.ts';
 import { hubScheme } from '../model/formats/hub.ts';
@@ -13,9 +14,14 @@ import type { Recalls } from '../model/ranking/recall.ts';
 import type { Step } from '../model/ranking/steps.ts';
 import { columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
-import { evaluateRetrieval, type RetrievalResult } from '../model/retrieval/evaluate.ts';
+import {
+  type EvaluateOptions,
+  evaluateRetrieval,
+  methodOf,
+  type RetrievalResult,
+} from '../model/retrieval/evaluate.ts';
 import { paperRows } from '../model/retrieval/paper-results.ts';
-import { weightsName } from '../model/train/checkpoint.ts';
+import { type Checkpoint, weightsName } from '../model/train/checkpoint.ts';
 import { checkDetectorModel, type DataIdentity, dataIdentity, weightsSha256 } from '../model/train/made-from.ts';
 import type { EvaluateFlags } from './call-flags.ts';
 import { type CommandContext, type Nothing, requirePlace, sayWaiting } from './command.ts';
@@ -32,6 +38,7 @@ export async function evaluate({
   corpusDir,
   config,
   settings,
+  given,
   flags,
   signal,
   print,
@@ -57,6 +64,7 @@ export async function evaluate({
   await requirePlace(shards, 'shards', 'run `lait export` first, or name a split that is there');
   const dir = await trainedDir(corpusDir, run, signal);
   const checkpoint = openCheckpoint(dir, which);
+  if (given.candidates !== undefined) checkReranks(checkpoint, method);
   const regions = regionsOf(place, config.regions);
   await requirePlace(regions, 'region features', 'run `lait regions` first');
   const columns = await readColumnsManifest(regions);
@@ -114,6 +122,16 @@ export async function evaluate({
   } finally {
     progress.stop();
   }
+}
+
+/** Throws a UserError where `--candidates` would be ignored, since the checkpoint has not learned both contrast and matching. */
+export function checkReranks(
+  checkpoint: Pick<Checkpoint, 'dir' | 'objectives'>,
+  method: NonNullable<EvaluateOptions['method']>,
+): void {
+  const used = methodOf(checkpoint, method);
+  if (used === 'rerank') return;
+  throw new UserError(`--candidates has no effect on ${checkpoint.dir}, which ranks by ${used} alone; leave it out.`);
 }
 
 /** What the result is of, by content. */

@@ -19,7 +19,7 @@ import { hasGpu } from '../model/runtime/environment.ts';
 import { feedsAhead } from '../model/runtime/executable.ts';
 import { peakFlopsOf } from '../model/runtime/peak.ts';
 import { endSoon } from '../model/runtime/session.ts';
-import { latestCheckpoint, readCheckpoint, weightsName } from '../model/train/checkpoint.ts';
+import { type Checkpoint, latestCheckpoint, readCheckpoint, weightsName } from '../model/train/checkpoint.ts';
 import { pretrainedEncoderRate } from '../model/train/defaults.ts';
 import type { TrainingSummary } from '../model/train/progress.ts';
 import { openRanks, type Ranks } from '../model/train/ranks.ts';
@@ -154,6 +154,7 @@ async function trainStages(
     maxGradNorm,
     recompute,
     ema,
+    ...(start === undefined && { vocabularySize }),
     encoderRate: encoderRate ?? (start === undefined ? 1 : pretrainedEncoderRate),
     resume: true,
     ...(peak !== undefined && { peakFlops: peak * (hasGpu() ? devices : 1) }),
@@ -278,7 +279,11 @@ interface TokenizerOptions {
 /** The vocabulary of the run when it goes on, that of the weights it starts from, or one learned from all its shards. */
 async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   const { dir, stages, vocabularySize, start, signal } = options;
-  if (latestCheckpoint(dir)) return tokenizerOfModel(readCheckpoint(dir, 'last'));
+  if (latestCheckpoint(dir)) {
+    const begun = readCheckpoint(dir, 'last');
+    if (start === undefined) checkVocabularySize(begun, vocabularySize);
+    return tokenizerOfModel(begun);
+  }
   if (start) return readTokenizer(start.vocabulary);
   const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => within(corpus.shards, 'train'))));
   const learner = new VocabularyLearner();
@@ -288,6 +293,22 @@ async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   if (learner.isEmpty)
     throw expected('texts to learn word pieces from', 'the training shards', 'none', 'export pairs with texts first');
   return tokenizerOf(learner.learn({ size: vocabularySize }));
+}
+
+/** A run keeps its vocabulary: throws a UserError where another size of it is asked for. */
+export function checkVocabularySize(
+  { state, vocabulary }: Pick<Checkpoint, 'state' | 'vocabulary'>,
+  wanted: number,
+): void {
+  // Missing in checkpoints of older versions, which tell nothing of more than they found.
+  const was = state.settings?.vocabularySize ?? Math.max(wanted, vocabulary.length);
+  if (was !== wanted)
+    throw expected(
+      `${was}, as the run has it`,
+      '--vocabulary-size',
+      wanted,
+      'give that, or another --run to begin anew',
+    );
 }
 
 /** What a step takes with its layers kept, and computed anew. */

@@ -106,6 +106,15 @@ export interface EvaluateProgress {
   readonly perSecond: number;
 }
 
+/** How a checkpoint is evaluated that learned these objectives. */
+export function methodOf(
+  { objectives: { itc, itm } }: Pick<Checkpoint, 'objectives'>,
+  asked: NonNullable<EvaluateOptions['method']>,
+): Method['method'] {
+  if (asked !== 'auto') return asked;
+  return itc === 0 ? 'itm' : itm === 0 ? 'itc' : 'rerank';
+}
+
 /** Throws a UserError for a checkpoint of another detector or feature width, and for fewer than two images. */
 export async function evaluateRetrieval(
   options: EvaluateOptions,
@@ -114,8 +123,7 @@ export async function evaluateRetrieval(
   const { examples, folds, candidates, precision, method: asked } = { ...evaluateDefaults, ...options };
   const checkpoint = readCheckpoint(options.checkpoint);
   const { config, detector, objectives } = checkpoint;
-  const learned = objectives.itc === 0 ? 'itm' : objectives.itm === 0 ? 'itc' : 'rerank';
-  const method = asked === 'auto' ? learned : asked;
+  const method = methodOf({ objectives }, asked);
   if (options.detector !== undefined && options.detector !== detector) {
     throw expected(`${detector}, the checkpoint's`, 'the detector', options.detector, 'extract regions with it first');
   }

@@ -20,6 +20,8 @@ export interface PretrainOptions extends TrainOptions {
   readonly hardNegatives?: boolean;
   /** ITM and ITC read pairs of which nothing is hidden, in a pass of their own (ALBEF); else the pass of the masked objectives (ImageBERT). Where ITC is on unless given. */
   readonly cleanMatching?: boolean;
+  /** Where the vocabulary was learned, how many pieces were asked for; few texts give fewer. Checkpoints have it. */
+  readonly vocabularySize?: number;
 }
 
 /** Trains on the objectives whose weight is not 0; see `train` for what it throws. */
@@ -51,8 +53,13 @@ type Learning = Omit<PretrainOptions, 'source'>;
 
 /** What it learns by beside what every run has. */
 const ownSettings = (options: Learning): RunSettings => {
-  const { objectives, hardNegatives } = { ...pretrainDefaults, ...options };
-  return { ...objectives, hardNegatives, cleanMatching: options.cleanMatching ?? objectives.itc > 0 };
+  const { objectives, hardNegatives, vocabularySize } = { ...pretrainDefaults, ...options };
+  return {
+    ...objectives,
+    hardNegatives,
+    cleanMatching: options.cleanMatching ?? objectives.itc > 0,
+    ...(vocabularySize !== undefined && { vocabularySize }),
+  };
 };
 
 /** The settings that such a run learns by. */
