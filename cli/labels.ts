@@ -1,6 +1,7 @@
 /** `lait labels`: what people said of pairs in the workbench, as a file and as the precision of each rule. */
 import { join } from 'node:path';
 import { printablePath } from '../dataset/escape.ts';
+import { isLabels } from '../dataset/export/own-files.ts';
 import { drawSample, type Stratum } from '../dataset/ledger/label-sample.ts';
 import { type LabelledPair, labelledPairs, labelsOf } from '../dataset/ledger/labels.ts';
 import type { Ledger } from '../dataset/ledger/ledger.ts';
@@ -19,7 +20,7 @@ export async function exportLabels(context: CorpusContext<LabelsExportFlags>): P
   const { corpusDir, flags, signal, print } = context;
   const { seed, each, out = join(corpusDir, 'labels.jsonl'), ...others } = flags;
   others satisfies Nothing;
-  checkOutFile(out);
+  checkOutFile(out, { what: 'labels of lait', isOne: isLabels });
   const { ledger, isCopy, close } = await openLedgerToRead(corpusDir, { signal, onWait: sayWaiting });
   try {
     let lines = labelLines(ledger, { seed, each });

@@ -1,5 +1,6 @@
 /** `lait report`: the funnel with pictures as one page of HTML. */
 import { basename, join, resolve } from 'node:path';
+import { isReport } from '../dataset/export/own-files.ts';
 import { openRawStore } from '../dataset/ledger/raw-store.ts';
 import { openLedgerToRead } from '../dataset/ledger/readable.ts';
 import { countTakenDown, rememberReport } from '../dataset/ledger/reports.ts';
@@ -11,7 +12,7 @@ import { type ReportOptions, renderReport } from './report/report.ts';
 export async function report({ corpusDir, flags, signal }: CorpusContext<ReportFlags>): Promise<void> {
   const { out: path = join(corpusDir, 'report.html'), ...others } = flags;
   others satisfies Nothing;
-  if (flags.out !== undefined) checkOutFile(path);
+  if (flags.out !== undefined) checkOutFile(path, { what: 'a report of lait', isOne: isReport });
   await writeReport({ corpusDir, path, signal });
 }
 

@@ -10,7 +10,7 @@ import { settleInTurn } from '../dataset/shards/settle-in-turn.ts';
 import { UserError } from '../dataset/user-error.ts';
 import { textsOf } from '../model/data/example.ts';
 import { loadRelevance } from '../model/scorers/relevance.ts';
-import { type CaptionedImage, trainRelevance as train } from '../model/scorers/train-relevance.ts';
+import { type CaptionedImage, isRelevanceModel, trainRelevance as train } from '../model/scorers/train-relevance.ts';
 import type { TrainRelevanceFlags } from './call-flags.ts';
 import { type Nothing, type PlainContext, sayWaiting } from './command.ts';
 import { openLabelled } from './labelled-examples.ts';
@@ -28,7 +28,7 @@ async function learn({ flags, signal, print }: PlainContext<TrainRelevanceFlags>
   if (shards.length + labels.length === 0) {
     throw new UserError('Expected --shards, --labels or both but received neither; name what to learn from.');
   }
-  checkOutFile(out);
+  checkOutFile(out, { what: 'a relevance model of lait', isOne: isRelevanceModel });
   const labelled = await openLabelled(labels, defer);
   defer(lockFile(out));
   for (const folder of setsOf(shards)) await settleInTurn(folder, { signal, onWait: sayWaiting });

@@ -5,7 +5,7 @@
  */
 
 import { asPreset } from '../../dataset/export/card.ts';
-import { reportMark } from '../../dataset/export/takedown-reports.ts';
+import { reportMark } from '../../dataset/export/own-files.ts';
 import { withImage } from '../../dataset/image/open-image.ts';
 import { type ExamplePair, examples, hosts, scores, shorterSides, yields } from '../../dataset/ledger/figures.ts';
 import { type FunnelRow, funnel } from '../../dataset/ledger/funnel.ts';

@@ -6,9 +6,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { DeadlinePassed, withCpuDeadline } from '../../dataset/deadline.ts';
 import { expected } from '../../dataset/user-error.ts';
-
-/** What a `tokenizer.json` holds. */
-export type TokenizerDefinition = Readonly<Record<string, unknown>>;
+import { checkDefinition, type TokenizerDefinition, wordsOf } from './tokenizer-definition.ts';
 
 export interface HuggingFaceTokenizer {
   /** Pieces of a text are those of its words, which spaces part, one after the other; and no word takes much longer than it is long. */
@@ -53,11 +51,8 @@ const probes = ['a', 'A', '0', ' ', '!', '-', "'", 'é', 'ab ', 'a1', '\n'].map(
  * Opens a definition with the model's `tokenizer_config.json`. Throws a UserError that names it by `name` for a wrong one, and for one
  * that does not come to an end.
  */
-export function openHuggingFaceTokenizer(
-  definition: TokenizerDefinition,
-  config: object,
-  name: string,
-): HuggingFaceTokenizer {
+export function openHuggingFaceTokenizer(json: unknown, config: object, name: string): HuggingFaceTokenizer {
+  const definition = checkDefinition(json, name);
   const isPlain = typesIn([definition.normalizer, definition.pre_tokenizer]).every((type) => plainTypes.has(type));
   const splitsAtSpaces =
     isPlain &&
@@ -68,7 +63,7 @@ export function openHuggingFaceTokenizer(
     try {
       return isPlain ? work() : withCpuDeadline(work, timeoutMs);
     } catch (error) {
-      const received = error instanceof DeadlinePassed ? `none in ${timeoutMs / 1000} s` : (error as Error).message;
+      const received = error instanceof DeadlinePassed ? `none in ${timeoutMs / 1000} s` : wordsOf(error as Error);
       throw expected(what, name, received, 'take another tokenizer.json, or the pattern that is at fault out of it');
     }
   };

@@ -20,9 +20,9 @@ import {
   readAhead,
   samplesAhead,
 } from './example.ts';
-import type { TokenizerDefinition } from './hugging-face-tokenizer.ts';
 import { openShardTexts, type ShardText } from './shard-texts.ts';
 import { tokenizerOfModel } from './tokenizer.ts';
+import type { TokenizerDefinition } from './tokenizer-definition.ts';
 
 /** An example whose regions may still lie on a disk: enough to say in which batch it is. */
 export interface PlannedExample extends Omit<Example, 'regions'> {

@@ -4,16 +4,14 @@
  * vocabularies are known by their capitals, so that pieces alone say how a run read its texts.
  */
 import { isUtf8 } from 'node:buffer';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as Library } from '@huggingface/tokenizers';
+import { readBounded } from '../../dataset/bounded-file.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { SpecialPieces } from '../net/embeddings.ts';
-import {
-  type HuggingFaceTokenizer,
-  openHuggingFaceTokenizer,
-  type TokenizerDefinition,
-} from './hugging-face-tokenizer.ts';
+import { type HuggingFaceTokenizer, openHuggingFaceTokenizer } from './hugging-face-tokenizer.ts';
+import { checkDefinition, type TokenizerDefinition, wordsOf } from './tokenizer-definition.ts';
 
 /** WordPiece with BERT's five special pieces. */
 export interface Tokenizer extends SpecialPieces {
@@ -49,6 +47,18 @@ export function specialPieceIds(
 /** WordPiece gives up on a longer word: it becomes [UNK] (BERT's max_input_chars_per_word). */
 const maxWordLength = 100;
 
+const advice = 'take tokenizer.json of a BERT';
+
+/** Of a definition that was checked. */
+interface Definition {
+  readonly model: {
+    readonly type?: string;
+    readonly unk_token: string;
+    readonly vocab: Readonly<Record<string, unknown>>;
+  };
+  readonly added_tokens: readonly { readonly id: number }[];
+}
+
 /**
  * Reads `tokenizer.json` or `vocab.txt`, or the one of them that lies in a folder. Throws a UserError where there is
  * none, or where the vocabulary lacks one of BERT's special pieces.
@@ -61,37 +71,48 @@ export function readTokenizer(path: string): Tokenizer {
     if (!found) throw expected('tokenizer.json or vocab.txt', path, 'neither', 'give a folder of a Hugging Face model');
     return readTokenizer(found);
   }
-  const bytes = readFileSync(path);
+  const bytes = readBounded(path);
   const text = bytes.toString('utf8');
   if (text.includes('\0') || !isUtf8(bytes)) {
     throw expected('tokenizer.json or vocab.txt', path, 'a file that is no text', 'take those of a BERT');
   }
   if (!path.endsWith('.json')) return tokenizerOf(vocabularyLines(text), path);
   try {
-    return definedTokenizer(JSON.parse(text) as TokenizerDefinition, path);
+    return definedTokenizer(JSON.parse(text), path);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw expected('a WordPiece tokenizer', path, (error as Error).message, 'take tokenizer.json of a BERT');
+    throw expected('a WordPiece tokenizer', path, wordsOf(error as Error), advice);
   }
 }
 
-function definedTokenizer(definition: TokenizerDefinition, name: string): Tokenizer {
-  const { model } = definition as { model?: { type?: string; vocab?: Record<string, number> } };
-  if (model?.type !== 'WordPiece' || !model.vocab) throw new Error(`the model ${model?.type}`);
+function definedTokenizer(json: unknown, name: string): Tokenizer {
+  const { model, added_tokens: added } = checkDefinition(json, name) as unknown as Definition;
+  if (model.type !== 'WordPiece') throw expected('a WordPiece tokenizer', name, `the model ${model.type}`, advice);
   const pieces = Object.entries(model.vocab);
   const vocabulary: string[] = [];
-  for (const [piece, id] of pieces) if (Number.isInteger(id) && id >= 0 && id < pieces.length) vocabulary[id] = piece;
+  for (const [piece, id] of pieces) if (isIndex(id, pieces.length)) vocabulary[id] = piece;
   const missing = Array.from(vocabulary).indexOf(undefined as never);
   if (vocabulary.length < pieces.length || missing >= 0) {
     throw expected(
       `ids 0 to ${pieces.length - 1}, each once`,
       name,
       `none ${missing < 0 ? vocabulary.length : missing}`,
-      'take tokenizer.json of a BERT',
+      advice,
     );
   }
-  return { ...wrap(openHuggingFaceTokenizer(definition, {}, name), vocabulary, name), definition };
+  const outside = added.find(({ id }) => id >= pieces.length);
+  if (outside !== undefined || !Object.hasOwn(model.vocab, model.unk_token)) {
+    const received = outside === undefined ? `none ${model.unk_token}` : `one with id ${outside.id}`;
+    throw expected(`added and unknown pieces among the ${pieces.length}`, name, received, advice);
+  }
+  return {
+    ...wrap(openHuggingFaceTokenizer(json, {}, name), vocabulary, name),
+    definition: json as TokenizerDefinition,
+  };
 }
+
+const isIndex = (id: unknown, length: number): id is number =>
+  typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < length;
 
 /** The tokenizer of a model as it was when the model learned: by its definition where it has one, else by its pieces. */
 export function tokenizerOfModel({
@@ -110,6 +131,7 @@ function vocabularyLines(text: string): string[] {
 
 /** A tokenizer with these pieces; `name` stands in the UserError when a special piece is missing. */
 export function tokenizerOf(vocabulary: readonly string[], name = 'the vocabulary'): Tokenizer {
+  specialPieceIds(vocabulary, name);
   return wrap(openHuggingFaceTokenizer(bertDefinition(vocabulary), {}, name), vocabulary, name);
 }
 

@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { readBounded } from '../../dataset/bounded-file.ts';
 import { expected } from '../../dataset/user-error.ts';
 import { defaultCacheDir, type EnsureOptions, removeAbandoned, workFolder } from './cache.ts';
 
@@ -143,7 +144,7 @@ const isCommit = (name: unknown): name is string => typeof name === 'string' && 
 /** Null where it is no JSON. */
 function configOf(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readBounded(path).toString());
   } catch {
     return null;
   }

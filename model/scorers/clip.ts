@@ -4,14 +4,15 @@
  * runs on the tokenizer, the image library and the ONNX runtime that this project has already.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import sharp, { type Sharp } from 'sharp';
+import { readBounded } from '../../dataset/bounded-file.ts';
 import { withImage } from '../../dataset/image/open-image.ts';
 import type { Loaded, RelevanceScorer } from '../../dataset/scorer.ts';
-import { expected } from '../../dataset/user-error.ts';
-import { openHuggingFaceTokenizer, type TokenizerDefinition } from '../data/hugging-face-tokenizer.ts';
+import { expected, UserError } from '../../dataset/user-error.ts';
+import { openHuggingFaceTokenizer } from '../data/hugging-face-tokenizer.ts';
 import type { EnsureOptions } from '../formats/cache.ts';
 import { type OnnxInput, type OnnxModel, openOnnx } from '../formats/onnx.ts';
 import { dot, normalizedRows } from '../ranking/vectors.ts';
@@ -189,7 +190,7 @@ function textEncoder(folder: string): (texts: readonly string[]) => Record<strin
     text_config?: { max_position_embeddings?: number };
   };
   const path = join(folder, 'tokenizer.json');
-  const tokenizer = openHuggingFaceTokenizer(readJson(path) as TokenizerDefinition, settings, path);
+  const tokenizer = openHuggingFaceTokenizer(readJson(path), settings, path);
   const maxLength = Math.min(
     settings.model_max_length ?? Number.POSITIVE_INFINITY,
     sizes?.max_position_embeddings ?? (kind === 'clip' ? 77 : 64),
@@ -222,8 +223,9 @@ async function identity(folder: string): Promise<string> {
 
 function readJson(path: string): object {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as object;
+    return JSON.parse(readBounded(path).toString()) as object;
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw expected('JSON', path, (error as Error).message, 'take another copy');
   }
 }

@@ -40,6 +40,9 @@ export interface RelevanceSummary {
   readonly heldOut: { readonly images: number; readonly imageRetrieval: Recalls };
 }
 
+/** Whether a file begins as what `trainRelevance` writes. */
+export const isRelevanceModel = (head: string): boolean => /\{"__metadata__":\{"features":"[^"]* linear"/.test(head);
+
 /**
  * Fits the map and writes it. What λ is best and what a score means comes from a fifth of the images, at most 1,000, which a first
  * map does not see. Throws a UserError for fewer than 20 images.

@@ -5,13 +5,14 @@
  * from which every random number follows. Of a run that averages its parameters, `model.safetensors` has the averages and
  * `optimizer.safetensors` the parameters themselves. `save-checkpoint.ts` writes them.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { digestOf } from '../../dataset/atomic-file.ts';
+import { readBounded } from '../../dataset/bounded-file.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import type { FeatureStatistics } from '../data/feature-statistics.ts';
-import type { TokenizerDefinition } from '../data/hugging-face-tokenizer.ts';
 import type { Position } from '../data/sampler.ts';
+import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import { fromHuggingFace } from '../formats/hugging-face.ts';
 import { readSafetensors, type StoredTensor } from '../formats/safetensors.ts';
 import { checkConfig, type ModelConfig } from '../net/config.ts';
@@ -144,7 +145,7 @@ function readFolder(dir: string): Checkpoint {
   )
     throw expected('a checkpoint of lait', 'the checkpoint', dir, 'it lacks our part of config.json');
   checkConfig(config);
-  const vocabulary = readFileSync(join(dir, 'vocab.txt'), 'utf8').replace(/\n$/, '').split('\n');
+  const vocabulary = readBounded(join(dir, 'vocab.txt')).toString().replace(/\n$/, '').split('\n');
   const parameters = parameterSpecs(config, { itc: objectives.itc > 0 });
   const { tensors } = readSafetensors(join(dir, 'model.safetensors'));
   const values = fromHuggingFace(parameters, tensors);
@@ -258,8 +259,9 @@ export interface ConfigJson {
 
 function readJson<T>(path: string): T {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T;
+    return JSON.parse(readBounded(path).toString()) as T;
   } catch (cause) {
+    if (cause instanceof UserError) throw cause;
     throw new UserError(`Expected JSON for ${path} but it does not read; take another checkpoint.`, { cause });
   }
 }

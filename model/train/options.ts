@@ -2,8 +2,8 @@
 import type { BatchShape } from '../data/batch.ts';
 import type { Collation } from '../data/collate.ts';
 import type { Example } from '../data/example.ts';
-import type { TokenizerDefinition } from '../data/hugging-face-tokenizer.ts';
 import type { ExampleSource } from '../data/source.ts';
+import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import type { ModelConfig } from '../net/config.ts';
 import type { ObjectiveWeights } from '../net/objective.ts';
 import type { AdamW } from '../runtime/optimizer.ts';

@@ -151,6 +151,16 @@ const cases: [args: readonly string[], line: string][] = [
     ['report', '--corpus', 'birds', '--out', 'birds'],
     'lait: Expected a file to write for out but received the folder birds; name a file in it.',
   ],
+  ...(
+    [
+      ['a report of lait', 'report', '--corpus', 'birds'],
+      ['labels of lait', 'labels', 'export', '--corpus', 'birds'],
+      ['a relevance model of lait', 'train-relevance', '--shards', 'none'],
+    ] as const
+  ).map(([what, ...args]): [string[], string] => [
+    [...args, '--out', 'cut.parquet'],
+    `lait: Expected a new file or ${what} for out but received cut.parquet, a file of something else; name another --out, or move that file away.`,
+  ]),
   [['report', '--corpus', 'birds', '--out', ''], 'lait: Expected a file to write for out but received ""; name one.'],
   [
     ['report', '--corpus', 'birds', '--out=none/report.html'],

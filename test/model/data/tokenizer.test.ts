@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
@@ -126,12 +126,22 @@ test('a vocabulary with capitals keeps case and accents', () => {
 test('what is no vocabulary of a BERT is refused', () => {
   writeFileSync(join(folder, 'other.json'), JSON.stringify({ model: { type: 'BPE' } }));
   writeFileSync(join(folder, 'cut.json'), '{');
+  writeFileSync(join(folder, 'nothing.json'), 'null');
+  writeFileSync(join(folder, 'long.txt'), [...specialPieces, 'a'.repeat(2000)].join('\n'));
+  for (const name of ['huge.json', 'huge.txt']) {
+    writeFileSync(join(folder, name), '');
+    truncateSync(join(folder, name), 5e9);
+  }
   writeFileSync(join(folder, 'short.txt'), '[PAD]\n[UNK]\n[CLS]\n[SEP]\n');
   const table: [string, RegExp][] = [
     [
       'other.json',
       /^Expected a WordPiece tokenizer for .*other.json but received the model BPE; take tokenizer.json of a BERT\.$/,
     ],
+    ['nothing.json', /^Expected a tokenizer\.json for .* but received the whole: [^\n]*; /],
+    ['long.txt', /^Expected pieces of at most 1000 letters for .* but received one of 2000; /],
+    ['huge.json', /^Expected a file of at most 64 MB for .*huge.json but received 5000 MB; /],
+    ['huge.txt', /^Expected a file of at most 64 MB for .*huge.txt but received 5000 MB; /],
     ['cut.json', /^Expected a WordPiece tokenizer for .*cut.json but received .*JSON/],
     ['short.txt', /^Expected the piece \[MASK\] for .*short.txt but received 4 pieces without it; /],
     ['nowhere', /^Expected tokenizer.json, vocab.txt or their folder for the tokenizer but received .*nowhere; /],
@@ -174,6 +184,9 @@ const vocab = (changes: object) => ({
   model: { ...definitionOf(pieces, {}).model, vocab: { ...definitionOf(pieces, {}).model.vocab, ...changes } },
 });
 
+const model = (changes: object) => ({ model: { ...definitionOf(pieces, {}).model, ...changes } });
+const wrong = (place: string) => new RegExp(`^Expected a tokenizer\\.json for .* but received ${place}: [^\n]*; `);
+
 describe('a tokenizer.json of anybody', () => {
   const refused: Record<string, readonly [changes: object, message: RegExp]> = {
     'an exponential pattern': [
@@ -187,7 +200,7 @@ describe('a tokenizer.json of anybody', () => {
     'parts of no length': [
       { pre_tokenizer: { type: 'FixedLength', length: 0 } },
       // A fast machine makes more of them in that time than an array holds.
-      /^Expected pieces of the text .* but received (?:none in 2 s|Invalid array length); /,
+      /^Expected pieces of the text .* but received (?:none in 2 s|one with a fault); /,
     ],
     'a text that doubles and doubles': [
       {
@@ -203,6 +216,41 @@ describe('a tokenizer.json of anybody', () => {
       /^Expected ids 0 to \d+, each once for .* but received none \d+; /,
     ],
     'two pieces with one number': [vocab({ twin: 3 }), /^Expected ids 0 to \d+, each once for /],
+    'another word for the whole': [{ added_tokens: 7 }, wrong('added_tokens')],
+    'an added piece without a text': [{ added_tokens: [{ id: 1 }] }, wrong(String.raw`added_tokens\.0\.content`)],
+    'more added pieces than any': [
+      { added_tokens: Array(100_000).fill({ id: 1, content: 'a' }) },
+      wrong('added_tokens'),
+    ],
+    'an added piece beyond the others': [
+      { added_tokens: [{ id: 99, content: 'a' }] },
+      /^Expected added and unknown pieces among the \d+ for .* but received one with id 99; /,
+    ],
+    'a normalizer that is a number': [{ normalizer: 7 }, wrong('normalizer')],
+    'a normalizer of nothing': [
+      { normalizer: { type: 'Sequence', normalizers: 7 } },
+      /^Expected a tokenizer that opens for .* but received one with a fault; /,
+    ],
+    'an unknown piece that is no text': [model({ unk_token: 7 }), wrong(String.raw`model\.unk_token`)],
+    'an unknown piece that it has not': [model({ unk_token: 'x' }), /^Expected added .* but received none x; /],
+    'no unknown piece': [model({ unk_token: undefined }), wrong(String.raw`model\.unk_token`)],
+    'a prefix that is no text': [
+      model({ continuing_subword_prefix: null }),
+      wrong(String.raw`model\.continuing_subword_prefix`),
+    ],
+    'words of no length': [
+      model({ max_input_chars_per_word: 'x' }),
+      wrong(String.raw`model\.max_input_chars_per_word`),
+    ],
+    'words of any length': [
+      model({ max_input_chars_per_word: 1e9 }),
+      wrong(String.raw`model\.max_input_chars_per_word`),
+    ],
+    'a vocabulary that is a number': [model({ vocab: 7 }), wrong(String.raw`model\.vocab`)],
+    'a piece of 10 MB': [
+      vocab({ ['a'.repeat(1e7)]: 13 }),
+      /^Expected pieces of at most 1000 letters for .* but received one of 10000000; /,
+    ],
     'a piece with no number': [vocab({ none: 'x' }), /^Expected ids 0 to \d+, each once for /],
   };
   for (const [name, [changes, message]] of Object.entries(refused)) {
