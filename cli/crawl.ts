@@ -82,7 +82,7 @@ export async function crawl(context: CommandContext<'crawl', CrawlFlags>): Promi
     progress.stop();
     const unrendered = withoutBrowser(ledger, { hasBrowser: (await findBrowser()) !== undefined });
     print(summary, () => [summaryTable(summary), ...(unrendered === '' ? [] : [unrendered])].join('\n'));
-    if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
+    if (summary.isNoSeedRead) throw noLivingSeed(summary.deadSeeds);
   });
 }
 
@@ -160,14 +160,18 @@ export async function crawlOptions(
 
 /** An operator's mistake as a rule: a name misspelt, a page that has moved, a site that wants no crawler. */
 export function noLivingSeed(seeds: CrawlSummary['deadSeeds']): UserError {
+  return new UserError(
+    `Expected a seed that can be read but received ${namesOfSeeds(seeds)}; correct it, or run the command again later.`,
+  );
+}
+
+function namesOfSeeds(seeds: CrawlSummary['deadSeeds']): string {
   const shown = seeds.slice(0, 3).map(({ url, reason }) => {
     const meaning = reason === null ? 'its host could not be reached yet' : (meaningOf(reason)?.text ?? '');
     return `${printable(url)} (${reason ?? 'waiting'}: ${meaning})`;
   });
   const rest = seeds.length > shown.length ? ` and ${count(seeds.length - shown.length)} more` : '';
-  return new UserError(
-    `Expected a seed that can be read but received ${shown.join(', ')}${rest}; correct it, or run the command again later.`,
-  );
+  return `${shown.join(', ')}${rest}`;
 }
 
 /** What a run did, for a person. */
@@ -183,6 +187,7 @@ export function summaryTable(summary: CrawlSummary): string {
     ['reasons', list(summary.reasons)],
     ['rendered', summary.rendered > 0 ? `${count(summary.rendered)} pages in Chromium` : ''],
     ['pairs', summary.pairs === null ? '' : `${count(summary.pairs)} in the corpus`],
+    ['not read', summary.deadSeeds.length > 0 ? `of the seeds: ${namesOfSeeds(summary.deadSeeds)}` : ''],
     ['still queued', summary.queued > 0 ? `${count(summary.queued)} URLs: ${whyStopped[summary.stoppedBy]}` : ''],
   ];
   return table(

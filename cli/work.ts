@@ -59,7 +59,7 @@ export async function crawlTogether(
     progress.stop();
     const next = '`lait collect` brings what all workers have found into a corpus folder.';
     print(summary, () => `${summaryTable(summary)}\n${next}`);
-    if (summary.deadSeeds.length > 0) throw noLivingSeed(summary.deadSeeds);
+    if (summary.isNoSeedRead) throw noLivingSeed(summary.deadSeeds);
   });
 }
 

@@ -29,8 +29,10 @@ export interface CrawlSummary {
   readonly queued: number;
   readonly bytes: number;
   readonly durationMs: number;
-  /** The seeds, when the run had seeds and could read neither one of them nor any other page. */
+  /** The seeds that could not be read, when the run had seeds and was not stopped before. */
   readonly deadSeeds: readonly DeadSeed[];
+  /** None could, and no other page either. */
+  readonly isNoSeedRead: boolean;
   readonly stoppedBy: 'finished' | 'page-limit' | 'signal' | 'waiting-hosts';
 }
 

@@ -332,7 +332,7 @@ export async function crawl(
     }
 
     // ── end ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    const { pairs, queued, deadSeeds } = await work.end({ isStopped: stop.signal.aborted });
+    const { pairs, queued, deadSeeds, isNoSeedRead } = await work.end({ isStopped: stop.signal.aborted });
     onProgress?.(progressOf(run.counts, queued));
     const stoppedEarly = run.pagesStarted >= maxPages ? 'page-limit' : 'waiting-hosts';
     const stoppedBy = signal?.aborted ? 'signal' : queued > 0 ? stoppedEarly : 'finished';
@@ -345,7 +345,8 @@ export async function crawl(
       queued,
       durationMs: Math.round(performance.now() - startMs),
       stoppedBy,
-      deadSeeds: hadNothing ? deadSeeds : [],
+      deadSeeds: hadTime && seeds.length > 0 ? deadSeeds : [],
+      isNoSeedRead: hadNothing && isNoSeedRead,
     };
     logRun(corpusDir, { startedAt: startedAt.toISOString(), seeds: seeds.map(({ url }) => url), ...summary });
     return summary;

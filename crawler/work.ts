@@ -15,7 +15,7 @@ import { holdFrontier, rememberFollowed } from './frontier/open.ts';
 import type { FetchOutcome } from './frontier/outcome.ts';
 import { refuseRepeatedImages } from './frontier/repeated-images.ts';
 import { type NewUrl, suspendedMs } from './frontier/schema.ts';
-import { checkNotEmpty, checkQueue, type DeadSeed, deadSeeds } from './input/seeds.ts';
+import { checkNotEmpty, checkQueue, type DeadSeed, deadSeeds, queueUnreadSeeds } from './input/seeds.ts';
 import { steadyNow } from './policy/clock.ts';
 
 /** What a run begins with. */
@@ -35,8 +35,9 @@ export interface End {
   readonly pairs: number | null;
   /** URLs that are still queued. */
   readonly queued: number;
-  /** The seeds, when none of them could be read. */
+  /** The seeds that could not be read, and whether that is all of them. */
   readonly deadSeeds: readonly DeadSeed[];
+  readonly isNoSeedRead: boolean;
 }
 
 /** The stores of a crawl. All but `begin` may throw where a store fails, which ends the run; what was committed is kept. */
@@ -58,7 +59,7 @@ export interface Work {
   nextReadyMs(): number;
   /** URLs waiting. */
   queued(): number;
-  /** Queues URLs that belong to no claim. */
+  /** Queues URLs that belong to no claim: those that are new, and those that earlier visits could not read. */
   add(urls: readonly NewUrl[]): Promise<void>;
   /** Seeds that were found since the last call: where seeds redirect on their sites. */
   newSeeds(): readonly string[];
@@ -109,6 +110,7 @@ function openCorpusWork(
   return {
     async begin({ seeds, recrawl, contact, followedBy }) {
       frontier.addSeeds(seeds);
+      if (seeds.length > 0) queueUnreadSeeds(ledger, frontier);
       if (recrawl !== undefined) frontier.queueDue(recrawl === 'all' ? Number.POSITIVE_INFINITY : steadyNow());
       checkNotEmpty(frontier, ledger);
       checkQueue(frontier, contact === undefined ? {} : { contact });
@@ -138,13 +140,13 @@ function openCorpusWork(
       return readyMs === null || readyMs >= suspendedMs ? Number.POSITIVE_INFINITY : readyMs;
     },
     queued: () => frontier.queued(),
-    add: async (urls) => void frontier.atomically(() => frontier.add(urls)),
+    add: async (urls) => void frontier.atomically(() => frontier.addUnread(urls, steadyNow())),
     origins: frontier,
     async end({ isStopped }) {
       const work = (): void => refuseRepeatedImages(ledger, frontier);
       if (isStopped) ledger.tryWrite(work);
       else await ledger.writeWhenFree(work);
-      return { pairs: countPairs(ledger), queued: frontier.queued(), deadSeeds: deadSeeds(ledger, frontier) };
+      return { pairs: countPairs(ledger), queued: frontier.queued(), ...deadSeeds(ledger, frontier) };
     },
   };
 }

@@ -22,6 +22,7 @@ import type { Frontier } from './frontier.ts';
 import type { FetchOutcome, RefusedUrl } from './outcome.ts';
 import { openRecord, type Recorded } from './record.ts';
 import { rememberIn } from './remember.ts';
+import { comesAgain } from './revisit.ts';
 import type { NewUrl } from './schema.ts';
 import { withSitemapTexts } from './sitemap-texts.ts';
 
@@ -128,7 +129,7 @@ export function openCommit(
       if (outcome.newSeed !== undefined) frontier.addSeed(outcome.newSeed);
       countFound(outcome, queue(outcome.newUrls ?? [], trapped));
       queueImagesAgain(outcome);
-      const isFirstVisit = claim.revisit === null;
+      let isFirstVisit = claim.revisit === null;
       if (outcome.sitemapTexts) frontier.addSitemapTexts(outcome.sitemapTexts);
       if (outcome.redirected && page) {
         const alias = frontier.finishAlias({ ...claim, url: page.url });
@@ -140,6 +141,10 @@ export function openCommit(
       // A page that was read before is visited again, whatever this visit came to; the owner's takedown apart.
       const revisit = outcome.revisit ?? (page?.reason === takenDown ? null : claim.revisit);
       if (revisit && outcome.end === 'done') frontier.setRevisit(claim.id, revisit, now);
+      if (outcome.end === 'done') {
+        const fails = claim.revisit === null && comesAgain(claim.kind, outcome);
+        if (frontier.noteFailure(claim.id, fails, now)) isFirstVisit = false;
+      }
       for (const { url, pauseMs } of outcome.otherHosts ?? []) frontier.rest(url, now + pauseMs);
       const nextAtMs = now + Math.max(outcome.pauseMs, countFailures(outcome));
       if (outcome.end === 'done') frontier.finish(claim, nextAtMs, isFirstVisit);

@@ -12,7 +12,7 @@ import type { ReferrerPolicy } from '../policy/referrer.ts';
 import { type Novelty, noveltyTrap, patternOf, textKey } from '../policy/traps.ts';
 import { closeArchives } from './archives.ts';
 import { givenUpAfterDeaths } from './deaths.ts';
-import type { Revisit } from './revisit.ts';
+import { failureIntervals, type Revisit } from './revisit.ts';
 import { type Host, kinds, type Lease, type NewUrl, openFrontierDb, suspendedMs, type UrlKind } from './schema.ts';
 import { statements } from './statements.ts';
 
@@ -82,6 +82,7 @@ export class Frontier {
           UPDATE hosts SET put_off_until_ms = max(0, put_off_until_ms - ${backMs}) WHERE put_off > 0;
           UPDATE origins SET until_ms = max(0, until_ms - ${backMs});
           UPDATE revisits SET due_at_ms = max(0, due_at_ms - ${backMs}) WHERE due_at_ms < ${suspendedMs};
+          UPDATE failures SET due_at_ms = max(0, due_at_ms - ${backMs}) WHERE due_at_ms < ${suspendedMs};
           UPDATE clock SET latest_ms = ${nowMs};`);
       }
     });
@@ -251,10 +252,41 @@ export class Frontier {
     this.#sql.setRevisit.run(id, nowMs + intervalMs, intervalMs, hash);
   }
 
-  /** Queues pages that are due for another visit (all that were ever read, with `Infinity`), in steps, and says how many. */
+  /** Notes whether a visit did not get what was never had before: then it comes again, each time after a longer while. Says whether an earlier one had failed. */
+  noteFailure(id: number, fails: boolean, nowMs: number): boolean {
+    const hadFailed = this.#sql.hasFailed.get(id) !== undefined;
+    if (fails) this.#sql.failed.run({ id, nowMs, ...failureIntervals });
+    else if (hadFailed) this.#sql.forgetFailed.run(id);
+    return hadFailed;
+  }
+
+  /** Queues what is new, and again what was asked for before, was never had, and is not put off by that. */
+  addUnread(urls: readonly NewUrl[], nowMs: number): void {
+    for (const one of urls) {
+      if (this.add([one]) > 0) continue;
+      if (this.#sql.neverRead.get(one.url, kinds.indexOf(one.kind), nowMs) !== undefined)
+        this.requeue(one.url, one.kind);
+    }
+  }
+
+  #queueDueFailures(untilMs: number): number {
+    const due = this.#sql.dueFailed.all(untilMs, 10_000) as { id: number; url: string; kind: number }[];
+    for (const { id, url, kind } of due) {
+      this.requeue(url, kinds[kind]!);
+      this.#sql.failedQueued.run(id);
+    }
+    return due.length;
+  }
+
+  /** Queues what is due for another visit (all that was ever read, or failed, with `Infinity`), in steps, and says how much. */
   queueDue(nowMs: number): number {
     const untilMs = Math.min(nowMs, suspendedMs - 1);
     let queued = 0;
+    for (let isMore = true; isMore; ) {
+      const failed = this.atomically(() => this.#queueDueFailures(untilMs));
+      queued += failed;
+      isMore = failed === 10_000;
+    }
     for (;;) {
       const step = this.atomically(() => {
         const due = this.#sql.due.all(untilMs, 10_000) as number[];

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import type { PairEnd } from '../../dataset/ledger/origins.ts';
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import { meaningOf } from '../policy/reasons.ts';
+import type { UrlKind } from './schema.ts';
 
 const hourMs = 3_600_000;
 
@@ -15,6 +16,9 @@ export const firstIntervalMs = 24 * hourMs;
 /** StormCrawler's shortest and Nutch's longest interval. */
 const minIntervalMs = hourMs;
 const maxIntervalMs = 90 * 24 * hourMs;
+
+/** Of what was never had: ours, so that a nightly run finds it due; then half as long again, as Nutch waits for a page that is gone. */
+export const failureIntervals = { firstMs: 12 * hourMs, longer: 1.5, mostMs: maxIntervalMs } as const;
 
 /** Nutch's rates: 0.4 longer when unchanged, 0.2 shorter when changed. */
 const longer = 1.4;
@@ -64,4 +68,36 @@ export function pairEndOf({ status, reason = null }: PageRecord): PairEnd | null
   if (reason === 'gone') return 'page-gone';
   if (reason === 'redirected') return 'page-moved';
   return status === 'refused' && reason?.startsWith('rights-') ? 'page-refused' : null;
+}
+
+/** What the answer was, and will be: nobody asks for these again but `lait retry`. */
+const isOfContent = (reason: string): boolean =>
+  /^(?:not-|unsupported-format-|too-(?:many-(?:pixels|bytes)|costly)$|broken-image$|picture-lost$|process-died$)/.test(
+    reason,
+  );
+
+/** Whether a visit that is over did not get what it was for, and a later one may: an error of the site, of its robots.txt, or on the way. */
+export function comesAgain(
+  kind: UrlKind,
+  {
+    page,
+    image,
+    revisit,
+  }: {
+    readonly revisit?: Revisit | undefined;
+    readonly page?: Ended | undefined;
+    readonly image?: Ended | undefined;
+  },
+): boolean {
+  if (revisit) return false;
+  // One that was read says when it is visited again. Of one that nobody named and that is not there nothing is told.
+  if (kind === 'sitemap') return page?.reason !== 'taken-down';
+  const { status, reason } = (kind === 'image' ? image : page) ?? {};
+  if (!reason || status === 'success') return false;
+  return (meaningOf(reason)?.class === 'failed' && !isOfContent(reason)) || reason.startsWith('robots-');
+}
+
+interface Ended {
+  readonly status: string;
+  readonly reason?: string | null;
 }

@@ -57,7 +57,7 @@ export interface Host {
 }
 
 /** The version that this lait writes. */
-export const frontierVersion = 11;
+export const frontierVersion = 12;
 export const kinds = ['page', 'image', 'sitemap'] as const satisfies readonly UrlKind[];
 
 // Keys are hashes (policy/traps.ts).
@@ -88,6 +88,11 @@ const followedTable = `
 // `deaths`: how often the process died while the URL was leased (deaths.ts).
 const deathsIndex = `
   CREATE INDEX urls_deaths ON urls (host_id) WHERE deaths > 0 AND state = 0;`;
+
+// What was never had comes again, as what was read does by `revisits`.
+const failuresTable = `
+  CREATE TABLE failures (url_id INTEGER PRIMARY KEY, due_at_ms INTEGER NOT NULL, interval_ms INTEGER NOT NULL) STRICT;
+  CREATE INDEX failures_due ON failures (due_at_ms);`;
 
 // state: 0 queued, 1 claimed, 2 finished, 3 put off with its origin, until the host's `put_off_until_ms`. `written`
 // is what is requested where that is not the URL, `at` where redirects led, on the host `host_id`. A host's `next_at_ms` lies
@@ -150,6 +155,7 @@ const schema = `
     hash TEXT NOT NULL
   ) STRICT;
   CREATE INDEX revisits_due ON revisits (due_at_ms);
+  ${failuresTable}
   ${noveltyTables}
   CREATE TABLE origins (
     origin TEXT PRIMARY KEY,
@@ -177,6 +183,7 @@ const steps = [
   `ALTER TABLE urls ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0; ${deathsIndex}`,
   archiveTables,
   'ALTER TABLE hosts ADD COLUMN read_pages INTEGER NOT NULL DEFAULT 0; UPDATE hosts SET read_pages = pages;',
+  failuresTable,
 ];
 
 /** The time of a host that gets no further request before the frontier is opened again. */

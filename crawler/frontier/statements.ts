@@ -46,6 +46,24 @@ export function statements(db: Database.Database) {
       'UPDATE urls SET state = 0, tries = 0 WHERE id = ? AND state = 2 RETURNING host_id AS hostId',
     ),
     revisitQueued: db.prepare(`UPDATE revisits SET due_at_ms = ${suspendedMs} WHERE url_id = ?`),
+    failed: db.prepare(
+      `INSERT INTO failures (url_id, due_at_ms, interval_ms) VALUES (@id, @nowMs + @firstMs, @firstMs)
+       ON CONFLICT DO UPDATE SET interval_ms = min(@mostMs, round(interval_ms * @longer)),
+         due_at_ms = @nowMs + min(@mostMs, round(interval_ms * @longer))`,
+    ),
+    hasFailed: db.prepare('SELECT 1 FROM failures WHERE url_id = ?'),
+    forgetFailed: db.prepare('DELETE FROM failures WHERE url_id = ?'),
+    dueFailed: db.prepare(
+      'SELECT f.url_id AS id, u.url, u.kind FROM failures f JOIN urls u ON u.id = f.url_id WHERE f.due_at_ms <= ? LIMIT ?',
+    ),
+    failedQueued: db.prepare(`UPDATE failures SET due_at_ms = ${suspendedMs} WHERE url_id = ?`),
+    neverRead: db
+      .prepare(
+        `SELECT 1 FROM urls u WHERE u.url = ? AND u.kind = ? AND u.state = 2
+           AND NOT EXISTS (SELECT 1 FROM revisits r WHERE r.url_id = u.id)
+           AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.url_id = u.id AND f.due_at_ms > ?)`,
+      )
+      .pluck(),
     insertHost: db.prepare('INSERT INTO hosts (name) VALUES (?) ON CONFLICT DO NOTHING'),
     selectHostId: db.prepare('SELECT id FROM hosts WHERE name = ?').pluck(),
     hostQueued: db.prepare('UPDATE hosts SET queued = queued + 1 WHERE id = ?'),

@@ -4,6 +4,7 @@ import type { Ledger } from '../../dataset/ledger/ledger.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
 import { isLoopbackHost, isPublicAddress } from '../fetch/address-guard.ts';
 import type { Frontier } from '../frontier/frontier.ts';
+import { meaningOf } from '../policy/reasons.ts';
 import { type Address, absoluteUrl, addressOf, isTooLong, keyOf } from '../policy/url.ts';
 
 export interface Seeds {
@@ -30,23 +31,41 @@ export interface DeadSeed {
   readonly reason: string | null;
 }
 
-/** The seeds, when none of them could be read; else none. What a seed that redirects to another host leads to is one, too. */
-export const deadSeeds = (ledger: Ledger, frontier: Frontier): DeadSeed[] =>
+/** Asks once more for the seeds that could not be read, those that others lead to among them. */
+export function queueUnreadSeeds(ledger: Ledger, frontier: Frontier): void {
+  const unread = frontier.seeds().filter((url) => {
+    const { status, reason } = knownPage(ledger, url) ?? {};
+    const isUnread = status === 'failed' || status === 'refused';
+    return isUnread && (!reason || meaningOf(reason)?.again !== 'never');
+  });
+  frontier.atomically(() => {
+    for (const url of unread) for (const kind of ['page', 'sitemap'] as const) frontier.requeue(url, kind);
+  });
+}
+
+/** Which seeds could not be read. What a seed that redirects to another host leads to is one, too. */
+export const deadSeeds = (ledger: Ledger, frontier: Frontier): DeadSeeds =>
   deadAmong(frontier.seeds(), (url) => knownPage(ledger, url));
+
+export interface DeadSeeds {
+  readonly deadSeeds: readonly DeadSeed[];
+  readonly isNoSeedRead: boolean;
+}
 
 /** The same, by what is known of pages. */
 export function deadAmong(
   seeds: readonly string[],
   known: (url: string) => { readonly status: string; readonly reason?: string | null } | null,
-): DeadSeed[] {
+): DeadSeeds {
   const dead: DeadSeed[] = [];
+  let read = 0;
   for (const url of seeds) {
     const page = known(url);
     if (page === null) dead.push({ url, reason: null });
     else if (page.status === 'failed' || page.status === 'refused') dead.push({ url, reason: page.reason ?? null });
-    else if (page.reason !== 'redirected') return [];
+    else if (page.reason !== 'redirected') read += 1;
   }
-  return dead;
+  return { deadSeeds: dead, isNoSeedRead: read === 0 && dead.length > 0 };
 }
 
 /** Without a contact only this machine may be crawled: another host in the queue, from an earlier run or a list, is the operator's mistake. */

@@ -15,6 +15,7 @@ import type { Frontier } from '../frontier/frontier.ts';
 import { holdFrontier } from '../frontier/open.ts';
 import { openRecord } from '../frontier/record.ts';
 import { minPageShare, minPages, refuseRepeated, type ShownOften } from '../frontier/repeated-images.ts';
+import { comesAgain } from '../frontier/revisit.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { namesOf, type RecordedOutcome } from './batch.ts';
 import { eraseTakenDown } from './erase-work.ts';
@@ -195,6 +196,7 @@ function enter(frontier: Frontier, outcome: RecordedOutcome, { isLast }: { reado
   const { kind, depth, priority, revisit, sitemapAlias, newSeed } = outcome;
   for (const url of namesOf(outcome)) {
     const id = frontier.finishAlias({ url, kind, depth, priority });
+    if (isLast && url === outcome.url) frontier.noteFailure(id, comesAgain(kind, outcome), steadyNow());
     if (revisit && isLast && url !== sitemapAlias) frontier.setRevisit(id, revisit, steadyNow());
   }
   if (newSeed !== undefined) frontier.addSeed(newSeed);

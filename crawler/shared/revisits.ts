@@ -2,7 +2,7 @@
 import type { PageRecord } from '../../dataset/ledger/records.ts';
 import type { Claim } from '../frontier/claim.ts';
 import type { FetchOutcome } from '../frontier/outcome.ts';
-import { askedAgain, type Revisit } from '../frontier/revisit.ts';
+import { askedAgain, comesAgain, failureIntervals, type Revisit } from '../frontier/revisit.ts';
 import type { UrlKind } from '../frontier/schema.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { hostIdOf, hostNameIn, urlHashOf } from './names.ts';
@@ -35,6 +35,7 @@ interface Visit extends Visited {
 
 /** Notes when the next visits of a batch's pages are due, as the folder's commit does. */
 export async function noteVisits(query: Query, outcomes: readonly FetchOutcome[]): Promise<void> {
+  await noteFailures(query, outcomes);
   const visits = new Map(outcomes.flatMap(visitsOf).map((one) => [urlHashOf(one.kind, one.url), one]));
   if (visits.size === 0) return;
   const all = [...visits.values()];
@@ -51,6 +52,32 @@ export async function noteVisits(query: Query, outcomes: readonly FetchOutcome[]
       all.map(({ revisit }) => revisit.hash),
       all.map(({ page }) => (page === null ? null : JSON.stringify(page))),
     ],
+  );
+}
+
+/** What was never had before comes again where this visit did not get it either, each time after a longer while. */
+async function noteFailures(query: Query, outcomes: readonly FetchOutcome[]): Promise<void> {
+  const done = outcomes.filter(({ claim, end }) => end === 'done' && claim.revisit === null);
+  const keysOf = (all: readonly FetchOutcome[]): [string[], string[]] => {
+    const keys = new Map(all.map(({ claim: { kind, url } }) => [urlHashOf(kind, url), hostIdOf(hostNameIn(url))]));
+    return [[...keys.values()], [...keys.keys()]];
+  };
+  const failed = done.filter((one) => comesAgain(one.claim.kind, one));
+  const had = done.filter((one) => !failed.includes(one));
+  const { firstMs, longer, mostMs } = failureIntervals;
+  if (had.length > 0) {
+    await query(
+      'DELETE FROM lait.failures f USING unnest($1::bigint[], $2::uuid[]) d (host, hash) WHERE f.host = d.host AND f.hash = d.hash',
+      keysOf(had),
+    );
+  }
+  if (failed.length === 0) return;
+  await query(
+    `INSERT INTO lait.failures AS f (host, hash, due_at, interval_ms)
+     SELECT host, hash, now() + $3::float8 * interval '1 ms', $3::float8 FROM unnest($1::bigint[], $2::uuid[]) d (host, hash) ORDER BY host, hash
+     ON CONFLICT (host, hash) DO UPDATE SET interval_ms = least($4::float8, f.interval_ms * $5::float8), read_at = now(),
+       due_at = now() + least($4::float8, f.interval_ms * $5::float8) * interval '1 ms'`,
+    [...keysOf(failed), firstMs, mostMs, longer],
   );
 }
 

@@ -92,6 +92,14 @@ const laterTables: Readonly<Record<string, string>> = {
       PRIMARY KEY (host, hash)
     );
     CREATE INDEX revisits_due ON lait.revisits (due_at) WHERE due_at < 'infinity';`,
+  // The same of what was never had.
+  failures: `
+    CREATE TABLE lait.failures (
+      host bigint NOT NULL, hash uuid NOT NULL,
+      due_at timestamptz NOT NULL, read_at timestamptz NOT NULL DEFAULT now(), interval_ms float8 NOT NULL,
+      PRIMARY KEY (host, hash)
+    );
+    CREATE INDEX failures_due ON lait.failures (due_at) WHERE due_at < 'infinity';`,
   // When the first machine came to a run of a schedule, by the clock of this server.
   runs: `
     CREATE TABLE lait.runs (at timestamptz PRIMARY KEY, begun_at timestamptz NOT NULL DEFAULT clock_timestamp());`,

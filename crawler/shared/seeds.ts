@@ -1,5 +1,5 @@
 /** The seeds of all workers: which there are since they were read last, and whether any of them could be read. */
-import { type DeadSeed, deadAmong } from '../input/seeds.ts';
+import { type DeadSeeds, deadAmong } from '../input/seeds.ts';
 import { recordedPages } from './record.ts';
 import type { Store } from './store.ts';
 
@@ -39,9 +39,9 @@ export async function allSeeds(store: Store): Promise<readonly string[]> {
 }
 
 /** The seeds, when no worker has read any page; then the record is that of the seeds and what they redirect to. */
-export async function deadSeedsOf(store: Store): Promise<readonly DeadSeed[]> {
+export async function deadSeedsOf(store: Store): Promise<DeadSeeds> {
   const [read] = await store.query('SELECT FROM lait.read_pages LIMIT 1');
-  if (read !== undefined) return [];
+  if (read !== undefined) return { deadSeeds: [], isNoSeedRead: false };
   const seeds = await allSeeds(store);
   const pages = await recordedPages(store);
   return deadAmong(seeds, (url) => pages.get(url) ?? null);

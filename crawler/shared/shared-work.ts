@@ -37,7 +37,7 @@ import { openOrigins } from './origins.ts';
 import { countHosts, countQueued, type HostCounts } from './overview.ts';
 import { openPictures, type Pictures } from './pictures.ts';
 import { openPresence, type Presence } from './presence.ts';
-import { queueDue, type ScheduledRun } from './queue-due.ts';
+import { queueDue, queueUnread, type ScheduledRun } from './queue-due.ts';
 import { follow, openSharedCorpus } from './schema.ts';
 import { deadSeedsOf, openSeeds, type SharedSeeds } from './seeds.ts';
 import { openStore, type Store, storeFault } from './store.ts';
@@ -227,6 +227,7 @@ function workOf(parts: Parts): Work {
     async add(urls: readonly NewUrl[]) {
       const isDone = await tried(async () => {
         await queueUrls(store, urls);
+        await queueUnread(store, urls);
         return true;
       });
       // Who was to tell of them comes again.
@@ -237,7 +238,11 @@ function workOf(parts: Parts): Work {
     origins: openOrigins(store, tried),
     async end() {
       const queued = (await tried(() => countQueued(store))) ?? presence.queued();
-      return { pairs: null, queued, deadSeeds: (await tried(() => deadSeedsOf(store))) ?? [] };
+      return {
+        pairs: null,
+        queued,
+        ...((await tried(() => deadSeedsOf(store))) ?? { deadSeeds: [], isNoSeedRead: false }),
+      };
     },
   };
 }
@@ -256,6 +261,7 @@ async function begin(
     given.map(({ url }) => url),
   );
   await queueUrls(store, given);
+  await queueUnread(store, given, { atOnce: true });
   const [any] = await store.query('SELECT FROM lait.urls LIMIT 1');
   if (any === undefined) throw seedExpected();
   const hosts = await store.query<{ name: string }>(

@@ -58,7 +58,7 @@ describe('a known page keeps title, text and next visit', () => {
   ];
   for (const { name, change, reason, queued = 0 } of cases) {
     test(name, async (t) => {
-      const routes: Record<string, Route> = { '/': page };
+      const routes: Record<string, Route> = { '/': page, '/robots.txt': 'User-agent: *\nDisallow: /sitemap.xml\n' };
       const site = await startSite({ routes });
       const corpus = temporaryCorpus();
       t.after(async () => {

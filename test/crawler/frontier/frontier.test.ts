@@ -89,7 +89,7 @@ test('a frontier of the first version is brought up to date, one of a later vers
   const first = Frontier.open(dir);
   first.add([page('https://a.example/1')]);
   first.db.exec(`
-    DROP INDEX hosts_put_off; DROP INDEX urls_put_off; DROP TABLE clock; ALTER TABLE hosts DROP COLUMN read_pages;
+    DROP INDEX hosts_put_off; DROP INDEX urls_put_off; DROP TABLE clock; ALTER TABLE hosts DROP COLUMN read_pages; DROP TABLE failures;
     DROP INDEX urls_deaths; ALTER TABLE urls DROP COLUMN deaths; ALTER TABLE urls DROP COLUMN at; ALTER TABLE urls DROP COLUMN hops;
     ALTER TABLE urls DROP COLUMN written; ALTER TABLE urls DROP COLUMN referrer_policy; ALTER TABLE sitemap_texts DROP COLUMN image_written;
     ALTER TABLE hosts DROP COLUMN put_off; ALTER TABLE hosts DROP COLUMN put_off_until_ms;
