@@ -148,6 +148,8 @@ function describeRerank({ weights, fittedOn, why }: NonNullable<RetrievalResult[
     none: 'the checkpoint has no weight of its own',
     'same-images': "the checkpoint's own was fitted on these pairs",
     'other-hubs': "the checkpoint's own was fitted before its hubs were taken off as they are now",
+    unknown:
+      'an earlier version fitted its own, on which images it does not say; the command that trained the run, given again, fits it anew',
   };
   return `${told}, fitted on each half of these images for the other: ${reasons[why ?? 'none']}`;
 }

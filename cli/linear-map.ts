@@ -1,7 +1,7 @@
 /** What `lait evaluate` fits a linear map to: the whole-image features and texts of a corpus's own training split. */
 import { setImmediate } from 'node:timers/promises';
 import { isThere } from '../dataset/blobs/open.ts';
-import { type ReadExamplesOptions, readExamples } from '../model/data/example.ts';
+import { type ReadExamplesOptions, readExamples, type ToldPicture } from '../model/data/example.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { ensurePretrained } from '../model/formats/pretrained.ts';
 import { type CaptionedFeature, type TextSpace, wholeImageFeature } from '../model/ranking/linear-map.ts';
@@ -14,6 +14,7 @@ import { fetching } from './progress.ts';
 const maxImages = 20_000;
 
 export interface LinearMapInputs {
+  /** By the SHA-256 of the original, by which a corpus knows its pictures. */
   readonly training: readonly (CaptionedFeature & { readonly imageId: string })[];
   readonly space: TextSpace;
 }
@@ -26,7 +27,9 @@ export async function linearMapInputs(
 ): Promise<LinearMapInputs | undefined> {
   if (!(await isThere(shards, signal))) return undefined;
   const byImage = new Map<string, { feature: Float32Array; texts: (readonly number[])[] }>();
-  const reading = { shards, regions, tokenizer, maxPieces, maxRegions, ...(signal && { signal }) };
+  const originals = new Map<string, string>();
+  const onPicture = ({ sha256, originalSha256 = sha256 }: ToldPicture) => originals.set(sha256, originalSha256);
+  const reading = { onPicture, shards, regions, tokenizer, maxPieces, maxRegions, ...(signal && { signal }) };
   for await (const { imageId, pieces, regions: own } of readExamples(reading)) {
     const known = byImage.get(imageId);
     if (known) known.texts.push(pieces);
@@ -37,7 +40,7 @@ export async function linearMapInputs(
     texts === 'words'
       ? wordSpace(tokenizer.vocabulary)
       : miniLmSpace(await ensurePretrained('minilm', fetching), tokenizer, signal);
-  return { training: [...byImage].map(([imageId, one]) => ({ imageId, ...one })), space };
+  return { training: [...byImage].map(([sha256, one]) => ({ imageId: originals.get(sha256)!, ...one })), space };
 }
 
 /** Texts that are embedded at once. Ours: 64. */

@@ -288,7 +288,7 @@ async function openTokenizer(options: TokenizerOptions): Promise<Tokenizer> {
   const shards = new Set(stages.flatMap(({ corpora }) => corpora.map((corpus) => within(corpus.shards, 'train'))));
   const learner = new VocabularyLearner();
   for await (const { fields } of readShards({ paths: [...shards], signal })) {
-    for (const text of textsOf(fields).texts) learner.add(text);
+    for (const text of textsOf(fields)) learner.add(text);
   }
   if (learner.isEmpty)
     throw expected('texts to learn word pieces from', 'the training shards', 'none', 'export pairs with texts first');

@@ -91,6 +91,6 @@ async function* captioned(shards: readonly string[], signal: AbortSignal): Async
   for await (const { fields } of readShards({ paths: shards, signal })) {
     const image = imageFields.map((name) => fields[name]).find((bytes) => bytes !== undefined);
     if (!image) continue;
-    for (const text of textsOf(fields).texts) if (text !== '') yield { image, text };
+    for (const text of textsOf(fields)) if (text !== '') yield { image, text };
   }
 }

@@ -3,7 +3,7 @@ import { isThere } from '../dataset/blobs/open.ts';
 import { within } from '../dataset/blobs/place.ts';
 import { runTexts } from '../dataset/export/takedown-texts.ts';
 import { readSetIdentity } from '../dataset/shards/set-identity.ts';
-import { type Example, readExamples } from '../model/data/example.ts';
+import { type Example, readExamples, type ToldPicture } from '../model/data/example.ts';
 import { type ExampleSource, memorySource, mixedSource, shardSource } from '../model/data/source.ts';
 import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
@@ -88,6 +88,7 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   const parts: { source: ExampleSource; share: number }[] = [];
   const validation: Example[] = [];
   const descriptions: string[] = [];
+  const otherIds = new Set<string>();
   let samples = 0;
   for (const corpus of corpora) {
     const { dir, share } = corpus;
@@ -102,7 +103,13 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
       if (!(await isThere(folder, signal))) continue;
       await requireFeatures(folder, of(split).regions, signal);
     }
-    const train = await firstImages(readExamples(of('train')), { maxImages: maxSamplesInMemory, together: true });
+    const onPicture = ({ sha256, earlierId }: ToldPicture): void => {
+      if (earlierId !== sha256) otherIds.add(dir);
+    };
+    const train = await firstImages(readExamples({ ...of('train'), onPicture }), {
+      maxImages: maxSamplesInMemory,
+      together: true,
+    });
     samples += train.samples;
     const source = train.complete
       ? memorySource(train.examples, seed)
@@ -120,7 +127,9 @@ export async function trainingExamples(options: ReadingOptions): Promise<Trainin
   return {
     source: parts.length === 1 ? parts[0]!.source : mixedSource(parts, seed),
     validation,
-    data: await identityOf(corpora, config, signal),
+    data: (await identityOf(corpora, config, signal)).map((one) =>
+      otherIds.has(one.corpus) ? { ...one, picturesBy: 'content' } : one,
+    ),
     samples,
     description: [...descriptions, ...(isMeasured ? [`${count(validation.length)} held out`] : [])].join(', '),
     skipped,

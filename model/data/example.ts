@@ -16,7 +16,7 @@ export interface Example {
   /** Word pieces without [CLS] and [SEP]; at least one. */
   readonly pieces: readonly number[];
   readonly regions: Regions;
-  /** What several captions of the same image share; the key where the shard does not say. */
+  /** SHA-256 of its picture: what several captions of one share. Numbers and keys that shards give are others' in another set. */
   readonly imageId: string;
 }
 
@@ -47,7 +47,18 @@ export interface ReadExamplesOptions {
   readonly skip?: number;
   /** Hears of every skipped sample, with the reason. */
   readonly onBad?: (bad: BadExample) => void;
+  /** Hears what each sample that is used says of its picture. */
+  readonly onPicture?: (picture: ToldPicture) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface ToldPicture {
+  /** Of the picture in the shard. */
+  readonly sha256: string;
+  /** Of the picture before an export made it smaller, where the sample says that. */
+  readonly originalSha256?: string;
+  /** What earlier versions told pictures apart by: `image_id`, else `sha256` of the JSON member, else the key. */
+  readonly earlierId: string;
 }
 
 /** A skipped sample. */
@@ -83,8 +94,10 @@ export async function* readExamples(options: ReadExamplesOptions): AsyncGenerato
       isS3(regions) ? samplesAhead.inS3 : samplesAhead.inFolder,
     )) {
       const examples = found === null ? 'no-features' : examplesOf(sample, found, manifest, options);
-      if (typeof examples !== 'string') yield* examples;
-      else onBad?.({ shard: sample.shard, key: sample.key, reason: examples });
+      if (typeof examples !== 'string') {
+        options.onPicture?.(toldPicture(sample));
+        yield* examples;
+      } else onBad?.({ shard: sample.shard, key: sample.key, reason: examples });
     }
   } finally {
     await columns.close();
@@ -116,42 +129,45 @@ export async function* readAhead<T, U>(
 
 /** The examples of a sample, or why it has none. */
 function examplesOf(
-  { key, fields }: ShardSample,
+  { key, fields, imageSha256 }: ShardSample,
   features: Fields,
   manifest: ColumnsManifest,
   { tokenizer, maxPieces, maxRegions, shuffle }: ReadExamplesOptions,
 ): Example[] | RegionsFault | 'no-text' {
-  const { texts: all, imageId } = textsOf(fields);
+  const all = textsOf(fields);
   const chosen = shuffle && all.length > 1 ? all.slice(drawnText(key, all.length, shuffle)).slice(0, 1) : all;
   const encoded = chosen.map((text) => tokenizer.encode(text, maxPieces)).filter((pieces) => pieces.length > 0);
   if (encoded.length === 0) return 'no-text';
   const found = regionsOf(features, manifest);
   if (typeof found === 'string') return found;
   const regions = topRegions(found, maxRegions, manifest.featureSize);
-  return encoded.map((pieces) => ({ key, pieces, regions, imageId: imageId ?? key }));
+  return encoded.map((pieces) => ({ key, pieces, regions, imageId: imageSha256! }));
 }
 
 /**
- * The texts of a sample, and what its JSON member says of its image, if it is one. `texts` are all captions of an import (the
- * first is `KEY.txt` too), `caption` and `sha256` are img2dataset's, `image_id` is COCO's.
+ * The texts of a sample. `texts` of its JSON member are all captions of an import (the first is `KEY.txt` too), `caption` is img2dataset's.
  */
-export function textsOf(fields: Readonly<Record<string, Buffer>>): {
-  readonly texts: readonly string[];
-  readonly imageId?: string;
-} {
+export function textsOf(fields: Readonly<Record<string, Buffer>>): readonly string[] {
   const json = objectOf(fields.json);
-  const word = (name: string): string | undefined => {
-    const value = json[name];
-    return (typeof value === 'string' && value !== '') || Number.isInteger(value) ? String(value) : undefined;
-  };
   const several = Array.isArray(json.texts)
     ? json.texts.filter((text) => typeof text === 'string' && text.trim() !== '')
     : [];
-  const caption = fields.txt === undefined ? word('caption') : undefined;
-  const imageId = word('image_id') ?? word('sha256');
-  const own = caption ?? fields.txt?.toString('utf8');
-  return { texts: several.length > 0 || own === undefined ? several : [own], ...(imageId && { imageId }) };
+  const own = fields.txt === undefined ? wordOf(json.caption) : fields.txt.toString('utf8');
+  return several.length > 0 || own === undefined ? several : [own];
 }
+
+function toldPicture({ key, fields, imageSha256 }: ShardSample): ToldPicture {
+  const { image_id: id, sha256: own } = objectOf(fields.json);
+  const original = typeof own === 'string' && /^[0-9a-f]{64}$/.test(own) ? own : undefined;
+  return {
+    sha256: imageSha256!,
+    earlierId: wordOf(id) ?? wordOf(own) ?? key,
+    ...(original && { originalSha256: original }),
+  };
+}
+
+const wordOf = (value: unknown): string | undefined =>
+  (typeof value === 'string' && value !== '') || Number.isInteger(value) ? String(value) : undefined;
 
 function objectOf(member: Buffer | undefined): Readonly<Record<string, unknown>> {
   if (!member) return {};

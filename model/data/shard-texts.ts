@@ -23,8 +23,6 @@ export interface ShardText {
   readonly key: string;
   /** Of its picture. */
   readonly sha256: string;
-  /** What several captions of one image share, where that is said. */
-  readonly imageId?: string;
   /** Word pieces of each text. */
   readonly texts: readonly (readonly number[])[];
   /** Why it has no regions that can be used. */
@@ -186,11 +184,11 @@ async function readTexts(
     return { key, fields, sha256: imageSha256!, members: await columns.members(imageSha256!, room) };
   };
   for await (const { key, fields, sha256, members } of readAhead(readShard(shard, reading), join, ahead)) {
-    const { texts, imageId } = textsOf(fields);
+    const texts = textsOf(fields);
     const found = members === null ? 'no-features' : regionsOf(members.fields, manifest);
     const place = members && typeof found !== 'string' ? featuresPlace(members.bytes, sha256) : null;
     samples.push({
-      ...{ key, sha256, ...(imageId !== undefined && { imageId }) },
+      ...{ key, sha256 },
       texts: texts.map((text) => tokenizer.encode(text, maxPieces)),
       ...(typeof found === 'string' ? { fault: found, count: 0 } : { count: found.labels.length }),
       ...(place && { place }),

@@ -102,7 +102,7 @@ const sourceOf = (planning: Omit<ExampleSource, 'epoch'>, ahead = 0): ExampleSou
     ),
 });
 
-export interface ShardSourceOptions extends Omit<ReadExamplesOptions, 'shuffle' | 'part' | 'skip'> {
+export interface ShardSourceOptions extends Omit<ReadExamplesOptions, 'shuffle' | 'part' | 'skip' | 'onPicture'> {
   /** The folder where word pieces are kept, shard by shard (shard-texts.ts); without one they are kept in memory. */
   readonly texts?: string | undefined;
   /** What threads that read the same shards have done of them, by the number of the shard among all in order. */
@@ -146,7 +146,7 @@ export function shardSource(options: ShardSourceOptions, seed: number): ExampleS
           }
         };
         for await (const some of shuffledSamples(batches(), { seed, epoch })) {
-          for (const { shard, key, sha256, texts: all, imageId = key, fault, count, place: halves } of some) {
+          for (const { shard, key, sha256, texts: all, fault, count, place: halves } of some) {
             const pieces = all.length > 1 ? all[drawnText(key, all.length, { seed, epoch })]! : all[0];
             const reason = !pieces || pieces.length === 0 ? 'no-text' : fault;
             if (!pieces || reason !== undefined) {
@@ -162,7 +162,13 @@ export function shardSource(options: ShardSourceOptions, seed: number): ExampleS
               );
             };
             yield {
-              ...{ key, pieces, imageId, regionCount: Math.min(count, maxRegions), hasHalves: halves !== undefined },
+              ...{
+                key,
+                pieces,
+                imageId: sha256,
+                regionCount: Math.min(count, maxRegions),
+                hasHalves: halves !== undefined,
+              },
               regions: (target) => (target && halves ? readRegionsInto(columns, sha256, halves, target) : readWhole()),
             };
           }

@@ -92,8 +92,11 @@ export interface HubsOrigin {
 export interface WeightOrigin {
   /** Fitted on the run's held-out pairs, or on each half of these for the other. */
   readonly fittedOn: 'held-out' | 'other-half';
-  /** Whether the checkpoint has none, one that was fitted on images that are now evaluated, or one beside other hubs than are now taken off. */
-  readonly why?: 'none' | 'same-images' | 'other-hubs';
+  /**
+   * Whether the checkpoint has none, one that was fitted on images that are now evaluated, one beside other hubs than are now taken off, or one
+   * that does not say on which images.
+   */
+  readonly why?: 'none' | 'same-images' | 'other-hubs' | 'unknown';
 }
 
 export interface EvaluateProgress {
@@ -304,6 +307,7 @@ function weightOrigin(
 ): WeightOrigin {
   if (!kept) return { fittedOn: 'other-half', why: 'none' };
   if (!isBeside(kept, bank)) return { fittedOn: 'other-half', why: 'other-hubs' };
+  if (!kept.images) return { fittedOn: 'other-half', why: 'unknown' };
   return someOf(kept.images, examples) ? { fittedOn: 'other-half', why: 'same-images' } : { fittedOn: 'held-out' };
 }
 

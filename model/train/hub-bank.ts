@@ -21,7 +21,7 @@ const nameOf = (checkpoint: string): string => join(checkpoint, hubsName);
 export interface KeptHubBank extends HubBank {
   /** Of the file. */
   readonly sha256: string;
-  /** Ids of the images of the bank, and of those that what is taken off was fitted on; undefined where an earlier version kept the bank. */
+  /** Ids of the images of the bank, and of those that what is taken off was fitted on; undefined where an earlier version kept the bank, with no ids or with others. */
   readonly madeOf?: { readonly bank: readonly string[]; readonly heldOut: readonly string[] };
 }
 
@@ -49,11 +49,14 @@ export function readHubBank(checkpoint: string): KeptHubBank | undefined {
   };
 }
 
+type KeptMadeOf = NonNullable<KeptHubBank['madeOf']> & { readonly ids?: 'content' };
+
 function madeOfMetadata(text: string | undefined): KeptHubBank['madeOf'] | 'no ids' {
   if (text === undefined) return undefined;
   try {
-    const { bank, heldOut } = JSON.parse(text) as NonNullable<KeptHubBank['madeOf']>;
-    if ([...bank, ...heldOut].every((id) => typeof id === 'string')) return { bank, heldOut };
+    const { bank, heldOut, ids } = JSON.parse(text) as KeptMadeOf;
+    if ([...bank, ...heldOut].every((id) => typeof id === 'string'))
+      return ids === 'content' ? { bank, heldOut } : undefined;
   } catch {
     // Said by who asks.
   }
@@ -96,7 +99,7 @@ export async function keepHubBank(
   const bank = await embed([...chosen.values()]);
   const { text, image } = fitHubness({ ...(await embed(pairs)), owner: pairs.map((_, index) => index) }, bank);
   const tensor = (values: Float32Array) => ({ shape: [values.length / itcSize, itcSize], values });
-  const madeOf: KeptHubBank['madeOf'] = { bank: [...chosen.keys()], heldOut: pairs.map(({ imageId }) => imageId) };
+  const madeOf: KeptMadeOf = { ids: 'content', bank: [...chosen.keys()], heldOut: pairs.map(({ imageId }) => imageId) };
   const tensors = new Map([
     ['images', tensor(bank.images)],
     ['texts', tensor(bank.texts)],

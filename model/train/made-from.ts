@@ -23,6 +23,8 @@ export interface DataIdentity {
   readonly features: string;
   /** SHA-256 of the detector's weights. */
   readonly detectorModel: string | null;
+  /** Where earlier versions told its pictures apart by other ids: how they are told apart. */
+  readonly picturesBy?: 'content';
 }
 
 export interface MadeFrom {
@@ -66,6 +68,8 @@ export function differences(was: MadeFrom, is: MadeFrom): string[] {
       if (before.sha256 !== now.sha256) found.push(`${name(now)}${versions(before, now)}: ${changesOf(before, now)}`);
       if (before.share !== now.share) found.push(`the share of ${now.corpus} is ${now.share} and was ${before.share}`);
       if (before.features !== now.features) found.push(`features of ${name(now)} by another detector or setting`);
+      if (now.picturesBy && !before.picturesBy)
+        found.push(`pictures of ${name(now)} are told apart by their content, and were by image_id or key`);
     }
   }
   if (was.start !== is.start) found.push('the weights that it began with');

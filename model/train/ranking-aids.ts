@@ -21,7 +21,7 @@ interface Lacking {
   readonly weight: boolean;
 }
 
-/** What a checkpoint of a run that learned these lacks. A weight beside another bank, or before there was one, is none. */
+/** What a checkpoint of a run that learned these lacks. A weight beside another bank, before there was one, or of images by other ids is none. */
 function lacking(checkpoint: string, { itc, itm }: Learned): Lacking {
   if (itc === 0) return { map: false, bank: false, weight: false };
   const bank = readHubBank(checkpoint);
@@ -29,7 +29,7 @@ function lacking(checkpoint: string, { itc, itm }: Learned): Lacking {
   return {
     map: !hasImageMap(checkpoint),
     bank: bank?.madeOf === undefined,
-    weight: itm > 0 && !(weight && isBeside(weight, bank)),
+    weight: itm > 0 && !(weight?.images && isBeside(weight, bank)),
   };
 }
 

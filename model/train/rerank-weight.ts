@@ -20,8 +20,12 @@ const candidates = 16;
 export interface RerankWeight extends RerankFit {
   /** SHA-256 of the bank whose hubs were taken off contrast; null where none was. */
   readonly hubs: string | null;
-  /** Of the images that it was fitted on. */
-  readonly images: readonly string[];
+  /** Of the images that it was fitted on; undefined where an earlier version kept the weight, with other ids. */
+  readonly images?: readonly string[] | undefined;
+}
+
+interface KeptWeight extends RerankWeight {
+  readonly ids?: 'content';
 }
 
 const nameOf = (checkpoint: string): string => join(checkpoint, rerankName);
@@ -36,8 +40,9 @@ export function readRerankWeight(checkpoint: string): RerankWeight | undefined {
   const text = readFileSync(nameOf(checkpoint), 'utf8');
   try {
     // A weight of an earlier version does not say; banks came with it only later.
-    const read: RerankWeight = { hubs: null, ...(JSON.parse(text) as Omit<RerankWeight, 'hubs'>) };
-    if (read.weight >= 0 && Number.isFinite(read.weight) && Array.isArray(read.images)) return read;
+    const { ids, ...read }: KeptWeight = { hubs: null, ...(JSON.parse(text) as Omit<KeptWeight, 'hubs'>) };
+    if (read.weight >= 0 && Number.isFinite(read.weight) && Array.isArray(read.images))
+      return { ...read, images: ids === 'content' ? read.images : undefined };
   } catch {
     // Said below.
   }
@@ -73,6 +78,11 @@ export async function keepRerankWeight(
   await inBatches(chosen, scoring.batchPairs, { run, signal });
   const scores = { similar, matching, owner: pairs.map((_, index) => index) };
   const fit = fitRerankWeight(rerankQueries(scores, (image) => image < maxQueries));
-  const record: RerankWeight = { ...fit, hubs: bank?.sha256 ?? null, images: pairs.map(({ imageId }) => imageId) };
+  const record: KeptWeight = {
+    ids: 'content',
+    ...fit,
+    hubs: bank?.sha256 ?? null,
+    images: pairs.map(({ imageId }) => imageId),
+  };
   writeFileAtomic(nameOf(checkpoint), `${JSON.stringify(record, null, 2)}\n`);
 }

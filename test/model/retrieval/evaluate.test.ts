@@ -128,7 +128,7 @@ test('the weight between contrast and matching is of pairs that are not evaluate
     const { weight, recall, images, queries } = readRerankWeight(dir)!;
     assert.ok(triedWeights.includes(weight));
     assert.ok(recall.reranked >= recall.contrast, JSON.stringify(recall));
-    assert.deepEqual([images.length, queries], [40, 80]);
+    assert.deepEqual([images!.length, queries], [40, 80]);
   }
   const { weight, images } = readRerankWeight(last)!;
   // Of no image that the weight was fitted on: all weights must do the same as this one.
@@ -137,12 +137,17 @@ test('the weight between contrast and matching is of pairs that are not evaluate
     evaluateRetrieval({ checkpoint: last, examples, method, candidates: 5 });
   const found = await evaluate(others);
   assert.deepEqual(found.rerank, { weights: [weight], fittedOn: 'held-out' });
-  const mixed = [...others, { ...others[0]!, imageId: images[0]! }];
+  const mixed = [...others, { ...others[0]!, imageId: images![0]! }];
   const { rerank } = await evaluate(mixed);
   assert.deepEqual([rerank?.fittedOn, rerank?.why], ['other-half', 'same-images']);
-  // Without one, and with one that says contrast alone.
+  // Without one, with one of an earlier version, whose ids of images are others, and with one that says contrast alone.
   const file = join(last, 'rerank.json');
   const kept = readFileSync(file, 'utf8');
+  const { ids, ...earlier } = JSON.parse(kept);
+  assert.equal(ids, 'content');
+  writeFileSync(file, JSON.stringify(earlier));
+  const { rerank: unknown } = await evaluate(others);
+  assert.deepEqual([unknown?.fittedOn, unknown?.why], ['other-half', 'unknown']);
   writeFileSync(file, JSON.stringify({ ...JSON.parse(kept), weight: 0 }));
   const [alone, byContrast] = [await evaluate(others), await evaluate(others, 'itc')];
   assert.deepEqual([alone.imageRetrieval.r1, alone.textRetrieval.r1], [byContrast.imageRetrieval.r1, byContrast.textRetrieval.r1]); // biome-ignore format: one line
@@ -246,8 +251,12 @@ test('hubs are not judged by the pairs that what is taken off was fitted on, nor
   const { hubs: _, ...earlier } = JSON.parse(readFileSync(weightFile, 'utf8'));
   writeFileSync(weightFile, JSON.stringify({ ...earlier, weight: 99 }));
   assert.equal((await evaluate(smallExamples(20, 3).map((one) => ({ ...one, imageId: `other ${one.imageId}` })), 'rerank')).rerank?.why, 'other-hubs'); // biome-ignore format: one line
-  const { tensors } = readSafetensors(bankFile);
-  for (const lose of [() => rmSync(bankFile), () => writeSafetensors(bankFile, tensors)]) {
+  const { tensors, metadata } = readSafetensors(bankFile);
+  const { ids: __, ...otherIds } = JSON.parse(metadata.madeOf!);
+  for (const lose of [
+    () => rmSync(bankFile),
+    () => writeSafetensors(bankFile, tensors, { madeOf: JSON.stringify(otherIds) }),
+  ]) {
     lose();
     writeFileSync(weightFile, JSON.stringify({ ...earlier, weight: 99 }));
     const heard: [number, number][] = [];

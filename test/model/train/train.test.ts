@@ -351,6 +351,10 @@ test('a run names what it is made from, says what changed, and goes on where tha
     [{ data: data(grown) }, 'train of birds (version 1, now 2): of 2 shards 1 changed, 1 added'],
     [{ data: data({ sha256: 'cc', shards: { '00000.tar': '1' } }) }, 'train of birds: of 2 shards 1 removed'],
     [{ data: data({ features: 'g' }) }, 'features of train of birds by another detector or setting'],
+    [
+      { data: data({ picturesBy: 'content' }) },
+      'pictures of train of birds are told apart by their content, and were by image_id or key',
+    ],
     [{ data: data({ share: 2 }) }, 'the share of birds is 2 and was 1'],
     [{ data: [...data(), ...data({ corpus: 'ships' })] }, 'train of ships is new'],
     [{ data: [] }, 'train of birds is no longer used'],
