@@ -3,6 +3,7 @@
  * while in use. Concurrent calls for one origin share one request.
  */
 
+import { rememberIn } from '../frontier/remember.ts';
 import { steadyNow } from '../policy/clock.ts';
 import { type Manners, maxFailures } from '../policy/politeness.ts';
 import type { Reason } from '../policy/reasons.ts';
@@ -78,7 +79,8 @@ const maxLicences = 5;
 /** What an origin (`https://example.org`) allows. */
 export type RulesOf = (origin: string) => Promise<OriginRules>;
 
-/** Returns the function that says what an origin allows. `onNew` is called once for each robots.txt that was fetched. */
+/** Returns the function that says what an origin allows. `onNew` is called when an origin's rules are first
+ * read in a run, since another run's scope may have been another, and for each robots.txt that was fetched. */
 export function openOriginRules(
   store: OriginStore,
   fetcher: Fetcher,
@@ -102,6 +104,12 @@ export function openOriginRules(
     maxBytes: maxBytesInMemory,
   });
   const fetching = new Map<string, Promise<OriginRules>>();
+  const told = new Set<string>();
+
+  const tell = async (origin: string, robots: RobotsRules): Promise<void> => {
+    await onNew?.(origin, robots);
+    rememberIn(told, origin);
+  };
 
   const remember = (origin: string, rules: OriginRules, untilMs: number, characters = 0): OriginRules => {
     known.set(origin, { rules, untilMs }, bytesPerCharacter * characters);
@@ -132,7 +140,7 @@ export function openOriginRules(
     if (parsed.kind === 'disallow') {
       return parsed.reason === 'stopped' ? parsed : remember(origin, parsed, untilMs);
     }
-    await onNew?.(origin, parsed.robots);
+    await tell(origin, parsed.robots);
     await store.setOrigin(origin, JSON.stringify({ robots } satisfies Stored), untilMs);
     return withFiles(origin, parsed, untilMs, true);
   };
@@ -205,7 +213,9 @@ export function openOriginRules(
     if (stored.robots.kind === 'unavailable')
       return remember(origin, unavailable(stored.robots, untilMs, false), untilMs);
     const parsed = await readBody(stored.robots);
-    return parsed.kind === 'disallow' ? parsed : withFiles(origin, parsed, untilMs, false);
+    if (parsed.kind === 'disallow') return parsed;
+    if (!told.has(origin)) await tell(origin, parsed.robots);
+    return withFiles(origin, parsed, untilMs, false);
   }
 }
 

@@ -1,4 +1,4 @@
-/** What could not be had at its first visit comes again: a seed when it is named again, all else when it is due. */
+/** What could not be had at its first visit comes again: a seed when it is named again, all else when it is due; so does what was out of the scope. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crawl } from '../../crawler/crawl.ts';
@@ -81,4 +81,27 @@ test('pages, pictures and sitemaps that failed come again when they are due, eac
   const { '/b.html': b, '/d.html': d } = corpus.pages();
   assert.deepEqual([b, d], ['fetched', 'http-404']);
   assert.equal(intervals().length, 1);
+});
+
+test('the sitemap of a site that comes into the scope is read, also where its robots.txt is known', async (t) => {
+  const asked: string[] = [];
+  const site = await startSite({
+    routes: {
+      '/': '<main><p>The first page.</p></main>',
+      '/sitemap.xml': (req, res) => {
+        asked.push(String(req.url));
+        res.writeHead(404).end();
+      },
+    },
+  });
+  const corpus = temporaryCorpus();
+  t.after(async () => {
+    corpus.remove();
+    await site.close();
+  });
+  const options = { ...own, seeds: [site.url], corpusDir: corpus.dir };
+  await crawl({ ...options, deny: [/sitemap/] }, corpus);
+  assert.deepEqual(asked, []);
+  await crawl({ ...options, recrawl: 'all' }, corpus);
+  assert.deepEqual(asked, ['/sitemap.xml']);
 });
