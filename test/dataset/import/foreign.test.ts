@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import sharp from 'sharp';
 import { importDataset } from '../../../dataset/import/import.ts';
 import { splitOfColumn, splitOfPath } from '../../../dataset/import/splits.ts';
@@ -191,6 +192,29 @@ describe('parquet', () => {
         name,
       );
     }
+  });
+
+  test('of a row with a list of pictures the first is taken, and the others are counted', async () => {
+    const list = { name: 'image', repetition_type: 'OPTIONAL', converted_type: 'LIST', num_children: 1 } as const;
+    const bytes = parquetWriteBuffer({
+      schema: [
+        { name: 'root', num_children: 2 },
+        list,
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+        { name: 'caption', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
+      ],
+      columnData: [
+        { name: 'image', data: [[pictures[1]!, pictures[0]!, pictures[2]!], [pictures[2]!]] },
+        { name: 'caption', data: ['Three', 'One'] },
+      ],
+    });
+    const outDir = newOut();
+    const paths = [write('lists.parquet', Buffer.from(bytes))].flat();
+    const { failed, splits } = await importDataset({ from: 'parquet', paths }, { outDir });
+    assert.deepEqual([failed, samplesOf(splits)], [{ 'further-image': 2 }, { train: 2 }]);
+    const train = await read(outDir, 'train');
+    assert.deepEqual(train.map(({ image, about }) => [image, about.texts]), [[pictures[1], ['Three']], [pictures[2], ['One']]]); // biome-ignore format: one row
   });
 
   test('LAION’s names, and columns that are named', async () => {
