@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { readBounded } from '../../dataset/bounded-file.ts';
 import { expected, UserError } from '../../dataset/user-error.ts';
@@ -76,13 +76,52 @@ export function readTokenizer(path: string): Tokenizer {
   if (text.includes('\0') || !isUtf8(bytes)) {
     throw expected('tokenizer.json or vocab.txt', path, 'a file that is no text', 'take those of a BERT');
   }
-  if (!path.endsWith('.json')) return tokenizerOf(vocabularyLines(text), path);
+  if (!path.endsWith('.json')) return tokenizerBeside(vocabularyLines(text), path);
   try {
     return definedTokenizer(JSON.parse(text), path);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw expected('a WordPiece tokenizer', path, wordsOf(error as Error), advice);
   }
+}
+
+/** A BERT's by `vocab.txt`, as the `tokenizer_config.json` beside it says: what pieces alone do not tell is kept as a definition. */
+function tokenizerBeside(vocabulary: readonly string[], path: string): Tokenizer {
+  const beside = join(dirname(path), 'tokenizer_config.json');
+  if (!existsSync(beside)) return tokenizerOf(vocabulary, path);
+  const config = configOf(beside);
+  const isOther = (value: unknown, ...known: unknown[]) =>
+    value !== undefined && value !== null && !known.includes(value);
+  for (const [name, ...known] of [
+    ['tokenizer_class', 'BertTokenizer', 'BertTokenizerFast'],
+    ['word_tokenizer_type', 'basic'],
+    ['subword_tokenizer_type', 'wordpiece'],
+    ['do_basic_tokenize', true],
+  ] as const)
+    if (isOther(config[name], ...known))
+      throw expected(`${name} ${known[0]}`, beside, config[name], 'take a BERT that splits its words so, or its tokenizer.json'); // biome-ignore format: one line
+  const plain = bertDefinition(vocabulary);
+  const normalizer = plain.normalizer as Readonly<Record<string, unknown>>;
+  const flag = (name: string, otherwise: unknown) => (typeof config[name] === 'boolean' ? config[name] : otherwise);
+  const own = {
+    ...normalizer,
+    handle_chinese_chars: flag('tokenize_chinese_chars', normalizer.handle_chinese_chars),
+    strip_accents: flag('strip_accents', normalizer.strip_accents),
+    lowercase: flag('do_lower_case', normalizer.lowercase),
+  };
+  if (JSON.stringify(own) === JSON.stringify(normalizer)) return tokenizerOf(vocabulary, path);
+  return definedTokenizer({ ...plain, normalizer: own }, path);
+}
+
+function configOf(path: string): Readonly<Record<string, unknown>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(readBounded(path).toString('utf8'));
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw expected('JSON', path, wordsOf(error as Error), 'take that of the vocabulary, or none');
+  }
+  return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {};
 }
 
 function definedTokenizer(json: unknown, name: string): Tokenizer {

@@ -12,7 +12,9 @@ const ofClip = (config: unknown): HubFiles | null =>
   isClipConfig(config) ? { needed: clipFiles.filter((name) => name !== 'config.json') } : null;
 
 const ofBert = (config: unknown): HubFiles | null =>
-  (config as Config)?.model_type === 'bert' ? { needed: [weightsName, 'vocab.txt'], optional: [tokenizerName] } : null;
+  (config as Config)?.model_type === 'bert'
+    ? { needed: [weightsName, 'vocab.txt'], optional: [tokenizerName, 'tokenizer_config.json'] }
+    : null;
 
 /** The folder of a CLIP, a SigLIP or a run in the cache. */
 export const ensureHubScorer = (name: string, options?: EnsureOptions): Promise<string> =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
@@ -85,6 +85,25 @@ test('a text is read whole where its words alone would be read otherwise', () =>
     const definition = definitionOf(pieces, own);
     assert.deepEqual(tokenizerOfModel({ vocabulary: pieces, tokenizer: definition }).encode('a cat'), wanted);
   }
+});
+
+test('vocab.txt is read as the tokenizer_config.json beside it says', () => {
+  const own = join(folder, 'configured');
+  mkdirSync(own);
+  const vocabulary = [...specialPieces, 'camión', 'rojo', 'año'];
+  const read = (config: object, ...words: readonly string[]) => {
+    writeFileSync(join(own, 'vocab.txt'), [...specialPieces, ...words, ''].join('\n'));
+    writeFileSync(join(own, 'tokenizer_config.json'), JSON.stringify(config));
+    return readTokenizer(own);
+  };
+  const spanish = read({ do_lower_case: true, strip_accents: false }, 'camión', 'rojo', 'año');
+  assert.deepEqual(spanish.encode('Camión rojo AÑO'), [5, 6, 7]);
+  assert.deepEqual(tokenizerOfModel({ vocabulary, tokenizer: spanish.definition }).encode('Camión'), [5]);
+  assert.deepEqual(read({ do_lower_case: false }, 'rojo').encode('Rojo rojo'), [1, 5]);
+  assert.deepEqual(read({ tokenize_chinese_chars: false }, '日本').encode('日本'), [5]);
+  assert.equal(read({ do_lower_case: true, tokenizer_class: 'BertTokenizer' }, 'rojo').definition, undefined);
+  assert.throws(() => read({ tokenizer_class: 'BertJapaneseTokenizer' }, 'rojo'), { name: 'UserError', message: /^Expected tokenizer_class BertTokenizer for .*tokenizer_config.json but received BertJapaneseTokenizer; / }); // biome-ignore format: one line
+  assert.throws(() => read({ word_tokenizer_type: 'mecab' }, 'rojo'), { name: 'UserError', message: /^Expected word_tokenizer_type basic / }); // biome-ignore format: one line
 });
 
 test('pieces become text again', () => {
