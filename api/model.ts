@@ -1,5 +1,11 @@
 /** `lait/model`: ImageBERT. It loads TensorFlow, which `npx lait setup` installs. */
-export { type BadExample, type Example, type ReadExamplesOptions, readExamples } from '../model/data/example.ts';
+export {
+  type BadExample,
+  type Example,
+  type ReadExamplesOptions,
+  readExamples,
+  type ToldPicture,
+} from '../model/data/example.ts';
 export {
   type ExampleSource,
   memorySource,
