@@ -1,5 +1,6 @@
 /** What every sub-command shares: what it is told of its corpus and settings, and how it is defined. */
-import { statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { z } from 'zod';
 import { isThere } from '../dataset/blobs/open.ts';
 import { isS3 } from '../dataset/blobs/place.ts';
@@ -108,6 +109,14 @@ export function checkCorpusDir(dir: string): string {
 export async function requirePlace(place: string, what: string, advice: string): Promise<void> {
   if (!isS3(place)) return requirePath(place, what, advice);
   if (!(await isThere(place))) throw new UserError(`Expected ${what} at ${place} but there is none; ${advice}.`);
+}
+
+/** Throws unless these features of regions are there; where those of another detector are, it says how to take them. */
+export async function requireRegions(folder: string): Promise<void> {
+  const others = isS3(folder) || !existsSync(dirname(folder)) ? [] : readdirSync(dirname(folder)).sort();
+  const other = others.find((name) => name !== basename(folder));
+  const advice = other === undefined ? '' : `, or set \`regions.detector\` in lait.yaml: those of ${other} are there`;
+  await requirePlace(folder, 'region features', `run \`lait regions\` first${advice}`);
 }
 
 /** As `requirePath`, of what is read whole: a folder is refused; a pipe is not. */

@@ -104,7 +104,8 @@ const crawl = z.strictObject({
     .default(crawlDefaults.keepPages)
     .meta({ description: 'keep the HTML of pages as WARC files, for `lait extract --again`' }),
   storeSide: z.int().min(16).optional().meta({
-    description: 'store images as JPEG with a shorter side of this many pixels, in place of the originals',
+    description:
+      'store images as JPEG with a shorter side of this many pixels, in place of the originals; what was stored before stays as it is',
   }),
   storeQuality: z
     .int()

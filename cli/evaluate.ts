@@ -24,7 +24,7 @@ import { paperRows } from '../model/retrieval/paper-results.ts';
 import { type Checkpoint, weightsName } from '../model/train/checkpoint.ts';
 import { checkDetectorModel, type DataIdentity, dataIdentity, weightsSha256 } from '../model/train/made-from.ts';
 import type { EvaluateFlags } from './call-flags.ts';
-import { type CommandContext, type Nothing, requirePlace, sayWaiting } from './command.ts';
+import { type CommandContext, type Nothing, requirePlace, requireRegions, sayWaiting } from './command.ts';
 import { dataPlace, regionsOf } from './data-place.ts';
 import { firstImages } from './first-images.ts';
 import { linearMapInputs } from './linear-map.ts';
@@ -66,7 +66,7 @@ export async function evaluate({
   const checkpoint = openCheckpoint(dir, which);
   if (given.candidates !== undefined) checkReranks(checkpoint, method);
   const regions = regionsOf(place, config.regions);
-  await requirePlace(regions, 'region features', 'run `lait regions` first');
+  await requireRegions(regions);
   const columns = await readColumnsManifest(regions);
   const { name: detector } = columns;
   checkDetectorModel(checkpoint, columns.model);

@@ -19,7 +19,7 @@ import { miniLmFeatures } from '../model/scorers/text-features.ts';
 import { unsafeScorer } from '../model/scorers/unsafe.ts';
 import type { Checkpoint } from '../model/train/checkpoint.ts';
 import { checkDetectorModel } from '../model/train/made-from.ts';
-import { requirePath, requirePlace } from './command.ts';
+import { requirePath, requireRegions } from './command.ts';
 import { type Config, classNames } from './config.ts';
 import { regionsDir } from './data-place.ts';
 import { openConfigured } from './detector.ts';
@@ -148,7 +148,7 @@ async function openFoldedMap(
   const shards = join(corpusDir, 'shards', 'train');
   const columns = regionsDir(corpusDir, settings);
   requirePath(shards, 'the shards that the run has learned from', 'run `lait export` first');
-  await requirePlace(columns, 'region features', 'run `lait regions` first');
+  await requireRegions(columns);
   const manifest = await readColumnsManifest(columns);
   if (manifest.name !== checkpoint.detector)
     throw expected(

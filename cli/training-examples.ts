@@ -9,7 +9,7 @@ import type { Tokenizer } from '../model/data/tokenizer.ts';
 import { type ColumnsManifest, columnsIdentity, readColumnsManifest } from '../model/regions/columns.ts';
 import { requireFeatures } from '../model/regions/missing.ts';
 import { type DataIdentity, dataIdentity } from '../model/train/made-from.ts';
-import { requirePlace } from './command.ts';
+import { requirePlace, requireRegions } from './command.ts';
 import type { Config } from './config.ts';
 import { type DataPlace, regionsOf } from './data-place.ts';
 import { firstImages } from './first-images.ts';
@@ -24,7 +24,7 @@ const validationImages = 512;
 export async function featuresOf(place: DataPlace, { regions }: Config): Promise<ColumnsManifest> {
   await requirePlace(within(place.shards, 'train'), 'shards', 'run `lait export` first');
   const features = regionsOf(place, regions);
-  await requirePlace(features, 'region features', 'run `lait regions` first');
+  await requireRegions(features);
   return readColumnsManifest(features);
 }
 

@@ -80,6 +80,7 @@ export function recipe({
   const from = sourcesOf(numbers, changes);
   const { languages, minWords, maxWords, minChars, maxChars, maxTextBytes, countedBy } = set;
   const score = relevance ? { relevance: relevanceScore(relevance) } : {};
+  const byScore: Readonly<Record<string, string>> = relevance ? { relevance: chosen } : {};
   if (set.likelyRight && relevance && !relevance.isChance) {
     const instead = 'use minRelevance or relevanceShare';
     throw expected(
@@ -133,7 +134,10 @@ export function recipe({
       ...(set.pageLanguage ? [cite(pageLanguage({ languages }), { languages: from.pageLanguage })] : []),
       cite(textLanguage({ languages }), { languages: from.languages }),
       ...given(knownWords && set.maxRareShare, (maxShare) =>
-        cite(textRareWords(knownWords!(), { maxShare }), { maxShare: from.maxRareShare, vocabulary: chosen }),
+        cite(textRareWords(knownWords!(), { maxShare }), {
+          maxShare: from.maxRareShare,
+          vocabulary: 'ours: LAIT names no vocabulary',
+        }),
       ),
       ...(set.partsOfSpeech.length > 0
         ? [cite(textGrammar({ needs: set.partsOfSpeech }), { needs: from.partsOfSpeech })]
@@ -187,12 +191,12 @@ export function recipe({
         cite(duplicateImage({ maxDistanceBits, sameText: set.duplicatesShareText, ...score }), {
           maxDistanceBits: from.maxDuplicateBits,
           sameText: from.duplicatesShareText,
-          relevance: chosen,
+          ...byScore,
         }),
       ),
-      ...(set.onePairPerImage ? [cite(bestText(score), { relevance: chosen })] : []),
+      ...(set.onePairPerImage ? [cite(bestText(score), byScore)] : []),
       ...given(set.maxPairsPerHost, (maxPairs) =>
-        cite(hostCap({ maxPairs, ...score }), { maxPairs: from.maxPairsPerHost, relevance: chosen }),
+        cite(hostCap({ maxPairs, ...score }), { maxPairs: from.maxPairsPerHost, ...byScore }),
       ),
     ],
   };

@@ -27,6 +27,8 @@ writeFileSync(
   join(folder, 'logo.png'),
   Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0xff]),
 );
+mkdirSync(join(folder, 'patched/shards/train'), { recursive: true });
+mkdirSync(join(folder, 'patched/regions/patches'), { recursive: true });
 mkdirSync(join(folder, 'ships'));
 writeFileSync(join(folder, 'ships/lait.yaml'), 'filter:\n  minSidepx: 200\n');
 writeFileSync(join(folder, 'cut.parquet'), 'not a parquet file');
@@ -108,6 +110,10 @@ const cases: [args: readonly string[], line: string][] = [
   [
     ['import', 'urls', 'a.tsv', 'b.tsv', '--corpus', 'new'],
     'lait: Expected one list for urls but received 2 paths; import one after another.',
+  ],
+  [
+    ['pretrain', '--corpus', 'patched'],
+    'lait: Expected region features at patched/regions/centernet but there is none; run `lait regions` first, or set `regions.detector` in lait.yaml: those of patches are there.',
   ],
   [
     ['import', 'coco', 'a.json', 'b', 'c', '--corpus', 'new'],

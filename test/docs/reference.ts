@@ -139,7 +139,7 @@ export function reasonsPage(): string {
   return `# Reasons
 
 Why a page or an image is not in the corpus, or is not complete: the words that \`lait crawl\` counts at its end, that the ledger keeps, and that
-\`lait explain URL\` says in full. Made from the crawler's own table. \`http-404\` and its like are the status that the server answered: 408,
+\`lait ledger explain URL\` says in full. Made from the crawler's own table. \`http-404\` and its like are the status that the server answered: 408,
 429 and those from 500 on are asked again in the same crawl, the others by \`lait retry\`.
 
 Why a *pair* was dropped is said by the rule that dropped it: [filters.md](filters.md) has the rules with their reasons.

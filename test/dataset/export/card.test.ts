@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { cardHeader, cardReadme, funnelSvg, shownSetting, thresholdSource } from '../../../dataset/export/card.ts';
+import {
+  asPreset,
+  cardHeader,
+  cardReadme,
+  funnelSvg,
+  shownSetting,
+  thresholdSource,
+} from '../../../dataset/export/card.ts';
 import { exportAccount } from '../../../dataset/export/croissant.ts';
 import { exportShards } from '../../../dataset/export/export.ts';
 import { readManifest } from '../../../dataset/shards/manifest.ts';
@@ -112,6 +119,10 @@ test('the card and the Croissant file print the source that each rule of the pre
       'DataComp: the best 30 % by CLIP L/14',
     ],
   ];
+  const knownWords = () => ({ source: 'WordNet', knows: () => true });
+  const asPresetOf = (options: RecipeOptions) => asPreset(ruleRecords(recipe({ knownWords, ...options })));
+  assert.equal(asPresetOf({}), 'as it is');
+  assert.equal(asPresetOf({ minSidePx: 64 }), 'with 1 setting chosen for this corpus');
   for (const [options, rule, setting, value, source] of rows) {
     const row = `| \`${rule}\` | ${setting} | ${value} | ${source} |`;
     assert.ok(cardReadme(input(options)).includes(row), row);
