@@ -19,7 +19,7 @@ import { priority } from '../policy/priority.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { patternOf } from '../policy/traps.ts';
 import type { Frontier } from './frontier.ts';
-import type { FetchOutcome, RefusedUrl } from './outcome.ts';
+import { type FetchOutcome, namesOfPage, type RefusedUrl } from './outcome.ts';
 import { openRecord, type Recorded } from './record.ts';
 import { rememberIn } from './remember.ts';
 import { comesAgain } from './revisit.ts';
@@ -63,7 +63,7 @@ export function openCommit(
   const withEarlierSitemaps = (outcome: FetchOutcome): FetchOutcome => {
     const { claim, page, found, newUrls = [] } = outcome;
     if (page?.status !== 'fetched' || found === undefined) return outcome;
-    const texts = frontier.sitemapTexts(page.url);
+    const texts = namesOfPage(outcome).flatMap((url) => frontier.sitemapTexts(url));
     if (texts.length === 0) return outcome;
     const merged = withSitemapTexts(found, texts);
     const known = new Set(found.map(({ url }) => url));

@@ -23,6 +23,11 @@ export interface RefusedUrl {
 /** A row of the ledger whose reason is one that the crawler gives. */
 type WithReason<Row> = Row & { readonly reason?: Reason | null };
 
+/** The addresses by which a sitemap may name a page: its own, and one that has led to it. */
+export const namesOfPage = ({ claim, page }: Pick<FetchOutcome, 'claim' | 'page'>): string[] => [
+  ...new Set([...(page ? [page.url] : []), claim.url]),
+];
+
 export interface FetchOutcome {
   readonly claim: Claim;
   /** `done` ends the lease; `failed` counts a try and queues the URL again; `later` queues it again, `moved` on another host. */

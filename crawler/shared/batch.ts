@@ -1,6 +1,6 @@
 /** What a batch of outcomes means for the tables, as rows to be written: worked out before the transaction, which only writes. */
 import type { FoundImage, ImageRecord } from '../../dataset/ledger/records.ts';
-import type { FetchOutcome, RefusedUrl } from '../frontier/outcome.ts';
+import { type FetchOutcome, namesOfPage, type RefusedUrl } from '../frontier/outcome.ts';
 import type { NewUrl } from '../frontier/schema.ts';
 import { withSitemapTexts } from '../frontier/sitemap-texts.ts';
 import type { SitemapTexts } from '../page/sitemap.ts';
@@ -80,8 +80,9 @@ export async function prepare(
   outcomes: readonly FetchOutcome[],
   { takeImages, isKnown }: { readonly takeImages: boolean; readonly isKnown: (key: string) => boolean },
 ): Promise<PreparedBatch> {
-  const pages = outcomes.flatMap(({ page }) => (page?.status === 'fetched' ? [page.url] : []));
-  const earlier = await sitemapTextsOf(query, pages);
+  const read = outcomes.filter(({ page }) => page?.status === 'fetched');
+  const pages = read.flatMap(({ page }) => page?.url ?? []);
+  const earlier = await sitemapTextsOf(query, read.flatMap(namesOfPage));
   const late = await readPagesAmong(
     query,
     outcomes.flatMap(({ sitemapTexts = [] }) => sitemapTexts),
@@ -94,7 +95,8 @@ export async function prepare(
   };
   const withTexts = outcomes.map((outcome) => {
     const { claim, page, found, newUrls = [], sitemapTexts = [] } = outcome;
-    const texts = (page?.status === 'fetched' && found !== undefined && earlier.get(page.url)) || [];
+    const isRead = page?.status === 'fetched' && found !== undefined;
+    const texts = isRead ? namesOfPage(outcome).flatMap((url) => earlier.get(url) ?? []) : [];
     const shown = new Set((found ?? []).map(({ url }) => url));
     const added = texts.filter(({ imageUrl }) => !shown.has(imageUrl)).flatMap((one) => image(one, claim.depth + 1));
     const ofLate = sitemapTexts

@@ -102,6 +102,20 @@ test('patterns of pages leave the sitemaps and feeds that lead to such pages', a
   assert.equal(site.hits.get('/private/s.xml'), undefined);
 });
 
+test('what a sitemap says of an address that leads to a page is said of the page', async (t) => {
+  const boat = await picture(1);
+  const { corpus } = await crawled(t, ({ url }) => ({
+    '/robots.txt': `Sitemap: ${url}/s.xml`,
+    '/': nothing,
+    '/s.xml': `<urlset xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"><url><loc>${url}/boats</loc>
+      <image:image><image:loc>${url}/boat.jpg</image:loc><image:caption>A boat on the lake</image:caption></image:image></url></urlset>`,
+    '/boats': { status: 301, headers: { location: '/boats/' } },
+    '/boats/': nothing,
+    '/boat.jpg': boat,
+  }));
+  assert.deepEqual(corpus.pairs(), ['/boat.jpg | sitemap | A boat on the lake | /boats/']);
+});
+
 test('a usual sitemap that is not there, or that robots.txt forbids, has no row', async (t) => {
   const { corpus, site } = await crawled(t, () => ({ '/': nothing }));
   assert.deepEqual([corpus.pages(), site.hits.get('/sitemap.xml')], [{ '/': 'fetched' }, 1]);
