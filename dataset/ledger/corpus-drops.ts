@@ -2,6 +2,7 @@
 import { eachInTurns } from '../in-turns.ts';
 import type { Ledger } from './ledger.ts';
 import { markFinished } from './recipes.ts';
+import { goneSurvivorIds, withoutGone } from './survivors.ts';
 
 /** A pair that a rule over the whole corpus drops. */
 export interface Drop {
@@ -36,12 +37,29 @@ export async function recordCorpusDrops(
     );
     await eachInTurns(ranges(ledger), (after) => takeBack.run(after, after + rowsAtOnce), signal);
     const drop = ledger.db.prepare('UPDATE pairs SET dropped_by = ?, drop_reason = ? WHERE id = ?');
+    const gone = goneSurvivorIds(ledger);
     for (const rule of rules) {
-      const drops = await rule.drops(ledger, signal);
+      const drops = await dropsOf(ledger, rule, gone, signal);
       await eachInTurns(drops, ({ id, reason }) => drop.run(rule.name, reason, id), signal);
     }
     markFinished(ledger, recipe, true);
   });
+}
+
+/**
+ * What a rule drops: of the pairs that are on the web as if there were no others, so that what is gone neither counts nor wins;
+ * of those that are gone as if they were there still, for exports that keep them.
+ */
+async function dropsOf(
+  ledger: Ledger,
+  rule: CorpusRule,
+  gone: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): Promise<readonly Drop[]> {
+  if (gone.size === 0) return rule.drops(ledger, signal);
+  const live = await withoutGone(ledger, () => rule.drops(ledger, signal));
+  const all = await rule.drops(ledger, signal);
+  return [...live, ...all.filter(({ id }) => gone.has(id))];
 }
 
 /** After which row each range begins. */

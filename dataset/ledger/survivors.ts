@@ -76,6 +76,21 @@ const withScores = (row: KeptRow, scores: [string, number][]): KeptSample => ({
   scores: Object.fromEntries(scores),
 });
 
+/** The ids of survivors that are not on the web any more. */
+export const goneSurvivorIds = (ledger: Ledger): Set<string> =>
+  new Set(ledger.db.prepare('SELECT id FROM survivors WHERE gone IS NOT NULL').pluck().all() as string[]);
+
+/** Does the work while survivors are, to this connection alone, only those that are on the web still. */
+export async function withoutGone<T>(ledger: Ledger, work: () => Promise<T>): Promise<T> {
+  // A temporary view goes before one of the same name in the file.
+  ledger.db.exec('CREATE TEMP VIEW survivors AS SELECT * FROM main.survivors WHERE gone IS NULL');
+  try {
+    return await work();
+  } finally {
+    ledger.db.exec('DROP VIEW IF EXISTS temp.survivors');
+  }
+}
+
 /** A survivor as the rules over the whole corpus see it. */
 export interface Survivor {
   readonly id: string;
@@ -108,12 +123,12 @@ export async function eachSurvivorBestFirst(
   await eachInTurns(rows, show, signal);
 }
 
-/** The ids of all survivors, what is still on the web first; highest score of this name first, those without one last. */
+/** The ids of all survivors, highest score of this name first, those without one last. */
 export function survivorIdsByScore(ledger: Ledger, scoreName: string): string[] {
   return ledger.db
     .prepare(
       `SELECT s.id FROM survivors s LEFT JOIN scores r ON r.subject = s.id AND r.rule = ?
-       ORDER BY s.gone IS NOT NULL, r.score DESC NULLS LAST, s.id`,
+       ORDER BY r.score DESC NULLS LAST, s.id`,
     )
     .pluck()
     .all(scoreName) as string[];

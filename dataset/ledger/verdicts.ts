@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Pair, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
+import { goneColumn } from './origins.ts';
 import { dominanceColumn, readDominance } from './places.ts';
 import { resizedFrom } from './records.ts';
 import type { Score } from './scores.ts';
@@ -186,8 +187,13 @@ export function recordVerdicts(ledger: Ledger, recipe: number, verdicts: readonl
   });
 }
 
-/** Shows every distinct text as it was found. The callback must not use the ledger: its cursor is open meanwhile. */
+/** Shows every distinct text that is on the web still, as it was found. The callback must not use the ledger: its cursor is open meanwhile. */
 export function eachDistinctText(ledger: Ledger, show: (text: string) => void): void {
-  const texts = ledger.db.prepare('SELECT DISTINCT text FROM pairs').pluck().iterate() as Iterable<string>;
+  const texts = ledger.db
+    .prepare(
+      `SELECT DISTINCT p.text FROM pairs p NOT INDEXED CROSS JOIN images i ON i.id = p.image_id WHERE ${goneColumn} IS NULL`,
+    )
+    .pluck()
+    .iterate() as Iterable<string>;
   for (const text of texts) show(text);
 }

@@ -11,7 +11,7 @@ import { alikeText, foldedText } from './same-text.ts';
 
 export const commonText = ({ maxImages = 10, alike = true } = {}): CorpusFilter => ({
   name: 'corpus/common-text',
-  version: 2, // folds all of Unicode
+  version: 3, // counts what is on the web still
   settings: { maxImages, alike },
   async drops(ledger, signal) {
     const key = alike ? alikeText : foldedText;

@@ -9,6 +9,7 @@ import { shareOfRight } from './share-of-right.ts';
 
 export const likelyRight = ({ relevance }: { relevance: string }): CorpusFilter => ({
   name: 'corpus/likely-right',
+  version: 2, // the chances of what is on the web still
   settings: { relevance },
   async drops(ledger) {
     const scored = survivorScores(ledger, relevance);

@@ -4,6 +4,7 @@ import type { CorpusFilter } from '../filter.ts';
 
 export const relevanceShare = ({ share = 0.3, relevance }: { share?: number; relevance: string }): CorpusFilter => ({
   name: 'corpus/relevance-share',
+  version: 2, // the share of what is on the web still
   settings: { share, relevance },
   async drops(ledger) {
     const ids = survivorIdsByScore(ledger, relevance);

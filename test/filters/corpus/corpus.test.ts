@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { recordCorpusDrops } from '../../../dataset/ledger/corpus-drops.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
 import { recipeId } from '../../../dataset/ledger/recipes.ts';
 import { recordVerdicts } from '../../../dataset/ledger/verdicts.ts';
@@ -221,6 +222,61 @@ describe('corpus/host-cap', () => {
       { image: 'd', text: 'four', page: 'http://b.test/' },
     ];
     assert.deepEqual(await drops(hostCap({ maxPairs: 2 }), rows), ['a one: host-is-full']);
+  });
+});
+
+describe('pairs that are not on the web any more', () => {
+  const relevance = 'match/relevance';
+  const scored = (...scores: readonly number[]): Row[] =>
+    scores.map((score, at) => ({ image: `i${at}`, text: `text ${String.fromCharCode(97 + at)}`, relevance: score }));
+
+  /** Which images a rule drops when those with these names are gone, half of them with their page. */
+  async function dropped(rule: CorpusFilter, rows: readonly Row[], gone: readonly string[]): Promise<string[]> {
+    await drops(rule, rows);
+    gone.forEach((image, at) => {
+      const url = `http://site.test/${image}`;
+      if (at % 2 === 1) ledger.db.prepare(`UPDATE images SET reason = 'gone' WHERE url = ?`).run(url);
+      else {
+        ledger.db
+          .prepare(`UPDATE pairs SET gone = 'page-gone' WHERE image_id = (SELECT id FROM images WHERE url = ?)`)
+          .run(url);
+      }
+    });
+    const recipe = recipeId(ledger, []);
+    ledger.db.prepare('UPDATE pairs SET judged_by = ?').run(recipe);
+    await recordCorpusDrops(ledger, recipe, [rule]);
+    return ledger.db
+      .prepare(
+        'SELECT i.url FROM pairs p JOIN images i ON i.id = p.image_id WHERE p.dropped_by IS NOT NULL ORDER BY i.url',
+      )
+      .pluck()
+      .all()
+      .map((url) => String(url).slice('http://site.test/'.length));
+  }
+
+  it('count for no share: half of what is there stays, and of what is gone half of all', async () => {
+    const rule = relevanceShare({ share: 0.5, relevance });
+    assert.deepEqual(await dropped(rule, scored(0.1, 0.2, 0.3, 0.4, 0.9, 0.05), ['i4', 'i5']), ['i0', 'i1', 'i5']);
+  });
+  it('say nothing of how many are right', async () => {
+    const rows = scored(0.4, 0.02, 0.03, 0.95, 0.01, 0.99, 0.98, 0.97, 0.99, 0.98, 0.97);
+    const gone = ['i5', 'i6', 'i7', 'i8', 'i9', 'i10'];
+    assert.deepEqual(await dropped(likelyRight({ relevance }), rows, gone), ['i0', 'i1', 'i2', 'i4']);
+  });
+  it('make no text one of too many images, and are judged by it', async () => {
+    const rows: Row[] = ['a', 'b', 'c'].map((image) => ({ image, text: 'one text' }));
+    assert.deepEqual(await dropped(commonText({ maxImages: 2 }), rows, ['a']), ['a']);
+  });
+  it('lose to every pair that is there, however good they were', async () => {
+    const rows: Row[] = ['a', 'b'].map((image, at) => ({ image, text: 'one text', sha256: 'same', relevance: 1 - at }));
+    for (const rule of [
+      duplicateImage(),
+      duplicateImage({ sameText: true, maxDistanceBits: 7 }),
+      hostCap({ maxPairs: 1 }),
+    ]) {
+      const near = rows.map((row) => ({ ...row, phash: 'f0f0f0f0f0f0f0f0' }));
+      assert.deepEqual(await dropped(rule, near, ['a']), ['a'], rule.name);
+    }
   });
 });
 

@@ -33,6 +33,22 @@ describe('corpusWords', () => {
     );
     assert.equal(corpusWords(ledger, { vocabulary, minCount: 3 }).knows('red'), false);
   });
+  it('does not count texts that are not on the web any more', () => {
+    const vocabulary = vocabularyWords(['harbour']);
+    const knowsRed = () => corpusWords(ledger, { vocabulary, minCount: 2 }).knows('red');
+    for (const [go, back] of [
+      ["UPDATE pairs SET gone = 'page-gone' WHERE text = 'Red sail-boat'", 'UPDATE pairs SET gone = NULL'],
+      [
+        "UPDATE images SET reason = 'gone' WHERE id IN (SELECT image_id FROM pairs WHERE text = 'Red sail-boat')",
+        'UPDATE images SET reason = NULL',
+      ],
+    ] as const) {
+      ledger.db.exec(go);
+      assert.equal(knowsRed(), false);
+      ledger.db.exec(back);
+      assert.equal(knowsRed(), true);
+    }
+  });
   it('is remembered by its vocabulary and count, so that a longer crawl re-judges nothing', () => {
     const known = corpusWords(ledger, { vocabulary: vocabularyWords(['harbour']), minCount: 2 });
     assert.match(known.source, /^1 word pieces, sha256 [0-9a-f]{16}; words found 2 times$/);
