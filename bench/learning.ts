@@ -3,14 +3,19 @@
  * seeds, and retrieval by contrast on a test split beside chance and a linear map. Finished rows are kept in the corpus, so that a bench
  * that was stopped goes on, and more rows join an old table.
  *
- *     node --import tsx bench/learning.ts CORPUS [--rows NAME,NAME] [--seeds 3] [--steps 300] [--batch-size 32] [--preset mini]
+ *     node --import tsx bench/learning.ts CORPUS [--first base] [--rows NAME,NAME] [--seeds 3] [--steps 300] [--batch-size 32] [--preset mini]
  *
  * CORPUS has shards train, validation and test, and regions. `--steps` is what the first row takes. A difference from the first row
  * has an interval (95 %, bootstrap over queries and seeds); one that holds 0 is called none.
+ *
+ * The claims of the paper (ImageBERT, tables 3 and 4) are the rows after `five` and, of corpora that bench/noisy-corpora.ts makes, those after `clean-only`:
+ *
+ *     node --import tsx bench/learning.ts CORPUS --preset tiny --from scratch --first five --rows no-mlm,no-moc,no-mrfr,no-itm
+ *     node --import tsx bench/learning.ts CORPUS --preset tiny --from scratch --first clean-only --rows noisy-only,mixed,noisy-then-clean
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../cli/config-file.ts';
 import { regionsDir } from '../cli/data-place.ts';
@@ -23,6 +28,7 @@ import { ranks, recallsOfRanks } from '../model/ranking/recall.ts';
 import { similarities } from '../model/ranking/scoring.ts';
 import { openRetrievalModel } from '../model/retrieval/retrieval-model.ts';
 import { readCheckpoint } from '../model/train/checkpoint.ts';
+import { latestStage } from '../model/train/stages.ts';
 
 interface Row {
   readonly name: string;
@@ -31,9 +37,15 @@ interface Row {
   readonly cleanMatching?: boolean;
   /** Other flags of `lait pretrain`. */
   readonly flags?: readonly string[];
+  /** Stages instead of the corpus itself: below it, the folders that each learns from and its share of the steps. */
+  readonly stages?: readonly { readonly corpora: readonly string[]; readonly share: number }[];
 }
 
 const contrast: ObjectiveWeights = { mlm: 0, moc: 0, mrfr: 0, itm: 0, itc: 1 };
+const five: ObjectiveWeights = { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 1 };
+/** As the paper has it, whose runs begin at no linear map. */
+const paper = { cleanMatching: true, flags: ['--contrast-start', 'random'] };
+const staged = (...stages: NonNullable<Row['stages']>) => ({ objectives: five, ...paper, stages });
 /** One row changes one thing of the first. */
 const rows: readonly Row[] = [
   { name: 'base', objectives: contrast },
@@ -44,13 +56,27 @@ const rows: readonly Row[] = [
   { name: 'rate-1e-4', objectives: contrast, flags: ['--learning-rate', '1e-4'] },
   { name: 'matching', objectives: { ...contrast, itm: 1 } },
   { name: 'hard-matching', objectives: { ...contrast, itm: 1 }, hardNegatives: true },
-  { name: 'all', objectives: { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 1 } },
-  { name: 'all-clean', objectives: { mlm: 1, moc: 1, mrfr: 1, itm: 1, itc: 1 }, cleanMatching: true },
+  { name: 'all', objectives: five },
+  { name: 'all-clean', objectives: five, cleanMatching: true },
+  { name: 'five', objectives: five, ...paper },
+  { name: 'no-mlm', objectives: { ...five, mlm: 0 }, ...paper },
+  { name: 'no-moc', objectives: { ...five, moc: 0 }, ...paper },
+  { name: 'no-mrfr', objectives: { ...five, mrfr: 0 }, ...paper },
+  { name: 'no-itm', objectives: { ...five, itm: 0 }, ...paper },
+  { name: 'contrast-only', objectives: contrast, ...paper },
+  { name: 'clean-only', ...staged({ corpora: ['clean'], share: 1 }) },
+  { name: 'noisy-only', ...staged({ corpora: ['noisy'], share: 1 }) },
+  { name: 'mixed', ...staged({ corpora: ['noisy', 'clean'], share: 1 }) },
+  {
+    name: 'noisy-then-clean',
+    ...staged({ corpora: ['noisy'], share: 0.5 }, { corpora: ['clean'], share: 0.5 }),
+  },
 ];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    first: { type: 'string', default: 'base' },
     rows: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     steps: { type: 'string', default: '300' },
@@ -62,7 +88,14 @@ const { values, positionals } = parseArgs({
 const [corpus] = positionals;
 if (corpus === undefined)
   throw new Error('Expected a corpus with the splits train, validation and test but received none.');
-const wanted = values.rows?.split(',') ?? rows.map(({ name }) => name);
+const rowOf = (name: string): Row => {
+  const row = rows.find((one) => one.name === name);
+  if (row === undefined)
+    throw new Error(`Expected one of ${rows.map((one) => one.name).join(', ')} but received ${name}.`);
+  return row;
+};
+const first = rowOf(values.first);
+const others = (values.rows?.split(',') ?? rows.map(({ name }) => name)).map(rowOf).filter((row) => row !== first);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => seed);
 const folder = join(corpus, 'learning');
 mkdirSync(folder, { recursive: true });
@@ -93,10 +126,24 @@ async function resultOf(row: Row, seed: number, steps: number): Promise<Found> {
     ...(row.hardNegatives ? ['--hard-negatives'] : []),
     ...(row.cleanMatching ? ['--clean-matching'] : []),
     ...(row.flags ?? []),
+    ...(row.stages === undefined ? [] : ['--stages', stagesFile(run, row.stages, steps)]),
   );
-  const found = { steps, ...(await contrastRanks(join(corpus!, 'runs', run))) };
+  const runDir = join(corpus!, 'runs', run);
+  const found = { steps, ...(await contrastRanks(row.stages === undefined ? runDir : latestStage(runDir))) };
   writeFileSync(file, JSON.stringify(found));
   return found;
+}
+
+function stagesFile(run: string, stages: NonNullable<Row['stages']>, steps: number): string {
+  const file = join(folder, `${run}.yaml`);
+  const written = stages.map(({ corpora, share }, place) => ({
+    name: `stage-${place + 1}`,
+    corpora: corpora.map((name) => ({ dir: resolve(corpus!, name) })),
+    steps: Math.round(steps * share),
+  }));
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(written));
+  return file;
 }
 
 /** How a run's last checkpoint ranks the test split by contrast. */
@@ -151,30 +198,28 @@ function interval(
   return [differences[25]!, differences[974]!];
 }
 
-const config = (objectives: ObjectiveWeights, row: Row) => {
-  const { config: model } = readCheckpoint(join(corpus!, 'runs', `learning-${rows[0]!.name}-0-${values.steps}`));
-  return modelCost(model, objectives, row).trainingFlops;
+const trainingFlops = (row: Row) => {
+  const runDir = join(corpus!, 'runs', `learning-${first.name}-0-${values.steps}`);
+  const { config: model } = readCheckpoint(first.stages === undefined ? runDir : latestStage(runDir));
+  return modelCost(model, row.objectives, row).trainingFlops;
 };
 const mean = (all: readonly number[]) => all.reduce((sum, one) => sum + one, 0) / all.length;
 const share = (value: number) => (100 * value).toFixed(1);
 
 const firstResults: Found[] = [];
-for (const seed of seeds) firstResults.push(await resultOf(rows[0]!, seed, Number(values.steps)));
+for (const seed of seeds) firstResults.push(await resultOf(first, seed, Number(values.steps)));
 const lines = [
   '| row | steps | image for a text R@1/5/10 | R@10 beside the first row | text for an image R@1/5/10 | R@10 beside the first row |',
   '|---|---|---|---|---|---|',
 ];
-for (const row of rows.filter(({ name }) => name === rows[0]!.name || wanted.includes(name))) {
-  const steps = Math.max(
-    1,
-    Math.round((Number(values.steps) * config(contrast, rows[0]!)) / config(row.objectives, row)),
-  );
+for (const row of [first, ...others]) {
+  const steps = Math.max(1, Math.round((Number(values.steps) * trainingFlops(first)) / trainingFlops(row)));
   const results: Found[] = [];
   for (const seed of seeds) results.push(await resultOf(row, seed, steps));
   const cells = (['image', 'text'] as const).flatMap((side) => {
     const found = results.map((one) => recallsOfRanks(one[side]));
     const [low, high] = interval(results, firstResults, side, 10);
-    const apart = row === rows[0] ? '' : low <= 0 && high >= 0 ? 'none' : `${share(low)} to ${share(high)}`;
+    const apart = row === first ? '' : low <= 0 && high >= 0 ? 'none' : `${share(low)} to ${share(high)}`;
     return [
       `${share(mean(found.map(({ r1 }) => r1)))}/${share(mean(found.map(({ r5 }) => r5)))}/${share(mean(found.map(({ r10 }) => r10)))}`,
       apart,
