@@ -70,7 +70,10 @@ const models: Readonly<Record<string, string>> = { relevance: ' classes, or hf:/
  * The funnel as text: for each rule in order how many came in, how many it dropped, how many it judges in a second, as far
  * as it was asked this time, and why it dropped them.
  */
-export function funnelTable({ found, kept, rows }: Funnel, times: ReadonlyMap<string, RuleTime> = new Map()): string {
+export function funnelTable(
+  { found, gone, kept, rows }: Funnel,
+  times: ReadonlyMap<string, RuleTime> = new Map(),
+): string {
   const header = ['rule', 'came in', 'dropped', 'kept', 'a second', 'why'];
   const lines = rows.map(({ rule, entered, dropped, kept: left, reasons }) => [
     rule,
@@ -83,7 +86,9 @@ export function funnelTable({ found, kept, rows }: Funnel, times: ReadonlyMap<st
   const share = found === 0 ? '' : ` (${percent(kept / found)})`;
   const decoded = times.get(decoding);
   const note = decoded ? `\ndecoded ${count(decoded.asked)} images, ${perSecond(decoded)} a second` : '';
-  return `${table([header, ...lines], [0, 5])}${note}\n${count(kept)} of ${count(found)} pairs kept${share}`;
+  const more =
+    gone === 0 ? '' : `\n${count(gone)} more are not on the web any more: lait export --gone keep has them too`;
+  return `${table([header, ...lines], [0, 5])}${note}\n${count(kept)} of ${count(found)} pairs kept${share}${more}`;
 }
 
 /** A rule that drops so many of all pairs is probably set for another corpus. */

@@ -37,7 +37,7 @@ const thumbnailPx = 160;
 export async function renderReport(ledger: Ledger, options: ReportOptions = {}): Promise<string> {
   const { name, writtenAtMs = Date.now(), raw, picturesPerRule = 10, tables = [] } = options;
   const title = name === undefined ? 'What became of the pairs' : `${name}: what became of the pairs`;
-  const { found, unjudged, kept, rows } = funnel(ledger);
+  const { found, gone, unjudged, kept, rows } = funnel(ledger);
   const recipe = currentRecipe(ledger);
   const rules = recipe?.rules ?? [];
   const sections: Markup[] = [];
@@ -55,7 +55,7 @@ ${new Markup(reportMark)}
 <p class="of">Written on ${day(writtenAtMs)}${recipe === null ? '' : html`, judged ${judgedBy(recipe.preset, rules)}`}</p>
 <p class="sum"><b>${n(kept)}</b> of <b>${n(found)}</b> pairs kept${found === 0 ? '' : html` (${percent(kept / found)})`}${
     unjudged > 0 ? html`; ${n(unjudged)} not judged yet` : ''
-  }.</p>
+  }${gone > 0 ? html`; ${n(gone)} more are not on the web any more` : ''}.</p>
 ${tables.map((one) => html`<h2>${one.title}</h2><table>${one.rows.map(tableRow)}</table>`)}
 <h2>Funnel</h2>
 ${bars(rows.map(({ rule, entered, dropped }) => ({ label: rule, value: entered, dropped, ...(dropped > 0 ? { href: `#${rule}` } : {}) })))}

@@ -271,7 +271,7 @@ ${versionTable(input)}
 Pages were fetched and images with every text near them became pairs; then each rule below, in this order,
 dropped the pairs that failed it. Of ${plural(facts.funnel.found, 'pair')} found, ${grouped(facts.funnel.kept)} were kept${
     facts.funnel.unjudged > 0 ? `; ${grouped(facts.funnel.unjudged)} were not judged` : ''
-  }.
+  }${facts.funnel.gone > 0 ? `; ${grouped(facts.funnel.gone)} more were not on the web any more at a later visit` : ''}.
 
 ![Pairs left after each rule](funnel.svg)
 

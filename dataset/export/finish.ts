@@ -27,6 +27,8 @@ export interface ExportConfiguration extends Readonly<Record<string, unknown>>, 
   readonly card: CardOptions;
   readonly format: ExportFormat;
   readonly layout?: ExportLayout;
+  /** Whether it has pairs that are not on the web any more; one of an older lait does not say so. */
+  readonly gone?: 'keep' | 'drop';
 }
 
 /** What a version is made of besides shards and configuration. */
@@ -60,7 +62,8 @@ export function finishExport(
   });
   const shardsOf = (split: Split) => shards[split] ?? [];
   const all = Object.values(shards).flat();
-  const facts = corpusFacts(ledger);
+  const { gone = 'drop' } = configuration;
+  const facts = corpusFacts(ledger, { gone });
   const samples = bySplit((split) => shardsOf(split).reduce((sum, { stats }) => sum + stats.successes, 0));
   // An export of an older lait has no versions, and a takedown gives it none: its numbers are no promise.
   const isOlder = into === outDir && previous !== null && previous.export === undefined;
@@ -97,7 +100,7 @@ export function finishExport(
     put('croissant.json', `${JSON.stringify(croissant(exportAccount(input), files), null, 2)}\n`);
   else rmSync(join(into, 'croissant.json'), { force: true });
   put('funnel.svg', funnelSvg(input.facts.funnel.rows, input.facts.funnel.found));
-  const training = trainingFacts(ledger);
+  const training = trainingFacts(ledger, { gone });
   put(summaryName, summaryText(input, training));
   put(summaryDataName, `${JSON.stringify(summaryData(input, training), null, 2)}\n`);
   put(domainsName, domainsCsv(training));

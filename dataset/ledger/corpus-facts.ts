@@ -2,6 +2,7 @@
 
 import { type Funnel, funnel } from './funnel.ts';
 import type { Ledger } from './ledger.ts';
+import { survivorsOf } from './survivors.ts';
 
 export interface Count {
   readonly name: string;
@@ -25,21 +26,22 @@ export interface CorpusFacts {
   readonly refusals: readonly Count[];
 }
 
-/** Counts over the whole corpus; the survivors' are of the current recipe. */
-export function corpusFacts(ledger: Ledger): CorpusFacts {
+/** Counts over the whole corpus; the survivors' are of the current recipe, with or without what is not on the web any more. */
+export function corpusFacts(ledger: Ledger, { gone = 'drop' }: { readonly gone?: 'keep' | 'drop' } = {}): CorpusFacts {
+  const survivors = survivorsOf(gone);
   const counts = (sql: string) => ledger.db.prepare(`${sql} GROUP BY 1 ORDER BY count DESC, name`).all() as Count[];
   const { first, last } = ledger.db
     .prepare('SELECT min(fetched_at_ms) AS first, max(fetched_at_ms) AS last FROM pages')
     .get() as { first: number | null; last: number | null };
   const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
   const hosts = new Map<string, number>();
-  const pageUrls = ledger.db.prepare('SELECT page_url FROM survivors').pluck();
+  const pageUrls = ledger.db.prepare(`SELECT page_url FROM ${survivors}`).pluck();
   for (const url of pageUrls.iterate() as Iterable<string>) {
     const host = URL.canParse(url) ? new URL(url).hostname : '';
     hosts.set(host, (hosts.get(host) ?? 0) + 1);
   }
   return {
-    funnel: funnel(ledger),
+    funnel: funnel(ledger, { gone }),
     collected: first === null || last === null ? null : { from: day(first), to: day(last) },
     pages: counts('SELECT status AS name, count(*) AS count FROM pages'),
     hosts: [...hosts]
@@ -47,9 +49,9 @@ export function corpusFacts(ledger: Ledger): CorpusFacts {
       .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
       .slice(0, 10),
     hostCount: hosts.size,
-    sources: counts('SELECT source AS name, count(*) AS count FROM survivors'),
+    sources: counts(`SELECT source AS name, count(*) AS count FROM ${survivors}`),
     licenses: counts(`SELECT coalesce(g.license_url, '') AS name, count(*) AS count
-       FROM survivors s JOIN pairs p ON p.rowid = s.row JOIN pages g ON g.id = p.page_id`),
+       FROM ${survivors} s JOIN pairs p ON p.rowid = s.row JOIN pages g ON g.id = p.page_id`),
     rightsSignals: counts(`SELECT j.key AS name, count(*) AS count FROM pages, json_each(pages.rights) AS j`),
     refusals: counts(
       `SELECT reason AS name, count(*) AS count FROM

@@ -1,6 +1,7 @@
 /** What the report shows, asked of the ledger. */
 
 import type { Ledger } from './ledger.ts';
+import { goneColumn, goneRows } from './origins.ts';
 import type { StoredSample } from './stored-sample.ts';
 
 /** A pair for the picture grids; `place` is null where no image was stored. */
@@ -36,7 +37,7 @@ type Row = Omit<ExamplePair, 'place'> & { image: number; segment: number | null;
 /** An image has several texts: so many pairs are read for each one shown, no image twice. */
 const pairsRead = 5;
 
-/** Some pairs by what became of them, each of another image. Ids are hashes, so pairs in their order are any pairs. */
+/** Some pairs that are on the web by what became of them, each of another image. Ids are hashes, so pairs in their order are any pairs. */
 export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, from = 0 }: Choice): ExamplePair[] {
   const given = { droppedBy: JSON.stringify(droppedBy.map((rule) => rule ?? '')), maxRows: pairsRead * count };
   const select = (column: string, join: string, and: string, order: string, values: object) =>
@@ -46,7 +47,7 @@ export function examples(ledger: Ledger, { droppedBy, count, score, near = 0, fr
            p.dropped_by AS droppedBy, p.drop_reason AS reason, i.id AS image, i.width, i.height, i.segment, i.offset,
            i.byte_length AS byteLength, ${column} AS score
          FROM pairs p JOIN images i ON i.id = p.image_id ${join}
-         WHERE p.judged_by IS NOT NULL AND coalesce(p.dropped_by, '') IN (SELECT value FROM json_each(@droppedBy)) ${and}
+         WHERE p.judged_by IS NOT NULL AND ${goneColumn} IS NULL AND coalesce(p.dropped_by, '') IN (SELECT value FROM json_each(@droppedBy)) ${and}
          ORDER BY ${order} LIMIT @maxRows`,
       )
       .all({ ...given, ...values }) as Row[];
@@ -96,14 +97,17 @@ export function scores(ledger: Ledger, maxValues = 200_000): Map<string, number[
 export const shorterSides = (ledger: Ledger): number[] =>
   ledger.db.prepare('SELECT min(width, height) FROM images WHERE width IS NOT NULL').pluck().all() as number[];
 
-/** Pairs found and kept by host, most found first. */
+/** Pairs on the web, found and kept by host, most found first. */
 export function hosts(
   ledger: Ledger,
   maxHosts = 20,
 ): { readonly host: string; readonly found: number; readonly kept: number }[] {
   const counts = new Map<string, { host: string; found: number; kept: number }>();
   const pages = ledger.db
-    .prepare(`SELECT page_url, count(*), sum(rowid IN (SELECT row FROM survivors)) FROM pairs GROUP BY page_url`)
+    .prepare(
+      `SELECT page_url, count(*), sum(rowid IN (SELECT row FROM survivors)) FROM pairs
+       WHERE rowid NOT IN (${goneRows}) GROUP BY page_url`,
+    )
     .raw()
     .iterate() as IterableIterator<[string, number, number]>;
   for (const [url, found, kept] of pages) {
@@ -121,7 +125,7 @@ export function yields(ledger: Ledger, classes = 10): number[] {
   const rows = ledger.db
     .prepare(
       `SELECT min(kept, ?), count(*) FROM (
-         SELECT g.id, count(p.id) FILTER (WHERE p.rowid IN (SELECT row FROM survivors)) AS kept
+         SELECT g.id, count(p.id) FILTER (WHERE p.rowid IN (SELECT row FROM survivors WHERE gone IS NULL)) AS kept
          FROM pages g LEFT JOIN pairs p ON p.page_id = g.id WHERE g.status IN ('fetched', 'unchanged') GROUP BY g.id)
        GROUP BY 1`,
     )

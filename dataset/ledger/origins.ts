@@ -18,6 +18,10 @@ export type Gone = PairEnd | 'image-gone';
 /** SQL: why a pair `p` with the image `i` is gone, or null. */
 export const goneColumn = `coalesce(p.gone, iif(i.reason = 'gone', 'image-gone', NULL))`;
 
+/** SQL: the rows of all pairs that are gone. Reads no pair that is there. */
+export const goneRows = `SELECT rowid FROM pairs WHERE gone IS NOT NULL UNION ALL
+  SELECT p.rowid FROM images i CROSS JOIN pairs p ON p.image_id = i.id AND p.gone IS NULL WHERE i.reason = 'gone'`;
+
 /** What is needed of a ledger: it imports this file. */
 interface Statements {
   statement(sql: string): Database.Statement<unknown[]>;

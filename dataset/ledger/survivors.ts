@@ -76,6 +76,10 @@ const withScores = (row: KeptRow, scores: [string, number][]): KeptSample => ({
   scores: Object.fromEntries(scores),
 });
 
+/** SQL: survivors with those that are not on the web any more, or without them. */
+export const survivorsOf = (gone: 'keep' | 'drop'): string =>
+  gone === 'keep' ? 'survivors' : '(SELECT * FROM survivors WHERE gone IS NULL)';
+
 /** The ids of survivors that are not on the web any more. */
 export const goneSurvivorIds = (ledger: Ledger): Set<string> =>
   new Set(ledger.db.prepare('SELECT id FROM survivors WHERE gone IS NOT NULL').pluck().all() as string[]);

@@ -2,6 +2,7 @@
 import { getDomain } from 'tldts';
 import type { Count } from './corpus-facts.ts';
 import type { Ledger } from './ledger.ts';
+import { survivorsOf } from './survivors.ts';
 
 /** Content that was kept from one registrable domain. */
 export interface DomainVolume {
@@ -29,15 +30,19 @@ export interface TrainingFacts {
   readonly takenDown: readonly Count[];
 }
 
-/** Counts over the kept pairs and over all that was refused. Memory grows with the number of hosts alone. */
-export function trainingFacts(ledger: Ledger): TrainingFacts {
+/** Counts over the kept pairs, with or without those that are not on the web any more, and over all that was refused. Memory grows with the number of hosts alone. */
+export function trainingFacts(
+  ledger: Ledger,
+  { gone = 'drop' }: { readonly gone?: 'keep' | 'drop' } = {},
+): TrainingFacts {
+  const survivors = survivorsOf(gone);
   const domains = new Map<string, { images: number; texts: number; bytes: number }>();
   const domainOfHost = new Map<string, string>();
   const lists = new Map<string, number>();
   const total = { images: 0, imageBytes: 0, texts: 0, textCharacters: 0 };
   const rows = ledger.db
     .prepare(
-      `SELECT image_id, page_url, image_url, byte_length, length(text), octet_length(text) FROM survivors
+      `SELECT image_id, page_url, image_url, byte_length, length(text), octet_length(text) FROM ${survivors}
        ORDER BY image_id, row`,
     )
     .raw()
@@ -70,7 +75,7 @@ export function trainingFacts(ledger: Ledger): TrainingFacts {
   return {
     ...total,
     languages: all<Count>(
-      `SELECT coalesce(p.language, '') AS name, count(*) AS count FROM survivors s JOIN pairs p ON p.rowid = s.row
+      `SELECT coalesce(p.language, '') AS name, count(*) AS count FROM ${survivors} s JOIN pairs p ON p.rowid = s.row
        GROUP BY 1 ORDER BY 2 DESC, 1`,
     ),
     domains: [...domains]

@@ -100,10 +100,10 @@ function forget() {
 }
 
 function summary({ funnel, preset, isFinished, mayEdit }) {
-  const { found, kept, unjudged } = funnel;
+  const { found, gone, kept, unjudged } = funnel;
   return html`<b>${number(kept)}</b> of <b>${number(found)}</b> pairs kept${found === 0 ? nothing : ` (${percent(kept / found)})`}${
     preset === null ? nothing : `, preset ${preset}`
-  }${unjudged > 0 ? `; ${number(unjudged)} not judged yet` : nothing}${
+  }${unjudged > 0 ? `; ${number(unjudged)} not judged yet` : nothing}${gone > 0 ? `; ${number(gone)} more are not on the web any more` : nothing}${
     preset !== null && !isFinished ? '; a filter is running, or was stopped' : nothing
   }${mayEdit ? html` <span class="badge">may edit</span>` : nothing}`;
 }

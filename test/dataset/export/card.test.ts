@@ -65,7 +65,7 @@ test('the Croissant file names every archive with its hash, and record sets of b
 
 test('the card and the Croissant file print the source that each rule of the preset gives for its values', () => {
   const facts = {
-    funnel: { found: 0, unjudged: 0, kept: 0, rows: [] },
+    funnel: { found: 0, gone: 0, unjudged: 0, kept: 0, rows: [] },
     collected: null,
     pages: [],
     hosts: [],
@@ -139,7 +139,7 @@ test('what came from the web does nothing in the card, and the header is YAML wh
   const evil = 'https://a.example/![x](http://b.example/track.png)|<img src=x>';
   const count = [{ name: evil, count: 1 }];
   const facts = {
-    funnel: { found: 0, unjudged: 0, kept: 0, rows: [] },
+    funnel: { found: 0, gone: 0, unjudged: 0, kept: 0, rows: [] },
     collected: null,
     pages: count,
     hosts: count,

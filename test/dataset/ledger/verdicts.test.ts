@@ -56,7 +56,7 @@ describe('verdicts', () => {
   });
 
   it('has found everything and judged nothing before a recipe exists', () => {
-    assert.deepEqual(funnel(ledger), { found: 4, unjudged: 4, kept: 0, rows: [] });
+    assert.deepEqual(funnel(ledger), { found: 4, gone: 0, unjudged: 4, kept: 0, rows: [] });
     assert.equal(currentRecipe(ledger), null);
     assert.deepEqual([...keptSamples(ledger)], []);
   });
@@ -111,6 +111,7 @@ describe('verdicts', () => {
     judge();
     assert.deepEqual(funnel(ledger), {
       found: 4,
+      gone: 0,
       unjudged: 1,
       kept: 1,
       rows: [
