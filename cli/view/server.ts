@@ -64,7 +64,7 @@ export interface ShownThreshold extends Threshold {
 }
 
 const pairQuery = z.object({
-  verdict: z.enum(['kept', 'dropped', 'unjudged']).optional(),
+  verdict: z.enum(['kept', 'dropped', 'unjudged', 'gone']).optional(),
   rule: z.string().max(100).optional(),
   reason: z.string().max(200).optional(),
   language: z.string().max(10).optional(),

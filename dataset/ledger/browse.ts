@@ -4,6 +4,7 @@
  */
 import type { PictureClass, TextSource } from '../pair.ts';
 import type { Ledger } from './ledger.ts';
+import { goneColumn } from './origins.ts';
 import type { StoredSample } from './stored-sample.ts';
 
 /** Pictures by the pixels of their shorter side: from each of these to the next. */
@@ -11,7 +12,7 @@ export const sideSteps = [0, 200, 400, 800] as const;
 
 /** What pairs to show; what is missing does not matter. */
 export interface PairChoice {
-  readonly verdict?: 'kept' | 'dropped' | 'unjudged' | undefined;
+  readonly verdict?: BrowsedPair['verdict'] | undefined;
   /** The rule that dropped them. */
   readonly rule?: string | undefined;
   readonly reason?: string | undefined;
@@ -36,7 +37,8 @@ export interface BrowsedPair {
   readonly source: TextSource;
   readonly language: string | null;
   readonly pageUrl: string;
-  readonly verdict: 'kept' | 'dropped' | 'unjudged';
+  /** `gone`, whatever rules say, where it is not on the web any more. */
+  readonly verdict: 'kept' | 'dropped' | 'unjudged' | 'gone';
   readonly droppedBy: string | null;
   readonly reason: string | null;
   /** Of the picture as shown, in pixels; null where none was stored. */
@@ -55,7 +57,7 @@ const shownCharacters = 300;
 
 /** SQL: the columns of a `BrowsedPair` `p` with its image `i`. */
 export const browsedColumns = `p.id, substr(coalesce(p.cleaned_text, p.text), 1, ${shownCharacters}) AS text, p.source, p.language,
-  p.page_url AS pageUrl, CASE WHEN p.judged_by IS NULL THEN 'unjudged' WHEN p.dropped_by IS NULL THEN 'kept' ELSE 'dropped' END
+  p.page_url AS pageUrl, CASE WHEN ${goneColumn} IS NOT NULL THEN 'gone' WHEN p.judged_by IS NULL THEN 'unjudged' WHEN p.dropped_by IS NULL THEN 'kept' ELSE 'dropped' END
     AS verdict, iif(p.judged_by IS NULL, NULL, p.dropped_by) AS droppedBy, iif(p.judged_by IS NULL, NULL, p.drop_reason) AS reason,
   iif(i.sha256 IS NULL, NULL, i.width) AS width, iif(i.sha256 IS NULL, NULL, i.height) AS height`;
 
@@ -72,6 +74,8 @@ function conditions(choice: PairChoice): { readonly sql: string; readonly values
     parts.push(sql);
     values[name] = value;
   };
+  if (verdict === 'gone') parts.push(`${goneColumn} IS NOT NULL`);
+  else if (verdict !== undefined || rule !== undefined || reason !== undefined) parts.push(`${goneColumn} IS NULL`);
   if (verdict === 'unjudged') parts.push('p.judged_by IS NULL');
   if (verdict === 'kept') parts.push('p.judged_by IS NOT NULL AND p.dropped_by IS NULL');
   if (verdict === 'dropped') parts.push('p.judged_by IS NOT NULL AND p.dropped_by IS NOT NULL');

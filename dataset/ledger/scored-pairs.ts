@@ -3,9 +3,10 @@
  * is judged again.
  */
 import type { Ledger } from './ledger.ts';
+import { goneRows } from './origins.ts';
 import { currentRecipe, judgingOrder, scoreNameOf } from './recipes.ts';
 
-/** All pairs that a rule of the current recipe was asked about. */
+/** All pairs on the web that a rule of the current recipe was asked about. */
 export interface ScoredPairs {
   /** Ascending. */
   readonly scores: Float64Array;
@@ -46,7 +47,7 @@ export function scoredPairs(ledger: Ledger, rule: string, judgedBy: JudgedBy): S
              ELSE ${fate.droppedLater} END AS fate
          FROM pairs p ${judgedBy === 'pair-score' ? '' : 'JOIN images i ON i.id = p.image_id'}
          WHERE p.judged_by = @recipe AND (p.dropped_by IS NULL OR p.dropped_by = @rule
-           OR p.dropped_by IN (SELECT value FROM json_each(@later)))
+           OR p.dropped_by IN (SELECT value FROM json_each(@later))) AND p.rowid NOT IN (${goneRows})
          ORDER BY 2 LIMIT -1) q -- In the order of the scores, or each is looked for on another page of the file.
        ${isScore ? 'LEFT JOIN scores s ON s.subject = q.value AND s.rule = @score' : ''}`,
     )

@@ -95,6 +95,7 @@ function options({ corpus, choice }) {
       ['kept', 'kept'],
       ['dropped', 'dropped'],
       ['unjudged', 'not judged'],
+      ...(corpus?.funnel.gone > 0 ? [['gone', 'not on the web any more']] : []),
     ],
     rule: rows.map(({ rule, dropped }) => [rule, `${rule} (${number(dropped)})`]),
     reason: reasons.flatMap(({ rule, reasons: of }) =>

@@ -1,6 +1,6 @@
 /** Pairs by what they are, a page at a time, from a ledger that is opened for reading only. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -14,6 +14,7 @@ import {
 } from '../../../dataset/ledger/browse.ts';
 import { funnel } from '../../../dataset/ledger/funnel.ts';
 import { Ledger } from '../../../dataset/ledger/ledger.ts';
+import { scoredPairs } from '../../../dataset/ledger/scored-pairs.ts';
 import { pairId } from '../../../dataset/pair.ts';
 import { host, hostileText, idOf, text, url, writeLookedAt } from '../../cli/view/looked-at.ts';
 
@@ -88,7 +89,33 @@ describe('browse', () => {
       [{ words: ['_'] }, 0],
     ];
     for (const [choice, count] of cases) assert.equal(all(choice).pairs.length, count, JSON.stringify(choice));
+    assert.deepEqual(all({ verdict: 'gone' }).pairs, []);
     assert.ok(dropped('image/dominant') > 0 && dropped('image/blur') > 0 && kept > 0, 'the corpus has all kinds');
+  });
+
+  it('counts what is not on the web any more for itself, as the funnel does', () => {
+    const copy = join(folder, 'with-gone');
+    mkdirSync(copy);
+    ledger.db.prepare('VACUUM INTO ?').run(join(copy, 'ledger.db'));
+    const other = Ledger.open(copy);
+    try {
+      other.db.exec(`UPDATE pairs SET gone = 'page-gone' WHERE rowid % 2 = 1; UPDATE images SET reason = 'gone' WHERE id % 3 = 0;
+        UPDATE pairs SET judged_by = (SELECT id FROM recipes ORDER BY judged_at_ms DESC LIMIT 1)`);
+      const of = (choice: PairChoice) => browse(other, choice, { count: 100, maxMs: 60_000 }).pairs;
+      const { found, gone, kept, rows } = funnel(other);
+      assert.ok(gone > 16 && kept > 0 && kept < found);
+      assert.equal(found + gone, 32);
+      assert.equal(of({ verdict: 'gone' }).length, gone);
+      assert.ok(of({ verdict: 'gone' }).every(({ verdict }) => verdict === 'gone'));
+      assert.equal(of({ verdict: 'kept' }).length, kept);
+      assert.equal(of({ verdict: 'dropped' }).length, found - kept);
+      for (const { rule, dropped } of rows) assert.equal(of({ rule }).length, dropped, rule);
+      const { entered } = rows.find(({ rule }) => rule === 'image/blur')!;
+      const { scores, unscored } = scoredPairs(other, 'image/blur', 'image-score')!;
+      assert.equal(scores.length + unscored.kept + unscored.dropped, entered);
+    } finally {
+      other.close();
+    }
   });
 
   it('ends after its time with a place to go on from, and misses nothing', () => {
