@@ -76,13 +76,16 @@ test('every content image with both texts, however it is shown, and no decoratio
     corpus,
   );
   assert.equal(summary.rendered, 2);
+  const images = corpus.images();
   const seen = corpus
     .pairs()
+    // Pairs of a picture that repeats are kept for when more of the site is read.
+    .filter((pair) => images[pair.split(' | ')[0]!] !== 'decoration-repeated')
     .map((pair) => pair.split(' | ').slice(0, 3).join(' | '))
     .filter((pair) => !/ \| (?:heading|nearby) \| /.test(pair));
   assert.deepEqual(seen, expected);
   assert.deepEqual(
-    Object.entries(corpus.images())
+    Object.entries(images)
       .filter(([, status]) => status === 'success')
       .map(([path]) => path),
     files.sort(),
