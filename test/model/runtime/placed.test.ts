@@ -81,7 +81,9 @@ test('pretraining, validation and scoring lie on the GPU: a whole run', async ()
   );
   const begun = await startedGraphs(() => pretrained({ ...settings[1]![1], precision: 'bf16', seed: 4 }), { gpu: true, endAtStart: true }); // biome-ignore format: one line
   check(whole, 1);
-  assert.deepEqual(whole.map(({ nodes }) => nodes.length).sort(), begun.map(({ nodes }) => nodes.length).sort());
+  // Products of closed forms, at its start and at its end, are graphs of five operations.
+  const large = (graphs: typeof whole) => graphs.map(({ nodes }) => nodes.length).filter((count) => count > 5);
+  assert.deepEqual(large(whole), large(begun));
 });
 
 for (const [name, own] of settings) {
@@ -180,7 +182,8 @@ test('what is tuned for two cores is off on a GPU', async () => {
     const graphs = await startedGraphs(() => pretrained({ runDir: join(folder, name), objectives: allObjectives, hardNegatives: false }), { gpu, endAtStart: true }); // biome-ignore format: one line
     if (before === undefined) delete process.env.TF_NUM_INTRAOP_THREADS;
     else process.env.TF_NUM_INTRAOP_THREADS = before;
-    return graphs.at(-1)!.nodes.filter(({ op }) => op === 'BatchMatMulV2').length;
+    const [largest] = graphs.sort((a, b) => b.nodes.length - a.nodes.length);
+    return largest!.nodes.filter(({ op }) => op === 'BatchMatMulV2').length;
   };
   const whole = await products(true, undefined);
   assert.equal(await products(true, '1'), whole, 'on a GPU a batch is one');
