@@ -86,7 +86,7 @@ describe('the whole line', () => {
     assert.equal(one(`SELECT reason FROM pages WHERE url LIKE '%/private/%'`), 'robots');
     assert.equal(
       one(
-        `SELECT count(*) FROM pairs JOIN images i ON i.id = image_id WHERE text LIKE '%posters%' AND i.status != 'refused'`,
+        `SELECT count(*) FROM pairs JOIN images i ON i.id = image_id WHERE text LIKE '%posters%' AND i.status = 'success'`,
       ),
       0,
     );

@@ -107,7 +107,12 @@ it('a pair whose page or picture changes while it is judged stays unjudged', asy
       const verdicts = await judgeBatch(batch, rules, { reusable: () => undefined, read, scoresOf: () => ({}) });
       const { pageUrl } = batch[3]!.pair;
       crawl.recordPage({ url: pageUrl, status: 'fetched', fetchedAtMs: 3, text: 'Of something else.' });
-      crawl.recordImage({ url: batch[4]!.pair.imageUrl, status: 'failed_to_download', reason: 'gone', fetchedAtMs: 3 });
+      crawl.recordImage({
+        url: batch[4]!.pair.imageUrl,
+        status: 'failed_to_download',
+        reason: 'http-503',
+        fetchedAtMs: 3,
+      });
       await record(batch, verdicts);
     }
   });
